@@ -1,0 +1,280 @@
+"""The only decoder: files in, mono float32 waveforms out. PyAV (FFmpeg) and NumPy, never torch.
+
+A track is read as segments: windows of a fixed number of samples on a regular grid. A segment
+starts half an FFT window before its place on the grid, so that a spectrogram of it, computed
+without padding, has the frames that a centred spectrogram of the whole track has there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from numpy.typing import NDArray
+
+from encoders.errors import AudioError
+from encoders.features import AudioInfo
+
+av.logging.set_level(None)  # a broken file is reported once, by AudioError, not on stderr
+
+_PREROLL = 0.25  # s decoded before a segment: MP3's bit reservoir, Opus's overlap, the resampler
+_SEEK_GAP = 1.5  # s; a shorter gap between two segments is decoded through rather than sought over
+_MIN_DURATION = 0.05  # s
+_SILENCE = 1e-4  # peak amplitude, full scale being 1: -80 dB
+_MAX_AMPLITUDE = 8.0  # float files may exceed full scale; beyond this they are damaged
+
+
+@dataclass(frozen=True)
+class SegmentGrid:
+    """Where a model's segments lie: numbers of samples at `sample_rate` Hz."""
+
+    sample_rate: int
+    hop_length: int  # between spectrogram frames
+    n_fft: int
+    n_frames: int  # of a segment
+
+    @property
+    def step(self) -> int:
+        """Samples from one segment's start to the next one's."""
+        return self.n_frames * self.hop_length
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of one segment."""
+        return (self.n_frames - 1) * self.hop_length + self.n_fft
+
+    def count(self, duration: float) -> int:
+        """Complete segments in `duration` seconds; a track shorter than one counts as one."""
+        n_frames = 1 + int(duration * self.sample_rate) // self.hop_length
+        return max(1, n_frames // self.n_frames)
+
+
+class Segments(NamedTuple):
+    """waveforms float32 (n_segments, n_samples), full scale 1; starts float32 (n_segments,) s."""
+
+    waveforms: NDArray[np.float32]
+    starts: NDArray[np.float32]
+
+
+def inspect(path: Path) -> AudioInfo:
+    """Read all packets of the first audio stream, without decoding: duration and identity.
+
+    Raises AudioError if the file cannot be read as audio.
+    """
+    with _opened(path) as (container, stream):
+        codec = stream.codec_context
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(f"{codec.name} {codec.sample_rate} {codec.channels}".encode())
+        first, last, total = None, 0, 0
+        for packet in _packets(container, stream):
+            digest.update(packet)
+            total += packet.duration or 0
+            if packet.pts is not None:
+                first = packet.pts if first is None else min(first, packet.pts)
+                last = max(last, packet.pts + (packet.duration or 0))
+        length = total if first is None else last - max(first, stream.start_time or first)
+        duration = float(length * (stream.time_base or Fraction(0)))
+        if duration < _MIN_DURATION:
+            raise AudioError(f"{path} holds {duration:.2f} s of audio: nothing to analyse.")
+        return AudioInfo(
+            duration=duration,
+            sample_rate=codec.sample_rate,
+            channels=codec.channels,
+            codec=codec.name,
+            audio_hash=digest.hexdigest(),
+        )
+
+
+def choose_segments(n_available: int, n_wanted: int | None) -> NDArray[np.int64]:
+    """Return which segments of a track to read: all, or `n_wanted` spread evenly over it."""
+    if n_wanted is None or n_wanted >= n_available:
+        return np.arange(n_available)
+    return np.floor((np.arange(n_wanted) + 0.5) * n_available / n_wanted).astype(np.int64)
+
+
+def read_segments(
+    path: Path, duration: float, grid: SegmentGrid, n_segments: int | None = 20
+) -> Segments:
+    """Decode `n_segments` segments spread over a track of `duration` seconds, by seeking.
+
+    None reads all of them (and holds them in memory: 64 kB a second of a track). A track shorter
+    than one segment is repeated to fill it. `duration` is what `inspect` found. Raises AudioError
+    if the file cannot be decoded, or is silent throughout.
+    """
+    chosen = choose_segments(grid.count(duration), n_segments)
+    read: list[tuple[int, NDArray[np.float32]]] = []
+    with _opened(path) as (container, stream):
+        for run in _runs(chosen, grid):
+            first = int(run[0]) * grid.step - grid.n_fft // 2
+            last = int(run[-1]) * grid.step - grid.n_fft // 2 + grid.n_samples
+            waveform = _read_span(container, stream, max(first, 0), last, grid.sample_rate)
+            if first < 0 and waveform.size:  # the spectrogram's first frame is centred on sample 0
+                waveform = np.concatenate([np.zeros(-first, np.float32), waveform])
+            read.extend(_cut(waveform, run, grid))
+    if not read:
+        raise AudioError(f"{path} cannot be decoded: not one of its segments holds audio.")
+    waveforms = np.stack([waveform for _, waveform in read])
+    if np.abs(waveforms).max() < _SILENCE:
+        raise AudioError(f"{path} is silent: there is nothing to compare.")
+    starts = np.array([index * grid.step / grid.sample_rate for index, _ in read], np.float32)
+    return Segments(waveforms, starts)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
+    """Open a file and its first audio stream; turn every failure on the way into AudioError."""
+    try:
+        if path.stat().st_size == 0:
+            raise AudioError(f"{path} is empty (0 bytes).")
+        # A file object, so that names need not be UTF-8 and can never be taken for a protocol.
+        with (
+            path.open("rb") as file,
+            av.open(file, options={"protocol_whitelist": ""}, metadata_errors="replace") as source,
+        ):
+            if not source.streams.audio:
+                raise AudioError(f"{path} has no audio stream.")
+            stream = source.streams.audio[0]
+            if not stream.codec_context.sample_rate:
+                raise AudioError(f"{path} is not readable as audio: no sample rate.")
+            yield source, stream
+    except av.FFmpegError as error:
+        raise AudioError(f"{path} is not readable as audio: {error.strerror}.") from error
+    except OSError as error:
+        raise AudioError(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, IndexError, MemoryError, OverflowError) as error:
+        raise AudioError(f"{path} is not readable as audio: {error}.") from error
+
+
+def _packets(container: InputContainer, stream: AudioStream) -> Iterator[av.Packet]:
+    """Demux a stream up to its end or to the first place where the container is broken."""
+    try:
+        for packet in container.demux(stream):
+            if packet.size:
+                yield packet
+    except av.error.InvalidDataError:
+        return
+
+
+def _runs(chosen: NDArray[np.int64], grid: SegmentGrid) -> list[NDArray[np.int64]]:
+    """Group segment numbers that are decoded in one go."""
+    gaps = np.diff(chosen) - 1
+    far = np.flatnonzero(gaps * grid.step > _SEEK_GAP * grid.sample_rate) + 1
+    return np.split(chosen, far)
+
+
+def _cut(
+    waveform: NDArray[np.float32], run: NDArray[np.int64], grid: SegmentGrid
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Cut one run's waveform into its segments, filling up what is short at the track's end."""
+    for index in run:
+        start = int(index - run[0]) * grid.step
+        piece = waveform[start : start + grid.n_samples]
+        n_missing = grid.n_samples - piece.size
+        if n_missing <= grid.n_fft // 2:
+            yield int(index), np.pad(piece, (0, n_missing))
+        elif index == 0 and piece.size > grid.n_fft // 2:
+            sound = piece[grid.n_fft // 2 :]
+            repeated = np.resize(sound, grid.n_samples - grid.n_fft // 2)
+            yield 0, np.concatenate([np.zeros(grid.n_fft // 2, np.float32), repeated])
+
+
+def _read_span(
+    container: InputContainer, stream: AudioStream, first: int, last: int, sample_rate: int
+) -> NDArray[np.float32]:
+    """Decode samples [first, last) of the track as it is at `sample_rate`; fewer at its end."""
+    begin = max(first / sample_rate - _PREROLL, 0.0)
+    end = last / sample_rate + 0.01
+    time_base = stream.time_base or Fraction(1, stream.codec_context.sample_rate)
+    origin = (stream.start_time or 0) * time_base
+    try:
+        container.seek(int((begin + origin) / time_base), stream=stream, backward=True)
+    except (av.FFmpegError, PermissionError):
+        container.seek(0)  # a stream without an index is read from its beginning
+    pieces: list[NDArray[np.float32]] = []
+    rate, offset = stream.codec_context.sample_rate, 0.0
+    for time, piece, rate in _mono_frames(container, stream, float(time_base), float(origin)):
+        if time + piece.size / rate <= begin:
+            continue
+        if not pieces:
+            offset = time
+        pieces.append(piece)
+        if time + piece.size / rate >= end:
+            break
+    if not pieces:
+        return np.zeros(0, np.float32)
+    source = _repair(np.concatenate(pieces))
+    # Begin on a sample that both rates have, so that every read of a track falls on the same grid.
+    divisor = math.gcd(rate, sample_rate)
+    position = round(offset * rate)
+    trimmed = -position % (rate // divisor)
+    waveform = _resample(source[trimmed:], rate, sample_rate)
+    skip = first - (position + trimmed) * sample_rate // rate
+    if skip < 0:
+        waveform = np.concatenate([np.zeros(-skip, np.float32), waveform])
+    return waveform[max(skip, 0) :][: last - first]
+
+
+def _mono_frames(
+    container: InputContainer, stream: AudioStream, time_base: float, origin: float
+) -> Iterator[tuple[float, NDArray[np.float32], int]]:
+    """Decode from where the container stands: (seconds, mono samples, sample rate) of each frame.
+
+    Broken packets are stepped over; AudioError only if the sample rate changes on the way.
+    """
+    time, rate = 0.0, 0
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            continue
+        for frame in frames:
+            if rate and frame.sample_rate != rate:
+                raise AudioError(
+                    f"{container.name} changes its sample rate from {rate} to "
+                    f"{frame.sample_rate} Hz midway; convert it to one rate."
+                )
+            rate = frame.sample_rate
+            if frame.pts is not None:
+                time = frame.pts * time_base - origin
+            yield time, _mono(frame), rate
+            time += frame.samples / rate
+
+
+def _mono(frame: av.AudioFrame) -> NDArray[np.float32]:
+    """Average a frame's channels: float32 (samples,), full scale 1."""
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, len(frame.layout.channels)).T
+    mono = samples.mean(axis=0, dtype=np.float32)
+    if samples.dtype == np.uint8:
+        return (mono - 128.0) / 128.0
+    if samples.dtype.kind == "i":
+        return mono / np.float32(-float(np.iinfo(samples.dtype).min))
+    return mono
+
+
+def _repair(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Replace samples that are not numbers by silence, and bound the others."""
+    finite = np.where(np.isfinite(waveform), waveform, np.float32(0.0))
+    return np.clip(finite, -_MAX_AMPLITUDE, _MAX_AMPLITUDE)
+
+
+def _resample(waveform: NDArray[np.float32], rate: int, sample_rate: int) -> NDArray[np.float32]:
+    """Change the sample rate with FFmpeg's resampler; the first sample stays where it is."""
+    if rate == sample_rate:
+        return waveform
+    frame = av.AudioFrame.from_ndarray(waveform[None], format="fltp", layout="mono")
+    frame.sample_rate = rate
+    resampler = av.AudioResampler(format="fltp", layout="mono", rate=sample_rate)
+    frames = [*resampler.resample(frame), *resampler.resample(None)]
+    return np.concatenate([piece.to_ndarray()[0] for piece in frames])

@@ -1,0 +1,146 @@
+"""Decoding in processes of its own: a crash of the decoder costs one file, memory stays small.
+
+`python -m encoders.decoding` reads requests as JSON lines from standard input and answers each with
+a JSON line, followed by raw float32 samples where there are any. It never imports torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from encoders.audio import SegmentGrid, Segments, inspect, read_segments
+from encoders.errors import AudioError
+from encoders.features import AudioInfo
+
+TIME_LIMIT = 600.0  # s a file may take before its decoder is ended
+
+
+class DecoderProcess:
+    """One decoding process; requests are answered in order. Not to be shared between threads."""
+
+    def __init__(self, nice: int = 0) -> None:
+        self.nice = nice
+        self._process = self._start()
+
+    def request_info(self, path: Path) -> None:
+        """Ask for what `audio.inspect` returns."""
+        self._request({"path": str(path)})
+
+    def receive_info(self, path: Path) -> AudioInfo:
+        """Return the answer to `request_info`. Raises AudioError."""
+        return AudioInfo(**self._answer(path)["info"])
+
+    def request_segments(
+        self, path: Path, duration: float, grid: SegmentGrid, n_segments: int | None
+    ) -> None:
+        """Ask for what `audio.read_segments` returns; `receive_segments` must follow."""
+        what = {"duration": duration, "grid": asdict(grid), "n_segments": n_segments}
+        self._request({"path": str(path), **what})
+
+    def receive_segments(self, path: Path) -> Segments:
+        """Return the answer to `request_segments`. Raises AudioError."""
+        head = self._answer(path)
+        waveforms = np.empty(head["shape"], np.float32)
+        if self._out.readinto(memoryview(waveforms).cast("B")) != waveforms.nbytes:
+            raise self._crashed(path)
+        return Segments(waveforms, np.array(head["starts"], np.float32))
+
+    def _request(self, message: dict[str, Any]) -> None:
+        """Send one request."""
+        try:
+            self._in.write(json.dumps(message).encode() + b"\n")
+            self._in.flush()
+        except OSError:  # it died between two files; the answer that never comes will say so
+            return
+
+    def _answer(self, path: Path) -> dict[str, Any]:
+        """Wait for the answer's JSON line. Raises AudioError, also where the process died."""
+        watchdog = threading.Timer(TIME_LIMIT, self._process.kill)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            line = self._out.readline()
+        finally:
+            watchdog.cancel()
+        if not line.endswith(b"\n"):
+            raise self._crashed(path)
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise AudioError(answer["error"])
+        return answer
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        self._process.kill()
+        self._process.wait()
+        self._in.close()
+        self._out.close()
+
+    @property
+    def _in(self) -> BinaryIO:
+        assert self._process.stdin is not None
+        return self._process.stdin  # type: ignore[return-value]
+
+    @property
+    def _out(self) -> BinaryIO:
+        assert self._process.stdout is not None
+        return self._process.stdout  # type: ignore[return-value]
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "encoders.decoding", str(self.nice)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[1],
+            start_new_session=True,  # Ctrl-C is for the parent to handle
+        )
+
+    def _crashed(self, path: Path) -> AudioError:
+        self.close()
+        code = self._process.returncode
+        self._process = self._start()
+        return AudioError(
+            f"{path} ended the decoder (exit status {code}): it crashed, or the file took more than "
+            f"{TIME_LIMIT / 60:.0f} minutes."
+        )
+
+
+def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    for line in requests:
+        message = json.loads(line)
+        path = Path(message["path"])
+        samples = b""
+        try:
+            if "grid" in message:
+                grid = SegmentGrid(**message["grid"])
+                segments = read_segments(path, message["duration"], grid, message["n_segments"])
+                samples = segments.waveforms.data
+                head: dict[str, Any] = {
+                    "shape": segments.waveforms.shape,
+                    "starts": segments.starts.tolist(),
+                }
+            else:
+                head = {"info": asdict(inspect(path))}
+        except AudioError as error:
+            head = {"error": str(error)}
+        answers.write(json.dumps(head).encode() + b"\n")
+        answers.write(samples)
+        answers.flush()
+
+
+if __name__ == "__main__":
+    if int(sys.argv[1]):
+        os.nice(int(sys.argv[1]))
+    try:
+        _serve(sys.stdin.buffer, sys.stdout.buffer)
+    except BrokenPipeError:  # the parent is gone
+        sys.stdout = None

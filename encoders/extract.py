@@ -1,0 +1,198 @@
+"""The pipeline: paths in, features out, in bounded memory, every failure a value.
+
+Each of `workers` threads owns one decoding process and runs the networks itself, one thread of
+arithmetic each; while it computes one track, its process decodes the next. So all cores are busy
+with whole tracks, nothing waits on a barrier, and at most two tracks a worker are in memory. Only
+this process holds torch.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Generic, NamedTuple, TypeVar
+
+import torch
+
+from encoders.audio import SegmentGrid, Segments, inspect, read_segments
+from encoders.decoding import DecoderProcess
+from encoders.errors import AudioError
+from encoders.features import AudioInfo, TrackFeatures
+from encoders.melspec import LogMel
+from encoders.tagger import Tagger, segment_grid
+
+N_SEGMENTS = 20  # of 3 s: 60 s of a track
+
+_Job = TypeVar("_Job")
+_Answer = TypeVar("_Answer")
+_Result = TypeVar("_Result")
+
+
+class Extractor:
+    """Turns audio files into the features of one or several taggers that share a front end."""
+
+    def __init__(
+        self,
+        taggers: Sequence[Tagger],
+        *,
+        n_segments: int | None = N_SEGMENTS,
+        workers: int = 1,
+        nice: int = 0,
+    ) -> None:
+        """`n_segments` are read of each track, or all of them where it is None."""
+        if len({tagger.bundle.mel for tagger in taggers}) != 1:
+            raise ValueError("the taggers of one extractor must share a front end")
+        self.taggers = tuple(taggers)
+        self.n_segments = n_segments
+        self.workers = workers
+        self.nice = nice
+        self.grid: SegmentGrid = segment_grid(taggers[0].bundle.mel)
+        self.log_mel = LogMel(taggers[0].bundle.mel).to(taggers[0].device)
+        self._started: dict[Path, float] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The keys of the features, in the taggers' order: model, precision, segment budget."""
+        budget = "all" if self.n_segments is None else str(self.n_segments)
+        return tuple(f"{tagger.name}-{budget}" for tagger in self.taggers)
+
+    def features(self, path: Path) -> tuple[TrackFeatures, ...]:
+        """Analyse one file in this process, one TrackFeatures a tagger. Raises AudioError."""
+        info = inspect(path)
+        return self._listen(read_segments(path, info.duration, self.grid, self.n_segments))
+
+    def inspect(self, paths: Iterable[Path]) -> Iterator[tuple[Path, AudioInfo | AudioError]]:
+        """Inspect files side by side; results come in the order of `paths`."""
+
+        def request(decoder: DecoderProcess, path: Path) -> None:
+            self._started[path] = time.monotonic()
+            decoder.request_info(path)
+
+        crew = _Crew(self.workers, self.nice, request, DecoderProcess.receive_info, lambda info: info)
+        early: dict[int, tuple[Path, AudioInfo | AudioError]] = {}
+        awaited = 0
+        with closing(crew.run(paths)) as results:
+            for number, path, result in results:
+                self._started.pop(path, None)
+                early[number] = path, result
+                while awaited in early:
+                    yield early.pop(awaited)
+                    awaited += 1
+
+    def extract(
+        self, tracks: Iterable[tuple[Path, float]]
+    ) -> Iterator[tuple[Path, tuple[TrackFeatures, ...] | AudioError]]:
+        """Analyse files, given with their durations in seconds; results come as they are ready."""
+
+        def request(decoder: DecoderProcess, track: tuple[Path, float]) -> None:
+            self._started[track[0]] = time.monotonic()
+            decoder.request_segments(*track, self.grid, self.n_segments)
+
+        def receive(decoder: DecoderProcess, track: tuple[Path, float]) -> Segments:
+            return decoder.receive_segments(track[0])
+
+        crew = _Crew(self.workers, self.nice, request, receive, self._listen)
+        with closing(crew.run(tracks)) as results:
+            for _, (path, _), result in results:
+                self._started.pop(path, None)
+                yield path, result
+
+    def in_progress(self) -> list[tuple[Path, float]]:
+        """List the files being worked on and for how many seconds, the slowest first."""
+        now = time.monotonic()
+        return sorted(((p, now - t) for p, t in self._started.copy().items()), key=lambda x: -x[1])
+
+    @torch.inference_mode()
+    def _listen(self, segments: Segments) -> tuple[TrackFeatures, ...]:
+        waveforms = torch.from_numpy(segments.waveforms).to(self.taggers[0].device)
+        mel = self.log_mel(waveforms)
+        return tuple(tagger.features(mel, segments.starts) for tagger in self.taggers)
+
+
+class _Crew(Generic[_Job, _Answer, _Result]):
+    """Worker threads, each with a decoding process, that share one stream of jobs.
+
+    A worker asks its process for the next job's answer before it computes on the current one's.
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        nice: int,
+        request: Callable[[DecoderProcess, _Job], None],
+        receive: Callable[[DecoderProcess, _Job], _Answer],
+        compute: Callable[[_Answer], _Result],
+    ) -> None:
+        self.workers = workers
+        self.nice = nice
+        self.request = request
+        self.receive = receive
+        self.compute = compute
+        self._results: queue.Queue[tuple[int, _Job, _Result | AudioError] | _Ended] = queue.Queue()
+        self._lock = threading.Lock()
+        self._stopping = False
+
+    def run(self, jobs: Iterable[_Job]) -> Iterator[tuple[int, _Job, _Result | AudioError]]:
+        """Yield (number, job, result) as they are ready; closing the generator ends the workers."""
+        numbered = enumerate(jobs)
+        decoders = [DecoderProcess(self.nice) for _ in range(self.workers)]
+        threads = [
+            threading.Thread(target=self._work, args=(decoder, numbered), daemon=True)
+            for decoder in decoders
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            running = len(threads)
+            while running:
+                result = self._results.get()
+                if not isinstance(result, _Ended):
+                    yield result
+                elif result.error:
+                    raise result.error
+                else:
+                    running -= 1
+        finally:
+            self._stopping = True
+            for decoder in decoders:
+                decoder.close()
+            for thread in threads:
+                thread.join()
+
+    def _work(self, decoder: DecoderProcess, jobs: Iterator[tuple[int, _Job]]) -> None:
+        try:
+            torch.set_num_threads(1)
+            ahead = self._request_next(decoder, jobs)
+            while ahead:
+                number, job = ahead
+                result: _Result | AudioError
+                try:
+                    answer = self.receive(decoder, job)
+                    ahead = self._request_next(decoder, jobs)
+                    result = self.compute(answer)
+                except AudioError as error:
+                    ahead = self._request_next(decoder, jobs)
+                    result = error
+                self._results.put((number, job, result))
+            self._results.put(_Ended(None))
+        except BaseException as error:  # handed to the consumer, who raises it
+            self._results.put(_Ended(error))
+
+    def _request_next(
+        self, decoder: DecoderProcess, jobs: Iterator[tuple[int, _Job]]
+    ) -> tuple[int, _Job] | None:
+        with self._lock:
+            ahead = None if self._stopping else next(jobs, None)
+        if ahead:
+            self.request(decoder, ahead[1])
+        return ahead
+
+
+class _Ended(NamedTuple):
+    """A worker's last word: it ran out of jobs, or of luck."""
+
+    error: BaseException | None

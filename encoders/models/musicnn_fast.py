@@ -1,0 +1,125 @@
+"""musicnn for inference: the same function as `Musicnn`, computed as matrix products.
+
+Nine tenths of musicnn's time goes into convolving one input channel with tall (7 x 38, 7 x 67) and
+long (128 x 1, ...) kernels, only to keep the maximum over frequency. Two exact rewrites:
+
+- Batch norm and ReLU are monotone in each channel, so the maximum is taken first and they are
+  applied to what is left. Where a channel's gamma is negative the order reverses; its kernel is
+  negated, so that a maximum is right for every channel.
+- A convolution of one channel is a product of unfolded windows with the kernels as columns. A few
+  frequency positions are unfolded at a time, into a buffer that stays in the processor's cache, and
+  folded into a running maximum, so the full feature map never exists.
+
+In bfloat16 the products accumulate in float32; everything behind the front end's maximum that is
+sensitive (pools, dense layers) stays in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from encoders.models.activations import Activations
+from encoders.models.musicnn import FrequencyMaxBlock, Musicnn
+
+POSITIONS_AT_ONCE = 4  # frequency positions a product covers, of the timbral kernels
+SEGMENTS_AT_ONCE = 10  # larger batches are computed in pieces of this size
+
+
+class FrequencyMax(nn.Module):
+    """The maximum over frequency of `block`s that share a kernel height: (batch, time, mels) in.
+
+    Returns (batch, time, n_out) behind batch norm. Kernels of several lengths are centred in the
+    longest and convolved together.
+    """
+
+    def __init__(self, blocks: Sequence[FrequencyMaxBlock], dtype: torch.dtype) -> None:
+        super().__init__()
+        self.before = max(block.padding[0] for block in blocks)
+        self.behind = max(block.padding[1] for block in blocks)
+        self.length = self.before + self.behind + 1
+        self.height = blocks[0].conv.weight.shape[3]
+        self.positions = 1 if self.height == 1 else POSITIONS_AT_ONCE
+        kernels, biases, scales, shifts = zip(*(self._fold(block) for block in blocks), strict=True)
+        kernel = torch.cat(kernels)
+        self.n_out = kernel.shape[0]
+        self.register_buffer("weight", self._unrolled(kernel).to(dtype))
+        self.register_buffer("sign", torch.cat(scales).sign())
+        self.register_buffer("bias", torch.cat(biases))
+        self.register_buffer("scale", torch.cat(scales))
+        self.register_buffer("shift", torch.cat(shifts))
+        self.dtype = dtype
+
+    def _fold(self, block: FrequencyMaxBlock) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the kernel, negated where the scale is negative, its bias, scale and shift."""
+        bn = block.bn
+        scale = bn.weight / torch.sqrt(bn.running_var + bn.eps)  # type: ignore[operator]
+        shift = bn.bias - bn.running_mean * scale  # type: ignore[operator]
+        kernel = block.conv.weight[:, 0] * scale.sign()[:, None, None]
+        before, behind = block.padding
+        kernel = F.pad(kernel, (0, 0, self.before - before, self.behind - behind))
+        assert block.conv.bias is not None
+        return kernel, block.conv.bias, scale, shift
+
+    def _unrolled(self, kernel: Tensor) -> Tensor:
+        """(n_out, length, height) -> (window, positions * n_out), a window being one gather."""
+        n_out, width = kernel.shape[0], self.height + self.positions - 1
+        columns = kernel.new_zeros(self.length, width, self.positions, n_out)
+        for p in range(self.positions):
+            columns[:, p : p + self.height, p] = kernel.permute(1, 2, 0)
+        return columns.flatten(0, 1).flatten(1).contiguous()
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """Convolve, keep the maximum, rectify, normalise."""
+        n, n_frames, n_mels = mel.shape
+        x = F.pad(mel, (0, 0, self.before, self.behind)).to(self.dtype)
+        if self.height == 1:  # windows run along time: make that the contiguous axis
+            x = x.transpose(1, 2).contiguous()
+            strides = (x.stride(0), 1, 1, x.stride(1))
+            step = x.stride(1)
+        else:
+            x = x.contiguous()
+            strides = (x.stride(0), x.stride(1), x.stride(1), 1)
+            step = 1
+        width = self.height + self.positions - 1
+        last = n_mels - width
+        running: Tensor | None = None
+        for first in range(0, n_mels - self.height + 1, self.positions):
+            # The last group overlaps the one before it: a maximum does not mind.
+            offset = min(first, last) * step
+            windows = x.as_strided((n, n_frames, self.length, width), strides, offset)
+            products = windows.reshape(n * n_frames, self.length * width) @ self.weight
+            if self.positions > 1:
+                products = products.view(n * n_frames, self.positions, self.n_out).amax(dim=1)
+            if running is None:
+                running = products
+            else:
+                torch.maximum(running, products, out=running)
+        assert running is not None
+        rectified = F.relu(running.float() * self.sign + self.bias)
+        return (rectified * self.scale + self.shift).view(n, n_frames, self.n_out)
+
+
+class FastMusicnn(nn.Module):
+    """A trained Musicnn, computed faster; the same Activations up to `dtype`'s rounding."""
+
+    def __init__(self, model: Musicnn, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.model = model
+        self.front = nn.ModuleList(
+            [*(FrequencyMax([block], dtype) for block in model.timbral)]
+            + [FrequencyMax(list(model.temporal), dtype)]
+        )
+
+    def forward(self, mel: Tensor) -> Activations:
+        """(batch, time, 96) -> Activations, as `Musicnn.forward`."""
+        parts = [self._forward(part) for part in mel.split(SEGMENTS_AT_ONCE)]
+        return Activations(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+
+    def _forward(self, mel: Tensor) -> Activations:
+        mel = self.model.normalise(mel)
+        front = torch.cat([part(mel) for part in self.front], dim=2).transpose(1, 2)
+        return self.model.back_end(self.model.mid_end(front))

@@ -1,0 +1,204 @@
+"""From what the taggers heard to one vector a track: no labels needed, fitted on the library.
+
+An embedding is three views of a track, each of unit length, side by side:
+
+- the first model's penultimate layer, averaged over the segments and centred;
+- the tags of every model as log-odds, averaged over the segments and centred;
+- every model's pools, standardised, reduced by PCA and whitened, the small eigenvalues damped so
+  that noise is not blown up. Left out of a library too small to fit it on.
+
+The cosine of two embeddings is so the mean of the three views' cosines. Whitening lets rare traits
+of a recording (its room, its mix, its players) count as much as the common ones that make genres.
+
+Centres are shrunk towards the models' means on their training data, so that a library of one track
+has one too. A projection is fitted once and then kept while the library grows up to twice its size:
+an added track changes nobody else's embedding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from encoders.features import TrackFeatures
+
+MIN_TO_WHITEN = 100  # tracks
+MAX_DIM = 384
+N_WHITENED = 80
+DAMPING = 0.03  # of the largest eigenvalue, added to each
+PRIOR_WEIGHT = 20.0  # tracks that the training data's means count for
+MAX_TO_FIT = 5000  # tracks; a larger library is sampled evenly
+_LOGIT_EPS = 1e-4  # probabilities are kept this far from 0 and 1
+_FORMAT = "1"
+
+_Array = NDArray[np.float32]
+
+
+class ProjectionError(Exception):
+    """A projection file is missing, damaged or of another version."""
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """A fitted map from the features of `extractors` to embeddings.
+
+    penultimate_mean  float32 (n_units,)
+    logits_mean       float32 (n_tags of all models,)
+    pooled_mean       float32 (n_pools of all models,)
+    pooled_scale      float32 (n_pools of all models,)
+    whitening         float32 (n_pools of all models, n_whitened); n_whitened may be 0
+    n_fitted          tracks that the library had when it was fitted
+    """
+
+    extractors: tuple[str, ...]
+    penultimate_mean: _Array
+    logits_mean: _Array
+    pooled_mean: _Array
+    pooled_scale: _Array
+    whitening: _Array
+    n_fitted: int
+
+    @property
+    def dim(self) -> int:
+        """Length of an embedding."""
+        return self.penultimate_mean.size + self.logits_mean.size + self.whitening.shape[1]
+
+    @property
+    def id(self) -> str:
+        """A digest of everything in it: vectors of different projections do not compare."""
+        return hashlib.sha256(self._serialised()).hexdigest()[:16]
+
+    def embed(self, tracks: Sequence[Sequence[TrackFeatures]]) -> _Array:
+        """Return unit vectors float32 (n_tracks, dim), given each track's features by extractor."""
+        if not tracks:
+            return np.zeros((0, self.dim), np.float32)
+        penultimate, logits, pooled = (np.stack(view) for view in zip(*map(_views, tracks)))
+        views = [
+            _unit(penultimate - self.penultimate_mean),
+            _unit(logits - self.logits_mean),
+        ]
+        if self.whitening.shape[1]:
+            standardised = (pooled - self.pooled_mean) / self.pooled_scale
+            views.append(_unit(standardised @ self.whitening))
+        return _unit(np.concatenate(views, axis=1))
+
+    def outgrown_by(self, n_tracks: int) -> bool:
+        """Say whether a library of `n_tracks` deserves a new fit."""
+        first_whitening = self.whitening.shape[1] == 0 and n_tracks >= MIN_TO_WHITEN
+        return first_whitening or n_tracks >= 2 * max(self.n_fitted, 1)
+
+    def save(self, path: Path) -> None:
+        """Write it by rename, so that a reader meets the old one or the new one."""
+        temporary = path.with_suffix(".tmp")
+        temporary.write_bytes(self._serialised())
+        temporary.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Projection:
+        """Read a saved projection. Raises ProjectionError."""
+        try:
+            with safe_open(path, framework="numpy") as file:
+                metadata = file.metadata() or {}
+                if metadata.get("format") != _FORMAT:
+                    raise ProjectionError(
+                        f"{path} is of another version; delete it and run build_index.py again."
+                    )
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return cls(
+                extractors=tuple(json.loads(metadata["extractors"])),
+                n_fitted=int(metadata["n_fitted"]),
+                **tensors,
+            )
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise ProjectionError(
+                f"{path} cannot be read ({error}); delete it and run build_index.py again."
+            ) from error
+
+    def _serialised(self) -> bytes:
+        tensors = {
+            "penultimate_mean": self.penultimate_mean,
+            "logits_mean": self.logits_mean,
+            "pooled_mean": self.pooled_mean,
+            "pooled_scale": self.pooled_scale,
+            "whitening": self.whitening,
+        }
+        metadata = {
+            "format": _FORMAT,
+            "extractors": json.dumps(self.extractors),
+            "n_fitted": str(self.n_fitted),
+        }
+        serialised: bytes = save(tensors, metadata)
+        return serialised
+
+
+def fit_projection(
+    tracks: Iterable[Sequence[TrackFeatures]],
+    n_tracks: int,
+    extractors: Sequence[str],
+    prior_penultimate: _Array,
+    prior_logits: _Array,
+) -> Projection:
+    """Fit a projection on a library of `n_tracks` (at least one), of which `tracks` is a sample.
+
+    Each track comes as its features by extractor. `prior_penultimate` (n_units,) is the first
+    model's mean on its training data, `prior_logits` the models' means, joined.
+    """
+    penultimate, logits, pooled = (np.stack(view) for view in zip(*map(_views, tracks)))
+    pooled_scale = pooled.std(axis=0) + 1e-6
+    n_whitened = 0
+    if len(pooled) >= MIN_TO_WHITEN:
+        n_whitened = min(N_WHITENED, MAX_DIM - penultimate.shape[1] - logits.shape[1])
+    return Projection(
+        extractors=tuple(extractors),
+        penultimate_mean=_shrunk_mean(penultimate, prior_penultimate),
+        logits_mean=_shrunk_mean(logits, prior_logits),
+        pooled_mean=pooled.mean(axis=0),
+        pooled_scale=pooled_scale,
+        whitening=_whitening((pooled - pooled.mean(axis=0)) / pooled_scale, n_whitened),
+        n_fitted=n_tracks,
+    )
+
+
+def _views(track: Sequence[TrackFeatures]) -> tuple[_Array, _Array, _Array]:
+    """Return one track's penultimate mean, log-odds of its tags, and pools."""
+    penultimate = track[0].penultimate.astype(np.float32).mean(axis=0)
+    tags = np.concatenate([model.tags.astype(np.float32) for model in track], axis=1)
+    bounded = tags.clip(_LOGIT_EPS, 1.0 - _LOGIT_EPS)
+    logits = np.log(bounded / (1.0 - bounded)).mean(axis=0)
+    pooled = np.concatenate([model.pooled.astype(np.float32) for model in track])
+    return penultimate, logits, pooled
+
+
+def _shrunk_mean(values: _Array, prior: _Array) -> _Array:
+    weight = len(values) / (len(values) + PRIOR_WEIGHT)
+    return (weight * values.mean(axis=0) + (1.0 - weight) * prior).astype(np.float32)
+
+
+def _whitening(standardised: _Array, n_components: int) -> _Array:
+    """Return damped PCA whitening: (n_tracks, n) -> float32 (n, n_components)."""
+    n_tracks, n = standardised.shape
+    if n_components == 0:
+        return np.zeros((n, 0), np.float32)
+    x = standardised.astype(np.float64)
+    if n_tracks <= n:  # the same eigenvectors from the smaller matrix
+        values, left = np.linalg.eigh(x @ x.T / n_tracks)
+        values, left = values[::-1][:n_components], left[:, ::-1][:, :n_components]
+        vectors = x.T @ left / np.sqrt(np.maximum(values * n_tracks, 1e-12))
+    else:
+        values, vectors = np.linalg.eigh(x.T @ x / n_tracks)
+        values, vectors = values[::-1][:n_components], vectors[:, ::-1][:, :n_components]
+    return (vectors / np.sqrt(values + DAMPING * values[0])).astype(np.float32)
+
+
+def _unit(rows: _Array) -> _Array:
+    """Scale each row to length 1; a zero row stays zero."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return (rows / np.maximum(norms, 1e-12)).astype(np.float32)

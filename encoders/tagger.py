@@ -1,0 +1,110 @@
+"""A pretrained tagger, ready to listen: log-mel segments in, features out."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from encoders.audio import SegmentGrid
+from encoders.bundles import Bundle
+from encoders.features import TrackFeatures
+from encoders.melspec import MelConfig
+from encoders.models.musicnn import Musicnn
+from encoders.models.musicnn_fast import FastMusicnn
+
+_FLOAT16_MAX = float(np.finfo(np.float16).max)
+_WORTH_ROUNDING = 1.2  # bfloat16 must be this much faster than float32 to be used
+
+
+class Prior(NamedTuple):
+    """Where a model's outputs lie on its training data: float32 (n_units,) and (n_tags,)."""
+
+    penultimate: NDArray[np.float32]
+    logits: NDArray[np.float32]
+
+
+class Tagger:
+    """One pretrained model on one device, in one precision."""
+
+    def __init__(
+        self, bundle: Bundle, cache: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32
+    ) -> None:
+        """Load the weights. Raises WeightsError if there are none."""
+        self.bundle = bundle
+        self.device = torch.device(device)
+        self.dtype = dtype
+        plain = bundle.load(cache)
+        self.prior = _prior(plain)
+        self.model = _prepared(plain, dtype).to(self.device)
+
+    @property
+    def name(self) -> str:
+        """What features are keyed by, besides how a track is cut: model and precision."""
+        return f"{self.bundle.name}-{str(self.dtype).removeprefix('torch.')}"
+
+    @torch.inference_mode()
+    def features(self, mel: Tensor, starts: NDArray[np.float32]) -> TrackFeatures:
+        """Tag log-mel segments (n_segments, n_frames, n_mels) that begin at `starts` seconds."""
+        with torch.autocast(self.device.type, self.dtype, enabled=self._autocasts):
+            out = self.model(mel.to(self.device))
+        return TrackFeatures(
+            starts=starts,
+            tags=_float16(out.logits.float().sigmoid()),
+            penultimate=_float16(out.penultimate),
+            pooled=_float16(out.pooled.mean(dim=0)),
+        )
+
+    @property
+    def _autocasts(self) -> bool:
+        return self.dtype != torch.float32 and not isinstance(self.model, FastMusicnn)
+
+
+def segment_grid(mel: MelConfig) -> SegmentGrid:
+    """Return how a track is cut for a front end."""
+    return SegmentGrid(mel.sample_rate, mel.hop_length, mel.n_fft, mel.n_frames)
+
+
+def choose_device() -> str:
+    """Name the device the taggers run on: a GPU where torch sees one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def choose_dtype(bundle: Bundle, cache: Path, device: str) -> torch.dtype:
+    """Pick bfloat16 where the processor has it and a short timing shows that it pays."""
+    if device == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+        return torch.float32
+    seconds = {}
+    mel = torch.rand(4, bundle.mel.n_frames, bundle.mel.n_mels)
+    starts = np.zeros(len(mel), np.float32)
+    for dtype in (torch.float32, torch.bfloat16):
+        tagger = Tagger(bundle, cache, device=device, dtype=dtype)
+        tagger.features(mel, starts)  # the first call sets up kernels
+        begin = time.perf_counter()
+        tagger.features(mel, starts)
+        seconds[dtype] = time.perf_counter() - begin
+    pays = seconds[torch.float32] > _WORTH_ROUNDING * seconds[torch.bfloat16]
+    return torch.bfloat16 if pays else torch.float32
+
+
+def _prepared(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    return FastMusicnn(model, dtype).eval() if isinstance(model, Musicnn) else model
+
+
+def _prior(model: nn.Module) -> Prior:
+    """Read the mean activations off the last batch norm, whose shift is its output's mean."""
+    mean = model.mean_penultimate()  # type: ignore[operator]
+    with torch.inference_mode():
+        return Prior(mean.numpy().copy(), model.output(mean).numpy().copy())  # type: ignore[operator]
+
+
+def _float16(values: Tensor) -> NDArray[np.float16]:
+    return values.float().clamp(-_FLOAT16_MAX, _FLOAT16_MAX).half().cpu().numpy()
+
