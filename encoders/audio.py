@@ -139,7 +139,9 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
         # A file object, so that names need not be UTF-8 and can never be taken for a protocol.
         with (
             path.open("rb") as file,
-            av.open(file, options={"protocol_whitelist": ""}, metadata_errors="replace") as source,
+            av.open(
+                file, mode="r", options={"protocol_whitelist": ""}, metadata_errors="replace"
+            ) as source,
         ):
             if not source.streams.audio:
                 raise AudioError(f"{path} has no audio stream.")
@@ -155,7 +157,7 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
         raise AudioError(f"{path} is not readable as audio: {error}.") from error
 
 
-def _packets(container: InputContainer, stream: AudioStream) -> Iterator[av.Packet]:
+def _packets(container: InputContainer, stream: AudioStream) -> Iterator[av.Packet[AudioStream]]:
     """Demux a stream up to its end or to the first place where the container is broken."""
     try:
         for packet in container.demux(stream):
@@ -255,11 +257,11 @@ def _mono(frame: av.AudioFrame) -> NDArray[np.float32]:
     samples = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, len(frame.layout.channels)).T
-    mono = samples.mean(axis=0, dtype=np.float32)
+    mono: NDArray[np.float32] = samples.mean(axis=0, dtype=np.float32)
     if samples.dtype == np.uint8:
-        return (mono - 128.0) / 128.0
-    if samples.dtype.kind == "i":
-        return mono / np.float32(-float(np.iinfo(samples.dtype).min))
+        mono = (mono - np.float32(128.0)) / np.float32(128.0)
+    elif samples.dtype.kind == "i":
+        mono /= np.float32(2.0 ** (8 * samples.itemsize - 1))
     return mono
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,22 +24,26 @@ from encoders.models.vgg import Vgg, VggConfig
 
 _Variables = Mapping[str, NDArray[np.float32]]
 
+# The tags of MagnaTagATune and of the Million Song Dataset (Last.fm), in the models' output order.
+# fmt: off
 MTT_TAGS = (
-    "guitar, classical, slow, techno, strings, drums, electronic, rock, fast, piano, ambient, beat, "
-    "violin, vocal, synth, female, indian, opera, male, singing, vocals, no vocals, harpsichord, "
-    "loud, quiet, flute, woman, male vocal, no vocal, pop, soft, sitar, solo, man, classic, choir, "
-    "voice, new age, dance, male voice, female vocal, beats, harp, cello, no voice, weird, country, "
-    "metal, female voice, choral"
-).split(", ")
-
+    "guitar", "classical", "slow", "techno", "strings", "drums", "electronic", "rock", "fast",
+    "piano", "ambient", "beat", "violin", "vocal", "synth", "female", "indian", "opera", "male",
+    "singing", "vocals", "no vocals", "harpsichord", "loud", "quiet", "flute", "woman",
+    "male vocal", "no vocal", "pop", "soft", "sitar", "solo", "man", "classic", "choir", "voice",
+    "new age", "dance", "male voice", "female vocal", "beats", "harp", "cello", "no voice",
+    "weird", "country", "metal", "female voice", "choral",
+)
 MSD_TAGS = (
-    "rock, pop, alternative, indie, electronic, female vocalists, dance, 00s, alternative rock, "
-    "jazz, beautiful, metal, chillout, male vocalists, classic rock, soul, indie rock, Mellow, "
-    "electronica, 80s, folk, 90s, chill, instrumental, punk, oldies, blues, hard rock, ambient, "
-    "acoustic, experimental, female vocalist, guitar, Hip-Hop, 70s, party, country, easy listening, "
-    "sexy, catchy, funk, electro, heavy metal, Progressive rock, 60s, rnb, indie pop, sad, House, "
-    "happy"
-).split(", ")
+    "rock", "pop", "alternative", "indie", "electronic", "female vocalists", "dance", "00s",
+    "alternative rock", "jazz", "beautiful", "metal", "chillout", "male vocalists",
+    "classic rock", "soul", "indie rock", "Mellow", "electronica", "80s", "folk", "90s", "chill",
+    "instrumental", "punk", "oldies", "blues", "hard rock", "ambient", "acoustic", "experimental",
+    "female vocalist", "guitar", "Hip-Hop", "70s", "party", "country", "easy listening", "sexy",
+    "catchy", "funk", "electro", "heavy metal", "Progressive rock", "60s", "rnb", "indie pop",
+    "sad", "House", "happy",
+)
+# fmt: on
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,8 @@ class Bundle:
         digest = hashlib.sha256(data.read_bytes()).hexdigest() if data.exists() else "no file"
         if digest != self.source_sha256:
             raise WeightsError(
-                f"The weights of {self.name} in {data} are not the published ones (sha256 {digest}, "
-                f"expected {self.source_sha256}). Reinstall them: "
+                f"The weights of {self.name} in {data} are not the published ones (sha256 "
+                f"{digest}, expected {self.source_sha256}). Reinstall them: "
                 "pip install --no-deps --force-reinstall musicnn==0.1.0"
             )
         return read_tensorflow_checkpoint(folder)
@@ -112,7 +115,7 @@ def _read_cached(path: Path) -> dict[str, Tensor] | None:
 
 
 def _write_cached(path: Path, state: dict[str, Tensor]) -> None:
-    """Write the tensors and their digest, each by rename; a cache that cannot be written is none."""
+    """Write the tensors and their digest, each by rename; do without where that fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
@@ -120,8 +123,8 @@ def _write_cached(path: Path, state: dict[str, Tensor]) -> None:
             save_file(state, tensors)
             digest = Path(folder, "digest")
             digest.write_text(hashlib.sha256(tensors.read_bytes()).hexdigest())
-            os.replace(tensors, path)
-            os.replace(digest, _digest_path(path))
+            tensors.replace(path)
+            digest.replace(_digest_path(path))
     except OSError:
         return
 
@@ -154,7 +157,7 @@ def _numbered(layer: str, number: int) -> str:
 def _convert_musicnn(variables: _Variables) -> dict[str, Tensor]:
     state = _named("input_bn", variables, "batch_normalization")
     blocks = ["timbral.0", "timbral.1", "temporal.0", "temporal.1", "temporal.2"]
-    for number, block in enumerate(blocks + ["mid.0", "mid.1", "mid.2"]):
+    for number, block in enumerate([*blocks, "mid.0", "mid.1", "mid.2"]):
         conv = _numbered("conv2d", number)
         kernel = _conv2d(variables[f"{conv}/kernel"])
         if block.startswith("mid"):  # (out, 1, 7, in): the "mels" of the mid end are its channels
@@ -194,6 +197,8 @@ def _vgg() -> nn.Module:
     return Vgg(VggConfig())
 
 
+DEFAULT_MODELS = ("MSD_musicnn", "MTT_musicnn")
+
 # The digests are of the tensors in the musicnn 0.1.0 wheel (ISC licence).
 BUNDLES = {
     bundle.name: bundle
@@ -201,28 +206,28 @@ BUNDLES = {
         Bundle(
             "MTT_musicnn",
             _musicnn,
-            tuple(MTT_TAGS),
+            MTT_TAGS,
             "041f3935e981a65cea739842d30c188d3a7d2adf4410955c8668eb3de4a5acab",
             _convert_musicnn,
         ),
         Bundle(
             "MSD_musicnn",
             _musicnn,
-            tuple(MSD_TAGS),
+            MSD_TAGS,
             "8579734ee6388f799ed0def4bbd0d1fdcbeaf213ef2a9dc860917bd76a303de6",
             _convert_musicnn,
         ),
         Bundle(
             "MTT_vgg",
             _vgg,
-            tuple(MTT_TAGS),
+            MTT_TAGS,
             "458f5c8bcecc086a3bba3dce83809df6da6e0a3560a59ddd84711bf3d5fd8303",
             _convert_vgg,
         ),
         Bundle(
             "MSD_vgg",
             _vgg,
-            tuple(MSD_TAGS),
+            MSD_TAGS,
             "9683d756b8311146534f333502ebf4a2a78a3e320c54ab0411dff6186d8375fc",
             _convert_vgg,
         ),

@@ -7,13 +7,15 @@ a JSON line, followed by raw float32 samples where there are any. It never impor
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
 import threading
 from dataclasses import asdict
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -49,10 +51,14 @@ class DecoderProcess:
     def receive_segments(self, path: Path) -> Segments:
         """Return the answer to `request_segments`. Raises AudioError."""
         head = self._answer(path)
-        waveforms = np.empty(head["shape"], np.float32)
-        if self._out.readinto(memoryview(waveforms).cast("B")) != waveforms.nbytes:
+        shape = tuple(head["shape"])
+        n_bytes = 4 * math.prod(shape)
+        samples = bytearray(n_bytes)
+        if self._out.readinto(samples) != n_bytes:
             raise self._crashed(path)
-        return Segments(waveforms, np.array(head["starts"], np.float32))
+        return Segments(
+            np.frombuffer(samples, np.float32).reshape(shape), np.array(head["starts"], np.float32)
+        )
 
     def _request(self, message: dict[str, Any]) -> None:
         """Send one request."""
@@ -86,14 +92,12 @@ class DecoderProcess:
         self._out.close()
 
     @property
-    def _in(self) -> BinaryIO:
-        assert self._process.stdin is not None
-        return self._process.stdin  # type: ignore[return-value]
+    def _in(self) -> BufferedWriter:
+        return cast(BufferedWriter, self._process.stdin)
 
     @property
-    def _out(self) -> BinaryIO:
-        assert self._process.stdout is not None
-        return self._process.stdout  # type: ignore[return-value]
+    def _out(self) -> BufferedReader:
+        return cast(BufferedReader, self._process.stdout)
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -109,8 +113,8 @@ class DecoderProcess:
         code = self._process.returncode
         self._process = self._start()
         return AudioError(
-            f"{path} ended the decoder (exit status {code}): it crashed, or the file took more than "
-            f"{TIME_LIMIT / 60:.0f} minutes."
+            f"{path} ended the decoder (exit status {code}): it crashed, or the file took more "
+            f"than {TIME_LIMIT / 60:.0f} minutes."
         )
 
 
@@ -118,7 +122,7 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
     for line in requests:
         message = json.loads(line)
         path = Path(message["path"])
-        samples = b""
+        samples: bytes | memoryview = b""
         try:
             if "grid" in message:
                 grid = SegmentGrid(**message["grid"])

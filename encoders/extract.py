@@ -11,19 +11,22 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
+import numpy as np
 import torch
 
 from encoders.audio import SegmentGrid, Segments, inspect, read_segments
+from encoders.bundles import BUNDLES
 from encoders.decoding import DecoderProcess
 from encoders.errors import AudioError
 from encoders.features import AudioInfo, TrackFeatures
 from encoders.melspec import LogMel
-from encoders.tagger import Tagger, segment_grid
+from encoders.projection import Projection, fit_projection
+from encoders.tagger import Tagger, choose_device, choose_dtype, dtype_name, segment_grid
 
 N_SEGMENTS = 20  # of 3 s: 60 s of a track
 
@@ -55,6 +58,29 @@ class Extractor:
         self._started: dict[Path, float] = {}
 
     @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags of all models, joined."""
+        return tuple(tag for tagger in self.taggers for tag in tagger.bundle.tags)
+
+    @property
+    def device(self) -> str:
+        """Name device and precision, for people."""
+        return f"{self.taggers[0].device_name}, {dtype_name(self.taggers[0].dtype)}"
+
+    def fit_projection(
+        self, tracks: Iterable[Sequence[TrackFeatures]], n_tracks: int
+    ) -> Projection:
+        """Fit the default projection on features of this extractor; see `fit_projection`."""
+        return fit_projection(
+            tracks,
+            n_tracks,
+            self.names,
+            self.tags,
+            self.taggers[0].prior.penultimate,
+            np.concatenate([tagger.prior.logits for tagger in self.taggers]),
+        )
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The keys of the features, in the taggers' order: model, precision, segment budget."""
         budget = "all" if self.n_segments is None else str(self.n_segments)
@@ -65,14 +91,18 @@ class Extractor:
         info = inspect(path)
         return self._listen(read_segments(path, info.duration, self.grid, self.n_segments))
 
-    def inspect(self, paths: Iterable[Path]) -> Iterator[tuple[Path, AudioInfo | AudioError]]:
+    def inspect(
+        self, paths: Iterable[Path]
+    ) -> Generator[tuple[Path, AudioInfo | AudioError], None, None]:
         """Inspect files side by side; results come in the order of `paths`."""
 
         def request(decoder: DecoderProcess, path: Path) -> None:
             self._started[path] = time.monotonic()
             decoder.request_info(path)
 
-        crew = _Crew(self.workers, self.nice, request, DecoderProcess.receive_info, lambda info: info)
+        crew = _Crew(
+            self.workers, self.nice, request, DecoderProcess.receive_info, lambda info: info
+        )
         early: dict[int, tuple[Path, AudioInfo | AudioError]] = {}
         awaited = 0
         with closing(crew.run(paths)) as results:
@@ -85,7 +115,7 @@ class Extractor:
 
     def extract(
         self, tracks: Iterable[tuple[Path, float]]
-    ) -> Iterator[tuple[Path, tuple[TrackFeatures, ...] | AudioError]]:
+    ) -> Generator[tuple[Path, tuple[TrackFeatures, ...] | AudioError], None, None]:
         """Analyse files, given with their durations in seconds; results come as they are ready."""
 
         def request(decoder: DecoderProcess, track: tuple[Path, float]) -> None:
@@ -108,9 +138,48 @@ class Extractor:
 
     @torch.inference_mode()
     def _listen(self, segments: Segments) -> tuple[TrackFeatures, ...]:
+        torch.set_num_threads(1)  # tracks run side by side; barriers within one would waste cores
         waveforms = torch.from_numpy(segments.waveforms).to(self.taggers[0].device)
         mel = self.log_mel(waveforms)
         return tuple(tagger.features(mel, segments.starts) for tagger in self.taggers)
+
+
+def load_extractor(
+    models: Sequence[str],
+    cache: Path,
+    *,
+    known: Collection[str] = (),
+    n_segments: int = N_SEGMENTS,
+    workers: int = 1,
+    nice: int = 0,
+) -> Extractor:
+    """Load taggers by name onto the best device, in the best precision there.
+
+    Where features are `known` under some precision already, that one is kept: figures of two
+    precisions are not mixed. Raises WeightsError, and ValueError for an unknown model.
+    """
+    unknown = [name for name in models if name not in BUNDLES]
+    if unknown or not models:
+        raise ValueError(f"wanted models out of {', '.join(BUNDLES)}; got {', '.join(models)!r}")
+    device = choose_device()
+    dtype = _known_dtype(models, known) or choose_dtype(BUNDLES[models[0]], cache, device)
+    taggers = [Tagger(BUNDLES[name], cache, device=device, dtype=dtype) for name in models]
+    return Extractor(taggers, n_segments=n_segments, workers=workers, nice=nice)
+
+
+def load_known_extractor(names: Sequence[str], cache: Path) -> Extractor:
+    """Load what made features of these names, for single files. Raises WeightsError."""
+    models, _, budgets = zip(*(name.rsplit("-", 2) for name in names), strict=True)
+    return load_extractor(models, cache, known=names, n_segments=int(budgets[0]))
+
+
+def _known_dtype(models: Sequence[str], known: Collection[str]) -> torch.dtype | None:
+    for dtype in (torch.bfloat16, torch.float32):
+        if any(
+            name.startswith(f"{model}-{dtype_name(dtype)}-") for model in models for name in known
+        ):
+            return dtype
+    return None
 
 
 class _Crew(Generic[_Job, _Answer, _Result]):
@@ -136,7 +205,9 @@ class _Crew(Generic[_Job, _Answer, _Result]):
         self._lock = threading.Lock()
         self._stopping = False
 
-    def run(self, jobs: Iterable[_Job]) -> Iterator[tuple[int, _Job, _Result | AudioError]]:
+    def run(
+        self, jobs: Iterable[_Job]
+    ) -> Generator[tuple[int, _Job, _Result | AudioError], None, None]:
         """Yield (number, job, result) as they are ready; closing the generator ends the workers."""
         numbered = enumerate(jobs)
         decoders = [DecoderProcess(self.nice) for _ in range(self.workers)]
@@ -165,7 +236,6 @@ class _Crew(Generic[_Job, _Answer, _Result]):
 
     def _work(self, decoder: DecoderProcess, jobs: Iterator[tuple[int, _Job]]) -> None:
         try:
-            torch.set_num_threads(1)
             ahead = self._request_next(decoder, jobs)
             while ahead:
                 number, job = ahead

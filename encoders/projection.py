@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,6 @@ MAX_DIM = 384
 N_WHITENED = 80
 DAMPING = 0.03  # of the largest eigenvalue, added to each
 PRIOR_WEIGHT = 20.0  # tracks that the training data's means count for
-MAX_TO_FIT = 5000  # tracks; a larger library is sampled evenly
 _LOGIT_EPS = 1e-4  # probabilities are kept this far from 0 and 1
 _FORMAT = "1"
 
@@ -50,6 +50,7 @@ class ProjectionError(Exception):
 class Projection:
     """A fitted map from the features of `extractors` to embeddings.
 
+    tags              the models' tags, joined
     penultimate_mean  float32 (n_units,)
     logits_mean       float32 (n_tags of all models,)
     pooled_mean       float32 (n_pools of all models,)
@@ -59,6 +60,7 @@ class Projection:
     """
 
     extractors: tuple[str, ...]
+    tags: tuple[str, ...]
     penultimate_mean: _Array
     logits_mean: _Array
     pooled_mean: _Array
@@ -69,18 +71,24 @@ class Projection:
     @property
     def dim(self) -> int:
         """Length of an embedding."""
-        return self.penultimate_mean.size + self.logits_mean.size + self.whitening.shape[1]
+        return len(self.penultimate_mean) + len(self.logits_mean) + int(self.whitening.shape[1])
 
     @property
     def id(self) -> str:
         """A digest of everything in it: vectors of different projections do not compare."""
-        return hashlib.sha256(self._serialised()).hexdigest()[:16]
+        digest = hashlib.sha256(json.dumps([self.extractors, self.tags]).encode())
+        for name, array in self._arrays().items():
+            digest.update(f"{name} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()[:16]
 
     def embed(self, tracks: Sequence[Sequence[TrackFeatures]]) -> _Array:
         """Return unit vectors float32 (n_tracks, dim), given each track's features by extractor."""
         if not tracks:
             return np.zeros((0, self.dim), np.float32)
-        penultimate, logits, pooled = (np.stack(view) for view in zip(*map(_views, tracks)))
+        penultimate, logits, pooled = (
+            np.stack(view) for view in zip(*map(_views, tracks), strict=True)
+        )
         views = [
             _unit(penultimate - self.penultimate_mean),
             _unit(logits - self.logits_mean),
@@ -97,8 +105,18 @@ class Projection:
 
     def save(self, path: Path) -> None:
         """Write it by rename, so that a reader meets the old one or the new one."""
+        metadata = {
+            "format": _FORMAT,
+            "id": self.id,
+            "extractors": json.dumps(self.extractors),
+            "tags": json.dumps(self.tags),
+            "n_fitted": str(self.n_fitted),
+        }
         temporary = path.with_suffix(".tmp")
-        temporary.write_bytes(self._serialised())
+        with temporary.open("wb") as file:
+            file.write(save(self._arrays(), metadata))
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
 
     @classmethod
@@ -112,37 +130,35 @@ class Projection:
                         f"{path} is of another version; delete it and run build_index.py again."
                     )
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return cls(
+            projection = cls(
                 extractors=tuple(json.loads(metadata["extractors"])),
+                tags=tuple(json.loads(metadata["tags"])),
                 n_fitted=int(metadata["n_fitted"]),
                 **tensors,
             )
+            if projection.id != metadata["id"]:
+                raise ValueError("its content does not match its checksum")
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise ProjectionError(
                 f"{path} cannot be read ({error}); delete it and run build_index.py again."
             ) from error
+        return projection
 
-    def _serialised(self) -> bytes:
-        tensors = {
+    def _arrays(self) -> dict[str, _Array]:
+        return {
             "penultimate_mean": self.penultimate_mean,
             "logits_mean": self.logits_mean,
             "pooled_mean": self.pooled_mean,
             "pooled_scale": self.pooled_scale,
             "whitening": self.whitening,
         }
-        metadata = {
-            "format": _FORMAT,
-            "extractors": json.dumps(self.extractors),
-            "n_fitted": str(self.n_fitted),
-        }
-        serialised: bytes = save(tensors, metadata)
-        return serialised
 
 
 def fit_projection(
     tracks: Iterable[Sequence[TrackFeatures]],
     n_tracks: int,
     extractors: Sequence[str],
+    tags: Sequence[str],
     prior_penultimate: _Array,
     prior_logits: _Array,
 ) -> Projection:
@@ -151,13 +167,16 @@ def fit_projection(
     Each track comes as its features by extractor. `prior_penultimate` (n_units,) is the first
     model's mean on its training data, `prior_logits` the models' means, joined.
     """
-    penultimate, logits, pooled = (np.stack(view) for view in zip(*map(_views, tracks)))
+    penultimate, logits, pooled = (
+        np.stack(view) for view in zip(*map(_views, tracks), strict=True)
+    )
     pooled_scale = pooled.std(axis=0) + 1e-6
     n_whitened = 0
     if len(pooled) >= MIN_TO_WHITEN:
         n_whitened = min(N_WHITENED, MAX_DIM - penultimate.shape[1] - logits.shape[1])
     return Projection(
         extractors=tuple(extractors),
+        tags=tuple(tags),
         penultimate_mean=_shrunk_mean(penultimate, prior_penultimate),
         logits_mean=_shrunk_mean(logits, prior_logits),
         pooled_mean=pooled.mean(axis=0),
@@ -178,8 +197,9 @@ def _views(track: Sequence[TrackFeatures]) -> tuple[_Array, _Array, _Array]:
 
 
 def _shrunk_mean(values: _Array, prior: _Array) -> _Array:
-    weight = len(values) / (len(values) + PRIOR_WEIGHT)
-    return (weight * values.mean(axis=0) + (1.0 - weight) * prior).astype(np.float32)
+    weight = np.float32(len(values) / (len(values) + PRIOR_WEIGHT))
+    mean: _Array = weight * values.mean(axis=0) + (1 - weight) * prior
+    return mean
 
 
 def _whitening(standardised: _Array, n_components: int) -> _Array:
@@ -195,10 +215,12 @@ def _whitening(standardised: _Array, n_components: int) -> _Array:
     else:
         values, vectors = np.linalg.eigh(x.T @ x / n_tracks)
         values, vectors = values[::-1][:n_components], vectors[:, ::-1][:, :n_components]
-    return (vectors / np.sqrt(values + DAMPING * values[0])).astype(np.float32)
+    whitening: _Array = (vectors / np.sqrt(values + DAMPING * values[0])).astype(np.float32)
+    return whitening
 
 
-def _unit(rows: _Array) -> _Array:
+def _unit(rows: NDArray[np.floating]) -> _Array:
     """Scale each row to length 1; a zero row stays zero."""
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return (rows / np.maximum(norms, 1e-12)).astype(np.float32)
+    unit: _Array = (rows / np.maximum(norms, 1e-12)).astype(np.float32)
+    return unit

@@ -33,7 +33,12 @@ class Tagger:
     """One pretrained model on one device, in one precision."""
 
     def __init__(
-        self, bundle: Bundle, cache: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32
+        self,
+        bundle: Bundle,
+        cache: Path,
+        *,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         """Load the weights. Raises WeightsError if there are none."""
         self.bundle = bundle
@@ -46,7 +51,12 @@ class Tagger:
     @property
     def name(self) -> str:
         """What features are keyed by, besides how a track is cut: model and precision."""
-        return f"{self.bundle.name}-{str(self.dtype).removeprefix('torch.')}"
+        return f"{self.bundle.name}-{dtype_name(self.dtype)}"
+
+    @property
+    def device_name(self) -> str:
+        """The device in words: "CPU", or the GPU's name."""
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
 
     @torch.inference_mode()
     def features(self, mel: Tensor, starts: NDArray[np.float32]) -> TrackFeatures:
@@ -68,6 +78,11 @@ class Tagger:
 def segment_grid(mel: MelConfig) -> SegmentGrid:
     """Return how a track is cut for a front end."""
     return SegmentGrid(mel.sample_rate, mel.hop_length, mel.n_fft, mel.n_frames)
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """Spell a precision: "bfloat16", "float32"."""
+    return str(dtype).removeprefix("torch.")
 
 
 def choose_device() -> str:
@@ -107,4 +122,3 @@ def _prior(model: nn.Module) -> Prior:
 
 def _float16(values: Tensor) -> NDArray[np.float16]:
     return values.float().clamp(-_FLOAT16_MAX, _FLOAT16_MAX).half().cpu().numpy()
-

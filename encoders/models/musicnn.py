@@ -90,13 +90,15 @@ class Musicnn(nn.Module):
         super().__init__()
         self.config = config
         self.input_bn = nn.BatchNorm2d(1, eps=BATCH_NORM_EPS)
-        self.timbral = nn.ModuleList(
+        self.timbral_blocks = [
             FrequencyMaxBlock(config.n_timbral, config.timbral_length, height)
             for height in config.timbral_heights
-        )
-        self.temporal = nn.ModuleList(
+        ]
+        self.temporal_blocks = [
             FrequencyMaxBlock(config.n_temporal, length, 1) for length in config.temporal_lengths
-        )
+        ]
+        self.timbral = nn.ModuleList(self.timbral_blocks)
+        self.temporal = nn.ModuleList(self.temporal_blocks)
         self.mid = nn.ModuleList(
             MidLayer(n_in, config.n_mid) for n_in in (config.n_front, config.n_mid, config.n_mid)
         )

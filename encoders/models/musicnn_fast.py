@@ -36,6 +36,11 @@ class FrequencyMax(nn.Module):
     longest and convolved together.
     """
 
+    weight: Tensor  # (window, positions * n_out)
+    bias: Tensor  # (n_out,), like the next two
+    scale: Tensor
+    shift: Tensor
+
     def __init__(self, blocks: Sequence[FrequencyMaxBlock], dtype: torch.dtype) -> None:
         super().__init__()
         self.before = max(block.padding[0] for block in blocks)
@@ -47,7 +52,6 @@ class FrequencyMax(nn.Module):
         kernel = torch.cat(kernels)
         self.n_out = kernel.shape[0]
         self.register_buffer("weight", self._unrolled(kernel).to(dtype))
-        self.register_buffer("sign", torch.cat(scales).sign())
         self.register_buffer("bias", torch.cat(biases))
         self.register_buffer("scale", torch.cat(scales))
         self.register_buffer("shift", torch.cat(shifts))
@@ -55,14 +59,13 @@ class FrequencyMax(nn.Module):
 
     def _fold(self, block: FrequencyMaxBlock) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return the kernel, negated where the scale is negative, its bias, scale and shift."""
-        bn = block.bn
-        scale = bn.weight / torch.sqrt(bn.running_var + bn.eps)  # type: ignore[operator]
-        shift = bn.bias - bn.running_mean * scale  # type: ignore[operator]
-        kernel = block.conv.weight[:, 0] * scale.sign()[:, None, None]
+        conv, bn = block.conv.state_dict(), block.bn.state_dict()
+        scale = bn["weight"] / torch.sqrt(bn["running_var"] + block.bn.eps)
+        shift = bn["bias"] - bn["running_mean"] * scale
+        kernel = conv["weight"][:, 0] * scale.sign()[:, None, None]
         before, behind = block.padding
         kernel = F.pad(kernel, (0, 0, self.before - before, self.behind - behind))
-        assert block.conv.bias is not None
-        return kernel, block.conv.bias, scale, shift
+        return kernel, conv["bias"], scale, shift
 
     def _unrolled(self, kernel: Tensor) -> Tensor:
         """(n_out, length, height) -> (window, positions * n_out), a window being one gather."""
@@ -85,21 +88,16 @@ class FrequencyMax(nn.Module):
             strides = (x.stride(0), x.stride(1), x.stride(1), 1)
             step = 1
         width = self.height + self.positions - 1
-        last = n_mels - width
-        running: Tensor | None = None
+        running = x.new_full((n * n_frames, self.n_out), -torch.inf)
         for first in range(0, n_mels - self.height + 1, self.positions):
             # The last group overlaps the one before it: a maximum does not mind.
-            offset = min(first, last) * step
-            windows = x.as_strided((n, n_frames, self.length, width), strides, offset)
+            windows = x.as_strided(
+                (n, n_frames, self.length, width), strides, step * min(first, n_mels - width)
+            )
             products = windows.reshape(n * n_frames, self.length * width) @ self.weight
-            if self.positions > 1:
-                products = products.view(n * n_frames, self.positions, self.n_out).amax(dim=1)
-            if running is None:
-                running = products
-            else:
-                torch.maximum(running, products, out=running)
-        assert running is not None
-        rectified = F.relu(running.float() * self.sign + self.bias)
+            maxima = products.view(n * n_frames, self.positions, self.n_out).amax(dim=1)
+            torch.maximum(running, maxima, out=running)
+        rectified = F.relu(running.float() * self.scale.sign() + self.bias)
         return (rectified * self.scale + self.shift).view(n, n_frames, self.n_out)
 
 
@@ -110,13 +108,13 @@ class FastMusicnn(nn.Module):
         super().__init__()
         self.model = model
         self.front = nn.ModuleList(
-            [*(FrequencyMax([block], dtype) for block in model.timbral)]
-            + [FrequencyMax(list(model.temporal), dtype)]
+            FrequencyMax(blocks, dtype)
+            for blocks in (*([block] for block in model.timbral_blocks), model.temporal_blocks)
         )
 
     def forward(self, mel: Tensor) -> Activations:
         """(batch, time, 96) -> Activations, as `Musicnn.forward`."""
-        parts = [self._forward(part) for part in mel.split(SEGMENTS_AT_ONCE)]
+        parts = [self._forward(part) for part in torch.split(mel, SEGMENTS_AT_ONCE)]
         return Activations(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
 
     def _forward(self, mel: Tensor) -> Activations:

@@ -70,5 +70,5 @@ class Vgg(nn.Module):
 
     def mean_penultimate(self) -> Tensor:
         """Return the last feature map's mean over the training data at each position: (256,)."""
-        last: Tensor = self.bns[-1].bias.detach()  # type: ignore[assignment, operator]
+        last: Tensor = self.bns[-1].bias.detach()  # type: ignore[operator]
         return last.repeat(self.config.n_positions)

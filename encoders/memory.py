@@ -1,0 +1,52 @@
+"""How much memory a job takes, over all its processes."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+
+class PeakMemory:
+    """Samples, while its block runs, the summed memory of this process and its children.
+
+    Memory is the proportional set size where the system tells it (Linux), so that shared pages
+    count once, and the unique set size elsewhere. `peak` is in bytes.
+    """
+
+    def __init__(self, interval: float = 0.5) -> None:
+        self.peak = 0
+        self._interval = interval
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        this = psutil.Process()
+        while True:
+            family = [this, *this.children(recursive=True)]
+            self.peak = max(self.peak, sum(_footprint(process) for process in family))
+            if self._stop.wait(self._interval):
+                return
+
+
+def _footprint(process: psutil.Process) -> int:
+    try:
+        memory = process.memory_full_info()
+    except psutil.Error:  # it ended meanwhile
+        return 0
+    return int(memory.pss if psutil.LINUX else memory.uss)

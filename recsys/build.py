@@ -1,0 +1,262 @@
+"""The build: scan -> identify -> analyse -> project -> index, resumable at every step.
+
+Whatever is done is in the catalogue when it is done, so a build that is stopped or killed loses at
+most one batch, and the next one goes on where it ended.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoders.errors import AudioError
+from encoders.features import AudioInfo, TrackFeatures
+from index.vector_index import DamagedIndex, StaleIndex, VectorIndex, read_manifest
+from recsys.catalog import Catalog, Track
+from recsys.library import Summary, identify, scan
+
+INDEX_NAME = "tracks.index"
+PROJECTION_NAME = "projection.safetensors"
+
+_BATCH = 16  # tracks whose features are written in one transaction
+_BATCH_SECONDS = 5.0  # after which a smaller batch is written
+_EMBED_BATCH = 500  # tracks projected at once
+_FIT_SAMPLE = 5000  # tracks a projection is fitted on, spread evenly over a larger library
+
+Features = tuple[TrackFeatures, ...]  # one track's, one for each extractor name
+
+
+class Analyser(Protocol):
+    """Files to features, in bounded memory; `encoders.extract.Extractor` is one."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The keys under which each track's features are kept."""
+
+    def inspect(
+        self, paths: Iterable[Path]
+    ) -> Generator[tuple[Path, AudioInfo | AudioError], None, None]:
+        """Read durations and identities, in the order of `paths`."""
+
+    def extract(
+        self, tracks: Iterable[tuple[Path, float]]
+    ) -> Generator[tuple[Path, Features | AudioError], None, None]:
+        """Analyse files given with their durations, in any order."""
+
+
+class Projection(Protocol):
+    """Features to vectors; `encoders.projection.Projection` is one."""
+
+    @property
+    def extractors(self) -> tuple[str, ...]:
+        """The names of the features it takes."""
+
+    @property
+    def id(self) -> str:
+        """What vectors must share to be compared."""
+
+    def embed(self, tracks: Sequence[Sequence[TrackFeatures]]) -> NDArray[np.float32]:
+        """Return unit vectors (n_tracks, dim)."""
+
+    def outgrown_by(self, n_tracks: int) -> bool:
+        """Say whether a library of this size deserves a new fit."""
+
+    def save(self, path: Path) -> None:
+        """Write it atomically."""
+
+
+# Fits a projection on a sample of a library, given also the library's number of tracks.
+Fit = Callable[[Iterable[Features], int], Projection]
+
+
+class Progress(NamedTuple):
+    """How far a stage has come: "scan", "identify", "analyse", "fit" or "index"."""
+
+    stage: str
+    done: int = 0
+    total: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a build did.
+
+    `n_analysed` tracks of `audio_seconds` together were analysed in `analysis_seconds`, inspecting
+    them included; `tracks` of the library have features now; `index` is None where there are none.
+    """
+
+    tracks: int
+    summary: Summary
+    failures: tuple[Track, ...]
+    problems: tuple[str, ...]
+    n_analysed: int
+    audio_seconds: float
+    analysis_seconds: float
+    index: VectorIndex | None
+    refitted: bool
+
+
+def build(
+    catalog: Catalog,
+    folders: Sequence[Path],
+    analyser: Analyser,
+    projection: Projection | None,
+    fit: Fit,
+    *,
+    recipe: str = "Flat",
+    retry_failed: bool = False,
+    refit: bool = False,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Report:
+    """Bring catalogue, projection and index up to what lies in `folders`.
+
+    `projection` is the home's, None if it has none that fits `analyser`; it is fitted anew where
+    it is outgrown or `refit` says so. Raises LibraryError, CatalogError (BuildRunning among them),
+    ValueError for a recipe that does not fit, and OSError where the home cannot be written.
+    """
+    with catalog.build_lock():
+        progress(Progress("scan"))
+        scanned = scan(folders)
+        begin = time.monotonic()
+        summary = identify(
+            catalog,
+            scanned,
+            analyser.inspect,
+            retry_failed=retry_failed,
+            progress=lambda done, total: progress(Progress("identify", done, total)),
+        )
+        for name in analyser.names:
+            catalog.drop_damaged_features(name)
+        n_analysed, audio_seconds = _analyse(catalog, analyser, progress)
+        analysis_seconds = time.monotonic() - begin
+        ids = _ready_ids(catalog, analyser.names)
+        if refit or (projection and projection.outgrown_by(len(ids))):
+            projection = None
+        vectors = _index(catalog, analyser.names, ids, projection, fit, recipe, progress)
+        return Report(
+            tracks=len(ids),
+            summary=summary,
+            failures=tuple(catalog.failures()),
+            problems=tuple(problem.sentence for problem in scanned.problems) + summary.notes,
+            n_analysed=n_analysed,
+            audio_seconds=audio_seconds,
+            analysis_seconds=analysis_seconds,
+            index=vectors,
+            refitted=vectors is not None and projection is None,
+        )
+
+
+def _analyse(
+    catalog: Catalog, analyser: Analyser, progress: Callable[[Progress], None]
+) -> tuple[int, float]:
+    """Analyse what is pending; return how many tracks and how many seconds of audio that was."""
+    n_analysed, audio_seconds, attempted = 0, 0.0, set[int]()
+    # Of several files with one audio the first is analysed; if it cannot be, the next one is.
+    while todo := [i for i in _pending(catalog, analyser.names) if i not in attempted]:
+        attempted.update(todo)
+        tracks = {track.path: track for track in catalog.tracks(todo)}
+        jobs = [(path, track.duration or 0.0) for path, track in tracks.items()]
+        batch: list[tuple[int, Features | AudioError]] = []
+        failed, written = 0, time.monotonic()
+        progress(Progress("analyse", 0, len(jobs)))
+        with closing(analyser.extract(jobs)) as results:
+            for done, (path, heard) in enumerate(results, start=1):
+                batch.append((tracks[path].id, heard))
+                if isinstance(heard, AudioError):
+                    failed += 1
+                else:
+                    n_analysed += 1
+                    audio_seconds += tracks[path].duration or 0.0
+                if len(batch) >= _BATCH or time.monotonic() - written > _BATCH_SECONDS:
+                    _store(catalog, analyser.names, batch)
+                    batch, written = [], time.monotonic()
+                progress(Progress("analyse", done, len(jobs), failed))
+        _store(catalog, analyser.names, batch)
+    return n_analysed, audio_seconds
+
+
+def _pending(catalog: Catalog, names: Sequence[str]) -> list[int]:
+    """Return the ids of the tracks that lack features of any of `names`, in order."""
+    return sorted({track_id for name in names for track_id, _ in catalog.pending(name)})
+
+
+def _store(
+    catalog: Catalog,
+    names: Sequence[str],
+    results: Sequence[tuple[int, Features | AudioError]],
+) -> None:
+    """Write a batch of results, each model's features under its name."""
+    for number, name in enumerate(names):
+        catalog.store_features(
+            name,
+            [
+                (track_id, heard if isinstance(heard, AudioError) else heard[number])
+                for track_id, heard in results
+            ],
+        )
+
+
+def _ready_ids(catalog: Catalog, names: Sequence[str]) -> list[int]:
+    """Return the ids of the living tracks that have features of every name, in order."""
+    ready = [set(catalog.ready_ids(name)) for name in names]
+    return sorted(set.intersection(*ready))
+
+
+def read_features(
+    catalog: Catalog, names: Sequence[str], ids: Sequence[int]
+) -> Iterator[tuple[int, Features]]:
+    """Give each track's features of all `names`, by id; `ids` must have them."""
+    streams = (catalog.iter_features(name, ids) for name in names)
+    for rows in zip(*streams, strict=True):
+        yield rows[0][0], tuple(heard for _, heard in rows)
+
+
+def _index(
+    catalog: Catalog,
+    names: Sequence[str],
+    ids: Sequence[int],
+    projection: Projection | None,
+    fit: Fit,
+    recipe: str,
+    progress: Callable[[Progress], None],
+) -> VectorIndex | None:
+    """Project and index all of `ids`, or load the index if it is up to date already."""
+    if not ids:
+        return None
+    path = catalog.home / INDEX_NAME
+    model, revision = "+".join(names), catalog.revision
+    if projection and _is_current(path, model, projection.id, revision, recipe):
+        return VectorIndex.load(path, model=model, projection=projection.id, dim=None)
+    if projection is None:
+        progress(Progress("fit"))
+        sample = [ids[i * len(ids) // _FIT_SAMPLE] for i in range(_FIT_SAMPLE)]
+        sample = sample if len(ids) > _FIT_SAMPLE else list(ids)
+        projection = fit((heard for _, heard in read_features(catalog, names, sample)), len(ids))
+        projection.save(catalog.home / PROJECTION_NAME)
+    vectors = []
+    for start in range(0, len(ids), _EMBED_BATCH):
+        progress(Progress("index", start, len(ids)))
+        batch = ids[start : start + _EMBED_BATCH]
+        features = [heard for _, heard in read_features(catalog, names, batch)]
+        vectors.append(projection.embed(features))
+    built = VectorIndex.build(ids, np.concatenate(vectors), recipe)
+    built.save(path, model=model, projection=projection.id, catalogue_revision=revision)
+    return built
+
+
+def _is_current(path: Path, model: str, projection: str, revision: int, recipe: str) -> bool:
+    """Say whether the index file holds just this."""
+    try:
+        manifest = read_manifest(path)
+    except (DamagedIndex, StaleIndex):
+        return False
+    found = manifest.model, manifest.projection, manifest.catalogue_revision, manifest.recipe
+    return found == (model, projection, revision, recipe)

@@ -1,0 +1,188 @@
+"""What sounds alike: neighbours in the index, looked up in the catalogue, with their reasons."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoders.features import TrackFeatures
+from index.vector_index import VectorIndex
+from recsys.build import Features, read_features
+from recsys.catalog import Catalog, Track
+from recsys.catalog.search import fold
+
+MIN_SHARED_PROBABILITY = 0.05  # what both tracks must reach for a tag to be shared
+N_SHARED_TAGS = 4
+_SAME_LENGTH = 2.0  # s; two encodings of one recording differ by less
+_SAME_SOUND = 0.95  # cosine; two encodings of one recording are closer
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A track that sounds like the query.
+
+    similarity   0 to 1: the cosine of the embeddings, negative ones counting as 0
+    shared_tags  what both sound like more than the library does on the whole, strongest first
+    """
+
+    track: Track
+    similarity: float
+    shared_tags: tuple[str, ...]
+
+
+class SimilarTracks:
+    """Answers queries by track or by vector from one index. Safe to share between threads."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        index: VectorIndex,
+        names: Sequence[str],
+        tags: Sequence[str],
+        typical_logits: NDArray[np.float32],
+    ) -> None:
+        """`names` key the features; `typical_logits` (n_tags,) is the library's mean of `tags`."""
+        self.catalog = catalog
+        self.index = index
+        self.names = tuple(names)
+        self.tags = tuple(tags)
+        self.typical = 1.0 / (1.0 + np.exp(-typical_logits))
+        self._living = _Living(-1, {}, [])
+
+    def of_track(self, track: Track, k: int, *, artist_cap: int | None = None) -> list[Neighbour]:
+        """Return up to `k` tracks that sound like an indexed one, best first.
+
+        The track itself and its duplicates are left out, each recording appears once, and no
+        artist more than `artist_cap` times. Raises KeyError if the track is not in the index.
+        """
+        vector = self.index.vectors([track.id])[0]
+        heard = next(read_features(self.catalog, self.names, [track.id]), (0, None))[1]
+        return self._neighbours(vector, heard, track, k, artist_cap)
+
+    def of_vector(
+        self,
+        vector: NDArray[np.float32],
+        heard: Features,
+        k: int,
+        *,
+        artist_cap: int | None = None,
+    ) -> list[Neighbour]:
+        """The same for a file outside the library: its embedding (dim,) and its features."""
+        return self._neighbours(vector, heard, None, k, artist_cap)
+
+    def _neighbours(
+        self,
+        vector: NDArray[np.float32],
+        heard: Features | None,
+        seed: Track | None,
+        k: int,
+        artist_cap: int | None,
+    ) -> list[Neighbour]:
+        chosen = self._choose(vector, seed, k, artist_cap)
+        query = None if heard is None else self._probabilities(heard)
+        ids = sorted(track.id for track, _ in chosen)
+        theirs = {
+            track_id: self._probabilities(features)
+            for track_id, features in read_features(self.catalog, self.names, ids)
+        }
+        return [
+            Neighbour(track, max(score, 0.0), self._shared(query, theirs.get(track.id)))
+            for track, score in chosen
+        ]
+
+    def _choose(
+        self, vector: NDArray[np.float32], seed: Track | None, k: int, artist_cap: int | None
+    ) -> list[tuple[Track, float]]:
+        """Take the nearest living tracks, one of each recording, until there are `k`."""
+        living = self._current_living()
+        fetch = 2 * k + 10
+        while True:
+            ranking = self.index.search(vector[None], fetch, exclude=living.gone)[0]
+            tracks = self.catalog.tracks(ranking.ids.tolist())
+            scores = dict(zip(ranking.ids.tolist(), ranking.scores.tolist(), strict=True))
+            chosen = _distinct(((t, scores[t.id]) for t in tracks), living.groups, seed, artist_cap)
+            if len(chosen) >= k or len(ranking.ids) < fetch:
+                return chosen[:k]
+            fetch *= 4
+
+    def _current_living(self) -> _Living:
+        """Ask the catalogue which tracks are there, once a revision."""
+        revision = self.catalog.revision
+        if self._living.revision != revision:
+            groups = self.catalog.recording_groups()
+            gone = [track_id for track_id in self.index.ids.tolist() if track_id not in groups]
+            self._living = _Living(revision, groups, gone)
+        return self._living
+
+    def _probabilities(self, heard: Features) -> NDArray[np.float32]:
+        return np.concatenate([_mean_tags(features) for features in heard])
+
+    def _shared(
+        self, one: NDArray[np.float32] | None, other: NDArray[np.float32] | None
+    ) -> tuple[str, ...]:
+        """Name the tags in which both stand out from the library, by the weaker one's lift."""
+        if one is None or other is None:
+            return ()
+        both = np.minimum(one, other)
+        lift = np.where(both >= MIN_SHARED_PROBABILITY, both / self.typical, 0.0)
+        best: dict[str, str] = {}
+        for number in np.argsort(-lift, kind="stable"):
+            if lift[number] <= 1.0 or len(best) == N_SHARED_TAGS:
+                break
+            best.setdefault(self.tags[number].casefold(), self.tags[number])
+        return tuple(best.values())
+
+
+class _Living(NamedTuple):
+    """The tracks at one revision: each one's recording, and who is indexed but gone."""
+
+    revision: int
+    groups: dict[int, int]
+    gone: list[int]
+
+
+def _mean_tags(features: TrackFeatures) -> NDArray[np.float32]:
+    mean: NDArray[np.float32] = features.tags.astype(np.float32).mean(axis=0)
+    return mean
+
+
+def _distinct(
+    ranked: Iterable[tuple[Track, float]],
+    groups: dict[int, int],
+    seed: Track | None,
+    artist_cap: int | None,
+) -> list[tuple[Track, float]]:
+    """Drop the seed, later copies of one recording, and what exceeds the artist's cap."""
+    chosen: list[tuple[Track, float]] = []
+    taken = {groups.get(seed.id, seed.id)} if seed else set()
+    per_artist: Counter[str] = Counter()
+    for track, score in ranked:
+        if groups.get(track.id, track.id) in taken:
+            continue
+        if seed and score >= _SAME_SOUND and _same_names(seed, track):
+            continue
+        if any(abs(score - s) <= 1.0 - _SAME_SOUND and _same_names(t, track) for t, s in chosen):
+            continue
+        artist = fold(track.artist)
+        if artist_cap is not None and artist and per_artist[artist] >= artist_cap:
+            continue
+        per_artist[artist] += 1
+        taken.add(groups.get(track.id, track.id))
+        chosen.append((track, score))
+    return chosen
+
+
+def _same_names(one: Track, other: Track) -> bool:
+    """Say whether two tracks have the same artist, title and length: encodings of one recording."""
+    if one.duration is None or other.duration is None:
+        return False
+    return (
+        abs(one.duration - other.duration) <= _SAME_LENGTH
+        and fold(one.title) == fold(other.title)
+        and fold(one.artist) == fold(other.artist)
+    )

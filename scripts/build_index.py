@@ -1,0 +1,329 @@
+"""Index a music folder: analyse every track once, and find what sounds alike ever after.
+
+    python scripts/build_index.py ~/Music
+
+With no folder, a demo library is composed and rendered into the home, and indexed. What is known
+already is not analysed again; Ctrl-C stops, and the next run goes on.
+
+Exit status: 0 done, 1 nothing usable, 2 usage, 3 done with failures and --strict, 130 stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+from encoders.bundles import BUNDLES, DEFAULT_MODELS
+from encoders.errors import WeightsError
+from encoders.extract import N_SEGMENTS, Extractor, load_extractor
+from encoders.memory import PeakMemory
+from encoders.projection import Projection, ProjectionError
+from recsys import build
+from recsys.catalog import Catalog, CatalogError
+from recsys.demo import make_demo_library
+from recsys.library import LibraryError
+from recsys.settings import SettingsError, load_settings
+
+DEMO_NAME = "demo-library"
+WEIGHTS_NAME = "weights"
+PLAIN_INTERVAL = 10.0  # s between lines where there is no terminal
+SLOW = 5.0  # s after which a file is named
+
+NOTHING_USABLE, USAGE, FAILURES, STOPPED = 1, 2, 3, 130
+
+
+def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    n_cores = len(psutil.Process().cpu_affinity()) if psutil.LINUX else psutil.cpu_count()
+    parser = argparse.ArgumentParser(
+        description="Index music folders, to find what sounds alike. No folder: a demo library.",
+        epilog="Exit status: 0 done, 1 nothing usable, 2 usage, 3 failures with --strict.",
+    )
+    parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
+    parser.add_argument("--home", type=Path, help="where catalogue and index are kept")
+    parser.add_argument(
+        "--models",
+        default=",".join(DEFAULT_MODELS),
+        help=f"taggers to listen with, of {', '.join(BUNDLES)} (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--segments",
+        type=int,
+        default=N_SEGMENTS,
+        help="3 s segments read of each track (default: %(default)s)",
+    )
+    parser.add_argument("--workers", type=int, default=n_cores, help="cores to use (default: all)")
+    parser.add_argument("--nice", type=int, default=0, metavar="N", help="lower the priority by N")
+    parser.add_argument("--recipe", default="Flat", help="faiss index (default: %(default)s)")
+    parser.add_argument("--retry-failed", action="store_true", help="try failed files again")
+    parser.add_argument("--refit", action="store_true", help="fit the projection anew")
+    parser.add_argument("--strict", action="store_true", help="exit with 3 if any file failed")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    args = parser.parse_args(arguments)
+    if args.workers < 1 or args.segments < 1 or args.nice < 0:
+        parser.error("--workers and --segments take numbers of at least 1, --nice of at least 0")
+    return args
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    args = parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    display = Display()
+    try:
+        with PeakMemory() as memory, display:
+            return run(args, display, memory)
+    except (LibraryError, SettingsError) as error:
+        display.say(str(error))
+        return USAGE
+    except (CatalogError, WeightsError, ProjectionError) as error:
+        display.say(str(error))
+    except ValueError as error:
+        display.say(f"{error}.")
+        return USAGE
+    except OSError as error:
+        display.say(f"{error.filename or 'The home'} cannot be written: {error.strerror}.")
+    except KeyboardInterrupt:
+        display.say("Stopped. What was analysed is kept; run the command again to go on.")
+        return STOPPED
+    return NOTHING_USABLE
+
+
+def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
+    """Build, and say what was done."""
+    begin = time.monotonic()
+    if args.nice:
+        os.nice(args.nice)
+    settings = load_settings(args.home)
+    with Catalog(settings.home, settings.database) as catalog:
+        folders = args.folders or [demo(catalog, args.workers, display)]
+        if args.folders:
+            leave_demo(catalog, display)
+        extractor = load_extractor(
+            [name.strip() for name in args.models.split(",") if name.strip()],
+            settings.home / WEIGHTS_NAME,
+            known=catalog.extractors(),
+            n_segments=args.segments,
+            workers=args.workers,
+            nice=args.nice,
+        )
+        display.extractor = extractor
+        report = build.build(
+            catalog,
+            folders,
+            extractor,
+            kept_projection(settings.home, extractor.names),
+            extractor.fit_projection,
+            recipe=args.recipe,
+            retry_failed=args.retry_failed,
+            refit=args.refit,
+            progress=display.show,
+        )
+    display.close()
+    summary = summarise(report, extractor, time.monotonic() - begin, memory.peak)
+    if args.json:
+        print(json.dumps(summary))
+    else:
+        print_report(report, summary, args, display)
+    if report.tracks == 0:
+        display.say(f"Nothing usable was found in {', '.join(str(f) for f in folders)}.")
+        return NOTHING_USABLE
+    return FAILURES if args.strict and report.failures else 0
+
+
+def demo(catalog: Catalog, workers: int, display: Display) -> Path:
+    """Make the demo library in the home, unless the home has a library of its own."""
+    folder = (catalog.home / DEMO_NAME).resolve()
+    if any(not row.removed and folder not in path.parents for path, row in catalog.files().items()):
+        raise LibraryError(
+            f"The home {catalog.home} already has a library: name its folders to bring it up to "
+            "date, or another --home for a demo."
+        )
+    make_demo_library(
+        folder,
+        workers=workers,
+        progress=lambda done, total: display.show(build.Progress("demo", done, total)),
+    )
+    return folder
+
+
+def leave_demo(catalog: Catalog, display: Display) -> None:
+    """Take the demo library out of a home that gets a real one."""
+    folder = (catalog.home / DEMO_NAME).resolve()
+    rows = catalog.files().items()
+    demo_ids = [row.id for path, row in rows if folder in path.parents and not row.removed]
+    if demo_ids:
+        catalog.set_presence(gone=demo_ids)
+        shutil.rmtree(folder, ignore_errors=True)
+        display.say("The demo library made room for yours.")
+
+
+def kept_projection(home: Path, names: tuple[str, ...]) -> Projection | None:
+    """Load the home's projection if it takes these features; a damaged one is fitted anew."""
+    path = home / build.PROJECTION_NAME
+    if not path.exists():
+        return None
+    try:
+        projection = Projection.load(path)
+    except ProjectionError:
+        return None
+    return projection if projection.extractors == names else None
+
+
+def summarise(
+    report: build.Report, extractor: Extractor, seconds: float, peak_memory: int
+) -> dict[str, object]:
+    """Return the figures of a build, as --json prints them."""
+    analysis = max(report.analysis_seconds, 1e-9)
+    index = report.index
+    return {
+        "tracks": report.tracks,
+        "analysed": report.n_analysed,
+        "failed": len(report.failures),
+        "unchanged": report.summary.unchanged,
+        "removed": report.summary.removed,
+        "seconds": round(seconds, 2),
+        "songs_per_hour": round(3600 * report.n_analysed / analysis, 1),
+        "audio_seconds_per_second": round(report.audio_seconds / analysis, 1),
+        "peak_memory_bytes": peak_memory,
+        "device": f"{extractor.device}; index on {index.device.upper() if index else 'CPU'}",
+        "index": index and {"recipe": index.recipe, "dim": index.dim, "ntotal": len(index)},
+        "failures": [{"path": str(track.path), "error": track.error} for track in report.failures],
+    }
+
+
+def print_report(
+    report: build.Report,
+    summary: dict[str, object],
+    args: argparse.Namespace,
+    display: Display,
+) -> None:
+    """Print a build's outcome for people."""
+    for sentence in report.problems:
+        display.say(sentence)
+    for track in report.failures:
+        display.say(f"Not analysed: {track.error}")
+    did = report.summary
+    parts = {
+        "new": did.new,
+        "changed": did.changed,
+        "moved": did.moved,
+        "restored": did.restored,
+        "removed": did.removed,
+        "unchanged": did.unchanged,
+    }
+    print(f"{report.tracks} tracks indexed, {len(report.failures)} failed.")
+    print("  " + ", ".join(f"{n} {what}" for what, n in parts.items() if n))
+    if report.n_analysed:
+        print(
+            f"  {report.n_analysed} analysed at {summary['songs_per_hour']:,.0f} songs/hour "
+            f"({summary['audio_seconds_per_second']:,.0f} x real time) "
+            f"on {summary['device']}, {args.workers} workers"
+        )
+    peak = int(str(summary["peak_memory_bytes"])) / 2**20
+    print(f"  {summary['seconds']} s, {peak:,.0f} MiB at most")
+    if report.index:
+        print('Now try: python scripts/similar.py "a title, an artist, or an audio file"')
+
+
+@dataclass
+class Display:
+    """Progress on standard error: live on a terminal, a line now and then otherwise."""
+
+    console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    extractor: Extractor | None = None
+    _stage: str = ""
+    _stage_begin: float = 0.0
+    _last_line: float = 0.0
+
+    NAMES = {  # noqa: RUF012
+        "demo": "Rendering the demo library",
+        "scan": "Looking for files",
+        "identify": "Identifying",
+        "analyse": "Listening",
+        "fit": "Fitting the projection",
+        "index": "Indexing",
+    }
+
+    def __enter__(self) -> Display:
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[details]}"),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self._task = self._bar.add_task("Starting", total=None, details="")
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop drawing."""
+        self._bar.stop()
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence beside the progress."""
+        self.console.print(printable(sentence), markup=False, soft_wrap=True)
+
+    def show(self, progress: build.Progress) -> None:
+        """Show how far a stage has come."""
+        now = time.monotonic()
+        name = self.NAMES[progress.stage]
+        if progress.stage != self._stage:
+            self._stage, self._stage_begin, self._last_line = progress.stage, now, now
+            if not self.console.is_terminal and progress.total:
+                self.say(f"{name}: {progress.total}")
+        details = self._details(progress, now - self._stage_begin)
+        self._bar.update(
+            self._task,
+            description=name,
+            completed=progress.done,
+            total=progress.total or None,
+            details=details,
+        )
+        if not self.console.is_terminal and now - self._last_line > PLAIN_INTERVAL:
+            self._last_line = now
+            self.say(f"{name}: {progress.done} of {progress.total}{details}")
+
+    def _details(self, progress: build.Progress, seconds: float) -> str:
+        parts = []
+        if progress.failed:
+            parts.append(f"{progress.failed} failed")
+        if progress.done and progress.stage in ("identify", "analyse"):
+            rate = progress.done / max(seconds, 1e-9)
+            if progress.stage == "analyse":
+                parts.append(f"{3600 * rate:,.0f} songs/hour")
+            left = (progress.total - progress.done) / rate
+            parts.append(f"{int(left // 60)}:{int(left % 60):02} left")
+        slowest = self.extractor.in_progress()[:1] if self.extractor else []
+        parts += [
+            f"{printable(path.name)} takes {took:.0f} s" for path, took in slowest if took > SLOW
+        ]
+        return "".join(f", {part}" for part in parts)
+
+
+def printable(text: str) -> str:
+    """Replace what a terminal cannot show, such as the bytes of a name that is not UTF-8."""
+    return text.encode("utf-8", "replace").decode()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+"""Find tracks that sound like one of the library, or like any audio file.
+
+    python scripts/similar.py "nina simone sinnerman"
+    python scripts/similar.py 17
+    python scripts/similar.py ~/Downloads/unknown.flac --m3u > like-this.m3u8
+
+Exit status: 0 found, 1 nothing found or nothing indexed, 2 usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from encoders.errors import AudioError, WeightsError
+from encoders.projection import Projection, ProjectionError
+from index.vector_index import DamagedIndex, StaleIndex, VectorIndex
+from recsys.build import INDEX_NAME, PROJECTION_NAME
+from recsys.catalog import Catalog, CatalogError, Track
+from recsys.content import Neighbour, SimilarTracks
+from recsys.playlists import m3u8
+from recsys.settings import SettingsError, load_settings
+
+WEIGHTS_NAME = "weights"
+NOT_FOUND, USAGE = 1, 2
+
+
+class NotFound(Exception):
+    """The query names nothing in the library."""
+
+
+def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description="Find tracks that sound alike.")
+    parser.add_argument("query", nargs="+", help="search words, a track's id, or an audio file")
+    parser.add_argument("-k", type=int, default=10, help="how many (default: %(default)s)")
+    parser.add_argument("--artist-cap", type=int, metavar="N", help="at most N of one artist")
+    parser.add_argument("--home", type=Path, help="where catalogue and index are kept")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print a JSON list")
+    output.add_argument("--m3u", action="store_true", help="print an M3U8 playlist")
+    args = parser.parse_args(arguments)
+    if args.k < 1 or (args.artist_cap is not None and args.artist_cap < 1):
+        parser.error("-k and --artist-cap take numbers of at least 1")
+    return args
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    args = parse_args(arguments)
+    try:
+        return run(args)
+    except SettingsError as error:
+        complain(error)
+        return USAGE
+    except (
+        AudioError,
+        CatalogError,
+        DamagedIndex,
+        NotFound,
+        ProjectionError,
+        StaleIndex,
+        WeightsError,
+    ) as error:
+        complain(error)
+        return NOT_FOUND
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer the query."""
+    settings = load_settings(args.home)
+    query = " ".join(args.query)
+    index_path = settings.home / INDEX_NAME
+    if not index_path.exists():
+        raise NotFound(f"Nothing is indexed in {settings.home} yet: run build_index.py first.")
+    with Catalog(settings.home, settings.database) as catalog:
+        projection = Projection.load(settings.home / PROJECTION_NAME)
+        index = VectorIndex.load(
+            index_path,
+            model="+".join(projection.extractors),
+            projection=projection.id,
+            dim=projection.dim,
+        )
+        similar = SimilarTracks(
+            catalog, index, projection.extractors, projection.tags, projection.logits_mean
+        )
+        if is_file(query):
+            title, neighbours = by_file(Path(query), similar, projection, args)
+        else:
+            track = find(catalog, query)
+            title, neighbours = track_name(track), by_track(track, similar, args)
+    if args.json:
+        print(json.dumps([as_json(rank, n) for rank, n in enumerate(neighbours, start=1)]))
+    elif args.m3u:
+        sys.stdout.buffer.write(m3u8((n.track for n in neighbours), f"Like {title}"))
+    else:
+        print_table(title, neighbours)
+    return 0 if neighbours else NOT_FOUND
+
+
+def is_file(query: str) -> bool:
+    """Say whether the query names an existing file."""
+    try:
+        return Path(query).is_file()
+    except (OSError, ValueError):  # longer than a path can be, or with a NUL in it
+        return False
+
+
+def find(catalog: Catalog, query: str) -> Track:
+    """Find the track that an id or search words mean."""
+    by_id = catalog.track(int(query)) if query.isascii() and query.isdigit() else None
+    found = [by_id] if by_id else catalog.search(query, 1)
+    if not found:
+        raise NotFound(f'Nothing in the library is called "{query}", and it is no file.')
+    return found[0]
+
+
+def by_track(track: Track, similar: SimilarTracks, args: argparse.Namespace) -> list[Neighbour]:
+    """Find the neighbours of a track of the library."""
+    try:
+        return similar.of_track(track, args.k, artist_cap=args.artist_cap)
+    except KeyError:
+        reason = track.error or "It is not in the index yet: run build_index.py again."
+        raise NotFound(f"{track_name(track)} cannot be compared. {reason}") from None
+
+
+def by_file(
+    path: Path, similar: SimilarTracks, projection: Projection, args: argparse.Namespace
+) -> tuple[str, list[Neighbour]]:
+    """Find the neighbours of a file, which may be one of the library's."""
+    known = similar.catalog.files().get(path.resolve())
+    track = similar.catalog.track(known.id) if known and not known.removed else None
+    if track and track.status == "ready":
+        return track_name(track), by_track(track, similar, args)
+    # Only a file from outside needs the networks, which take seconds to import.
+    from encoders.extract import load_known_extractor  # noqa: PLC0415
+
+    extractor = load_known_extractor(projection.extractors, similar.catalog.home / WEIGHTS_NAME)
+    heard = extractor.features(path)
+    vector = projection.embed([heard])[0]
+    return path.name, similar.of_vector(vector, heard, args.k, artist_cap=args.artist_cap)
+
+
+def track_name(track: Track) -> str:
+    """Name a track as people do."""
+    return f"{track.artist} - {track.title}" if track.artist else track.title
+
+
+def as_json(rank: int, neighbour: Neighbour) -> dict[str, object]:
+    """Return one result in the form --json prints."""
+    track = neighbour.track
+    return {
+        "rank": rank,
+        "track_id": track.id,
+        "path": str(track.path),
+        "title": track.title,
+        "artist": track.artist,
+        "album": track.album,
+        "similarity": round(neighbour.similarity, 4),
+        "shared_tags": list(neighbour.shared_tags),
+    }
+
+
+def print_table(title: str, neighbours: Sequence[Neighbour]) -> None:
+    """Print the results for people."""
+    table = Table(title=f"Like {title}", title_justify="left", box=None, header_style="bold")
+    for column in ("", "title", "artist", "similarity", "both sound"):
+        table.add_column(column, justify="right" if column in ("", "similarity") else "left")
+    for rank, neighbour in enumerate(neighbours, start=1):
+        track = neighbour.track
+        table.add_row(
+            str(rank),
+            track.title,
+            track.artist,
+            f"{neighbour.similarity:.2f}",
+            ", ".join(neighbour.shared_tags),
+        )
+    Console(markup=False, highlight=False, emoji=False).print(table)
+
+
+def complain(error: Exception) -> None:
+    """Print an error's sentence."""
+    print(str(error).encode("utf-8", "replace").decode(), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
