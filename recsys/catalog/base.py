@@ -1,0 +1,126 @@
+"""What all tables share: the declarative base, the column types, the state row."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import JSON, BigInteger, Dialect, Integer, LargeBinary, MetaData, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+TEXT_LIMIT = 1000  # characters
+
+T = TypeVar("T")
+
+
+def clean_text(text: str) -> str:
+    """Return `text` as every database can hold it.
+
+    Without NUL characters, with U+FFFD for lone surrogates, at most TEXT_LIMIT characters.
+
+    >>> clean_text("Nina\\0 Simone")
+    'Nina Simone'
+    """
+    text = text[: 2 * TEXT_LIMIT].replace("\0", "")
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
+
+
+def shown(path: Path) -> str:
+    """Return a path as a sentence can show it, with U+FFFD for what is not UTF-8."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Cut `values` into lists of `size`, the last one shorter."""
+    iterator = iter(values)
+    while batch := list(itertools.islice(iterator, size)):
+        yield batch
+
+
+class CleanText(TypeDecorator[str]):
+    """Text that passes `clean_text` on its way in."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Clean the text."""
+        return None if value is None else clean_text(value)
+
+
+class CleanTexts(TypeDecorator[tuple[str, ...]]):
+    """Several texts, as a JSON list."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: tuple[str, ...] | None, dialect: Dialect
+    ) -> list[str] | None:
+        """Clean each text."""
+        return None if value is None else [clean_text(text) for text in value]
+
+    def process_result_value(
+        self, value: list[str] | None, dialect: Dialect
+    ) -> tuple[str, ...] | None:
+        """Return a tuple."""
+        return None if value is None else tuple(value)
+
+
+class PathBytes(TypeDecorator[Path]):
+    """A path as the file system's own bytes, so that names which are not UTF-8 survive."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: Path | None, dialect: Dialect) -> bytes | None:
+        """Return the bytes of the path."""
+        return None if value is None else os.fsencode(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> Path | None:
+        """Return the path of the bytes."""
+        return None if value is None else Path(os.fsdecode(value))
+
+
+class Base(DeclarativeBase):
+    """The base of every table."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own way
+        str: CleanText,
+        Path: PathBytes,
+        tuple[str, ...]: CleanTexts,
+    }
+
+
+class State(Base):
+    """The catalogue's one row about itself.
+
+    revision        rises with every change that matters to an index
+    track_revision  rises with every change of tags or presence
+    last_track_id   the highest id ever given: ids are not used again
+    """
+
+    __tablename__ = "state"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    revision: Mapped[int] = mapped_column(BigInteger)
+    track_revision: Mapped[int] = mapped_column(BigInteger)
+    last_track_id: Mapped[int] = mapped_column(Integer)
+
+
+def locked_state(session: Session) -> State:
+    """Return the state row for changing: writers take turns at it until their commit."""
+    return session.get_one(State, 1, with_for_update=True)

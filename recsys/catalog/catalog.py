@@ -1,0 +1,269 @@
+"""Catalog: the only place that opens a session."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from encoders.errors import AudioError
+from encoders.features import TrackFeatures
+from recsys.catalog import features, sightings, tracks
+from recsys.catalog.base import State, batches, locked_state, shown
+from recsys.catalog.database import (
+    CatalogError,
+    database_url,
+    explained,
+    migrate,
+    open_engine,
+    writing,
+)
+from recsys.catalog.lock import BuildRunning, exclusive
+from recsys.catalog.search import WordIndex
+from recsys.catalog.sightings import Sighting
+from recsys.catalog.tracks import Counts, KnownFile, Track
+
+_ROWS_PER_BATCH = 500
+_BUILD_LOCK = 0x4541525348  # of PostgreSQL, beside the lock file
+
+
+class Catalog:
+    """The tracks of a library and their features, in a database.
+
+    Safe to use from several threads and beside another process that writes; each call is one
+    short transaction. Every method raises CatalogError where the database does.
+    """
+
+    def __init__(self, home: Path, database: str | None = None, *, patience: float = 30.0) -> None:
+        """Open the catalogue, making `home` and migrating the schema where needed.
+
+        `database` is an SQLAlchemy URL, None for `catalogue.db` in the home; `patience` is how
+        many seconds to wait for another writer.
+        """
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CatalogError(
+                f"The home {shown(home)} cannot be made: {error.strerror}. Choose another one."
+            ) from error
+        self.home = home
+        self._url = database_url(home, database)
+        self._patience = patience
+        self._engine = open_engine(self._url, patience)
+        self._search_lock = threading.Lock()
+        self._word_index = WordIndex([])
+        self._word_index_revision = -1
+        try:
+            with explained(self._url, patience):
+                migrate(self._engine)
+        except CatalogError:
+            self._engine.dispose()
+            raise
+
+    def __enter__(self) -> Catalog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with explained(self._url, self._patience), Session(self._engine) as session:
+            yield session
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        with (
+            explained(self._url, self._patience),
+            Session(writing(self._engine)) as session,
+            session.begin(),
+        ):
+            yield session
+
+    # Reading
+
+    @property
+    def revision(self) -> int:
+        """A number that rises with every change that matters to an index."""
+        with self._reading() as session:
+            return session.get_one(State, 1).revision
+
+    def counts(self) -> Counts:
+        """Count the tracks by status."""
+        with self._reading() as session:
+            return tracks.counts(session)
+
+    def files(self) -> dict[Path, KnownFile]:
+        """Return every known file, removed ones included."""
+        with self._reading() as session:
+            return tracks.files(session)
+
+    def track(self, track_id: int) -> Track | None:
+        """Return one track, also a removed one; None for an unknown id."""
+        return next(iter(self.tracks([track_id])), None)
+
+    def tracks(self, ids: Iterable[int]) -> list[Track]:
+        """Return the tracks of these ids in this order, leaving out unknown ids."""
+        with self._reading() as session:
+            return tracks.by_ids(session, [int(track_id) for track_id in ids])
+
+    def living(self) -> Iterator[Track]:
+        """Give every track whose file is there, by id."""
+        last = 0
+        while True:
+            with self._reading() as session:
+                batch = tracks.living_after(session, last, _ROWS_PER_BATCH)
+            if not batch:
+                return
+            yield from batch
+            last = batch[-1].id
+
+    def failures(self) -> list[Track]:
+        """Return the tracks whose file cannot be analysed, by id; `error` says why."""
+        with self._reading() as session:
+            return tracks.failures(session)
+
+    def search(self, words: str, limit: int = 10) -> list[Track]:
+        """Find tracks by words of title, artist, album and genres, typos forgiven.
+
+        Best first; empty where nothing is near. Removed tracks are never found.
+        """
+        with self._reading() as session:
+            revision = session.get_one(State, 1).track_revision
+            with self._search_lock:
+                if revision != self._word_index_revision:
+                    self._word_index = WordIndex(tracks.words(session))
+                    self._word_index_revision = revision
+                index = self._word_index
+            return tracks.by_ids(session, index.search(words, limit))
+
+    def recording_groups(self) -> dict[int, int]:
+        """Return, for each living track, the lowest id among the tracks of the same recording."""
+        with self._reading() as session:
+            return tracks.recording_groups(session)
+
+    # Features
+
+    def pending(self, extractor: str) -> list[tuple[int, Path]]:
+        """Return id and path of the living tracks to be analysed, by id.
+
+        Of several tracks with one audio the first is named: its features are stored for all. Where
+        it fails, the next one is named by the next call.
+        """
+        with self._reading() as session:
+            return features.pending(session, extractor)
+
+    def extractors(self) -> list[str]:
+        """Return the names of all extractors that features are kept of, sorted."""
+        with self._reading() as session:
+            return features.extractors(session)
+
+    def ready_ids(self, extractor: str) -> list[int]:
+        """Return the ids of the living tracks that have features, in order: an index's content."""
+        with self._reading() as session:
+            return features.ready_ids(session, extractor)
+
+    def iter_features(
+        self, extractor: str, ids: Iterable[int] | None = None
+    ) -> Iterator[tuple[int, TrackFeatures]]:
+        """Give the features of `ids`, or of all of `ready_ids`, by id.
+
+        Tracks without features, or with damaged ones, are left out.
+        """
+        wanted = self.ready_ids(extractor) if ids is None else sorted({int(i) for i in ids})
+        for track_id, heard in self._unpacked(extractor, wanted):
+            if heard is not None:
+                yield track_id, heard
+
+    def _unpacked(
+        self, extractor: str, ids: Sequence[int]
+    ) -> Iterator[tuple[int, TrackFeatures | None]]:
+        """Give the features of `ids`, None for damaged ones."""
+        for batch in batches(ids, _ROWS_PER_BATCH):
+            with self._reading() as session:
+                rows = features.packed(session, extractor, batch)
+            for track_id, blob, checksum in rows:
+                yield track_id, features.unpack(blob, checksum)
+
+    def store_features(
+        self, extractor: str, results: Iterable[tuple[int, TrackFeatures | AudioError]]
+    ) -> None:
+        """Write a batch in one transaction: features, or why there are none.
+
+        Features are stored for all tracks of the same audio; an error, a sentence, marks its own
+        track alone.
+        """
+        heard: dict[int, TrackFeatures] = {}
+        errors: list[tuple[int, AudioError]] = []
+        for track_id, result in results:
+            if isinstance(result, AudioError):
+                errors.append((int(track_id), result))
+            else:
+                heard[int(track_id)] = result
+        with self._writing() as session:
+            state = locked_state(session)
+            features.fail(session, errors)
+            features.store(session, extractor, heard)
+            state.revision += 1
+
+    def drop_damaged_features(self, extractor: str) -> int:
+        """Delete features that cannot be read, so that they are pending again; return how many."""
+        with self._reading() as session:
+            having = features.ids(session, extractor)
+        damaged = [i for i, heard in self._unpacked(extractor, having) if heard is None]
+        if damaged:
+            with self._writing() as session:
+                state = locked_state(session)
+                features.drop(session, damaged, extractor)
+                features.refresh_status(session, damaged)
+                state.revision += 1
+        return len(damaged)
+
+    # Files
+
+    def record(self, seen: Sequence[Sighting]) -> None:
+        """Write what was seen of some files in one transaction; new ids follow the order given."""
+        with self._writing() as session:
+            sightings.record(session, seen)
+
+    def set_presence(self, *, gone: Iterable[int] = (), back: Iterable[int] = ()) -> None:
+        """Mark tracks as removed, and others as there again, in one transaction."""
+        with self._writing() as session:
+            sightings.set_presence(session, gone, back)
+
+    @contextmanager
+    def build_lock(self) -> Iterator[None]:
+        """Hold the home for one build; the system releases it when the process dies.
+
+        Raises BuildRunning, which names the process that holds it.
+        """
+        with exclusive(self.home / "build.lock"), self._database_lock():
+            yield
+
+    @contextmanager
+    def _database_lock(self) -> Iterator[None]:
+        """Hold a PostgreSQL database against builds from other homes and machines."""
+        if self._engine.dialect.name != "postgresql":
+            yield
+            return
+        with explained(self._url, self._patience):
+            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            with explained(self._url, self._patience):
+                free = connection.scalar(select(func.pg_try_advisory_lock(_BUILD_LOCK)))
+            if not free:
+                raise BuildRunning(
+                    "Another build, from another home, is running on this database. Wait for it."
+                )
+            yield
+        finally:
+            connection.invalidate()  # ends the database's session, and with it the lock
+            connection.close()

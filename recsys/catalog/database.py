@@ -1,0 +1,187 @@
+"""Opening the database: connections, the schema's migrations, and errors as sentences."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from recsys.catalog.base import Base, shown
+
+VERSION_TABLE = "earshot_schema"
+FILE_NAME = "catalogue.db"
+
+# Any number will do that other programs in the same PostgreSQL server do not use.
+_POSTGRESQL_LOCK = 0x45415253484F54
+
+
+class CatalogError(Exception):
+    """The catalogue cannot be used; the message says what, where, and what to do."""
+
+
+def database_url(home: Path, database: str | None) -> URL:
+    """Return the catalogue's URL, by default of an SQLite file in `home`.
+
+    Raises CatalogError for what is no URL.
+    """
+    if database is None:
+        return URL.create("sqlite", database=str(home / FILE_NAME))
+    try:
+        return make_url(database)
+    except (ArgumentError, ValueError):
+        raise CatalogError("The database setting is not a database URL.") from None
+
+
+def place(url: URL) -> str:
+    """Return where the catalogue is, without user and password."""
+    if url.get_backend_name() == "sqlite":
+        return shown(Path(url.database or ":memory:"))
+    port = f":{url.port}" if url.port else ""
+    return f"{url.get_backend_name()}://{url.host or ''}{port}/{url.database or ''}"
+
+
+def open_engine(url: URL, patience: float) -> Engine:
+    """Return an engine that waits at most `patience` seconds for another writer.
+
+    Transactions of `writing(engine)` take the write lock at their beginning, so that what they
+    read stays true. Raises CatalogError where the database's driver is not installed.
+    """
+    sqlite = url.get_backend_name() == "sqlite"
+    try:
+        engine = create_engine(
+            url,
+            connect_args={"timeout": patience} if sqlite else {},
+            json_serializer=partial(json.dumps, ensure_ascii=False),  # readable for a search
+        )
+    except (ModuleNotFoundError, SQLAlchemyError) as error:
+        raise CatalogError(
+            f"The catalogue {place(url)} needs a database driver that is not installed; "
+            "for PostgreSQL: pip install 'earshot[postgresql]'."
+        ) from error
+    if sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    elif url.get_backend_name() == "postgresql":
+        milliseconds = round(patience * 1000)
+
+        @event.listens_for(engine, "begin")
+        def limit_waiting(connection: Connection) -> None:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
+
+    return engine
+
+
+def writing(engine: Engine) -> Engine:
+    """Return the engine for transactions that write."""
+    return engine.execution_options(writing=True)
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """Leave transactions to `_begin_sqlite`, let readers read while one process writes."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Begin a transaction, a writing one with its lock."""
+    is_writing = connection.get_execution_options().get("writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+
+
+_one_migration = threading.Lock()  # Alembic's context is one per process
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema to this version's, in one transaction; does nothing where it is already.
+
+    Raises CatalogError for a schema of a newer version and for another program's tables.
+    """
+    config = Config()
+    folder = str(Path(__file__).parent / "migrations")
+    config.set_main_option("script_location", folder.replace("%", "%%"))
+    scripts = ScriptDirectory.from_config(config)
+    with engine.connect() as connection:
+        if schema_version(connection) == scripts.get_current_head():
+            return
+    with _one_migration, writing(engine).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRESQL_LOCK})"))
+        _refuse_foreign(connection, {script.revision for script in scripts.walk_revisions()})
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def schema_version(connection: Connection) -> str | None:
+    """Return the revision of the schema, None for a database without one."""
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    return context.get_current_revision()
+
+
+def _refuse_foreign(connection: Connection, known_versions: set[str]) -> None:
+    """Raise CatalogError for a schema this version does not know."""
+    where = place(connection.engine.url)
+    version = schema_version(connection)
+    if version is None and set(inspect(connection).get_table_names()) & set(Base.metadata.tables):
+        raise CatalogError(
+            f"{where} holds tables of another program; nothing was changed. "
+            "Choose another database or another home."
+        )
+    if version is not None and version not in known_versions:
+        raise CatalogError(
+            f"The catalogue {where} was written by a newer version of Earshot "
+            f"(its schema is {version}); nothing was changed. "
+            "Update Earshot, or choose another home."
+        )
+
+
+@contextmanager
+def explained(url: URL, patience: float) -> Iterator[None]:
+    """Turn the database's errors into CatalogErrors with a sentence."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise CatalogError(_sentence(error, url, patience)) from error
+
+
+def _sentence(error: Exception, url: URL, patience: float) -> str:
+    """Say what went wrong and what to do."""
+    cause = str(getattr(error, "orig", None) or error)
+    where = place(url)
+    if "locked" in cause or "lock timeout" in cause:
+        return (
+            f"The catalogue {where} is being written by another program and was not free "
+            f"within {patience:g} s. Try again when that program has finished."
+        )
+    if "not a database" in cause or "malformed" in cause:
+        return (
+            f"{where} is damaged or is not a catalogue; nothing was changed. "
+            "Move the file away or put a sound copy in its place."
+        )
+    if "is full" in cause or "disk I/O" in cause or "No space left" in cause:
+        return (
+            f"The catalogue {where} cannot be written: its disk is full or failing. "
+            "What was stored before is safe; make room and try again."
+        )
+    if "unable to open" in cause or "readonly" in cause:
+        return f"The catalogue {where} cannot be opened for writing. Choose another home."
+    first_line = cause.strip().partition("\n")[0]
+    if url.password:
+        first_line = first_line.replace(str(url.password), "***")
+    return f"The catalogue {where} cannot be used: {first_line}"

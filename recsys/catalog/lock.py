@@ -1,0 +1,76 @@
+"""One build at a time on one home: a lock the operating system takes back from the dead."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from recsys.catalog.base import shown
+from recsys.catalog.database import CatalogError
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        """Lock a byte far behind the text, which others may read meanwhile."""
+        os.lseek(descriptor, 1 << 20, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class BuildRunning(CatalogError):
+    """Another build holds the home; the message names its process."""
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the lock file `path` for this process alone. Raises BuildRunning, CatalogError."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise CatalogError(
+            f"The lock file {shown(path)} cannot be opened: {error.strerror}."
+        ) from error
+    _held.add(descriptor)
+    try:
+        try:
+            _lock(descriptor)
+        except (BlockingIOError, PermissionError) as error:
+            holder = os.read(descriptor, 20).decode("ascii", "replace").strip()
+            raise BuildRunning(
+                f"Another build is running on {shown(path.parent)}"
+                f"{f' (process {holder})' if holder else ''}. Wait for it, or stop it first."
+            ) from error
+        except OSError as error:
+            raise CatalogError(
+                f"{shown(path)} cannot be locked: {error.strerror}. Choose a home on a local disk."
+            ) from error
+        with suppress(OSError):  # a full disk: the lock holds without a name in it
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
+        yield
+    finally:
+        _held.discard(descriptor)
+        os.close(descriptor)
+
+
+# A forked child shares its parent's lock, and would keep it when the parent is killed.
+_held: set[int] = set()
+
+
+def _let_go_in_child() -> None:
+    for descriptor in _held:
+        os.close(descriptor)
+    _held.clear()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_let_go_in_child)

@@ -1,0 +1,1 @@
+"""The steps of the schema, applied when a catalogue is opened."""

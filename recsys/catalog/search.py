@@ -1,0 +1,90 @@
+"""Finding tracks by words, typos forgiven."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz import fuzz, process
+
+# Similarities are rapidfuzz's: 0 to 100. One wrong letter of five gives 80, of four 75.
+WORD_SIMILARITY = 78.0
+PREFIX_SIMILARITY = 85.0
+MAX_QUERY = 200  # characters
+MATCH = 65.0  # what the words of a query must reach on average, each weighing its length
+
+_WORD = re.compile(r"[^\W_]+")
+_APOSTROPHE = re.compile("['’`]")
+_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i"})
+
+
+def fold(text: str) -> str:
+    """Return words in lower case without accents and punctuation, one space between them.
+
+    >>> fold("Björk – It's Oh So Quiet")
+    'bjork its oh so quiet'
+    """
+    text = text.casefold()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text).casefold().translate(_LETTERS)
+        text = "".join(c for c in text if not unicodedata.combining(c))
+    return " ".join(_WORD.findall(_APOSTROPHE.sub("", text)))
+
+
+class WordIndex:
+    """The words of all tracks, in memory.
+
+    Every distinct word is compared with every word of a query once; a track's score for a word is
+    that of its best matching word.
+    """
+
+    def __init__(self, texts: Iterable[tuple[int, str, str]]) -> None:
+        """Index (id, name, other text) of each track, by id; a name is artist and title."""
+        ids: list[int] = []
+        numbers: dict[str, int] = {}  # of the distinct words
+        occurrences: list[int] = []
+        starts: list[int] = []
+        self._names: list[str] = []
+        for track_id, name, other in texts:
+            folded = fold(name)
+            words = dict.fromkeys(f"{folded} {fold(other)}".split())
+            if not words:
+                continue
+            ids.append(track_id)
+            self._names.append(folded)
+            starts.append(len(occurrences))
+            occurrences.extend(numbers.setdefault(word, len(numbers)) for word in words)
+        self._ids = np.array(ids, np.int64)  # (n_tracks,)
+        self._words = list(numbers)  # (n_words,)
+        self._occurrences = np.array(occurrences, np.int64)  # word numbers, track after track
+        self._starts = np.array(starts, np.int64)  # (n_tracks,) into the occurrences
+
+    def search(self, words: str, limit: int) -> list[int]:
+        """Return the ids of at most `limit` tracks, best first, none where nothing is near."""
+        query = fold(words[:MAX_QUERY]).split()
+        if not query or not self._names or limit < 1:
+            return []
+        scores = np.average(
+            [self._best(word) for word in query], axis=0, weights=[len(word) for word in query]
+        )
+        wanted = min(limit, len(scores))
+        bar = max(MATCH, float(np.partition(scores, -wanted)[-wanted]))
+        near = np.flatnonzero(scores >= bar)
+        phrase = " ".join(query)
+        closeness = [fuzz.token_sort_ratio(phrase, self._names[i]) for i in near]
+        order = np.lexsort((self._ids[near], -np.array(closeness), -scores[near]))
+        return [int(i) for i in self._ids[near[order]]][:limit]
+
+    def _best(self, word: str) -> NDArray[np.float32]:
+        """Return each track's best similarity to one word, float32 (n_tracks,)."""
+        similarity = process.cdist(
+            [word], self._words, scorer=fuzz.ratio, score_cutoff=WORD_SIMILARITY
+        )[0]
+        inside = not word.isascii()  # scripts written without spaces
+        for i, known in enumerate(self._words):
+            if known.startswith(word) or (inside and word in known):
+                similarity[i] = max(similarity[i], PREFIX_SIMILARITY)
+        return np.maximum.reduceat(similarity[self._occurrences], self._starts)

@@ -1,0 +1,82 @@
+"""Where Earshot keeps its things: `earshot.toml` in the home, then environment variables."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import platformdirs
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+FILE_NAME = "earshot.toml"
+
+
+class SettingsError(ValueError):
+    """A setting is unknown or has no usable value; the message names the file and the key."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a person may choose.
+
+    home      the folder of the catalogue, the indexes and the settings file; EARSHOT_HOME
+    database  SQLAlchemy URL of the catalogue, None for `catalogue.db` in the home;
+              `database` in the file, EARSHOT_DATABASE
+    """
+
+    home: Path
+    database: str | None = field(default=None, repr=False)  # may hold a password
+
+
+def load_settings(home: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings of one home: `home`, or EARSHOT_HOME, or the user's data folder.
+
+    An empty environment variable counts as unset. Raises SettingsError.
+    """
+    environ = os.environ if environ is None else environ
+    named = home or environ.get("EARSHOT_HOME")
+    home = Path(named) if named else platformdirs.user_data_path("earshot")
+    try:
+        home = home.expanduser().absolute()
+    except RuntimeError:
+        raise SettingsError(f"The home {home} names a user who does not exist.") from None
+    database = _read_file(home / FILE_NAME).get("database")
+    source = f'"database" in {home / FILE_NAME}'
+    if environ.get("EARSHOT_DATABASE"):
+        database, source = environ["EARSHOT_DATABASE"], "The environment's EARSHOT_DATABASE"
+    if database is not None:
+        _check_url(database, source)
+    return Settings(home, database)
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    """Return the file's settings, none where there is no file."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise SettingsError(f"{path} is not a TOML file in UTF-8: {error}.") from error
+    for key, value in values.items():
+        if key != "database":
+            raise SettingsError(f'{path} has an unknown key "{key}"; it may hold "database".')
+        if not isinstance(value, str):
+            raise SettingsError(f'"{key}" in {path} must be a text in quotes.')
+    return values
+
+
+def _check_url(url: str, source: str) -> None:
+    """Raise SettingsError for what is no database URL; it may hold a password: do not show it."""
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):
+        raise SettingsError(
+            f"{source} is not a database URL such as sqlite:////path/to/file.db "
+            "or postgresql://user:password@host/name."
+        ) from None
