@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import av
 import numpy as np
@@ -31,6 +32,8 @@ _PREROLL = 0.25  # s decoded before a segment: MP3's bit reservoir, Opus's overl
 _SEEK_GAP = 1.5  # s; a shorter gap between two segments is decoded through rather than sought over
 _MIN_DURATION = 0.05  # s
 _SILENCE = 1e-4  # peak amplitude, full scale being 1: -80 dB
+_MAX_PACKET = 60.0  # s; what says to be longer is damaged
+_MAX_PLANES = 7  # PyAV 18 reads beyond the end of a frame's list of more planes, and crashes
 _MAX_AMPLITUDE = 8.0  # float files may exceed full scale; beyond this they are damaged
 
 
@@ -76,14 +79,22 @@ def inspect(path: Path) -> AudioInfo:
         digest = hashlib.blake2b(digest_size=16)
         digest.update(f"{codec.name} {codec.sample_rate} {codec.channels}".encode())
         first, last, total = None, 0, 0
+        time_base = stream.time_base or Fraction(0)
         for packet in _packets(container, stream):
+            if not packet.size:
+                continue
             digest.update(packet)
-            total += packet.duration or 0
+            length = packet.duration or 0
+            if length * time_base > _MAX_PACKET:
+                length = 0
+            total += length
             if packet.pts is not None:
                 first = packet.pts if first is None else min(first, packet.pts)
-                last = max(last, packet.pts + (packet.duration or 0))
+                last = max(last, packet.pts + length)
         length = total if first is None else last - max(first, stream.start_time or first)
-        duration = float(length * (stream.time_base or Fraction(0)))
+        if 0 < total < length:  # a damaged time stamp can lie far behind the end
+            length = total
+        duration = float(length * time_base)
         if duration < _MIN_DURATION:
             raise AudioError(f"{path} holds {duration:.2f} s of audio: nothing to analyse.")
         return AudioInfo(
@@ -130,6 +141,22 @@ def read_segments(
     return Segments(waveforms, starts)
 
 
+class _Source:
+    """A file for PyAV, which prints a traceback where seeking raises, as damaged files make it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read = file.read
+        self.tell = file.tell
+        self._file = file
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Return the new place, -1 where there is none."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError):
+            return -1
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
     """Open a file and its first audio stream; turn every failure on the way into AudioError."""
@@ -140,7 +167,10 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
         with (
             path.open("rb") as file,
             av.open(
-                file, mode="r", options={"protocol_whitelist": ""}, metadata_errors="replace"
+                _Source(file),
+                mode="r",
+                options={"protocol_whitelist": ""},
+                metadata_errors="replace",
             ) as source,
         ):
             if not source.streams.audio:
@@ -160,9 +190,7 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
 def _packets(container: InputContainer, stream: AudioStream) -> Iterator[av.Packet[AudioStream]]:
     """Demux a stream up to its end or to the first place where the container is broken."""
     try:
-        for packet in container.demux(stream):
-            if packet.size:
-                yield packet
+        yield from container.demux(stream)
     except av.error.InvalidDataError:
         return
 
@@ -234,10 +262,10 @@ def _mono_frames(
     Broken packets are stepped over; AudioError only if the sample rate changes on the way.
     """
     time, rate = 0.0, 0
-    for packet in container.demux(stream):
+    for packet in _packets(container, stream):
         try:
             frames = packet.decode()
-        except av.error.InvalidDataError:
+        except av.FFmpegError:
             continue
         for frame in frames:
             if rate and frame.sample_rate != rate:
@@ -254,10 +282,15 @@ def _mono_frames(
 
 def _mono(frame: av.AudioFrame) -> NDArray[np.float32]:
     """Average a frame's channels: float32 (samples,), full scale 1."""
+    n_channels = frame.layout.nb_channels
+    if frame.format.is_planar and n_channels > _MAX_PLANES:
+        packer = av.AudioResampler(format=frame.format.packed, layout=frame.layout)
+        frame = packer.resample(frame)[0]
     samples = frame.to_ndarray()
     if not frame.format.is_planar:
-        samples = samples.reshape(-1, len(frame.layout.channels)).T
-    mono: NDArray[np.float32] = samples.mean(axis=0, dtype=np.float32)
+        samples = samples.reshape(-1, n_channels).T
+    with np.errstate(over="ignore", invalid="ignore"):  # `_repair` deals with what is no number
+        mono: NDArray[np.float32] = samples.mean(axis=0, dtype=np.float32)
     if samples.dtype == np.uint8:
         mono = (mono - np.float32(128.0)) / np.float32(128.0)
     elif samples.dtype.kind == "i":

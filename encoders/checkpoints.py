@@ -41,6 +41,8 @@ def read_tensorflow_checkpoint(folder: Path) -> dict[str, NDArray[np.float32]]:
                 offset, size = int(fields.get(4, 0)), int(fields[5])
                 values = np.frombuffer(data[offset : offset + size], dtype="<f4")
                 variables[name] = values.reshape(shape)
+        if not variables:
+            raise ValueError("it holds no variables")
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise WeightsError(
             f"The checkpoint in {folder} is damaged ({error}); reinstall the package it came with."

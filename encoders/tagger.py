@@ -80,6 +80,13 @@ def segment_grid(mel: MelConfig) -> SegmentGrid:
     return SegmentGrid(mel.sample_rate, mel.hop_length, mel.n_fft, mel.n_frames)
 
 
+def _cpu_seconds(tagger: Tagger, mel: Tensor) -> float:
+    """Time one batch in processor seconds, which other processes' load hardly changes."""
+    begin = time.thread_time()
+    tagger.features(mel, np.zeros(len(mel), np.float32))
+    return time.thread_time() - begin
+
+
 def dtype_name(dtype: torch.dtype) -> str:
     """Spell a precision: "bfloat16", "float32"."""
     return str(dtype).removeprefix("torch.")
@@ -96,15 +103,12 @@ def choose_dtype(bundle: Bundle, cache: Path, device: str) -> torch.dtype:
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
         return torch.float32
-    seconds = {}
+    torch.set_num_threads(1)
     mel = torch.rand(4, bundle.mel.n_frames, bundle.mel.n_mels)
-    starts = np.zeros(len(mel), np.float32)
+    seconds = {}
     for dtype in (torch.float32, torch.bfloat16):
         tagger = Tagger(bundle, cache, device=device, dtype=dtype)
-        tagger.features(mel, starts)  # the first call sets up kernels
-        begin = time.perf_counter()
-        tagger.features(mel, starts)
-        seconds[dtype] = time.perf_counter() - begin
+        seconds[dtype] = min(_cpu_seconds(tagger, mel) for _ in range(3))
     pays = seconds[torch.float32] > _WORTH_ROUNDING * seconds[torch.bfloat16]
     return torch.bfloat16 if pays else torch.float32
 

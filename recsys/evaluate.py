@@ -63,8 +63,8 @@ def read_labels(path: Path, catalog: Catalog) -> pd.DataFrame:
     if "path" not in table.columns:
         raise LabelsError(f'The labels {path} have no column "path".')
     ids = {track.path: track.id for track in catalog.living()}
-    folder = path.resolve().parent
-    table.index = pd.Index([ids.get((folder / name).resolve(), -1) for name in table["path"]])
+    files = [path.parent / name for name in table["path"]]
+    table.index = pd.Index([ids.get(file.parent.resolve() / file.name, -1) for file in files])
     joined = table[table.index >= 0]
     if joined.empty:
         raise LabelsError(f"None of the files that {path} names is in the catalogue.")

@@ -134,7 +134,7 @@ def by_file(
     path: Path, similar: SimilarTracks, projection: Projection, args: argparse.Namespace
 ) -> tuple[str, list[Neighbour]]:
     """Find the neighbours of a file, which may be one of the library's."""
-    known = similar.catalog.files().get(path.resolve())
+    known = similar.catalog.files().get(path.parent.resolve() / path.name)
     track = similar.catalog.track(known.id) if known and not known.removed else None
     if track and track.status == "ready":
         return track_name(track), by_track(track, similar, args)

@@ -41,13 +41,16 @@ class FrequencyMax(nn.Module):
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, blocks: Sequence[FrequencyMaxBlock], dtype: torch.dtype) -> None:
+    def __init__(
+        self, blocks: Sequence[FrequencyMaxBlock], n_mels: int, dtype: torch.dtype
+    ) -> None:
         super().__init__()
         self.before = max(block.padding[0] for block in blocks)
         self.behind = max(block.padding[1] for block in blocks)
         self.length = self.before + self.behind + 1
         self.height = blocks[0].conv.weight.shape[3]
-        self.positions = 1 if self.height == 1 else POSITIONS_AT_ONCE
+        n_positions = n_mels - self.height + 1
+        self.positions = 1 if self.height == 1 else min(POSITIONS_AT_ONCE, n_positions)
         kernels, biases, scales, shifts = zip(*(self._fold(block) for block in blocks), strict=True)
         kernel = torch.cat(kernels)
         self.n_out = kernel.shape[0]
@@ -108,7 +111,7 @@ class FastMusicnn(nn.Module):
         super().__init__()
         self.model = model
         self.front = nn.ModuleList(
-            FrequencyMax(blocks, dtype)
+            FrequencyMax(blocks, model.config.n_mels, dtype)
             for blocks in (*([block] for block in model.timbral_blocks), model.temporal_blocks)
         )
 

@@ -1,0 +1,178 @@
+"""How fast tracks are analysed, where the time goes, and what the budget and the kernels gain.
+
+    python benchmarks/encode.py FOLDER [--models MSD_musicnn] [--tracks 60]
+
+The folder's files are repeated up to `--tracks`. Prints Markdown tables. "As published" is what
+musicnn's own package does: every segment of the whole track, one at a time, through plain float32
+convolutions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import torch
+from torch import Tensor, nn
+
+from encoders.audio import inspect, read_segments
+from encoders.bundles import BUNDLES, DEFAULT_MODELS
+from encoders.errors import AudioError
+from encoders.extract import N_SEGMENTS, Extractor, load_extractor
+from encoders.memory import PeakMemory
+from encoders.models.activations import Activations
+from encoders.tagger import dtype_name
+from recsys.library import scan
+
+WARM_UP = 4  # tracks before the clock of the steady state starts
+
+
+class OneByOne(nn.Module):
+    """A published model fed one segment at a time."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, mel: Tensor) -> Activations:
+        """(n_segments, n_frames, n_mels) -> Activations."""
+        rows = [self.model(segment) for segment in mel.split(1)]
+        return Activations(*(torch.cat(tensors) for tensors in zip(*rows, strict=True)))
+
+
+class Speed(NamedTuple):
+    """Seconds of wall clock a track, of its inspection and of everything after it."""
+
+    inspection: float
+    analysis: float
+
+    @property
+    def songs_per_hour(self) -> float:
+        """Tracks an hour, inspection included."""
+        return 3600 / (self.inspection + self.analysis)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--models", default=",".join(DEFAULT_MODELS))
+    parser.add_argument("--tracks", type=int, default=60)
+    parser.add_argument("--slow-tracks", type=int, default=10, help="for the settings as published")
+    parser.add_argument("--workers", type=int, default=psutil.cpu_count())
+    args = parser.parse_args()
+    files = [file.path for file in scan([args.folder]).files]
+    paths = list(islice(cycle(files), args.tracks))
+    with tempfile.TemporaryDirectory() as cache:
+        for models in (["MSD_musicnn"], args.models.split(",")):
+            measure(models, paths, files[: args.slow_tracks], args.workers, Path(cache))
+
+
+def measure(
+    models: Sequence[str], paths: list[Path], few: list[Path], workers: int, cache: Path
+) -> None:
+    """Print the tables of one choice of models."""
+    extractor = load_extractor(models, cache, workers=workers)
+    print(f"\n### {' + '.join(models)}, {extractor.device}, {workers} workers\n")
+    with PeakMemory() as memory:
+        speed = throughput(extractor, paths)
+    seconds = sum(inspect(path).duration for path in few) / len(few)
+    print(f"{len(paths)} tracks of {seconds:.0f} s on average, {N_SEGMENTS} segments of 3 s each: ")
+    print(f"**{speed.songs_per_hour:,.0f} songs/hour**, {memory.peak / 2**20:,.0f} MiB at most.\n")
+    print("| stage | core-seconds a song | share |\n|---|---:|---:|")
+    parts = split(extractor, few)
+    for stage, cost in parts.items():
+        print(f"| {stage} | {cost:.3f} | {cost / sum(parts.values()):.0%} |")
+    print("\n| setting | songs/hour | audio seconds a second | gain |\n|---|---:|---:|---:|")
+    corners = compare(models, few, workers, cache, extractor.taggers[0].dtype)
+    slowest = corners["as published: whole tracks, plain float32, one segment at a time"]
+    for name, (songs, audio) in corners.items():
+        print(f"| {name} | {songs:,.0f} | {audio:,.0f} | {audio / slowest[1]:.1f} |")
+
+
+def throughput(extractor: Extractor, paths: list[Path], warm_up: int = WARM_UP) -> Speed:
+    """Run the pipeline on all cores and time its steady state."""
+    begin = time.perf_counter()
+    infos = list(extractor.inspect(paths))
+    inspection = (time.perf_counter() - begin) / len(paths)
+    jobs = []
+    for path, info in infos:
+        if isinstance(info, AudioError):
+            raise SystemExit(str(info))
+        jobs.append((path, info.duration))
+    begin = 0.0
+    for number, (_, features) in enumerate(extractor.extract(jobs), start=1):
+        if isinstance(features, AudioError):
+            raise SystemExit(str(features))
+        if number == warm_up:
+            begin = time.perf_counter()
+    return Speed(inspection, (time.perf_counter() - begin) / (len(jobs) - warm_up))
+
+
+def split(extractor: Extractor, paths: list[Path]) -> dict[str, float]:
+    """Time each stage alone, on one thread: seconds a song."""
+    torch.set_num_threads(1)
+    infos = [inspect(path) for path in paths]
+    segments = [
+        read_segments(path, info.duration, extractor.grid, extractor.n_segments)
+        for path, info in zip(paths, infos, strict=True)
+    ]
+    with torch.inference_mode():
+        mels = [extractor.log_mel(torch.from_numpy(s.waveforms)) for s in segments]
+        tracks = list(zip(paths, infos, segments, mels, strict=True))
+        stages: dict[str, Callable[[int], object]] = {
+            "inspect": lambda i: inspect(tracks[i][0]),
+            "decode": lambda i: read_segments(
+                tracks[i][0], tracks[i][1].duration, extractor.grid, extractor.n_segments
+            ),
+            "mel": lambda i: extractor.log_mel(torch.from_numpy(tracks[i][2].waveforms)),
+        }
+        for tagger in extractor.taggers:
+            stages[f"network {tagger.bundle.name}"] = lambda i, tagger=tagger: tagger.features(  # type: ignore[misc]
+                tracks[i][3], tracks[i][2].starts
+            )
+        return {name: _seconds_each(stage, len(tracks)) for name, stage in stages.items()}
+
+
+def _seconds_each(stage: Callable[[int], object], n: int) -> float:
+    stage(0)
+    begin = time.perf_counter()
+    for i in range(n):
+        stage(i)
+    return (time.perf_counter() - begin) / n
+
+
+def compare(
+    models: Sequence[str], paths: list[Path], workers: int, cache: Path, best: torch.dtype
+) -> dict[str, tuple[float, float]]:
+    """Time four settings of the same models and tracks: (songs/hour, audio seconds a second)."""
+    name = dtype_name(best)
+    settings = {
+        "as published: whole tracks, plain float32, one segment at a time": (None, None),
+        "whole tracks, our kernels in float32": (None, torch.float32),
+        f"whole tracks, our kernels in {name}": (None, best),
+        f"{N_SEGMENTS} segments, as published otherwise": (N_SEGMENTS, None),
+        f"{N_SEGMENTS} segments, our kernels in {name}": (N_SEGMENTS, best),
+    }
+    seconds = sum(inspect(path).duration for path in paths) / len(paths)
+    results = {}
+    for setting, (n_segments, dtype) in settings.items():
+        known = [f"{models[0]}-{dtype_name(dtype or torch.float32)}-"]
+        extractor = load_extractor(models, cache, known=known, workers=workers)
+        extractor.n_segments = n_segments
+        if dtype is None:
+            for tagger in extractor.taggers:
+                tagger.model = OneByOne(BUNDLES[tagger.bundle.name].load(cache))
+        speed = throughput(extractor, paths * 2, warm_up=2)
+        results[setting] = speed.songs_per_hour, seconds / (speed.inspection + speed.analysis)
+    return results
+
+
+if __name__ == "__main__":
+    main()

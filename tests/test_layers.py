@@ -1,0 +1,51 @@
+"""Who may import whom."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OURS = {"encoders", "index", "recsys", "webui", "scripts"}
+ALLOWED = {
+    "encoders": set(),
+    "index": set(),
+    "recsys": {"index", "encoders.features", "encoders.errors"},
+    "webui": {"recsys"},
+}
+NEVER = {
+    "encoders": {"faiss", "sqlalchemy", "flask", "implicit"},
+    "index": {"torch", "sqlalchemy", "flask", "implicit"},
+    "recsys": {"torch", "faiss", "flask"},
+    "webui": {"torch", "faiss", "sqlalchemy", "implicit"},
+}
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("package", sorted(ALLOWED))
+def test_a_package_imports_only_what_is_below_it(package: str) -> None:
+    for path in sorted((ROOT / package).rglob("*.py")):
+        for module in imports(path):
+            top = module.split(".")[0]
+            assert top not in NEVER[package], f"{path} imports {module}"
+            if top in OURS - {package}:
+                allowed = {top, module} & ALLOWED[package]
+                assert allowed, f"{path} imports {module}"
+
+
+@pytest.mark.parametrize("module", ["webui", "recsys.content", "recsys.build", "encoders.audio"])
+def test_no_torch_comes_along(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
