@@ -215,7 +215,8 @@ def _whitening(standardised: _Array, n_components: int) -> _Array:
     else:
         values, vectors = np.linalg.eigh(x.T @ x / n_tracks)
         values, vectors = values[::-1][:n_components], vectors[:, ::-1][:, :n_components]
-    whitening: _Array = (vectors / np.sqrt(values + DAMPING * values[0])).astype(np.float32)
+    damped = np.maximum(values, 0.0) + DAMPING * max(values[0], 1e-12)
+    whitening: _Array = (vectors / np.sqrt(damped)).astype(np.float32)
     return whitening
 
 

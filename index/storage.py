@@ -1,0 +1,209 @@
+"""The index file: a manifest, the vectors and faiss's structure in one file, replaced whole.
+
+    byte 0       "earshot-index 1 " and the SHA-256 of the manifest, a line feed,
+                 the manifest as JSON, spaces up to byte 4096
+    byte 4096    ids, int64 (ntotal,)
+    then         vectors, float32 (ntotal, dim), row i belonging to ids[i]
+    then         the structure as faiss writes it; nothing for a recipe that needs none
+
+Numbers are little-endian. The manifest holds the SHA-256 of everything from byte 4096 on.
+
+One file, because a rename replaces one file atomically: whoever reads meets the old index or the
+new one and never a part of each, and whoever has the old one open keeps it until done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+FORMAT = 1
+HEADER_BYTES = 4096
+ABANDONED = 3600.0  # seconds without a write after which a temporary file belongs to nobody
+
+
+class DamagedIndex(Exception):
+    """An index file is missing, cut short or altered; the message says what to do."""
+
+
+class StaleIndex(Exception):
+    """An index file is whole but was made for something else; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an index file says of itself.
+
+    `model` names the model, its weights and settings; `projection` identifies what turned features
+    into vectors; `catalogue_revision` is the state of the catalogue the vectors were read from.
+    """
+
+    model: str
+    projection: str
+    catalogue_revision: int
+    dim: int
+    ntotal: int
+    recipe: str
+    search: str
+    sha256: str = ""  # of the file's content after the header; filled in when it is written
+
+
+class Contents(NamedTuple):
+    """What an index file holds; the arrays are read-only views of the mapped file."""
+
+    manifest: Manifest
+    ids: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+    structure: Any  # faiss.Index, or None
+
+
+def write(
+    path: Path,
+    manifest: Manifest,
+    ids: NDArray[np.int64],
+    vectors: NDArray[np.float32],
+    structure: Any,
+) -> Manifest:
+    """Replace the file at `path`, or leave it as it was, and return the manifest as written.
+
+    `structure` is a CPU `faiss.Index` or None. Raises OSError when the disk is full, and ValueError
+    when the manifest's names do not fit into the header.
+    """
+    with _replacing(path) as file:
+        file.write(bytes(HEADER_BYTES))
+        content = _Hashed(file)
+        content.write(np.ascontiguousarray(ids, dtype="<i8").data)
+        content.write(np.ascontiguousarray(vectors, dtype="<f4").data)
+        if structure is not None:
+            writer = faiss.PyCallbackIOWriter(content.write)  # type: ignore[attr-defined]
+            faiss.write_index(structure, writer)
+        manifest = replace(manifest, sha256=content.sha256.hexdigest())
+        file.seek(0)
+        file.write(_header(manifest))
+    return manifest
+
+
+def read(path: Path) -> Contents:
+    """Map the file at `path` into memory and check every byte of it.
+
+    Raises DamagedIndex, and StaleIndex for a file written by a newer Earshot.
+    """
+    with _open(path) as file:
+        manifest = _parse_header(path, file.read(HEADER_BYTES))
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        if hashlib.sha256(memoryview(data)[HEADER_BYTES:]).hexdigest() != manifest.sha256:
+            raise _damaged(path, "its content does not match its checksum")
+        n, dim = manifest.ntotal, manifest.dim
+        ids = np.frombuffer(data, "<i8", n, HEADER_BYTES)
+        vectors = np.frombuffer(data, "<f4", n * dim, HEADER_BYTES + ids.nbytes).reshape(n, dim)
+        file.seek(HEADER_BYTES + ids.nbytes + vectors.nbytes)
+        return Contents(manifest, ids, vectors, _read_structure(path, file))
+
+
+def read_manifest(path: str | os.PathLike[str]) -> Manifest:
+    """What the index file at `path` says of itself, without reading the vectors.
+
+    Raises DamagedIndex, and StaleIndex for a file written by a newer Earshot.
+    """
+    path = Path(path)
+    with _open(path) as file:
+        return _parse_header(path, file.read(HEADER_BYTES))
+
+
+class _Hashed:
+    """Writes to a file and digests what it wrote."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.sha256 = hashlib.sha256()
+
+    def write(self, data: bytes | memoryview) -> int:
+        self.sha256.update(data)
+        return self.file.write(data)
+
+
+def _header(manifest: Manifest) -> bytes:
+    text = json.dumps(asdict(manifest), indent=1).encode()
+    line = f"earshot-index {FORMAT} {hashlib.sha256(text).hexdigest()}\n".encode()
+    header = (line + text).ljust(HEADER_BYTES)
+    if len(header) > HEADER_BYTES:
+        raise ValueError(f"the manifest takes {len(header)} bytes, wanted at most {HEADER_BYTES}")
+    return header
+
+
+def _parse_header(path: Path, header: bytes) -> Manifest:
+    line, _, text = header.partition(b"\n")
+    match = re.fullmatch(rb"earshot-index (\d+) ([0-9a-f]{64})", line)
+    if match is None:
+        raise _damaged(path, "it does not begin as an index file does")
+    if int(match[1]) > FORMAT:
+        raise StaleIndex(
+            f"The index at {path} has file format {int(match[1])}, this version of Earshot reads "
+            f"format {FORMAT}: upgrade Earshot, or run build_index.py again."
+        )
+    text = text.rstrip(b" ")
+    if len(header) < HEADER_BYTES or hashlib.sha256(text).hexdigest().encode() != match[2]:
+        raise _damaged(path, "its manifest does not match its checksum")
+    return Manifest(**json.loads(text))
+
+
+def _read_structure(path: Path, file: BinaryIO) -> Any:
+    if file.tell() == os.fstat(file.fileno()).st_size:
+        return None
+    try:
+        return faiss.read_index(faiss.PyCallbackIOReader(file.read))  # type: ignore[attr-defined]
+    except RuntimeError as error:
+        raise _damaged(path, f"faiss {faiss.__version__} cannot read its structure") from error
+
+
+def _damaged(path: Path, reason: str) -> DamagedIndex:
+    return DamagedIndex(f"The index at {path} is damaged ({reason}): run build_index.py again.")
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except FileNotFoundError as error:
+        raise DamagedIndex(f"There is no index at {path}: run build_index.py.") from error
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new file that takes the place of `path` when the block ends well, and vanishes otherwise.
+
+    The file and its folder are on the disk before the block is left. A process killed in the block
+    leaves its temporary file to be removed by a later call.
+    """
+    for leftover in path.parent.glob(f".{path.name}.*.saving"):
+        with suppress(FileNotFoundError):
+            if time.time() - leftover.stat().st_mtime > ABANDONED:
+                leftover.unlink()
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.saving")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,369 @@
+"""Vectors in, nearest neighbours out: one class over faiss, whose structure is a recipe string."""
+
+from __future__ import annotations
+
+import operator
+import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import faiss
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from index import storage
+from index.storage import DamagedIndex, Manifest, StaleIndex, read_manifest
+
+__all__ = ["DamagedIndex", "Manifest", "Ranking", "StaleIndex", "VectorIndex", "read_manifest"]
+
+# A structure is asked for OVERFETCH * k + SLACK candidates, and one more for each id left out, but
+# never for more than a GPU can return.
+OVERFETCH = 4
+SLACK = 32
+MAX_FETCH = 2048
+
+POINTS_PER_CENTROID = 39  # fewer than this, and faiss's k-means warns
+BLOCK = 2**24  # numbers computed at once by exact search (64 MiB) and by normalisation (128 MiB)
+
+
+class Ranking(NamedTuple):
+    """What a query found: best first, never padded, ids unique, equal scores by ascending id."""
+
+    ids: NDArray[np.int64]  # (n,)
+    scores: NDArray[np.float32]  # (n,)
+
+
+class VectorIndex:
+    """Finds the vectors with the greatest cosine to a query.
+
+    The vectors are kept in full beside whatever structure the recipe builds. The structure only
+    proposes candidates; their scores are cosines of the full vectors, whatever the recipe. A query
+    whose candidates are too few, or are cut off within a tie, is searched exactly.
+
+    "Flat" is exact search itself, and on the CPU has no structure at all: products with the stored
+    vectors are as fast as faiss's `IndexFlatIP`, several times faster for many queries at once, and
+    need no second copy of the vectors.
+
+    An index does not change once built, and any number of threads may search it.
+
+    ids                int64 (n,), ascending, read-only
+    recipe             the `index_factory` string it was built by
+    search_parameters  the `ParameterSpace` string in force
+    device             "gpu" where faiss sees one and has the recipe there, else "cpu" (so always
+                       for HNSW). The GPU branch follows faiss's documentation and was not run here.
+    manifest           what the file says it was loaded from; None if it was built here
+    """
+
+    def __init__(
+        self,
+        ids: NDArray[np.int64],
+        vectors: NDArray[np.float32],
+        recipe: str,
+        structure: _Structure,
+        manifest: Manifest | None = None,
+    ) -> None:
+        self.ids = ids
+        self.recipe = recipe
+        self.search_parameters = structure.search
+        self.device = structure.device
+        self.manifest = manifest
+        self._vectors = vectors
+        self._structure = structure.index
+        self._turn = threading.Lock()  # faiss's GPU indexes serve one thread at a time
+
+    @classmethod
+    def build(
+        cls, ids: ArrayLike, vectors: ArrayLike, recipe: str = "Flat", search: str = ""
+    ) -> Self:
+        """Index unit-normalised copies of `vectors` under `ids`.
+
+        ids      integers (n,), in any order, each once
+        vectors  numbers (n, dim), finite, no row zero; n may be 0
+        recipe   a faiss `index_factory` string: "Flat", "IVF1024,Flat", "HNSW32", "IVF1024,SQ8"
+        search   a faiss `ParameterSpace` string; by default "nprobe=…" for IVF, with four times
+                 the square root of the number of lists, and "efSearch=128" for HNSW
+
+        Raises ValueError for anything else, and for fewer vectors than the recipe's training needs.
+        """
+        ids = _as_ids(ids)
+        vectors = np.asarray(vectors)
+        if vectors.ndim != 2 or len(vectors) != len(ids) or vectors.shape[1] == 0:
+            raise ValueError(f"vectors: wanted shape ({len(ids)}, dim), got {vectors.shape}")
+        order = np.argsort(ids, kind="stable")
+        ids = ids[order]
+        repeated = ids[1:][ids[1:] == ids[:-1]]
+        if repeated.size:
+            raise ValueError(f"ids: wanted each once, got {repeated[0]} more than once")
+        unit = _unit(vectors, order, "vectors")
+        ids.flags.writeable = unit.flags.writeable = False
+        return cls(ids, unit, recipe, _build_structure(unit, recipe, search))
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        model: str | None,
+        projection: str | None,
+        dim: int | None,
+        search: str = "",
+    ) -> Self:
+        """The index saved at `path`, its vectors mapped into memory and every byte checked.
+
+        `search` replaces the parameters the index was built with.
+
+        Raises StaleIndex where `model`, `projection` or `dim` is not the file's (None accepts any)
+        and for a file written by a newer Earshot; DamagedIndex for a missing or altered file;
+        ValueError where the recipe has no such `search` parameters.
+        """
+        path = Path(path)
+        manifest, ids, vectors, stored = storage.read(path)
+        for name, wanted in (("model", model), ("projection", projection), ("dim", dim)):
+            got = getattr(manifest, name)
+            if wanted is not None and got != wanted:
+                raise StaleIndex(
+                    f"The index at {path} was built for {name} {got!r}, wanted {wanted!r}: "
+                    "run build_index.py again."
+                )
+        search = search or manifest.search
+        if stored is None:  # the recipe is "Flat", or there are no vectors
+            structure = _build_structure(vectors, manifest.recipe, search)
+        else:
+            _set_search(stored, search)
+            structure = _Structure(*_place(stored), search)
+        return cls(ids, vectors, manifest.recipe, structure, manifest)
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        model: str,
+        projection: str,
+        catalogue_revision: int,
+    ) -> Manifest:
+        """Replace the file at `path` by this index, atomically, and return its manifest.
+
+        Whatever interrupts it, `path` holds the old index or the new one, whole. Raises OSError.
+        """
+        structure = None if self.recipe == "Flat" else self._structure
+        if structure is not None and self.device == "gpu":
+            structure = faiss.index_gpu_to_cpu(structure)
+        manifest = Manifest(
+            model=model,
+            projection=projection,
+            catalogue_revision=catalogue_revision,
+            dim=self.dim,
+            ntotal=len(self),
+            recipe=self.recipe,
+            search=self.search_parameters,
+        )
+        return storage.write(Path(path), manifest, self.ids, self._vectors, structure)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        return int(self._vectors.shape[1])
+
+    def vectors(self, ids: ArrayLike) -> NDArray[np.float32]:
+        """The unit vectors stored under `ids`, float32 (len(ids), dim).
+
+        Raises KeyError, naming the ids that are not there.
+        """
+        wanted = _as_ids(ids)
+        rows, known = self._rows(wanted)
+        if not known.all():
+            raise KeyError(f"no vectors for ids {wanted[~known].tolist()}")
+        found: NDArray[np.float32] = self._vectors[rows]
+        return found
+
+    def search(self, queries: ArrayLike, k: int, *, exclude: ArrayLike = ()) -> list[Ranking]:
+        """The `k` vectors with the greatest cosine to each query, or all where there are fewer.
+
+        queries  numbers (n, dim), of any length, finite, no row zero
+        k        at least 1
+        exclude  ids (m,) to leave out, such as removed tracks; unknown ones do no harm
+
+        Scores are cosines in [-1, 1]. Raises ValueError for anything else.
+        """
+        queries = np.asarray(queries)
+        if queries.ndim != 2 or queries.shape[1] != self.dim:
+            raise ValueError(f"queries: wanted shape (n, {self.dim}), got {queries.shape}")
+        if operator.index(k) < 1:
+            raise ValueError(f"k: wanted at least 1, got {k}")
+        unit = _unit(queries, np.arange(len(queries)), "queries")
+        rows, known = self._rows(_as_ids(exclude))
+        allowed = np.ones(len(self), dtype=bool)
+        allowed[rows[known]] = False
+        k = min(k, int(allowed.sum()))
+        if k == 0:
+            return [Ranking(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in unit]
+        rankings = dict(self._propose(unit, k, allowed))
+        rest = [i for i in range(len(unit)) if i not in rankings]
+        rankings.update(zip(rest, self._exact(unit[rest], k, allowed), strict=True))
+        return [rankings[i] for i in range(len(unit))]
+
+    def _rows(self, ids: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """The rows of `ids`, and which of them exist."""
+        rows = np.searchsorted(self.ids, ids)
+        return rows, np.searchsorted(self.ids, ids, side="right") > rows
+
+    def _propose(
+        self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_]
+    ) -> Iterator[tuple[int, Ranking]]:
+        """The number and ranking of each query that the structure's candidates can answer."""
+        n_excluded = len(self) - int(allowed.sum())
+        fetch = min(OVERFETCH * k + SLACK + n_excluded, len(self), MAX_FETCH)
+        if self._structure is None or fetch <= k:
+            return
+        with self._turn if self.device == "gpu" else nullcontext():
+            _, found = self._structure.search(queries, fetch)
+        for i, (query, padded) in enumerate(zip(queries, found, strict=True)):
+            rows = padded[padded >= 0]
+            rows = rows[allowed[rows]]
+            cosines = self._cosines(query, rows)
+            ranking = self._best(rows, cosines, k)
+            if len(rows) > k and ranking.scores[-1] > cosines.min():
+                yield i, ranking
+
+    def _exact(
+        self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_]
+    ) -> Iterator[Ranking]:
+        """The rankings of all queries, by products with all vectors."""
+        # Two float32 products of unit vectors, each off by at most dim / 2 roundings, keep their
+        # order if they are further apart than this; what is closer is settled by `_cosines`.
+        margin = (self.dim + 2) * np.finfo(np.float32).eps
+        step = max(1, BLOCK // len(self))
+        for start in range(0, len(queries), step):
+            block = queries[start : start + step]
+            if len(block) == 1:  # on one thread: BLAS's would wait for each other on a busy machine
+                products = np.vecdot(self._vectors, block)[None]
+            else:
+                products = block @ self._vectors.T
+            products[:, ~allowed] = -np.inf
+            for query, row in zip(block, products, strict=True):
+                rows = np.flatnonzero(row >= np.partition(row, -k)[-k] - margin)
+                yield self._best(rows, self._cosines(query, rows), k)
+
+    def _cosines(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Cosines that depend on nothing but the two vectors: equal vectors get equal scores.
+
+        A matrix product would not do: its rounding changes with a row's place in the matrix.
+        """
+        products = self._vectors[rows] * query.astype(np.float64)
+        cosines: NDArray[np.float64] = products.sum(axis=1)
+        return cosines.clip(-1, 1).astype(np.float32)
+
+    def _best(self, rows: NDArray[np.int64], cosines: NDArray[np.float32], k: int) -> Ranking:
+        best = np.lexsort((rows, -cosines))[:k]
+        return Ranking(self.ids[rows[best]], cosines[best])
+
+
+class _Structure(NamedTuple):
+    """faiss's part of an index."""
+
+    index: Any  # a faiss.Index over the rows of the vectors; None where the vectors are enough
+    device: str
+    search: str
+
+
+def _build_structure(vectors: NDArray[np.float32], recipe: str, search: str) -> _Structure:
+    n, dim = vectors.shape
+    if re.search(r"IVF0+(?!\d)|HNSW0*[01](?!\d)", recipe):  # faiss would end the process
+        raise ValueError(f"recipe: wanted at least 1 list or 2 links, got {recipe!r}")
+    try:
+        index = faiss.index_factory(dim, recipe, faiss.METRIC_INNER_PRODUCT)
+        search = search or _default_search(index, recipe)
+        _set_search(index, search)
+        if n == 0:
+            return _Structure(None, "cpu", search)
+        _check_training_size(index, recipe, n)
+        index, device = _place(index)
+        if recipe == "Flat" and device == "cpu":
+            return _Structure(None, device, search)
+        index.train(vectors)
+        index.add(vectors)
+    except RuntimeError as error:
+        raise ValueError(
+            f"recipe: wanted one that faiss can build for {n} vectors of dimension {dim}, "
+            f"got {recipe!r} ({_reason(error)})"
+        ) from error
+    return _Structure(index, device, search)
+
+
+def _default_search(index: Any, recipe: str) -> str:
+    """Parameters that found 98 % of the ten nearest in `benchmarks/index.py`."""
+    ivf = faiss.try_extract_index_ivf(index)
+    if ivf is not None:
+        return f"nprobe={min(round(4 * ivf.nlist**0.5), ivf.nlist, MAX_FETCH)}"
+    return "efSearch=128" if "HNSW" in recipe else ""
+
+
+def _set_search(index: Any, search: str) -> None:
+    try:
+        faiss.ParameterSpace().set_index_parameters(index, search)  # type: ignore[arg-type]
+    except RuntimeError as error:
+        raise ValueError(
+            f"search: wanted parameters of this recipe, got {search!r} ({_reason(error)})"
+        ) from error
+
+
+def _reason(error: RuntimeError) -> str:
+    """What faiss says after the names of its function and source file."""
+    return str(error).rsplit(": ", 1)[-1]
+
+
+def _check_training_size(index: Any, recipe: str, n: int) -> None:
+    """Refuse what faiss would only warn of, on stderr: too few vectors to find centroids in."""
+    ivf = faiss.try_extract_index_ivf(index)
+    n_centroids = 0 if ivf is None else ivf.nlist
+    for match in re.finditer(r"(?<!O)PQ\d+(?:x(\d+))?", recipe):
+        n_centroids = max(n_centroids, 2 ** int(match[1] or 8))
+    if n < POINTS_PER_CENTROID * n_centroids:
+        raise ValueError(
+            f"recipe: {recipe!r} wanted at least {POINTS_PER_CENTROID * n_centroids} vectors to "
+            f"train on ({POINTS_PER_CENTROID} per centroid), got {n}: use fewer lists, or 'Flat'"
+        )
+
+
+def _place(index: Any) -> tuple[Any, str]:
+    """`index` on the first GPU, and "gpu", where faiss has both; else `index` and "cpu"."""
+    if faiss.get_num_gpus() > 0:
+        try:
+            return faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index), "gpu"
+        except RuntimeError:  # faiss: "This index type is not implemented on GPU."
+            pass
+    return index, "cpu"
+
+
+def _as_ids(ids: ArrayLike) -> NDArray[np.int64]:
+    array = np.asarray(ids)
+    if array.ndim != 1 or not (array.size == 0 or np.issubdtype(array.dtype, np.integer)):
+        raise ValueError(f"ids: wanted integers (n,), got {array.dtype} {array.shape}")
+    return array.astype(np.int64)
+
+
+def _unit(matrix: NDArray[Any], order: NDArray[np.int64], name: str) -> NDArray[np.float32]:
+    """The rows of `matrix` in `order`, each scaled to unit length."""
+    unit = np.empty((len(order), matrix.shape[1]), dtype=np.float32)
+    step = max(1, BLOCK // matrix.shape[1])
+    for start in range(0, len(order), step):
+        rows = order[start : start + step]
+        block = matrix[rows].astype(np.float64)
+        largest = np.abs(block).max(axis=1, keepdims=True)
+        for bad, what in ((~np.isfinite(largest), "NaN or infinity"), (largest == 0, "only zeros")):
+            if bad.any():
+                raise ValueError(
+                    f"{name}: wanted finite numbers, not all zero, got {what} in row "
+                    f"{rows[bad.argmax()]}"
+                )
+        block /= largest  # so that no square overflows or vanishes
+        block /= np.linalg.norm(block, axis=1, keepdims=True)
+        unit[start : start + step] = block
+    return unit
