@@ -42,7 +42,7 @@ class OneByOne(nn.Module):
 
     def forward(self, mel: Tensor) -> Activations:
         """(n_segments, n_frames, n_mels) -> Activations."""
-        rows = [self.model(segment) for segment in mel.split(1)]
+        rows = [self.model(segment) for segment in torch.split(mel, 1)]
         return Activations(*(torch.cat(tensors) for tensors in zip(*rows, strict=True)))
 
 
