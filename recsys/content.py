@@ -105,10 +105,42 @@ class SimilarTracks:
             ranking = self.index.search(vector[None], fetch, exclude=living.gone)[0]
             tracks = self.catalog.tracks(ranking.ids.tolist())
             scores = dict(zip(ranking.ids.tolist(), ranking.scores.tolist(), strict=True))
-            chosen = _distinct(((t, scores[t.id]) for t in tracks), living.groups, seed, artist_cap)
+            chosen = self._distinct(tracks, living.groups, seed, artist_cap)
             if len(chosen) >= k or len(ranking.ids) < fetch:
-                return chosen[:k]
+                return [(track, scores[track.id]) for track in chosen[:k]]
             fetch *= 4
+
+    def _distinct(
+        self,
+        ranked: Iterable[Track],
+        groups: dict[int, int],
+        seed: Track | None,
+        artist_cap: int | None,
+    ) -> list[Track]:
+        """Drop the seed, later copies of one recording, and what exceeds the artist's cap."""
+        known = [seed] if seed else []
+        chosen: list[Track] = []
+        taken = {groups.get(track.id, track.id) for track in known}
+        per_artist: Counter[str] = Counter()
+        for track in ranked:
+            artist = fold(track.artist)
+            if groups.get(track.id, track.id) in taken:
+                continue
+            if artist_cap is not None and artist and per_artist[artist] >= artist_cap:
+                continue
+            if any(self._same_recording(track, other) for other in (*known, *chosen)):
+                continue
+            per_artist[artist] += 1
+            taken.add(groups.get(track.id, track.id))
+            chosen.append(track)
+        return chosen
+
+    def _same_recording(self, one: Track, other: Track) -> bool:
+        """Say whether two indexed tracks are two encodings of one recording."""
+        if not _same_names(one, other):
+            return False
+        a, b = self.index.vectors([one.id, other.id])
+        return float(a @ b) >= _SAME_SOUND
 
     def _current_living(self) -> _Living:
         """Ask the catalogue which tracks are there, once a revision."""
@@ -151,34 +183,8 @@ def _mean_tags(features: TrackFeatures) -> NDArray[np.float32]:
     return mean
 
 
-def _distinct(
-    ranked: Iterable[tuple[Track, float]],
-    groups: dict[int, int],
-    seed: Track | None,
-    artist_cap: int | None,
-) -> list[tuple[Track, float]]:
-    """Drop the seed, later copies of one recording, and what exceeds the artist's cap."""
-    chosen: list[tuple[Track, float]] = []
-    taken = {groups.get(seed.id, seed.id)} if seed else set()
-    per_artist: Counter[str] = Counter()
-    for track, score in ranked:
-        if groups.get(track.id, track.id) in taken:
-            continue
-        if seed and score >= _SAME_SOUND and _same_names(seed, track):
-            continue
-        if any(abs(score - s) <= 1.0 - _SAME_SOUND and _same_names(t, track) for t, s in chosen):
-            continue
-        artist = fold(track.artist)
-        if artist_cap is not None and artist and per_artist[artist] >= artist_cap:
-            continue
-        per_artist[artist] += 1
-        taken.add(groups.get(track.id, track.id))
-        chosen.append((track, score))
-    return chosen
-
-
 def _same_names(one: Track, other: Track) -> bool:
-    """Say whether two tracks have the same artist, title and length: encodings of one recording."""
+    """Say whether two tracks have the same artist, title and length."""
     if one.duration is None or other.duration is None:
         return False
     return (
