@@ -32,6 +32,7 @@ _PREROLL = 0.25  # s decoded before a segment: MP3's bit reservoir, Opus's overl
 _SEEK_GAP = 1.5  # s; a shorter gap between two segments is decoded through rather than sought over
 _MIN_DURATION = 0.05  # s
 _SILENCE = 1e-4  # peak amplitude, full scale being 1: -80 dB
+_LONGEST_TAG_END = 128  # bytes that tell the kind and length of a tag at a file's end
 _MAX_PACKET = 60.0  # s; what says to be longer is damaged
 _MAX_PLANES = 7  # PyAV 18 reads beyond the end of a frame's list of more planes, and crashes
 _MAX_AMPLITUDE = 8.0  # float files may exceed full scale; beyond this they are damaged
@@ -92,7 +93,9 @@ def inspect(path: Path) -> AudioInfo:
                 first = packet.pts if first is None else min(first, packet.pts)
                 last = max(last, packet.pts + length)
         length = total if first is None else last - max(first, stream.start_time or first)
-        if 0 < total < length:  # a damaged time stamp can lie far behind the end
+        # A damaged time stamp can lie far behind the end. Not so half of it: Matroska's and ASF's
+        # packet durations are whole milliseconds, rounded down.
+        if 0 < 2 * total < length:
             length = total
         duration = float(length * time_base)
         if duration < _MIN_DURATION:
@@ -142,19 +145,56 @@ def read_segments(
 
 
 class _Source:
-    """A file for PyAV, which prints a traceback where seeking raises, as damaged files make it."""
+    """A file for PyAV, which prints a traceback where seeking raises, as damaged files make it.
+
+    It ends where the tags at its end begin: demuxers of bare streams take these for audio.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
-        self.read = file.read
+        self.name = file.name
         self.tell = file.tell
         self._file = file
+        self._end = _tags_begin(file)
+        file.seek(0)
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes."""
+        return self._file.read(max(min(size, self._end - self._file.tell()), 0))
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Return the new place, -1 where there is none."""
+        if whence == os.SEEK_END:
+            offset, whence = offset + self._end, os.SEEK_SET
         try:
             return self._file.seek(offset, whence)
         except (OSError, ValueError):
             return -1
+
+
+def _tags_begin(file: BinaryIO) -> int:
+    """Return where the ID3v1, APEv2, Lyrics3v2 and ID3v2.4 tags at a file's end begin."""
+    end = file.seek(0, os.SEEK_END)
+    while length := _tag_length(file, end):
+        end -= length
+    return end
+
+
+def _tag_length(file: BinaryIO, end: int) -> int:
+    """Return the length of the tag that ends at `end`, 0 if there is none."""
+    file.seek(max(end - _LONGEST_TAG_END, 0))
+    last = file.read(min(end, _LONGEST_TAG_END))
+    length = 0
+    if last[-128:-125] == b"TAG":
+        length = 128
+    elif last[-32:-24] == b"APETAGEX":
+        has_header = last[-9] & 0x80
+        length = int.from_bytes(last[-20:-16], "little") + (32 if has_header else 0)
+    elif last[-9:] == b"LYRICS200" and last[-15:-9].isdigit():
+        length = int(last[-15:-9]) + 15
+    elif last[-10:-7] == b"3DI" and max(last[-4:]) < 0x80:
+        length = sum(byte << shift for byte, shift in zip(last[-4:], (21, 14, 7, 0), strict=True))
+        length += 20
+    return length if length < end else 0
 
 
 @contextmanager
@@ -176,6 +216,8 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
             if not source.streams.audio:
                 raise AudioError(f"{path} has no audio stream.")
             stream = source.streams.audio[0]
+            if stream.codec_context is None:  # PyAV's type does not say so
+                raise AudioError(f"{path} holds audio in a format that cannot be decoded.")
             if not stream.codec_context.sample_rate:
                 raise AudioError(f"{path} is not readable as audio: no sample rate.")
             yield source, stream
@@ -222,7 +264,9 @@ def _read_span(
     container: InputContainer, stream: AudioStream, first: int, last: int, sample_rate: int
 ) -> NDArray[np.float32]:
     """Decode samples [first, last) of the track as it is at `sample_rate`; fewer at its end."""
-    begin = max(first / sample_rate - _PREROLL, 0.0)
+    # Up to 1 / divisor seconds are cut off below.
+    divisor = math.gcd(stream.codec_context.sample_rate, sample_rate)
+    begin = max(first / sample_rate - _PREROLL - 1 / divisor, 0.0)
     end = last / sample_rate + 0.01
     time_base = stream.time_base or Fraction(1, stream.codec_context.sample_rate)
     origin = (stream.start_time or 0) * time_base

@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import math
 import os
+import queue
+import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import asdict
 from io import BufferedReader, BufferedWriter
 from pathlib import Path
@@ -35,7 +38,7 @@ class DecoderProcess:
 
     def request_info(self, path: Path) -> None:
         """Ask for what `audio.inspect` returns."""
-        self._request({"path": str(path)})
+        self._request({"path": str(path.absolute())})
 
     def receive_info(self, path: Path) -> AudioInfo:
         """Return the answer to `request_info`. Raises AudioError."""
@@ -46,7 +49,7 @@ class DecoderProcess:
     ) -> None:
         """Ask for what `audio.read_segments` returns; `receive_segments` must follow."""
         what = {"duration": duration, "grid": asdict(grid), "n_segments": n_segments}
-        self._request({"path": str(path), **what})
+        self._request({"path": str(path.absolute()), **what})
 
     def receive_segments(self, path: Path) -> Segments:
         """Return the answer to `request_segments`. Raises AudioError."""
@@ -61,12 +64,13 @@ class DecoderProcess:
         )
 
     def _request(self, message: dict[str, Any]) -> None:
-        """Send one request."""
-        try:
+        """Send one request, to a new process if the last one has ended."""
+        if self._process.poll() is not None:
+            self.close()
+            self._process = self._start()
+        with suppress(OSError):  # it died just now; the answer that never comes will say so
             self._in.write(json.dumps(message).encode() + b"\n")
             self._in.flush()
-        except OSError:  # it died between two files; the answer that never comes will say so
-            return
 
     def _answer(self, path: Path) -> dict[str, Any]:
         """Wait for the answer's JSON line. Raises AudioError, also where the process died."""
@@ -88,7 +92,8 @@ class DecoderProcess:
         """End the process, whatever it is doing."""
         self._process.kill()
         self._process.wait()
-        self._in.close()
+        with suppress(OSError):  # of a request that it did not live to read
+            self._in.close()
         self._out.close()
 
     @property
@@ -110,17 +115,24 @@ class DecoderProcess:
 
     def _crashed(self, path: Path) -> AudioError:
         self.close()
-        code = self._process.returncode
-        self._process = self._start()
         return AudioError(
-            f"{path} ended the decoder (exit status {code}): it crashed, or the file took more "
-            f"than {TIME_LIMIT / 60:.0f} minutes."
+            f"{path} ended the decoder (exit status {self._process.returncode}): it crashed, or "
+            f"the file took more than {TIME_LIMIT / 60:.0f} minutes."
         )
 
 
-def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
+def _forward(requests: BinaryIO, waiting: queue.SimpleQueue[bytes]) -> None:
+    """Pass requests on, and end the process with its parent, also in the middle of a file."""
     for line in requests:
-        message = json.loads(line)
+        waiting.put(line)
+    os._exit(0)
+
+
+def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_forward, args=(requests, waiting), daemon=True).start()
+    while True:
+        message = json.loads(waiting.get())
         path = Path(message["path"])
         samples: bytes | memoryview = b""
         try:
@@ -142,6 +154,7 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # to be stopped is, too, for the parent to handle
     if int(sys.argv[1]):
         os.nice(int(sys.argv[1]))
     try:

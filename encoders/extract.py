@@ -12,14 +12,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 
-from encoders.audio import SegmentGrid, Segments, inspect, read_segments
+from encoders.audio import SegmentGrid, Segments
 from encoders.bundles import BUNDLES
 from encoders.decoding import DecoderProcess
 from encoders.errors import AudioError
@@ -87,9 +87,13 @@ class Extractor:
         return tuple(f"{tagger.name}-{budget}" for tagger in self.taggers)
 
     def features(self, path: Path) -> tuple[TrackFeatures, ...]:
-        """Analyse one file in this process, one TrackFeatures a tagger. Raises AudioError."""
-        info = inspect(path)
-        return self._listen(read_segments(path, info.duration, self.grid, self.n_segments))
+        """Analyse one file, one TrackFeatures a tagger. Raises AudioError."""
+        path = path.absolute()
+        with closing(DecoderProcess(self.nice)) as decoder:
+            decoder.request_info(path)
+            duration = decoder.receive_info(path).duration
+            decoder.request_segments(path, duration, self.grid, self.n_segments)
+            return self._listen(decoder.receive_segments(path))
 
     def inspect(
         self, paths: Iterable[Path]
@@ -105,7 +109,7 @@ class Extractor:
         )
         early: dict[int, tuple[Path, AudioInfo | AudioError]] = {}
         awaited = 0
-        with closing(crew.run(paths)) as results:
+        with self._clearing(), closing(crew.run(paths)) as results:
             for number, path, result in results:
                 self._started.pop(path, None)
                 early[number] = path, result
@@ -126,7 +130,7 @@ class Extractor:
             return decoder.receive_segments(track[0])
 
         crew = _Crew(self.workers, self.nice, request, receive, self._listen)
-        with closing(crew.run(tracks)) as results:
+        with self._clearing(), closing(crew.run(tracks)) as results:
             for _, (path, _), result in results:
                 self._started.pop(path, None)
                 yield path, result
@@ -135,6 +139,14 @@ class Extractor:
         """List the files being worked on and for how many seconds, the slowest first."""
         now = time.monotonic()
         return sorted(((p, now - t) for p, t in self._started.copy().items()), key=lambda x: -x[1])
+
+    @contextmanager
+    def _clearing(self) -> Iterator[None]:
+        """Forget, at the end of a run that may be a premature one, what was in progress."""
+        try:
+            yield
+        finally:
+            self._started.clear()
 
     @torch.inference_mode()
     def _listen(self, segments: Segments) -> tuple[TrackFeatures, ...]:
@@ -228,7 +240,8 @@ class _Crew(Generic[_Job, _Answer, _Result]):
                 else:
                     running -= 1
         finally:
-            self._stopping = True
+            with self._lock:
+                self._stopping = True
             for decoder in decoders:
                 decoder.close()
             for thread in threads:
@@ -255,10 +268,10 @@ class _Crew(Generic[_Job, _Answer, _Result]):
     def _request_next(
         self, decoder: DecoderProcess, jobs: Iterator[tuple[int, _Job]]
     ) -> tuple[int, _Job] | None:
-        with self._lock:
+        with self._lock:  # so that no request restarts a decoder that `run` has closed
             ahead = None if self._stopping else next(jobs, None)
-        if ahead:
-            self.request(decoder, ahead[1])
+            if ahead:
+                self.request(decoder, ahead[1])
         return ahead
 
 

@@ -113,11 +113,15 @@ class Projection:
             "n_fitted": str(self.n_fitted),
         }
         temporary = path.with_suffix(".tmp")
-        with temporary.open("wb") as file:
-            file.write(save(self._arrays(), metadata))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        try:
+            with temporary.open("wb") as file:
+                file.write(save(self._arrays(), metadata))
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
 
     @classmethod
     def load(cls, path: Path) -> Projection:

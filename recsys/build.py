@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -20,6 +20,7 @@ from encoders.errors import AudioError
 from encoders.features import AudioInfo, TrackFeatures
 from index.vector_index import DamagedIndex, StaleIndex, VectorIndex, read_manifest
 from recsys.catalog import Catalog, Track
+from recsys.catalog.base import batches, shown
 from recsys.library import Summary, identify, scan
 
 INDEX_NAME = "tracks.index"
@@ -145,7 +146,8 @@ def build(
             tracks=len(ids),
             summary=summary,
             failures=tuple(catalog.failures()),
-            problems=tuple(problem.sentence for problem in scanned.problems) + summary.notes,
+            problems=tuple(f"{shown(path)}: {sentence}" for path, sentence in scanned.problems)
+            + summary.notes,
             n_analysed=n_analysed,
             audio_seconds=audio_seconds,
             analysis_seconds=analysis_seconds,
@@ -167,19 +169,21 @@ def _analyse(
         batch: list[tuple[int, Features | AudioError]] = []
         failed, written = 0, time.monotonic()
         progress(Progress("analyse", 0, len(jobs)))
-        with closing(analyser.extract(jobs)) as results:
-            for done, (path, heard) in enumerate(results, start=1):
-                batch.append((tracks[path].id, heard))
-                if isinstance(heard, AudioError):
-                    failed += 1
-                else:
-                    n_analysed += 1
-                    audio_seconds += tracks[path].duration or 0.0
-                if len(batch) >= _BATCH or time.monotonic() - written > _BATCH_SECONDS:
-                    _store(catalog, analyser.names, batch)
-                    batch, written = [], time.monotonic()
-                progress(Progress("analyse", done, len(jobs), failed))
-        _store(catalog, analyser.names, batch)
+        try:
+            with closing(analyser.extract(jobs)) as results:
+                for done, (path, heard) in enumerate(results, start=1):
+                    batch.append((tracks[path].id, heard))
+                    if isinstance(heard, AudioError):
+                        failed += 1
+                    else:
+                        n_analysed += 1
+                        audio_seconds += tracks[path].duration or 0.0
+                    if len(batch) >= _BATCH or time.monotonic() - written > _BATCH_SECONDS:
+                        _store(catalog, analyser.names, batch)
+                        batch, written = [], time.monotonic()
+                    progress(Progress("analyse", done, len(jobs), failed))
+        finally:  # also when Ctrl-C stops it
+            _store(catalog, analyser.names, batch)
     return n_analysed, audio_seconds
 
 
@@ -213,10 +217,12 @@ def _ready_ids(catalog: Catalog, names: Sequence[str]) -> list[int]:
 def read_features(
     catalog: Catalog, names: Sequence[str], ids: Sequence[int]
 ) -> Iterator[tuple[int, Features]]:
-    """Give each track's features of all `names`, by id; `ids` must have them."""
-    streams = (catalog.iter_features(name, ids) for name in names)
-    for rows in zip(*streams, strict=True):
-        yield rows[0][0], tuple(heard for _, heard in rows)
+    """Give each track's features of all `names`, by id, leaving out who lacks some of them."""
+    for batch in batches(sorted(ids), _EMBED_BATCH):
+        heard = [dict(catalog.iter_features(name, batch)) for name in names]
+        for track_id in batch:
+            if all(track_id in features for features in heard):
+                yield track_id, tuple(features[track_id] for features in heard)
 
 
 def _index(
@@ -234,20 +240,22 @@ def _index(
     path = catalog.home / INDEX_NAME
     model, revision = "+".join(names), catalog.revision
     if projection and _is_current(path, model, projection.id, revision, recipe):
-        return VectorIndex.load(path, model=model, projection=projection.id, dim=None)
+        with suppress(DamagedIndex, StaleIndex):  # then it is built anew
+            return VectorIndex.load(path, model=model, projection=projection.id, dim=None)
     if projection is None:
         progress(Progress("fit"))
         sample = [ids[i * len(ids) // _FIT_SAMPLE] for i in range(_FIT_SAMPLE)]
         sample = sample if len(ids) > _FIT_SAMPLE else list(ids)
         projection = fit((heard for _, heard in read_features(catalog, names, sample)), len(ids))
         projection.save(catalog.home / PROJECTION_NAME)
+    kept: list[int] = []
     vectors = []
     for start in range(0, len(ids), _EMBED_BATCH):
         progress(Progress("index", start, len(ids)))
-        batch = ids[start : start + _EMBED_BATCH]
-        features = [heard for _, heard in read_features(catalog, names, batch)]
-        vectors.append(projection.embed(features))
-    built = VectorIndex.build(ids, np.concatenate(vectors), recipe)
+        rows = list(read_features(catalog, names, ids[start : start + _EMBED_BATCH]))
+        kept += [track_id for track_id, _ in rows]
+        vectors.append(projection.embed([heard for _, heard in rows]))
+    built = VectorIndex.build(kept, np.concatenate(vectors), recipe)
     built.save(path, model=model, projection=projection.id, catalogue_revision=revision)
     return built
 

@@ -57,7 +57,7 @@ def _read_file(path: Path) -> dict[str, str]:
     """Return the file's settings, none where there is no file."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error

@@ -110,7 +110,7 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
     with Catalog(settings.home, settings.database) as catalog:
         folders = args.folders or [demo(catalog, args.workers, display)]
         if args.folders:
-            leave_demo(catalog, display)
+            leave_demo(catalog, args.folders, display)
         extractor = load_extractor(
             [name.strip() for name in args.models.split(",") if name.strip()],
             settings.home / WEIGHTS_NAME,
@@ -140,7 +140,7 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
     if report.tracks == 0:
         display.say(f"Nothing usable was found in {', '.join(str(f) for f in folders)}.")
         return NOTHING_USABLE
-    return FAILURES if args.strict and report.failures else 0
+    return FAILURES if args.strict and (report.failures or report.problems) else 0
 
 
 def demo(catalog: Catalog, workers: int, display: Display) -> Path:
@@ -159,15 +159,26 @@ def demo(catalog: Catalog, workers: int, display: Display) -> Path:
     return folder
 
 
-def leave_demo(catalog: Catalog, display: Display) -> None:
-    """Take the demo library out of a home that gets a real one."""
+def leave_demo(catalog: Catalog, folders: Sequence[Path], display: Display) -> None:
+    """Take the demo library out of a home that gets a real one.
+
+    It stays where a folder is missing, or is its own.
+    """
     folder = (catalog.home / DEMO_NAME).resolve()
+    if not all(other.exists() and apart(folder, other.resolve()) for other in folders):
+        return
     rows = catalog.files().items()
     demo_ids = [row.id for path, row in rows if folder in path.parents and not row.removed]
     if demo_ids:
-        catalog.set_presence(gone=demo_ids)
-        shutil.rmtree(folder, ignore_errors=True)
+        with catalog.build_lock():
+            catalog.set_presence(gone=demo_ids)
+            shutil.rmtree(folder, ignore_errors=True)
         display.say("The demo library made room for yours.")
+
+
+def apart(one: Path, other: Path) -> bool:
+    """Say that neither folder is in the other."""
+    return not one.is_relative_to(other) and not other.is_relative_to(one)
 
 
 def kept_projection(home: Path, names: tuple[str, ...]) -> Projection | None:
@@ -201,6 +212,7 @@ def summarise(
         "device": f"{extractor.device}; index on {index.device.upper() if index else 'CPU'}",
         "index": index and {"recipe": index.recipe, "dim": index.dim, "ntotal": len(index)},
         "failures": [{"path": str(track.path), "error": track.error} for track in report.failures],
+        "problems": list(report.problems),
     }
 
 

@@ -10,7 +10,9 @@ Exit status: 0 found, 1 nothing found or nothing indexed, 2 usage.
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,11 +26,13 @@ from index.vector_index import DamagedIndex, StaleIndex, VectorIndex
 from recsys.build import INDEX_NAME, PROJECTION_NAME
 from recsys.catalog import Catalog, CatalogError, Track
 from recsys.content import Neighbour, SimilarTracks
+from recsys.library import AUDIO_SUFFIXES
 from recsys.playlists import m3u8
 from recsys.settings import SettingsError, load_settings
 
 WEIGHTS_NAME = "weights"
-NOT_FOUND, USAGE = 1, 2
+MAX_ID_DIGITS = 9  # longer numbers are words
+NOT_FOUND, USAGE, STOPPED = 1, 2, 130
 
 
 class NotFound(Exception):
@@ -54,8 +58,12 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     args = parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # not every terminal can show every title
     try:
-        return run(args)
+        status = run(args)
+        print(end="", flush=True)
+        return status
     except SettingsError as error:
         complain(error)
         return USAGE
@@ -70,6 +78,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ) as error:
         complain(error)
         return NOT_FOUND
+    except BrokenPipeError:  # whoever reads has seen enough
+        sys.stdout = None
+        return 0
+    except OSError as error:
+        complain(f"{error.filename or 'The home'} cannot be read: {error.strerror}.")
+        return NOT_FOUND
+    except KeyboardInterrupt:
+        return STOPPED
 
 
 def run(args: argparse.Namespace) -> int:
@@ -101,7 +117,10 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.buffer.write(m3u8((n.track for n in neighbours), f"Like {title}"))
     else:
         print_table(title, neighbours)
-    return 0 if neighbours else NOT_FOUND
+    if not neighbours:
+        complain(f"The library has nothing to compare {title} with.")
+        return NOT_FOUND
+    return 0
 
 
 def is_file(query: str) -> bool:
@@ -114,7 +133,10 @@ def is_file(query: str) -> bool:
 
 def find(catalog: Catalog, query: str) -> Track:
     """Find the track that an id or search words mean."""
-    by_id = catalog.track(int(query)) if query.isascii() and query.isdigit() else None
+    if os.sep in query and Path(query).suffix.lower() in AUDIO_SUFFIXES:
+        raise NotFound(f"There is no file {query}.")
+    is_id = query.isascii() and query.isdigit() and len(query) <= MAX_ID_DIGITS
+    by_id = catalog.track(int(query)) if is_id else None
     found = [by_id] if by_id else catalog.search(query, 1)
     if not found:
         raise NotFound(f'Nothing in the library is called "{query}", and it is no file.')
@@ -126,7 +148,7 @@ def by_track(track: Track, similar: SimilarTracks, args: argparse.Namespace) -> 
     try:
         return similar.of_track(track, args.k, artist_cap=args.artist_cap)
     except KeyError:
-        reason = track.error or "It is not in the index yet: run build_index.py again."
+        reason = track.error or "It is not in the index: run build_index.py again."
         raise NotFound(f"{track_name(track)} cannot be compared. {reason}") from None
 
 
@@ -184,7 +206,7 @@ def print_table(title: str, neighbours: Sequence[Neighbour]) -> None:
     Console(markup=False, highlight=False, emoji=False).print(table)
 
 
-def complain(error: Exception) -> None:
+def complain(error: Exception | str) -> None:
     """Print an error's sentence."""
     print(str(error).encode("utf-8", "replace").decode(), file=sys.stderr)
 

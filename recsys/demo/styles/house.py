@@ -1,0 +1,163 @@
+"""House: four kicks a bar, stabs on the off beats, a break and a drop."""
+
+from recsys.demo.recipes import Album, Artist, Echo, Finish, Harmony, Layer, Style
+
+STYLE = Style(
+    genres=("House", "Electronic", "Dance"),
+    form="IAABCBBO",
+    phrase_bars=2,
+    harmonies=(
+        Harmony("minor", "i9 bVImaj7 bIIImaj7 bVII", "bVImaj7 bVII i9 i9"),
+        Harmony("dorian", "i9 IV9", "i9 bIIImaj7 IV9 v9"),
+        Harmony("minor", "iv9 i9 bVImaj7 v7", "bVImaj7 v7 i9 bVII"),
+    ),
+    layers={
+        "kick": Layer("hits", "house kick", ("x...x...x...x...",), "IABO", level=4, room=0.0),
+        "clap": Layer("hits", "clap", ("....x.......x...",), "ABO", level=-3, room=0.15),
+        "hat": Layer(
+            "hits", "open hat", ("..x...x...x...x.",), "ABO", level=-7, pan=0.1, room=0.02
+        ),
+        "shaker": Layer(
+            "hits",
+            "hat",
+            ("xooxoxooxooxoxoo", "x.oox.oox.oox.oo"),
+            "IABC",
+            level=-11,
+            pan=-0.3,
+            room=0.02,
+        ),
+        "roll": Layer("hits", "snare", ("x.x.x.x.xxxxxxxx",), "C", when="last", level=-9),
+        "crash": Layer("hits", "crash", ("X",), "B", when="first", level=-9, room=0.3),
+        "bass": Layer(
+            "figure",
+            "sub bass",
+            ("..R-..R-..R-..O-", "R..R..R.R..R..O.", "..RR..R...RR..A."),
+            "AB",
+            centre=38,
+            level=1,
+            room=0.0,
+            pump=0.6,
+            gate=0.8,
+        ),
+        "stabs": Layer(
+            "figure",
+            "saw stab",
+            ("x..x..x...x.x...", "..x...x..x....x.", "x..x...x..x.x..."),
+            "IABCO",
+            centre=62,
+            level=-2,
+            room=0.2,
+            pump=0.6,
+            sweep="ICA",
+            width=0.4,
+            echo=Echo(0.75, 0.4, 0.25),
+        ),
+        "pad": Layer(
+            "figure",
+            "super saw",
+            ("x",),
+            "CB",
+            centre=60,
+            level=-5,
+            width=0.8,
+            room=0.3,
+            pump=0.85,
+            sweep="C",
+        ),
+        "lead": Layer(
+            "figure",
+            "square pluck",
+            ("0.2.4.3.1.4.2.5.", "5.4.2.0.4.3.2.1.", "0124310243210245"),
+            "B",
+            centre=74,
+            level=-5,
+            pan=0.25,
+            room=0.3,
+            pump=0.4,
+            echo=Echo(0.75, 0.5, 0.4),
+        ),
+        "riser": Layer("bed", "riser", sections="C", level=-8, width=0.8),
+    },
+    finish=Finish(reverb=1.6, loudness=-12.5, warmth=2, fade=2.0),
+    swing=(0.5, 0.53),
+    human=0.0,
+)
+
+
+ARTISTS = (
+    Artist(
+        "Marble Escalator",
+        "house",
+        (119, 122),
+        "F C Bb",
+        (
+            Album(
+                "Polished Hours",
+                2016,
+                "m4a",
+                ("Ground Floor Glow", "Brass Handrail", "Closing Time on Four"),
+            ),
+        ),
+        genre="Deep House",
+        sounds={"stabs": "electric piano", "lead": "kalimba"},
+        without=("riser",),
+    ),
+    Artist(
+        "Disco Cormorant",
+        "house",
+        (122, 126),
+        "A E D",
+        (
+            Album(
+                "Feathers on the Dancefloor",
+                2012,
+                "mp3",
+                ("Dive! Dive! Dive!", "Seaweed Boogie"),
+                identified=True,
+            ),
+            Album("Wingspan EP", 2013, "opus", ("Wingspan",)),
+        ),
+        genre="Disco",
+        sounds={"pad": "slow strings", "stabs": "scratch guitar"},
+        layers={
+            "bass": Layer(
+                "figure",
+                "electric bass",
+                ("R.O.R.O.R.O.R.A.", "R.OOR.O.R.OOF.A."),
+                "AB",
+                centre=38,
+                level=2,
+                room=0.0,
+                gate=0.8,
+            ),
+        },
+    ),
+    Artist(
+        "Ilse Kwarz",
+        "house",
+        (129, 134),
+        "C G F#",
+        (Album("Schaltkreis", 2020, "opus", ("Relay Nine", "Copper Coil")),),
+        genre="Techno",
+        sounds={"kick": "hard kick"},
+        without=("pad",),
+        layers={
+            "bass": Layer(
+                "figure",
+                "acid bass",
+                ("R.RO.RR.ORR.TOR.", "RRO.R.FRROR.RSO."),
+                "IABC",
+                centre=40,
+                level=0,
+                room=0.05,
+                sweep="IAC",
+                gate=0.7,
+                pump=0.3,
+            ),
+        },
+        harmonies=(
+            Harmony("minor", "i i i bVII", "i i bVI bVII"),
+            Harmony("phrygian", "i bII i i", "i i bII bVII"),
+        ),
+    ),
+)
