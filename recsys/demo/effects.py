@@ -53,7 +53,7 @@ def distort(signal: Signal, drive: float) -> Signal:
     pickup = signal + grit * (_GRIT / reach * rising).astype(np.float32)
     # Less bass before the valve keeps a chord clear; a bias makes even harmonics as well.
     pickup[1:] -= np.float32(_TIGHTNESS) * pickup[:-1]
-    level = decibels(drive - 10) / (np.sqrt(np.mean(pickup**2)) + 1e-9)
+    level = decibels(drive - 10) / np.sqrt(np.mean(pickup**2))
     pushed = np.tanh(np.float32(level) * pickup + np.float32(0.1)) - np.float32(np.tanh(0.1))
     return band(pushed, *_LOUDSPEAKER)
 
@@ -74,15 +74,17 @@ def echoes(signal: Signal, echo: Echo, beat: float) -> Signal:
 def chorus(signal: Signal, width: float) -> tuple[Signal, Signal]:
     """A left and a right copy, each mixed with a slowly wandering delay of its own."""
     n = signal.size
+    reach = samples(0.016)
+    late = np.concatenate((np.zeros(reach + 1, dtype=np.float32), signal))
+    turns = np.float32(0.6 / SAMPLE_RATE) * np.arange(n, dtype=np.float32)
     sides = []
     for phase in (0.0, 0.5):
-        t = np.arange(n, dtype=np.float32)
-        wander = np.sin(2 * np.pi * (np.float32(0.6 / SAMPLE_RATE) * t + np.float32(phase)))
-        place = np.maximum((t - samples(0.013) - np.float32(samples(0.003)) * wander), 0)
-        floor = place.astype(np.int32)
-        part = place - floor
-        delayed = signal[floor]
-        delayed += part * (signal[np.minimum(floor + 1, n - 1)] - delayed)
+        wander = np.sin(2 * np.pi * (turns + np.float32(phase)))
+        delay = np.float32(samples(0.013)) + np.float32(samples(0.003) - 1) * wander
+        whole = delay.astype(np.int32)
+        place = np.arange(reach + 1, n + reach + 1) - whole
+        delayed = late[place]
+        delayed += (delay - whole) * (late[place - 1] - delayed)
         sides.append((signal + np.float32(width) * delayed) * np.float32(1 / (1 + 0.5 * width)))
     return sides[0], sides[1]
 

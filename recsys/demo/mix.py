@@ -75,8 +75,6 @@ def _notes(part: Part, n: int) -> Signal:
 def _level(signal: Signal, layer: Layer) -> Signal:
     """Bring a part to its level: drums by their peak, all else by its RMS where it sounds."""
     loudest = float(np.abs(signal).max())
-    if not loudest:
-        return signal
     if layer.plays == "hits":
         return signal * np.float32(decibels(_DRUM_LEVEL + layer.level) / loudest)
     sounding = signal[np.abs(signal) > 0.01 * loudest]
