@@ -102,8 +102,9 @@ def print_row(
         (K, "macro", [by_genre(v, labels) for v in (vectors, whole)]),
         (5, "micro", [by_artist(v, labels) for v in (vectors, whole)]),
     ):
-        change = paired_bootstrap(got.per_query[k], best.per_query[k], got.artists)
-        columns.append(f"{got.summary()[f'P@{k}'][mean]:.3f}")
+        metric = f"P@{k}"
+        change = paired_bootstrap(got.per_query[metric], best.per_query[metric], got.artists)
+        columns.append(f"{got.summary()[metric][mean]:.3f}")
         columns.append(f"{change.mean:+.3f} [{change.low:+.3f}, {change.high:+.3f}]")
     print(f"| {name} | {cosine:.4f} | {overlap:.1%} | {' | '.join(columns)} |")
 

@@ -104,7 +104,7 @@ class Extractor:
             self._started[path] = time.monotonic()
             decoder.request_info(path)
 
-        crew = _Crew(
+        crew = Crew(
             self.workers, self.nice, request, DecoderProcess.receive_info, lambda info: info
         )
         early: dict[int, tuple[Path, AudioInfo | AudioError]] = {}
@@ -129,7 +129,7 @@ class Extractor:
         def receive(decoder: DecoderProcess, track: tuple[Path, float]) -> Segments:
             return decoder.receive_segments(track[0])
 
-        crew = _Crew(self.workers, self.nice, request, receive, self._listen)
+        crew = Crew(self.workers, self.nice, request, receive, self._listen)
         with self._clearing(), closing(crew.run(tracks)) as results:
             for _, (path, _), result in results:
                 self._started.pop(path, None)
@@ -194,7 +194,7 @@ def _known_dtype(models: Sequence[str], known: Collection[str]) -> torch.dtype |
     return None
 
 
-class _Crew(Generic[_Job, _Answer, _Result]):
+class Crew(Generic[_Job, _Answer, _Result]):
     """Worker threads, each with a decoding process, that share one stream of jobs.
 
     A worker asks its process for the next job's answer before it computes on the current one's.

@@ -1,87 +1,138 @@
 """Offline evaluation of content similarity: leave-one-out retrieval with known labels.
 
 Every labelled track is a query once; the others are ranked by the cosine of their embeddings
-(equal ones by id), and a result is a hit if it has the query's label.
+(equal ones by id), and a result is a hit if it has one of the query's labels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recsys.catalog import Catalog
-from recsys.metrics import in_degrees, macro_mean, precision_at_k
+from recsys.labels import LabelColumn, LabelsError, artist_groups
+from recsys.metrics import (
+    attainable_precision,
+    average_precision,
+    bootstrap_means,
+    in_degrees,
+    interval,
+    macro_mean,
+    ndcg_at_k,
+    precision_at_k,
+    r_precision,
+    recall_at_k,
+    sign_flip_test,
+)
 
 HUB_K = 10  # neighbours of the graph whose in-degrees are reported
 _BLOCK = 1024  # queries ranked at once
 
+_Floats = NDArray[np.float64]
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+Figures = dict[str, float | int | dict[str, float] | list[float]]
 
-class LabelsError(ValueError):
-    """The labels cannot be used; the message says which file or column and why."""
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Retrieval:
     """One system's result for one label column.
 
-    per_query  P@K of each query by K: (n_queries,)
-    queries    the label of each query
-    artists    the artist of each query: queries of one artist are not independent
+    rows        the row of each query in the label table: int64 (n_queries,)
+    artists     the artist of each query: queries of one artist are not independent
+    query, label  each (query, label) pair that counts, by query: a query of several labels is in
+                the mean of each of them: int64 (n_pairs,), object (n_pairs,)
+    n_relevant  results that would be hits: int64 (n_queries,)
+    per_query   each metric by its name ("P@10"), of each query: (n_queries,)
+    neighbours  rows of the best, -1 behind a list that is shorter: int64 (n_queries, longest K)
+    hits        which of them are hits: bool (n_queries, longest K)
     """
 
-    per_query: dict[int, NDArray[np.float64]]
-    queries: NDArray[np.object_]
+    rows: NDArray[np.int64]
     artists: NDArray[np.object_]
+    query: NDArray[np.int64]
+    label: NDArray[np.object_]
+    n_relevant: NDArray[np.int64]
+    per_query: Mapping[str, _Floats]
+    neighbours: NDArray[np.int64]
+    hits: NDArray[np.bool_]
 
-    def summary(self) -> dict[str, dict[str, float | int]]:
-        """P@K averaged over labels (macro) and over queries (micro)."""
+    def summary(self) -> dict[str, Figures]:
+        """Each metric averaged over labels (macro) and over queries (micro).
+
+        P@K comes with its ceiling: what a perfect ranking would reach with as few tracks a label.
+        """
+        figures: dict[str, Figures] = {}
+        for metric, values in self.per_query.items():
+            figures[metric] = {**self._means(values), "n": len(values)}
+            if metric.startswith("P@"):
+                ceiling = attainable_precision(self.n_relevant, int(metric.removeprefix("P@")))
+                figures[metric]["ceiling"] = self._means(ceiling)
+        return figures
+
+    def intervals(self) -> dict[str, Figures]:
+        """The 95 % interval of each metric's micro ("ci") and macro ("ci_macro") mean."""
+        micro, macro = self._intervals(np.stack(list(self.per_query.values()), axis=1))
         return {
-            f"P@{k}": {
-                "macro": macro_mean(values, self.queries),
-                "micro": float(values.mean()),
-                "n": len(values),
+            metric: {"ci": micro[i], "ci_macro": macro[i]}
+            for i, metric in enumerate(self.per_query)
+        }
+
+    def compare(self, base: Retrieval) -> dict[str, dict[str, Figures]]:
+        """What each metric is more than the base's, on the same queries, micro and macro.
+
+        `diff` with its 95 % interval `ci` (bootstrap over artists), and `p` (randomisation test).
+        Raises ValueError where the queries are not the same.
+        """
+        if not np.array_equal(self.rows, base.rows):
+            raise ValueError("wanted two systems with the same queries, got others")
+        values = np.stack([self.per_query[m] - base.per_query[m] for m in self.per_query], axis=1)
+        shares = np.full(len(values), 1 / len(values)), self._macro_shares()
+        p = [sign_flip_test(values * share[:, None], self.artists) for share in shares]
+        micro, macro = self._intervals(values)
+        compared: dict[str, dict[str, Figures]] = {}
+        for i, metric in enumerate(self.per_query):
+            means = self._means(values[:, i])
+            compared[metric] = {
+                "micro": {"diff": means["micro"], "ci": micro[i], "p": float(p[0][i])},
+                "macro": {"diff": means["macro"], "ci": macro[i], "p": float(p[1][i])},
             }
-            for k, values in self.per_query.items()
+        return compared
+
+    def precision_curve(self) -> tuple[_Floats, list[list[float]]]:
+        """Micro P@K for every K up to the longest, and its 95 % intervals."""
+        longest = self.hits.shape[1]
+        precision = np.cumsum(self.hits, axis=1) / np.arange(1, longest + 1)
+        return precision.mean(axis=0), _pairs(bootstrap_means(precision, self.artists))
+
+    def _means(self, values: _Floats) -> dict[str, float]:
+        return {
+            "macro": macro_mean(values[self.query], self.label),
+            "micro": float(values.mean()),
         }
 
+    def _intervals(self, values: _Floats) -> tuple[list[list[float]], list[list[float]]]:
+        """Bounds of the micro and the macro mean of each column."""
+        micro = bootstrap_means(values, self.artists)
+        macro = bootstrap_means(values[self.query], self.artists[self.query], self.label)
+        return _pairs(micro), _pairs(macro)
 
-def read_labels(path: Path, catalog: Catalog) -> pd.DataFrame:
-    """Read a CSV of labels and join it to the living tracks of the catalogue.
-
-    Its column `path` is relative to the CSV's folder. Returns its columns indexed by track id.
-    Raises LabelsError.
-    """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise LabelsError(f"The labels {path} cannot be read: {error}.") from error
-    if "path" not in table.columns:
-        raise LabelsError(f'The labels {path} have no column "path".')
-    ids = {track.path: track.id for track in catalog.living()}
-    files = [path.parent / name for name in table["path"]]
-    table.index = pd.Index([ids.get(file.parent.resolve() / file.name, -1) for file in files])
-    joined = table[table.index >= 0]
-    if joined.empty:
-        raise LabelsError(f"None of the files that {path} names is in the catalogue.")
-    return joined[~joined.index.duplicated()].sort_index()
+    def _macro_shares(self) -> _Floats:
+        """How much each query counts in the macro mean: (n_queries,), together 1."""
+        _, label, counts = np.unique(
+            self.label.astype(str), return_inverse=True, return_counts=True
+        )
+        shares = 1.0 / (len(counts) * counts[label])
+        total: _Floats = np.bincount(self.query, weights=shares).astype(np.float64)
+        return total
 
 
-def catalogue_labels(catalog: Catalog) -> pd.DataFrame:
-    """Return what the files' tags say: artist, album and first genre, indexed by track id."""
-    rows = {
-        track.id: {
-            "artist": track.artist,
-            "album": track.album or "",
-            "genre": track.genres[0] if track.genres else "",
-        }
-        for track in catalog.living()
-    }
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["artist", "album", "genre"])
+def _pairs(means: _Floats) -> list[list[float]]:
+    bounds: list[list[float]] = np.stack(interval(means), axis=1).tolist()
+    return bounds
 
 
 def evaluate_retrieval(
@@ -90,34 +141,63 @@ def evaluate_retrieval(
     by: str,
     ks: Sequence[int],
     *,
-    exclude_same: str | None = None,
+    exclude_same: str | Sequence[str] | None = None,
     min_group: int = 1,
 ) -> Retrieval:
-    """Rank every track for every labelled query and compute P@K.
+    """Rank every track for every labelled query: P@K, R@K, nDCG@K, MAP and R-precision.
 
     vectors       unit vectors float32 (n_tracks, dim), one a row of `labels`
-    exclude_same  column whose equal values are left out of a query's results (artist filter)
-    min_group     queries of smaller label groups are left out (they remain candidates)
+    exclude_same  columns in which a result must share nothing with the query (artist filter)
+    min_group     labels of fewer tracks make no queries (they remain candidates)
 
     Raises LabelsError for an unknown column or where no query is left.
     """
-    for column in (by, *([exclude_same] if exclude_same else [])):
-        if column not in labels.columns:
-            raise LabelsError(f'There is no column "{column}"; got {", ".join(labels.columns)}.')
-    values = labels[by].to_numpy(dtype=object)
-    groups = labels[by].map(labels[by].value_counts()).to_numpy()
-    queries = np.flatnonzero((values != "") & (groups >= min_group))
-    if len(queries) == 0:
+    filters = [exclude_same] if isinstance(exclude_same, str) else list(exclude_same or ())
+    column = LabelColumn(labels, by)
+    forbidden = [LabelColumn(labels, name) for name in filters]
+    counted = column.of_size(min_group)
+    rows, query = np.unique(column.rows[counted], return_inverse=True)
+    if len(rows) == 0:
         raise LabelsError(f'No track has a label in "{by}" that {min_group} tracks share.')
-    forbidden = labels[exclude_same].to_numpy(dtype=object) if exclude_same else None
-    rows = rank(vectors, queries, max(ks), forbidden)
-    hits = (values[rows] == values[queries][:, None]) & (rows >= 0)
-    artists = labels["artist"] if "artist" in labels.columns else labels[by]
+    metrics: dict[str, list[_Floats]] = {}
+    neighbours, hits, n_relevant = [], [], []
+    for block, order, allowed in _rankings(vectors, rows, forbidden):
+        relevant = column.shared_with(block) & allowed
+        found = _padded(np.take_along_axis(relevant, order, axis=1), max(ks), False)
+        listed = np.where(np.take_along_axis(allowed, order, axis=1), order, -1)
+        n_relevant.append(relevant.sum(axis=1))
+        neighbours.append(_padded(listed, max(ks), -1)[:, : max(ks)])
+        hits.append(found[:, : max(ks)])
+        for metric, values in _metrics(found, n_relevant[-1], ks).items():
+            metrics.setdefault(metric, []).append(values)
     return Retrieval(
-        per_query={k: precision_at_k(hits[:, :k]) for k in ks},
-        queries=values[queries],
-        artists=artists.to_numpy(dtype=object)[queries],
+        rows=rows,
+        artists=artist_groups(labels)[rows],
+        query=query,
+        label=column.names[counted],
+        n_relevant=np.concatenate(n_relevant),
+        per_query={metric: np.concatenate(values) for metric, values in metrics.items()},
+        neighbours=np.concatenate(neighbours),
+        hits=np.concatenate(hits),
     )
+
+
+def _metrics(
+    hits: NDArray[np.bool_], n_relevant: NDArray[np.int64], ks: Sequence[int]
+) -> dict[str, _Floats]:
+    """All metrics of whole rankings, by name."""
+    return {
+        **{f"P@{k}": precision_at_k(hits[:, :k]) for k in ks},
+        **{f"R@{k}": recall_at_k(hits[:, :k], n_relevant) for k in ks},
+        **{f"nDCG@{k}": ndcg_at_k(hits[:, :k], n_relevant) for k in ks},
+        "MAP": average_precision(hits, n_relevant),
+        "R-precision": r_precision(hits, n_relevant),
+    }
+
+
+def hub_degrees(vectors: NDArray[np.float32]) -> NDArray[np.int64]:
+    """In how many others' ten nearest each track is: int64 (n_tracks,)."""
+    return in_degrees(rank(vectors, np.arange(len(vectors)), HUB_K), len(vectors))
 
 
 def hub_report(vectors: NDArray[np.float32]) -> dict[str, float | int]:
@@ -126,7 +206,7 @@ def hub_report(vectors: NDArray[np.float32]) -> dict[str, float | int]:
     `skewness` of the in-degrees is the usual measure of hubness (Radovanovic et al. 2010);
     `orphans` is the share of tracks that are in nobody's list.
     """
-    degrees = in_degrees(rank(vectors, np.arange(len(vectors)), HUB_K, None), len(vectors))
+    degrees = hub_degrees(vectors)
     spread = float(degrees.std())
     skewness = float(((degrees - degrees.mean()) ** 3).mean() / spread**3) if spread else 0.0
     return {
@@ -140,22 +220,39 @@ def rank(
     vectors: NDArray[np.float32],
     queries: NDArray[np.int64],
     k: int,
-    forbidden: NDArray[np.object_] | None,
+    forbidden: Sequence[LabelColumn] | None = None,
 ) -> NDArray[np.int64]:
     """Return the rows of the `k` nearest of each query row, -1 behind a list that is shorter.
 
-    Left out are the query and, where given, the rows whose `forbidden` value is the query's
-    (empty values forbid nothing).
+    Left out are the query and the rows that share a label of a `forbidden` column with it.
     """
-    best = np.full((len(queries), k), -1, np.int64)
+    best = []
+    for _, order, allowed in _rankings(vectors, queries, forbidden or ()):
+        listed = np.where(np.take_along_axis(allowed, order, axis=1), order, -1)
+        best.append(_padded(listed, k, -1)[:, :k])
+    return np.concatenate(best)
+
+
+def _rankings(
+    vectors: NDArray[np.float32],
+    queries: NDArray[np.int64],
+    forbidden: Sequence[LabelColumn],
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]]:
+    """Give a block of queries, all rows from the nearest on, and which rows may be results.
+
+    Rows that may not be results come last; (n_block,), and twice (n_block, n_tracks).
+    """
     for start in range(0, len(queries), _BLOCK):
         block = queries[start : start + _BLOCK]
-        scores = vectors[block] @ vectors.T
-        scores[np.arange(len(block)), block] = -np.inf
-        if forbidden is not None:
-            same = (forbidden[block][:, None] == forbidden[None, :]) & (forbidden[None, :] != "")
-            scores[same] = -np.inf
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        found = np.take_along_axis(scores, order, axis=1) > -np.inf
-        best[start : start + len(block), : order.shape[1]] = np.where(found, order, -1)
-    return best
+        allowed = np.ones((len(block), len(vectors)), bool)
+        allowed[np.arange(len(block)), block] = False
+        for column in forbidden:
+            allowed &= ~column.shared_with(block)
+        scores = np.where(allowed, vectors[block] @ vectors.T, -np.inf)
+        yield block, np.argsort(-scores, axis=1, kind="stable"), allowed
+
+
+def _padded(rows: NDArray[_Scalar], width: int, value: int | bool) -> NDArray[_Scalar]:
+    """Widen an array of rows to at least `width` columns."""
+    missing = max(width - rows.shape[1], 0)
+    return np.pad(rows, ((0, 0), (0, missing)), constant_values=value)

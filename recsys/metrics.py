@@ -1,15 +1,24 @@
-"""Metrics of a ranked list, each with its formula, and how sure a difference of two is.
+"""Metrics of a ranked list, each with its formula, and how sure a mean or a difference is.
 
 Conventions: `hits` is boolean (n_queries, k), best first; a query's list may hold fewer than k
-results, the rest counting as misses. Every metric has a value per query; its mean is the caller's.
+results, the rest counting as misses. `n_relevant` (n_queries,) is how many results would be hits,
+and bounds the hits. Every metric has a value per query, 0 where there is nothing to find; the mean
+is the caller's. Definitions follow Manning, Raghavan and Schütze (2008), chapter 8.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+N_RESAMPLES = 2000
+_CHUNK = 200  # resamples in memory at once
+
+_Floats = NDArray[np.float64]
 
 
 class Interval(NamedTuple):
@@ -20,12 +29,60 @@ class Interval(NamedTuple):
     high: float
 
 
-def precision_at_k(hits: ArrayLike) -> NDArray[np.float64]:
+def precision_at_k(hits: ArrayLike) -> _Floats:
     """P@K = hits among the first K / K, per query: (n_queries,)."""
-    hits = np.asarray(hits, dtype=bool)
-    if hits.ndim != 2 or hits.shape[1] == 0:
-        raise ValueError(f"hits: wanted shape (n_queries, k), got {hits.shape}")
-    precision: NDArray[np.float64] = hits.mean(axis=1)
+    precision: _Floats = _valid_hits(hits).mean(axis=1)
+    return precision
+
+
+def attainable_precision(n_relevant: ArrayLike, k: int) -> _Floats:
+    """The P@K of a perfect ranking = min(relevant, K) / K, per query: (n_queries,)."""
+    if k < 1:
+        raise ValueError(f"k: wanted at least 1, got {k}")
+    attainable: _Floats = np.minimum(np.asarray(n_relevant, np.int64), k) / k
+    return attainable
+
+
+def recall_at_k(hits: ArrayLike, n_relevant: ArrayLike) -> _Floats:
+    """R@K = hits among the first K / relevant, per query: (n_queries,)."""
+    valid, relevant = _valid_pair(hits, n_relevant)
+    recall: _Floats = valid.sum(axis=1) / np.maximum(relevant, 1)
+    return recall
+
+
+def ndcg_at_k(hits: ArrayLike, n_relevant: ArrayLike) -> _Floats:
+    """nDCG@K = DCG / DCG of a perfect ranking, per query: (n_queries,).
+
+    DCG = sum over the hits among the first K of 1 / log2(rank + 1), ranks from 1 (Järvelin and
+    Kekäläinen 2002, with binary relevance).
+    """
+    valid, relevant = _valid_pair(hits, n_relevant)
+    k = valid.shape[1]
+    discounts = 1.0 / np.log2(np.arange(2, k + 2))
+    ideal = np.concatenate([[1.0], np.cumsum(discounts)])  # 1 where there is nothing to find
+    ndcg: _Floats = valid @ discounts / ideal[np.minimum(relevant, k)]
+    return ndcg
+
+
+def average_precision(hits: ArrayLike, n_relevant: ArrayLike) -> _Floats:
+    """AP = sum over the hits of P@rank / relevant, per query; its mean over queries is MAP.
+
+    `hits` is the whole ranking: a relevant result that is not in it counts as never found.
+    """
+    valid, relevant = _valid_pair(hits, n_relevant)
+    at_rank = np.cumsum(valid, axis=1) / np.arange(1, valid.shape[1] + 1)
+    average: _Floats = (at_rank * valid).sum(axis=1) / np.maximum(relevant, 1)
+    return average
+
+
+def r_precision(hits: ArrayLike, n_relevant: ArrayLike) -> _Floats:
+    """R-precision = hits among the first R / R, R being the query's relevant results.
+
+    Its ceiling is 1 for every query that has something to find, however few there are.
+    """
+    valid, relevant = _valid_pair(hits, n_relevant)
+    within = np.arange(valid.shape[1]) < relevant[:, None]
+    precision: _Floats = (valid & within).sum(axis=1) / np.maximum(relevant, 1)
     return precision
 
 
@@ -47,21 +104,126 @@ def in_degrees(neighbours: ArrayLike, n_tracks: int) -> NDArray[np.int64]:
     return np.bincount(rows[rows >= 0], minlength=n_tracks)
 
 
+def bootstrap_means(
+    values: ArrayLike,
+    groups: ArrayLike,
+    labels: ArrayLike | None = None,
+    *,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+) -> _Floats:
+    """Means of resampled queries: (n_resamples, n_columns).
+
+    values  (n_queries, n_columns), a column a metric
+    groups  (n_queries,); one artist's tracks are not independent, so whole groups are drawn with
+            replacement (the cluster bootstrap; Field and Welsh 2007)
+    labels  (n_queries,), None for the mean over queries; otherwise the mean over the drawn labels
+            of the means over their drawn queries (as `macro_mean`)
+
+    One seed draws the same groups for the same `groups`, whatever the values.
+    """
+    columns, number, n_groups = _valid_groups(values, groups)
+    if labels is None:
+        label, n_labels = np.zeros(len(columns), np.int64), 1
+    else:
+        names, label = np.unique(np.asarray(labels), return_inverse=True)
+        n_labels = len(names)
+        if label.shape != number.shape:
+            raise ValueError(f"wanted a label a query, got {label.shape} for {number.shape}")
+
+    def table(weights: _Floats) -> sparse.csr_matrix:
+        return sparse.csr_matrix((weights, (label, number)), shape=(n_labels, n_groups))
+
+    counts = table(np.ones(len(columns)))
+    sums = [table(column) for column in columns.T]
+    means = []
+    for drawn in _draws(n_groups, n_resamples, seed):
+        weights = drawn.T.astype(np.float64)
+        n_drawn = counts @ weights  # (n_labels, chunk)
+        present = np.maximum((n_drawn > 0).sum(axis=0), 1)
+        divisor = np.maximum(n_drawn, 1)
+        means.append(np.stack([(s @ weights / divisor).sum(axis=0) / present for s in sums], 1))
+    return np.concatenate(means)
+
+
+def interval(means: _Floats) -> tuple[_Floats, _Floats]:
+    """The bounds of the central 95 % of resampled means, per column: two of (n_columns,)."""
+    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    return low, high
+
+
 def paired_bootstrap(
-    a: ArrayLike, b: ArrayLike, groups: ArrayLike, *, n_resamples: int = 2000, seed: int = 0
+    a: ArrayLike,
+    b: ArrayLike,
+    groups: ArrayLike,
+    *,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
 ) -> Interval:
     """Mean of a - b with its 95 % interval, resampling whole groups of queries.
 
-    Queries of one group (one artist's tracks) are not independent: groups are drawn with
-    replacement, and the difference is averaged over the drawn groups' queries (the cluster
-    bootstrap; Field and Welsh 2007).
+    Both are (n_queries,). See `bootstrap_means`.
     """
     difference = np.asarray(a, np.float64) - np.asarray(b, np.float64)
-    _, number = np.unique(np.asarray(groups), return_inverse=True)
-    if difference.shape != number.shape or difference.size == 0:
-        raise ValueError(f"wanted a group a query, got {number.shape} for {difference.shape}")
-    sums, counts = np.bincount(number, weights=difference), np.bincount(number)
-    drawn = np.random.default_rng(seed).integers(len(counts), size=(n_resamples, len(counts)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Interval(float(difference.mean()), float(low), float(high))
+    means = bootstrap_means(difference[:, None], groups, n_resamples=n_resamples, seed=seed)
+    low, high = interval(means)
+    return Interval(float(difference.mean()), float(low[0]), float(high[0]))
+
+
+def sign_flip_test(
+    differences: ArrayLike,
+    groups: ArrayLike,
+    *,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+) -> _Floats:
+    """Two-sided p-values of paired differences whose sum should be 0: (n_columns,).
+
+    differences  (n_queries, n_columns), each already weighted as it counts in the mean
+
+    The paired randomisation test (Smucker, Allan and Carterette 2007), by groups: if the two
+    systems were alike, each group's difference could as well have the other sign. p is the share
+    of random signs whose sum is as far from 0 as the one found, that one among them.
+    """
+    columns, number, n_groups = _valid_groups(differences, groups)
+    sums = np.stack([np.bincount(number, column, n_groups) for column in columns.T], axis=1)
+    found = np.abs(sums.sum(axis=0)) - 1e-12  # sums of floats in another order are not the same
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(n_resamples, n_groups))
+    p: _Floats = (1 + (np.abs(signs @ sums) >= found).sum(axis=0)) / (1 + n_resamples)
+    return p
+
+
+def _draws(n_groups: int, n_resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """Give how often each group is drawn: (up to _CHUNK, n_groups) at a time."""
+    generator = np.random.default_rng(seed)
+    for start in range(0, n_resamples, _CHUNK):
+        n = min(_CHUNK, n_resamples - start)
+        drawn = generator.integers(n_groups, size=(n, n_groups))
+        drawn += n_groups * np.arange(n)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=n * n_groups).reshape(n, n_groups)
+
+
+def _valid_hits(hits: ArrayLike) -> NDArray[np.bool_]:
+    hits = np.asarray(hits, dtype=bool)
+    if hits.ndim != 2 or hits.shape[1] == 0:
+        raise ValueError(f"hits: wanted shape (n_queries, k), got {hits.shape}")
+    return hits
+
+
+def _valid_pair(
+    hits: ArrayLike, n_relevant: ArrayLike
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    valid, relevant = _valid_hits(hits), np.asarray(n_relevant, np.int64)
+    if relevant.shape != valid.shape[:1]:
+        raise ValueError(f"n_relevant: wanted shape ({len(valid)},), got {relevant.shape}")
+    if (valid.sum(axis=1) > relevant).any():
+        raise ValueError("n_relevant: wanted at least as many as hits, got fewer")
+    return valid, relevant
+
+
+def _valid_groups(values: ArrayLike, groups: ArrayLike) -> tuple[_Floats, NDArray[np.int64], int]:
+    columns = np.asarray(values, np.float64)
+    names, number = np.unique(np.asarray(groups), return_inverse=True)
+    if columns.ndim != 2 or columns.shape[:1] != number.shape or columns.size == 0:
+        raise ValueError(f"wanted a group a query, got {number.shape} for {columns.shape}")
+    return columns, number, len(names)

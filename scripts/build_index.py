@@ -17,6 +17,7 @@ import shutil
 import signal
 import sys
 import time
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -309,7 +310,7 @@ class Display:
             description=name,
             completed=progress.done,
             total=progress.total or None,
-            details=details,
+            details=details.removeprefix(", "),
         )
         if not self.console.is_terminal and now - self._last_line > PLAIN_INTERVAL:
             self._last_line = now
@@ -333,8 +334,9 @@ class Display:
 
 
 def printable(text: str) -> str:
-    """Replace what a terminal cannot show, such as the bytes of a name that is not UTF-8."""
-    return text.encode("utf-8", "replace").decode()
+    """Replace what a terminal cannot show, or would obey."""
+    text = text.encode("utf-8", "replace").decode()
+    return "".join("?" if unicodedata.category(c) == "Cc" else c for c in text)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import io
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -191,15 +192,17 @@ def as_json(rank: int, neighbour: Neighbour) -> dict[str, object]:
 
 def print_table(title: str, neighbours: Sequence[Neighbour]) -> None:
     """Print the results for people."""
-    table = Table(title=f"Like {title}", title_justify="left", box=None, header_style="bold")
+    table = Table(
+        title=f"Like {printable(title)}", title_justify="left", box=None, header_style="bold"
+    )
     for column in ("", "title", "artist", "similarity", "both sound"):
         table.add_column(column, justify="right" if column in ("", "similarity") else "left")
     for rank, neighbour in enumerate(neighbours, start=1):
         track = neighbour.track
         table.add_row(
             str(rank),
-            track.title,
-            track.artist,
+            printable(track.title),
+            printable(track.artist),
             f"{neighbour.similarity:.2f}",
             ", ".join(neighbour.shared_tags),
         )
@@ -208,7 +211,13 @@ def print_table(title: str, neighbours: Sequence[Neighbour]) -> None:
 
 def complain(error: Exception | str) -> None:
     """Print an error's sentence."""
-    print(str(error).encode("utf-8", "replace").decode(), file=sys.stderr)
+    print(printable(str(error)), file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """Replace what a terminal cannot show, or would obey."""
+    text = text.encode("utf-8", "replace").decode()
+    return "".join("?" if unicodedata.category(c) == "Cc" else c for c in text)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,204 @@
+"""What a home is compared with: vectors of other systems, made of the features it keeps.
+
+home         what the home serves: the vectors of its index
+projection   its projection applied anew; the same as `home` unless that serves something else
+logits       the tags of the home's taggers as log-odds, averaged over segments, joined
+penultimate  each tagger's layer below the tags, averaged over segments, as it is
+mfcc         mean and standard deviation of the MFCCs, standardised over the library
+random       a random vector for each track, the same in every run
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoders.errors import AudioError
+from encoders.features import TrackFeatures
+from index.vector_index import VectorIndex
+from recsys.build import Features, Projection, read_features
+from recsys.catalog import Catalog, CatalogError
+
+HOME, RANDOM, MFCC, LOGITS = "home", "random", "mfcc", "logits"
+PROJECTION, PENULTIMATE = "projection", "penultimate"
+
+_BATCH = 64  # tracks whose features are written in one transaction
+_BLOCK = 500  # tracks whose features are in memory at once
+_LOGIT_EPS = 1e-4  # probabilities are kept this far from 0 and 1
+_RANDOM_DIM = 64
+
+_Vectors = NDArray[np.float32]
+
+
+class UnknownSystem(ValueError):
+    """There is no such system in this home; the message says which there are."""
+
+
+class Listener(Protocol):
+    """Files to features under one name; `encoders.mfcc.MfccExtractor` is one."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The key under which each track's features are kept."""
+
+    def extract(
+        self, tracks: Iterable[tuple[Path, float]]
+    ) -> Generator[tuple[Path, Features | AudioError], None, None]:
+        """Analyse files given with their durations, in any order."""
+
+
+class Systems:
+    """The systems that a home can be compared with, and their vectors."""
+
+    def __init__(
+        self, catalog: Catalog, index: VectorIndex, projection: Projection | None = None
+    ) -> None:
+        """`projection` is the home's, None where there is none."""
+        self._catalog = catalog
+        self._index = index
+        self._projection = projection
+        mfcc = [key for key in catalog.extractors() if key.startswith(MFCC)]
+        taggers = [key for key in catalog.extractors() if not key.startswith(MFCC)]
+        served = index.manifest.model.split("+") if index.manifest else []
+        # The features that each system is made of, by extractor.
+        self.sources: dict[str, tuple[str, ...]] = {HOME: ()}
+        if projection and set(projection.extractors) <= set(taggers):
+            self.sources[PROJECTION] = projection.extractors
+        if served and set(served) <= set(taggers):
+            self.sources[LOGITS] = tuple(served)
+        models = [key.rsplit("-", 2)[0] for key in taggers]  # without precision and budget
+        for key, model in zip(taggers, models, strict=True):
+            name = model if models.count(model) == 1 else key
+            self.sources[f"{PENULTIMATE}:{name}"] = (key,)
+        for key in mfcc:
+            self.sources[MFCC if len(mfcc) == 1 else key] = (key,)
+        self.sources[RANDOM] = ()
+
+    def choose(self, wanted: Sequence[str], ids: Sequence[int]) -> list[str]:
+        """Return the names meant by `wanted`, `home` among them and first.
+
+        "penultimate" means all of its kind; nothing means every system whose features all of
+        `ids` have, less a projection that is the home's own. Raises UnknownSystem.
+        """
+        if not wanted:
+            return [name for name in self.sources if self._belongs(name, ids)]
+        chosen = {HOME}
+        for wish in wanted:
+            meant = {n for n in self.sources if n == wish or n.startswith(f"{wish}:")}
+            if not meant:
+                hint = "; --mfcc makes it" if wish == MFCC else ""
+                raise UnknownSystem(
+                    f'There is no system "{wish}" in this home: '
+                    f"got {', '.join(self.sources)}{hint}."
+                )
+            chosen |= meant
+        return [name for name in self.sources if name in chosen]
+
+    def _belongs(self, name: str, ids: Sequence[int]) -> bool:
+        manifest, projection = self._index.manifest, self._projection
+        served = manifest and projection and manifest.projection == projection.id
+        return not (name == PROJECTION and served) and len(self.complete([name], ids)) == len(ids)
+
+    def complete(self, names: Sequence[str], ids: Sequence[int]) -> list[int]:
+        """Return those of `ids` that have the features of all these systems.
+
+        A system that the home cannot have is one that no track has the features of.
+        """
+        if any(name not in self.sources for name in names):
+            return []
+        keys = {key for name in names for key in self.sources[name]}
+        having = [set(self._catalog.ready_ids(key)) for key in keys]
+        return [i for i in ids if all(i in ready for ready in having)]
+
+    def vectors(self, name: str, ids: Sequence[int]) -> _Vectors:
+        """Return one system's unit vectors, a row for each of `ids`, which must be `complete`."""
+        if name == HOME:
+            return self._index.vectors(ids)
+        if name == RANDOM:
+            return _unit(np.stack([_random(track_id) for track_id in ids]))
+        blocks = []
+        keys = self.sources[name]
+        for start in range(0, len(ids), _BLOCK):
+            heard = dict(read_features(self._catalog, keys, ids[start : start + _BLOCK]))
+            if len(heard) < len(ids[start : start + _BLOCK]):
+                raise CatalogError(
+                    f"Some of the features that {name} is made of are damaged: "
+                    "run build_index.py again."
+                )
+            tracks = [heard[track_id] for track_id in ids[start : start + _BLOCK]]
+            blocks.append(self._embed(name, tracks))
+        joined = np.concatenate(blocks)
+        if self.sources[name][0].startswith(MFCC):
+            joined = (joined - joined.mean(axis=0)) / (joined.std(axis=0) + 1e-6)
+        return _unit(joined)
+
+    def _embed(self, name: str, tracks: Sequence[Features]) -> _Vectors:
+        if name == PROJECTION and self._projection:
+            return self._projection.embed(tracks)
+        if name == LOGITS:
+            return np.stack([_logits(track) for track in tracks])
+        if name.startswith(PENULTIMATE):
+            return np.stack([t[0].penultimate.astype(np.float32).mean(axis=0) for t in tracks])
+        return np.stack([track[0].pooled.astype(np.float32) for track in tracks])
+
+
+def listen(
+    catalog: Catalog,
+    listener: Listener,
+    ids: Iterable[int],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[AudioError]:
+    """Give those of `ids` that lack them the features of `listener`; return what went wrong.
+
+    A file that cannot be read stays in the library as it is. Raises CatalogError, BuildRunning
+    among them.
+    """
+    (key,) = listener.names
+    with catalog.build_lock():
+        having = set(catalog.ready_ids(key))
+        tracks = [track for track in catalog.tracks(ids) if track.id not in having]
+        firsts = {track.audio_hash or track.id: track for track in reversed(tracks)}
+        jobs = {track.path: track for track in firsts.values() if not track.removed}
+        batch: list[tuple[int, TrackFeatures | AudioError]] = []
+        errors = []
+        todo = sorted((path, track.duration or 0.0) for path, track in jobs.items())
+        try:
+            with closing(listener.extract(todo)) as results:
+                for done, (path, heard) in enumerate(results, start=1):
+                    if isinstance(heard, AudioError):
+                        errors.append(heard)
+                    else:
+                        batch.append((jobs[path].id, heard[0]))
+                    if len(batch) == _BATCH:
+                        catalog.store_features(key, batch)
+                        batch = []
+                    progress(done, len(todo))
+        finally:  # also when Ctrl-C stops it
+            if batch:
+                catalog.store_features(key, batch)
+    return errors
+
+
+def _logits(track: Features) -> _Vectors:
+    """Return the log-odds of one track's tags, averaged over segments, all taggers joined."""
+    means = []
+    for heard in track:
+        tags = heard.tags.astype(np.float32).clip(_LOGIT_EPS, 1.0 - _LOGIT_EPS)
+        means.append(np.log(tags / (1.0 - tags)).mean(axis=0))
+    return np.concatenate(means)
+
+
+def _random(track_id: int) -> NDArray[np.float64]:
+    return np.random.default_rng(track_id).standard_normal(_RANDOM_DIM)
+
+
+def _unit(rows: NDArray[np.floating]) -> _Vectors:
+    """Scale each row to length 1; a zero row stays zero."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: _Vectors = (rows / np.maximum(norms, 1e-12)).astype(np.float32)
+    return unit
