@@ -27,7 +27,7 @@ from encoders.errors import AudioError
 from encoders.extract import N_SEGMENTS, Extractor, load_extractor
 from encoders.memory import PeakMemory
 from encoders.models.activations import Activations
-from encoders.tagger import dtype_name
+from encoders.tagger import Tagger, dtype_name
 from recsys.library import scan
 
 WARM_UP = 4  # tracks before the clock of the steady state starts
@@ -89,7 +89,14 @@ def measure(
     parts = split(extractor, few)
     for stage, cost in parts.items():
         print(f"| {stage} | {cost:.3f} | {cost / sum(parts.values()):.0%} |")
-    print("\n| setting | songs/hour | audio seconds a second | gain |\n|---|---:|---:|---:|")
+    print("\n| network alone, one thread | audio seconds a processor second | gain |")
+    print("|---|---:|---:|")
+    kernels = compare_kernels(models, few, cache, extractor)
+    plain = kernels["as published: plain float32, one segment at a time"]
+    for name, rate in kernels.items():
+        print(f"| {name} | {rate:,.0f} | {rate / plain:.1f} |")
+    print("\n| setting, all cores | songs/hour | audio seconds a second | gain |")
+    print("|---|---:|---:|---:|")
     corners = compare(models, few, workers, cache, extractor.taggers[0].dtype)
     slowest = corners["as published: whole tracks, plain float32, one segment at a time"]
     for name, (songs, audio) in corners.items():
@@ -148,27 +155,67 @@ def _seconds_each(stage: Callable[[int], object], n: int) -> float:
     return (time.perf_counter() - begin) / n
 
 
+def compare_kernels(
+    models: Sequence[str], paths: list[Path], cache: Path, extractor: Extractor
+) -> dict[str, float]:
+    """Time the networks alone on the same segments: audio seconds a processor second."""
+    torch.set_num_threads(1)
+    best = extractor.taggers[0].dtype
+    taggers = {
+        "as published: plain float32, one segment at a time": published(models, cache),
+        "our kernels in float32": load(models, cache, torch.float32).taggers,
+        f"our kernels in {dtype_name(best)}": load(models, cache, best).taggers,
+    }
+    rates = {}
+    for name, chosen in taggers.items():
+        audio = processor = 0.0
+        for path in paths:
+            segments = read_segments(path, inspect(path).duration, extractor.grid, N_SEGMENTS)
+            with torch.inference_mode():
+                mel = extractor.log_mel(torch.from_numpy(segments.waveforms))
+            begin = time.thread_time()
+            for tagger in chosen:
+                tagger.features(mel, segments.starts)
+            processor += time.thread_time() - begin
+            audio += len(segments.starts) * extractor.grid.step / extractor.grid.sample_rate
+        rates[name] = audio / processor
+    return rates
+
+
+def load(models: Sequence[str], cache: Path, dtype: torch.dtype, workers: int = 1) -> Extractor:
+    """Load the models in one precision."""
+    known = [f"{models[0]}-{dtype_name(dtype)}-"]
+    return load_extractor(models, cache, known=known, workers=workers)
+
+
+def published(models: Sequence[str], cache: Path) -> tuple[Tagger, ...]:
+    """Load the models as they were published."""
+    taggers = load(models, cache, torch.float32).taggers
+    for tagger in taggers:
+        tagger.model = OneByOne(BUNDLES[tagger.bundle.name].load(cache))
+    return taggers
+
+
 def compare(
     models: Sequence[str], paths: list[Path], workers: int, cache: Path, best: torch.dtype
 ) -> dict[str, tuple[float, float]]:
     """Time four settings of the same models and tracks: (songs/hour, audio seconds a second)."""
     name = dtype_name(best)
-    settings = {
+    settings: dict[str, tuple[int | None, torch.dtype | None]] = {
         "as published: whole tracks, plain float32, one segment at a time": (None, None),
         "whole tracks, our kernels in float32": (None, torch.float32),
         f"whole tracks, our kernels in {name}": (None, best),
         f"{N_SEGMENTS} segments, as published otherwise": (N_SEGMENTS, None),
+        f"{N_SEGMENTS} segments, our kernels in float32": (N_SEGMENTS, torch.float32),
         f"{N_SEGMENTS} segments, our kernels in {name}": (N_SEGMENTS, best),
     }
     seconds = sum(inspect(path).duration for path in paths) / len(paths)
     results = {}
     for setting, (n_segments, dtype) in settings.items():
-        known = [f"{models[0]}-{dtype_name(dtype or torch.float32)}-"]
-        extractor = load_extractor(models, cache, known=known, workers=workers)
+        extractor = load(models, cache, dtype or torch.float32, workers)
         extractor.n_segments = n_segments
         if dtype is None:
-            for tagger in extractor.taggers:
-                tagger.model = OneByOne(BUNDLES[tagger.bundle.name].load(cache))
+            extractor.taggers = published(models, cache)
         speed = throughput(extractor, paths * 2, warm_up=2)
         results[setting] = speed.songs_per_hour, seconds / (speed.inspection + speed.analysis)
     return results
