@@ -222,14 +222,15 @@ class Crew(Generic[_Job, _Answer, _Result]):
     ) -> Generator[tuple[int, _Job, _Result | AudioError], None, None]:
         """Yield (number, job, result) as they are ready; closing the generator ends the workers."""
         numbered = enumerate(jobs)
-        decoders = [DecoderProcess(self.nice) for _ in range(self.workers)]
-        threads = [
-            threading.Thread(target=self._work, args=(decoder, numbered), daemon=True)
-            for decoder in decoders
-        ]
-        for thread in threads:
-            thread.start()
+        decoders: list[DecoderProcess] = []
+        threads: list[threading.Thread] = []
         try:
+            for _ in range(self.workers):
+                decoder = DecoderProcess(self.nice)
+                decoders.append(decoder)
+                thread = threading.Thread(target=self._work, args=(decoder, numbered), daemon=True)
+                thread.start()
+                threads.append(thread)
             running = len(threads)
             while running:
                 result = self._results.get()

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parent))  # for sounds and commands
+
+from commands import Commands, choose_float32
+
+from encoders.bundles import BUNDLES, DEFAULT_MODELS
+
+
+@pytest.fixture(scope="session", autouse=True)
+def float32() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        choose_float32(patch)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights, converted once for all homes."""
+    folder = tmp_path_factory.mktemp("weights")
+    for name in DEFAULT_MODELS:
+        BUNDLES[name].load(folder)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path, weights: Path) -> Path:
+    return make_home(tmp_path / "home", weights)
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    folder = tmp_path / "music"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def earshot(home: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> Commands:
+    return Commands(home, capfdbinary)
+
+
+def make_home(home: Path, weights: Path) -> Path:
+    home.mkdir()
+    (home / "weights").symlink_to(weights)
+    return home

@@ -1,0 +1,239 @@
+"""`scripts/evaluate.py` on a small home: its figures, its files, its errors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from commands import SCRIPTS, Commands
+from made_home import ARTISTS, N_TRACKS, NAMES, make_home, write_music
+
+from recsys.catalog import Catalog
+
+SYSTEMS = ["home", "logits", "penultimate:MSD_musicnn", "penultimate:MTT_musicnn", "random"]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    make_home(tmp_path / "home", tmp_path / "music")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    """A CSV beside the music, without artists: these are in the tags."""
+    (tmp_path / "music").mkdir()
+    rock = [number < N_TRACKS // 2 for number in range(N_TRACKS)]
+    table = pd.DataFrame(
+        {
+            "path": [f"{number}.wav" for number in range(N_TRACKS)] + ["not there.wav"],
+            "kind": ["Rock|loud" if r else "classical" for r in rock] + ["rock"],
+            "rock": [str(int(r)) for r in rock] + ["1"],
+            "piano": ["0" if r else "1" for r in rock] + ["0"],
+        }
+    )
+    table.to_csv(tmp_path / "music" / "labels.csv", index=False)
+    return tmp_path / "music" / "labels.csv"
+
+
+def test_the_figures(earshot: Commands) -> None:
+    content = ["content", "--by", "artist", "-k", "1,3", "--json"]
+    figures = earshot.run("evaluate", *content).json
+    assert list(figures["systems"]) == SYSTEMS
+    assert list(figures["systems"]["home"]) == [
+        *("P@1", "P@3", "R@1", "R@3", "nDCG@1", "nDCG@3", "MAP", "R-precision")
+    ]
+    best = figures["systems"]["home"]["P@3"]
+    assert best["n"] == N_TRACKS
+    assert best["ci"][0] <= best["micro"] <= best["ci"][1]
+    assert best["ci_macro"][0] <= best["macro"] <= best["ci_macro"][1]
+    assert best["ceiling"] == {"macro": 1.0, "micro": 1.0}
+    assert best["micro"] > 0.8
+    assert figures["systems"]["random"]["P@3"]["micro"] < 0.4
+    assert list(figures["paired"]) == SYSTEMS[1:]
+    against = figures["paired"]["random"]["P@3"]["micro"]
+    assert against["diff"] == pytest.approx(
+        figures["systems"]["random"]["P@3"]["micro"] - best["micro"]
+    )
+    assert against["ci"][1] < 0
+    assert against["p"] < 0.1  # of six artists there are 64 signs
+    assert set(figures["hubs"]) == set(SYSTEMS)
+    assert set(figures["hubs"]["home"]) == {"max_in_degree", "skewness", "orphans"}
+    assert earshot.run("evaluate", *content).json == figures  # random is the same each time
+
+
+def test_the_artist_filter_and_the_choice_of_systems(earshot: Commands) -> None:
+    content = ["content", "--by", "genre", "-k", "3", "--json"]
+    filters = ["--exclude-same", "artist", "--exclude-same", "album"]
+    figures = earshot.run("evaluate", *content, *filters, "--systems", "home").json
+    assert list(figures["systems"]) == ["home"]
+    assert figures["paired"] == {}
+    assert figures["systems"]["home"]["P@3"]["micro"] > 0.9
+    none = earshot.run(
+        "evaluate", "content", "--by", "artist", "--exclude-same", "artist", "--json"
+    ).json
+    assert none["systems"]["home"]["P@10"]["micro"] == 0
+    assert none["systems"]["home"]["P@10"]["ceiling"]["micro"] == 0
+    chosen = earshot.run("evaluate", *content, "--systems", "penultimate,projection").json
+    assert list(chosen["systems"]) == ["home", "projection", *SYSTEMS[2:4]]
+    against = chosen["paired"]["projection"]["MAP"]["micro"]
+    assert against == {"diff": 0, "ci": [0, 0], "p": 1}
+
+
+def test_the_table(earshot: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "150")
+    text = earshot.run("evaluate", "content", "--by", "artist", "-k", "5").out.decode()
+    for word in ("macro", "attainable", "R-precision", "penultimate:MTT_musicnn", "in-degree"):
+        assert word in text
+    assert "0.600" in text  # the ceiling of three others in a list of five
+
+
+def test_labels_of_a_file_join_the_tags(earshot: Commands, labels: Path) -> None:
+    content = ["content", "--labels", labels, "--by", "kind", "-k", "5", "--json"]
+    figures = earshot.run("evaluate", *content, "--exclude-same", "artist").json
+    best = figures["systems"]["home"]["P@5"]
+    assert best["n"] == N_TRACKS
+    assert best["micro"] > 0.9
+    assert best["ceiling"]["micro"] == 1
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_every_query_is_written(earshot: Commands, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"queries.{suffix}"
+    content = ["content", "--by", "genre", "-k", "5", "--out", path, "--json"]
+    figures = earshot.run("evaluate", *content).json
+    table = pd.read_csv(path) if suffix == "csv" else pd.read_parquet(path)
+    assert len(table) == len(SYSTEMS) * N_TRACKS
+    for system, rows in table.groupby("system"):
+        for metric, value in figures["systems"][system].items():
+            assert rows[metric].mean() == pytest.approx(value["micro"])
+        for row in rows.itertuples():
+            neighbours = row.neighbours.split("|")
+            assert len(neighbours) == len(set(neighbours)) == 5
+            assert str(row.track_id) not in neighbours
+    assert set(table["artist"]) == set(ARTISTS)
+
+
+def test_a_picture_is_drawn(earshot: Commands, tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    result = earshot.run("evaluate", "content", "--by", "artist", "-k", "12", "--plot", path)
+    assert result.status == 0, result.err
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert path.stat().st_size > 20_000
+
+
+def test_mfccs_are_computed_once(earshot: Commands, home: Path, tmp_path: Path) -> None:
+    write_music(tmp_path / "music", range(N_TRACKS - 1))  # the last file is gone
+    content = ["content", "--by", "artist", "-k", "3", "--json"]
+    first = earshot.run("evaluate", *content, "--systems", "random", "--mfcc")
+    assert first.status == 0
+    assert f"{N_TRACKS - 1}.wav" in first.err
+    assert "1 tracks lack" in first.err
+    assert list(first.json["systems"]) == ["home", "random", "mfcc"]
+    assert first.json["systems"]["mfcc"]["P@3"]["n"] == N_TRACKS - 1
+    assert first.json["systems"]["mfcc"]["P@3"]["micro"] > 0.5
+    with Catalog(home) as catalog:
+        assert catalog.extractors() == [*NAMES, "mfcc20-float32-2"]
+        assert catalog.counts().ready == N_TRACKS
+    (tmp_path / "music" / "0.wav").unlink()  # not decoded again
+    again = earshot.run("evaluate", *content, "--systems", "random,mfcc")
+    assert again.json == first.json
+    assert "mfcc" not in earshot.run("evaluate", *content).json["systems"]  # one track lacks it
+
+
+def test_mfccs_of_nothing(earshot: Commands) -> None:
+    result = earshot.run("evaluate", "content", "--by", "artist", "--mfcc")
+    assert result.status == 1
+    assert "Not one of the tracks" in result.err
+
+
+def test_tags(earshot: Commands, labels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = earshot.run("evaluate", "tags", "--labels", labels, "--by", "kind", "--json").json
+    msd, mtt = (figures["taggers"][name] for name in NAMES)
+    assert [row["tag"] for row in msd["tags"]] == ["rock", "classical"]
+    assert [row["tag"] for row in mtt["tags"]] == ["rock"]
+    assert msd["roc_auc"] == msd["average_precision"] == 1.0
+    assert msd["tags"][0]["n_positive"] == N_TRACKS // 2
+    columns = earshot.run("evaluate", "tags", "--labels", labels, "--json").json["taggers"]
+    assert [row["tag"] for row in columns[NAMES[0]]["tags"]] == ["rock"]
+    assert [row["tag"] for row in columns[NAMES[1]]["tags"]] == ["rock", "piano"]
+    monkeypatch.setenv("COLUMNS", "100")
+    text = earshot.run("evaluate", "tags", "--by", "genre").out.decode()
+    assert "mean of 2" in text
+    assert "ROC-AUC" in text
+
+
+def test_triplets(earshot: Commands, labels: Path) -> None:
+    rng = np.random.default_rng(0)
+    half = N_TRACKS // 2
+    rows = []
+    for _ in range(30):
+        a, b = rng.choice(half, 2, replace=False)
+        c = rng.integers(half, N_TRACKS)
+        order = rng.permutation(3)
+        clips = np.array([f"{a}.wav", f"{b}.wav", f"{c}.wav"])[order]
+        rows.append([*clips, *np.array([1, 0, 4])[order]])
+    rows.append(["0.wav", "1.wav", "nowhere.wav", 1, 1, 1])
+    path = labels.parent / "judgements.csv"
+    columns = ["a", "b", "c", "votes_a", "votes_b", "votes_c"]
+    pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
+    figures = earshot.run("evaluate", "triplets", path, "--json").json
+    assert figures["triplets"] == {"used": 30, "left_out": 1}
+    assert list(figures["systems"]) == SYSTEMS
+    assert figures["systems"]["home"]["majority"]["mean"] == 1.0
+    votes = figures["systems"]["home"]["votes"]
+    assert votes["mean"] == votes["ceiling"] == pytest.approx(0.8)
+    assert votes["chance"] == pytest.approx(1 / 3)
+    assert figures["paired"]["random"]["majority"]["ci"][1] < 0
+    text = earshot.run("evaluate", "triplets", path, "--systems", "random").out.decode()
+    assert "chance" in text
+    assert "30 triplets used, 1 left out" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["content", "--by", "mood"], 'no column "mood"'),
+        (["content", "--by", "genre", "--exclude-same", "mood"], 'no column "mood"'),
+        (["content", "--by", "genre", "--min-group", "99"], "No track has a label"),
+        (["content", "--by", "genre", "-k", "0"], "at least 1"),
+        (["content", "--by", "genre", "--systems", "mfcc"], "--mfcc makes it"),
+        (["content", "--by", "genre", "--out", "x.txt"], ".parquet or .csv"),
+        (["content", "--by", "genre", "--plot", "/nowhere/x.png"], "no folder"),
+        (["content", "--by", "genre", "--labels", "nothing.csv"], "cannot be read"),
+        (["tags"], "--labels, --by or both"),
+        (["tags", "--by", "artist"], "No tag of the taggers"),
+        (["triplets", "nothing.csv"], "cannot be read"),
+    ],
+)
+def test_usage(earshot: Commands, arguments: list[str], sentence: str) -> None:
+    result = earshot.run("evaluate", *arguments)
+    assert result.status == 2
+    assert sentence in result.err
+
+
+def test_a_home_without_an_index(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    result = Commands(tmp_path / "new", capfdbinary).run("evaluate", "content", "--by", "genre")
+    assert result.status == 1
+    assert result.err
+
+
+def test_nothing_heavy_is_loaded_that_is_not_asked_for(home: Path) -> None:
+    code = (
+        "import runpy, sys; sys.argv[0] = 'evaluate.py'\n"
+        "try: runpy.run_path(sys.argv.pop(1), run_name='__main__')\n"
+        "except SystemExit as end: assert end.code == 0, end.code\n"
+        "heavy = {'torch', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    script = [sys.executable, "-c", code, str(SCRIPTS / "evaluate.py")]
+    subprocess.run(
+        [*script, "content", "--by", "genre", "--json", "--home", str(home)],
+        check=True,
+        cwd=SCRIPTS.parent,
+        stdout=subprocess.DEVNULL,
+    )
