@@ -70,7 +70,7 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--recipe", default="Flat", help="faiss index (default: %(default)s)")
     parser.add_argument("--retry-failed", action="store_true", help="try failed files again")
     parser.add_argument("--refit", action="store_true", help="fit the projection anew")
-    parser.add_argument("--strict", action="store_true", help="exit with 3 if any file failed")
+    parser.add_argument("--strict", action="store_true", help="exit with 3 if anything failed")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args(arguments)
     if args.workers < 1 or args.segments < 1 or args.nice < 0:

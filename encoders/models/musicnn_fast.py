@@ -10,8 +10,7 @@ long (128 x 1, ...) kernels, only to keep the maximum over frequency. Two exact 
   frequency positions are unfolded at a time, into a buffer that stays in the processor's cache, and
   folded into a running maximum, so the full feature map never exists.
 
-In bfloat16 the products accumulate in float32; everything behind the front end's maximum that is
-sensitive (pools, dense layers) stays in float32.
+In bfloat16 the products accumulate in float32; the pools and the dense layers stay in float32.
 """
 
 from __future__ import annotations
@@ -98,8 +97,8 @@ class FrequencyMax(nn.Module):
                 (n, n_frames, self.length, width), strides, step * min(first, n_mels - width)
             )
             products = windows.reshape(n * n_frames, self.length * width) @ self.weight
-            maxima = products.view(n * n_frames, self.positions, self.n_out).amax(dim=1)
-            torch.maximum(running, maxima, out=running)
+            for position in torch.split(products, self.n_out, dim=1):
+                torch.maximum(running, position, out=running)
         rectified = F.relu(running.float() * self.scale.sign() + self.bias)
         return (rectified * self.scale + self.shift).view(n, n_frames, self.n_out)
 
@@ -110,6 +109,7 @@ class FastMusicnn(nn.Module):
     def __init__(self, model: Musicnn, dtype: torch.dtype) -> None:
         super().__init__()
         self.model = model
+        self.dtype = dtype
         self.front = nn.ModuleList(
             FrequencyMax(blocks, model.config.n_mels, dtype)
             for blocks in (*([block] for block in model.timbral_blocks), model.temporal_blocks)
@@ -123,4 +123,6 @@ class FastMusicnn(nn.Module):
     def _forward(self, mel: Tensor) -> Activations:
         mel = self.model.normalise(mel)
         front = torch.cat([part(mel) for part in self.front], dim=2).transpose(1, 2)
-        return self.model.back_end(self.model.mid_end(front))
+        with torch.autocast(mel.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            features = self.model.mid_end(front)
+        return self.model.back_end(features)

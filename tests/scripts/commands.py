@@ -45,6 +45,13 @@ def load(name: str) -> ModuleType:
     return module
 
 
+def make_home(home: Path, weights: Path) -> Path:
+    """Make a home that has the weights already."""
+    home.mkdir()
+    (home / "weights").symlink_to(weights)
+    return home
+
+
 def choose_float32(patch: pytest.MonkeyPatch) -> None:
     """Spare every build the timing by which a precision is chosen, and its luck."""
     patch.setattr(encoders.extract, "choose_dtype", lambda *_: torch.float32)

@@ -9,7 +9,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))  # for sounds and commands
 
-from commands import Commands, choose_float32
+from commands import Commands, choose_float32, make_home
 
 from encoders.bundles import BUNDLES, DEFAULT_MODELS
 
@@ -53,9 +53,3 @@ def music(tmp_path: Path) -> Path:
 @pytest.fixture
 def earshot(home: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> Commands:
     return Commands(home, capfdbinary)
-
-
-def make_home(home: Path, weights: Path) -> Path:
-    home.mkdir()
-    (home / "weights").symlink_to(weights)
-    return home

@@ -19,8 +19,7 @@ from typing import Any
 import mutagen.id3
 import numpy as np
 import pytest
-from commands import OBEY_PERMISSIONS, PATIENCE, Commands, finish, start
-from conftest import make_home
+from commands import OBEY_PERMISSIONS, PATIENCE, Commands, finish, make_home, start
 from sounds import cut, flip, float_wav, long_mp3, long_wav, tune, video, write
 
 from index.vector_index import VectorIndex

@@ -7,8 +7,9 @@ import shutil
 import signal
 import sqlite3
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, suppress
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,18 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from commands import PATIENCE, Commands, children, decoders, ended, finish, fork, start, until
-from conftest import make_home
+from commands import (
+    PATIENCE,
+    Commands,
+    children,
+    decoders,
+    ended,
+    finish,
+    fork,
+    make_home,
+    start,
+    until,
+)
 from sounds import tune, write
 
 from encoders.decoding import DecoderProcess
@@ -33,6 +44,13 @@ KILLS_PER_HOME = 2
 N_TRACKS = 24
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_process_stays() -> Iterator[None]:
+    yield
+    forkserver._forkserver._stop()
+    resource_tracker._resource_tracker._stop()
 
 
 def query(home: Path, sql: str) -> list[tuple[Any, ...]]:

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import SCRIPTS, Commands, load
-from conftest import make_home
+from commands import SCRIPTS, Commands, load, make_home
 from sounds import float_wav, retag, tune, write
 
 from encoders.bundles import MSD_TAGS, MTT_TAGS
