@@ -25,6 +25,7 @@ from recsys.library import Summary, identify, scan
 
 INDEX_NAME = "tracks.index"
 PROJECTION_NAME = "projection.safetensors"
+WEIGHTS_NAME = "weights"  # a folder: the taggers' converted weights
 
 _BATCH = 16  # tracks whose features are written in one transaction
 _BATCH_SECONDS = 5.0  # after which a smaller batch is written

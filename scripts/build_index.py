@@ -17,7 +17,6 @@ import shutil
 import signal
 import sys
 import time
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,9 +35,9 @@ from recsys.catalog import Catalog, CatalogError
 from recsys.demo import make_demo_library
 from recsys.library import LibraryError
 from recsys.settings import SettingsError, load_settings
+from recsys.terminal import printable
 
 DEMO_NAME = "demo-library"
-WEIGHTS_NAME = "weights"
 PLAIN_INTERVAL = 10.0  # s between lines where there is no terminal
 SLOW = 5.0  # s after which a file is named
 
@@ -114,7 +113,7 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
             leave_demo(catalog, args.folders, display)
         extractor = load_extractor(
             [name.strip() for name in args.models.split(",") if name.strip()],
-            settings.home / WEIGHTS_NAME,
+            settings.home / build.WEIGHTS_NAME,
             known=catalog.extractors(),
             n_segments=args.segments,
             workers=args.workers,
@@ -331,12 +330,6 @@ class Display:
             f"{printable(path.name)} takes {took:.0f} s" for path, took in slowest if took > SLOW
         ]
         return "".join(f", {part}" for part in parts)
-
-
-def printable(text: str) -> str:
-    """Replace what a terminal cannot show, or would obey."""
-    text = text.encode("utf-8", "replace").decode()
-    return "".join("?" if unicodedata.category(c) == "Cc" else c for c in text)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import io
 import json
 import os
 import sys
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,14 +23,14 @@ from rich.table import Table
 from encoders.errors import AudioError, WeightsError
 from encoders.projection import Projection, ProjectionError
 from index.vector_index import DamagedIndex, StaleIndex, VectorIndex
-from recsys.build import INDEX_NAME, PROJECTION_NAME
+from recsys.build import INDEX_NAME, PROJECTION_NAME, WEIGHTS_NAME
 from recsys.catalog import Catalog, CatalogError, Track
 from recsys.content import Neighbour, SimilarTracks
 from recsys.library import AUDIO_SUFFIXES
 from recsys.playlists import m3u8
 from recsys.settings import SettingsError, load_settings
+from recsys.terminal import printable
 
-WEIGHTS_NAME = "weights"
 MAX_ID_DIGITS = 9  # longer numbers are words
 NOT_FOUND, USAGE, STOPPED = 1, 2, 130
 
@@ -212,12 +211,6 @@ def print_table(title: str, neighbours: Sequence[Neighbour]) -> None:
 def complain(error: Exception | str) -> None:
     """Print an error's sentence."""
     print(printable(str(error)), file=sys.stderr)
-
-
-def printable(text: str) -> str:
-    """Replace what a terminal cannot show, or would obey."""
-    text = text.encode("utf-8", "replace").decode()
-    return "".join("?" if unicodedata.category(c) == "Cc" else c for c in text)
 
 
 if __name__ == "__main__":
