@@ -136,7 +136,8 @@ def horrors(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Horrors:
     (music / "deeper" / "up").symlink_to("..")
     (music / "deeper" / "itself").symlink_to("itself")
     home = make_home(tmp_path_factory.mktemp("home") / "home", weights)
-    result = finish(start("build_index", music, "--home", home, "--json", "--strict"))
+    options = ("--json", "--strict", "--workers", 2)
+    result = finish(start("build_index", music, "--home", home, *options))
     assert result.status == 3, result.err
     assert "Warning" not in result.err
     return Horrors(music, home, result.json)
@@ -171,6 +172,11 @@ def test_what_cannot_be_heard_is_named_with_its_reason(horrors: Horrors, name: s
     assert errors[str(path)].startswith(f"{path} {BROKEN[name][1]}")
     assert errors[str(path)].endswith(".")
     assert rows(horrors.home)[path].error == errors[str(path)]
+
+
+def test_memory_is_bounded_also_for_a_track_of_six_hours(horrors: Horrors) -> None:
+    """Of all the build's processes together, on a machine without a GPU."""
+    assert 0 < horrors.report["peak_memory_bytes"] < 1.5 * 2**30
 
 
 def test_a_link_to_itself_is_a_problem_and_a_loop_is_none(horrors: Horrors) -> None:
