@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_LOGIT_EPS = 1e-4  # probabilities are kept this far from 0 and 1
+
 
 @dataclass(frozen=True)
 class AudioInfo:
@@ -38,3 +40,9 @@ class TrackFeatures:
     tags: NDArray[np.float16]
     penultimate: NDArray[np.float16]
     pooled: NDArray[np.float16]
+
+    def mean_logits(self) -> NDArray[np.float32]:
+        """Return the tags as log-odds, averaged over the segments: (n_tags,)."""
+        tags = self.tags.astype(np.float32).clip(_LOGIT_EPS, 1.0 - _LOGIT_EPS)
+        mean: NDArray[np.float32] = np.log(tags / (1.0 - tags)).mean(axis=0)
+        return mean

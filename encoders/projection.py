@@ -36,7 +36,6 @@ MAX_DIM = 384
 N_WHITENED = 80
 DAMPING = 0.03  # of the largest eigenvalue, added to each
 PRIOR_WEIGHT = 20.0  # tracks that the training data's means count for
-_LOGIT_EPS = 1e-4  # probabilities are kept this far from 0 and 1
 _FORMAT = "1"
 
 _Array = NDArray[np.float32]
@@ -193,9 +192,7 @@ def fit_projection(
 def _views(track: Sequence[TrackFeatures]) -> tuple[_Array, _Array, _Array]:
     """Return one track's penultimate mean, log-odds of its tags, and pools."""
     penultimate = track[0].penultimate.astype(np.float32).mean(axis=0)
-    tags = np.concatenate([model.tags.astype(np.float32) for model in track], axis=1)
-    bounded = tags.clip(_LOGIT_EPS, 1.0 - _LOGIT_EPS)
-    logits = np.log(bounded / (1.0 - bounded)).mean(axis=0)
+    logits = np.concatenate([model.mean_logits() for model in track])
     pooled = np.concatenate([model.pooled.astype(np.float32) for model in track])
     return penultimate, logits, pooled
 

@@ -29,7 +29,6 @@ PROJECTION, PENULTIMATE = "projection", "penultimate"
 
 _BATCH = 64  # tracks whose features are written in one transaction
 _BLOCK = 500  # tracks whose features are in memory at once
-_LOGIT_EPS = 1e-4  # probabilities are kept this far from 0 and 1
 _RANDOM_DIM = 64
 
 _Vectors = NDArray[np.float32]
@@ -141,7 +140,8 @@ class Systems:
         if name == PROJECTION and self._projection:
             return self._projection.embed(tracks)
         if name == LOGITS:
-            return np.stack([_logits(track) for track in tracks])
+            joined = [np.concatenate([heard.mean_logits() for heard in track]) for track in tracks]
+            return np.stack(joined)
         if name.startswith(PENULTIMATE):
             return np.stack([t[0].penultimate.astype(np.float32).mean(axis=0) for t in tracks])
         return np.stack([track[0].pooled.astype(np.float32) for track in tracks])
@@ -182,15 +182,6 @@ def listen(
             if batch:
                 catalog.store_features(key, batch)
     return errors
-
-
-def _logits(track: Features) -> _Vectors:
-    """Return the log-odds of one track's tags, averaged over segments, all taggers joined."""
-    means = []
-    for heard in track:
-        tags = heard.tags.astype(np.float32).clip(_LOGIT_EPS, 1.0 - _LOGIT_EPS)
-        means.append(np.log(tags / (1.0 - tags)).mean(axis=0))
-    return np.concatenate(means)
 
 
 def _random(track_id: int) -> NDArray[np.float64]:
