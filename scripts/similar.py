@@ -22,10 +22,11 @@ from rich.table import Table
 
 from encoders.errors import AudioError, WeightsError
 from encoders.projection import Projection, ProjectionError
-from index.vector_index import DamagedIndex, StaleIndex, VectorIndex
-from recsys.build import INDEX_NAME, PROJECTION_NAME, WEIGHTS_NAME
+from index.vector_index import DamagedIndex, StaleIndex
+from recsys.build import WEIGHTS_NAME
 from recsys.catalog import Catalog, CatalogError, Track
 from recsys.content import Neighbour, SimilarTracks
+from recsys.home import NotIndexed, open_home
 from recsys.library import AUDIO_SUFFIXES
 from recsys.playlists import m3u8
 from recsys.settings import SettingsError, load_settings
@@ -72,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         CatalogError,
         DamagedIndex,
         NotFound,
+        NotIndexed,
         ProjectionError,
         StaleIndex,
         WeightsError,
@@ -90,26 +92,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Answer the query."""
-    settings = load_settings(args.home)
     query = " ".join(args.query)
-    index_path = settings.home / INDEX_NAME
-    if not index_path.exists():
-        raise NotFound(f"Nothing is indexed in {settings.home} yet: run build_index.py first.")
-    with Catalog(settings.home, settings.database) as catalog:
-        projection = Projection.load(settings.home / PROJECTION_NAME)
-        index = VectorIndex.load(
-            index_path,
-            model="+".join(projection.extractors),
-            projection=projection.id,
-            dim=projection.dim,
-        )
-        similar = SimilarTracks(
-            catalog, index, projection.extractors, projection.tags, projection.logits_mean
-        )
+    with open_home(load_settings(args.home)) as home:
+        similar = home.similar()
         if is_file(query):
-            title, neighbours = by_file(Path(query), similar, projection, args)
+            title, neighbours = by_file(Path(query), similar, home.projection, args)
         else:
-            track = find(catalog, query)
+            track = find(home.catalog, query)
             title, neighbours = track_name(track), by_track(track, similar, args)
     if args.json:
         print(json.dumps([as_json(rank, n) for rank, n in enumerate(neighbours, start=1)]))

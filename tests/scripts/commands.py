@@ -24,6 +24,7 @@ import torch
 import encoders.extract
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
+sys.path.append(str(SCRIPTS))  # as where a script is run by name
 # Takes from root the right to read and write everything: PR_CAPBSET_DROP of CAP_DAC_OVERRIDE and
 # CAP_DAC_READ_SEARCH.
 OBEY_PERMISSIONS = """

@@ -224,7 +224,8 @@ def test_a_home_without_an_index(tmp_path: Path, capfdbinary: pytest.CaptureFixt
 
 def test_nothing_heavy_is_loaded_that_is_not_asked_for(home: Path) -> None:
     code = (
-        "import runpy, sys; sys.argv[0] = 'evaluate.py'\n"
+        "import os, runpy, sys; sys.argv[0] = 'evaluate.py'\n"
+        "sys.path[0] = os.path.dirname(sys.argv[1])  # as where a script is run by name\n"
         "try: runpy.run_path(sys.argv.pop(1), run_name='__main__')\n"
         "except SystemExit as end: assert end.code == 0, end.code\n"
         "heavy = {'torch', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
