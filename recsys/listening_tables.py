@@ -1,0 +1,270 @@
+"""Listening data from tables: who listened to what, and what the items are, in anybody's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.feature_extraction.text import TfidfTransformer
+
+from recsys.interactions import Content, Interactions
+from recsys.labels import SEPARATOR
+
+TEXT_DIM = 64  # dimensions that a text column is reduced to
+TEXT_BY_DEFAULT = "genres"  # not tags: those who listen may have given them
+NO_CONTENT = ("n_", "num_", "count")  # how the names of numeric columns begin that are no content
+
+_Floats = NDArray[np.float32]
+
+
+class TablesError(ValueError):
+    """The tables cannot be used; the message says which one, which column and why."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns are what; content and text None: chosen by `chosen`."""
+
+    user: str = "user"
+    item: str = "item"
+    count: str | None = "count"
+    time: str | None = None
+    artist: str = "artist"
+    content: tuple[str, ...] | None = None
+    text: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ListeningData:
+    """What is evaluated.
+
+    listeners, items  how the tables call the rows and the columns of the interactions
+    complete          which tracks have all content that there is: bool (n_tracks,)
+    used              the columns that made the content
+    notes             what was done to the data, a sentence each
+    """
+
+    interactions: Interactions
+    content: Content
+    listeners: NDArray[np.object_]
+    items: NDArray[np.object_]
+    complete: NDArray[np.bool_]
+    used: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def read_tables(
+    interactions: Path,
+    items: Path | None,
+    columns: Columns,
+    *,
+    min_item_listeners: int = 1,
+    require_content: bool = False,
+) -> ListeningData:
+    """Read tables (.parquet or .csv) of (user, item[, count][, time]) and of what items are.
+
+    Rows of one user and item are added up. Items with fewer listeners than `min_item_listeners` are
+    left out, with `require_content` also those that lack content, then users without items.
+
+    Raises TablesError.
+    """
+    heard, notes = _interactions(interactions, columns)
+    n_items = heard["item"].nunique()
+    described = _items(items, columns) if items else pd.DataFrame(index=heard["item"].unique())
+    described = described.reindex(np.sort(heard["item"].unique()))
+    if items:
+        used_numbers, used_texts = chosen(described, columns)
+        vectors, complete = content_vectors(described, used_numbers, used_texts)
+    else:
+        used_numbers, used_texts = (), ()
+        vectors, complete = np.zeros((n_items, 1), np.float32), np.zeros(n_items, bool)
+    if require_content and not (used_numbers or used_texts):
+        raise TablesError("Content is required, but the tables have none: name its columns.")
+    listeners_of = heard["item"].value_counts().reindex(described.index).to_numpy()
+    keep = (listeners_of >= min_item_listeners) & (complete | (not require_content))
+    if not keep.any():
+        raise TablesError(
+            f"None of the {n_items} items has {min_item_listeners} listeners"
+            f"{' and complete content' if require_content else ''}."
+        )
+    if not keep.all():
+        notes += [f"{keep.sum()} of {n_items} items are kept, the others left out."]
+    artists = _artists(described, columns.artist)
+    data = _interactions_of(heard, described.index[keep])
+    content = Content(vectors[keep], vectors[keep].any(axis=1), artists[keep])
+    listeners = np.unique(heard["user"][heard["item"].isin(described.index[keep])])
+    return ListeningData(
+        data,
+        content,
+        listeners.astype(object),
+        described.index[keep].to_numpy(object),
+        complete[keep],
+        (*used_numbers, *used_texts),
+        tuple(notes),
+    )
+
+
+def chosen(items: pd.DataFrame, columns: Columns) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the columns of numbers and of texts that make the content.
+
+    Where neither is named: all numeric columns but counts (`NO_CONTENT`), and `TEXT_BY_DEFAULT`.
+    """
+    if columns.content is not None or columns.text is not None:
+        return columns.content or (), columns.text or ()
+    numbers = [
+        str(name)
+        for name in items.columns
+        if pd.api.types.is_numeric_dtype(items[name])
+        and not str(name).lower().startswith(NO_CONTENT)
+        and not str(name).lower().endswith("id")
+        and name != columns.artist
+    ]
+    texts = (TEXT_BY_DEFAULT,) if TEXT_BY_DEFAULT in items.columns else ()
+    return tuple(numbers), texts
+
+
+def content_vectors(
+    items: pd.DataFrame, numbers: Sequence[str], texts: Sequence[str]
+) -> tuple[_Floats, NDArray[np.bool_]]:
+    """Return the vectors of items (n_items, dim), and which of them lack nothing (n_items,).
+
+    Numbers are standardised, an unknown one is 0, and together weigh as much as one text column.
+    A text column is a list as `rock|live:3` (a weight behind a colon): TF-IDF, rows of length 1, and
+    where it has more than TEXT_DIM terms the truncated SVD of that (latent semantic analysis;
+    Deerwester et al. 1990). Nothing of the listens is looked at.
+    """
+    blocks: list[_Floats] = []
+    complete = np.ones(len(items), bool)
+    if numbers:
+        values = np.column_stack([_numbers(items[name]) for name in numbers])
+        known = np.isfinite(values)
+        n = np.maximum(known.sum(axis=0), 1)
+        filled = np.where(known, values, 0)
+        mean = filled.sum(axis=0) / n
+        centred = np.where(known, values - mean, 0)
+        spread = np.sqrt((centred**2).sum(axis=0) / n)
+        blocks.append(centred / np.where(spread > 0, spread, 1) / np.sqrt(len(numbers)))
+        complete &= known.all(axis=1)
+    for name in texts:
+        block, known = _text_vectors(items[name])
+        blocks.append(block)
+        complete &= known
+    return np.hstack(blocks).astype(np.float32), complete
+
+
+def _text_vectors(column: pd.Series) -> tuple[_Floats, NDArray[np.bool_]]:
+    terms = [_terms(text) for text in column.fillna("").astype(str)]
+    known = np.array([bool(of_item) for of_item in terms], bool)
+    if not known.any():
+        raise TablesError(f'The column "{column.name}" of the items is empty.')
+    tfidf = TfidfTransformer(sublinear_tf=True).fit_transform(
+        DictVectorizer(dtype=np.float32).fit_transform(terms)
+    )
+    if tfidf.shape[1] <= TEXT_DIM or tfidf.shape[0] <= TEXT_DIM:
+        return tfidf.toarray(), known
+    return TruncatedSVD(TEXT_DIM, random_state=0).fit_transform(tfidf), known
+
+
+def _terms(text: str) -> dict[str, float]:
+    """Split `rock|live:3` into terms and weights; without a weight, or with another text, 1."""
+    terms: dict[str, float] = {}
+    for part in text.split(SEPARATOR):
+        name, colon, weight = part.rpartition(":")
+        if not (colon and weight.strip().isdecimal() and int(weight) > 0):
+            name, weight = part, "1"
+        if name.strip():
+            terms[name.strip().lower()] = float(weight)
+    return terms
+
+
+def _read(path: Path, needed: Sequence[str]) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise TablesError(f"The table {path} cannot be read: {reason}.") from error
+    for name in needed:
+        if name not in table.columns:
+            there = ", ".join(map(str, table.columns))
+            raise TablesError(f'The table {path} has no column "{name}"; it has {there}.')
+    return table
+
+
+def _interactions(path: Path, columns: Columns) -> tuple[pd.DataFrame, list[str]]:
+    """Read a row for each user and item: user, item, count, and time where it is known."""
+    needed = [columns.user, columns.item]
+    needed += [name for name in (columns.count, columns.time) if name]
+    table = _read(path, needed)
+    names = {columns.user: "user", columns.item: "item"}
+    heard = table[list(names)].rename(columns=names)
+    if heard.isna().any(axis=None):
+        raise TablesError(f"The table {path} has rows without a user or an item.")
+    heard["count"] = _numbers(table[columns.count]) if columns.count else 1.0
+    if not (heard["count"] > 0).all() or not np.isfinite(heard["count"]).all():
+        raise TablesError(f'The column "{columns.count}" of {path} must hold numbers above 0.')
+    if columns.time:
+        heard["time"] = _times(table[columns.time], path)
+    if heard.empty:
+        raise TablesError(f"The table {path} has no rows.")
+    added = {"count": "sum"} | ({"time": "max"} if columns.time else {})
+    joined = heard.groupby(["user", "item"], as_index=False, sort=True).agg(added)
+    n_more = len(heard) - len(joined)
+    notes = [f"{n_more} rows repeat a user and an item: added up."] if n_more else []
+    return joined, notes
+
+
+def _times(column: pd.Series, path: Path) -> NDArray[np.int64]:
+    """Unix seconds of a column of numbers or of dates."""
+    if pd.api.types.is_numeric_dtype(column):
+        values = column.to_numpy(np.float64)
+    else:
+        dates = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
+        values = np.where(dates.isna(), np.nan, dates.astype("datetime64[s, UTC]").astype("int64"))
+    if not np.isfinite(values).all():
+        raise TablesError(f'The column "{column.name}" of {path} has values that are no time.')
+    return values.astype(np.int64)
+
+
+def _items(path: Path, columns: Columns) -> pd.DataFrame:
+    """Read a row for each item, indexed by it."""
+    table = _read(path, [columns.item, *(columns.content or ()), *(columns.text or ())])
+    repeated = table[columns.item][table[columns.item].duplicated()]
+    if len(repeated):
+        raise TablesError(f'The table {path} has the item "{repeated.iloc[0]}" more than once.')
+    return table.set_index(columns.item)
+
+
+def _numbers(column: pd.Series) -> NDArray[np.float64]:
+    """The values of a column of numbers, NaN where it is empty."""
+    try:
+        return pd.to_numeric(column).to_numpy(np.float64, na_value=np.nan)
+    except (ValueError, TypeError) as error:
+        raise TablesError(f'The column "{column.name}" must hold numbers: {error}.') from error
+
+
+def _artists(items: pd.DataFrame, name: str) -> NDArray[np.int64]:
+    if name not in items.columns:
+        return np.full(len(items), -1, np.int64)
+    texts = items[name].fillna("").astype(str).str.strip()
+    return pd.factorize(texts.where(texts != ""))[0].astype(np.int64)
+
+
+def _interactions_of(heard: pd.DataFrame, items: pd.Index) -> Interactions:
+    """Number users and items in ascending order and make the matrix."""
+    kept = heard[heard["item"].isin(items)]
+    users, row = np.unique(kept["user"], return_inverse=True)
+    column = items.get_indexer(kept["item"])
+    order = np.lexsort((column, row))
+    counts = sparse.csr_matrix(
+        (kept["count"].to_numpy(np.float32)[order], (row[order], column[order])),
+        shape=(len(users), len(items)),
+    )
+    times = kept["time"].to_numpy(np.int64)[order] if "time" in kept.columns else None
+    return Interactions(np.arange(len(users)), np.arange(len(items)), counts, times)
