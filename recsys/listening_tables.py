@@ -17,7 +17,7 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from recsys.interactions import Content, Interactions
 from recsys.labels import SEPARATOR
 
-TEXT_DIM = 64  # dimensions that a text column is reduced to
+TEXT_DIM = 256  # dimensions that a text column is reduced to
 TEXT_BY_DEFAULT = "genres"  # not tags: those who listen may have given them
 NO_CONTENT = ("n_", "num_", "count")  # how the names of numeric columns begin that are no content
 
