@@ -92,9 +92,9 @@ def _living(served: Served, track_id: int) -> Track:
 
 
 def _is_plain_file(path: Path) -> bool:
-    """Say whether a path is a file itself: no link, pipe or device put in its place."""
+    """Say whether a path leads to a file: no pipe or device put in its place, which may block."""
     try:
-        return stat.S_ISREG(path.lstat().st_mode)
+        return stat.S_ISREG(path.stat().st_mode)
     except OSError:
         return False
 
