@@ -12,6 +12,7 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import waitress
@@ -48,10 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{args.host}:{args.port} cannot be served on: {error.strerror}.", file=sys.stderr)
         return FAILED
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    print(f"Serving on http://{args.host}:{server.effective_port}", flush=True)
-    server.run()  # returns after KeyboardInterrupt, when its threads are done
+    with suppress(KeyboardInterrupt):  # which may come before the server waits for it
+        print(f"Serving on http://{url_host(args.host)}:{server.effective_port}", flush=True)
+        server.run()  # returns after KeyboardInterrupt, when its threads are done
     app.extensions["served_home"].close()
     return 0
+
+
+def url_host(host: str) -> str:
+    """Return a host as a URL has it: IPv6 addresses in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 if __name__ == "__main__":
