@@ -23,9 +23,9 @@ from recsys.catalog.database import (
     writing,
 )
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
-from recsys.catalog.listens import History, Listen, Listener, PlayCount, Stored
+from recsys.catalog.listens import History, Listen, Listener, Matched, PlayCount, Stored
 from recsys.catalog.lock import BuildRunning, exclusive
-from recsys.catalog.recordings import KeptRecording, Match
+from recsys.catalog.recordings import KeptRecording, Match, Recording
 from recsys.catalog.search import WordIndex
 from recsys.catalog.sightings import Sighting
 from recsys.catalog.tracks import Counts, KnownFile, Track
@@ -295,11 +295,30 @@ class Catalog:
         with self._reading() as session:
             return recordings.kept_after(session, recording_id, limit)
 
-    def set_matches(self, matches: Mapping[int, Match | None]) -> None:
-        """Write which tracks these recordings are, None for none, in one transaction."""
+    def begin_matching(self) -> int:
+        """Return up to which id recordings have been looked for in the library as it is now."""
         with self._writing() as session:
-            recordings.listening_state(session, lock=True)
-            recordings.set_matches(session, matches)
+            return recordings.begin_matching(session)
+
+    def set_matches(self, matches: Mapping[int, Match | None], *, upto: int = 0) -> None:
+        """Write which tracks these recordings are, and that those up to an id were looked for."""
+        with self._writing() as session:
+            recordings.set_matches(session, matches, upto)
+
+    def match_by_items(self) -> int:
+        """Match nameless recordings by others of the same identifier; count what changed."""
+        with self._writing() as session:
+            return recordings.match_by_items(session)
+
+    def matched(self) -> list[Matched]:
+        """Count the recordings that were heard, and the listens, by kind and rung."""
+        with self._reading() as session:
+            return listens.matched(session)
+
+    def unmatched(self, limit: int) -> list[tuple[Recording, int]]:
+        """Return recordings that are no track of the library, with their listens, most first."""
+        with self._reading() as session:
+            return listens.unmatched(session, limit)
 
     def interactions(self) -> Interactions:
         """Return who listened how often to which of the tracks that are there and ready.

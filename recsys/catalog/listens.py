@@ -17,16 +17,18 @@ from sqlalchemy import (
     Integer,
     Row,
     Select,
+    Subquery,
     func,
     insert,
     select,
+    union_all,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recsys.catalog import recordings
 from recsys.catalog.base import Base, batches, clean_text
-from recsys.catalog.recordings import Recording, RecordingRow, listening_state
+from recsys.catalog.recordings import Kind, Recording, RecordingRow, Rung, listening_state
 from recsys.catalog.tracks import IDS_PER_QUERY, TrackRow, living
 from recsys.interactions import Interactions
 
@@ -127,6 +129,11 @@ def upserting(session: Session, table: type[Base]) -> sqlite.Insert | postgresql
 # Listeners
 
 
+def is_name(name: str) -> bool:
+    """Say whether a listener can be called so."""
+    return bool(name.strip()) and len(name) <= LONGEST_NAME and clean_text(name) == name
+
+
 def listeners(session: Session) -> list[Listener]:
     """Return everybody, by name."""
     timed = select(ListenRow.listener_id, func.count()).group_by(ListenRow.listener_id)
@@ -159,7 +166,7 @@ def ids_of(session: Session, names: Iterable[str]) -> dict[str, int]:
     """
     wanted = list(dict.fromkeys(names))
     for name in wanted:
-        if not name.strip() or len(name) > LONGEST_NAME or clean_text(name) != name:
+        if not is_name(name):
             raise ValueError(
                 f"a listener's name has 1 to {LONGEST_NAME} printable characters, got {name[:50]!r}"
             )
@@ -252,6 +259,60 @@ def record(session: Session, listener_id: int, heard: Sequence[tuple[int, int]])
     stored = store_listens(session, rows)
     if stored.new:
         listening_state(session, lock=True).revision += 1
+
+
+# What became of the recordings
+
+
+class Matched(NamedTuple):
+    """How many recordings of a kind a rung found (None: not found), heard and played how often."""
+
+    kind: Kind
+    rung: Rung | None
+    recordings: int
+    listens: int
+
+
+def _heard() -> Subquery:
+    """How often each recording was listened to by anybody."""
+    heard = union_all(
+        select(ListenRow.recording_id, func.count().label("n")).group_by(ListenRow.recording_id),
+        select(PlayCountRow.recording_id, func.sum(PlayCountRow.count)).group_by(
+            PlayCountRow.recording_id
+        ),
+    ).subquery()
+    total = select(heard.c.recording_id, func.sum(heard.c.n).label("n"))
+    return total.group_by(heard.c.recording_id).subquery()
+
+
+def matched(session: Session) -> list[Matched]:
+    """Count recordings and listens by kind and rung."""
+    heard = _heard()
+    query = (
+        select(
+            RecordingRow.kind,
+            RecordingRow.rung,
+            func.count(),
+            func.coalesce(func.sum(heard.c.n), 0),
+        )
+        .join(heard, heard.c.recording_id == RecordingRow.id, isouter=True)
+        .group_by(RecordingRow.kind, RecordingRow.rung)
+    )
+    return [Matched(kind, rung, n, int(plays)) for kind, rung, n, plays in session.execute(query)]
+
+
+def unmatched(session: Session, limit: int) -> list[tuple[Recording, int]]:
+    """Return recordings that are no track of the library, most listened to first."""
+    heard = _heard()
+    plays = func.coalesce(heard.c.n, 0)
+    query = (
+        select(*recordings.COLUMNS, plays)
+        .join(heard, heard.c.recording_id == RecordingRow.id, isouter=True)
+        .where(RecordingRow.track_id.is_(None))
+        .order_by(plays.desc(), RecordingRow.id)
+        .limit(limit)
+    )
+    return [(Recording(*fields), int(n)) for *fields, n in session.execute(query)]
 
 
 # What models learn from

@@ -7,7 +7,7 @@ tried again when the library has changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Literal, NamedTuple
 
@@ -17,15 +17,17 @@ from sqlalchemy import (
     ForeignKey,
     Integer,
     LargeBinary,
+    and_,
     bindparam,
     func,
     insert,
+    or_,
     select,
     update,
 )
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
-from recsys.catalog.base import Base, CleanText, batches, clean_text
+from recsys.catalog.base import Base, CleanText, State, batches, clean_text
 from recsys.catalog.tracks import IDS_PER_QUERY, TrackRow
 
 Kind = Literal["recording", "artist", "library"]
@@ -131,7 +133,7 @@ class ListeningState(Base):
     matched_track_revision: Mapped[int] = mapped_column(BigInteger)
 
 
-_RECORDING = [getattr(RecordingRow, name) for name in Recording._fields]
+COLUMNS = [getattr(RecordingRow, name) for name in Recording._fields]
 
 
 def listening_state(session: Session, *, lock: bool = False) -> ListeningState:
@@ -208,7 +210,7 @@ def of_tracks(session: Session, track_ids: Iterable[int]) -> dict[int, int]:
 def kept_after(session: Session, recording_id: int, limit: int) -> list[KeptRecording]:
     """Return the next `limit` recordings by id."""
     query = (
-        select(RecordingRow.id, RecordingRow.track_id, RecordingRow.rung, *_RECORDING)
+        select(RecordingRow.id, RecordingRow.track_id, RecordingRow.rung, *COLUMNS)
         .where(RecordingRow.id > recording_id)
         .order_by(RecordingRow.id)
         .limit(limit)
@@ -223,8 +225,24 @@ def kept_after(session: Session, recording_id: int, limit: int) -> list[KeptReco
     ]
 
 
-def set_matches(session: Session, matches: Mapping[int, Match | None]) -> None:
-    """Write which tracks these recordings are, None for none."""
+def begin_matching(session: Session) -> int:
+    """Return up to which id recordings have been looked for in the library as it is.
+
+    0 where the library has changed since.
+    """
+    state, library = listening_state(session, lock=True), session.get_one(State, 1)
+    if (state.matched_revision, state.matched_track_revision) != (
+        library.revision,
+        library.track_revision,
+    ):
+        state.matched_recording_id = 0
+        state.matched_revision = library.revision
+        state.matched_track_revision = library.track_revision
+    return state.matched_recording_id
+
+
+def set_matches(session: Session, matches: Mapping[int, Match | None], upto: int = 0) -> None:
+    """Write which tracks these recordings are, and that those up to an id were looked for."""
     rows = [
         {
             "recording": recording_id,
@@ -233,15 +251,30 @@ def set_matches(session: Session, matches: Mapping[int, Match | None]) -> None:
         }
         for recording_id, match in matches.items()
     ]
+    state = listening_state(session, lock=True)
+    state.matched_recording_id = max(state.matched_recording_id, upto)
     if rows:
         change = update(RecordingRow).where(RecordingRow.id == bindparam("recording"))
         change = change.values(track_id=bindparam("track"), rung=bindparam("by"))
         session.connection().execute(change, rows)
-        listening_state(session, lock=True).revision += 1
+        state.revision += 1
 
 
-def rungs(session: Session) -> Sequence[tuple[Kind, Rung | None, int]]:
-    """Count the recordings by kind and rung."""
-    query = select(RecordingRow.kind, RecordingRow.rung, func.count())
-    grouped = query.group_by(RecordingRow.kind, RecordingRow.rung)
-    return [(kind, rung, n) for kind, rung, n in session.execute(grouped)]
+def match_by_items(session: Session) -> int:
+    """Match what has no name by recordings of the same service's identifier; count the changes."""
+    twin = aliased(RecordingRow)
+    same_item = and_(twin.item == RecordingRow.item, twin.title != "", twin.track_id.is_not(None))
+    query = (
+        select(RecordingRow.id, RecordingRow.track_id, func.min(twin.track_id))
+        .join(twin, same_item, isouter=True)
+        .where(RecordingRow.title == "", RecordingRow.item != "", RecordingRow.kind == "recording")
+        .where(or_(RecordingRow.rung.is_(None), RecordingRow.rung == "item"))
+        .group_by(RecordingRow.id, RecordingRow.track_id)
+        .having(RecordingRow.track_id.is_distinct_from(func.min(twin.track_id)))
+    )
+    changes = {
+        recording_id: None if found is None else Match(found, "item")
+        for recording_id, _, found in session.execute(query)
+    }
+    set_matches(session, changes)
+    return len(changes)
