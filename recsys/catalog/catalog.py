@@ -119,6 +119,11 @@ class Catalog:
         with self._reading() as session:
             return tracks.by_ids(session, [int(track_id) for track_id in ids])
 
+    def at_paths(self, paths: Iterable[Path]) -> dict[Path, int]:
+        """Return the ids of the tracks whose files are at these paths."""
+        with self._reading() as session:
+            return tracks.at_paths(session, paths)
+
     def living(self) -> Iterator[Track]:
         """Give every track whose file is there, by id."""
         last = 0
