@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,8 +53,8 @@ class Source:
             try:
                 with archive.open(self.member) as file:
                     yield file
-            except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-                raise FormatError(f"{self.name} is damaged or encrypted: {error}.") from error
+            except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+                raise FormatError(f"{self.name} is damaged: {error}.") from error
 
     def head(self, size: int = 1 << 16) -> bytes:
         """Return its first bytes."""

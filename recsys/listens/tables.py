@@ -77,30 +77,36 @@ def _csv_rows(
 
     while (taken := following()) is not None:
         number, line = taken
-        if line is None:
-            yield number, "The line is too long."
+        text = _decoded(line)
+        if line is not None and not line.strip():
             continue
-        if not line.strip():
+        if text is None:
+            yield number, "It is not UTF-8." if line is not None else "The line is too long."
             continue
-        try:
-            text = line.decode()
-            if '"' not in text:
-                yield number, text.split(delimiter)
-                continue
-            more: list[tuple[int, bytes | None]] = []
-            while (cells := cells_of(text, delimiter)) is None and len(more) < _LINES_OF_A_ROW:
-                if (taken := following()) is None or taken[1] is None:
-                    break
-                more.append(taken)
-                text += "\n" + (taken[1] or b"").decode()
-        except UnicodeDecodeError:
-            yield number, "It is not UTF-8."
+        if '"' not in text:
+            yield number, text.split(delimiter)
             continue
+        more: list[tuple[int, bytes | None]] = []
+        while (cells := cells_of(text, delimiter)) is None and len(more) < _LINES_OF_A_ROW:
+            if (taken := following()) is None:
+                break
+            more.append(taken)
+            if (added := _decoded(taken[1])) is None:
+                break
+            text += "\n" + added
         if cells is None:
             waiting = more + waiting
             yield number, "A quote is not closed."
         else:
             yield number, cells
+
+
+def _decoded(line: bytes | None) -> str | None:
+    """Return the text of a line, None where it has none."""
+    try:
+        return None if line is None else line.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def cells_of(text: str, delimiter: str) -> list[str] | None:
