@@ -86,5 +86,6 @@ def _exposure(lists: _Ints, candidates: NDArray[np.bool_]) -> _Ints:
 
 
 def _mean_of_list(values: _Floats, present: NDArray[np.bool_]) -> _Floats:
-    total: _Floats = np.where(present, values, 0).sum(axis=1)
-    return total / np.maximum(present.sum(axis=1), 1)
+    total = np.where(present, values, 0).sum(axis=1)
+    means: _Floats = total / np.maximum(present.sum(axis=1), 1)
+    return means

@@ -30,7 +30,7 @@ def weighted(counts: sparse.csr_matrix, weighting: str) -> sparse.csr_matrix:
         case "binary":
             values = np.ones_like(counts.data, np.float32)
         case "log":
-            values = 1 + np.log(np.maximum(counts.data, 1, dtype=np.float32))
+            values = np.float32(1) + np.log(np.maximum(counts.data, np.float32(1)))
         case _:
             raise ValueError(f'weighting: wanted "binary" or "log", got {weighting}')
     return sparse.csr_matrix((values, counts.indices, counts.indptr), shape=counts.shape)
@@ -46,7 +46,8 @@ class Random:
 
     def scores(self, histories: sparse.csr_matrix) -> _Floats:
         """Score every track: (n, n_tracks)."""
-        return self._generator.random(histories.shape, np.float32)
+        found: _Floats = self._generator.random(histories.shape, np.float32)
+        return found
 
 
 @dataclass
@@ -189,8 +190,8 @@ class ContentCosine:
 
     def scores(self, histories: sparse.csr_matrix) -> _Floats:
         """Score every track: (n, n_tracks)."""
-        profiles: _Floats = weighted(histories, self.weighting) @ self._units
-        return profiles @ self._units.T
+        found: _Floats = (weighted(histories, self.weighting) @ self._units) @ self._units.T
+        return found
 
 
 def ridge(features: _Floats, targets: _Floats, penalty: float) -> _Floats:
@@ -204,9 +205,9 @@ def ridge(features: _Floats, targets: _Floats, penalty: float) -> _Floats:
 class FromFactors:
     """Tracks by factors that are predicted from content, artist, or both; listeners by ALS.
 
-    use               "content": ridge regression from content to factors (van den Oord et al. 2013);
-                      "artist": mean factors of the artist's other tracks, shrunk to the mean of all;
-                      "both": one ridge regression from content and artist identity
+    use               "content": ridge regression from content to factors (van den Oord et al.
+                      2013); "artist": mean factors of the artist's tracks, shrunk to the mean of
+                      all; "both": one ridge regression from content and artist identity
     penalty           of the content's weights
     artist_shrinkage  of the artist's weights: as so many more tracks of a mean artist
 
@@ -229,10 +230,10 @@ class FromFactors:
         vectors = content.vectors if self.use != "artist" else content.vectors[:, :0]
         centred = np.where(content.known[:, None], vectors - vectors[heard].mean(axis=0), 0)
         artists = content.artists if self.use != "content" else np.full(len(heard), -1)
-        content_part, artist_part = self._regress(centred[heard], artists[heard], targets)
-        effects = artist_part[np.where(artists < len(artist_part), artists, -1)]
-        predicted = mean + centred @ content_part + np.where(artists[:, None] >= 0, effects, 0)
-        self._items = predicted.astype(np.float32)
+        weights, effects = self._regress(centred[heard], artists[heard], targets)
+        self._items = (mean + centred @ weights).astype(np.float32)
+        (known,) = np.nonzero((artists >= 0) & (artists < len(effects)))
+        self._items[known] += effects[artists[known]]
 
     def _regress(
         self, x: _Floats, artists: NDArray[np.int64], y: _Floats
@@ -243,11 +244,9 @@ class FromFactors:
         residuals / (tracks + shrinkage).
         """
         n_artists = max(int(artists.max(initial=-1)) + 1, 1)
-        of = sparse.csr_matrix(
-            (np.ones(len(x)), (np.arange(len(x)), np.maximum(artists, 0))),
-            shape=(len(x), n_artists),
-        ).multiply((artists >= 0)[:, None])
-        of = sparse.csr_matrix(of)
+        (known,) = np.nonzero(artists >= 0)
+        entries = np.ones(len(known)), (known, artists[known])
+        of = sparse.csr_matrix(entries, shape=(len(x), n_artists))
         shrunk = 1 / (np.asarray(of.sum(axis=0)).ravel() + self.artist_shrinkage)
 
         def residual(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -267,5 +266,5 @@ class FromFactors:
 
 def _row_means(rows: sparse.csr_matrix, vectors: _Floats) -> _Floats:
     """The mean of the vectors that each row stores, 0 for an empty row: (n, dim)."""
-    means: _Floats = (rows @ vectors) / np.maximum(np.diff(rows.indptr), 1)[:, None]
-    return means.astype(np.float32)
+    means = (rows @ vectors) / np.maximum(np.diff(rows.indptr), 1)[:, None]
+    return np.asarray(means, np.float32)

@@ -130,7 +130,7 @@ def summary(results: Sequence[Evaluated]) -> dict[str, Figures]:
 
 
 def compare(ours: Sequence[Evaluated], base: Sequence[Evaluated]) -> dict[str, Figures]:
-    """What each metric is more than the base's, paired by listener and split: `diff`, its 95 % `ci`.
+    """What each metric is more than the base's, paired by listener and split: `diff` and `ci`.
 
     Raises ValueError where the listeners are not the same.
     """
@@ -217,13 +217,15 @@ def _hits(ranks: Sequence[_Ints], k: int) -> NDArray[np.bool_]:
 class _Ranking:
     """Some listeners' whole rankings, as one number a candidate: its score, then a random order.
 
-    keys      of every track, 0 for what may not be recommended: uint64 (n, n_tracks)
+    keys      of the candidates, 0 for what is in the history: uint64 (n, n_candidates)
     ordered   the same, ascending by row
+    column    of each track among the candidates: int64 (n_tracks,)
     track_of  the track of each place in the random order: int64 (n_tracks,)
     """
 
     keys: NDArray[np.uint64]
     ordered: NDArray[np.uint64]
+    column: _Ints
     track_of: _Ints
 
     @property
@@ -239,8 +241,8 @@ class _Ranking:
         return np.pad(listed, ((0, 0), (0, max(k - best.shape[1], 0))), constant_values=-1)
 
     def of(self, i: int, tracks: _Ints) -> tuple[_Ints, _Floats]:
-        """Ranks from 1 of a listener's tracks, and the others above each, half of the equal ones."""
-        keys, ordered = self.keys[i, tracks], self.ordered[i]
+        """Ranks from 1 of a listener's tracks, and the others above each, equal ones half."""
+        keys, ordered = self.keys[i, self.column[tracks]], self.ordered[i]
         ranks = len(ordered) - np.searchsorted(ordered, keys)
         lowest, highest = keys & ~_ORDER, keys | _ORDER
         higher, equal = _above(ordered, lowest, highest)
@@ -262,21 +264,28 @@ def _rankings(
 ) -> Iterator[tuple[slice, _Ranking]]:
     """Rank the candidates for a block of listeners at a time."""
     n_tracks = told.shape[1]
+    (tracks,) = np.nonzero(split.candidates)
+    column = np.zeros(n_tracks, np.int64)
+    column[tracks] = np.arange(len(tracks))
     track_of = np.random.default_rng(seed).permutation(n_tracks)
-    place = np.empty(n_tracks, np.uint64)
-    place[track_of] = np.arange(n_tracks, dtype=np.uint64)
+    place = np.argsort(track_of).astype(np.uint64)[tracks]
     for start in range(0, told.shape[0], _BLOCK):
         rows = slice(start, min(start + _BLOCK, told.shape[0]))
         history = told[rows]
-        found = np.asarray(scores(history), np.float32)
-        if found.shape != history.shape:
-            raise ValueError(f"scores: wanted shape {history.shape}, got {found.shape}")
-        if not np.isfinite(found).all():
-            raise ValueError("scores: wanted finite ones, got NaN or infinity")
+        found = checked(scores(history), history.shape)[:, tracks]
         keys = _ascending(found).astype(np.uint64) << np.uint64(32) | place
-        keys[:, ~split.candidates] = 0
-        keys[history.nonzero()] = 0
-        yield rows, _Ranking(keys, np.sort(keys, axis=1), track_of)
+        keys[history[:, tracks].nonzero()] = 0
+        yield rows, _Ranking(keys, np.sort(keys, axis=1), column, track_of)
+
+
+def checked(scores: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return the scores as float32. Raises ValueError unless finite and of this shape."""
+    found = np.asarray(scores, np.float32)
+    if found.shape != shape:
+        raise ValueError(f"scores: wanted shape {shape}, got {found.shape}")
+    if not np.isfinite(found).all():
+        raise ValueError("scores: wanted finite ones, got NaN or infinity")
+    return found
 
 
 def _ascending(scores: NDArray[np.float32]) -> NDArray[np.uint32]:

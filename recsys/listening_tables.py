@@ -1,4 +1,4 @@
-"""Listening data from tables: who listened to what, and what the items are, in anybody's columns."""
+"""Listening data from tables: who listened to what and what the items are, in any columns."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from recsys.interactions import Content, Interactions
 from recsys.labels import SEPARATOR
 
 TEXT_DIM = 256  # dimensions that a text column is reduced to
+NUMBERS_LENGTH = 0.5  # root mean square, against 1 of a text column
 TEXT_BY_DEFAULT = "genres"  # not tags: those who listen may have given them
 NO_CONTENT = ("n_", "num_", "count")  # how the names of numeric columns begin that are no content
 
@@ -88,7 +89,9 @@ def read_tables(
     if require_content and not (used_numbers or used_texts):
         raise TablesError("Content is required, but the tables have none: name its columns.")
     listeners_of = heard["item"].value_counts().reindex(described.index).to_numpy()
-    keep = (listeners_of >= min_item_listeners) & (complete | (not require_content))
+    keep = listeners_of >= min_item_listeners
+    if require_content:
+        keep &= complete
     if not keep.any():
         raise TablesError(
             f"None of the {n_items} items has {min_item_listeners} listeners"
@@ -135,9 +138,9 @@ def content_vectors(
 ) -> tuple[_Floats, NDArray[np.bool_]]:
     """Return the vectors of items (n_items, dim), and which of them lack nothing (n_items,).
 
-    Numbers are standardised, an unknown one is 0, and together weigh as much as one text column.
-    A text column is a list as `rock|live:3` (a weight behind a colon): TF-IDF, rows of length 1, and
-    where it has more than TEXT_DIM terms the truncated SVD of that (latent semantic analysis;
+    Numbers are standardised, an unknown one is 0, and scaled to a length of NUMBERS_LENGTH together.
+    A text column is a list as `rock|live:3` (a weight behind a colon): TF-IDF, rows of length 1,
+    and where it has more than TEXT_DIM terms the truncated SVD of that (latent semantic analysis;
     Deerwester et al. 1990). Nothing of the listens is looked at.
     """
     blocks: list[_Floats] = []
@@ -150,7 +153,8 @@ def content_vectors(
         mean = filled.sum(axis=0) / n
         centred = np.where(known, values - mean, 0)
         spread = np.sqrt((centred**2).sum(axis=0) / n)
-        blocks.append(centred / np.where(spread > 0, spread, 1) / np.sqrt(len(numbers)))
+        scale = NUMBERS_LENGTH / np.sqrt(len(numbers))
+        blocks.append(scale * centred / np.where(spread > 0, spread, 1))
         complete &= known.all(axis=1)
     for name in texts:
         block, known = _text_vectors(items[name])
@@ -260,7 +264,7 @@ def _interactions_of(heard: pd.DataFrame, items: pd.Index) -> Interactions:
     """Number users and items in ascending order and make the matrix."""
     kept = heard[heard["item"].isin(items)]
     users, row = np.unique(kept["user"], return_inverse=True)
-    column = items.get_indexer(kept["item"])
+    column = items.get_indexer(pd.Index(kept["item"]))
     order = np.lexsort((column, row))
     counts = sparse.csr_matrix(
         (kept["count"].to_numpy(np.float32)[order], (row[order], column[order])),

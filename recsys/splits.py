@@ -194,7 +194,7 @@ def _cold_users(
 def _places(
     rows: sparse.csr_matrix, generator: np.random.Generator, by: _Ints | None = None
 ) -> _Ints:
-    """Give each stored entry its place in its row, from 0, by a key, else by chance: (n_entries,)."""
+    """Give each stored entry its place in its row, by a key, else by chance: (n_entries,)."""
     lengths = np.diff(rows.indptr)
     row = np.repeat(np.arange(len(lengths)), lengths)
     keys = [generator.random(rows.nnz), *([] if by is None else [by]), row]

@@ -1,0 +1,187 @@
+"""The systems of the comparison, and how each is tuned: on listens held out of the training.
+
+Every system gets the same care: a grid, searched one step after another, on a split of the training
+listens by the protocol that it is tested with. What is tested is never looked at.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from recsys.interactions import Content, Interactions
+from recsys.listening import ListeningModel
+from recsys.listening_baselines import (
+    Als,
+    Bpr,
+    ContentCosine,
+    FromFactors,
+    ItemKnn,
+    Popularity,
+    Random,
+)
+from recsys.listening_evaluation import evaluate
+from recsys.splits import NothingHeldOut, Split, split
+
+MAX_TUNING_LISTENERS = 1000  # asked about when settings are compared
+COLD_ITEMS = ("cold-item", "cold-item-artist")
+
+Settings = Mapping[str, Any]
+Grid = Mapping[str, Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class System:
+    """One system of the comparison.
+
+    make     a model from the chosen settings
+    steps    grids of settings; every combination of the first is tried, then of the next with the
+             best of those before
+    content  whether it needs content
+    artists  whether it needs artists that have several tracks
+    listens  whether it knows tracks by their listens only, so that among cold ones all are equal
+             to it and there is nothing to tune
+    """
+
+    make: Callable[..., ListeningModel]
+    steps: Sequence[Grid] = ()
+    content: bool = False
+    artists: bool = False
+    listens: bool = False
+
+
+def all_systems() -> dict[str, System]:
+    """Return the systems by name, in the order of the table; some share their ALS factors."""
+    shared = [Als(64, 10.0, 1.0), Als(64, 100.0, 10.0), Als(128, 30.0, 10.0)]
+    shrinkage: Grid = {"artist_shrinkage": [0.3, 1.0, 3.0, 10.0]}
+    penalty: Grid = {"penalty": [0.3, 1.0, 3.0, 10.0]}
+    return {
+        "random": System(Random),
+        "popularity": System(Popularity, listens=True),
+        "item-knn": System(
+            ItemKnn,
+            [{"n_neighbours": [20, 100, 500], "weighting": ["log", "binary"]}],
+            listens=True,
+        ),
+        "als": System(
+            Als,
+            [
+                {"alpha": [1.0, 10.0], "regularization": [3.0, 10.0, 30.0, 100.0, 300.0]},
+                {"factors": [32, 64, 128]},
+            ],
+            listens=True,
+        ),
+        "bpr": System(
+            Bpr, [{"learning_rate": [0.05, 0.1], "iterations": [100, 300]}], listens=True
+        ),
+        "content": System(ContentCosine, [{"weighting": ["binary", "log"]}], content=True),
+        "artist-mean": System(
+            partial(FromFactors, use="artist"), [{"als": shared}, shrinkage], artists=True
+        ),
+        "ridge": System(
+            partial(FromFactors, use="content"), [{"als": shared}, penalty], content=True
+        ),
+        "ridge-artist": System(
+            partial(FromFactors, use="both"),
+            [{"als": shared}, {**penalty, **shrinkage}],
+            content=True,
+            artists=True,
+        ),
+    }
+
+
+def usable(
+    systems: Mapping[str, System], content: Content
+) -> tuple[dict[str, System], tuple[str, ...]]:
+    """Return the systems that the content allows, and a sentence for each reason against some."""
+    known = content.artists[content.artists >= 0]
+    lacking = {
+        "Nothing is known of the content": not content.known.any(),
+        "Every item is an artist of its own": len(known) == len(np.unique(known)),
+    }
+    no_content, no_artists = lacking.values()
+    left_out = [
+        [name for name, system in systems.items() if system.content and no_content],
+        [name for name, system in systems.items() if system.artists and no_artists],
+    ]
+    notes = [
+        f"{why}: {', '.join(names)} left out."
+        for why, names in zip(lacking, left_out, strict=True)
+        if names
+    ]
+    dropped = set(itertools.chain(*left_out))
+    return {n: system for n, system in systems.items() if n not in dropped}, tuple(notes)
+
+
+def tune(
+    systems: Mapping[str, System],
+    outer: Split,
+    content: Content,
+    protocol: str,
+    seed: int,
+    progress: Callable[[str], None] = lambda _: None,
+) -> dict[str, Settings]:
+    """Choose each system's settings on a split of the training listens: the highest `quality`.
+
+    Tracks without training listens are left out, so that the validation resembles the test. Where
+    the listens are too few to split again, settings are the defaults, {}.
+    """
+    interactions, known = heard_only(outer, content)
+    try:
+        inner = sample(split(interactions, known.artists, protocol, seed), seed)
+    except NothingHeldOut:
+        return {name: {} for name in systems}
+    chosen: dict[str, Settings] = {}
+    for name, system in systems.items():
+        progress(name)
+        best: Settings = {}
+        blind = system.listens and protocol in COLD_ITEMS
+        for step in () if blind else system.steps:
+            tried = [{**best, **settings} for settings in _combinations(step)]
+            found = [quality(system.make(**settings), inner, known, seed) for settings in tried]
+            best = tried[int(np.argmax(found))]
+        chosen[name] = best
+    return chosen
+
+
+def quality(model: ListeningModel, inner: Split, content: Content, seed: int) -> float:
+    """What settings are compared by: (R@20 + nDCG@100) / 2, the mean over listeners and seeds."""
+    model.fit(inner.train, content, seed)
+    values = []
+    for history in inner.histories:
+        found = evaluate(model.scores, inner, content, seed, history=history).per_query
+        values.append((found["R@20"].mean() + found["nDCG@100"].mean()) / 2)
+    return float(np.mean(values))
+
+
+def heard_only(outer: Split, content: Content) -> tuple[Interactions, Content]:
+    """Return the training listens as data of their own, without tracks that have none."""
+    heard = np.bincount(outer.train.indices, minlength=outer.train.shape[1]) > 0
+    train = outer.train[:, heard]
+    return (
+        Interactions(np.arange(train.shape[0]), np.flatnonzero(heard), train, outer.train_times),
+        Content(content.vectors[heard], content.known[heard], content.artists[heard]),
+    )
+
+
+def sample(whole: Split, seed: int, n: int = MAX_TUNING_LISTENERS) -> Split:
+    """Ask about at most `n` of a split's listeners."""
+    n_listeners = len(whole.listeners)
+    if n_listeners <= n:
+        return whole
+    kept = np.sort(np.random.default_rng(seed).choice(n_listeners, n, replace=False))
+    return replace(
+        whole,
+        listeners=whole.listeners[kept],
+        histories={name: history[kept] for name, history in whole.histories.items()},
+        held_out=whole.held_out[kept],
+    )
+
+
+def _combinations(step: Grid) -> list[dict[str, Any]]:
+    return [dict(zip(step, values, strict=True)) for values in itertools.product(*step.values())]
