@@ -4,7 +4,7 @@ from recsys.catalog.catalog import Catalog
 from recsys.catalog.database import CatalogError
 from recsys.catalog.lock import BuildRunning
 from recsys.catalog.sightings import Sighting
-from recsys.catalog.tracks import Counts, KnownFile, Status, Tags, Track
+from recsys.catalog.tracks import Counts, KnownFile, Label, Status, Tags, Track
 
 __all__ = [
     "BuildRunning",
@@ -12,6 +12,7 @@ __all__ = [
     "CatalogError",
     "Counts",
     "KnownFile",
+    "Label",
     "Sighting",
     "Status",
     "Tags",

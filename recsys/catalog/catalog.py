@@ -25,7 +25,7 @@ from recsys.catalog.database import (
 from recsys.catalog.lock import BuildRunning, exclusive
 from recsys.catalog.search import WordIndex
 from recsys.catalog.sightings import Sighting
-from recsys.catalog.tracks import Counts, KnownFile, Track
+from recsys.catalog.tracks import Counts, KnownFile, Label, Track
 
 _ROWS_PER_BATCH = 500
 _BUILD_LOCK = 0x4541525348  # of PostgreSQL, beside the lock file
@@ -96,6 +96,12 @@ class Catalog:
         with self._reading() as session:
             return session.get_one(State, 1).revision
 
+    @property
+    def track_revision(self) -> int:
+        """A number that rises with every change of tags or presence."""
+        with self._reading() as session:
+            return session.get_one(State, 1).track_revision
+
     def counts(self) -> Counts:
         """Count the tracks by status."""
         with self._reading() as session:
@@ -125,6 +131,11 @@ class Catalog:
                 return
             yield from batch
             last = batch[-1].id
+
+    def labels(self) -> list[Label]:
+        """Return what a list is filtered and spaced by, of each living track, by id."""
+        with self._reading() as session:
+            return tracks.labels(session)
 
     def failures(self) -> list[Track]:
         """Return the tracks whose file cannot be analysed, by id; `error` says why."""
