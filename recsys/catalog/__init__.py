@@ -7,7 +7,7 @@ from recsys.catalog.listens import History, Listen, Listener, Matched, PlayCount
 from recsys.catalog.lock import BuildRunning
 from recsys.catalog.recordings import KeptRecording, Match, Recording, Rung
 from recsys.catalog.sightings import Sighting
-from recsys.catalog.tracks import Counts, KnownFile, Status, Tags, Track
+from recsys.catalog.tracks import Counts, KnownFile, Label, Status, Tags, Track
 
 __all__ = [
     "BuildRunning",
@@ -19,6 +19,7 @@ __all__ = [
     "History",
     "KeptRecording",
     "KnownFile",
+    "Label",
     "Listen",
     "Listener",
     "Match",

@@ -28,7 +28,7 @@ from recsys.catalog.lock import BuildRunning, exclusive
 from recsys.catalog.recordings import KeptRecording, Match, Recording
 from recsys.catalog.search import WordIndex
 from recsys.catalog.sightings import Sighting
-from recsys.catalog.tracks import Counts, KnownFile, Track
+from recsys.catalog.tracks import Counts, KnownFile, Label, Track
 from recsys.interactions import Interactions
 
 _ROWS_PER_BATCH = 500
@@ -100,6 +100,12 @@ class Catalog:
         with self._reading() as session:
             return session.get_one(State, 1).revision
 
+    @property
+    def track_revision(self) -> int:
+        """A number that rises with every change of tags or presence."""
+        with self._reading() as session:
+            return session.get_one(State, 1).track_revision
+
     def counts(self) -> Counts:
         """Count the tracks by status."""
         with self._reading() as session:
@@ -134,6 +140,11 @@ class Catalog:
                 return
             yield from batch
             last = batch[-1].id
+
+    def labels(self) -> list[Label]:
+        """Return what a list is filtered and spaced by, of each living track, by id."""
+        with self._reading() as session:
+            return tracks.labels(session)
 
     def failures(self) -> list[Track]:
         """Return the tracks whose file cannot be analysed, by id; `error` says why."""

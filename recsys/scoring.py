@@ -1,0 +1,163 @@
+"""How candidates are scored: every term in the library's standard deviations, and adding up.
+
+A term's raw values (cosines, log-odds, products of factors) have scales of their own. Each is
+standardised against the same fixed sample of the library: z = (x - mean) / standard deviation, both
+over the sample, for this query. So 0 is the library's typical track, and terms may be added.
+
+    score = (1 - b) content + b listening - avoided + familiar
+
+content    sound and tags, by their shares of the weights. Sound is z of sum_j a_ij cos_ij, with
+           a_ij the softmax over the anchors j of log w_j + cos_ij / TEMPERATURE: of many seeds the
+           nearest speak loudest, and a track need not sound like the mean of them all
+listening  z of the listening model's scores; b is LISTENING_SHARE, 0 without a model or listens
+avoided    of the anchors to be unlike, the strongest w_j max(0, z of cos_ij)
+familiar   (1 - 2 discovery) FAMILIAR (f - mean f), with f from 0, unknown, to 1, well known
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.ground import Anchor, Wish
+from recsys.query import Reason, ReasonKind
+
+TEMPERATURE = 0.1  # of cosines
+LISTENING_SHARE = 0.5  # the plain sum of both standardised
+FAMILIAR = 3.0  # standard deviations between the best known track and an unknown one, at most
+N_REFERENCE = 1000  # tracks of the sample
+MAX_REASONS = 5  # of one kind, of a track; the rest are summed
+
+_Rows = NDArray[np.intp]
+_Values = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Amounts of one kind of reason: float32 (n_candidates, n_refs), a column for each ref."""
+
+    kind: ReasonKind
+    refs: tuple[int | str | None, ...]
+    amounts: _Values
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """The scores of candidates, and their parts, which sum to them; `nearest` is a cosine."""
+
+    values: _Values
+    nearest: _Values
+    parts: tuple[Part, ...]
+
+    def reasons(self, candidate: int) -> tuple[Reason, ...]:
+        """Return the reasons of one candidate, the greatest amounts first."""
+        amounts: defaultdict[tuple[ReasonKind, int | str | None], float] = defaultdict(float)
+        for part in self.parts:
+            for ref, amount in zip(part.refs, part.amounts[candidate].tolist(), strict=True):
+                amounts[part.kind, ref] += amount
+        ranked = sorted(amounts, key=lambda key: -abs(amounts[key]))
+        shown: defaultdict[ReasonKind, int] = defaultdict(int)
+        merged: defaultdict[tuple[ReasonKind, int | str | None], float] = defaultdict(float)
+        for kind, ref in ranked:
+            shown[kind] += 1
+            merged[kind, ref if shown[kind] <= MAX_REASONS else None] += amounts[kind, ref]
+        reasons = [Reason(*key, amount) for key, amount in merged.items() if amount]
+        return tuple(sorted(reasons, key=lambda reason: -abs(reason.amount)))
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """Rows to be scored, and the vectors of them."""
+
+    rows: _Rows
+    vectors: _Values
+
+
+def sound(
+    anchors: Sequence[Anchor], candidates: Space, reference: Space, share: float
+) -> tuple[list[Part], _Values]:
+    """Return the parts of likeness to the anchors, times `share`, and the nearest's cosine (n,)."""
+    cosines, attention = _attend(anchors, candidates)
+    sampled, weights = _attend(anchors, reference)
+    mean, deviation = _moments((sampled * weights).sum(axis=1))
+    amounts = (share * attention * (cosines - mean) / deviation).astype(np.float32)
+    parts = []
+    for kind in dict.fromkeys(anchor.kind for anchor in anchors):
+        columns = [number for number, anchor in enumerate(anchors) if anchor.kind == kind]
+        refs = tuple(anchors[number].ref for number in columns)
+        parts.append(Part(kind, refs, amounts[:, columns]))
+    return parts, np.where(attention > 0, cosines, -1.0).max(axis=1).astype(np.float32)
+
+
+def tags(wishes: Sequence[Wish], candidates: Space, reference: Space, share: float) -> Part:
+    """Return the part of standing out in tags, each by its share of the weights."""
+    total = sum(abs(wish.weight) for wish in wishes)
+    columns = []
+    for wish in wishes:
+        mean, deviation = _moments(wish.values[reference.rows])
+        standard = (wish.values[candidates.rows] - mean) / deviation
+        columns.append(share * wish.weight / total * standard)
+    return Part("tag", tuple(wish.ref for wish in wishes), np.stack(columns, axis=1))
+
+
+def avoided(anchors: Sequence[Anchor], candidates: Space, reference: Space) -> Part:
+    """Return what sounding like the most alike of the anchors to be unlike takes away."""
+    vectors = np.stack([anchor.vector for anchor in anchors])
+    weights = np.array([anchor.weight for anchor in anchors], np.float32)
+    weights = np.minimum(weights, 1.0)
+    mean, deviation = _moments(reference.vectors @ vectors.T)
+    pressed = weights * np.maximum((candidates.vectors @ vectors.T - mean) / deviation, 0.0)
+    strongest = pressed.argmax(axis=1)
+    amounts = np.zeros_like(pressed)
+    every = np.arange(len(pressed))
+    amounts[every, strongest] = -pressed[every, strongest]
+    return Part("dislike", tuple(anchor.ref for anchor in anchors), amounts)
+
+
+def standard(
+    kind: ReasonKind, values: _Values, candidates: Space, reference: Space, share: float
+) -> Part:
+    """Return the part of one value that each row of the library has, standardised."""
+    mean, deviation = _moments(values[reference.rows])
+    amounts = share * (values[candidates.rows] - mean) / deviation
+    return Part(kind, (None,), amounts[:, None].astype(np.float32))
+
+
+def familiar(known: _Values, discovery: float, candidates: Space, reference: Space) -> Part:
+    """Return the part of being known, 0 to 1 in each row of the library, or of being new."""
+    strength = FAMILIAR * (1 - 2 * discovery)
+    amounts = strength * (known[candidates.rows] - known[reference.rows].mean())
+    return Part("familiar", (None,), amounts[:, None].astype(np.float32))
+
+
+def total(parts: Sequence[Part], nearest: _Values, n: int) -> Scores:
+    """Add up the parts of `n` candidates."""
+    values = np.zeros(n, np.float32)
+    for part in parts:
+        values += part.amounts.sum(axis=1, dtype=np.float32)
+    return Scores(values, nearest, tuple(parts))
+
+
+def _attend(anchors: Sequence[Anchor], space: Space) -> tuple[_Values, _Values]:
+    """Return cosines to the anchors and their weights, both (n, n_anchors); weights sum to 1.
+
+    A track never attends to itself; one that is the only anchor gets weights of 0.
+    """
+    cosines = space.vectors @ np.stack([anchor.vector for anchor in anchors]).T
+    logits = cosines / TEMPERATURE + np.log([anchor.weight for anchor in anchors])
+    own = space.rows[:, None] == np.array([anchor.row for anchor in anchors])
+    logits = np.where(own, -np.inf, logits)
+    top = logits.max(axis=1, keepdims=True)
+    weights = np.exp(logits - np.where(np.isfinite(top), top, 0.0))
+    weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
+    return cosines, weights.astype(np.float32)
+
+
+def _moments(sample: _Values) -> tuple[float, float]:
+    """Return mean and standard deviation, which is 1 for a sample in which nothing differs."""
+    deviation = float(sample.std())
+    return float(sample.mean()), deviation if deviation > 1e-6 else 1.0
