@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from implicit.bpr import BayesianPersonalizedRanking
 from implicit.cpu.als import AlternatingLeastSquares
-from implicit.nearest_neighbours import CosineRecommender
+from implicit.nearest_neighbours import ItemItemRecommender
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.preprocessing import normalize
+from threadpoolctl import threadpool_limits
 
 from recsys.interactions import Content
 from recsys.list_metrics import unit_rows
@@ -76,8 +78,9 @@ class ItemKnn:
 
     def fit(self, counts: sparse.csr_matrix, content: Content, seed: int) -> None:
         """Find each track's neighbours."""
-        model = CosineRecommender(self.n_neighbours)
-        model.fit(sparse.csr_matrix(weighted(counts, self.weighting)), show_progress=False)
+        unit = normalize(weighted(counts, self.weighting), axis=0)
+        model = ItemItemRecommender(self.n_neighbours)
+        model.fit(sparse.csr_matrix(unit), show_progress=False)
         self._similarity = model.similarity.astype(np.float32)
 
     def scores(self, histories: sparse.csr_matrix) -> _Floats:
@@ -105,13 +108,14 @@ class Als:
         """Factorise the listens."""
         if self._fitted and self._fitted[0] is counts and self._fitted[1] == seed:
             return
-        self._model = AlternatingLeastSquares(
-            factors=self.factors,
-            regularization=self.regularization,
-            iterations=self.iterations,
-            random_state=seed,
-        )
-        self._model.fit(self._confidence(counts), show_progress=False)
+        with threadpool_limits(1, "blas"):  # implicit brings its own threads
+            self._model = AlternatingLeastSquares(
+                factors=self.factors,
+                regularization=self.regularization,
+                iterations=self.iterations,
+                random_state=seed,
+            )
+            self._model.fit(self._confidence(counts), show_progress=False)
         self._fitted = counts, seed
 
     @property
@@ -173,8 +177,9 @@ class Bpr:
 
     def _profiles(self, histories: sparse.csr_matrix) -> _Floats:
         """The mean factors of histories, and a 1: (n, factors + 2), the items' bias among them."""
-        means = _row_means(weighted(histories, "binary"), self._items)
-        return np.hstack([means, np.ones((len(means), 1), np.float32)])
+        total = weighted(histories, "binary") @ self._items
+        means = total / np.maximum(np.diff(histories.indptr), 1)[:, None]
+        return np.asarray(np.hstack([means, np.ones((len(means), 1))]), np.float32)
 
 
 @dataclass
@@ -185,13 +190,19 @@ class ContentCosine:
 
     def fit(self, counts: sparse.csr_matrix, content: Content, seed: int) -> None:
         """Keep the directions of the content, from its mean over the tracks that are known."""
-        mean = content.vectors[content.known].mean(axis=0) if content.known.any() else 0
-        self._units = unit_rows(np.where(content.known[:, None], content.vectors - mean, 0))
+        self._units = unit_rows(centred(content))
 
     def scores(self, histories: sparse.csr_matrix) -> _Floats:
         """Score every track: (n, n_tracks)."""
         found: _Floats = (weighted(histories, self.weighting) @ self._units) @ self._units.T
         return found
+
+
+def centred(content: Content) -> _Floats:
+    """Return the vectors less their mean over the tracks that are known, 0 for the others."""
+    n_known = max(int(content.known.sum()), 1)
+    mean = content.vectors[content.known].sum(axis=0) / n_known
+    return np.asarray(np.where(content.known[:, None], content.vectors - mean, 0), np.float32)
 
 
 def ridge(features: _Floats, targets: _Floats, penalty: float) -> _Floats:
@@ -227,11 +238,10 @@ class FromFactors:
         factors = self.als.item_factors
         mean = factors[heard].mean(axis=0)
         targets = factors[heard] - mean
-        vectors = content.vectors if self.use != "artist" else content.vectors[:, :0]
-        centred = np.where(content.known[:, None], vectors - vectors[heard].mean(axis=0), 0)
+        vectors = centred(content) if self.use != "artist" else content.vectors[:, :0]
         artists = content.artists if self.use != "content" else np.full(len(heard), -1)
-        weights, effects = self._regress(centred[heard], artists[heard], targets)
-        self._items = (mean + centred @ weights).astype(np.float32)
+        weights, effects = self._regress(vectors[heard], artists[heard], targets)
+        self._items = (mean + vectors @ weights).astype(np.float32)
         (known,) = np.nonzero((artists >= 0) & (artists < len(effects)))
         self._items[known] += effects[artists[known]]
 
@@ -262,9 +272,3 @@ class FromFactors:
         """Score every track: (n, n_tracks)."""
         found: _Floats = self.als.listener_factors(histories) @ self._items.T
         return found
-
-
-def _row_means(rows: sparse.csr_matrix, vectors: _Floats) -> _Floats:
-    """The mean of the vectors that each row stores, 0 for an empty row: (n, dim)."""
-    means = (rows @ vectors) / np.maximum(np.diff(rows.indptr), 1)[:, None]
-    return np.asarray(means, np.float32)

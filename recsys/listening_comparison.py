@@ -11,7 +11,7 @@ import pandas as pd
 
 from recsys.interactions import Content, Interactions
 from recsys.listening_evaluation import Evaluated, compare, evaluate, summary
-from recsys.listening_systems import Settings, System, tune
+from recsys.listening_systems import Settings, System, tune, validation_split
 from recsys.splits import split
 
 Progress = Callable[[str], None]
@@ -29,6 +29,10 @@ class Comparison:
     results: dict[str, dict[str, list[Evaluated]]] = field(default_factory=dict)
     settings: dict[str, list[Settings]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def took(self, name: str, start: float) -> None:
+        """Add the time since `start`."""
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
     def figures(self, history: str, ours: str | None) -> dict[str, Any]:
         """The means of each system, and ours less each other one: `systems` and `paired`."""
@@ -66,15 +70,24 @@ def compare_systems(
 ) -> Comparison:
     """Split by each seed from 0 on, and tune, fit and evaluate every system on each split.
 
+    All are tuned before the first is fitted: systems share the factors of one validation split.
+
     Raises NothingHeldOut.
     """
     comparison = Comparison()
     for seed in range(n_seeds):
         made = split(interactions, content.artists, protocol, seed, user_seeds=user_seeds)
+        validation = validation_split(made, content, protocol, seed)
+        chosen: dict[str, Settings] = {}
+        for name, system in systems.items():
+            start = time.perf_counter()
+            progress(f"seed {seed}: tuning {name}")
+            chosen[name] = tune(system, validation, protocol, seed)
+            comparison.took(name, start)
         for name, system in systems.items():
             start = time.perf_counter()
             progress(f"seed {seed}: {name}")
-            settings = tune({name: system}, made, content, protocol, seed)[name]
+            settings = chosen[name]
             model = system.make(**settings)
             model.fit(made.train, content, seed)
             for history in made.histories:
@@ -82,6 +95,5 @@ def compare_systems(
                 of_history = comparison.results.setdefault(history, {})
                 of_history.setdefault(name, []).append(found)
             comparison.settings.setdefault(name, []).append(settings)
-            elapsed = time.perf_counter() - start
-            comparison.seconds[name] = comparison.seconds.get(name, 0.0) + elapsed
+            comparison.took(name, start)
     return comparison

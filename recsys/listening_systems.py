@@ -26,7 +26,7 @@ from recsys.listening_baselines import (
     Random,
 )
 from recsys.listening_evaluation import evaluate
-from recsys.splits import NothingHeldOut, Split, split
+from recsys.splits import USER_SEEDS, NothingHeldOut, Split, split
 
 MAX_TUNING_LISTENERS = 1000  # asked about when settings are compared
 COLD_ITEMS = ("cold-item", "cold-item-artist")
@@ -71,7 +71,7 @@ def all_systems() -> dict[str, System]:
         "als": System(
             Als,
             [
-                {"alpha": [1.0, 10.0], "regularization": [3.0, 10.0, 30.0, 100.0, 300.0]},
+                {"alpha": [1.0, 10.0], "regularization": [3.0, 10.0, 30.0, 100.0, 300.0, 1000.0]},
                 {"factors": [32, 64, 128]},
             ],
             listens=True,
@@ -119,34 +119,39 @@ def usable(
 
 
 def tune(
-    systems: Mapping[str, System],
-    outer: Split,
-    content: Content,
-    protocol: str,
-    seed: int,
-    progress: Callable[[str], None] = lambda _: None,
-) -> dict[str, Settings]:
-    """Choose each system's settings on a split of the training listens: the highest `quality`.
+    system: System, validation: tuple[Split, Content] | None, protocol: str, seed: int
+) -> Settings:
+    """Choose a system's settings: those of the highest `quality` on a split for validation.
 
-    Tracks without training listens are left out, so that the validation resembles the test. Where
-    the listens are too few to split again, settings are the defaults, {}.
+    The defaults, {}, where there is none.
+    """
+    best: Settings = {}
+    if validation is None or (system.listens and protocol in COLD_ITEMS):
+        return best
+    inner, content = validation
+    for step in system.steps:
+        tried = [{**best, **settings} for settings in _combinations(step)]
+        if len(tried) > 1:
+            found = [quality(system.make(**some), inner, content, seed) for some in tried]
+            tried = [tried[int(np.argmax(found))]]
+        best = tried[0]
+    return best
+
+
+def validation_split(
+    outer: Split, content: Content, protocol: str, seed: int
+) -> tuple[Split, Content] | None:
+    """Split the training listens again by the same protocol; None where they are too few.
+
+    Tracks without training listens are left out, so that the validation resembles the test.
     """
     interactions, known = heard_only(outer, content)
+    user_seeds = tuple(int(name) for name in outer.histories if name) or USER_SEEDS
     try:
-        inner = sample(split(interactions, known.artists, protocol, seed), seed)
+        inner = split(interactions, known.artists, protocol, seed, user_seeds=user_seeds)
     except NothingHeldOut:
-        return {name: {} for name in systems}
-    chosen: dict[str, Settings] = {}
-    for name, system in systems.items():
-        progress(name)
-        best: Settings = {}
-        blind = system.listens and protocol in COLD_ITEMS
-        for step in () if blind else system.steps:
-            tried = [{**best, **settings} for settings in _combinations(step)]
-            found = [quality(system.make(**settings), inner, known, seed) for settings in tried]
-            best = tried[int(np.argmax(found))]
-        chosen[name] = best
-    return chosen
+        return None
+    return sample(inner, seed), known
 
 
 def quality(model: ListeningModel, inner: Split, content: Content, seed: int) -> float:

@@ -16,6 +16,7 @@ from sklearn.feature_extraction.text import TfidfTransformer
 
 from recsys.interactions import Content, Interactions
 from recsys.labels import SEPARATOR
+from recsys.listening_data import ListeningData
 
 TEXT_DIM = 256  # dimensions that a text column is reduced to
 NUMBERS_LENGTH = 0.5  # root mean square, against 1 of a text column
@@ -31,86 +32,51 @@ class TablesError(ValueError):
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns are what; content and text None: chosen by `chosen`."""
+    """Which columns are what.
+
+    count   None: "count" where there is one, otherwise each row counts one
+    artist  None: "artist" where there is one
+    content, text  both None: as `chosen` does
+    """
 
     user: str = "user"
     item: str = "item"
-    count: str | None = "count"
+    count: str | None = None
     time: str | None = None
-    artist: str = "artist"
+    artist: str | None = None
     content: tuple[str, ...] | None = None
     text: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class ListeningData:
-    """What is evaluated.
-
-    listeners, items  how the tables call the rows and the columns of the interactions
-    complete          which tracks have all content that there is: bool (n_tracks,)
-    used              the columns that made the content
-    notes             what was done to the data, a sentence each
-    """
-
-    interactions: Interactions
-    content: Content
-    listeners: NDArray[np.object_]
-    items: NDArray[np.object_]
-    complete: NDArray[np.bool_]
-    used: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
-def read_tables(
-    interactions: Path,
-    items: Path | None,
-    columns: Columns,
-    *,
-    min_item_listeners: int = 1,
-    require_content: bool = False,
-) -> ListeningData:
+def read_tables(interactions: Path, items: Path | None, columns: Columns) -> ListeningData:
     """Read tables (.parquet or .csv) of (user, item[, count][, time]) and of what items are.
 
-    Rows of one user and item are added up. Items with fewer listeners than `min_item_listeners` are
-    left out, with `require_content` also those that lack content, then users without items.
+    Rows of one user and item are added up. Items are those with interactions, described or not.
 
     Raises TablesError.
     """
     heard, notes = _interactions(interactions, columns)
-    n_items = heard["item"].nunique()
-    described = _items(items, columns) if items else pd.DataFrame(index=heard["item"].unique())
-    described = described.reindex(np.sort(heard["item"].unique()))
+    names = np.sort(heard["item"].unique())
+    described = pd.DataFrame(index=names)
     if items:
-        used_numbers, used_texts = chosen(described, columns)
-        vectors, complete = content_vectors(described, used_numbers, used_texts)
-    else:
-        used_numbers, used_texts = (), ()
-        vectors, complete = np.zeros((n_items, 1), np.float32), np.zeros(n_items, bool)
-    if require_content and not (used_numbers or used_texts):
-        raise TablesError("Content is required, but the tables have none: name its columns.")
-    listeners_of = heard["item"].value_counts().reindex(described.index).to_numpy()
-    keep = listeners_of >= min_item_listeners
-    if require_content:
-        keep &= complete
-    if not keep.any():
-        raise TablesError(
-            f"None of the {n_items} items has {min_item_listeners} listeners"
-            f"{' and complete content' if require_content else ''}."
-        )
-    if not keep.all():
-        notes += [f"{keep.sum()} of {n_items} items are kept, the others left out."]
-    artists = _artists(described, columns.artist)
-    data = _interactions_of(heard, described.index[keep])
-    content = Content(vectors[keep], vectors[keep].any(axis=1), artists[keep])
-    listeners = np.unique(heard["user"][heard["item"].isin(described.index[keep])])
+        table = _items(items, columns)
+        described = table.reindex(names)
+        n_unknown = int((~described.index.isin(table.index)).sum())
+        if n_unknown == len(names):
+            raise TablesError(f"None of the items of {interactions} is in {items}.")
+        if n_unknown:
+            notes.append(f"{n_unknown} of {len(names)} items are not in {items.name}.")
+    numbers, texts = chosen(described, columns)
+    vectors, complete = content_vectors(described, numbers, texts)
+    known = np.asarray(vectors.any(axis=1), bool)
+    used = ", ".join((*numbers, *texts)) or "nothing"
     return ListeningData(
-        data,
-        content,
-        listeners.astype(object),
-        described.index[keep].to_numpy(object),
-        complete[keep],
-        (*used_numbers, *used_texts),
-        tuple(notes),
+        _interactions_of(heard, pd.Index(names)),
+        Content(vectors, known, _artists(described, columns)),
+        np.unique(heard["user"]).astype(object),
+        names.astype(object),
+        complete,
+        (*notes, f"Content: {used}."),
     )
 
 
@@ -127,7 +93,7 @@ def chosen(items: pd.DataFrame, columns: Columns) -> tuple[tuple[str, ...], tupl
         if pd.api.types.is_numeric_dtype(items[name])
         and not str(name).lower().startswith(NO_CONTENT)
         and not str(name).lower().endswith("id")
-        and name != columns.artist
+        and name not in (columns.artist, "artist")
     ]
     texts = (TEXT_BY_DEFAULT,) if TEXT_BY_DEFAULT in items.columns else ()
     return tuple(numbers), texts
@@ -138,7 +104,7 @@ def content_vectors(
 ) -> tuple[_Floats, NDArray[np.bool_]]:
     """Return the vectors of items (n_items, dim), and which of them lack nothing (n_items,).
 
-    Numbers are standardised, an unknown one is 0, and scaled to a length of NUMBERS_LENGTH together.
+    Numbers are standardised, an unknown one is 0, and their length is NUMBERS_LENGTH together.
     A text column is a list as `rock|live:3` (a weight behind a colon): TF-IDF, rows of length 1,
     and where it has more than TEXT_DIM terms the truncated SVD of that (latent semantic analysis;
     Deerwester et al. 1990). Nothing of the listens is looked at.
@@ -160,6 +126,8 @@ def content_vectors(
         block, known = _text_vectors(items[name])
         blocks.append(block)
         complete &= known
+    if not blocks:
+        return np.zeros((len(items), 1), np.float32), np.zeros(len(items), bool)
     return np.hstack(blocks).astype(np.float32), complete
 
 
@@ -210,13 +178,14 @@ def _interactions(path: Path, columns: Columns) -> tuple[pd.DataFrame, list[str]
     heard = table[list(names)].rename(columns=names)
     if heard.isna().any(axis=None):
         raise TablesError(f"The table {path} has rows without a user or an item.")
-    heard["count"] = _numbers(table[columns.count]) if columns.count else 1.0
-    if not (heard["count"] > 0).all() or not np.isfinite(heard["count"]).all():
-        raise TablesError(f'The column "{columns.count}" of {path} must hold numbers above 0.')
-    if columns.time:
-        heard["time"] = _times(table[columns.time], path)
     if heard.empty:
         raise TablesError(f"The table {path} has no rows.")
+    count = columns.count or ("count" if "count" in table.columns else None)
+    heard["count"] = _numbers(table[count]) if count else 1.0
+    if not ((heard["count"] > 0) & np.isfinite(heard["count"])).all():
+        raise TablesError(f'The column "{count}" of {path} must hold numbers above 0.')
+    if columns.time:
+        heard["time"] = _times(table[columns.time], path)
     added = {"count": "sum"} | ({"time": "max"} if columns.time else {})
     joined = heard.groupby(["user", "item"], as_index=False, sort=True).agg(added)
     n_more = len(heard) - len(joined)
@@ -238,7 +207,8 @@ def _times(column: pd.Series, path: Path) -> NDArray[np.int64]:
 
 def _items(path: Path, columns: Columns) -> pd.DataFrame:
     """Read a row for each item, indexed by it."""
-    table = _read(path, [columns.item, *(columns.content or ()), *(columns.text or ())])
+    needed = [columns.item, *(columns.content or ()), *(columns.text or ())]
+    table = _read(path, [*needed, *([columns.artist] if columns.artist else [])])
     repeated = table[columns.item][table[columns.item].duplicated()]
     if len(repeated):
         raise TablesError(f'The table {path} has the item "{repeated.iloc[0]}" more than once.')
@@ -253,22 +223,22 @@ def _numbers(column: pd.Series) -> NDArray[np.float64]:
         raise TablesError(f'The column "{column.name}" must hold numbers: {error}.') from error
 
 
-def _artists(items: pd.DataFrame, name: str) -> NDArray[np.int64]:
+def _artists(items: pd.DataFrame, columns: Columns) -> NDArray[np.int64]:
+    name = columns.artist or "artist"
     if name not in items.columns:
         return np.full(len(items), -1, np.int64)
-    texts = items[name].fillna("").astype(str).str.strip()
+    texts = items[name].astype(object).where(items[name].notna(), "").astype(str).str.strip()
     return pd.factorize(texts.where(texts != ""))[0].astype(np.int64)
 
 
 def _interactions_of(heard: pd.DataFrame, items: pd.Index) -> Interactions:
     """Number users and items in ascending order and make the matrix."""
-    kept = heard[heard["item"].isin(items)]
-    users, row = np.unique(kept["user"], return_inverse=True)
-    column = items.get_indexer(pd.Index(kept["item"]))
+    users, row = np.unique(heard["user"], return_inverse=True)
+    column = items.get_indexer(pd.Index(heard["item"]))
     order = np.lexsort((column, row))
     counts = sparse.csr_matrix(
-        (kept["count"].to_numpy(np.float32)[order], (row[order], column[order])),
+        (heard["count"].to_numpy(np.float32)[order], (row[order], column[order])),
         shape=(len(users), len(items)),
     )
-    times = kept["time"].to_numpy(np.int64)[order] if "time" in kept.columns else None
+    times = heard["time"].to_numpy(np.int64)[order] if "time" in heard.columns else None
     return Interactions(np.arange(len(users)), np.arange(len(items)), counts, times)
