@@ -15,7 +15,7 @@ from implicit.nearest_neighbours import ItemItemRecommender
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.preprocessing import normalize
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recsys.interactions import Content
 from recsys.list_metrics import unit_rows
@@ -78,7 +78,7 @@ class ItemKnn:
 
     def fit(self, counts: sparse.csr_matrix, content: Content, seed: int) -> None:
         """Find each track's neighbours."""
-        unit = normalize(weighted(counts, self.weighting), axis=0)
+        unit = normalize(weighted(counts, self.weighting).astype(np.float64), axis=0)
         model = ItemItemRecommender(self.n_neighbours)
         model.fit(sparse.csr_matrix(unit), show_progress=False)
         self._similarity = model.similarity.astype(np.float32)
@@ -172,8 +172,8 @@ class Bpr:
 
     def scores(self, histories: sparse.csr_matrix) -> _Floats:
         """Score every track: (n, n_tracks)."""
-        found: _Floats = (self._profiles(histories) @ self._fold_in) @ self._items.T
-        return found
+        factors: _Floats = self._profiles(histories) @ self._fold_in
+        return factors @ self._items.T
 
     def _profiles(self, histories: sparse.csr_matrix) -> _Floats:
         """The mean factors of histories, and a 1: (n, factors + 2), the items' bias among them."""
