@@ -286,7 +286,7 @@ def _heard() -> Subquery:
 
 
 def matched(session: Session) -> list[Matched]:
-    """Count recordings and listens by kind and rung."""
+    """Count recordings and listens by kind and rung, most listens first."""
     heard = _heard()
     query = (
         select(
@@ -298,7 +298,8 @@ def matched(session: Session) -> list[Matched]:
         .join(heard, heard.c.recording_id == RecordingRow.id, isouter=True)
         .group_by(RecordingRow.kind, RecordingRow.rung)
     )
-    return [Matched(kind, rung, n, int(plays)) for kind, rung, n, plays in session.execute(query)]
+    rows = [Matched(kind, rung, n, int(plays)) for kind, rung, n, plays in session.execute(query)]
+    return sorted(rows, key=lambda row: (-row.listens, row.kind, row.rung or ""))
 
 
 def unmatched(session: Session, limit: int) -> list[tuple[Recording, int]]:
