@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from sqlalchemy import BigInteger, ForeignKey, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recsys.catalog import listens, recordings
 from recsys.catalog.base import Base, CleanText, batches
-from recsys.catalog.listens import ListenerRow, Stored, upserting
+from recsys.catalog.listens import ListenerRow, Stored
 from recsys.catalog.recordings import Recording, RecordingRow, listening_state
 from recsys.catalog.tracks import IDS_PER_QUERY, TrackRow, living
 
@@ -64,10 +65,9 @@ def outweighs(new: Said, old: Said) -> bool:
     return new[1] >= old[1]
 
 
-def store(session: Session, opinions: Sequence[Opinion]) -> Stored:
-    """Write opinions with the listeners and recordings they name."""
+def store(session: Session, opinions: Sequence[Opinion], heard: Mapping[Recording, int]) -> Stored:
+    """Write opinions with the listeners they name, given the recordings' ids."""
     people = listens.ids_of(session, (opinion.listener for opinion in opinions))
-    heard = recordings.ids_of(session, {opinion.recording: None for opinion in opinions})
     return _store(
         session,
         (
@@ -100,7 +100,8 @@ def _store(session: Session, said: Iterable[tuple[tuple[int, int], Said]]) -> St
         if key not in before or (before[key] != (kind, at) and outweighs((kind, at), before[key]))
     ]
     if rows:
-        writing = upserting(session, FeedbackRow)
+        is_postgresql = session.get_bind().dialect.name == "postgresql"
+        writing = (postgresql.insert if is_postgresql else sqlite.insert)(FeedbackRow)
         writing = writing.on_conflict_do_update(
             index_elements=["listener_id", "recording_id"],
             set_={"kind": writing.excluded["kind"], "at": writing.excluded["at"]},
