@@ -1,4 +1,4 @@
-"""Who listened to what: what listening models learn from."""
+"""Who listened to what, and what the tracks are: what listening models learn from."""
 
 from __future__ import annotations
 
@@ -31,3 +31,25 @@ class Interactions:
             raise ValueError(f"counts: wanted shape {shape}, got {self.counts.shape}")
         if self.times is not None and self.times.shape != (self.counts.nnz,):
             raise ValueError(f"times: wanted shape ({self.counts.nnz},), got {self.times.shape}")
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """What is known of tracks besides who plays them, in the order of some `Interactions.tracks`.
+
+    vectors  float32 (n_tracks, dim); a zero row where nothing is known
+    known    which rows are known: bool (n_tracks,)
+    artists  number of each track's artist, -1 where it is unknown: int64 (n_tracks,)
+    """
+
+    vectors: NDArray[np.float32]
+    known: NDArray[np.bool_]
+    artists: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        n = len(self.vectors)
+        if self.vectors.ndim != 2 or self.known.shape != (n,) or self.artists.shape != (n,):
+            raise ValueError(
+                "wanted a row of vectors, known and artists for each track, got shapes "
+                f"{self.vectors.shape}, {self.known.shape}, {self.artists.shape}"
+            )
