@@ -101,7 +101,7 @@ def _score(question: Question, rows: _Rows) -> Scores:
     query, ground = question.query, question.ground
     candidates, reference = _space(question, rows), _reference(question)
     listening = 0.0 if question.listening is None else scoring.LISTENING_SHARE
-    nearest = np.zeros(len(rows), np.float32)
+    nearest = np.full(len(rows), -1.0, np.float32)
     if not len(rows):
         return scoring.total([], nearest, 0)
     parts: list[Part] = []
@@ -121,7 +121,7 @@ def _score(question: Question, rows: _Rows) -> Scores:
             scoring.standard("listeners", question.listening, candidates, reference, listening)
         )
     if ground.avoided:
-        parts.append(scoring.avoided(ground.avoided, candidates, reference))
+        parts.append(scoring.avoided(ground.avoided, nearest, candidates, reference))
     if query.discovery != 0.5:
         known = _known(question)
         parts.append(scoring.familiar(known, query.discovery, candidates, reference))

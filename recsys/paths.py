@@ -51,7 +51,7 @@ def smooth_path(
     artists  codes (n,), negative where unknown
 
     Candidates that lie before the start or behind the end are used only where the others are too
-    few; they then stand in the order of their places, between the ends.
+    few, the nearest first; they then stand in the order of their places, between the ends.
     Raises ValueError for a length below 2 or one row as both ends.
     """
     if length < 2:
@@ -61,11 +61,11 @@ def smooth_path(
     places = progress(vectors, vectors[start], vectors[end])
     between = np.setdiff1d(np.arange(len(vectors)), [start, end])
     inside = between[(places[between] > 0) & (places[between] < 1)]
-    if len(inside) < length - 2:  # take those least far outside
+    if len(inside) < length - 2:  # take those nearest to an end as well
         outside = np.setdiff1d(between, inside)
-        excess = np.maximum(-places[outside], places[outside] - 1)
+        nearness = (vectors[outside] @ vectors[[start, end]].T).max(axis=1)
         missing = length - 2 - len(inside)
-        inside = np.append(inside, outside[np.argsort(excess, kind="stable")[:missing]])
+        inside = np.append(inside, outside[np.argsort(-nearness, kind="stable")[:missing]])
     ordered = inside[np.argsort(places[inside], kind="stable")]
     rows = np.concatenate([[start], ordered, [end]]).astype(np.intp)
     stations = _cheapest(_costs(vectors[rows], artists[rows]), min(length, len(rows)))

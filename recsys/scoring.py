@@ -10,7 +10,8 @@ content    sound and tags, by their shares of the weights. Sound is z of sum_j a
            a_ij the softmax over the anchors j of log w_j + cos_ij / TEMPERATURE: of many seeds the
            nearest speak loudest, and a track need not sound like the mean of them all
 listening  z of the listening model's scores; b is LISTENING_SHARE, 0 without a model or listens
-avoided    of the anchors to be unlike, the strongest w_j max(0, z of cos_ij)
+avoided    of the anchors to be unlike, the strongest w_j max(0, z⁺ of cos_ij - DEFERENCE z⁺ of the
+           cosine to the nearest liked anchor), with z⁺ = max(0, z)
 familiar   (1 - 2 discovery) FAMILIAR (f - mean f), with f from 0, unknown, to 1, well known
 """
 
@@ -26,11 +27,13 @@ from numpy.typing import NDArray
 from recsys.ground import Anchor, Wish
 from recsys.query import Reason, ReasonKind
 
-TEMPERATURE = 0.1  # of cosines
+TEMPERATURE = 0.2  # of cosines
+DEFERENCE = 0.75  # how much being like what is liked protects from being like what is not
 LISTENING_SHARE = 0.5  # the plain sum of both standardised
 FAMILIAR = 3.0  # standard deviations between the best known track and an unknown one, at most
 N_REFERENCE = 1000  # tracks of the sample
-MAX_REASONS = 5  # of one kind, of a track; the rest are summed
+MAX_REASONS = 5  # of one kind, of a track; the rest are summed,
+LEAST_REASON = 0.01  # and so are smaller ones
 
 _Rows = NDArray[np.intp]
 _Values = NDArray[np.float32]
@@ -64,7 +67,8 @@ class Scores:
         merged: defaultdict[tuple[ReasonKind, int | str | None], float] = defaultdict(float)
         for kind, ref in ranked:
             shown[kind] += 1
-            merged[kind, ref if shown[kind] <= MAX_REASONS else None] += amounts[kind, ref]
+            listed = shown[kind] <= MAX_REASONS and abs(amounts[kind, ref]) >= LEAST_REASON
+            merged[kind, ref if listed else None] += amounts[kind, ref]
         reasons = [Reason(*key, amount) for key, amount in merged.items() if amount]
         return tuple(sorted(reasons, key=lambda reason: -abs(reason.amount)))
 
@@ -104,13 +108,19 @@ def tags(wishes: Sequence[Wish], candidates: Space, reference: Space, share: flo
     return Part("tag", tuple(wish.ref for wish in wishes), np.stack(columns, axis=1))
 
 
-def avoided(anchors: Sequence[Anchor], candidates: Space, reference: Space) -> Part:
-    """Return what sounding like the most alike of the anchors to be unlike takes away."""
+def avoided(
+    anchors: Sequence[Anchor], nearest: _Values, candidates: Space, reference: Space
+) -> Part:
+    """Return what sounding like the most alike of the anchors to be unlike takes away.
+
+    `nearest` is each candidate's cosine to the nearest anchor that is liked (n,).
+    """
     vectors = np.stack([anchor.vector for anchor in anchors])
-    weights = np.array([anchor.weight for anchor in anchors], np.float32)
-    weights = np.minimum(weights, 1.0)
+    weights = np.array([min(anchor.weight, 1.0) for anchor in anchors], np.float32)
     mean, deviation = _moments(reference.vectors @ vectors.T)
-    pressed = weights * np.maximum((candidates.vectors @ vectors.T - mean) / deviation, 0.0)
+    unlike = np.maximum((candidates.vectors @ vectors.T - mean) / deviation, 0.0)
+    like = np.maximum((nearest[:, None] - mean) / deviation, 0.0)
+    pressed = weights * np.maximum(unlike - DEFERENCE * like, 0.0)
     strongest = pressed.argmax(axis=1)
     amounts = np.zeros_like(pressed)
     every = np.arange(len(pressed))

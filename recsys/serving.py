@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 from encoders.projection import ProjectionError
 from index.vector_index import DamagedIndex, StaleIndex
 from recsys.build import INDEX_NAME, PROJECTION_NAME
-from recsys.catalog import Catalog, CatalogError
+from recsys.catalog import CatalogError
 from recsys.content import SimilarTracks
 from recsys.home import NotIndexed, open_home
 from recsys.settings import Settings
@@ -21,15 +20,6 @@ _Stamp = tuple[tuple[int, int, int] | None, ...]
 
 class Unavailable(Exception):
     """The home cannot be answered from now; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Served:
-    """What a request answers from; it stays usable after a newer one has replaced it."""
-
-    catalog: Catalog
-    similar: SimilarTracks
-    n_indexed: int
 
 
 class ServedHome:
@@ -43,11 +33,14 @@ class ServedHome:
         self._settings = settings
         self._lock = threading.Lock()
         self._stack = ExitStack()
-        self._served: Served | None = None
+        self._served: SimilarTracks | None = None
         self._stamp: _Stamp | None = None
 
-    def current(self) -> Served:
-        """Return the newest usable home. Raises Unavailable where there never was one."""
+    def current(self) -> SimilarTracks:
+        """Return what answers from the newest usable index; it stays usable when replaced.
+
+        Raises Unavailable where there never was one.
+        """
         with self._lock:
             stamp = self._read_stamp()
             if self._served is None or stamp != self._stamp:
@@ -67,8 +60,7 @@ class ServedHome:
         """Open the home anew; keep the old one where that fails."""
         with ExitStack() as opened:
             try:
-                home = opened.enter_context(open_home(self._settings))
-                served = Served(home.catalog, home.similar(), len(home.index))
+                served = opened.enter_context(open_home(self._settings)).similar()
             except (
                 CatalogError,
                 DamagedIndex,

@@ -9,7 +9,14 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "name", ["recsys.catalog.search", "recsys.listens.names", "recsys.terminal"]
+    "name",
+    [
+        "recsys.catalog.search",
+        "recsys.listens.names",
+        "recsys.listens.values",
+        "recsys.playlists.entries",
+        "recsys.terminal",
+    ],
 )
 def test_examples(name: str) -> None:
     result = doctest.testmod(importlib.import_module(name))

@@ -10,7 +10,8 @@ from flask import Blueprint, Response, current_app, jsonify, request, send_file
 from werkzeug.exceptions import BadRequest, Conflict, NotFound
 
 from recsys.catalog import Track
-from recsys.serving import Served, ServedHome
+from recsys.content import SimilarTracks
+from recsys.serving import ServedHome
 
 MAX_RESULTS = 200
 MAX_QUERY = 500  # characters
@@ -52,7 +53,7 @@ def similar(track_id: int) -> Response:
     served = _served()
     seed = _living(served, track_id)
     try:
-        neighbours = served.similar.of_track(seed, k, artist_cap=cap)
+        neighbours = served.of_track(seed, k, artist_cap=cap)
     except KeyError:
         reason = seed.error or "It is not in the index: run build_index.py again."
         raise Conflict(f"Track {track_id} cannot be compared. {reason}") from None
@@ -78,12 +79,12 @@ def audio(track_id: int) -> Response:
     return send_file(path, mimetype=kind, conditional=True)
 
 
-def _served() -> Served:
+def _served() -> SimilarTracks:
     home: ServedHome = current_app.extensions["served_home"]
     return home.current()
 
 
-def _living(served: Served, track_id: int) -> Track:
+def _living(served: SimilarTracks, track_id: int) -> Track:
     """Return a track whose file is in the library, or raise NotFound."""
     found = served.catalog.track(track_id) if track_id <= _LARGEST_ID else None
     if found is None or found.removed:

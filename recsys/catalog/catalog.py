@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,7 @@ from recsys.catalog.tracks import Counts, KnownFile, Label, Track
 from recsys.interactions import Interactions
 
 _ROWS_PER_BATCH = 500
+_RECORDINGS_KEPT = 100_000  # whose ids are remembered
 _BUILD_LOCK = 0x4541525348  # of PostgreSQL, beside the lock file
 
 
@@ -61,6 +63,7 @@ class Catalog:
         self._search_lock = threading.Lock()
         self._word_index = WordIndex([])
         self._word_index_revision = -1
+        self._recording_ids: dict[Recording, int] = {}
         try:
             with explained(self._url, patience):
                 migrate(self._engine)
@@ -300,11 +303,20 @@ class Catalog:
 
         Raises ValueError for a listener's name that cannot be one.
         """
+        if len(self._recording_ids) > _RECORDINGS_KEPT:
+            self._recording_ids = {}
+        known = self._recording_ids  # recordings are never deleted, their ids never changed
+        opinions = [event for event in events if isinstance(event, Opinion)]
+        others = [event for event in events if not isinstance(event, Opinion)]
         with self._writing() as session:
             recordings.listening_state(session, lock=True)
-            opinions = [event for event in events if isinstance(event, Opinion)]
-            others = [event for event in events if not isinstance(event, Opinion)]
-            return listens.store(session, others) + feedback.store(session, opinions)
+            heard = recordings.ids_of(
+                session, (event.recording for event in events if event.recording not in known)
+            )
+            ids = ChainMap(heard, known)
+            stored = listens.store(session, others, ids) + feedback.store(session, opinions, ids)
+        known.update(heard)
+        return stored
 
     def recordings_after(self, recording_id: int, limit: int) -> list[KeptRecording]:
         """Return the next `limit` recordings that were heard, by id, with their matches."""

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recsys.catalog import listens, recordings
 from recsys.catalog.base import Base, CleanText, batches
-from recsys.catalog.listens import ListenerRow, Stored, upserting
+from recsys.catalog.listens import ListenerRow, Stored
 from recsys.catalog.recordings import Recording, RecordingRow, listening_state
 from recsys.catalog.tracks import IDS_PER_QUERY, TrackRow, living
 
@@ -64,10 +64,9 @@ def outweighs(new: Said, old: Said) -> bool:
     return new[1] >= old[1]
 
 
-def store(session: Session, opinions: Sequence[Opinion]) -> Stored:
-    """Write opinions with the listeners and recordings they name."""
+def store(session: Session, opinions: Sequence[Opinion], heard: Mapping[Recording, int]) -> Stored:
+    """Write opinions with the listeners they name, given the recordings' ids."""
     people = listens.ids_of(session, (opinion.listener for opinion in opinions))
-    heard = recordings.ids_of(session, {opinion.recording: None for opinion in opinions})
     return _store(
         session,
         (
@@ -95,17 +94,17 @@ def _store(session: Session, said: Iterable[tuple[tuple[int, int], Said]]) -> St
             last[key] = words
     before = _said(session, last)
     rows = [
-        {"listener_id": key[0], "recording_id": key[1], "kind": kind, "at": at}
+        (*key, kind, at)
         for key, (kind, at) in sorted(last.items())
         if key not in before or (before[key] != (kind, at) and outweighs((kind, at), before[key]))
     ]
     if rows:
-        writing = upserting(session, FeedbackRow)
-        writing = writing.on_conflict_do_update(
-            index_elements=["listener_id", "recording_id"],
-            set_={"kind": writing.excluded["kind"], "at": writing.excluded["at"]},
+        listens.insert_many(
+            session,
+            FeedbackRow,
+            rows,
+            "(listener_id, recording_id) DO UPDATE SET kind = excluded.kind, at = excluded.at",
         )
-        session.connection().execute(writing, rows)
         listening_state(session, lock=True).revision += 1
     new = len(last.keys() - before.keys())
     return Stored(new, len(rows) - new, len(last) - len(rows))

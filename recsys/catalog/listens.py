@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -23,7 +23,6 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recsys.catalog import recordings
@@ -120,12 +119,6 @@ class PlayCountRow(Base):
     count: Mapped[int] = mapped_column(BigInteger)
 
 
-def upserting(session: Session, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
-    """Return an insert of the database's own kind, which can say what to do on a conflict."""
-    is_postgresql = session.get_bind().dialect.name == "postgresql"
-    return postgresql.insert(table) if is_postgresql else sqlite.insert(table)
-
-
 # Listeners
 
 
@@ -190,46 +183,62 @@ def store_listens(session: Session, rows: Iterable[tuple[int, int, int]]) -> Sto
     distinct = sorted(set(rows))
     if not distinct:
         return Stored()
-    keys = ("listener_id", "listened_at", "recording_id")
-    writing = upserting(session, ListenRow).on_conflict_do_nothing()
-    new = _execute(session, writing, [dict(zip(keys, row, strict=True)) for row in distinct])
+    new = insert_many(session, ListenRow, distinct, "DO NOTHING")
     return Stored(new=new, known=len(distinct) - new)
 
 
 def store_counts(session: Session, counts: Sequence[tuple[int, int, int]]) -> Stored:
     """Write (listener_id, recording_id, count); a count takes the place of an older one."""
     last = {(listener_id, recording_id): count for listener_id, recording_id, count in counts}
-    rows = [
-        {"listener_id": listener_id, "recording_id": recording_id, "count": count}
-        for (listener_id, recording_id), count in sorted(last.items())
-    ]
-    if not rows:
-        return Stored()
-    new = _execute(session, upserting(session, PlayCountRow).on_conflict_do_nothing(), rows)
+    rows = [(*key, count) for key, count in sorted(last.items())]
+    new = insert_many(session, PlayCountRow, rows, "DO NOTHING")
     if new == len(rows):
         return Stored(new=new)
-    writing = upserting(session, PlayCountRow)
-    writing = writing.on_conflict_do_update(
-        index_elements=["listener_id", "recording_id"],
-        set_={"count": writing.excluded["count"]},
-        where=PlayCountRow.count != writing.excluded["count"],
+    changed = insert_many(
+        session,
+        PlayCountRow,
+        rows,
+        "(listener_id, recording_id) DO UPDATE SET count = excluded.count "
+        "WHERE play_counts.count <> excluded.count",
     )
-    changed = _execute(session, writing, rows)
     return Stored(new=new, changed=changed, known=len(rows) - new - changed)
 
 
-def _execute(
-    session: Session, writing: sqlite.Insert | postgresql.Insert, rows: list[dict[str, int]]
+def insert_many(
+    session: Session,
+    table: type[Base],
+    rows: Sequence[tuple[int | str | None, ...]],
+    on_conflict: str,
 ) -> int:
-    """Write the rows and return how many of them changed something."""
-    options = {"preserve_rowcount": True}
-    return session.connection().execute(writing, rows, execution_options=options).rowcount
+    """Insert rows, a value for each column, and return how many of them changed something.
+
+    In the database's own words: building each row's parameters would take most of the time.
+    """
+    if not rows:
+        return 0
+    connection = session.connection()
+    columns = table.__table__.columns
+    into = f"INSERT INTO {table.__tablename__} ({', '.join(columns.keys())})"
+    parameters: Any = list(rows)
+    if connection.dialect.name == "postgresql":
+        types = [column.type.compile(connection.dialect) for column in columns]
+        source = f"SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in types)})"
+        parameters = tuple(list(column) for column in zip(*rows, strict=True))
+    else:
+        source = f"VALUES ({', '.join('?' * len(columns))})"
+    result = connection.exec_driver_sql(
+        f"{into} {source} ON CONFLICT {on_conflict}",
+        parameters,
+        execution_options={"preserve_rowcount": True},
+    )
+    return result.rowcount
 
 
-def store(session: Session, events: Sequence[Listen | PlayCount]) -> Stored:
-    """Write listens and counts with the listeners and recordings they name."""
+def store(
+    session: Session, events: Sequence[Listen | PlayCount], heard: Mapping[Recording, int]
+) -> Stored:
+    """Write listens and counts with the listeners they name, given the recordings' ids."""
     people = ids_of(session, (event.listener for event in events))
-    heard = recordings.ids_of(session, {event.recording: None for event in events})
     stored = store_listens(
         session,
         (

@@ -147,7 +147,8 @@ def ids_of(session: Session, wanted: Iterable[Recording]) -> dict[Recording, int
     A mapped MBID that was not known before is added, and the recording will be looked for again.
     The caller holds the lock of the listening state.
     """
-    keys = {recording: recording.cleaned().key() for recording in wanted}
+    cleaned = {recording: recording.cleaned() for recording in dict.fromkeys(wanted)}
+    keys = {recording: clean.key() for recording, clean in cleaned.items()}
     known: dict[bytes, tuple[int, str | None]] = {}
     for batch in batches(set(keys.values()), IDS_PER_QUERY):
         query = select(RecordingRow.key, RecordingRow.id, RecordingRow.mapped_mbid)
@@ -164,7 +165,7 @@ def ids_of(session: Session, wanted: Iterable[Recording]) -> dict[Recording, int
     _map(session, newly_mapped)
     first = (session.scalar(select(func.max(RecordingRow.id))) or 0) + 1
     rows = [
-        {"id": number, "key": key, **recording.cleaned()._asdict()}
+        {"id": number, "key": key, **cleaned[recording]._asdict()}
         for number, (key, recording) in enumerate(new.items(), start=first)
     ]
     if rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from recsys.catalog import FeedbackKind, Listen, Opinion, PlayCount, Recording
@@ -41,39 +42,57 @@ _KINDS: Mapping[str, FeedbackKind | None] = {
 }
 
 
+_HEARD = ("item", "artist", "title", "album", "mbid", "isrc", "duration", "duration_ms")
+_RECORDINGS_KEPT = 50_000
+
+
 class Row:
     """What the columns of a table mean."""
 
     def __init__(self, roles: Mapping[str, int], listener: str) -> None:
         """Take the place of each role's column."""
-        self._places = [roles.get(role, -1) for role in COLUMNS]
         self._listener = listener
+        self._user, self._count, self._time, self._kind = (
+            roles.get(role) for role in ("user", "count", "time", "kind")
+        )
+        self._heard = [(role, roles[role]) for role in _HEARD if role in roles]
+        self._recording = lru_cache(_RECORDINGS_KEPT)(self._new_recording)
 
     def event(self, cells: Sequence[Any]) -> Event:
         """Return what a row says. Raises BadValue."""
-        user, item, artist, title, album, mbid, isrc, duration, ms, count, time, kind = (
-            cells[place] if place >= 0 else None for place in self._places
-        )
-        who = values.listener(self._listener or _text(user))
-        named = _text(item)
-        recording = Recording(
-            artist=_text(artist),
-            title=_text(title),
-            album=_text(album),
-            duration=values.seconds(duration) or values.seconds(ms, 1e-3),
-            mbid=values.mbid(mbid) or values.mbid(item),
-            isrc=values.isrc(isrc) or values.isrc(item),
-            item=named,
-        )
-        if not (recording.title or named or recording.mbid or recording.isrc):
-            if not recording.artist:
-                raise BadValue("It names no track and no artist.")
-            recording = recording._replace(kind="artist")
-        if not _is_empty(kind):
-            return Opinion(who, recording, _kind(kind), 0 if _is_empty(time) else _time(time))
-        if self._places[9] < 0 and self._places[10] >= 0:
+        user = self._listener if self._user is None else _text(cells[self._user])
+        who = values.listener(user)
+        recording = self._recording(*[cells[place] for _, place in self._heard])
+        time = None if self._time is None else cells[self._time]
+        if self._kind is not None and not _is_empty(cells[self._kind]):
+            said = _kind(cells[self._kind])
+            return Opinion(who, recording, said, 0 if _is_empty(time) else _time(time))
+        if self._count is None and self._time is not None:
             return Listen(who, recording, _time(time))
-        return PlayCount(who, recording, 1 if count is None else values.plays(count))
+        return PlayCount(
+            who, recording, 1 if self._count is None else values.plays(cells[self._count])
+        )
+
+    def _new_recording(self, *cells: Any) -> Recording:
+        """Return the recording that some cells name. Raises BadValue."""
+        heard = dict.fromkeys(_HEARD) | {
+            role: cell for (role, _), cell in zip(self._heard, cells, strict=True)
+        }
+        recording = Recording(
+            artist=_text(heard["artist"]),
+            title=_text(heard["title"]),
+            album=_text(heard["album"]),
+            duration=values.seconds(heard["duration"])
+            or values.seconds(heard["duration_ms"], 1e-3),
+            mbid=values.mbid(heard["mbid"]) or values.mbid(heard["item"]),
+            isrc=values.isrc(heard["isrc"]) or values.isrc(heard["item"]),
+            item=_text(heard["item"]),
+        )
+        if recording.title or recording.item or recording.mbid or recording.isrc:
+            return recording
+        if not recording.artist:
+            raise BadValue("It names no track and no artist.")
+        return recording._replace(kind="artist")
 
 
 def _is_empty(cell: object) -> bool:

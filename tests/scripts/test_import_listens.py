@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +10,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from commands import Commands, finish, start, until
+from commands import Commands, finish, start
+from commands import make_home as make_empty_home
 from made_home import make_home
+from sounds import tune, write
 
 from encoders.features import AudioInfo
 from recsys.catalog import Catalog, Sighting, Tags
@@ -241,22 +242,45 @@ def test_usage(earshot: Commands, tmp_path: Path) -> None:
     assert "none.jsonl" in missing.err
 
 
-def test_a_killed_import_is_finished_by_the_next(
+def test_an_import_says_what_became_of_it(earshot: Commands, home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "listens.jsonl"
+    entries = [listen(1_700_000_000 + i, "Zoe", "Blue") for i in range(2)]
+    path.write_text(json_lines([*entries, listen(1_700_000_000, "Zoe", "Red")]) + "{\n")
+    result = earshot.run("import_listens", path, "--listener", "ann", "--unmatched", 1)
+    text = result.out.decode()
+    assert "listens.jsonl (listenbrainz): 3 listens" in text
+    assert "3 new, 0 changed, 0 known" in text
+    assert "line 4: It is no JSON" in text
+    assert "not found" in text
+    assert "2  Zoe - Blue" in text
+    assert "Zoe - Red" not in text
+
+
+def test_a_build_finds_what_was_heard_before_the_track_came(
+    tmp_path: Path, weights: Path, music: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    earshot = Commands(make_empty_home(tmp_path / "empty", weights), capfdbinary)
+    path = tmp_path / "listens.jsonl"
+    titles = ("Blue", "Blue", "Red")
+    path.write_text(json_lines([listen(1_700_000_000 + i, "Zoe", t) for i, t in enumerate(titles)]))
+    imported(earshot, path, "--listener", "ann")
+    write(music / "blue.flac", tune(1), title="Blue", artist="Zoe")
+    earshot.build_json(music)
+    assert history(earshot.home, "ann") == {1: 2}
+    write(music / "red.flac", tune(2), title="Red", artist="Zoe")
+    result = earshot.build(music)
+    assert b"1 recordings of listening histories have another match now" in result.out
+    assert history(earshot.home, "ann") == {1: 2, 2: 1}
+    assert b"another match" not in earshot.build(music).out
+
+
+def test_a_table_is_imported_by_a_process_of_its_own(
     earshot: Commands, home: Path, tmp_path: Path
 ) -> None:
-    n = 60_000
-    path = tmp_path / "listens.jsonl"
-    path.write_text(json_lines([listen(1_700_000_000 + i, "Ada", "Song 0") for i in range(n)]))
-    process = start("import_listens", path, "--listener", "ann", "--home", home)
-
-    def begun() -> bool:
-        with Catalog(home) as catalog:
-            return any(person.n_listens for person in catalog.listeners())
-
-    until(begun, process)
-    process.send_signal(signal.SIGKILL)
-    finish(process)
-    file = imported(earshot, path, "--listener", "ann")["files"][0]
-    assert file["new"] + file["known"] == n
-    assert file["known"] > 0
-    assert history(home, "ann") == {1: n}
+    path = tmp_path / "plays.csv"
+    path.write_text("by;song;n\nAda;Song 0;3\n")
+    columns = "artist=by,title=song,count=n"
+    arguments = ("--home", home, "--listener", "Änne", "--columns", columns, "--json")
+    result = finish(start("import_listens", path, *arguments))
+    assert result.status == 0, result.err
+    assert history(home, "Änne") == {1: 3}
