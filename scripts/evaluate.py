@@ -25,9 +25,9 @@ from recsys.baselines import UnknownSystem
 from recsys.catalog import CatalogError
 from recsys.home import NotIndexed
 from recsys.labels import LabelsError
-from recsys.listening_data import NoListens
+from recsys.listening.data import NoListens
+from recsys.listening.splits import NothingHeldOut
 from recsys.settings import SettingsError
-from recsys.splits import NothingHeldOut
 
 
 def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -16,8 +16,8 @@ from rich.table import Table
 from evaluation.content import OUT_SUFFIXES, PLOT_SUFFIXES, check_output
 from evaluation.shared import Parents, bounds, names, opened, say
 from recsys.baselines import UnknownSystem
-from recsys.listening_data import ListeningData, of_home, restricted
-from recsys.splits import PROTOCOLS, USER_SEEDS
+from recsys.listening.data import ListeningData, of_home, restricted
+from recsys.listening.splits import PROTOCOLS, USER_SEEDS
 
 OURS = "blend"
 SHOWN = ("P@10", "R@20", "nDCG@100", "MAP", "AUC")
@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
 
 def from_tables(args: argparse.Namespace) -> ListeningData:
     """Read the tables that the arguments name."""
-    from recsys.listening_tables import (  # noqa: PLC0415 - scikit-learn, slow to load
+    from recsys.listening.tables import (  # noqa: PLC0415 - scikit-learn, slow to load
         Columns,
         read_tables,
     )
@@ -126,7 +126,7 @@ def from_tables(args: argparse.Namespace) -> ListeningData:
 
 def evaluate(args: argparse.Namespace, whole: ListeningData) -> int:
     """Compare the systems on the data, or sweep a control."""
-    from recsys.listening_systems import all_systems, usable  # noqa: PLC0415 - implicit, slow
+    from recsys.listening.systems import all_systems, usable  # noqa: PLC0415 - implicit, slow
 
     data = restricted(
         whole, min_item_listeners=args.min_item_listeners, require_content=args.require_content
@@ -153,7 +153,7 @@ def compare(
     notes: tuple[str, ...],
 ) -> int:
     """Compare the systems and print, write and draw what was asked for."""
-    from recsys.listening_comparison import compare_systems  # noqa: PLC0415 - implicit, slow
+    from recsys.listening.comparison import compare_systems  # noqa: PLC0415 - implicit, slow
 
     start = time.perf_counter()
     with Progress(console=Console(stderr=True), transient=True) as bar:
@@ -186,7 +186,7 @@ def compare(
     if args.out:
         write(args.out, comparison.table(data.listeners.tolist()))
     if args.plot:
-        from recsys.listening_plots import plot  # noqa: PLC0415 - matplotlib, slow to load
+        from recsys.listening.plots import plot  # noqa: PLC0415 - matplotlib, slow to load
 
         plot(args.plot, figures["systems"], f"{args.protocol}, {args.seeds} splits")
     if args.json:
@@ -217,7 +217,7 @@ def sweep(
     notes: tuple[str, ...],
 ) -> int:
     """Sweep a control of the list with the first of blend, ridge, … that can be used."""
-    from recsys.listening_sweep import sweep as levels_of  # noqa: PLC0415 - implicit, slow
+    from recsys.listening.sweep import sweep as levels_of  # noqa: PLC0415 - implicit, slow
 
     name = next(name for name in (OURS, "ridge", *systems) if name in systems)
     start = time.perf_counter()

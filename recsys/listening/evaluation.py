@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recsys.interactions import Content
-from recsys.list_metrics import (
+from recsys.listening.list_metrics import (
     artist_repetition,
     coverage,
     gini,
     intra_list_similarity,
     novelty,
 )
+from recsys.listening.splits import Split, tail
 from recsys.metrics import (
     attainable_recall_at_k,
     average_precision_of_ranks,
@@ -30,7 +31,6 @@ from recsys.metrics import (
     precision_at_k,
     roc_auc,
 )
-from recsys.splits import Split, tail
 
 KS = (10, 20, 100)
 LIST_LENGTH = 20  # of the lists whose coverage, novelty, … are reported

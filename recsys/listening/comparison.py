@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from recsys.interactions import Content, Interactions
-from recsys.listening_evaluation import Evaluated, compare, evaluate, summary
-from recsys.listening_systems import Settings, System, tune, validation_split
-from recsys.splits import split
+from recsys.listening.evaluation import Evaluated, compare, evaluate, summary
+from recsys.listening.splits import split
+from recsys.listening.systems import Settings, System, tune, validation_split
 
 Progress = Callable[[str], None]
 

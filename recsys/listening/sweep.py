@@ -11,14 +11,14 @@ from scipy import sparse
 
 from recsys.choosing import POOL
 from recsys.interactions import Content, Interactions
-from recsys.list_metrics import intra_list_similarity, unit_rows
-from recsys.listening import ListeningModel
-from recsys.listening_baselines import centred
-from recsys.listening_evaluation import LIST_LENGTH, checked
-from recsys.listening_systems import System, sample, tune, validation_split
+from recsys.listening.baselines import centred
+from recsys.listening.evaluation import LIST_LENGTH, checked
+from recsys.listening.list_metrics import intra_list_similarity, unit_rows
+from recsys.listening.model import ListeningModel
+from recsys.listening.splits import Split, split
+from recsys.listening.systems import System, sample, tune, validation_split
 from recsys.metrics import attainable_recall_at_k, bootstrap_means, interval
 from recsys.rerank import rerank
-from recsys.splits import Split, split
 
 CONTROLS = ("consistency", "diversity")
 LEVELS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)

@@ -18,7 +18,7 @@ from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recsys.interactions import Content
-from recsys.list_metrics import unit_rows
+from recsys.listening.list_metrics import unit_rows
 
 _Floats = NDArray[np.float32]
 

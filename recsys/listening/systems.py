@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from recsys.interactions import Content, Interactions
-from recsys.listening import ListeningModel
-from recsys.listening_baselines import (
+from recsys.listening.baselines import (
     Als,
     Bpr,
     ContentCosine,
@@ -25,8 +24,9 @@ from recsys.listening_baselines import (
     Popularity,
     Random,
 )
-from recsys.listening_evaluation import evaluate
-from recsys.splits import USER_SEEDS, NothingHeldOut, Split, split
+from recsys.listening.evaluation import evaluate
+from recsys.listening.model import ListeningModel
+from recsys.listening.splits import USER_SEEDS, NothingHeldOut, Split, split
 
 MAX_TUNING_LISTENERS = 1000  # asked about when settings are compared
 COLD_ITEMS = ("cold-item", "cold-item-artist")

@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import TfidfTransformer
 
 from recsys.interactions import Content, Interactions
 from recsys.labels import SEPARATOR
-from recsys.listening_data import ListeningData
+from recsys.listening.data import ListeningData
 
 TEXT_DIM = 256  # dimensions that a text column is reduced to
 NUMBERS_LENGTH = 0.5  # root mean square, against 1 of a text column
