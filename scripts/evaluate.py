@@ -25,7 +25,7 @@ from recsys.baselines import UnknownSystem
 from recsys.catalog import CatalogError
 from recsys.home import NotIndexed
 from recsys.labels import LabelsError
-from recsys.listening.data import NoListens
+from recsys.listening.data import NoListens, TablesError
 from recsys.listening.splits import NothingHeldOut
 from recsys.settings import SettingsError
 
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = args.run(args)
         return status
-    except (LabelsError, SettingsError, UnknownSystem) as error:
+    except (LabelsError, SettingsError, TablesError, UnknownSystem) as error:
         say(str(error))
         return USAGE
     except OSError as error:

@@ -17,7 +17,7 @@ from scipy import sparse
 from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from recsys.interactions import Content
+from recsys.interactions import Content, n_listeners
 from recsys.listening.list_metrics import unit_rows
 
 _Floats = NDArray[np.float32]
@@ -58,7 +58,7 @@ class Popularity:
 
     def fit(self, counts: sparse.csr_matrix, content: Content, seed: int) -> None:
         """Count listeners."""
-        self._scores = np.bincount(counts.indices, minlength=counts.shape[1]).astype(np.float32)
+        self._scores = n_listeners(counts).astype(np.float32)
 
     def scores(self, histories: sparse.csr_matrix) -> _Floats:
         """Score every track: (n, n_tracks)."""
@@ -165,7 +165,7 @@ class Bpr:
             random_state=seed,
         )
         model.fit(weighted(counts, "binary"), show_progress=False)
-        heard = np.bincount(counts.indices, minlength=counts.shape[1]) > 0
+        heard = n_listeners(counts) > 0
         self._items = np.where(heard[:, None], model.item_factors, 0).astype(np.float32)
         known = np.diff(counts.indptr) > 0
         self._fold_in = ridge(self._profiles(counts)[known], model.user_factors[known], 1.0)
@@ -213,7 +213,7 @@ def ridge(features: _Floats, targets: _Floats, penalty: float) -> _Floats:
 
 
 @dataclass
-class FromFactors:
+class PredictedFactors:
     """Tracks by factors that are predicted from content, artist, or both; listeners by ALS.
 
     use               "content": ridge regression from content to factors (van den Oord et al.
@@ -234,7 +234,7 @@ class FromFactors:
     def fit(self, counts: sparse.csr_matrix, content: Content, seed: int) -> None:
         """Learn to predict the factors of the tracks that have listens."""
         self.als.fit(counts, content, seed)
-        heard = np.bincount(counts.indices, minlength=counts.shape[1]) > 0
+        heard = n_listeners(counts) > 0
         factors = self.als.item_factors
         mean = factors[heard].mean(axis=0)
         targets = factors[heard] - mean
@@ -260,7 +260,8 @@ class FromFactors:
         shrunk = 1 / (np.asarray(of.sum(axis=0)).ravel() + self.artist_shrinkage)
 
         def residual(values: NDArray[np.float64]) -> NDArray[np.float64]:
-            return values - of @ (shrunk[:, None] * (of.T @ values))
+            effects: NDArray[np.float64] = of @ (shrunk[:, None] * (of.T @ values))
+            return values - effects
 
         x64, y64 = x.astype(np.float64), y.astype(np.float64)
         gram = x64.T @ residual(x64) + self.penalty * np.eye(x.shape[1])

@@ -8,11 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.home import Home
-from recsys.interactions import Content, Interactions
+from recsys.interactions import Content, Interactions, n_listeners
 
 
 class NoListens(Exception):
     """There are no listens to evaluate; the message says what to do."""
+
+
+class TablesError(ValueError):
+    """Tables cannot be used; the message says which one, which column and why."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +71,7 @@ def restricted(
     """
     counts, times = data.interactions.counts, data.interactions.times
     n_items = counts.shape[1]
-    keep = np.bincount(counts.indices, minlength=n_items) >= min_item_listeners
+    keep = n_listeners(counts) >= min_item_listeners
     if require_content:
         keep &= data.complete
     stays = keep[counts.indices]

@@ -16,7 +16,7 @@ SHOWN = ("R@20", "nDCG@100")
 def plot(path: Path, systems: Mapping[str, Mapping[str, Any]], title: str) -> None:
     """Draw each system's accuracy with intervals, and accuracy against coverage and novelty.
 
-    systems  metrics by system, as `listening_evaluation.summary` gives them
+    systems  metrics by system, as `comparison.figures` gives them
 
     Raises OSError where the file cannot be written, ValueError for an unknown kind of file.
     """

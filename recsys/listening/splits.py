@@ -12,7 +12,7 @@ cold-item          all but a share of tracks     the listens of these           
 cold-item-artist   all but a share of artists    the listens of their tracks     their tracks
 cold-user          all but a share of listeners  their listens but a few seeds   all tracks
 
-From the candidates of a listener those in the history that the model is given are always taken.
+Not among a listener's candidates is what was seen: the history, or the longest of the histories.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from recsys.interactions import Interactions
+from recsys.interactions import Interactions, n_listeners
 
 SHARE = 0.2  # of what is split, held out
 HEAD_SHARE = 1 / 3  # of the training pairs, those of the most heard tracks
@@ -46,7 +46,7 @@ class Split:
     train       float32 CSR (n_listeners, n_tracks): the listens to learn from
     listeners   rows of the listeners who are asked about: int64 (n_queries,), ascending
     histories   what the model is told of them, float32 CSR (n_queries, n_tracks), by a name:
-                "" where there is one history for each, otherwise the number of seeds
+                "" where there is one history for each, otherwise the number of seeds, ascending
     held_out    what it must find: float32 CSR (n_queries, n_tracks), every row has entries
     candidates  which tracks may be recommended: bool (n_tracks,)
     train_times of the entries of `train`, where times are known: int64 (n_entries,)
@@ -58,6 +58,11 @@ class Split:
     held_out: sparse.csr_matrix
     candidates: _Bools
     train_times: _Ints | None = None
+
+    @property
+    def seen(self) -> sparse.csr_matrix:
+        """The longest of the histories, which has the others in it: (n_queries, n_tracks)."""
+        return list(self.histories.values())[-1]
 
 
 def split(
@@ -115,7 +120,7 @@ def tail(train: sparse.csr_matrix) -> _Bools:
     This is the long tail of Cremonesi, Koren and Turrin (RecSys 2010): bool (n_tracks,). Equally
     heard tracks are in the head or in the tail together.
     """
-    heard = np.bincount(train.indices, minlength=train.shape[1])
+    heard = n_listeners(train)
     descending = np.sort(heard)[::-1]
     within = np.searchsorted(np.cumsum(descending), HEAD_SHARE * heard.sum())
     least: int = descending[min(within, len(descending) - 1)]

@@ -12,9 +12,10 @@ from scipy import sparse
 from recsys.choosing import POOL
 from recsys.interactions import Content, Interactions
 from recsys.listening.baselines import centred
-from recsys.listening.evaluation import LIST_LENGTH, checked
+from recsys.listening.evaluation import LIST_LENGTH
 from recsys.listening.list_metrics import intra_list_similarity, unit_rows
 from recsys.listening.model import ListeningModel
+from recsys.listening.ranking import checked
 from recsys.listening.splits import Split, split
 from recsys.listening.systems import System, sample, tune, validation_split
 from recsys.metrics import attainable_recall_at_k, bootstrap_means, interval
@@ -95,7 +96,7 @@ def _measured(
     history = next(iter(made.histories.values()))
     measured = np.zeros((history.shape[0], len(levels), len(MEASURES)))
     for i in range(history.shape[0]):
-        rows, scores = _pool(model, history[i], made)
+        rows, scores = _pool(model, history[i], made.candidates & ~_stored(made.seen[i]))
         relevant = made.held_out[i].indices
         for j, level in enumerate(levels):
             together, apart = (level, 0.0) if control == "consistency" else (0.0, level)
@@ -113,12 +114,17 @@ def _measured(
 
 
 def _pool(
-    model: ListeningModel, history: sparse.csr_matrix, made: Split
+    model: ListeningModel, history: sparse.csr_matrix, candidates: NDArray[np.bool_]
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """The best candidates of one listener and their scores, best first."""
     scores = checked(model.scores(history), history.shape)[0]
-    allowed = made.candidates.copy()
-    allowed[history.indices] = False
-    (rows,) = np.nonzero(allowed)
+    (rows,) = np.nonzero(candidates)
     best = rows[np.argsort(-scores[rows], kind="stable")[:POOL]]
     return best, scores[best]
+
+
+def _stored(row: sparse.csr_matrix) -> NDArray[np.bool_]:
+    """Which columns of a row are stored: bool (n_tracks,)."""
+    stored = np.zeros(row.shape[1], bool)
+    stored[row.indices] = True
+    return stored

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from recsys.interactions import Content, Interactions
+from recsys.interactions import Content, Interactions, n_listeners
 from recsys.listening.baselines import (
     Als,
     Bpr,
     ContentCosine,
-    FromFactors,
     ItemKnn,
     Popularity,
+    PredictedFactors,
     Random,
 )
 from recsys.listening.evaluation import evaluate
@@ -39,34 +39,37 @@ Grid = Mapping[str, Sequence[Any]]
 class System:
     """One system of the comparison.
 
-    make     a model from the chosen settings
-    steps    grids of settings; every combination of the first is tried, then of the next with the
-             best of those before
-    content  whether it needs content
-    artists  whether it needs artists that have several tracks
-    listens  whether it knows tracks by their listens only, so that among cold ones all are equal
-             to it and there is nothing to tune
+    make           a model from the chosen settings
+    steps          grids of settings; every combination of the first is tried, then of the next with
+                   the best of those before
+    needs_content  whether it can do nothing without content
+    needs_artists  whether it can do nothing without artists that have several tracks
+    listens_only   whether all tracks without listens are equal to it, so that among cold ones there
+                   is nothing to tune
     """
 
     make: Callable[..., ListeningModel]
     steps: Sequence[Grid] = ()
-    content: bool = False
-    artists: bool = False
-    listens: bool = False
+    needs_content: bool = False
+    needs_artists: bool = False
+    listens_only: bool = False
 
 
 def all_systems() -> dict[str, System]:
-    """Return the systems by name, in the order of the table; some share their ALS factors."""
+    """Return the systems by name, in the order of the table; some share their ALS factors.
+
+    This is the one place to add a system: a name, how to make it, what to tune.
+    """
     shared = [Als(64, 10.0, 1.0), Als(64, 100.0, 10.0), Als(128, 30.0, 10.0)]
     shrinkage: Grid = {"artist_shrinkage": [0.3, 1.0, 3.0, 10.0]}
     penalty: Grid = {"penalty": [0.3, 1.0, 3.0, 10.0]}
     return {
         "random": System(Random),
-        "popularity": System(Popularity, listens=True),
+        "popularity": System(Popularity),
         "item-knn": System(
             ItemKnn,
             [{"n_neighbours": [20, 100, 500], "weighting": ["log", "binary"]}],
-            listens=True,
+            listens_only=True,
         ),
         "als": System(
             Als,
@@ -74,23 +77,25 @@ def all_systems() -> dict[str, System]:
                 {"alpha": [1.0, 10.0], "regularization": [3.0, 10.0, 30.0, 100.0, 300.0, 1000.0]},
                 {"factors": [32, 64, 128]},
             ],
-            listens=True,
+            listens_only=True,
         ),
         "bpr": System(
-            Bpr, [{"learning_rate": [0.05, 0.1], "iterations": [100, 300]}], listens=True
+            Bpr, [{"learning_rate": [0.05, 0.1], "iterations": [100, 300]}], listens_only=True
         ),
-        "content": System(ContentCosine, [{"weighting": ["binary", "log"]}], content=True),
+        "content": System(ContentCosine, [{"weighting": ["binary", "log"]}], needs_content=True),
         "artist-mean": System(
-            partial(FromFactors, use="artist"), [{"als": shared}, shrinkage], artists=True
+            partial(PredictedFactors, use="artist"),
+            [{"als": shared}, shrinkage],
+            needs_artists=True,
         ),
         "ridge": System(
-            partial(FromFactors, use="content"), [{"als": shared}, penalty], content=True
+            partial(PredictedFactors, use="content"), [{"als": shared}, penalty], needs_content=True
         ),
         "ridge-artist": System(
-            partial(FromFactors, use="both"),
+            partial(PredictedFactors, use="both"),
             [{"als": shared}, {**penalty, **shrinkage}],
-            content=True,
-            artists=True,
+            needs_content=True,
+            needs_artists=True,
         ),
     }
 
@@ -100,22 +105,18 @@ def usable(
 ) -> tuple[dict[str, System], tuple[str, ...]]:
     """Return the systems that the content allows, and a sentence for each reason against some."""
     known = content.artists[content.artists >= 0]
+    kept, notes = dict(systems), []
     lacking = {
-        "Nothing is known of the content": not content.known.any(),
-        "Every item is an artist of its own": len(known) == len(np.unique(known)),
+        "No content is known": [n for n, system in systems.items() if system.needs_content],
+        "No artist is known": [n for n, system in systems.items() if system.needs_artists],
+        "Every item is an artist of its own": [n for n, s in systems.items() if s.needs_artists],
     }
-    no_content, no_artists = lacking.values()
-    left_out = [
-        [name for name, system in systems.items() if system.content and no_content],
-        [name for name, system in systems.items() if system.artists and no_artists],
-    ]
-    notes = [
-        f"{why}: {', '.join(names)} left out."
-        for why, names in zip(lacking, left_out, strict=True)
-        if names
-    ]
-    dropped = set(itertools.chain(*left_out))
-    return {n: system for n, system in systems.items() if n not in dropped}, tuple(notes)
+    applies = (not content.known.any(), not len(known), len(known) == len(np.unique(known)))
+    for (why, names), is_so in zip(lacking.items(), applies, strict=True):
+        dropped = [name for name in names if is_so and kept.pop(name, None)]
+        if dropped:
+            notes.append(f"{why}: {', '.join(dropped)} left out.")
+    return kept, tuple(notes)
 
 
 def tune(
@@ -126,7 +127,7 @@ def tune(
     The defaults, {}, where there is none.
     """
     best: Settings = {}
-    if validation is None or (system.listens and protocol in COLD_ITEMS):
+    if validation is None or (system.listens_only and protocol in COLD_ITEMS):
         return best
     inner, content = validation
     for step in system.steps:
@@ -166,7 +167,7 @@ def quality(model: ListeningModel, inner: Split, content: Content, seed: int) ->
 
 def heard_only(outer: Split, content: Content) -> tuple[Interactions, Content]:
     """Return the training listens as data of their own, without tracks that have none."""
-    heard = np.bincount(outer.train.indices, minlength=outer.train.shape[1]) > 0
+    heard = n_listeners(outer.train) > 0
     train = outer.train[:, heard]
     return (
         Interactions(np.arange(train.shape[0]), np.flatnonzero(heard), train, outer.train_times),

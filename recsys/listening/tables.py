@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,18 +17,16 @@ from sklearn.feature_extraction.text import TfidfTransformer
 
 from recsys.interactions import Content, Interactions
 from recsys.labels import SEPARATOR
-from recsys.listening.data import ListeningData
+from recsys.listening.data import ListeningData, TablesError
 
 TEXT_DIM = 256  # dimensions that a text column is reduced to
 NUMBERS_LENGTH = 0.5  # root mean square, against 1 of a text column
 TEXT_BY_DEFAULT = "genres"  # not tags: those who listen may have given them
+READERS = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
 NO_CONTENT = ("n_", "num_", "count")  # how the names of numeric columns begin that are no content
 
 _Floats = NDArray[np.float32]
-
-
-class TablesError(ValueError):
-    """The tables cannot be used; the message says which one, which column and why."""
+_Block = tuple[NDArray[np.floating[Any]], NDArray[np.bool_]]  # vectors, and which are known
 
 
 @dataclass(frozen=True)
@@ -83,14 +82,15 @@ def read_tables(interactions: Path, items: Path | None, columns: Columns) -> Lis
 def chosen(items: pd.DataFrame, columns: Columns) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the columns of numbers and of texts that make the content.
 
-    Where neither is named: all numeric columns but counts (`NO_CONTENT`), and `TEXT_BY_DEFAULT`.
+    Where neither is named: all columns of numbers or vectors but ids and counts (`NO_CONTENT`), and
+    `TEXT_BY_DEFAULT`.
     """
     if columns.content is not None or columns.text is not None:
         return columns.content or (), columns.text or ()
     numbers = [
         str(name)
         for name in items.columns
-        if pd.api.types.is_numeric_dtype(items[name])
+        if (pd.api.types.is_numeric_dtype(items[name]) or _holds_vectors(items[name]))
         and not str(name).lower().startswith(NO_CONTENT)
         and not str(name).lower().endswith("id")
         and name not in (columns.artist, "artist")
@@ -104,34 +104,51 @@ def content_vectors(
 ) -> tuple[_Floats, NDArray[np.bool_]]:
     """Return the vectors of items (n_items, dim), and which of them lack nothing (n_items,).
 
-    Numbers are standardised, an unknown one is 0, and their length is NUMBERS_LENGTH together.
+    Numbers are standardised, an unknown one is 0, and their length is NUMBERS_LENGTH together. A
+    column of vectors (somebody's embeddings) is centred and scaled as a whole, to a length of 1.
     A text column is a list as `rock|live:3` (a weight behind a colon): TF-IDF, rows of length 1,
     and where it has more than TEXT_DIM terms the truncated SVD of that (latent semantic analysis;
-    Deerwester et al. 1990). Nothing of the listens is looked at.
+    Deerwester et al. 1990). Nothing of the listens is looked at. Lengths are root mean squares.
     """
-    blocks: list[_Floats] = []
-    complete = np.ones(len(items), bool)
-    if numbers:
-        values = np.column_stack([_numbers(items[name]) for name in numbers])
-        known = np.isfinite(values)
-        n = np.maximum(known.sum(axis=0), 1)
-        filled = np.where(known, values, 0)
-        mean = filled.sum(axis=0) / n
-        centred = np.where(known, values - mean, 0)
-        spread = np.sqrt((centred**2).sum(axis=0) / n)
-        scale = NUMBERS_LENGTH / np.sqrt(len(numbers))
-        blocks.append(scale * centred / np.where(spread > 0, spread, 1))
-        complete &= known.all(axis=1)
-    for name in texts:
-        block, known = _text_vectors(items[name])
-        blocks.append(block)
-        complete &= known
+    single = [name for name in numbers if not _holds_vectors(items[name])]
+    blocks = [_single_numbers(items, single)] if single else []
+    blocks += [_whole_vectors(items[name]) for name in numbers if name not in single]
+    blocks += [_text_vectors(items[name]) for name in texts]
     if not blocks:
         return np.zeros((len(items), 1), np.float32), np.zeros(len(items), bool)
-    return np.hstack(blocks).astype(np.float32), complete
+    vectors = np.hstack([block for block, _ in blocks]).astype(np.float32)
+    return vectors, np.logical_and.reduce([known for _, known in blocks])
 
 
-def _text_vectors(column: pd.Series) -> tuple[_Floats, NDArray[np.bool_]]:
+def _single_numbers(items: pd.DataFrame, names: Sequence[str]) -> _Block:
+    values = np.column_stack([_numbers(items[name]) for name in names])
+    known = np.isfinite(values)
+    n = np.maximum(known.sum(axis=0), 1)
+    centred = np.where(known, values - np.where(known, values, 0).sum(axis=0) / n, 0)
+    spread = np.sqrt((centred**2).sum(axis=0) / n)
+    scale = NUMBERS_LENGTH / np.sqrt(len(names))
+    return scale * centred / np.where(spread > 0, spread, 1), known.all(axis=1)
+
+
+def _holds_vectors(column: pd.Series) -> bool:
+    return column.dtype == object and any(isinstance(v, list | np.ndarray) for v in column.head(99))
+
+
+def _whole_vectors(column: pd.Series) -> _Block:
+    known = column.notna().to_numpy()
+    try:
+        given = np.array([np.asarray(vector, np.float64) for vector in column[known]])
+    except (ValueError, TypeError) as error:
+        raise TablesError(f'The column "{column.name}" must hold vectors of one length.') from error
+    if given.ndim != 2 or not np.isfinite(given).all():
+        raise TablesError(f'The column "{column.name}" must hold vectors of finite numbers.')
+    vectors = np.zeros((len(column), given.shape[1]))
+    vectors[known] = given - given.mean(axis=0)
+    length = np.sqrt((vectors[known] ** 2).sum(axis=1).mean())
+    return vectors / (length if length > 0 else 1), known
+
+
+def _text_vectors(column: pd.Series) -> _Block:
     terms = [_terms(text) for text in column.fillna("").astype(str)]
     known = np.array([bool(of_item) for of_item in terms], bool)
     if not known.any():
@@ -157,8 +174,10 @@ def _terms(text: str) -> dict[str, float]:
 
 
 def _read(path: Path, needed: Sequence[str]) -> pd.DataFrame:
+    if path.suffix not in READERS:
+        raise TablesError(f"The table {path} must be one of {', '.join(READERS)}.")
     try:
-        table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+        table = READERS[path.suffix](path)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise TablesError(f"The table {path} cannot be read: {reason}.") from error

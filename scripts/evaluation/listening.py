@@ -153,7 +153,7 @@ def compare(
     notes: tuple[str, ...],
 ) -> int:
     """Compare the systems and print, write and draw what was asked for."""
-    from recsys.listening.comparison import compare_systems  # noqa: PLC0415 - implicit, slow
+    from recsys.listening.comparison import compare_systems, figures  # noqa: PLC0415 - implicit, slow
 
     start = time.perf_counter()
     with Progress(console=Console(stderr=True), transient=True) as bar:
