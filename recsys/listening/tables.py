@@ -22,7 +22,6 @@ from recsys.listening.data import ListeningData, TablesError
 TEXT_DIM = 256  # dimensions that a text column is reduced to
 NUMBERS_LENGTH = 0.5  # root mean square, against 1 of a text column
 TEXT_BY_DEFAULT = "genres"  # not tags: those who listen may have given them
-READERS = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
 NO_CONTENT = ("n_", "num_", "count")  # how the names of numeric columns begin that are no content
 
 _Floats = NDArray[np.float32]
@@ -117,7 +116,7 @@ def content_vectors(
     if not blocks:
         return np.zeros((len(items), 1), np.float32), np.zeros(len(items), bool)
     vectors = np.hstack([block for block, _ in blocks]).astype(np.float32)
-    return vectors, np.logical_and.reduce([known for _, known in blocks])
+    return vectors, np.stack([known for _, known in blocks]).all(axis=0)
 
 
 def _single_numbers(items: pd.DataFrame, names: Sequence[str]) -> _Block:
@@ -174,10 +173,10 @@ def _terms(text: str) -> dict[str, float]:
 
 
 def _read(path: Path, needed: Sequence[str]) -> pd.DataFrame:
-    if path.suffix not in READERS:
-        raise TablesError(f"The table {path} must be one of {', '.join(READERS)}.")
+    if path.suffix not in (".parquet", ".csv"):
+        raise TablesError(f"The table {path} must be a .parquet or .csv file.")
     try:
-        table = READERS[path.suffix](path)
+        table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise TablesError(f"The table {path} cannot be read: {reason}.") from error

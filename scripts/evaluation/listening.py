@@ -153,7 +153,10 @@ def compare(
     notes: tuple[str, ...],
 ) -> int:
     """Compare the systems and print, write and draw what was asked for."""
-    from recsys.listening.comparison import compare_systems, figures  # noqa: PLC0415 - implicit, slow
+    from recsys.listening.comparison import (  # noqa: PLC0415 - implicit, slow
+        compare_systems,
+        figures,
+    )
 
     start = time.perf_counter()
     with Progress(console=Console(stderr=True), transient=True) as bar:
@@ -168,8 +171,8 @@ def compare(
             progress=lambda what: bar.update(task, description=what),
         )
     ours = OURS if OURS in systems else None
-    of_history = {name: comparison.figures(name, ours) for name in comparison.results}
-    figures = {
+    of_history = {name: figures(found, ours) for name, found in comparison.results.items()}
+    report = {
         "protocol": args.protocol,
         "seeds": args.seeds,
         "listeners": len(data.listeners),
@@ -182,17 +185,17 @@ def compare(
         "seconds": time.perf_counter() - start,
     }
     if len(of_history) > 1:
-        figures["by_user_seeds"] = of_history
+        report["by_user_seeds"] = of_history
     if args.out:
         write(args.out, comparison.table(data.listeners.tolist()))
     if args.plot:
         from recsys.listening.plots import plot  # noqa: PLC0415 - matplotlib, slow to load
 
-        plot(args.plot, figures["systems"], f"{args.protocol}, {args.seeds} splits")
+        plot(args.plot, report["systems"], f"{args.protocol}, seeds: {args.seeds}")
     if args.json:
-        print(json.dumps(figures))
+        print(json.dumps(report))
     else:
-        print_figures(figures, of_history)
+        print_report(report, of_history)
     return 0
 
 
@@ -224,7 +227,7 @@ def sweep(
     levels = levels_of(
         data.interactions, data.content, systems[name], args.sweep, args.protocol, args.seeds
     )
-    figures = {
+    report = {
         "protocol": args.protocol,
         "system": name,
         "control": args.sweep,
@@ -233,7 +236,7 @@ def sweep(
         "seconds": time.perf_counter() - start,
     }
     if args.json:
-        print(json.dumps(figures))
+        print(json.dumps(report))
         return 0
     measures = [measure for measure in levels[0] if measure != "level"]
     columns = [args.sweep, *(c for m in measures for c in (m, "95 %", "change", "95 %"))]
@@ -249,17 +252,17 @@ def sweep(
     return 0
 
 
-def print_figures(figures: Mapping[str, Any], of_history: Mapping[str, Any]) -> None:
+def print_report(report: Mapping[str, Any], of_history: Mapping[str, Any]) -> None:
     """Print the result for people."""
     console = Console(markup=False, highlight=False)
-    size = f"{figures['listeners']} listeners, {figures['items']} items, {figures['pairs']} pairs"
-    console.print(f"{figures['protocol']}, {figures['seeds']} splits: {size}", soft_wrap=True)
+    size = f"{report['listeners']} listeners, {report['items']} items, {report['pairs']} pairs"
+    console.print(f"{report['protocol']}, seeds: {report['seeds']}, {size}", soft_wrap=True)
     for history, found in of_history.items():
-        told = f", {history} tracks of each listener told" if history else ""
+        told = f", tracks told of each: {history}" if history else ""
         console.print(accuracy_table(found, f"Found again{told}"))
         console.print(lists_table(found["systems"], f"Lists of 20{told}"))
-    seconds = ", ".join(f"{name} {s:.0f} s" for name, s in figures["seconds_of"].items())
-    console.print(f"{figures['seconds']:.0f} s: {seconds}", soft_wrap=True)
+    seconds = ", ".join(f"{name} {s:.0f} s" for name, s in report["seconds_of"].items())
+    console.print(f"{report['seconds']:.0f} s: {seconds}", soft_wrap=True)
 
 
 def accuracy_table(found: Mapping[str, Any], title: str) -> Table:
