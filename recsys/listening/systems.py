@@ -113,7 +113,9 @@ def usable(
     }
     applies = (not content.known.any(), not len(known), len(known) == len(np.unique(known)))
     for (why, names), is_so in zip(lacking.items(), applies, strict=True):
-        dropped = [name for name in names if is_so and kept.pop(name, None)]
+        dropped = [name for name in names if is_so and name in kept]
+        for name in dropped:
+            del kept[name]
         if dropped:
             notes.append(f"{why}: {', '.join(dropped)} left out.")
     return kept, tuple(notes)

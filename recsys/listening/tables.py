@@ -116,7 +116,8 @@ def content_vectors(
     if not blocks:
         return np.zeros((len(items), 1), np.float32), np.zeros(len(items), bool)
     vectors = np.hstack([block for block, _ in blocks]).astype(np.float32)
-    return vectors, np.stack([known for _, known in blocks]).all(axis=0)
+    complete = np.asarray(np.stack([known for _, known in blocks]).all(axis=0), bool)
+    return vectors, complete
 
 
 def _single_numbers(items: pd.DataFrame, names: Sequence[str]) -> _Block:
@@ -126,7 +127,8 @@ def _single_numbers(items: pd.DataFrame, names: Sequence[str]) -> _Block:
     centred = np.where(known, values - np.where(known, values, 0).sum(axis=0) / n, 0)
     spread = np.sqrt((centred**2).sum(axis=0) / n)
     scale = NUMBERS_LENGTH / np.sqrt(len(names))
-    return scale * centred / np.where(spread > 0, spread, 1), known.all(axis=1)
+    complete = np.asarray(known.all(axis=1), bool)
+    return scale * centred / np.where(spread > 0, spread, 1), complete
 
 
 def _holds_vectors(column: pd.Series) -> bool:
