@@ -19,6 +19,7 @@ def made(
     n_listeners: int = 40, n_tracks: int = 50, n_cold: int = 6
 ) -> tuple[sparse.csr_matrix, Content]:
     """A checkerboard of listening, its last tracks heard by nobody; content tells the colours."""
+    n_listeners, n_tracks, n_cold = 40, 50, 6
     rng = np.random.default_rng(0)
     same = (np.arange(n_listeners)[:, None] + np.arange(n_tracks)) % 2 == 0
     counts = np.where(same & (rng.random(same.shape) < 2 / 3), rng.integers(1, 9, same.shape), 0)
