@@ -163,4 +163,4 @@ def test_weights_of_counts() -> None:
     assert weighted(counts, "binary").data.tolist() == [1, 1]
     assert weighted(counts, "log").data == pytest.approx([1, 1 + np.log(10)])
     with pytest.raises(ValueError, match="binary"):
-        weighted(counts, "bm25")
+        weighted(counts, "tf-idf")
