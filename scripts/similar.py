@@ -1,7 +1,7 @@
 """Find tracks that sound like one of the library, or like any audio file.
 
     python scripts/similar.py "nina simone sinnerman"
-    python scripts/similar.py 17
+    python scripts/similar.py 17 --why
     python scripts/similar.py ~/Downloads/unknown.flac --m3u > like-this.m3u8
 
 Exit status: 0 found, 1 nothing found or nothing indexed, 2 usage.
@@ -16,6 +16,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -29,7 +30,9 @@ from recsys.content import Neighbour, SimilarTracks
 from recsys.home import NotIndexed, open_home
 from recsys.library import AUDIO_SUFFIXES
 from recsys.playlists import m3u8
+from recsys.reasons import Heard, Moment, Reasons
 from recsys.settings import SettingsError, load_settings
+from recsys.tags import read_tags
 from recsys.terminal import printable
 
 MAX_ID_DIGITS = 9  # longer numbers are words
@@ -40,12 +43,23 @@ class NotFound(Exception):
     """The query names nothing in the library."""
 
 
+class Answer(NamedTuple):
+    """What sounds like the query called `title`, and with --why the reasons, by track id."""
+
+    title: str
+    neighbours: list[Neighbour]
+    reasons: dict[int, Reasons]
+
+
 def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description="Find tracks that sound alike.")
     parser.add_argument("query", nargs="+", help="search words, a track's id, or an audio file")
     parser.add_argument("-k", type=int, default=10, help="how many (default: %(default)s)")
     parser.add_argument("--artist-cap", type=int, metavar="N", help="at most N of one artist")
+    parser.add_argument(
+        "--why", action="store_true", help="say what makes each one alike, and where"
+    )
     parser.add_argument("--home", type=Path, help="where catalogue and index are kept")
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print a JSON list")
@@ -53,6 +67,8 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(arguments)
     if args.k < 1 or (args.artist_cap is not None and args.artist_cap < 1):
         parser.error("-k and --artist-cap take numbers of at least 1")
+    if args.why and args.m3u:
+        parser.error("--why goes into the table or --json: a playlist has no place for it")
     return args
 
 
@@ -96,18 +112,17 @@ def run(args: argparse.Namespace) -> int:
     with open_home(load_settings(args.home)) as home:
         similar = home.similar()
         if is_file(query):
-            title, neighbours = by_file(Path(query), similar, home.projection, args)
+            answer = by_file(Path(query), similar, home.projection, args)
         else:
-            track = find(home.catalog, query)
-            title, neighbours = track_name(track), by_track(track, similar, args)
+            answer = by_track(find(home.catalog, query), similar, args)
     if args.json:
-        print(json.dumps([as_json(rank, n) for rank, n in enumerate(neighbours, start=1)]))
+        print(json.dumps(as_json(answer, args.why)))
     elif args.m3u:
-        sys.stdout.buffer.write(m3u8((n.track for n in neighbours), f"Like {title}"))
+        sys.stdout.buffer.write(m3u8((n.track for n in answer.neighbours), f"Like {answer.title}"))
     else:
-        print_table(title, neighbours)
-    if not neighbours:
-        complain(f"The library has nothing to compare {title} with.")
+        print_table(answer, args.why)
+    if not answer.neighbours:
+        complain(f"The library has nothing to compare {answer.title} with.")
         return NOT_FOUND
     return 0
 
@@ -132,30 +147,43 @@ def find(catalog: Catalog, query: str) -> Track:
     return found[0]
 
 
-def by_track(track: Track, similar: SimilarTracks, args: argparse.Namespace) -> list[Neighbour]:
+def by_track(track: Track, similar: SimilarTracks, args: argparse.Namespace) -> Answer:
     """Find the neighbours of a track of the library."""
     try:
-        return similar.of_track(track, args.k, artist_cap=args.artist_cap)
+        neighbours = similar.of_track(track, args.k, artist_cap=args.artist_cap)
+        heard = similar.heard(track) if args.why else None
     except KeyError:
         reason = track.error or "It is not in the index: run build_index.py again."
         raise NotFound(f"{track_name(track)} cannot be compared. {reason}") from None
+    return explained(track_name(track), neighbours, heard, similar)
 
 
 def by_file(
     path: Path, similar: SimilarTracks, projection: Projection, args: argparse.Namespace
-) -> tuple[str, list[Neighbour]]:
+) -> Answer:
     """Find the neighbours of a file, which may be one of the library's."""
     known = similar.catalog.files().get(path.parent.resolve() / path.name)
     track = similar.catalog.track(known.id) if known and not known.removed else None
     if track and track.status == "ready":
-        return track_name(track), by_track(track, similar, args)
+        return by_track(track, similar, args)
     # Only a file from outside needs the networks, which take seconds to import.
     from encoders.extract import load_known_extractor  # noqa: PLC0415
 
     extractor = load_known_extractor(projection.extractors, similar.catalog.home / WEIGHTS_NAME)
-    heard = extractor.features(path)
-    vector = projection.embed([heard])[0]
-    return path.name, similar.of_vector(vector, heard, args.k, artist_cap=args.artist_cap)
+    features = extractor.features(path)
+    vector = projection.embed([features])[0]
+    neighbours = similar.of_vector(vector, features, args.k, artist_cap=args.artist_cap)
+    heard = Heard(features, bpm=read_tags(path).bpm) if args.why else None
+    return explained(path.name, neighbours, heard, similar)
+
+
+def explained(
+    title: str, neighbours: list[Neighbour], heard: Heard | None, similar: SimilarTracks
+) -> Answer:
+    """Add the reasons, where what was heard in the query is given."""
+    if heard is None:
+        return Answer(title, neighbours, {})
+    return Answer(title, neighbours, similar.reasons(heard, [n.track for n in neighbours]))
 
 
 def track_name(track: Track) -> str:
@@ -163,38 +191,69 @@ def track_name(track: Track) -> str:
     return f"{track.artist} - {track.title}" if track.artist else track.title
 
 
-def as_json(rank: int, neighbour: Neighbour) -> dict[str, object]:
-    """Return one result in the form --json prints."""
-    track = neighbour.track
-    return {
-        "rank": rank,
-        "track_id": track.id,
-        "path": str(track.path),
-        "title": track.title,
-        "artist": track.artist,
-        "album": track.album,
-        "similarity": round(neighbour.similarity, 4),
-        "shared_tags": list(neighbour.shared_tags),
-    }
-
-
-def print_table(title: str, neighbours: Sequence[Neighbour]) -> None:
-    """Print the results for people."""
-    table = Table(
-        title=f"Like {printable(title)}", title_justify="left", box=None, header_style="bold"
-    )
-    for column in ("", "title", "artist", "similarity", "both sound"):
-        table.add_column(column, justify="right" if column in ("", "similarity") else "left")
-    for rank, neighbour in enumerate(neighbours, start=1):
+def as_json(answer: Answer, why: bool) -> list[dict[str, object]]:
+    """Return the results in the form --json prints."""
+    rows: list[dict[str, object]] = []
+    for rank, neighbour in enumerate(answer.neighbours, start=1):
         track = neighbour.track
-        table.add_row(
+        row: dict[str, object] = {
+            "rank": rank,
+            "track_id": track.id,
+            "path": str(track.path),
+            "title": track.title,
+            "artist": track.artist,
+            "album": track.album,
+            "similarity": round(neighbour.similarity, 4),
+            "shared_tags": list(neighbour.shared_tags),
+        }
+        if why:
+            reasons = answer.reasons.get(track.id)
+            row["why"] = reasons.as_json() if reasons else None
+        rows.append(row)
+    return rows
+
+
+def print_table(answer: Answer, why: bool) -> None:
+    """Print the results for people."""
+    title = f"Like {printable(answer.title)}"
+    table = Table(title=title, title_justify="left", box=None, header_style="bold")
+    reasons = answer.reasons
+    has_tempo = any(r.tempo for r in reasons.values())
+    columns = ["", "title", "artist", "similarity", "both sound"]
+    columns += ["most alike at", *(["bpm"] if has_tempo else [])] if why else []
+    for column in columns:
+        table.add_column(column, justify="right" if column in ("", "similarity") else "left")
+    for rank, neighbour in enumerate(answer.neighbours, start=1):
+        track = neighbour.track
+        cells = [
             str(rank),
             printable(track.title),
             printable(track.artist),
             f"{neighbour.similarity:.2f}",
-            ", ".join(neighbour.shared_tags),
-        )
+        ]
+        reason = reasons.get(track.id)
+        cells += because(reason) if reason else [", ".join(neighbour.shared_tags)]
+        table.add_row(*cells[: len(columns)])
     Console(markup=False, highlight=False, emoji=False).print(table)
+
+
+def because(reasons: Reasons) -> list[str]:
+    """Put the reasons into cells: tags with their shares, moments, tempo."""
+    tags = ", ".join(f"{shared.tag} {shared.share:.0%}" for shared in reasons.shared_tags)
+    moments = " and ".join(map(clock, reasons.moments))
+    tempo = " and ".join(f"{bpm:.0f}" for bpm in reasons.tempo or ())
+    return [tags, moments, tempo]
+
+
+def clock(moment: Moment) -> str:
+    """Print when a moment begins and ends, as players do.
+
+    >>> clock(Moment(59.8, 62.8))
+    '1:00-1:03'
+    """
+    return "-".join(
+        f"{seconds // 60}:{seconds % 60:02d}" for seconds in map(round, (moment.start, moment.end))
+    )
 
 
 def complain(error: Exception | str) -> None:
