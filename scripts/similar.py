@@ -58,7 +58,7 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("-k", type=int, default=10, help="how many (default: %(default)s)")
     parser.add_argument("--artist-cap", type=int, metavar="N", help="at most N of one artist")
     parser.add_argument(
-        "--why", action="store_true", help="say what makes each one alike, and where"
+        "--why", action="store_true", help="say what makes each alike, and where"
     )
     parser.add_argument("--home", type=Path, help="where catalogue and index are kept")
     output = parser.add_mutually_exclusive_group()
