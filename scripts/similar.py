@@ -1,8 +1,9 @@
-"""Find tracks that sound like one of the library, or like any audio file.
+"""Find tracks that sound like one of the library, or like any audio file; or are the same.
 
     python scripts/similar.py "nina simone sinnerman"
     python scripts/similar.py 17 --why
     python scripts/similar.py ~/Downloads/unknown.flac --m3u > like-this.m3u8
+    python scripts/similar.py --duplicates
 
 Exit status: 0 found, 1 nothing found or nothing indexed, 2 usage.
 """
@@ -15,22 +16,30 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
+from encoders.audio import SegmentGrid
+from encoders.decoding import DecoderProcess
 from encoders.errors import AudioError, WeightsError
 from encoders.projection import Projection, ProjectionError
 from index.vector_index import DamagedIndex, StaleIndex
 from recsys.build import WEIGHTS_NAME
 from recsys.catalog import Catalog, CatalogError, Track
+from recsys.coherence import RATE
 from recsys.content import Neighbour, SimilarTracks
+from recsys.duplicates import find_duplicates
 from recsys.home import NotIndexed, open_home
 from recsys.library import AUDIO_SUFFIXES
 from recsys.playlists import m3u8
-from recsys.reasons import Heard, Moment, Reasons
+from recsys.reasons import Heard, Reasons
 from recsys.settings import SettingsError, load_settings
 from recsys.tags import read_tags
 from recsys.terminal import printable
@@ -54,12 +63,13 @@ class Answer(NamedTuple):
 def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description="Find tracks that sound alike.")
-    parser.add_argument("query", nargs="+", help="search words, a track's id, or an audio file")
+    parser.add_argument("query", nargs="*", help="search words, a track's id, or an audio file")
+    parser.add_argument(
+        "--duplicates", action="store_true", help="list the files that are one recording instead"
+    )
     parser.add_argument("-k", type=int, default=10, help="how many (default: %(default)s)")
     parser.add_argument("--artist-cap", type=int, metavar="N", help="at most N of one artist")
-    parser.add_argument(
-        "--why", action="store_true", help="say what makes each alike, and where"
-    )
+    parser.add_argument("--why", action="store_true", help="say what makes each alike, and where")
     parser.add_argument("--home", type=Path, help="where catalogue and index are kept")
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print a JSON list")
@@ -67,6 +77,10 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(arguments)
     if args.k < 1 or (args.artist_cap is not None and args.artist_cap < 1):
         parser.error("-k and --artist-cap take numbers of at least 1")
+    if bool(args.query) == args.duplicates:
+        parser.error("either a query or --duplicates is needed")
+    if args.duplicates and (args.why or args.m3u):
+        parser.error("--duplicates prints a table, or --json")
     if args.why and args.m3u:
         parser.error("--why goes into the table or --json: a playlist has no place for it")
     return args
@@ -108,6 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Answer the query."""
+    if args.duplicates:
+        return list_duplicates(args)
     query = " ".join(args.query)
     with open_home(load_settings(args.home)) as home:
         similar = home.similar()
@@ -240,20 +256,79 @@ def print_table(answer: Answer, why: bool) -> None:
 def because(reasons: Reasons) -> list[str]:
     """Put the reasons into cells: tags with their shares, moments, tempo."""
     tags = ", ".join(f"{shared.tag} {shared.share:.0%}" for shared in reasons.shared_tags)
-    moments = " and ".join(map(clock, reasons.moments))
+    moments = " and ".join(f"{clock(m.start)}-{clock(m.end)}" for m in reasons.moments)
     tempo = " and ".join(f"{bpm:.0f}" for bpm in reasons.tempo or ())
     return [tags, moments, tempo]
 
 
-def clock(moment: Moment) -> str:
-    """Print when a moment begins and ends, as players do.
+def clock(seconds: float) -> str:
+    """Print a time as players do."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
 
-    >>> clock(Moment(59.8, 62.8))
-    '1:00-1:03'
-    """
-    return "-".join(
-        f"{seconds // 60}:{seconds % 60:02d}" for seconds in map(round, (moment.start, moment.end))
-    )
+
+def list_duplicates(args: argparse.Namespace) -> int:
+    """Print the groups of files that are one recording."""
+    console = Console(stderr=True)
+    bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+    with open_home(load_settings(args.home)) as home, closing(DecoderProcess()) as decoder, bar:
+        task = bar.add_task("Comparing", total=None)
+        found = find_duplicates(
+            home.catalog,
+            home.index,
+            lambda track: waveform(decoder, track),
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    for failure in found.failures:
+        complain(failure)
+    if args.json:
+        print(json.dumps([[copy_as_json(track) for track in group] for group in found.groups]))
+    else:
+        print_groups(found.groups)
+    return 0
+
+
+def waveform(decoder: DecoderProcess, track: Track) -> NDArray[np.float32]:
+    """Decode a whole track for comparison, cut into seconds that join. Raises AudioError."""
+    grid = SegmentGrid(RATE, hop_length=2, n_fft=2, n_frames=RATE // 2)
+    decoder.request_segments(track.path, track.duration or 0.0, grid, None)
+    joined: NDArray[np.float32] = decoder.receive_segments(track.path).waveforms.reshape(-1)
+    return joined
+
+
+def copy_as_json(track: Track) -> dict[str, object]:
+    """Return one of several copies in the form --json prints."""
+    return {
+        "track_id": track.id,
+        "path": str(track.path),
+        "title": track.title,
+        "artist": track.artist,
+        "album": track.album,
+        "duration": track.duration,
+        "codec": track.codec,
+        "sample_rate": track.sample_rate,
+        "channels": track.channels,
+    }
+
+
+def print_groups(groups: Sequence[Sequence[Track]]) -> None:
+    """Print the copies of each recording for people."""
+    n_files = sum(map(len, groups))
+    title = f"{len(groups)} recordings in {n_files} files" if groups else "No recording twice"
+    table = Table(title=title, title_justify="left", box=None, header_style="bold")
+    for column in ("", "id", "file", "length", "codec", "kHz"):
+        table.add_column(column, overflow="fold")
+    for number, group in enumerate(groups, start=1):
+        for track in group:
+            table.add_row(
+                str(number) if track is group[0] else "",
+                str(track.id),
+                printable(str(track.path)),
+                clock(track.duration or 0.0),
+                track.codec,
+                f"{(track.sample_rate or 0) / 1000:g}",
+            )
+    Console(markup=False, highlight=False, emoji=False).print(table)
 
 
 def complain(error: Exception | str) -> None:
