@@ -15,7 +15,7 @@ from scipy import fft
 
 RATE = 4000  # Hz
 MAX_CUT = 10.0  # s that one copy may lack at its ends
-MIN_OVERLAP = 0.8  # of the longer copy
+MIN_OVERLAP = 0.7  # of the longer copy
 MIN_COHERENCE = 0.7  # of every octave that is heard, in every block
 _OCTAVES = (60, 125, 250, 500, 1000, 1900)  # Hz; ends before resamplers' filters do
 _BLOCK = 2 * RATE  # samples
@@ -35,8 +35,8 @@ def same_recording(one: _Array, other: _Array) -> bool:
     other at its ends. What differs anywhere else is another recording: a take, a mix, an edit, a
     speed. So is what is too short, or too quiet, to tell.
     """
-    longer = max(len(one), len(other))
-    if longer - min(len(one), len(other)) > MAX_CUT * RATE:
+    shorter, longer = sorted((len(one), len(other)))
+    if longer - shorter > MAX_CUT * RATE or shorter < _MIN_BLOCKS * _BLOCK:
         return False
     a, b = align(one, other)
     n_blocks = len(a) // _BLOCK
@@ -89,7 +89,7 @@ def octave_coherence(one: _Array, other: _Array) -> _Array:
         for values in ((a * np.conj(b)).real, np.abs(a) ** 2, np.abs(b) ** 2)
     )
     tiny = np.float32(1e-30)
-    coherence: _Array = np.abs(products) / np.sqrt(mine * theirs + tiny)
+    coherence = (np.abs(products) / np.sqrt(mine * theirs + tiny)).astype(np.float32)
     energy = np.maximum(mine / (mine.sum() + tiny), theirs / (theirs.sum() + tiny))
     blocks = energy.sum(axis=1, keepdims=True)
     heard = (energy > _QUIET_OCTAVE * energy.max(axis=1, keepdims=True)) & (

@@ -113,7 +113,7 @@ def group_alike(
 
 
 def _candidates(tracks: Sequence[Track], index: VectorIndex) -> dict[int, set[int]]:
-    """Return what each track is to be compared with: of its length, and like it in name or sound."""
+    """Return what each track is to be compared with: of its length, with its name or sound."""
     by_id = {track.id: track for track in tracks}
     found: defaultdict[int, set[int]] = defaultdict(set)
 

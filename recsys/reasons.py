@@ -98,7 +98,7 @@ def shared_tags(
     shared = (np.minimum(u, v) > 0) & (np.minimum(one, other) >= least)
     spoken: dict[str, str] = {}
     carried: defaultdict[str, float] = defaultdict(float)
-    for number in np.flatnonzero(shared):
+    for number in np.flatnonzero(shared).tolist():
         name = spoken.setdefault(tags[number].casefold(), tags[number])
         carried[name] += float(products[number])
     total = float(products[products > 0].sum())

@@ -289,8 +289,8 @@ def list_duplicates(args: argparse.Namespace) -> int:
 
 
 def waveform(decoder: DecoderProcess, track: Track) -> NDArray[np.float32]:
-    """Decode a whole track for comparison, cut into seconds that join. Raises AudioError."""
-    grid = SegmentGrid(RATE, hop_length=2, n_fft=2, n_frames=RATE // 2)
+    """Decode a whole track for comparison, in pieces of 1/4 s that join. Raises AudioError."""
+    grid = SegmentGrid(RATE, hop_length=2, n_fft=2, n_frames=RATE // 8)
     decoder.request_segments(track.path, track.duration or 0.0, grid, None)
     joined: NDArray[np.float32] = decoder.receive_segments(track.path).waveforms.reshape(-1)
     return joined
@@ -313,8 +313,10 @@ def copy_as_json(track: Track) -> dict[str, object]:
 
 def print_groups(groups: Sequence[Sequence[Track]]) -> None:
     """Print the copies of each recording for people."""
-    n_files = sum(map(len, groups))
-    title = f"{len(groups)} recordings in {n_files} files" if groups else "No recording twice"
+    if not groups:
+        print("No two files are one recording.")
+        return
+    title = f"{len(groups)} recordings in {sum(map(len, groups))} files"
     table = Table(title=title, title_justify="left", box=None, header_style="bold")
     for column in ("", "id", "file", "length", "codec", "kHz"):
         table.add_column(column, overflow="fold")
