@@ -68,6 +68,7 @@ class Tagger:
             tags=_float16(out.logits.float().sigmoid()),
             penultimate=_float16(out.penultimate),
             pooled=_float16(out.pooled.mean(dim=0)),
+            segment_seconds=segment_grid(self.bundle.mel).seconds,
         )
 
     @property

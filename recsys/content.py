@@ -10,14 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from encoders.features import TrackFeatures
 from index.vector_index import VectorIndex
 from recsys.build import Features, read_features
 from recsys.catalog import Catalog, Track
 from recsys.catalog.search import fold
+from recsys.reasons import Heard, Reasons, explain, mean_logits, shared_tags
 
-MIN_SHARED_PROBABILITY = 0.05  # what both tracks must reach for a tag to be shared
-N_SHARED_TAGS = 4
 _SAME_LENGTH = 2.0  # s; two encodings of one recording differ by less
 _SAME_SOUND = 0.95  # cosine; two encodings of one recording are closer
 
@@ -27,7 +25,7 @@ class Neighbour:
     """A track that sounds like the query.
 
     similarity   0 to 1: the cosine of the embeddings, negative ones counting as 0
-    shared_tags  what both sound like more than the library does on the whole, strongest first
+    shared_tags  what both sound like, see `recsys.reasons`, what makes them most alike first
     """
 
     track: Track
@@ -51,7 +49,7 @@ class SimilarTracks:
         self.index = index
         self.names = tuple(names)
         self.tags = tuple(tags)
-        self.typical = 1.0 / (1.0 + np.exp(-typical_logits))
+        self.typical_logits = typical_logits
         self._living = _Living(-1, {}, [])
 
     def of_track(self, track: Track, k: int, *, artist_cap: int | None = None) -> list[Neighbour]:
@@ -75,6 +73,24 @@ class SimilarTracks:
         """The same for a file outside the library: its embedding (dim,) and its features."""
         return self._neighbours(vector, heard, None, k, artist_cap)
 
+    def heard(self, track: Track) -> Heard:
+        """Return what is stored of a track's sound. Raises KeyError where features lack."""
+        features = dict(read_features(self.catalog, self.names, [track.id]))[track.id]
+        return Heard(features, track.duration, track.bpm)
+
+    def reasons(self, query: Heard, others: Sequence[Track]) -> dict[int, Reasons]:
+        """Say by id why others sound like the query, leaving out who lacks features."""
+        tracks = {track.id: track for track in others}
+        return {
+            track_id: explain(
+                query,
+                Heard(features, tracks[track_id].duration, tracks[track_id].bpm),
+                self.typical_logits,
+                self.tags,
+            )
+            for track_id, features in read_features(self.catalog, self.names, sorted(tracks))
+        }
+
     def _neighbours(
         self,
         vector: NDArray[np.float32],
@@ -84,10 +100,10 @@ class SimilarTracks:
         artist_cap: int | None,
     ) -> list[Neighbour]:
         chosen = self._choose(vector, seed, k, artist_cap)
-        query = None if heard is None else self._probabilities(heard)
+        query = None if heard is None else mean_logits(heard)
         ids = sorted(track.id for track, _ in chosen)
         theirs = {
-            track_id: self._probabilities(features)
+            track_id: mean_logits(features)
             for track_id, features in read_features(self.catalog, self.names, ids)
         }
         return [
@@ -151,23 +167,13 @@ class SimilarTracks:
             self._living = _Living(revision, groups, gone)
         return self._living
 
-    def _probabilities(self, heard: Features) -> NDArray[np.float32]:
-        return np.concatenate([_mean_tags(features) for features in heard])
-
     def _shared(
         self, one: NDArray[np.float32] | None, other: NDArray[np.float32] | None
     ) -> tuple[str, ...]:
-        """Name the tags in which both stand out from the library, by the weaker one's lift."""
+        """Name the tags that two tracks' mean log-odds share."""
         if one is None or other is None:
             return ()
-        both = np.minimum(one, other)
-        lift = np.where(both >= MIN_SHARED_PROBABILITY, both / self.typical, 0.0)
-        best: dict[str, str] = {}
-        for number in np.argsort(-lift, kind="stable"):
-            if lift[number] <= 1.0 or len(best) == N_SHARED_TAGS:
-                break
-            best.setdefault(self.tags[number].casefold(), self.tags[number])
-        return tuple(best.values())
+        return tuple(s.tag for s in shared_tags(one, other, self.typical_logits, self.tags))
 
 
 class _Living(NamedTuple):
@@ -176,11 +182,6 @@ class _Living(NamedTuple):
     revision: int
     groups: dict[int, int]
     gone: list[int]
-
-
-def _mean_tags(features: TrackFeatures) -> NDArray[np.float32]:
-    mean: NDArray[np.float32] = features.tags.astype(np.float32).mean(axis=0)
-    return mean
 
 
 def _same_names(one: Track, other: Track) -> bool:

@@ -69,6 +69,21 @@ def similar(track_id: int) -> Response:
     )
 
 
+@api.get("/tracks/<int:track_id>/similar/<int:other_id>")
+def reasons(track_id: int, other_id: int) -> Response:
+    """Say why two tracks sound alike."""
+    served = _served()
+    one, other = _living(served, track_id), _living(served, other_id)
+    try:
+        found = served.reasons(served.heard(one), [other])[other.id]
+    except KeyError as missing:
+        raise Conflict(
+            f"Track {missing.args[0]} cannot be compared: it is not analysed. "
+            "Run build_index.py again."
+        ) from None
+    return jsonify(tracks=[_as_json(one), _as_json(other)], **found.as_json())
+
+
 @api.get("/tracks/<int:track_id>/audio")
 def audio(track_id: int) -> Response:
     """Send a track's file, whole or the ranges asked for (RFC 9110, section 14)."""
