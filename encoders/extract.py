@@ -24,9 +24,10 @@ from encoders.bundles import BUNDLES
 from encoders.decoding import DecoderProcess
 from encoders.errors import AudioError
 from encoders.features import AudioInfo, TrackFeatures
+from encoders.frontends import segment_grid
 from encoders.melspec import LogMel
 from encoders.projection import Projection, fit_projection
-from encoders.tagger import Tagger, choose_device, choose_dtype, dtype_name, segment_grid
+from encoders.tagger import Tagger, choose_device, choose_dtype, dtype_name
 
 N_SEGMENTS = 20  # of 3 s: 60 s of a track
 

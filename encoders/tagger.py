@@ -11,10 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from encoders.audio import SegmentGrid
 from encoders.bundles import Bundle
 from encoders.features import TrackFeatures
-from encoders.melspec import MelConfig
 from encoders.models.musicnn import Musicnn
 from encoders.models.musicnn_fast import FastMusicnn
 
@@ -73,11 +71,6 @@ class Tagger:
     @property
     def _autocasts(self) -> bool:
         return self.dtype != torch.float32 and not isinstance(self.model, FastMusicnn)
-
-
-def segment_grid(mel: MelConfig) -> SegmentGrid:
-    """Return how a track is cut for a front end."""
-    return SegmentGrid(mel.sample_rate, mel.hop_length, mel.n_fft, mel.n_frames)
 
 
 def _cpu_seconds(tagger: Tagger, mel: Tensor) -> float:

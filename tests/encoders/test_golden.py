@@ -11,8 +11,9 @@ import torch
 from encoders.audio import inspect, read_segments
 from encoders.bundles import BUNDLES
 from encoders.features import TrackFeatures
+from encoders.frontends import segment_grid
 from encoders.melspec import LogMel, MelConfig
-from encoders.tagger import Tagger, segment_grid
+from encoders.tagger import Tagger
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
 
