@@ -44,19 +44,32 @@ class ReseBlock(nn.Module):
     """(batch, n_in, time) -> (batch, n_out, time / pool)."""
 
     def __init__(
-        self, n_in: int, n_out: int, length: int, *, amplification: int, dropout: float
+        self,
+        n_in: int,
+        n_out: int,
+        length: int,
+        *,
+        amplification: int,
+        dropout: float = 0.0,
+        stride: int = 1,
+        pool: int = 1,
+        shortcut_length: int = 1,
     ) -> None:
         super().__init__()
-        self.first = ConvBlock1d(n_in, n_out, length)
+        self.first = ConvBlock1d(n_in, n_out, length, stride=stride)
         self.dropout = nn.Dropout(dropout)
         self.conv = nn.Conv1d(n_out, n_out, length, padding=length // 2)
         self.bn = nn.BatchNorm1d(n_out)
         self.squeeze = nn.Linear(n_out, amplification * n_out)
         self.excite = nn.Linear(amplification * n_out, n_out)
         self.shortcut: nn.Module = nn.Identity()
-        if n_in != n_out:
-            self.shortcut = nn.Sequential(nn.Conv1d(n_in, n_out, 1), nn.BatchNorm1d(n_out))
-        self.pool = nn.MaxPool1d(length)
+        if n_in != n_out or stride != 1:
+            half = shortcut_length // 2
+            self.shortcut = nn.Sequential(
+                nn.Conv1d(n_in, n_out, shortcut_length, stride=stride, padding=half),
+                nn.BatchNorm1d(n_out),
+            )
+        self.pool = nn.MaxPool1d(pool)
 
     def excitation(self, x: Tensor) -> Tensor:
         """Weigh the channels: (batch, n_out, time) -> (batch, n_out), 0 to 1."""
@@ -90,6 +103,7 @@ class Rese(nn.Module):
                 config.base,
                 amplification=config.amplification,
                 dropout=config.dropout,
+                pool=config.base,
             )
             for n_in, n_out in pairwise(channels)
         )

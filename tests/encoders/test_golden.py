@@ -22,7 +22,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 FILES = {"signal": "signal_16k.wav", "joram": "joram.mp3"}
-CASES = [(name, model) for name in FILES for model in BUNDLES]
+MODELS = ("MSD_musicnn", "MSD_vgg", "MTT_musicnn", "MTT_vgg")
+CASES = [(name, model) for name in FILES for model in MODELS]
 
 
 @pytest.fixture(scope="module")
