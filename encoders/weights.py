@@ -7,6 +7,7 @@ import importlib.util
 import io
 import pickle
 import tempfile
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,10 +36,23 @@ class PackagedWeights:
     sha256: str
     convert: Callable[[Variables], dict[str, Tensor]]
 
+    origin = "package musicnn 0.1.0"  # for people
+
     @property
-    def origin(self) -> str:
-        """Where it comes from, for people."""
-        return "package musicnn 0.1.0"
+    def size(self) -> int | None:
+        """Bytes of the checkpoint; None where the package is not installed."""
+        try:
+            return self._data().stat().st_size
+        except (OSError, WeightsError):
+            return None
+
+    def expected_sha256(self, _: Path) -> str:
+        """Return the digest that the checkpoint must have."""
+        return self.sha256
+
+    def is_here(self, cache: Path) -> bool:
+        """Say whether `state` has something to return."""
+        return _read_cached(self._cached(cache)) is not None or self.size is not None
 
     def state(self, cache: Path) -> dict[str, Tensor]:
         """Return the tensors for our architecture, from the cache or the package.
@@ -46,16 +60,21 @@ class PackagedWeights:
         Converted weights are kept in `cache` as safetensors; a damaged file there is rebuilt.
         Raises WeightsError if the package that carries the weights is missing or altered.
         """
-        cached = cache / f"{self.name}-{self.sha256[:12]}.safetensors"
+        cached = self._cached(cache)
         state = _read_cached(cached)
         if state is None:
             state = self.convert(self._published())
             _write_cached(cached, state)
         return state
 
+    def _cached(self, cache: Path) -> Path:
+        return cache / f"{self.name}-{self.sha256[:12]}.safetensors"
+
+    def _data(self) -> Path:
+        return _package_folder() / self.name / ".data-00000-of-00001"
+
     def _published(self) -> Variables:
-        folder = _package_folder() / self.name
-        data = folder / ".data-00000-of-00001"
+        data = self._data()
         digest = hashlib.sha256(data.read_bytes()).hexdigest() if data.exists() else "no file"
         if digest != self.sha256:
             raise WeightsError(
@@ -63,7 +82,7 @@ class PackagedWeights:
                 f"{digest}, expected {self.sha256}). Reinstall them: "
                 "pip install --no-deps --force-reinstall musicnn==0.1.0"
             )
-        return read_tensorflow_checkpoint(folder)
+        return read_tensorflow_checkpoint(data.parent)
 
 
 @dataclass(frozen=True)
@@ -114,10 +133,18 @@ class CollectionFile:
         except (OSError, UnicodeDecodeError):
             return None
 
+    def is_here(self, folder: Path) -> bool:
+        """Say whether the file is there and the right one."""
+        try:
+            self.read(folder)
+        except WeightsError:
+            return False
+        return True
+
     def read(self, folder: Path) -> bytes:
         """Return the file, checked. Raises WeightsError if it is missing or another one."""
         path, expected = self.path(folder), self.expected_sha256(folder)
-        command = f"python scripts/get_weights.py {self.name}"
+        command = f"python scripts/get_weights.py {self.name} --home {folder.parent}"
         if expected is None:
             raise WeightsError(
                 f"The weights of {self.name} are not in {folder}, and no digest of them is known. "
@@ -144,7 +171,8 @@ class CollectionFile:
         """
         content = self.read(cache)
         try:
-            tensors = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+            with warnings.catch_warnings(action="ignore"):  # of what is refused anyway
+                tensors = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
             raise WeightsError(
                 f"{self.path(cache)} holds something else than tensors; it is not loaded."
