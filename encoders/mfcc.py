@@ -15,8 +15,8 @@ from encoders.decoding import DecoderProcess
 from encoders.errors import AudioError
 from encoders.extract import N_SEGMENTS, Crew
 from encoders.features import TrackFeatures
+from encoders.frontends import segment_grid
 from encoders.melspec import MelConfig
-from encoders.tagger import segment_grid
 
 N_MFCC = 20
 _N_MELS = 40

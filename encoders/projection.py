@@ -176,7 +176,8 @@ def fit_projection(
     pooled_scale = pooled.std(axis=0) + 1e-6
     n_whitened = 0
     if len(pooled) >= MIN_TO_WHITEN:
-        n_whitened = min(N_WHITENED, MAX_DIM - penultimate.shape[1] - logits.shape[1])
+        n_left = MAX_DIM - penultimate.shape[1] - logits.shape[1]
+        n_whitened = max(0, min(N_WHITENED, n_left))
     return Projection(
         extractors=tuple(extractors),
         tags=tuple(tags),

@@ -4,6 +4,7 @@ home         what the home serves: the vectors of its index
 projection   its projection applied anew; the same as `home` unless that serves something else
 logits       the tags of the home's taggers as log-odds, averaged over segments, joined
 penultimate  each tagger's layer below the tags, averaged over segments, as it is
+tagger       each tagger alone: the default projection of its features, fitted on what is compared
 mfcc         mean and standard deviation of the MFCCs, standardised over the library
 random       a random vector for each track, the same in every run
 """
@@ -20,15 +21,18 @@ from numpy.typing import NDArray
 
 from encoders.errors import AudioError
 from encoders.features import TrackFeatures
+from encoders.projection import Projection as FittedProjection
+from encoders.projection import fit_projection
 from index.vector_index import VectorIndex
 from recsys.build import Features, Projection, read_features
 from recsys.catalog import Catalog, CatalogError
 
 HOME, RANDOM, MFCC, LOGITS = "home", "random", "mfcc", "logits"
-PROJECTION, PENULTIMATE = "projection", "penultimate"
+PROJECTION, PENULTIMATE, TAGGER = "projection", "penultimate", "tagger"
 
 _BATCH = 64  # tracks whose features are written in one transaction
 _BLOCK = 500  # tracks whose features are in memory at once
+_FIT_SAMPLE = 2000  # tracks that a tagger's own projection is fitted on
 _RANDOM_DIM = 64
 
 _Vectors = NDArray[np.float32]
@@ -74,6 +78,8 @@ class Systems:
         for key, model in zip(taggers, models, strict=True):
             name = model if models.count(model) == 1 else key
             self.sources[f"{PENULTIMATE}:{name}"] = (key,)
+            if len(taggers) > 1:  # else it is the home's own
+                self.sources[f"{TAGGER}:{name}"] = (key,)
         for key in mfcc:
             self.sources[MFCC if len(mfcc) == 1 else key] = (key,)
         self.sources[RANDOM] = ()
@@ -82,7 +88,8 @@ class Systems:
         """Return the names meant by `wanted`, `home` among them and first.
 
         "penultimate" means all of its kind; nothing means every system whose features all of
-        `ids` have, less a projection that is the home's own. Raises UnknownSystem.
+        `ids` have, less a projection that is the home's own and each tagger alone. Raises
+        UnknownSystem.
         """
         if not wanted:
             return [name for name in self.sources if self._belongs(name, ids)]
@@ -99,6 +106,8 @@ class Systems:
         return [name for name in self.sources if name in chosen]
 
     def _belongs(self, name: str, ids: Sequence[int]) -> bool:
+        if name.startswith(TAGGER):
+            return False
         manifest, projection = self._index.manifest, self._projection
         served = manifest and projection and manifest.projection == projection.id
         return not (name == PROJECTION and served) and len(self.complete([name], ids)) == len(ids)
@@ -122,6 +131,7 @@ class Systems:
             return _unit(np.stack([_random(track_id) for track_id in ids]))
         blocks = []
         keys = self.sources[name]
+        projection = self._fitted(keys, ids) if name.startswith(TAGGER) else self._projection
         for start in range(0, len(ids), _BLOCK):
             heard = dict(read_features(self._catalog, keys, ids[start : start + _BLOCK]))
             if len(heard) < len(ids[start : start + _BLOCK]):
@@ -130,21 +140,31 @@ class Systems:
                     "run build_index.py again."
                 )
             tracks = [heard[track_id] for track_id in ids[start : start + _BLOCK]]
-            blocks.append(self._embed(name, tracks))
+            blocks.append(_embed(name, tracks, projection))
         joined = np.concatenate(blocks)
         if self.sources[name][0].startswith(MFCC):
             joined = (joined - joined.mean(axis=0)) / (joined.std(axis=0) + 1e-6)
         return _unit(joined)
 
-    def _embed(self, name: str, tracks: Sequence[Features]) -> _Vectors:
-        if name == PROJECTION and self._projection:
-            return self._projection.embed(tracks)
-        if name == LOGITS:
-            joined = [np.concatenate([heard.mean_logits() for heard in track]) for track in tracks]
-            return np.stack(joined)
-        if name.startswith(PENULTIMATE):
-            return np.stack([t[0].penultimate.astype(np.float32).mean(axis=0) for t in tracks])
-        return np.stack([track[0].pooled.astype(np.float32) for track in tracks])
+    def _fitted(self, keys: Sequence[str], ids: Sequence[int]) -> FittedProjection:
+        """Fit the default projection on some of `ids`, centred on their own means."""
+        sample = ids[:: -(-len(ids) // _FIT_SAMPLE)]
+        tracks = [heard for _, heard in read_features(self._catalog, keys, sample)]
+        penultimate = np.stack([t[0].penultimate.astype(np.float32).mean(axis=0) for t in tracks])
+        logits = np.stack([track[0].mean_logits() for track in tracks])
+        means = penultimate.mean(axis=0), logits.mean(axis=0)
+        return fit_projection(tracks, len(ids), keys, (), *means)
+
+
+def _embed(name: str, tracks: Sequence[Features], projection: Projection | None) -> _Vectors:
+    if projection and (name == PROJECTION or name.startswith(TAGGER)):
+        return projection.embed(tracks)
+    if name == LOGITS:
+        joined = [np.concatenate([heard.mean_logits() for heard in track]) for track in tracks]
+        return np.stack(joined)
+    if name.startswith(PENULTIMATE):
+        return np.stack([t[0].penultimate.astype(np.float32).mean(axis=0) for t in tracks])
+    return np.stack([track[0].pooled.astype(np.float32) for track in tracks])
 
 
 def listen(

@@ -58,15 +58,19 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
     parser.add_argument("--home", type=Path, help="where catalogue and index are kept")
     parser.add_argument(
+        "--tagger",
         "--models",
+        dest="taggers",
+        metavar="NAME,…",
         default=",".join(DEFAULT_MODELS),
-        help=f"taggers to listen with, of {', '.join(BUNDLES)} (default: %(default)s)",
+        help=f"listen with one or several of {', '.join(BUNDLES)} (default: %(default)s); "
+        "get_weights.py fetches those that are not there from the beginning",
     )
     parser.add_argument(
         "--segments",
         type=int,
         default=N_SEGMENTS,
-        help="3 s segments read of each track (default: %(default)s)",
+        help="segments of 3 s read of each track (default: %(default)s)",
     )
     parser.add_argument("--workers", type=int, default=n_cores, help="cores to use (default: all)")
     parser.add_argument("--nice", type=int, default=0, metavar="N", help="lower the priority by N")
@@ -116,7 +120,7 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
         if args.folders:
             leave_demo(catalog, args.folders, display)
         extractor = load_extractor(
-            [name.strip() for name in args.models.split(",") if name.strip()],
+            [name.strip() for name in args.taggers.split(",") if name.strip()],
             settings.home / build.WEIGHTS_NAME,
             known=catalog.extractors(),
             n_segments=args.segments,

@@ -42,8 +42,8 @@ def parents() -> Parents:
         default=[],
         type=names,
         metavar="NAME,…",
-        help="what to compare the home with: random, mfcc, logits, penultimate, projection "
-        "(default: all whose features the home keeps)",
+        help="what to compare the home with: random, mfcc, logits, penultimate, projection, tagger "
+        "(default: all whose features the home keeps, but tagger: each one alone)",
     )
     choice.add_argument(
         "--mfcc", action="store_true", help="compute the MFCCs that tracks lack, and keep them"
