@@ -30,9 +30,11 @@ from recsys.home import NotIndexed, open_home
 from recsys.library import AUDIO_SUFFIXES
 from recsys.playlists import m3u8
 from recsys.settings import SettingsError, load_settings
+from recsys.similarity import shown
 from recsys.terminal import printable
 
 MAX_ID_DIGITS = 9  # longer numbers are words
+TABLE_DIGITS = 4  # of a similarity, for people
 NOT_FOUND, USAGE, STOPPED = 1, 2, 130
 
 
@@ -173,7 +175,7 @@ def as_json(rank: int, neighbour: Neighbour) -> dict[str, object]:
         "title": track.title,
         "artist": track.artist,
         "album": track.album,
-        "similarity": round(neighbour.similarity, 4),
+        "similarity": shown(neighbour.similarity),
         "shared_tags": list(neighbour.shared_tags),
     }
 
@@ -191,7 +193,7 @@ def print_table(title: str, neighbours: Sequence[Neighbour]) -> None:
             str(rank),
             printable(track.title),
             printable(track.artist),
-            f"{neighbour.similarity:.2f}",
+            f"{shown(neighbour.similarity, TABLE_DIGITS):.{TABLE_DIGITS}f}",
             ", ".join(neighbour.shared_tags),
         )
     Console(markup=False, highlight=False, emoji=False).print(table)

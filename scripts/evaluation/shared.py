@@ -42,8 +42,8 @@ def parents() -> Parents:
         default=[],
         type=names,
         metavar="NAME,…",
-        help="what to compare the home with: random, mfcc, logits, penultimate, projection "
-        "(default: all whose features the home keeps)",
+        help="what to compare the home with: random, mfcc, logits, penultimate, projection, hubs "
+        "(default: all whose features the home keeps, without other scores against hubs)",
     )
     choice.add_argument(
         "--mfcc", action="store_true", help="compute the MFCCs that tracks lack, and keep them"
@@ -81,7 +81,10 @@ def choose_systems(
         compute_mfccs(home, ids)
     projection = home.read_projection
     systems = Systems(
-        home.catalog, home.index, projection if isinstance(projection, Projection) else None
+        home.catalog,
+        home.index,
+        projection if isinstance(projection, Projection) else None,
+        hubs=home.settings.hubs,
     )
     names = systems.choose(args.systems, ids)
     if args.mfcc:

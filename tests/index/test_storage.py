@@ -101,9 +101,9 @@ class TestStale:
 
     def test_a_newer_format_is_refused(self, path):
         save(path)
-        path.write_bytes(path.read_bytes().replace(b"earshot-index 1 ", b"earshot-index 2 ", 1))
+        path.write_bytes(path.read_bytes().replace(b"earshot-index 2 ", b"earshot-index 3 ", 1))
         for read in (load, read_manifest):
-            with pytest.raises(StaleIndex, match=r"format 2, .* reads format 1: upgrade Earshot"):
+            with pytest.raises(StaleIndex, match=r"format 3, .* reads format 2: .*upgrade Earshot"):
                 read(path)
 
 
