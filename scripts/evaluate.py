@@ -4,6 +4,7 @@
     python scripts/evaluate.py content --labels labels.csv --by artist -k 5 --min-group 2 --json
     python scripts/evaluate.py tags --labels labels.csv --by tags
     python scripts/evaluate.py triplets judgements.csv
+    python scripts/evaluate.py exposure
 
 Exit status: 0 done, 1 nothing to evaluate, 2 usage, 130 stopped.
 """
@@ -14,7 +15,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from evaluation import content, tags, triplets
+from evaluation import content, exposure, tags, triplets
 from evaluation.shared import NOTHING, STOPPED, USAGE, parents, say
 
 from encoders.errors import AudioError
@@ -31,7 +32,7 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description="Evaluate what a home finds.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for command in (content, tags, triplets):
+    for command in (content, exposure, tags, triplets):
         command.add_to(commands, parents())
     args = parser.parse_args(arguments)
     args.check(args)
