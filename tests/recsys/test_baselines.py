@@ -89,8 +89,11 @@ class Listener:
 
 def test_systems_are_named_and_made_of_what_is_kept(catalog: Catalog, index: VectorIndex) -> None:
     systems = Systems(catalog, index)
-    assert list(systems.sources) == ["home", "logits", "penultimate:A", "penultimate:B", "random"]
-    assert systems.choose([], IDS) == list(systems.sources)
+    everything = ["home", "logits", "penultimate:A", "penultimate:B", "random"]
+    assert [name for name in systems.sources if not name.startswith("hubs")] == everything
+    assert systems.choose([], IDS) == everything
+    others = ["hubs:nicdm", "hubs:csls", "hubs:mutual-proximity"]
+    assert systems.choose(["hubs"], IDS) == ["home", *others]
     assert systems.choose(["penultimate"], IDS) == ["home", "penultimate:A", "penultimate:B"]
     assert systems.choose(["random", "penultimate:B"], IDS) == ["home", "penultimate:B", "random"]
     with pytest.raises(UnknownSystem, match=r'no system "mfcc".*--mfcc'):

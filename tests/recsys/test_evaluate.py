@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from recsys import evaluate
-from recsys.evaluate import Correction, evaluate_retrieval, hub_degrees, hub_report, rank
+from recsys.evaluate import evaluate_retrieval, hub_degrees, hub_report, rank
 from recsys.labels import LabelsError
 
 EMOTIFY = Path(__file__).parents[2].parent / "shared" / "audio" / "emotify" / "labels.csv"
