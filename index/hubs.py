@@ -157,7 +157,10 @@ def _quantiles(vectors: _Floats, surroundings: _Floats, recordings: NDArray[np.i
     step = max(1, _BLOCK // vectors.shape[1])
     cosines = np.concatenate(
         [
-            np.vecdot(vectors[one[start : start + step]], vectors[other[start : start + step]])
+            np.vecdot(
+                vectors[one[start : start + step]].astype(np.float64),
+                vectors[other[start : start + step]],
+            )
             for start in range(0, len(one), step)
         ]
     )

@@ -36,6 +36,7 @@ SLACK = 32
 HUBS_OVERFETCH = 8  # times as many, where the candidates' order is not that of their cosines
 MAX_FETCH = 2048
 
+UNIT_TOLERANCE = 1e-6  # of a length; float32 numbers make no better unit vectors
 POINTS_PER_CENTROID = 39  # fewer than this, and faiss's k-means warns
 BLOCK = 2**24  # numbers computed at once by exact search (64 MiB) and by normalisation (128 MiB)
 
@@ -458,7 +459,10 @@ def _as_ids(ids: ArrayLike) -> NDArray[np.int64]:
 
 
 def _unit(matrix: NDArray[Any], order: NDArray[np.int64], name: str) -> NDArray[np.float32]:
-    """The rows of `matrix` in `order`, each scaled to unit length."""
+    """The rows of `matrix` in `order`, each scaled to unit length.
+
+    Those that have it are left as they are, so that a vector of an index is itself as a query.
+    """
     unit = np.empty((len(order), matrix.shape[1]), dtype=np.float32)
     step = max(1, BLOCK // matrix.shape[1])
     for start in range(0, len(order), step):
@@ -472,6 +476,8 @@ def _unit(matrix: NDArray[Any], order: NDArray[np.int64], name: str) -> NDArray[
                     f"{rows[bad.argmax()]}"
                 )
         block /= largest  # so that no square overflows or vanishes
-        block /= np.linalg.norm(block, axis=1, keepdims=True)
-        unit[start : start + step] = block
+        norms = np.linalg.norm(block, axis=1, keepdims=True)
+        ordinary = largest.clip(1e-3, 1.0)
+        done = (largest == ordinary) & (np.abs(norms * ordinary - 1.0) < UNIT_TOLERANCE)
+        unit[start : start + step] = np.where(done, matrix[rows], block / norms)
     return unit

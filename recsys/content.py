@@ -77,7 +77,7 @@ class SimilarTracks:
             return SAME
         if self._same_recording(one, other):
             return SAME
-        cosine = np.vecdot(a.astype(np.float64), b)
+        cosine = (a.astype(np.float64) * b).sum().astype(np.float32)  # as the search has it
         return float(self._similarity.of(pair_scores(self.hubs, cosine, mine, theirs)))
 
     def of_track(self, track: Track, k: int, *, artist_cap: int | None = None) -> list[Neighbour]:

@@ -74,7 +74,7 @@ def test_nearest_first_and_never_the_track_itself(catalog: Catalog) -> None:
     assert seed
     got = [n.similarity for n in system.of_track(seed, 4)]
     # Of ten pairs four are 25 degrees apart, three 50, two 75 and one 100.
-    assert got == pytest.approx([0.8, 0.45, 0.2, 0.05], abs=0.06)
+    assert got[0] >= 0.6 > got[1] >= 0.3 > got[2] >= 0.1 > got[3] >= 0
 
 
 @pytest.mark.parametrize("hubs", METHODS)
@@ -94,7 +94,7 @@ def test_a_similarity_falls_with_the_rank_and_is_the_same_both_ways(
     ids = {seed.id: seed for seed in catalog.living()}
     for (one, other), similarity in alike.items():
         assert alike[other, one] == similarity
-        assert system.similarity(ids[one], ids[other]) == pytest.approx(similarity, abs=1e-3)
+        assert system.similarity(ids[one], ids[other]) == similarity
 
 
 def test_only_the_same_recording_is_wholly_alike(catalog: Catalog) -> None:
@@ -115,7 +115,7 @@ def test_only_the_same_recording_is_wholly_alike(catalog: Catalog) -> None:
     assert system.similarity(copy, twin) == system.similarity(song, encoded) == 1.0
     assert system.similarity(one, one) == 1.0
     assert system.similarity(one, silence) < 1, "equal vectors may be two recordings"
-    first, second = system.of_vector(np.array(towards(40), np.float32), (PLAIN, PLAIN), 2)
+    first, second = system.of_vector(np.array(towards(40), np.float32), (PLAIN,), 2)
     assert (first.track.id, first.similarity) == (copy.id, 1.0), "a file that the library has"
     assert second.similarity < 1
 

@@ -31,7 +31,8 @@ def test_it_is_the_share_of_pairs_that_are_less_alike(method: str) -> None:
     scores = scores_of_pairs(method)
     got = Similarity(SURVEY, method).of(scores)
     shares = np.array([(scores < score).mean() for score in scores])
-    assert np.abs(got - shares).max() < 0.002
+    assert np.abs(got - shares).max() < 0.006
+    assert np.abs(got - shares)[shares > 0.9].max() < 0.002
     assert got.max() < 1
 
 
