@@ -168,6 +168,11 @@ class Projection:
         return replace(self, head=None)
 
     @property
+    def has_head(self) -> bool:
+        """Say whether a head has joined it."""
+        return self.head is not None
+
+    @property
     def dim(self) -> int:
         """Length of an embedding."""
         dim = len(self.penultimate_mean) + len(self.logits_mean) + int(self.whitening.shape[1])
@@ -202,10 +207,7 @@ class Projection:
         return self.head.join(vectors) if self.head else vectors
 
     def outgrown_by(self, n_tracks: int) -> bool:
-        """Say whether a library of `n_tracks` deserves a new fit.
-
-        A head would be lost by it.
-        """
+        """Say whether a library of `n_tracks` deserves a new fit."""
         first_whitening = self.whitening.shape[1] == 0 and n_tracks >= MIN_TO_WHITEN
         return first_whitening or n_tracks >= 2 * max(self.n_fitted, 1)
 

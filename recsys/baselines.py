@@ -1,7 +1,8 @@
 """What a home is compared with: vectors of other systems, made of the features it keeps.
 
 home         what the home serves: the vectors of its index
-projection   its projection applied anew; the same as `home` unless that serves something else
+projection   its default projection applied anew; the same as `home` unless that serves a head
+head         the head trained last on that projection, adopted or not, without the default beside it
 logits       the tags of the home's taggers as log-odds, averaged over segments, joined
 penultimate  each tagger's layer below the tags, averaged over segments, as it is
 mfcc         mean and standard deviation of the MFCCs, standardised over the library
@@ -20,12 +21,13 @@ from numpy.typing import NDArray
 
 from encoders.errors import AudioError
 from encoders.features import TrackFeatures
+from encoders.projection import Head, Projection
 from index.vector_index import VectorIndex
-from recsys.build import Features, Projection, read_features
+from recsys.build import Features, read_features
 from recsys.catalog import Catalog, CatalogError
 
 HOME, RANDOM, MFCC, LOGITS = "home", "random", "mfcc", "logits"
-PROJECTION, PENULTIMATE = "projection", "penultimate"
+PROJECTION, PENULTIMATE, HEAD = "projection", "penultimate", "head"
 
 _BATCH = 64  # tracks whose features are written in one transaction
 _BLOCK = 500  # tracks whose features are in memory at once
@@ -55,12 +57,20 @@ class Systems:
     """The systems that a home can be compared with, and their vectors."""
 
     def __init__(
-        self, catalog: Catalog, index: VectorIndex, projection: Projection | None = None
+        self,
+        catalog: Catalog,
+        index: VectorIndex,
+        projection: Projection | None = None,
+        head: Head | None = None,
     ) -> None:
-        """`projection` is the home's, None where there is none."""
+        """`projection` is the home's and `head` the one trained last, None where there is none.
+
+        A head that was trained on another projection is left out.
+        """
         self._catalog = catalog
         self._index = index
-        self._projection = projection
+        self._projection = projection.default if projection else None
+        self._head = head
         mfcc = [key for key in catalog.extractors() if key.startswith(MFCC)]
         taggers = [key for key in catalog.extractors() if not key.startswith(MFCC)]
         served = index.manifest.model.split("+") if index.manifest else []
@@ -68,6 +78,8 @@ class Systems:
         self.sources: dict[str, tuple[str, ...]] = {HOME: ()}
         if projection and set(projection.extractors) <= set(taggers):
             self.sources[PROJECTION] = projection.extractors
+            if head and head.projection == projection.default.id:
+                self.sources[HEAD] = projection.extractors
         if served and set(served) <= set(taggers):
             self.sources[LOGITS] = tuple(served)
         models = [key.rsplit("-", 2)[0] for key in taggers]  # without precision and budget
@@ -137,8 +149,9 @@ class Systems:
         return _unit(joined)
 
     def _embed(self, name: str, tracks: Sequence[Features]) -> _Vectors:
-        if name == PROJECTION and self._projection:
-            return self._projection.embed(tracks)
+        if name in (PROJECTION, HEAD) and self._projection:
+            vectors = self._projection.embed(tracks)
+            return self._head.apply(vectors) if name == HEAD and self._head else vectors
         if name == LOGITS:
             joined = [np.concatenate([heard.mean_logits() for heard in track]) for track in tracks]
             return np.stack(joined)
