@@ -34,6 +34,7 @@ from recsys import build
 from recsys.catalog import Catalog, CatalogError
 from recsys.demo import make_demo_library
 from recsys.library import LibraryError
+from recsys.listens.matching import match_recordings
 from recsys.settings import SettingsError, load_settings
 from recsys.terminal import printable
 
@@ -131,12 +132,15 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
             refit=args.refit,
             progress=display.show,
         )
+        n_found = match_recordings(catalog)
     display.close()
     summary = summarise(report, extractor, time.monotonic() - begin, memory.peak)
     if args.json:
         print(json.dumps(summary))
     else:
         print_report(report, summary, args, display)
+        if n_found:
+            print(f"  {n_found:,} recordings of listening histories have another match now")
     if report.tracks == 0:
         display.say(f"Nothing usable was found in {', '.join(str(f) for f in folders)}.")
         return NOTHING_USABLE

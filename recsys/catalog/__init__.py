@@ -1,8 +1,11 @@
-"""The catalogue: what is known of the library, in a database."""
+"""The catalogue: what is known of the library and its listeners, in a database."""
 
 from recsys.catalog.catalog import Catalog
 from recsys.catalog.database import CatalogError
+from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
+from recsys.catalog.listens import History, Listen, Listener, Matched, PlayCount, Stored
 from recsys.catalog.lock import BuildRunning
+from recsys.catalog.recordings import KeptRecording, Match, Recording, Rung
 from recsys.catalog.sightings import Sighting
 from recsys.catalog.tracks import Counts, KnownFile, Status, Tags, Track
 
@@ -11,9 +14,22 @@ __all__ = [
     "Catalog",
     "CatalogError",
     "Counts",
+    "Feedback",
+    "FeedbackKind",
+    "History",
+    "KeptRecording",
     "KnownFile",
+    "Listen",
+    "Listener",
+    "Match",
+    "Matched",
+    "Opinion",
+    "PlayCount",
+    "Recording",
+    "Rung",
     "Sighting",
     "Status",
+    "Stored",
     "Tags",
     "Track",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from encoders.errors import AudioError
 from encoders.features import TrackFeatures
-from recsys.catalog import features, sightings, tracks
+from recsys.catalog import features, feedback, listens, recordings, sightings, tracks
 from recsys.catalog.base import State, batches, locked_state, shown
 from recsys.catalog.database import (
     CatalogError,
@@ -22,12 +23,17 @@ from recsys.catalog.database import (
     open_engine,
     writing,
 )
+from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
+from recsys.catalog.listens import History, Listen, Listener, Matched, PlayCount, Stored
 from recsys.catalog.lock import BuildRunning, exclusive
+from recsys.catalog.recordings import KeptRecording, Match, Recording
 from recsys.catalog.search import WordIndex
 from recsys.catalog.sightings import Sighting
 from recsys.catalog.tracks import Counts, KnownFile, Track
+from recsys.interactions import Interactions
 
 _ROWS_PER_BATCH = 500
+_RECORDINGS_KEPT = 100_000  # whose ids are remembered
 _BUILD_LOCK = 0x4541525348  # of PostgreSQL, beside the lock file
 
 
@@ -57,6 +63,7 @@ class Catalog:
         self._search_lock = threading.Lock()
         self._word_index = WordIndex([])
         self._word_index_revision = -1
+        self._recording_ids: dict[Recording, int] = {}
         try:
             with explained(self._url, patience):
                 migrate(self._engine)
@@ -114,6 +121,11 @@ class Catalog:
         """Return the tracks of these ids in this order, leaving out unknown ids."""
         with self._reading() as session:
             return tracks.by_ids(session, [int(track_id) for track_id in ids])
+
+    def at_paths(self, paths: Iterable[Path]) -> dict[Path, int]:
+        """Return the ids of the tracks whose files are at these paths."""
+        with self._reading() as session:
+            return tracks.at_paths(session, paths)
 
     def living(self) -> Iterator[Track]:
         """Give every track whose file is there, by id."""
@@ -226,6 +238,122 @@ class Catalog:
                 features.refresh_status(session, damaged)
                 state.revision += 1
         return len(damaged)
+
+    # Listens
+
+    @property
+    def listens_revision(self) -> int:
+        """A number that rises with every change of listens, feedback or matches to tracks."""
+        with self._reading() as session:
+            return recordings.listening_state(session).revision
+
+    def listeners(self) -> list[Listener]:
+        """Return everybody who listens, by name."""
+        with self._reading() as session:
+            return listens.listeners(session)
+
+    def listener(self, name: str, *, create: bool = False) -> Listener | None:
+        """Return a listener by name, None for nobody; with `create`, a new one instead of None.
+
+        Raises ValueError for an empty or endless name where there is none.
+        """
+        with self._reading() as session:
+            found = listens.listener(session, name)
+        if found is not None or not create:
+            return found
+        with self._writing() as session:
+            recordings.listening_state(session, lock=True)
+            listens.ids_of(session, [name])
+            return listens.listener(session, name)
+
+    def record_listens(self, listener_id: int, heard: Sequence[tuple[int, int]]) -> None:
+        """Write (track_id, Unix seconds) of what a listener listened to here, once each.
+
+        Raises KeyError for an unknown listener or track.
+        """
+        with self._writing() as session:
+            recordings.listening_state(session, lock=True)
+            listens.record(session, int(listener_id), heard)
+
+    def set_feedback(
+        self, listener_id: int, track_id: int, kind: FeedbackKind | None, at: int
+    ) -> None:
+        """Write what a listener says of a track at a time in Unix seconds, None to take it back.
+
+        Later words take the place of earlier ones; a skip never that of a like or a dislike.
+        Raises KeyError for an unknown listener or track.
+        """
+        with self._writing() as session:
+            recordings.listening_state(session, lock=True)
+            feedback.set_feedback(session, int(listener_id), int(track_id), kind, int(at))
+
+    def store_listening(self, events: Sequence[Listen | PlayCount | Opinion]) -> Stored:
+        """Write a batch of a listening history in one transaction; what is known stays as it is.
+
+        Raises ValueError for a listener's name that cannot be one.
+        """
+        if len(self._recording_ids) > _RECORDINGS_KEPT:
+            self._recording_ids = {}
+        known = self._recording_ids  # recordings are never deleted, their ids never changed
+        opinions = [event for event in events if isinstance(event, Opinion)]
+        others = [event for event in events if not isinstance(event, Opinion)]
+        with self._writing() as session:
+            recordings.listening_state(session, lock=True)
+            heard = recordings.ids_of(
+                session, (event.recording for event in events if event.recording not in known)
+            )
+            ids = ChainMap(heard, known)
+            stored = listens.store(session, others, ids) + feedback.store(session, opinions, ids)
+        known.update(heard)
+        return stored
+
+    def recordings_after(self, recording_id: int, limit: int) -> list[KeptRecording]:
+        """Return the next `limit` recordings that were heard, by id, with their matches."""
+        with self._reading() as session:
+            return recordings.kept_after(session, recording_id, limit)
+
+    def begin_matching(self) -> int:
+        """Return up to which id recordings have been looked for in the library as it is now."""
+        with self._writing() as session:
+            return recordings.begin_matching(session)
+
+    def set_matches(self, matches: Mapping[int, Match | None], *, upto: int = 0) -> None:
+        """Write which tracks these recordings are, and that those up to an id were looked for."""
+        with self._writing() as session:
+            recordings.set_matches(session, matches, upto)
+
+    def match_by_items(self) -> int:
+        """Match nameless recordings by others of the same identifier; count what changed."""
+        with self._writing() as session:
+            return recordings.match_by_items(session)
+
+    def matched(self) -> list[Matched]:
+        """Count the recordings that were heard, and the listens, by kind and rung."""
+        with self._reading() as session:
+            return listens.matched(session)
+
+    def unmatched(self, limit: int) -> list[tuple[Recording, int]]:
+        """Return recordings that are no track of the library, with their listens, most first."""
+        with self._reading() as session:
+            return listens.unmatched(session, limit)
+
+    def interactions(self) -> Interactions:
+        """Return who listened how often to which of the tracks that are there and ready.
+
+        Listeners without such listens are left out. `times` are 0 where none are known.
+        """
+        with self._reading() as session:
+            return listens.interactions(session)
+
+    def history(self, listener_id: int) -> History:
+        """Return what one listener listened to, of the tracks that are there."""
+        with self._reading() as session:
+            return listens.history(session, int(listener_id))
+
+    def feedback(self, listener_id: int) -> list[Feedback]:
+        """Return what a listener says of the tracks that are there, by id of the track."""
+        with self._reading() as session:
+            return feedback.feedback(session, int(listener_id))
 
     # Files
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -127,6 +127,15 @@ def files(session: Session) -> dict[Path, KnownFile]:
         TrackRow.removed_at.is_not(None),
     )
     return {row[0]: KnownFile(*row[1:]) for row in session.execute(query).yield_per(1000)}
+
+
+def at_paths(session: Session, paths: Iterable[Path]) -> dict[Path, int]:
+    """Return the ids of the living tracks at these paths."""
+    found: dict[Path, int] = {}
+    for batch in batches(paths, IDS_PER_QUERY):
+        query = select(TrackRow.path, TrackRow.id).where(living, TrackRow.path.in_(batch))
+        found.update((path, track_id) for path, track_id in session.execute(query))
+    return found
 
 
 def by_ids(session: Session, ids: Sequence[int]) -> list[Track]:

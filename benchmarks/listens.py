@@ -1,0 +1,208 @@
+"""How fast listening histories are imported, matched and read again, and in how much memory.
+
+    python benchmarks/listens.py                          2 million rows of each form, in SQLite
+    python benchmarks/listens.py --rows 50000000 --forms triplets
+    python benchmarks/listens.py --database postgresql+psycopg://…/name
+
+Listeners play recordings by a Zipf law (exponent 1): a few are heard by all and most by few. Half
+of the recordings are tracks of the library; of those a tenth is written with one wrong letter.
+Files and catalogue lie in a temporary folder. Times are wall clock; memory is the peak of this
+process while the file is read (files are written by another).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import text
+
+from encoders.features import AudioInfo
+from encoders.memory import PeakMemory
+from recsys.catalog import Catalog, Sighting, Tags
+from recsys.catalog.base import batches
+from recsys.listens.formats import Choice
+from recsys.listens.importing import import_file
+from recsys.listens.matching import match_recordings
+
+ROWS_PER_LISTENER = 500
+START = 1_500_000_000
+SYLLABLES = (
+    "ba",
+    "do",
+    "ki",
+    "lu",
+    "men",
+    "nor",
+    "pa",
+    "ri",
+    "sol",
+    "tan",
+    "ul",
+    "ver",
+    "wen",
+    "xi",
+)
+FORMS = ("triplets", "csv", "jsonl")
+
+
+@dataclass
+class Row:
+    """One line of the table; rates are rows a second, memory in MiB."""
+
+    form: str
+    database: str
+    rows: int
+    recordings: int
+    file_mib: float
+    import_rows_s: float
+    again_rows_s: float
+    peak_mib: float
+    match_s: float
+    matched: int
+    interactions_s: float
+    entries: int
+    catalogue_mib: float | None
+
+
+def name(number: int, n_words: int) -> str:
+    """Return words that are the same for the same number."""
+    rng = np.random.default_rng(number)
+    words = ["".join(rng.choice(SYLLABLES, rng.integers(2, 5))) for _ in range(n_words)]
+    return " ".join(words).title()
+
+
+def names(n_recordings: int) -> list[tuple[str, str]]:
+    """Artist and title of each recording; an artist has ten on average."""
+    artists = [name(number, 2) for number in range(max(1, n_recordings // 10))]
+    rng = np.random.default_rng(0)
+    by = rng.integers(0, len(artists), n_recordings)
+    return [(artists[by[i]], name(1_000_000 + i, 3)) for i in range(n_recordings)]
+
+
+def rows(n_rows: int, n_recordings: int) -> Iterator[tuple[int, int, int]]:
+    """Give listener, recording and time, listener by listener."""
+    rng = np.random.default_rng(1)
+    popularity = 1 / np.arange(1, n_recordings + 1)
+    cumulative = np.cumsum(popularity / popularity.sum())
+    for first in range(0, n_rows, ROWS_PER_LISTENER):
+        n = min(ROWS_PER_LISTENER, n_rows - first)
+        heard = np.searchsorted(cumulative, rng.random(n)).clip(max=n_recordings - 1)
+        times = START + np.sort(rng.integers(0, 10**8, n))
+        listener = first // ROWS_PER_LISTENER
+        for recording, at in zip(heard.tolist(), times.tolist(), strict=True):
+            yield listener, recording, at
+
+
+def write(form: str, path: Path, n_rows: int, n_recordings: int) -> None:
+    """Write a history of this form."""
+    called = names(n_recordings)
+    with path.open("w", encoding="utf-8") as file:
+        if form == "csv":
+            file.write("user,artist,title,timestamp\n")
+        for listener, recording, at in rows(n_rows, n_recordings):
+            artist, title = called[recording]
+            if recording % 20 == 0:
+                title = title[:3] + "q" + title[4:]
+            if form == "triplets":
+                file.write(f"{listener:040x}\tSO{recording:016d}\t{1 + at % 9}\n")
+            elif form == "csv":
+                file.write(f"user{listener},{artist},{title},{at}\n")
+            else:
+                metadata = {
+                    "artist_name": artist,
+                    "track_name": title,
+                    "additional_info": {"duration_ms": 200_000 + recording, "player": "any"},
+                    "mbid_mapping": None,
+                }
+                line = {"user_name": f"user{listener}", "listened_at": at}
+                file.write(json.dumps(line | {"track_metadata": metadata}) + "\n")
+
+
+def fill(catalog: Catalog, n_recordings: int, form: str) -> None:
+    """Put every other recording into the library; for triplets, files are called by their ids."""
+    called = names(n_recordings)
+    for numbers in batches(range(0, n_recordings, 2), 5000):
+        seen = []
+        for number in numbers:
+            artist, title = called[number]
+            stem = f"SO{number:016d}" if form == "triplets" else f"{number}"
+            audio = AudioInfo(200.0 + number / 1000, 44100, 2, "flac", f"{number:032x}")
+            tags = Tags(title, artist)
+            seen.append(Sighting(None, Path(f"/music/{stem}.flac"), 1, 1, audio, tags))
+        catalog.record(seen)
+    with catalog._writing() as session:  # features would take longer, and do not matter here
+        session.execute(text("UPDATE tracks SET status = 'ready'"))
+
+
+def timed(what: Callable[[], object]) -> float:
+    """Return the seconds something takes."""
+    begin = time.perf_counter()
+    what()
+    return time.perf_counter() - begin
+
+
+def measure(form: str, n_rows: int, n_recordings: int, database: str | None) -> Row:
+    """Write one history, import it twice, match it and read it."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        path = home / ("train_triplets.txt" if form == "triplets" else f"history.{form}")
+        writer = multiprocessing.get_context("spawn").Process(
+            target=write, args=(form, path, n_rows, n_recordings)
+        )
+        writer.start()
+        writer.join()
+        with Catalog(home, database) as catalog:
+            fill(catalog, n_recordings, form)
+            with PeakMemory(0.1) as memory:
+                first = import_file(catalog, path, Choice())
+            again = import_file(catalog, path, Choice())
+            if (
+                first.stored.new + first.stored.known + first.stored.changed == 0
+                or again.stored.new
+            ):
+                raise SystemExit("The import is not what it should be.")
+            match_s = timed(lambda: match_recordings(catalog))
+            begin = time.perf_counter()
+            found = catalog.interactions()
+            return Row(
+                form,
+                "PostgreSQL" if database else "SQLite",
+                first.rows,
+                sum(row.recordings for row in catalog.matched()),
+                path.stat().st_size / 2**20,
+                first.rows / first.seconds,
+                again.rows / again.seconds,
+                memory.peak / 2**20,
+                match_s,
+                sum(row.recordings for row in catalog.matched() if row.rung),
+                time.perf_counter() - begin,
+                found.counts.nnz,
+                None
+                if database
+                else sum(f.stat().st_size for f in home.glob("catalogue.db*")) / 2**20,
+            )
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description="Benchmark the import of listening histories.")
+    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--recordings", type=int, default=200_000)
+    parser.add_argument("--forms", default=",".join(FORMS))
+    parser.add_argument("--database", help="an empty PostgreSQL database, for one form")
+    args = parser.parse_args()
+    for form in args.forms.split(","):
+        row = measure(form, args.rows, args.recordings, args.database)
+        print(json.dumps(vars(row)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""How many recordings find their track by name, and how many a wrong one.
+
+    python benchmarks/matching.py NAMES.csv
+
+NAMES.csv has the columns artist, title and album of real tracks. A random half of them is the
+library. All are then looked for under names changed in the ways services change them: those of the
+library are to be found, the others, and live versions, are not. Ten halves, seeds 0 to 9.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from recsys.catalog import Recording, Tags, Track
+from recsys.listens.matching import Library
+
+N_HALVES = 10
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def with_typo(text: str, rng: random.Random) -> str:
+    """Return the text with one letter wrong, missing, doubled or swapped with the next."""
+    if len(text) < 2:
+        return text
+    at = rng.randrange(len(text) - 1)
+    changed = (
+        text[:at] + rng.choice(LETTERS) + text[at + 1 :],
+        text[:at] + text[at + 1 :],
+        text[:at] + text[at] + text[at:],
+        text[:at] + text[at + 1] + text[at] + text[at + 2 :],
+    )
+    return rng.choice(changed)
+
+
+CHANGES: Mapping[str, Callable[[Recording, random.Random], Recording]] = {
+    "as tagged": lambda heard, _: heard,
+    "upper case, no album": lambda heard, _: Recording(heard.artist.upper(), heard.title.upper()),
+    "remaster, guest": lambda heard, _: heard._replace(
+        artist=f"{heard.artist} feat. Somebody", title=f"{heard.title} - 2011 Remaster"
+    ),
+    "typing error in the title": lambda heard, rng: heard._replace(
+        title=with_typo(heard.title, rng), album=""
+    ),
+    "typing error in the artist": lambda heard, rng: heard._replace(
+        artist=with_typo(heard.artist, rng), album=""
+    ),
+    "typing errors in both": lambda heard, rng: heard._replace(
+        artist=with_typo(heard.artist, rng), title=with_typo(heard.title, rng), album=""
+    ),
+    "live version": lambda heard, _: heard._replace(title=f"{heard.title} (Live)", album=""),
+}
+
+
+def track(number: int, heard: Recording) -> Track:
+    """Return a track of the library."""
+    tags = Tags(title=heard.title, artist=heard.artist, album=heard.album or None)
+    return Track(
+        **{field.name: getattr(tags, field.name) for field in fields(Tags)},
+        id=number,
+        path=Path(f"/music/{number}"),
+        status="ready",
+        error=None,
+        duration=None,
+        sample_rate=None,
+        channels=None,
+        codec=None,
+        audio_hash=None,
+        added_at=0,
+        removed_at=None,
+    )
+
+
+def count(names: Sequence[Recording], change: str, seed: int) -> Counter[str]:
+    """Look for all names in a library of half of them."""
+    rng = random.Random(seed)
+    inside = set(rng.sample(range(len(names)), len(names) // 2))
+    library = Library([track(number, names[number]) for number in sorted(inside)], {})
+    outcome: Counter[str] = Counter()
+    for number, heard in enumerate(names):
+        match = library.match(CHANGES[change](heard, rng))
+        where = "inside" if number in inside else "outside"
+        same = match is not None and names[match.track_id][:2] == heard[:2]
+        outcome[where] += 1
+        outcome[f"{where} {'none' if match is None else 'right' if same else 'wrong'}"] += 1
+    return outcome
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description="Count right and wrong matches by name.")
+    parser.add_argument("names", type=Path)
+    with parser.parse_args().names.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    distinct = {(row["artist"], row["title"]): row for row in rows}  # one of each name
+    names = [Recording(row["artist"], row["title"], row["album"]) for row in distinct.values()]
+    print(f"{len(names)} names, {N_HALVES} halves\n")
+    print("| name | in the library: found | a wrong one | not in it: a wrong one |")
+    print("|---|---:|---:|---:|")
+    for change in CHANGES:
+        sums: Counter[str] = sum((count(names, change, i) for i in range(N_HALVES)), Counter())
+        cells = [
+            sums["inside right"] / sums["inside"],
+            sums["inside wrong"] / sums["inside"],
+            (sums["outside wrong"] + sums["outside right"]) / sums["outside"],
+        ]
+        print(f"| {change} | " + " | ".join(f"{100 * cell:.1f} %" for cell in cells) + " |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,424 @@
+"""Who listened to what: the listeners, their listens and counts of plays."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Integer,
+    Row,
+    Select,
+    Subquery,
+    func,
+    insert,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from recsys.catalog import recordings
+from recsys.catalog.base import Base, batches, clean_text
+from recsys.catalog.recordings import Kind, Recording, RecordingRow, Rung, listening_state
+from recsys.catalog.tracks import IDS_PER_QUERY, TrackRow, living
+from recsys.interactions import Interactions
+
+LONGEST_NAME = 200  # characters of a listener's name
+_ROWS_AT_ONCE = 50_000
+
+Integers: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A person who listens; `n_listens` counts what is kept, matched to a track or not."""
+
+    id: int
+    name: str
+    n_listens: int
+
+
+class Listen(NamedTuple):
+    """A recording heard at a time, in Unix seconds."""
+
+    listener: str
+    recording: Recording
+    at: int
+
+
+class PlayCount(NamedTuple):
+    """How often a recording was heard in all, where no times are known."""
+
+    listener: str
+    recording: Recording
+    plays: int
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What was stored of a batch: events that were new, that changed something, and known ones."""
+
+    new: int = 0
+    changed: int = 0
+    known: int = 0
+
+    def __add__(self, other: Stored) -> Stored:
+        return Stored(self.new + other.new, self.changed + other.changed, self.known + other.known)
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What one listener has listened to, of the tracks that are there.
+
+    track_ids  int64 (n,), ascending
+    counts     float32 (n,)
+    last_at    of each track the last listen in Unix seconds, 0 where no time is known: int64 (n,)
+    """
+
+    track_ids: Integers
+    counts: NDArray[np.float32]
+    last_at: Integers
+
+
+class ListenerRow(Base):
+    """The table of people."""
+
+    __tablename__ = "listeners"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(unique=True)
+
+
+class ListenRow(Base):
+    """The table of listens, in the order in which histories come."""
+
+    __tablename__ = "listens"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy's own way
+
+    listener_id: Mapped[int] = mapped_column(ForeignKey("listeners.id"), primary_key=True)
+    listened_at: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    recording_id: Mapped[int] = mapped_column(ForeignKey("recordings.id"), primary_key=True)
+
+
+class PlayCountRow(Base):
+    """The table of counts without times."""
+
+    __tablename__ = "play_counts"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012
+
+    listener_id: Mapped[int] = mapped_column(ForeignKey("listeners.id"), primary_key=True)
+    recording_id: Mapped[int] = mapped_column(ForeignKey("recordings.id"), primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+
+
+# Listeners
+
+
+def is_name(name: str) -> bool:
+    """Say whether a listener can be called so."""
+    return bool(name.strip()) and len(name) <= LONGEST_NAME and clean_text(name) == name
+
+
+def listeners(session: Session) -> list[Listener]:
+    """Return everybody, by name."""
+    timed = select(ListenRow.listener_id, func.count()).group_by(ListenRow.listener_id)
+    played = select(PlayCountRow.listener_id, func.sum(PlayCountRow.count))
+    n_listens: Counter[int] = Counter()
+    for query in (timed, played.group_by(PlayCountRow.listener_id)):
+        for listener_id, n in session.execute(query):
+            n_listens[listener_id] += int(n)
+    rows = session.execute(select(ListenerRow.id, ListenerRow.name).order_by(ListenerRow.name))
+    return [Listener(i, name, n_listens[i]) for i, name in rows]
+
+
+def listener(session: Session, name: str) -> Listener | None:
+    """Return the listener of this name, None for nobody."""
+    listener_id = session.scalar(select(ListenerRow.id).where(ListenerRow.name == name))
+    if listener_id is None:
+        return None
+    listens = select(func.count()).where(ListenRow.listener_id == listener_id)
+    plays = select(func.coalesce(func.sum(PlayCountRow.count), 0))
+    plays = plays.where(PlayCountRow.listener_id == listener_id)
+    return Listener(
+        listener_id, name, (session.scalar(listens) or 0) + int(session.scalar(plays) or 0)
+    )
+
+
+def ids_of(session: Session, names: Iterable[str]) -> dict[str, int]:
+    """Return the id of each listener, writing down those that are new, in the order given.
+
+    The caller holds the lock of the listening state. Raises ValueError for what is no name.
+    """
+    wanted = list(dict.fromkeys(names))
+    for name in wanted:
+        if not is_name(name):
+            raise ValueError(
+                f"a listener's name has 1 to {LONGEST_NAME} printable characters, got {name[:50]!r}"
+            )
+    ids: dict[str, int] = {}
+    for batch in batches(wanted, IDS_PER_QUERY):
+        query = select(ListenerRow.name, ListenerRow.id).where(ListenerRow.name.in_(batch))
+        ids.update((name, number) for name, number in session.execute(query))
+    first = (session.scalar(select(func.max(ListenerRow.id))) or 0) + 1
+    new = [name for name in wanted if name not in ids]
+    rows = [{"id": number, "name": name} for number, name in enumerate(new, start=first)]
+    if rows:
+        session.connection().execute(insert(ListenerRow), rows)
+    return ids | {str(row["name"]): number for number, row in enumerate(rows, start=first)}
+
+
+# Storing
+
+
+def store_listens(session: Session, rows: Iterable[tuple[int, int, int]]) -> Stored:
+    """Write (listener_id, listened_at, recording_id), leaving alone what is known."""
+    distinct = sorted(set(rows))
+    if not distinct:
+        return Stored()
+    new = insert_many(session, ListenRow, distinct, "DO NOTHING")
+    return Stored(new=new, known=len(distinct) - new)
+
+
+def store_counts(session: Session, counts: Sequence[tuple[int, int, int]]) -> Stored:
+    """Write (listener_id, recording_id, count); a count takes the place of an older one."""
+    last = {(listener_id, recording_id): count for listener_id, recording_id, count in counts}
+    rows = [(*key, count) for key, count in sorted(last.items())]
+    new = insert_many(session, PlayCountRow, rows, "DO NOTHING")
+    if new == len(rows):
+        return Stored(new=new)
+    changed = insert_many(
+        session,
+        PlayCountRow,
+        rows,
+        "(listener_id, recording_id) DO UPDATE SET count = excluded.count "
+        "WHERE play_counts.count <> excluded.count",
+    )
+    return Stored(new=new, changed=changed, known=len(rows) - new - changed)
+
+
+def insert_many(
+    session: Session, table: type[Base], rows: Sequence[tuple[int, ...]], on_conflict: str
+) -> int:
+    """Insert rows of integers and return how many of them changed something.
+
+    In the database's own words: building each row's parameters would take most of the time.
+    """
+    if not rows:
+        return 0
+    connection = session.connection()
+    columns = table.__table__.columns
+    into = f"INSERT INTO {table.__tablename__} ({', '.join(columns.keys())})"
+    parameters: Any = list(rows)
+    if connection.dialect.name == "postgresql":
+        types = [column.type.compile(connection.dialect) for column in columns]
+        source = f"SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in types)})"
+        parameters = tuple(list(column) for column in zip(*rows, strict=True))
+    else:
+        source = f"VALUES ({', '.join('?' * len(columns))})"
+    result = connection.exec_driver_sql(
+        f"{into} {source} ON CONFLICT {on_conflict}",
+        parameters,
+        execution_options={"preserve_rowcount": True},
+    )
+    return result.rowcount
+
+
+def store(
+    session: Session, events: Sequence[Listen | PlayCount], heard: Mapping[Recording, int]
+) -> Stored:
+    """Write listens and counts with the listeners they name, given the recordings' ids."""
+    people = ids_of(session, (event.listener for event in events))
+    stored = store_listens(
+        session,
+        (
+            (people[event.listener], event.at, heard[event.recording])
+            for event in events
+            if isinstance(event, Listen)
+        ),
+    ) + store_counts(
+        session,
+        [
+            (people[event.listener], heard[event.recording], event.plays)
+            for event in events
+            if isinstance(event, PlayCount)
+        ],
+    )
+    if stored.new or stored.changed:
+        listening_state(session, lock=True).revision += 1
+    return stored
+
+
+def record(session: Session, listener_id: int, heard: Sequence[tuple[int, int]]) -> None:
+    """Write (track_id, listened_at) of a listener. Raises KeyError for unknown ids."""
+    if session.get(ListenerRow, listener_id) is None:
+        raise KeyError(listener_id)
+    ids = recordings.of_tracks(session, (int(track_id) for track_id, _ in heard))
+    rows = ((listener_id, int(at), ids[int(track_id)]) for track_id, at in heard)
+    stored = store_listens(session, rows)
+    if stored.new:
+        listening_state(session, lock=True).revision += 1
+
+
+# What became of the recordings
+
+
+class Matched(NamedTuple):
+    """How many recordings of a kind a rung found (None: not found), heard and played how often."""
+
+    kind: Kind
+    rung: Rung | None
+    recordings: int
+    listens: int
+
+
+def _heard() -> Subquery:
+    """How often each recording was listened to by anybody."""
+    heard = union_all(
+        select(ListenRow.recording_id, func.count().label("n")).group_by(ListenRow.recording_id),
+        select(PlayCountRow.recording_id, func.sum(PlayCountRow.count)).group_by(
+            PlayCountRow.recording_id
+        ),
+    ).subquery()
+    total = select(heard.c.recording_id, func.sum(heard.c.n).label("n"))
+    return total.group_by(heard.c.recording_id).subquery()
+
+
+def matched(session: Session) -> list[Matched]:
+    """Count recordings and listens by kind and rung, most listens first."""
+    heard = _heard()
+    query = (
+        select(
+            RecordingRow.kind,
+            RecordingRow.rung,
+            func.count(),
+            func.coalesce(func.sum(heard.c.n), 0),
+        )
+        .join(heard, heard.c.recording_id == RecordingRow.id, isouter=True)
+        .group_by(RecordingRow.kind, RecordingRow.rung)
+    )
+    rows = [Matched(kind, rung, n, int(plays)) for kind, rung, n, plays in session.execute(query)]
+    return sorted(rows, key=lambda row: (-row.listens, row.kind, row.rung or ""))
+
+
+def unmatched(session: Session, limit: int) -> list[tuple[Recording, int]]:
+    """Return recordings that are no track of the library, most listened to first."""
+    heard = _heard()
+    plays = func.coalesce(heard.c.n, 0)
+    query = (
+        select(*recordings.COLUMNS, plays)
+        .join(heard, heard.c.recording_id == RecordingRow.id, isouter=True)
+        .where(RecordingRow.track_id.is_(None))
+        .order_by(plays.desc(), RecordingRow.id)
+        .limit(limit)
+    )
+    return [(Recording(*fields), int(n)) for *fields, n in session.execute(query)]
+
+
+# What models learn from
+
+
+def interactions(session: Session) -> Interactions:
+    """Return the listens of all listeners to the living tracks that are ready."""
+    ready = select(TrackRow.id).where(living, TrackRow.status == "ready").order_by(TrackRow.id)
+    tracks = np.fromiter(session.scalars(ready), np.int64)
+    people, columns, counts, last_at = _sums(*_matched(session, tracks))
+    known, rows = np.unique(people, return_inverse=True)
+    starts = np.searchsorted(rows, np.arange(len(known) + 1))
+    matrix = sparse.csr_matrix((counts, columns, starts), shape=(len(known), len(tracks)))
+    return Interactions(known, tracks, matrix, last_at if last_at.any() else None)
+
+
+def history(session: Session, listener_id: int) -> History:
+    """Return the listens of one listener to living tracks."""
+    there = select(TrackRow.id).where(living).order_by(TrackRow.id)
+    tracks = np.fromiter(session.scalars(there), np.int64)
+    _, columns, counts, last_at = _sums(*_matched(session, tracks, listener_id))
+    return History(tracks[columns], counts, last_at)
+
+
+def _matched(
+    session: Session, tracks: Integers, listener_id: int | None = None
+) -> tuple[Integers, Integers]:
+    """Return what was heard of `tracks`, their ids ascending, in no particular order.
+
+    Listens as (listener_id, position in `tracks`, time) (n, 3), counts as (listener_id, position,
+    count) (m, 3).
+    """
+    matched = select(RecordingRow.id, RecordingRow.track_id).where(
+        RecordingRow.track_id.is_not(None)
+    )
+    pairs = _table(session, matched, 2)
+    positions = np.full(int(pairs[:, 0].max(initial=0)) + 1, -1)
+    if len(tracks) and len(pairs):
+        at = np.searchsorted(tracks, pairs[:, 1]).clip(max=len(tracks) - 1)
+        positions[pairs[:, 0]] = np.where(tracks[at] == pairs[:, 1], at, -1)
+    found = []
+    for row, value in ((ListenRow, ListenRow.listened_at), (PlayCountRow, PlayCountRow.count)):
+        query = select(row.listener_id, row.recording_id, value)
+        if listener_id is not None:
+            query = query.where(row.listener_id == listener_id)
+        table = _table(session, query, 3, positions)
+        found.append(table)
+    return found[0], found[1]
+
+
+def _table(
+    session: Session, query: Select[*tuple[Any, ...]], width: int, positions: Integers | None = None
+) -> Integers:
+    """Return a query's rows of integers, (n, width).
+
+    With `positions` the second column is replaced by its position, and rows without one left out.
+    """
+    parts = [np.empty((0, width), np.int64)]
+    for rows in _partitions(session, query):
+        flat = np.fromiter(itertools.chain.from_iterable(rows), np.int64, width * len(rows))
+        part = flat.reshape(-1, width)
+        if positions is not None:
+            inside = part[:, 1] < len(positions)
+            part = part[inside]
+            part[:, 1] = positions[part[:, 1]]
+            part = part[part[:, 1] >= 0]
+        parts.append(part)
+    return np.concatenate(parts)
+
+
+def _partitions(
+    session: Session, query: Select[*tuple[Any, ...]]
+) -> Iterator[Sequence[Row[*tuple[Any, ...]]]]:
+    result = session.execute(query.execution_options(yield_per=_ROWS_AT_ONCE))
+    yield from result.partitions()
+
+
+def _sums(
+    listens: Integers, plays: Integers
+) -> tuple[Integers, Integers, NDArray[np.float32], Integers]:
+    """Add up what one listener heard of one track: people, positions, counts, last times.
+
+    A listen that two services report at the same second is one. Sorted by listener and position.
+    """
+    listens = listens[np.lexsort(listens.T[::-1])]
+    again = np.zeros(len(listens), np.bool_)
+    again[1:] = (listens[1:] == listens[:-1]).all(axis=1)
+    listens = listens[~again]
+    pairs = np.concatenate([listens[:, :2], plays[:, :2]])
+    counts = np.concatenate([np.ones(len(listens), np.int64), plays[:, 2]])
+    times = np.concatenate([listens[:, 2], np.zeros(len(plays), np.int64)])
+    order = np.lexsort(pairs.T[::-1])
+    pairs, counts, times = pairs[order], counts[order], times[order]
+    if not len(pairs):
+        return pairs[:, 0], pairs[:, 1], counts.astype(np.float32), times
+    starts = np.flatnonzero(np.r_[True, (pairs[1:] != pairs[:-1]).any(axis=1)])
+    return (
+        pairs[starts, 0],
+        pairs[starts, 1],
+        np.add.reduceat(counts, starts).astype(np.float32),
+        np.maximum.reduceat(times, starts),
+    )

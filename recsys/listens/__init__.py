@@ -1,0 +1,1 @@
+"""Listening histories in, and their matching to the tracks of the library."""

@@ -1,0 +1,117 @@
+"""ListenBrainz: the export's ZIP, and JSON lines in its form, of one person or of several."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from recsys.catalog import FeedbackKind, Listen, Opinion, Recording
+from recsys.listens import values
+from recsys.listens.sources import BadLine, Source, lines
+from recsys.listens.values import BadValue
+
+HISTORY = re.compile(r"(?:.*/)?(?:listens(?:/\d+/\d+)?|feedback)\.jsonl")  # in a ZIP
+USER = re.compile(r"(?:.*/)?user\.json")
+_SCORES: dict[int, FeedbackKind | None] = {1: "like", -1: "dislike", 0: None}
+_KINDS: dict[str, FeedbackKind | None] = {
+    "like": "like",
+    "dislike": "dislike",
+    "skip": "skip",
+    "none": None,
+}
+
+
+def user_of(source: Source) -> str:
+    """Return the name in an export's user.json, an empty text where there is none."""
+    try:
+        user = json.loads(source.head())
+    except ValueError:
+        return ""
+    keys = ("user_name", "username", "musicbrainz_id")
+    names = [values.words(user.get(key)) for key in keys] if isinstance(user, dict) else []
+    return next(filter(None, names), "")
+
+
+def read(source: Source, listener: str) -> Iterator[Listen | Opinion | BadLine]:
+    """Read JSON lines of listens and feedback, of `listener` where a line names nobody."""
+    with source.open() as file:
+        for number, line in enumerate(lines(file), start=1):
+            if line is not None and not line.strip():
+                continue
+            try:
+                yield event(_parsed(line), listener)
+            except BadValue as error:
+                yield BadLine(number, str(error), source.member)
+
+
+def is_event(entry: object) -> bool:
+    """Say whether a JSON value has the form of a listen or of feedback."""
+    return isinstance(entry, dict) and (
+        "listened_at" in entry
+        or (("score" in entry or "kind" in entry) and not entry.keys().isdisjoint(_NAMES))
+    )
+
+
+_NAMES = ("recording_mbid", "recording_msid", "track_metadata")
+
+
+def event(entry: dict[str, Any], listener: str) -> Listen | Opinion:
+    """Turn one entry into an event. Raises BadValue."""
+    who = values.listener(values.words(entry.get("user_name")) or listener)
+    metadata = entry.get("track_metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    if "score" in entry or "kind" in entry:
+        at = entry.get("created") or entry.get("at")
+        when = values.unix_seconds(at) if at else 0
+        return Opinion(who, _recording(entry | {"track_metadata": metadata}), _kind(entry), when)
+    at = values.unix_seconds(entry.get("listened_at"))
+    return Listen(who, _recording({"track_metadata": metadata}), at)
+
+
+def _parsed(line: bytes | None) -> dict[str, Any]:
+    if line is None:
+        raise BadValue("The line is too long to be a listen.")
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        raise BadValue("It is no JSON in UTF-8.") from None
+    if not isinstance(entry, dict):
+        raise BadValue("It is no JSON object.")
+    return entry
+
+
+def _kind(entry: dict[str, Any]) -> FeedbackKind | None:
+    said = entry.get("kind", entry.get("score"))
+    known: dict[Any, FeedbackKind | None] = {**_SCORES, **_KINDS, None: None}
+    if not isinstance(said, (str, int, type(None))) or said not in known:
+        raise BadValue(f"{str(said)[:40]!r} is no feedback: like, dislike, skip, or 1, -1, 0.")
+    return known[said]
+
+
+def _recording(entry: dict[str, Any]) -> Recording:
+    """Return what was heard, by the names and identifiers the entry has."""
+    metadata = entry["track_metadata"]
+    info = metadata.get("additional_info")
+    info = info if isinstance(info, dict) else {}
+    mapping = metadata.get("mbid_mapping")
+    mapping = mapping if isinstance(mapping, dict) else {}
+    recording = Recording(
+        artist=values.words(metadata.get("artist_name")),
+        title=values.words(metadata.get("track_name")),
+        album=values.words(metadata.get("release_name")),
+        duration=values.seconds(info.get("duration_ms"), 1e-3)
+        or values.seconds(info.get("duration")),
+        mbid=values.mbid(info.get("recording_mbid")) or values.mbid(entry.get("recording_mbid")),
+        isrc=values.isrc(info.get("isrc")),
+        item=values.words(
+            metadata.get("recording_msid")
+            or info.get("recording_msid")
+            or entry.get("recording_msid")
+        ),
+        mapped_mbid=values.mbid(mapping.get("recording_mbid")),
+    )
+    if not (recording.title or recording.mbid or recording.isrc or recording.item):
+        raise BadValue("It has no track_name and no identifier of a recording.")
+    return recording

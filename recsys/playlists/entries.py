@@ -1,0 +1,98 @@
+"""What a playlist holds, whatever its format."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+from urllib.parse import quote, unquote_to_bytes
+
+RECORDING = "https://musicbrainz.org/recording/"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=//|/|[a-z])")  # a drive letter is none
+
+
+class PlaylistError(ValueError):
+    """A file is no playlist that can be read; the message says why."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A track as a playlist names it.
+
+    location  as it is written: a path or a URL
+    paths     where the file may be, most likely first: one way to read the location, or several
+    """
+
+    location: str = ""
+    paths: tuple[Path, ...] = ()
+    title: str = ""
+    creator: str = ""
+    album: str = ""
+    duration: float | None = None  # seconds
+    mbid: str | None = None  # of the recording
+
+
+@dataclass(frozen=True)
+class Playlist:
+    """A title and the entries in their order."""
+
+    title: str = ""
+    entries: tuple[Entry, ...] = ()
+
+
+def relative(path: Path, folder: Path | None) -> Path:
+    """Return a path as seen from a folder, or itself where there is no folder or no way."""
+    if folder is None:
+        return path
+    try:
+        return Path(os.path.relpath(path, folder))
+    except ValueError:  # on another drive
+        return path
+
+
+def as_uri(path: Path, folder: Path | None) -> str:
+    """Return the URI of a path, a relative one where there is a folder."""
+    seen = relative(path, folder)
+    if seen.is_absolute():
+        return seen.as_uri()
+    reference = quote(os.fsencode(seen.as_posix()))
+    return f"./{reference}" if ":" in reference.partition("/")[0] else reference
+
+
+def paths_of_uri(uri: str, folder: Path) -> tuple[Path, ...]:
+    """Return where a URI, or what should be one but is a path, leads; nothing for the web's.
+
+    >>> [str(path) for path in paths_of_uri("file:///music/a%20b.mp3", Path("/lists"))]
+    ['/music/a b.mp3']
+    """
+    uri = uri.strip()
+    if uri.lower().startswith("file:"):
+        rest = uri[5:]
+        if rest.startswith("//"):
+            _, slash, rest = rest[2:].partition("/")
+            rest = slash + rest
+        if re.match(r"/[A-Za-z]:[/\\]", rest):
+            rest = rest[1:]
+        return paths_of_bytes(unquote_to_bytes(rest.encode("utf-8", "replace")), folder)
+    if not uri or (_SCHEME.match(uri) and "://" in uri):
+        return ()
+    decoded = paths_of_bytes(unquote_to_bytes(uri.encode("utf-8", "replace")), folder)
+    literal = paths_of_bytes(uri.encode("utf-8", "replace"), folder)
+    return tuple(dict.fromkeys(decoded + literal))
+
+
+def paths_of_bytes(path: bytes, folder: Path) -> tuple[Path, ...]:
+    """Return where a path leads: as UTF-8 or as Latin-1, with separators of any system."""
+    readings = [os.fsdecode(path.replace(b"\0", b""))]
+    try:
+        path.decode()
+    except UnicodeDecodeError:
+        readings.append(path.replace(b"\0", b"").decode("cp1252", "replace"))
+    found: list[Path] = []
+    for text in readings:
+        ways = [text, text.strip()]
+        if "\\" in text:
+            ways.append(PureWindowsPath(text).as_posix())
+        found += [Path(os.path.normpath(folder / way)) for way in ways if way]
+    return tuple(dict.fromkeys(found))
