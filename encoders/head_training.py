@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pytorch_metric_learning import losses
+from pytorch_metric_learning import losses  # type: ignore[import-untyped]
 from scipy import sparse
 
 from encoders.projection import Head
@@ -110,7 +110,7 @@ def train(
             total = torch.stack(terms).sum()
             if total.requires_grad:
                 optimiser.zero_grad()
-                total.backward()
+                total.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
         yield Head(data.projection, start.mean, matrix.detach().cpu().numpy().copy())
 
@@ -144,7 +144,7 @@ def closed_form(data: TrainingData, rows: NDArray[np.int64]) -> Head:
 def within_scatter(
     x: NDArray[np.float64], members: sparse.csr_matrix
 ) -> tuple[NDArray[np.float64], int]:
-    """Return the scatter (n, n) of rows about the means of their labels, and its degrees of freedom.
+    """Return the scatter (n, n) of rows about their labels' means, and its degrees of freedom.
 
     A row of several labels counts for each of them.
     """
@@ -170,6 +170,11 @@ def _shrunk(scatter: NDArray[np.float64], dof: int) -> NDArray[np.float64]:
     round_cloud = np.trace(covariance) / n * np.eye(n)
     shrunk: NDArray[np.float64] = (1 - share) * covariance + share * round_cloud
     return shrunk
+
+
+def unit_distances(outputs: torch.Tensor) -> torch.Tensor:
+    """Return the Euclidean distances of unit vectors: (n, n)."""
+    return (2 - 2 * outputs @ outputs.T).clamp(min=0).sqrt()
 
 
 def semi_hard(distances: torch.Tensor, alike: torch.Tensor, pairs: _Indices) -> _Indices:
@@ -225,8 +230,7 @@ class _Criterion:
         mask = torch.from_numpy(alike).to(outputs.device)
         indices = tuple(torch.from_numpy(i).to(outputs.device) for i in pairs)
         if self._name == "triplet":
-            distances = torch.cdist(outputs.detach(), outputs.detach())
-            indices = semi_hard(distances, mask, indices)
+            indices = semi_hard(unit_distances(outputs.detach()), mask, indices)
         else:
             unlike = ~mask[indices[0]]
             which, negatives = unlike.nonzero(as_tuple=True)
@@ -239,7 +243,8 @@ def alike_in(members: sparse.csr_matrix, owners: NDArray[np.int64]) -> NDArray[n
     """Say which of a batch's rows share a label or are of one track: (n, n)."""
     chosen = members[owners]
     alike: NDArray[np.bool_] = (chosen @ chosen.T).toarray() > 0
-    return alike | (owners[:, None] == owners)
+    alike |= owners[:, None] == owners
+    return alike
 
 
 def _sample_pairs(
@@ -253,9 +258,7 @@ def _sample_pairs(
     return anchors, positives[anchors]
 
 
-def _batches(
-    groups: NDArray[np.int64], rng: np.random.Generator
-) -> Iterator[NDArray[np.int64]]:
+def _batches(groups: NDArray[np.int64], rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
     """Give all positions once, the artists in a random order, each one's tracks together."""
     place = rng.permutation(groups.max() + 1)[groups]
     order = np.lexsort((rng.random(len(groups)), place))

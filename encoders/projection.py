@@ -84,9 +84,7 @@ class Head:
         cosine = (1 - weight) * default's cosine + weight * head's cosine
         """
         shares = np.sqrt([1 - self.weight, self.weight], dtype=np.float32)
-        return _unit(
-            np.concatenate([shares[0] * vectors, shares[1] * self.apply(vectors)], axis=1)
-        )
+        return _unit(np.concatenate([shares[0] * vectors, shares[1] * self.apply(vectors)], axis=1))
 
     def save(self, path: Path, card: Mapping[str, Any]) -> None:
         """Write it, and beside it as .json its card: what it was made of and how it did."""

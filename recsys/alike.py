@@ -77,4 +77,5 @@ def artist_numbers(labels: pd.DataFrame) -> NDArray[np.int64]:
     """
     members = label_members(labels, "artist")
     _, numbers = sparse.csgraph.connected_components(members @ members.T, directed=False)
-    return numbers.astype(np.int64)
+    artists: NDArray[np.int64] = numbers.astype(np.int64)
+    return artists

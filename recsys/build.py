@@ -105,8 +105,9 @@ class Progress(NamedTuple):
 class Report:
     """What a build did.
 
-    `notes` say what became of a head. `n_analysed` tracks of `audio_seconds` together were analysed in `analysis_seconds`, inspecting
-    them included; `tracks` of the library have features now; `index` is None where there are none.
+    `n_analysed` tracks of `audio_seconds` together were analysed in `analysis_seconds`, inspecting
+    them included; `tracks` of the library have features now; `index` is None where there are none;
+    `notes` say what becomes of its head.
     """
 
     tracks: int
@@ -136,8 +137,9 @@ def build(
     """Bring catalogue, projection and index up to what lies in `folders`.
 
     `projection` is the home's, None if it has none that fits `analyser`; it is fitted anew where
-    it is outgrown and has no head, or `refit` says so. Raises LibraryError, CatalogError (BuildRunning among them),
-    ValueError for a recipe that does not fit, and OSError where the home cannot be written.
+    it is outgrown and has no head, or `refit` says so. Raises LibraryError, CatalogError
+    (BuildRunning among them), ValueError for a recipe that does not fit, and OSError where the home
+    cannot be written.
     """
     with catalog.build_lock():
         progress(Progress("scan"))
