@@ -54,7 +54,7 @@ from recsys.build import HEAD_NAME, reproject
 from recsys.catalog import CatalogError
 from recsys.head_data import embed_library
 from recsys.home import Home, NotIndexed
-from recsys.labels import LabelsError
+from recsys.labels import LabelsError, catalogue_labels
 from recsys.settings import SettingsError
 
 
@@ -176,6 +176,8 @@ def prepare(
 ) -> tuple[pd.DataFrame, TrainingData]:
     """Return the labels of the indexed tracks, and what is learned from, a row for each."""
     labels = labels_of(args, home)
+    if "genre" not in labels.columns:
+        labels = labels.join(catalogue_labels(home.catalog)["genre"])
     GateLabels(labels)  # raises before anything long is begun
     ids, vectors, segments, owners = embed_library(
         home.catalog, projection, labels.index.tolist(), shown_by(bar, "Reading features")
