@@ -194,6 +194,20 @@ def _known_dtype(models: Sequence[str], known: Collection[str]) -> torch.dtype |
     return None
 
 
+def _start(thread: threading.Thread) -> None:
+    """Start a thread; an interrupt that comes in that moment stays one.
+
+    Thread.start waits on a condition whose lock an interrupt may find released, and releasing it
+    again is the RuntimeError that would take the interrupt's place.
+    """
+    try:
+        thread.start()
+    except RuntimeError as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
+
+
 class Crew(Generic[_Job, _Answer, _Result]):
     """Worker threads, each with a decoding process, that share one stream of jobs.
 
@@ -229,7 +243,7 @@ class Crew(Generic[_Job, _Answer, _Result]):
                 decoder = DecoderProcess(self.nice)
                 decoders.append(decoder)
                 thread = threading.Thread(target=self._work, args=(decoder, numbered), daemon=True)
-                thread.start()
+                _start(thread)
                 threads.append(thread)
             running = len(threads)
             while running:

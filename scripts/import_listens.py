@@ -13,6 +13,7 @@ Exit status: 0 done, 1 a file or the catalogue cannot be used, 2 usage, 130 stop
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import signal
 import sys
@@ -35,6 +36,7 @@ from recsys.settings import SettingsError, load_settings
 from recsys.terminal import printable
 
 FAILED, USAGE, STOPPED = 1, 2, 130
+GARBAGE = 200_000  # allocations between collections: rows make none, and walking them takes long
 LIVE_INTERVAL, PLAIN_INTERVAL = 0.2, 10.0  # s between lines on a terminal, and otherwise
 
 
@@ -74,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     args = parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    gc.set_threshold(GARBAGE)
     display = Display()
     try:
         with PeakMemory() as memory:

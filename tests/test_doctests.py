@@ -8,7 +8,16 @@ import importlib
 import pytest
 
 
-@pytest.mark.parametrize("name", ["recsys.catalog.search", "recsys.terminal"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "recsys.catalog.search",
+        "recsys.listens.names",
+        "recsys.listens.values",
+        "recsys.playlists.entries",
+        "recsys.terminal",
+    ],
+)
 def test_examples(name: str) -> None:
     result = doctest.testmod(importlib.import_module(name))
     assert result.attempted > 0

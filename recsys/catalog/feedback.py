@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from sqlalchemy import BigInteger, ForeignKey, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recsys.catalog import listens, recordings
@@ -95,18 +94,17 @@ def _store(session: Session, said: Iterable[tuple[tuple[int, int], Said]]) -> St
             last[key] = words
     before = _said(session, last)
     rows = [
-        {"listener_id": key[0], "recording_id": key[1], "kind": kind, "at": at}
+        (*key, kind, at)
         for key, (kind, at) in sorted(last.items())
         if key not in before or (before[key] != (kind, at) and outweighs((kind, at), before[key]))
     ]
     if rows:
-        is_postgresql = session.get_bind().dialect.name == "postgresql"
-        writing = (postgresql.insert if is_postgresql else sqlite.insert)(FeedbackRow)
-        writing = writing.on_conflict_do_update(
-            index_elements=["listener_id", "recording_id"],
-            set_={"kind": writing.excluded["kind"], "at": writing.excluded["at"]},
+        listens.insert_many(
+            session,
+            FeedbackRow,
+            rows,
+            "(listener_id, recording_id) DO UPDATE SET kind = excluded.kind, at = excluded.at",
         )
-        session.connection().execute(writing, rows)
         listening_state(session, lock=True).revision += 1
     new = len(last.keys() - before.keys())
     return Stored(new, len(rows) - new, len(last) - len(rows))

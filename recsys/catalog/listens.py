@@ -205,9 +205,12 @@ def store_counts(session: Session, counts: Sequence[tuple[int, int, int]]) -> St
 
 
 def insert_many(
-    session: Session, table: type[Base], rows: Sequence[tuple[int, ...]], on_conflict: str
+    session: Session,
+    table: type[Base],
+    rows: Sequence[tuple[int | str | None, ...]],
+    on_conflict: str,
 ) -> int:
-    """Insert rows of integers and return how many of them changed something.
+    """Insert rows, a value for each column, and return how many of them changed something.
 
     In the database's own words: building each row's parameters would take most of the time.
     """

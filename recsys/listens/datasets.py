@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from recsys.catalog import PlayCount, Recording
 from recsys.listens import values
@@ -19,6 +20,11 @@ def is_triplets(line: bytes) -> bool:
     return _TRIPLET.fullmatch(line.strip()) is not None
 
 
+@lru_cache(100_000)
+def _song(item: str) -> Recording:
+    return Recording(item=item)
+
+
 def read_triplets(source: Source) -> Iterator[PlayCount | BadLine]:
     """Read user, song and count, between tabs (Bertin-Mahieux et al. 2011, the MSD)."""
     with source.open() as file:
@@ -27,7 +33,7 @@ def read_triplets(source: Source) -> Iterator[PlayCount | BadLine]:
                 if line is None:
                     raise BadValue("The line is too long.")
                 user, song, count = line.decode().split("\t")
-                yield PlayCount(values.listener(user), Recording(item=song), values.plays(count))
+                yield PlayCount(values.listener(user), _song(song), values.plays(count))
             except BadValue as error:
                 yield BadLine(number, str(error), source.member)
             except ValueError:

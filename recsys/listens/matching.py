@@ -19,15 +19,16 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 from rapidfuzz import fuzz, process
 
 from recsys.catalog import Catalog, KeptRecording, Match, Recording, Rung, Track
+from recsys.catalog.base import batches
 from recsys.listens.names import album_title, artist_name, is_live, marks, track_title
 
-# Similarities are rapidfuzz's, 0 to 100: one wrong letter of ten gives 90. docs/listens.md has counts.
+# Similarities are rapidfuzz's, 0 to 100: one wrong letter of ten gives 90 (see docs/listens.md).
 ARTIST_SIMILARITY = 84.0
 TITLE_SIMILARITY = 90.0
 
@@ -38,6 +39,7 @@ PREVIEW = 31.0  # seconds: a file this short is a clip, whose length says nothin
 
 _RECORDINGS_AT_ONCE = 2000
 _ARTISTS_KEPT = 100_000
+_SIMILARITIES_AT_ONCE = 4_000_000  # 16 MB
 
 
 class _Candidate(NamedTuple):
@@ -65,7 +67,7 @@ class Library:
         for track in tracks:
             self._add(track)
         self._artists = list(self._by_artist)
-        self._near_artists = lru_cache(_ARTISTS_KEPT)(self._find_near_artists)
+        self._near_artists: dict[str, list[tuple[str, float]]] = {}
 
     def __contains__(self, track_id: int) -> bool:
         return track_id in self._tracks
@@ -123,7 +125,10 @@ class Library:
         if not title or not recording.artist:
             return []
         wanted, found = marks(title), dict[int, float]()
-        for artist, closeness in self._near_artists(artist_name(recording.artist)):
+        name = artist_name(recording.artist)
+        if name not in self._near_artists:
+            self.look_for_artists([recording.artist])
+        for artist, closeness in self._near_artists[name]:
             near = process.extract_iter(
                 title,
                 self._by_artist[artist].keys(),
@@ -138,12 +143,29 @@ class Library:
         best = max(found.values(), default=0)
         return [track_id for track_id, similarity in found.items() if similarity == best]
 
-    def _find_near_artists(self, name: str) -> list[tuple[str, float]]:
-        """Return the library's artists of nearly this name, with the similarity."""
-        near = process.extract(
-            name, self._artists, scorer=fuzz.ratio, score_cutoff=ARTIST_SIMILARITY, limit=None
-        )
-        return [(artist, similarity) for artist, similarity, _ in near]
+    def look_for_artists(self, names: Iterable[str]) -> None:
+        """Find the artists of nearly these names, all at once, and remember them.
+
+        Of an artist whom the library has by that very name, no others are looked for.
+        """
+        if len(self._near_artists) > _ARTISTS_KEPT:
+            self._near_artists = {}
+        new = dict.fromkeys(map(artist_name, names))
+        unknown = []
+        for name in new:
+            if name in self._by_artist:
+                self._near_artists[name] = [(name, 100.0)]
+            elif name not in self._near_artists:
+                self._near_artists[name] = []
+                unknown.append(name)
+        at_once = max(1, _SIMILARITIES_AT_ONCE // max(1, len(self._artists)))
+        for part in batches(unknown, at_once):
+            similarities = process.cdist(
+                part, self._artists, scorer=fuzz.ratio, score_cutoff=ARTIST_SIMILARITY
+            )
+            for row, column in np.argwhere(similarities).tolist():
+                near = (self._artists[column], float(similarities[row, column]))
+                self._near_artists[part[row]].append(near)
 
     def _same_version(self, recording: Recording, ids: Iterable[int]) -> list[int]:
         """Leave out the tracks that are another version of a recording of that name."""
@@ -222,6 +244,7 @@ def _changes(
         if kept.recording.kind == "library" and int(kept.recording.item) not in library
     ]
     tags = {track.id: of_track(track) for track in catalog.tracks(gone)}
+    library.look_for_artists(kept.recording.artist for kept in batch)
     changes: dict[int, Match | None] = {}
     for kept in batch:
         is_gone = kept.recording.kind == "library" and int(kept.recording.item) in tags

@@ -45,7 +45,7 @@ def read_csv(
                 "name them with --columns."
             )
         check_user(roles, listener, header, source)
-        row, width = Row(roles, listener if "user" not in roles else ""), max(roles.values()) + 1
+        row, width = Row(roles, listener), max(roles.values()) + 1
         for number, cells in rows:
             try:
                 if not isinstance(cells, list):
@@ -134,10 +134,7 @@ def read_parquet(
                 )
             check_user(roles, listener, header, source)
             names = sorted({header[place] for place in roles.values()}, key=header.index)
-            row = Row(
-                {role: names.index(header[place]) for role, place in roles.items()},
-                listener if "user" not in roles else "",
-            )
+            row = Row({role: names.index(header[place]) for role, place in roles.items()}, listener)
             number = 0
             for batch in table.iter_batches(_ROWS_AT_ONCE, columns=names):
                 for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):

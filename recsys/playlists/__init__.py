@@ -4,9 +4,10 @@ Paths are absolute, or relative to a folder where the writer is given one. What 
 found again by its path, then by its MusicBrainz identifier, then by artist and title.
 """
 
+from recsys.playlists.entries import Entry, Playlist, PlaylistError
 from recsys.playlists.jspf import jspf
 from recsys.playlists.m3u import m3u8
-from recsys.playlists.reading import Entry, Playlist, PlaylistError, parse, read_playlist
+from recsys.playlists.reading import parse, read_playlist
 from recsys.playlists.resolving import Resolved, resolve
 from recsys.playlists.xspf import xspf
 

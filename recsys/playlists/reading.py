@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from recsys.catalog.base import shown
-from recsys.playlists.entries import Entry, Playlist, PlaylistError
+from recsys.playlists.entries import Playlist, PlaylistError
 from recsys.playlists.jspf import read_jspf
 from recsys.playlists.m3u import read_m3u
 from recsys.playlists.xspf import read_xspf
-
-__all__ = ["Entry", "Playlist", "PlaylistError", "parse", "read_playlist"]
 
 LARGEST = 64 << 20  # bytes
 

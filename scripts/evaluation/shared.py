@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,11 +57,9 @@ def names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-@contextmanager
-def opened(args: argparse.Namespace) -> Iterator[Home]:
+def opened(args: argparse.Namespace) -> AbstractContextManager[Home]:
     """Open the home that the arguments name."""
-    with open_home(load_settings(args.home)) as home:
-        yield home
+    return open_home(load_settings(args.home))
 
 
 def say(sentence: str) -> None:

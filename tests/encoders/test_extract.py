@@ -160,6 +160,20 @@ def test_an_exception_of_the_consumer_ends_everything(
         consume()
 
 
+def test_an_interrupt_while_a_thread_starts_stays_one(
+    extractor: Extractor, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def torn(_: threading.Thread) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            threading.Lock().release()  # as a condition does whose waiting was interrupted
+
+    monkeypatch.setattr(threading.Thread, "start", torn)
+    with pytest.raises(KeyboardInterrupt):
+        list(extractor.extract([(folder / "a.wav", 1.0)]))
+
+
 def test_an_exception_of_the_jobs_reaches_the_consumer(
     extractor: Extractor, tracks: list[tuple[Path, float]]
 ) -> None:

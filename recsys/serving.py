@@ -1,0 +1,87 @@
+"""An open home that long-running programs answer from, renewed when a build replaces its index."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import ExitStack
+
+from encoders.projection import ProjectionError
+from index.vector_index import DamagedIndex, StaleIndex
+from recsys.build import INDEX_NAME, PROJECTION_NAME
+from recsys.catalog import CatalogError
+from recsys.content import SimilarTracks
+from recsys.home import NotIndexed, open_home
+from recsys.settings import Settings
+
+_log = logging.getLogger(__name__)
+_Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+class Unavailable(Exception):
+    """The home cannot be answered from now; the message says why and what to do."""
+
+
+class ServedHome:
+    """Keeps a home open for many threads.
+
+    A new index is taken up by the first request after it; while a build is between writing the
+    projection and the index, and where a new index is damaged, the last good one answers.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._stack = ExitStack()
+        self._served: SimilarTracks | None = None
+        self._stamp: _Stamp | None = None
+
+    def current(self) -> SimilarTracks:
+        """Return what answers from the newest usable index; it stays usable when replaced.
+
+        Raises Unavailable where there never was one.
+        """
+        with self._lock:
+            stamp = self._read_stamp()
+            if self._served is None or stamp != self._stamp:
+                self._renew()
+                self._stamp = stamp
+            if self._served is None:
+                raise Unavailable("Nothing can be served yet.")
+            return self._served
+
+    def close(self) -> None:
+        """Close the catalogue."""
+        with self._lock:
+            self._stack.close()
+            self._served = None
+
+    def _renew(self) -> None:
+        """Open the home anew; keep the old one where that fails."""
+        with ExitStack() as opened:
+            try:
+                served = opened.enter_context(open_home(self._settings)).similar()
+            except (
+                CatalogError,
+                DamagedIndex,
+                NotIndexed,
+                ProjectionError,
+                StaleIndex,
+            ) as error:
+                if self._served is None:
+                    raise Unavailable(str(error)) from error
+                _log.warning("The last good index is still served: %s", error)
+                return
+            old, self._stack, self._served = self._stack, opened.pop_all(), served
+            old.close()  # requests still answering from it reconnect as they need
+
+    def _read_stamp(self) -> _Stamp:
+        """Return what changes when a file of the index is replaced."""
+        stamps: list[tuple[int, int, int] | None] = []
+        for name in (INDEX_NAME, PROJECTION_NAME):
+            try:
+                status = (self._settings.home / name).stat()
+                stamps.append((status.st_ino, status.st_size, status.st_mtime_ns))
+            except OSError:
+                stamps.append(None)
+        return tuple(stamps)

@@ -1,0 +1,65 @@
+"""Serve a home's API to this machine.
+
+    python scripts/serve.py --home ~/music-home --port 8000
+
+Exit status: 0 stopped by a signal, 1 the port cannot be had, 2 usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import waitress
+
+from recsys.settings import SettingsError, load_settings
+from webui.app import create_app
+from webui.safety import is_loopback
+
+FAILED, USAGE = 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM; requests under way are finished."""
+    parser = argparse.ArgumentParser(description="Serve a home's API to this machine.")
+    parser.add_argument("--home", type=Path, help="where catalogue and index are kept")
+    parser.add_argument("--host", default="127.0.0.1", help="(default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
+    args = parser.parse_args(arguments)
+    if not is_loopback(args.host):
+        parser.error(
+            f"--host {args.host} is open to other machines, and there are no accounts yet: "
+            "serve on 127.0.0.1."
+        )
+    if not 0 <= args.port <= 65535:
+        parser.error("--port takes a number from 0, any free one, to 65535")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        app = create_app(load_settings(args.home))
+        server = waitress.create_server(app, host=args.host, port=args.port, ident=None)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return USAGE
+    except OSError as error:
+        print(f"{args.host}:{args.port} cannot be served on: {error.strerror}.", file=sys.stderr)
+        return FAILED
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):  # which may come before the server waits for it
+        print(f"Serving on http://{url_host(args.host)}:{server.effective_port}", flush=True)
+        server.run()  # returns after KeyboardInterrupt, when its threads are done
+    app.extensions["served_home"].close()
+    return 0
+
+
+def url_host(host: str) -> str:
+    """Return a host as a URL has it: IPv6 addresses in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""The API through a client, and served by a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from made_home import N_TRACKS, make_home, write_music
+
+from recsys.build import INDEX_NAME
+from recsys.catalog import Catalog
+from recsys.settings import Settings
+from webui.app import create_app
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    write_music(tmp_path / "music", range(N_TRACKS))
+    make_home(tmp_path / "home", tmp_path / "music")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def client(home: Path) -> Iterator[FlaskClient]:
+    app = create_app(Settings(home))
+    yield app.test_client()
+    app.extensions["served_home"].close()
+
+
+def test_search_leads_to_what_sounds_alike(client: FlaskClient) -> None:
+    found = client.get("/api/v1/search?q=Song+5+Bix").get_json()["tracks"][0]
+    assert (found["title"], found["artist"]) == ("Song 5", "Bix")
+    alike = client.get(f"/api/v1/tracks/{found['id']}/similar?k=3").get_json()["tracks"]
+    assert {track["artist"] for track in alike} == {"Bix"}
+    assert found["id"] not in {track["id"] for track in alike}
+    capped = client.get(f"/api/v1/tracks/{found['id']}/similar?k=5&artist_cap=1").get_json()
+    assert len({track["artist"] for track in capped["tracks"]}) == 5
+
+
+def test_audio_comes_whole_and_in_ranges(client: FlaskClient, tmp_path: Path) -> None:
+    stored = (tmp_path / "music" / "4.wav").read_bytes()
+    with client.get("/api/v1/tracks/5/audio") as whole:
+        assert (whole.data, whole.content_type) == (stored, "audio/wav")
+    with client.get("/api/v1/tracks/5/audio", headers={"Range": "bytes=100-199"}) as part:
+        assert (part.status_code, part.data) == (206, stored[100:200])
+        assert part.headers["Content-Range"] == f"bytes 100-199/{len(stored)}"
+    beyond = client.get("/api/v1/tracks/5/audio", headers={"Range": "bytes=99999999-"})
+    assert beyond.status_code == 416
+
+
+def test_only_living_plain_files_are_sent(client: FlaskClient, home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "music" / "4.wav"
+    stored = path.rename(tmp_path / "elsewhere.wav")
+    assert client.get("/api/v1/tracks/5/audio").status_code == 404
+    path.symlink_to(stored)  # a library may be made of links
+    with client.get("/api/v1/tracks/5/audio") as answer:
+        assert answer.data == stored.read_bytes()
+    path.unlink()
+    os.mkfifo(path)
+    assert client.get("/api/v1/tracks/5/audio").status_code == 404
+    with Catalog(home) as catalog:
+        catalog.set_presence(gone=[6])
+    assert client.get("/api/v1/tracks/6/audio").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/v1/tracks/999", 404),
+        (f"/api/v1/tracks/{10**30}", 404),
+        ("/api/v1/tracks/../../etc/passwd", 404),
+        ("/api/v1/tracks/%2e%2e%2fsecret/audio", 404),
+        ("/api/v1/search", 400),
+        ("/api/v1/search?q=" + "x" * 501, 400),
+        ("/api/v1/search?q=a&limit=-1", 400),
+        ("/api/v1/tracks/1/similar?k=0", 400),
+        ("/api/v1/tracks/1/similar?k=²", 400),
+    ],
+)
+def test_errors_are_problems(client: FlaskClient, path: str, status: int) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
+    body = json.loads(answer.data)
+    assert body["status"] == status
+    assert body["request_id"] == answer.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "192.168.1.2", ""])
+def test_a_foreign_page_cannot_reach_in(client: FlaskClient, host: str) -> None:
+    assert client.get("/healthz", headers={"Host": host}).status_code == 400
+    assert client.post("/api/v1/search?q=a").status_code == 405
+    for name in ("localhost:8000", "127.0.0.1:8000", "[::1]:8000"):
+        answer = client.get("/healthz", headers={"Host": name})
+        assert answer.status_code == 200
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_new_index_is_taken_up_and_a_damaged_one_is_not(
+    client: FlaskClient, home: Path, tmp_path: Path
+) -> None:
+    assert client.get("/healthz").get_json()["n_indexed"] == N_TRACKS
+    good = (home / INDEX_NAME).read_bytes()
+    for content in (b"damaged", good):
+        (tmp_path / "new").write_bytes(content)
+        (tmp_path / "new").replace(home / INDEX_NAME)
+        assert client.get("/api/v1/tracks/1/similar").status_code == 200
+    served = client.application.extensions["served_home"]
+    before = served.current()
+    shutil.copy(home / INDEX_NAME, tmp_path / "new")
+    (tmp_path / "new").replace(home / INDEX_NAME)
+    assert served.current() is not before
+    assert before.of_track(before.catalog.tracks([1])[0], 3)  # a request under way
+
+
+def test_nothing_indexed_is_said(tmp_path: Path) -> None:
+    answer = create_app(Settings(tmp_path)).test_client().get("/healthz")
+    assert answer.status_code == 503
+    assert b"build_index.py" in answer.data
+
+
+def test_a_process_serves_and_stops(home: Path) -> None:
+    command = [sys.executable, "scripts/serve.py", "--home", str(home), "--port", "0"]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=-1, stderr=-1, text=True) as run:
+        assert run.stdout
+        address = run.stdout.readline().removeprefix("Serving on ").strip()
+        with urllib.request.urlopen(f"{address}/healthz", timeout=60) as answer:
+            assert json.load(answer)["n_indexed"] == N_TRACKS
+        run.send_signal(signal.SIGTERM)
+        log = run.communicate(timeout=60)[1]
+        assert run.returncode == 0, log
+    line = next(json.loads(text) for text in log.splitlines() if text.startswith("{"))
+    assert (line["path"], line["status"]) == ("/healthz", 200)
+
+
+def test_other_machines_are_refused() -> None:
+    command = [sys.executable, "scripts/serve.py", "--host", "0.0.0.0"]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "no accounts" in done.stderr
+
+
+@pytest.mark.parametrize("module", ["webui.app", "recsys.serving"])
+def test_serving_loads_no_torch(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -1,0 +1,88 @@
+"""What every request and answer must pass: known hosts, no writing, strict headers, problems."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+import re
+import secrets
+import time
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import BadRequest, HTTPException
+
+from recsys.catalog import CatalogError
+from recsys.serving import Unavailable
+
+_log = logging.getLogger("webui.access")
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine reaches `host`, a name or an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def protect(app: Flask) -> None:
+    """Give an app its checks, headers, error answers and log."""
+    app.before_request(_begin)
+    app.after_request(_finish)
+    app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(Unavailable, lambda error: _problem(503, str(error)))
+    app.register_error_handler(CatalogError, lambda error: _problem(503, str(error)))
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _begin() -> None:
+    """Number the request; refuse other hosts' names, by which foreign pages reach loopback."""
+    g.request_id, g.started = secrets.token_hex(8), time.monotonic()
+    named = re.fullmatch(
+        r"(?:\[([0-9a-fA-F:]+)\]|([^:]+))(?::\d+)?", request.headers.get("Host", "")
+    )
+    if not named or not is_loopback((named[1] or named[2]).lower()):
+        raise BadRequest("Without accounts this server answers to loopback names alone.")
+
+
+def _finish(response: Response) -> Response:
+    """Set the headers and log the request as one line of JSON."""
+    response.headers.update(_HEADERS)
+    response.headers["X-Request-Id"] = g.request_id
+    fields = {
+        "request_id": g.request_id,
+        "method": request.method,
+        "path": request.path,
+        "status": response.status_code,
+        "milliseconds": round(1000 * (time.monotonic() - g.started), 1),
+    }
+    _log.info("%s", json.dumps(fields))
+    return response
+
+
+def _problem(status: int, detail: str) -> Response:
+    """Return an error as RFC 9457 has it."""
+    body = {"type": "about:blank", "status": status, "detail": detail, "request_id": g.request_id}
+    return Response(json.dumps(body), status, content_type="application/problem+json")
+
+
+def _http_problem(error: HTTPException) -> Response:
+    answer = _problem(error.code or 500, error.description or error.name)
+    for name, value in error.get_headers(request.environ):
+        if name in ("Allow", "Content-Range"):
+            answer.headers[name] = value
+    return answer
+
+
+def _unexpected(error: Exception) -> Response:
+    _log.error("request %s failed", g.request_id, exc_info=error)
+    return _problem(500, "The server made a mistake; its log has this request's id.")
