@@ -3,9 +3,9 @@
 It begins in closed form and is then refined by gradient descent on a loss of
 pytorch-metric-learning. The beginning is within-class covariance normalisation (WCCN; Hatch,
 Kajarekar and Stolcke 2006): the directions in which tracks of one artist, one genre or segments of
-one track differ are those that say least, and are scaled down. Each relation's covariance is
-shrunk towards a multiple of the identity, the more the fewer tracks it was estimated on, so that
-little data changes little. A library has few tracks an artist; this is what makes them enough.
+one track differ are those that say least, and are scaled down. The covariance is shrunk towards a
+multiple of the identity (Ledoit and Wolf 2004). A library has few tracks an artist; this is what
+makes them enough.
 
 Losses: triplet margin over semi-hard triplets (Schroff et al. 2015), multi-similarity (Wang et al.
 2019), NT-Xent (Chen et al. 2020), proxy anchor (Kim et al. 2020).
@@ -13,8 +13,9 @@ Losses: triplet margin over semi-hard triplets (Schroff et al. 2015), multi-simi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -25,13 +26,16 @@ from scipy import sparse
 from encoders.projection import Head
 
 LOSSES = ("triplet", "multi-similarity", "ntxent", "proxy-anchor")
-SEGMENTS = "segments"  # the relation between the segments of one track
-N_OUT = 80  # dimensions of a head
+SEGMENTS, LISTENERS = "segments", "listeners"  # relations that are no columns of labels
+# How much each counts; genre keeps what makes kinds of music apart from being scaled down.
+DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType(
+    {"artist": 1.0, "album": 0.3, "genre": 1.0, SEGMENTS: 0.3, LISTENERS: 0.3}
+)
 MARGIN = 0.2
 TEMPERATURE = 0.2
 BATCH = 128  # tracks, each with one of its segments
 ANCHORS = 128  # of a batch and relation
-STEP = 0.01  # of the map's typical entry, a step of Adam
+STEP = 0.0003  # of Adam, on a map that begins as the identity
 PROXY_STEP = 0.02
 
 _Array = NDArray[np.float32]
@@ -74,71 +78,88 @@ def segment_relation(n_tracks: int, weight: float) -> Relation:
     return Relation(SEGMENTS, sparse.identity(n_tracks, np.float32, "csr"), weight)
 
 
-def train(
-    data: TrainingData, rows: NDArray[np.int64], loss: str, seed: int, device: str = "cpu"
-) -> Iterator[Head]:
-    """Give the closed-form head of these rows, then what it is after each epoch, without end.
+@dataclass(frozen=True, eq=False)
+class Learner:
+    """Learns heads from some rows of its data; of the others nothing is looked at."""
 
-    Nothing of other rows is looked at. One seed gives the same heads on one device.
+    data: TrainingData
+    loss: str
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise ValueError(f"wanted a loss out of {', '.join(LOSSES)}; got {self.loss!r}")
+
+    def closed_form(self, rows: NDArray[np.int64], shrinkages: Sequence[float]) -> list[Head]:
+        """Return the WCCN head of the rows at each shrinkage, above 0 and up to 1."""
+        mean = self.data.vectors[rows].astype(np.float64).mean(axis=0)
+        within = _within_covariance(self.data, rows, mean)
+        n = len(within)
+        round_cloud = np.trace(within) / n * np.eye(n)
+        heads = []
+        for shrinkage in shrinkages:
+            values, turn = np.linalg.eigh((1 - shrinkage) * within + shrinkage * round_cloud)
+            matrix = turn / np.sqrt(values) @ turn.T
+            matrix /= np.sqrt(np.square(matrix).sum() / n)  # a typical direction keeps its length
+            heads.append(
+                Head(self.data.projection, mean.astype(np.float32), matrix.astype(np.float32))
+            )
+        return heads
+
+    def refine(self, start: Head, rows: NDArray[np.int64], seed: int) -> Iterator[Head]:
+        """Give what a head is after each epoch of gradient descent, without end.
+
+        One seed gives the same heads on one device.
+        """
+        data, rng = self.data, np.random.default_rng(seed)
+        vectors, segments = (
+            torch.from_numpy((x - start.mean) @ start.matrix).to(self.device)
+            for x in (data.vectors, data.segments[0])
+        )
+        spans = _segments_of(data.segments[1], len(data.vectors))
+        n_out = start.matrix.shape[1]
+        turn = torch.nn.Parameter(torch.eye(n_out, device=self.device))
+        criteria = [_Criterion(self.loss, r, rows, n_out, seed) for r in data.relations]
+        proxies = [p for c in criteria for p in c.loss.to(self.device).parameters()]
+        optimiser = torch.optim.Adam([{"params": [turn], "lr": STEP}])
+        if proxies:
+            optimiser.add_param_group({"params": proxies, "lr": PROXY_STEP})
+        while True:
+            for batch in _batches(data.groups[rows], rng):
+                tracks, parts = rows[batch], _one_each(spans[rows[batch]], rng)
+                inputs = torch.cat([vectors[tracks], segments[parts[parts >= 0]]])
+                outputs = torch.nn.functional.normalize(inputs @ turn)
+                owners = np.concatenate([tracks, tracks[parts >= 0]])
+                total = torch.stack([c(outputs, owners, rng) for c in criteria]).sum()
+                if total.requires_grad:
+                    optimiser.zero_grad()
+                    total.backward()  # type: ignore[no-untyped-call]
+                    optimiser.step()
+            yield replace(start, matrix=start.matrix @ turn.detach().cpu().numpy())
+
+
+def _within_covariance(
+    data: TrainingData, rows: NDArray[np.int64], mean: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the weighted mean of the relations' within-class covariances: (dim, dim).
+
+    The identity where nothing is known to be alike.
     """
-    if loss not in LOSSES:
-        raise ValueError(f"wanted a loss out of {', '.join(LOSSES)}; got {loss!r}")
-    start = closed_form(data, rows)
-    yield start
-    rng = np.random.default_rng(seed)
-    vectors = torch.from_numpy(data.vectors - start.mean).to(device)
-    segments = torch.from_numpy(data.segments[0] - start.mean).to(device)
-    spans = _segments_of(data.segments[1], len(data.vectors))
-    matrix = torch.nn.Parameter(torch.from_numpy(start.matrix.copy()).to(device))
-    criteria = {r.name: _Criterion(loss, r, rows, matrix.shape[1], seed) for r in data.relations}
-    proxies = [p for c in criteria.values() for p in c.loss.to(device).parameters()]
-    step = STEP * float(matrix.detach().abs().mean())
-    optimiser = torch.optim.Adam([{"params": [matrix], "lr": step}])
-    if proxies:
-        optimiser.add_param_group({"params": proxies, "lr": PROXY_STEP})
-    while True:
-        for batch in _batches(data.groups[rows], rng):
-            tracks, parts = rows[batch], _one_each(spans[rows[batch]], rng)
-            inputs = torch.cat([vectors[tracks], segments[parts[parts >= 0]]])
-            outputs = torch.nn.functional.normalize(inputs @ matrix)
-            owners = np.concatenate([tracks, tracks[parts >= 0]])
-            terms = [
-                r.weight * criteria[r.name](outputs, owners, rng)
-                for r in data.relations
-                if r.weight
-            ]
-            total = torch.stack(terms).sum()
-            if total.requires_grad:
-                optimiser.zero_grad()
-                total.backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
-        yield Head(data.projection, start.mean, matrix.detach().cpu().numpy().copy())
-
-
-def closed_form(data: TrainingData, rows: NDArray[np.int64]) -> Head:
-    """Return the WCCN head of these rows, on their N_OUT principal axes."""
-    x = data.vectors[rows].astype(np.float64)
-    mean = x.mean(axis=0)
-    x -= mean
-    _, vectors = np.linalg.eigh(x.T @ x)
-    n_out = max(min(N_OUT, len(rows) - 1, x.shape[1]), 1)
-    axes = vectors[:, ::-1][:, :n_out]
-    within = np.zeros((n_out, n_out))
+    covariances, weights = [], []
     for relation in data.relations:
         if relation.name == SEGMENTS:
             known = np.isin(data.segments[1], rows)
-            z = (data.segments[0][known] - mean) @ axes
-            members = _one_hot(data.segments[1][known])
+            x, members = data.segments[0][known], _one_hot(data.segments[1][known])
         else:
-            z, members = x @ axes, relation.members[rows]
-        within += relation.weight * _shrunk(*within_scatter(z, members))
-    if not within.any():  # nothing is known to be alike: the principal axes as they are
-        within = np.eye(n_out)
-    values, turn = np.linalg.eigh(within)
-    values = np.maximum(values, 1e-6 * values[-1])
-    matrix = axes @ (turn / np.sqrt(values)) @ turn.T
-    matrix /= max(np.sqrt(np.mean(np.sum((x @ matrix) ** 2, axis=1))), 1e-12)
-    return Head(data.projection, mean.astype(np.float32), matrix.astype(np.float32))
+            x, members = data.vectors[rows], relation.members[rows]
+        scatter, dof = within_scatter(x - mean, members)
+        if dof and scatter.any():
+            covariances.append(scatter / dof)
+            weights.append(relation.weight)
+    if not covariances:
+        return np.eye(len(mean))
+    within: NDArray[np.float64] = np.average(covariances, axis=0, weights=weights)
+    return within
 
 
 def within_scatter(
@@ -155,21 +176,6 @@ def within_scatter(
     sums = shared.T @ x
     scatter = x.T @ (times[:, None] * x) - sums.T @ (sums / sizes[:, None])
     return scatter, int((sizes - 1).sum())
-
-
-def _shrunk(scatter: NDArray[np.float64], dof: int) -> NDArray[np.float64]:
-    """Return the covariance, n dimensions counting as n observations of a round cloud.
-
-    Zero where there are no observations.
-    """
-    n = len(scatter)
-    if dof == 0:
-        return np.zeros_like(scatter)
-    covariance = scatter / dof
-    share = n / (n + dof)
-    round_cloud = np.trace(covariance) / n * np.eye(n)
-    shrunk: NDArray[np.float64] = (1 - share) * covariance + share * round_cloud
-    return shrunk
 
 
 def unit_distances(outputs: torch.Tensor) -> torch.Tensor:
@@ -208,7 +214,8 @@ class _Criterion:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.loss = makers[loss]()
-        self._name = loss
+        self._name, self._weight = loss, relation.weight
+        self._segments = relation.name == SEGMENTS
 
     def __call__(
         self, outputs: torch.Tensor, owners: NDArray[np.int64], rng: np.random.Generator
@@ -221,29 +228,27 @@ class _Criterion:
             if not len(labelled):
                 return outputs.new_zeros(())
             classes = torch.from_numpy(np.searchsorted(self._classes, labels[labelled]))
-            value = self.loss(outputs[labelled], classes.to(outputs.device))
+            value = self._weight * self.loss(outputs[labelled], classes.to(outputs.device))
             return value
-        alike = alike_in(self._members, owners)
-        pairs = _sample_pairs(alike, rng)
+        alike, itself = alike_in(self._members, owners), owners[:, None] == owners
+        pairs = _sample_pairs(itself if self._segments else alike & ~itself, rng)
         if not len(pairs[0]):
             return outputs.new_zeros(())
-        mask = torch.from_numpy(alike).to(outputs.device)
+        mask = torch.from_numpy(alike | itself).to(outputs.device)
         indices = tuple(torch.from_numpy(i).to(outputs.device) for i in pairs)
         if self._name == "triplet":
             indices = semi_hard(unit_distances(outputs.detach()), mask, indices)
         else:
-            unlike = ~mask[indices[0]]
-            which, negatives = unlike.nonzero(as_tuple=True)
+            which, negatives = (~mask[indices[0]]).nonzero(as_tuple=True)
             indices = (*indices, indices[0][which], negatives)
-        value = self.loss(outputs, indices_tuple=indices)
+        value = self._weight * self.loss(outputs, indices_tuple=indices)
         return value
 
 
 def alike_in(members: sparse.csr_matrix, owners: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Say which of a batch's rows share a label or are of one track: (n, n)."""
+    """Say which of a batch's rows share a label: (n, n)."""
     chosen = members[owners]
     alike: NDArray[np.bool_] = (chosen @ chosen.T).toarray() > 0
-    alike |= owners[:, None] == owners
     return alike
 
 

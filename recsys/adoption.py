@@ -1,7 +1,7 @@
 """Whether a learned head is worth adopting, measured on artists that it never saw.
 
-The artists are split into folds. For each fold a head is learned from the other artists, how long
-it is trained and how much it counts being chosen among those alone; the fold's tracks are then the
+The artists are split into folds. For each fold a head is learned from the other artists, how it
+is learned and how much it counts being chosen among those alone; the fold's tracks are then the
 queries, and all tracks the candidates. So every query is answered once, by a head that never saw
 its artist, and is compared with the default projection's answer.
 """
@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import NamedTuple
+from itertools import chain, islice
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -20,24 +20,31 @@ from scipy import sparse
 
 from encoders.projection import Head
 from recsys.alike import artist_numbers, label_members
-from recsys.evaluate import Retrieval, evaluate_retrieval
-from recsys.metrics import bootstrap_means
+from recsys.metrics import bootstrap_means, interval, macro_mean, precision_at_k
 
 ARTIST_K, GENRE_K = 5, 10
 MIN_ARTISTS = 10  # with two tracks or more, below which there is nothing to learn from
-WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # a head's share that are tried
-GENRE_KEPT = 0.995  # of the default's genre P@10, at least, where epochs and weight are chosen
-MAX_EPOCHS = 20
-PATIENCE = 3  # epochs without a better validation
+SHRINKAGES = (0.5, 0.2, 0.1, 0.05, 0.02)  # of the closed form, that are tried
+WEIGHTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # a head's share, that are tried
 INNER_SPLITS = 3
+MAX_EPOCHS = 20
+PATIENCE = 2  # epochs without a better validation
 MAX_QUERIES = 500  # of one validation
+_BLOCK = 500  # queries answered at once
 
 _Vectors = NDArray[np.float32]
 _Rows = NDArray[np.int64]
 _Floats = NDArray[np.float64]
 
-# Gives the head of some rows before the first epoch, and after each.
-Trainer = Callable[[_Rows, int], Iterator[Head]]
+
+class Learner(Protocol):
+    """Learns heads from some rows alone; `encoders.head_training.Learner` is one."""
+
+    def closed_form(self, rows: _Rows, shrinkages: Sequence[float]) -> list[Head]:
+        """Return the head with which training begins, at each shrinkage."""
+
+    def refine(self, start: Head, rows: _Rows, seed: int) -> Iterator[Head]:
+        """Give what it is after each epoch of training."""
 
 
 class TooFewArtists(ValueError):
@@ -45,10 +52,11 @@ class TooFewArtists(ValueError):
 
 
 class Choice(NamedTuple):
-    """How long a head is trained, and how much it counts beside the default."""
+    """How a head is learned, and how much it counts beside the default."""
 
-    epochs: int
+    shrinkage: float
     weight: float
+    epochs: int
 
 
 class Change(NamedTuple):
@@ -76,25 +84,41 @@ class Verdict:
 
 
 class GateLabels:
-    """The labels by which heads are judged, as a head's validation needs them."""
+    """The labels by which heads are judged.
+
+    artists  number of each track's artist: tracks that share one, also through others, are one's
+    artist   which artists each track has: CSR (n_tracks, n_labels) of ones
+    genre    which genres, likewise; None where fewer than two could fill a list
+    """
 
     def __init__(self, table: pd.DataFrame) -> None:
         """Raises TooFewArtists; a table without artists raises LabelsError."""
-        self.table = table
         self.artists = artist_numbers(table)
         self.artist = label_members(table, "artist")
-        sizes = np.asarray(self.artist.sum(axis=0)).ravel()
-        if (sizes >= 2).sum() < MIN_ARTISTS:
+        n_artists = int((np.bincount(self.artists) >= 2).sum())
+        if n_artists < MIN_ARTISTS:
             raise TooFewArtists(
-                f"Only {(sizes >= 2).sum()} artists have two tracks or more; a head needs at "
-                f"least {MIN_ARTISTS} to learn from. Nothing was changed."
+                f"Artists that have two tracks or more: {n_artists}; a head needs at least "
+                f"{MIN_ARTISTS} to learn from. Nothing was changed."
             )
         self.genre: sparse.csr_matrix | None = None
         if "genre" in table.columns:
             genre = label_members(table, "genre")
             # With one genre every result is a hit, and nothing could be seen to get worse.
-            if (np.asarray(genre.sum(axis=0)).ravel() > GENRE_K).sum() >= 2:
+            if (_sizes(genre) > GENRE_K).sum() >= 2:
                 self.genre = genre
+
+    def counted(self, queries: _Rows) -> list[tuple[_Rows, _Rows]]:
+        """Say which queries count in artist P@5 and in genre P@10: positions, and their labels.
+
+        The former is the mean over queries whose artist has another track, the latter the mean over
+        genres of the mean over their queries, the second being left out where genres are not known.
+        """
+        several = np.flatnonzero(self.artist[queries] @ (_sizes(self.artist) >= 2))
+        pairs = [(several, np.zeros_like(several))]
+        if self.genre is not None:
+            pairs.append(self.genre[queries].nonzero())
+        return pairs
 
 
 def folds(artists: _Rows, n: int, seed: int) -> _Rows:
@@ -114,147 +138,167 @@ def folds(artists: _Rows, n: int, seed: int) -> _Rows:
 def cross_fit(
     vectors: _Vectors,
     labels: GateLabels,
-    trainer: Trainer,
+    learner: Learner,
     *,
     splits: int,
     seed: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Verdict:
     """Compare heads with the default `vectors` (n_tracks, dim), a row for each of the labels."""
+    everything = np.arange(len(vectors))
     fold = folds(labels.artists, splits, seed)
-    base = _judged(vectors, labels)
-    merged: dict[str, list[tuple[Retrieval, NDArray[np.bool_]]]] = {}
+    base, values = np.zeros((2, len(vectors), 2))
     choices = []
     for number in range(splits):
         progress(number, splits + 1)
-        rows = np.flatnonzero(fold != number)
-        head, choice = fit(vectors, labels, trainer, rows, seed)
+        head, choice = fit(vectors, labels, learner, np.flatnonzero(fold != number), seed)
         choices.append(choice)
-        for column, judged in _judged(head.join(vectors), labels).items():
-            merged.setdefault(column, []).append((judged, fold[judged.rows] == number))
-    changes = {column: _change(base[column], column, parts) for column, parts in merged.items()}
-    return Verdict(splits, tuple(choices), changes["artist"], changes.get("genre"))
+        queries = np.flatnonzero(fold == number)
+        both = precisions(vectors, labels, head, queries, everything, [0.0, head.weight])
+        base[queries], values[queries] = both[:, 0], both[:, 1]
+    artist, *genre = (
+        _change(base[query, i], values[query, i], labels.artists[query], label)
+        for i, (query, label) in enumerate(labels.counted(everything))
+    )
+    return Verdict(splits, tuple(choices), artist, genre[0] if genre else None)
+
+
+def _change(base: _Floats, values: _Floats, artists: _Rows, label: _Rows) -> Change:
+    means = bootstrap_means((values - base)[:, None], artists, label)
+    low, high = (float(bound[0]) for bound in interval(means))
+    before, after = macro_mean(base, label), macro_mean(values, label)
+    return Change(before, after, after - before, (low, high))
 
 
 def fit(
-    vectors: _Vectors, labels: GateLabels, trainer: Trainer, rows: _Rows, seed: int
+    vectors: _Vectors, labels: GateLabels, learner: Learner, rows: _Rows, seed: int
 ) -> tuple[Head, Choice]:
-    """Learn a head from `rows` alone, epochs and weight chosen by validation within them."""
-    choice = choose(vectors, labels, trainer, rows, seed)
-    head = next(islice(trainer(rows, seed), choice.epochs, None))
+    """Learn a head from `rows` alone, how to do so being chosen by validation within them."""
+    choice = choose(vectors, labels, learner, rows, seed)
+    (head,) = learner.closed_form(rows, [choice.shrinkage])
+    if choice.epochs:
+        head = next(islice(learner.refine(head, rows, seed), choice.epochs - 1, None))
     return replace(head, weight=choice.weight), choice
 
 
 def choose(
-    vectors: _Vectors, labels: GateLabels, trainer: Trainer, rows: _Rows, seed: int
+    vectors: _Vectors, labels: GateLabels, learner: Learner, rows: _Rows, seed: int
 ) -> Choice:
-    """Choose epochs and weight on artists that are left out of the training in turn.
+    """Choose shrinkage, weight and epochs on artists that are left out of the training in turn.
 
-    The best artist P@5 whose genre P@10 is at least GENRE_KEPT of the default's. The gradient
-    steps are taken only where they gain more than their gain's standard error.
+    The largest sum of relative gains in artist P@5 and genre P@10, the latter being no lower than
+    the default's.
     """
     fold = folds(labels.artists[rows], INNER_SPLITS, seed)
-    curves, artists = [], []
+    rng = np.random.default_rng(seed)
+    asked, grids = [], []
     for number in range(INNER_SPLITS):
-        queries = _validation_queries(labels, rows, rows[fold == number], seed)
-        if len(queries):
-            heads = trainer(rows[fold != number], seed)
-            curves.append(_curve(vectors, labels, heads, rows, queries))
-            artists.append(labels.artists[queries])
-    n_epochs = min(len(curve) for curve in curves)
-    # (n_epochs, n_queries, n_weights, 2), the last axis being artist P@5 and genre P@10
-    values = np.concatenate([curve[:n_epochs] for curve in curves], axis=1)
-    means = np.nanmean(values, axis=1) if labels.genre is not None else values.mean(axis=1)
-    score = means[..., 0].copy()
-    if labels.genre is not None:
-        score[means[..., 1] < GENRE_KEPT * means[0, 0, 1]] = -np.inf
-    start = int(np.argmax(score[0]))
-    epoch, weight = np.unravel_index(int(np.argmax(score)), score.shape)
-    gain = values[epoch, :, weight, 0] - values[0, :, start, 0]
-    error = bootstrap_means(gain[:, None], np.concatenate(artists), n_resamples=200).std()
-    if gain.mean() <= error:
-        epoch, weight = np.intp(0), np.intp(start)
-    return Choice(int(epoch), WEIGHTS[int(weight)])
+        asked.append(np.sort(rng.permutation(rows[fold == number])[:MAX_QUERIES]))
+        starts = learner.closed_form(rows[fold != number], SHRINKAGES)
+        grids.append([precisions(vectors, labels, h, asked[-1], rows, WEIGHTS) for h in starts])
+    grid = np.concatenate(grids, axis=1)  # (n_shrinkages, n_queries, n_weights, 2)
+    means = _means(grid, labels.counted(np.concatenate(asked)))
+    i, j = np.unravel_index(int(np.argmax(_scores(means, means[0, 0]))), means.shape[:2])
+    choice = Choice(SHRINKAGES[int(i)], WEIGHTS[int(j)], 0)
+    epochs = _epochs(vectors, labels, learner, (rows, rows[fold != 0], asked[0]), choice, seed)
+    return choice._replace(epochs=epochs)
 
 
-def _validation_queries(labels: GateLabels, rows: _Rows, held_out: _Rows, seed: int) -> _Rows:
-    """Choose up to MAX_QUERIES of the tracks held out whose artist has another in `rows`."""
-    known = labels.artist[rows]
-    others = np.asarray(known.sum(axis=0)).ravel()
-    most = np.asarray(labels.artist[held_out].multiply(others).max(axis=1).todense()).ravel()
-    queries = held_out[most >= 2]
-    chosen = np.random.default_rng(seed).permutation(queries)[:MAX_QUERIES]
-    return np.sort(chosen)
-
-
-def _curve(
+def _epochs(
     vectors: _Vectors,
     labels: GateLabels,
-    heads: Iterator[Head],
-    rows: _Rows,
-    queries: _Rows,
-) -> _Floats:
-    """Each epoch's P@K of each query at each weight: (n_epochs, n_queries, n_weights, 2).
+    learner: Learner,
+    split: tuple[_Rows, _Rows, _Rows],
+    choice: Choice,
+    seed: int,
+) -> int:
+    """Say when to stop training: at once unless it gains more than its standard error.
 
-    Stops after PATIENCE epochs that are no better than the best before.
+    `split` holds the candidates, which of them are trained on, and the queries.
     """
-    default = vectors[queries] @ vectors[rows].T
-    itself = queries[:, None] == rows
-    same_artist = (labels.artist[queries] @ labels.artist[rows].T).toarray() > 0
-    same_genre = None
-    if labels.genre is not None:
-        same_genre = (labels.genre[queries] @ labels.genre[rows].T).toarray() > 0
-        unknown = np.diff(labels.genre[queries].indptr) == 0
-    curve: list[_Floats] = []
-    best, best_epoch = -1.0, 0
-    for epoch, head in enumerate(islice(heads, MAX_EPOCHS + 1)):
-        learned = head.apply(vectors[queries]) @ head.apply(vectors[rows]).T
-        values = np.zeros((len(queries), len(WEIGHTS), 2))
-        for number, weight in enumerate(WEIGHTS):
-            scores = (1 - weight) * default + weight * learned
-            values[:, number, 0] = _precision(np.where(itself, -9, scores), same_artist, ARTIST_K)
-            if same_genre is not None:
-                others = np.where(same_artist, -9, scores)
-                values[:, number, 1] = _precision(others, same_genre, GENRE_K)
-                values[unknown, number, 1] = np.nan
-        curve.append(values)
-        score = float(values[..., 0].mean(axis=0).max())
-        if score > best:
-            best, best_epoch = score, epoch
-        elif epoch - best_epoch >= PATIENCE:
+    rows, training, queries = split
+    counted = labels.counted(queries)
+    (start,) = learner.closed_form(training, [choice.shrinkage])
+    heads = chain([start], islice(learner.refine(start, training, seed), MAX_EPOCHS))
+    curve: list[_Floats] = []  # of each epoch (n_queries, 2)
+    best = 0
+    for epoch, head in enumerate(heads):
+        curve.append(precisions(vectors, labels, head, queries, rows, [choice.weight])[:, 0])
+        means = _means(np.stack(curve)[:, :, None], counted)[:, 0]
+        best = int(np.argmax(_scores(means, means[0])))
+        if epoch - best >= PATIENCE:
             break
-    return np.stack(curve)
+    query = counted[0][0]
+    if best == 0 or not len(query):
+        return 0
+    gains = (curve[best] - curve[0])[query, :1]
+    resampled = bootstrap_means(gains, labels.artists[queries[query]], n_resamples=200)
+    return best if gains.mean() > resampled.std() else 0
 
 
-def _precision(scores: _Floats | _Vectors, relevant: NDArray[np.bool_], k: int) -> _Floats:
-    """P@K of rankings by score, per query: (n_queries,)."""
-    k = min(k, scores.shape[1])
-    best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-    precision: _Floats = np.take_along_axis(relevant, best, axis=1).mean(axis=1)
+def _means(values: _Floats, counted: Sequence[tuple[_Rows, _Rows]]) -> _Floats:
+    """Artist P@5 and genre P@10 of (n, n_queries, n_weights, 2): (n, n_weights, 2)."""
+    means = np.zeros((len(values), values.shape[2], 2))
+    for column, (query, label) in enumerate(counted):
+        for i, j in np.ndindex(means.shape[:2]):
+            if len(query):
+                means[i, j, column] = macro_mean(values[i, query, j, column], label)
+    return means
+
+
+def _scores(means: _Floats, base: _Floats) -> _Floats:
+    """Sum up the relative gains of both; -inf where genre P@10 is below the base's."""
+    gains = (means / np.maximum(base, 1e-9)).sum(axis=-1)
+    scores: _Floats = np.where(means[..., 1] >= base[1], gains, -np.inf)
+    return scores
+
+
+def precisions(
+    vectors: _Vectors,
+    labels: GateLabels,
+    head: Head,
+    queries: _Rows,
+    candidates: _Rows,
+    weights: Sequence[float],
+) -> _Floats:
+    """P@5 by artist, and P@10 by genre with the query's own artists left out.
+
+    Of each query, with the head at each weight beside the default: (n_queries, n_weights, 2); the
+    latter is 0 where genres are not judged.
+    """
+    learned = head.apply(vectors)
+    values = np.zeros((len(queries), len(weights), 2))
+    for start in range(0, len(queries), _BLOCK):
+        rows = queries[start : start + _BLOCK]
+        cosines = [x[rows] @ x[candidates].T for x in (vectors, learned)]
+        artist = _shared(labels.artist, rows, candidates)
+        genre = artist if labels.genre is None else _shared(labels.genre, rows, candidates)
+        for number, weight in enumerate(weights):
+            scores = (1 - weight) * cosines[0] + weight * cosines[1]
+            scores[rows[:, None] == candidates] = -np.inf
+            block = values[start : start + _BLOCK, number]
+            block[:, 0] = _precision(scores, artist, ARTIST_K)
+            if labels.genre is not None:
+                scores[artist] = -np.inf
+                block[:, 1] = _precision(scores, genre, GENRE_K)
+    return values
+
+
+def _shared(members: sparse.csr_matrix, rows: _Rows, others: _Rows) -> NDArray[np.bool_]:
+    """Say which rows share a label: (n_rows, n_others)."""
+    shared: NDArray[np.bool_] = (members[rows] @ members[others].T).toarray() > 0
+    return shared
+
+
+def _precision(scores: _Vectors, relevant: NDArray[np.bool_], k: int) -> _Floats:
+    """P@K of rankings by score; what scores -inf is no result, and a shorter list misses."""
+    best = np.argpartition(-scores, min(k, scores.shape[1]) - 1, axis=1)[:, :k]
+    found = np.take_along_axis(relevant & np.isfinite(scores), best, axis=1)
+    precision: _Floats = precision_at_k(found) * (found.shape[1] / k)
     return precision
 
 
-def _judged(vectors: _Vectors, labels: GateLabels) -> dict[str, Retrieval]:
-    table = labels.table
-    judged = {"artist": evaluate_retrieval(vectors, table, "artist", [ARTIST_K], min_group=2)}
-    if labels.genre is not None:
-        judged["genre"] = evaluate_retrieval(
-            vectors, table, "genre", [GENRE_K], exclude_same="artist"
-        )
-    return judged
-
-
-def _change(
-    base: Retrieval, column: str, parts: Sequence[tuple[Retrieval, NDArray[np.bool_]]]
-) -> Change:
-    """Put the folds' answers together, each query's from its own fold, and compare."""
-    metric, mean = (f"P@{ARTIST_K}", "micro") if column == "artist" else (f"P@{GENRE_K}", "macro")
-    values = np.zeros(len(base.rows))
-    for part, own in parts:
-        values[own] = part.per_query[metric][own]
-    head = replace(base, per_query={metric: values})
-    base = replace(base, per_query={metric: base.per_query[metric]})
-    compared = head.compare(base)[metric][mean]
-    low, high = np.asarray(compared["ci"], np.float64).tolist()
-    before, after = (float(np.asarray(r.summary()[metric][mean])) for r in (base, head))
-    return Change(before, after, float(np.asarray(compared["diff"])), (low, high))
+def _sizes(members: sparse.csr_matrix) -> NDArray[np.float32]:
+    """Return how many tracks have each label."""
+    sizes: NDArray[np.float32] = np.asarray(members.sum(axis=0)).ravel()
+    return sizes

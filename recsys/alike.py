@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -13,11 +10,6 @@ from scipy import sparse
 from recsys.interactions import Interactions
 from recsys.labels import LabelColumn
 
-SEGMENTS, LISTENERS = "segments", "listeners"
-# How much each relation counts. The artist's tracks say most; the others keep the map general.
-DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType(
-    {"artist": 1.0, "album": 0.3, "genre": 0.3, SEGMENTS: 0.3, LISTENERS: 0.3}
-)
 N_COMPANIONS = 10  # tracks that most of a track's listeners play too
 MIN_SHARED = 2  # listeners
 

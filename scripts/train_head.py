@@ -18,7 +18,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,30 +26,32 @@ import numpy as np
 import pandas as pd
 import torch
 from evaluation.shared import NOTHING, STOPPED, USAGE, bounds, labels_of, opened, parents, say
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
-from encoders.head_training import LOSSES, Relation, TrainingData, segment_relation, train
+from encoders.head_training import (
+    DEFAULT_WEIGHTS,
+    LISTENERS,
+    LOSSES,
+    SEGMENTS,
+    Learner,
+    Relation,
+    TrainingData,
+    segment_relation,
+)
 from encoders.projection import Head, Projection, ProjectionError
 from index.vector_index import DamagedIndex, StaleIndex
 from recsys.adoption import (
     ARTIST_K,
     GENRE_K,
+    MIN_ARTISTS,
     GateLabels,
     TooFewArtists,
     Verdict,
     cross_fit,
     fit,
 )
-from recsys.alike import (
-    DEFAULT_WEIGHTS,
-    LISTENERS,
-    SEGMENTS,
-    artist_numbers,
-    label_members,
-    listener_members,
-)
+from recsys.alike import artist_numbers, label_members, listener_members
 from recsys.build import HEAD_NAME, reproject
 from recsys.catalog import CatalogError
 from recsys.head_data import embed_library
@@ -79,8 +81,8 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of folds and training (default: 0)")
     parser.add_argument("--remove", action="store_true", help="go back to the default projection")
     args = parser.parse_args(arguments)
-    if args.splits < 2 or args.seed < 0:
-        parser.error("--splits takes a number of at least 2, --seed of at least 0")
+    if not 2 <= args.splits <= MIN_ARTISTS or args.seed < 0:
+        parser.error(f"--splits takes 2 to {MIN_ARTISTS}, --seed a number of at least 0")
     return args
 
 
@@ -129,16 +131,13 @@ def run(args: argparse.Namespace, home: Home) -> int:
         labels, data = prepare(args, home, projection, bar)
         judged = GateLabels(labels)
         device = "cuda" if torch.cuda.is_available() else "cpu"
-
-        def trainer(rows: NDArray[np.int64], seed: int) -> Iterator[Head]:
-            return train(data, rows, args.loss, seed, device)
-
+        learner = Learner(data, args.loss, device)
         show = shown_by(bar, "Training on folds of artists")
         verdict = cross_fit(
-            data.vectors, judged, trainer, splits=args.splits, seed=args.seed, progress=show
+            data.vectors, judged, learner, splits=args.splits, seed=args.seed, progress=show
         )
-        rows = np.arange(len(labels))
-        head, choice = fit(data.vectors, judged, trainer, rows, args.seed)
+        show(args.splits, args.splits + 1)
+        head, choice = fit(data.vectors, judged, learner, np.arange(len(labels)), args.seed)
         figures = {
             "adopted": verdict.adopted,
             "loss": args.loss,
@@ -149,7 +148,7 @@ def run(args: argparse.Namespace, home: Home) -> int:
         card = {
             **figures,
             "seed": args.seed,
-            "epochs": choice.epochs,
+            **choice._asdict(),
             "folds": [fold._asdict() for fold in verdict.choices],
             "data": {
                 "tracks": len(labels),

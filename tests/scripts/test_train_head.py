@@ -157,7 +157,7 @@ def test_too_few_artists_are_refused(home: Path, earshot: Commands) -> None:
     before = contents(home)
     result = earshot.run("train_head")
     assert result.status == 1
-    assert "Only 9 artists have two tracks or more" in result.err
+    assert "Artists that have two tracks or more: 9;" in result.err
     assert contents(home) == before
     assert not (home / HEAD_NAME).exists()
 
@@ -165,7 +165,7 @@ def test_too_few_artists_are_refused(home: Path, earshot: Commands) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--splits", "1"], "--splits takes a number of at least 2"),
+        (["--splits", "1"], "--splits takes 2 to 10"),
         (["--alike", "artist=x"], "wanted names with weights above 0"),
         (["--alike", "mood=1"], 'There is no column "mood"'),
         (["--loss", "magic"], "invalid choice"),
