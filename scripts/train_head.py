@@ -79,10 +79,13 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--splits", type=int, default=5, help="folds of artists (default: 5)")
     parser.add_argument("--seed", type=int, default=0, help="of folds and training (default: 0)")
+    parser.add_argument(
+        "--epochs", type=int, default=20, help="most epochs of training, 0 for none (default: 20)"
+    )
     parser.add_argument("--remove", action="store_true", help="go back to the default projection")
     args = parser.parse_args(arguments)
-    if not 2 <= args.splits <= MIN_ARTISTS or args.seed < 0:
-        parser.error(f"--splits takes 2 to {MIN_ARTISTS}, --seed a number of at least 0")
+    if not 2 <= args.splits <= MIN_ARTISTS or min(args.seed, args.epochs) < 0:
+        parser.error(f"--splits takes 2 to {MIN_ARTISTS}, --seed and --epochs at least 0")
     return args
 
 
@@ -134,10 +137,15 @@ def run(args: argparse.Namespace, home: Home) -> int:
         learner = Learner(data, args.loss, device)
         show = shown_by(bar, "Training on folds of artists")
         verdict = cross_fit(
-            data.vectors, judged, learner, splits=args.splits, seed=args.seed, progress=show
+            *(data.vectors, judged, learner),
+            splits=args.splits,
+            seed=args.seed,
+            max_epochs=args.epochs,
+            progress=show,
         )
         show(args.splits, args.splits + 1)
-        head, choice = fit(data.vectors, judged, learner, np.arange(len(labels)), args.seed)
+        rows = np.arange(len(labels))
+        head, choice = fit(data.vectors, judged, learner, rows, args.seed, args.epochs)
         figures = {
             "adopted": verdict.adopted,
             "loss": args.loss,

@@ -27,7 +27,7 @@ def make_artists(home: Path, music: Path, n_tracks: int, seed: int = 0) -> None:
     genre = artist % len(GENRES)
     traits = np.concatenate(
         [
-            2.0 * np.eye(len(GENRES))[genre],
+            1.2 * np.eye(len(GENRES))[genre],
             rng.standard_normal((n_tracks, N_TRAITS))[2 * artist] + 0.5 * normal(rng, n_tracks),
             2.0 * rng.standard_normal((n_tracks, N_NUISANCES)),
         ],

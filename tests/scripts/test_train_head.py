@@ -19,7 +19,7 @@ from index.vector_index import VectorIndex
 from recsys.build import HEAD_LOST, HEAD_NAME, INDEX_NAME, PROJECTION_NAME
 from recsys.catalog import Catalog
 
-QUICK = ("--splits", "2", "--alike", "artist=1,segments=0.3", "--json")
+QUICK = ("--splits", "2", "--epochs", "2", "--alike", "artist=1,segments=0.3", "--json")
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_two_thousand_tracks_a_good_head_is_adopted_and_one_of_shuffled_labels_r
 
 
 def test_people_read_sentences(home: Path, earshot: Commands) -> None:
-    result = earshot.run("train_head", "--splits", "2")
+    result = earshot.run("train_head", "--splits", "2", "--epochs", "0")
     assert result.status == 0, result.err
     out = result.out.decode()
     assert "artist P@5: default " in out
@@ -147,7 +147,7 @@ def test_every_loss_trains(home: Path, earshot: Commands, loss: str) -> None:
 
 @pytest.mark.parametrize("home", [20], indirect=True)
 def test_without_genres_the_artists_decide_and_it_is_said(home: Path, earshot: Commands) -> None:
-    result = earshot.run("train_head", "--splits", "2")
+    result = earshot.run("train_head", "--splits", "2", "--epochs", "0")
     assert "genre P@10: not measured" in result.out.decode()
     assert earshot.run("train_head", *QUICK).json["genre_p10"] is None
 
