@@ -248,7 +248,7 @@ def _means(values: _Floats, counted: Sequence[tuple[_Rows, _Rows]]) -> _Floats:
 
 
 def _scores(means: _Floats, base: _Floats) -> _Floats:
-    """Sum up the relative gains of both; -inf where less than GENRE_KEPT of the base's genre P@10 is left."""
+    """Sum up the relative gains of both; -inf where too little of the base's genre P@10 is left."""
     gains = (means / np.maximum(base, 1e-9)).sum(axis=-1)
     scores: _Floats = np.where(means[..., 1] >= GENRE_KEPT * base[1], gains, -np.inf)
     return scores

@@ -189,14 +189,15 @@ def reproject(
 
     Raises CatalogError, BuildRunning among them, and OSError where the home cannot be written.
     """
+
+    def kept(_: Iterable[Features], __: int) -> Projection:
+        return projection
+
     with catalog.build_lock():
-        projection.save(catalog.home / PROJECTION_NAME)
         ids = _ready_ids(catalog, projection.extractors)
-
-        def kept(_: Iterable[Features], __: int) -> Projection:
-            return projection
-
-        return _index(catalog, projection.extractors, ids, projection, kept, recipe, progress)
+        index = _index(catalog, projection.extractors, ids, projection, kept, recipe, progress)
+        projection.save(catalog.home / PROJECTION_NAME)  # last: until then nothing is changed
+        return index
 
 
 def _analyse(

@@ -167,9 +167,9 @@ def run(args: argparse.Namespace, home: Home) -> int:
                 "extractors": projection.extractors,
             },
         }
-        head.save(home.settings.home / HEAD_NAME, card)
         if verdict.adopted:
             serve(home, replace(projection, head=head), bar)
+        head.save(home.settings.home / HEAD_NAME, card)
     figures["seconds"] = round(time.monotonic() - begin, 2)
     if args.json:
         print(json.dumps(figures))
