@@ -12,6 +12,7 @@ from recsys.labels import LabelColumn
 
 N_COMPANIONS = 10  # tracks that most of a track's listeners play too
 MIN_SHARED = 2  # listeners
+_BLOCK = 500  # tracks whose companions are looked for at once
 
 
 def label_members(labels: pd.DataFrame, column: str) -> sparse.csr_matrix:
@@ -31,35 +32,23 @@ def listener_members(interactions: Interactions, ids: NDArray[np.int64]) -> spar
     CSR (n_ids, n_pairs). A pair shares at least MIN_SHARED listeners, and each is among the
     other's N_COMPANIONS by the cosine of their listeners.
     """
-    played = (interactions.counts > 0).astype(np.float32)
+    _, columns, rows = np.intersect1d(interactions.tracks, ids, return_indices=True)
+    played = (interactions.counts[:, columns] > 0).astype(np.float32)
     norms = np.sqrt(np.asarray(played.sum(axis=0)).ravel())
-    shared = (played.T @ played).tocoo()
-    kept = (shared.row != shared.col) & (shared.data >= MIN_SHARED)
-    one, other = shared.row[kept], shared.col[kept]
-    cosine = shared.data[kept] / (norms[one] * norms[other])
-    order = np.lexsort((other, -cosine, one))
-    one, other = one[order], other[order]
-    first = np.searchsorted(one, one)  # where each track's own begin
-    near = np.arange(len(one)) - first < N_COMPANIONS
-    n_tracks = len(interactions.tracks)
-    directed = sparse.csr_matrix(
-        (np.ones(int(near.sum())), (one[near], other[near])), shape=(n_tracks, n_tracks)
-    )
-    mutual = sparse.triu(directed.multiply(directed.T)).tocoo()
-    row_of = {int(track): row for row, track in enumerate(ids)}
-    pairs = [
-        (row_of[a], row_of[b])
-        for a, b in zip(
-            interactions.tracks[mutual.row].tolist(),
-            interactions.tracks[mutual.col].tolist(),
-            strict=True,
-        )
-        if a in row_of and b in row_of
-    ]
-    rows = np.array(pairs, np.int64).reshape(-1)
+    near = sparse.csr_matrix((0, len(rows)), dtype=bool)
+    for start in range(0, len(rows), _BLOCK):
+        shared = (played.T[start : start + _BLOCK] @ played).toarray()
+        np.fill_diagonal(shared[:, start:], 0)
+        known = shared >= MIN_SHARED
+        cosine = np.divide(shared, norms, out=np.zeros_like(shared), where=known)
+        order = np.argsort(-cosine, axis=1, kind="stable")
+        known[order.argsort(axis=1) >= N_COMPANIONS] = False
+        near = sparse.vstack([near, sparse.csr_matrix(known)], "csr")
+    pairs = np.stack(sparse.triu(near.multiply(near.T)).nonzero(), axis=1)
     columns = np.repeat(np.arange(len(pairs)), 2)
     shape = (len(ids), max(len(pairs), 1))
-    return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape)
+    ones = np.ones(len(columns), np.float32)
+    return sparse.csr_matrix((ones, (rows[pairs.ravel()], columns)), shape)
 
 
 def artist_numbers(labels: pd.DataFrame) -> NDArray[np.int64]:
