@@ -103,6 +103,16 @@ def test_two_thousand_tracks_a_good_head_is_adopted_and_one_of_shuffled_labels_r
     assert card["seed"] == 0
 
 
+def test_a_head_that_cannot_be_served_changes_nothing(home: Path, earshot: Commands) -> None:
+    before = contents(home)
+    with Catalog(home) as catalog, catalog.build_lock():
+        result = earshot.run("train_head", *QUICK)
+    assert result.status == 1
+    assert "running" in result.err
+    assert contents(home) == before
+    assert not (home / HEAD_NAME).exists()
+
+
 def test_people_read_sentences(home: Path, earshot: Commands) -> None:
     result = earshot.run("train_head", "--splits", "2", "--epochs", "0")
     assert result.status == 0, result.err
