@@ -12,32 +12,25 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from asking import NotFound, complain, find, hear, is_file, track_name, track_of_file
 from rich.console import Console
 from rich.table import Table
 
 from encoders.errors import AudioError, WeightsError
 from encoders.projection import Projection, ProjectionError
 from index.vector_index import DamagedIndex, StaleIndex
-from recsys.build import WEIGHTS_NAME
-from recsys.catalog import Catalog, CatalogError, Track
+from recsys.catalog import CatalogError, Track
 from recsys.content import Neighbour, SimilarTracks
 from recsys.home import NotIndexed, open_home
-from recsys.library import AUDIO_SUFFIXES
 from recsys.playlists import m3u8
 from recsys.settings import SettingsError, load_settings
 from recsys.terminal import printable
 
-MAX_ID_DIGITS = 9  # longer numbers are words
 NOT_FOUND, USAGE, STOPPED = 1, 2, 130
-
-
-class NotFound(Exception):
-    """The query names nothing in the library."""
 
 
 def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -112,26 +105,6 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def is_file(query: str) -> bool:
-    """Say whether the query names an existing file."""
-    try:
-        return Path(query).is_file()
-    except (OSError, ValueError):  # longer than a path can be, or with a NUL in it
-        return False
-
-
-def find(catalog: Catalog, query: str) -> Track:
-    """Find the track that an id or search words mean."""
-    if os.sep in query and Path(query).suffix.lower() in AUDIO_SUFFIXES:
-        raise NotFound(f"There is no file {query}.")
-    is_id = query.isascii() and query.isdigit() and len(query) <= MAX_ID_DIGITS
-    by_id = catalog.track(int(query)) if is_id else None
-    found = [by_id] if by_id else catalog.search(query, 1)
-    if not found:
-        raise NotFound(f'Nothing in the library is called "{query}", and it is no file.')
-    return found[0]
-
-
 def by_track(track: Track, similar: SimilarTracks, args: argparse.Namespace) -> list[Neighbour]:
     """Find the neighbours of a track of the library."""
     try:
@@ -145,22 +118,11 @@ def by_file(
     path: Path, similar: SimilarTracks, projection: Projection, args: argparse.Namespace
 ) -> tuple[str, list[Neighbour]]:
     """Find the neighbours of a file, which may be one of the library's."""
-    known = similar.catalog.files().get(path.parent.resolve() / path.name)
-    track = similar.catalog.track(known.id) if known and not known.removed else None
-    if track and track.status == "ready":
+    track = track_of_file(similar.catalog, path)
+    if track:
         return track_name(track), by_track(track, similar, args)
-    # Only a file from outside needs the networks, which take seconds to import.
-    from encoders.extract import load_known_extractor  # noqa: PLC0415
-
-    extractor = load_known_extractor(projection.extractors, similar.catalog.home / WEIGHTS_NAME)
-    heard = extractor.features(path)
-    vector = projection.embed([heard])[0]
+    vector, heard = hear(path, similar.catalog, projection)
     return path.name, similar.of_vector(vector, heard, args.k, artist_cap=args.artist_cap)
-
-
-def track_name(track: Track) -> str:
-    """Name a track as people do."""
-    return f"{track.artist} - {track.title}" if track.artist else track.title
 
 
 def as_json(rank: int, neighbour: Neighbour) -> dict[str, object]:
@@ -195,11 +157,6 @@ def print_table(title: str, neighbours: Sequence[Neighbour]) -> None:
             ", ".join(neighbour.shared_tags),
         )
     Console(markup=False, highlight=False, emoji=False).print(table)
-
-
-def complain(error: Exception | str) -> None:
-    """Print an error's sentence."""
-    print(printable(str(error)), file=sys.stderr)
 
 
 if __name__ == "__main__":

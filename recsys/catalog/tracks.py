@@ -70,6 +70,18 @@ class KnownFile(NamedTuple):
     removed: bool
 
 
+class Label(NamedTuple):
+    """What a list of tracks is filtered and spaced by; `duration` in seconds."""
+
+    id: int
+    title: str
+    artist: str
+    album_artist: str | None
+    album: str | None
+    genres: tuple[str, ...]
+    duration: float | None
+
+
 @dataclass(frozen=True)
 class Counts:
     """How many tracks there are: `ready`, `pending` and `failed` have a file, `removed` none."""
@@ -152,6 +164,13 @@ def living_after(session: Session, track_id: int, limit: int) -> list[Track]:
     """Return the next `limit` living tracks by id."""
     query = select(*_TRACK).where(living, TrackRow.id > track_id).order_by(TrackRow.id)
     return [Track(**row._mapping) for row in session.execute(query.limit(limit))]
+
+
+def labels(session: Session) -> list[Label]:
+    """Return the label of each living track, by id."""
+    columns = [getattr(TrackRow, name) for name in Label._fields]
+    query = select(*columns).where(living).order_by(TrackRow.id)
+    return [Label(*row) for row in session.execute(query)]
 
 
 def failures(session: Session) -> list[Track]:
