@@ -2,7 +2,8 @@
 
 home         what the home serves: the vectors of its index, its scores corrected for hubs
 hubs         the same vectors by each other score of `index.hubs`; on request alone
-projection   its projection applied anew; the same as `home` unless that serves something else
+projection   its default projection applied anew; the same as `home` unless that serves a head
+head         the head trained last on that projection, adopted or not, without the default beside it
 logits       the tags of the home's taggers as log-odds, averaged over segments, joined
 penultimate  each tagger's layer below the tags, averaged over segments, as it is
 tagger       each tagger alone: the default projection of its features, fitted on what is compared
@@ -22,16 +23,16 @@ from numpy.typing import NDArray
 
 from encoders.errors import AudioError
 from encoders.features import TrackFeatures
-from encoders.projection import Projection as FittedProjection
-from encoders.projection import fit_projection
+from encoders.projection import Head, Projection, fit_projection
 from index.hubs import METHODS
 from index.vector_index import VectorIndex
-from recsys.build import Features, Projection, read_features
+from recsys.build import Features, read_features
 from recsys.catalog import Catalog, CatalogError
 from recsys.evaluate import Correction
 
 HOME, RANDOM, MFCC, LOGITS = "home", "random", "mfcc", "logits"
-PROJECTION, PENULTIMATE, TAGGER, HUBS = "projection", "penultimate", "tagger", "hubs:"
+PROJECTION, PENULTIMATE, HEAD = "projection", "penultimate", "head"
+TAGGER, HUBS = "tagger", "hubs:"
 
 _BATCH = 64  # tracks whose features are written in one transaction
 _BLOCK = 500  # tracks whose features are in memory at once
@@ -66,12 +67,17 @@ class Systems:
         catalog: Catalog,
         index: VectorIndex,
         projection: Projection | None = None,
+        head: Head | None = None,
         hubs: str = "none",
     ) -> None:
-        """`projection` is the home's, None where there is none; `hubs` is how it scores."""
+        """`projection` is the home's and `head` the one trained last, None where there is none.
+
+        A head that was trained on another projection is left out. `hubs` is how the home scores.
+        """
         self._catalog = catalog
         self._index = index
-        self._projection = projection
+        self._projection = projection.default if projection else None
+        self._head = head
         self._hubs = hubs
         mfcc = [key for key in catalog.extractors() if key.startswith(MFCC)]
         taggers = [key for key in catalog.extractors() if not key.startswith(MFCC)]
@@ -81,6 +87,8 @@ class Systems:
         self.sources |= {f"{HUBS}{method}": () for method in METHODS if method != hubs}
         if projection and set(projection.extractors) <= set(taggers):
             self.sources[PROJECTION] = projection.extractors
+            if head and head.projection == projection.default.id:
+                self.sources[HEAD] = projection.extractors
         if served and set(served) <= set(taggers):
             self.sources[LOGITS] = tuple(served)
         models = [key.rsplit("-", 2)[0] for key in taggers]  # without precision and budget
@@ -149,7 +157,7 @@ class Systems:
                     "run build_index.py again."
                 )
             tracks = [heard[track_id] for track_id in ids[start : start + _BLOCK]]
-            blocks.append(_embed(name, tracks, projection))
+            blocks.append(self._embed(name, tracks, projection))
         joined = np.concatenate(blocks)
         if self.sources[name][0].startswith(MFCC):
             joined = (joined - joined.mean(axis=0)) / (joined.std(axis=0) + 1e-6)
@@ -162,7 +170,7 @@ class Systems:
             return None
         return Correction(method, self._index.surroundings(ids))
 
-    def _fitted(self, keys: Sequence[str], ids: Sequence[int]) -> FittedProjection:
+    def _fitted(self, keys: Sequence[str], ids: Sequence[int]) -> Projection:
         """Fit the default projection on some of `ids`, centred on their own means."""
         sample = ids[:: -(-len(ids) // _FIT_SAMPLE)]
         tracks = [heard for _, heard in read_features(self._catalog, keys, sample)]
@@ -171,16 +179,18 @@ class Systems:
         means = penultimate.mean(axis=0), logits.mean(axis=0)
         return fit_projection(tracks, len(ids), keys, (), *means)
 
-
-def _embed(name: str, tracks: Sequence[Features], projection: Projection | None) -> _Vectors:
-    if projection and (name == PROJECTION or name.startswith(TAGGER)):
-        return projection.embed(tracks)
-    if name == LOGITS:
-        joined = [np.concatenate([heard.mean_logits() for heard in track]) for track in tracks]
-        return np.stack(joined)
-    if name.startswith(PENULTIMATE):
-        return np.stack([t[0].penultimate.astype(np.float32).mean(axis=0) for t in tracks])
-    return np.stack([track[0].pooled.astype(np.float32) for track in tracks])
+    def _embed(
+        self, name: str, tracks: Sequence[Features], projection: Projection | None
+    ) -> _Vectors:
+        if projection and (name in (PROJECTION, HEAD) or name.startswith(TAGGER)):
+            vectors = projection.embed(tracks)
+            return self._head.apply(vectors) if name == HEAD and self._head else vectors
+        if name == LOGITS:
+            joined = [np.concatenate([heard.mean_logits() for heard in track]) for track in tracks]
+            return np.stack(joined)
+        if name.startswith(PENULTIMATE):
+            return np.stack([t[0].penultimate.astype(np.float32).mean(axis=0) for t in tracks])
+        return np.stack([track[0].pooled.astype(np.float32) for track in tracks])
 
 
 def listen(

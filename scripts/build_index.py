@@ -132,7 +132,7 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
             catalog,
             folders,
             extractor,
-            kept_projection(settings.home, extractor.names),
+            kept_projection(settings.home, extractor.names, display),
             extractor.fit_projection,
             recipe=args.recipe,
             retry_failed=args.retry_failed,
@@ -200,7 +200,7 @@ def apart(one: Path, other: Path) -> bool:
     return not one.is_relative_to(other) and not other.is_relative_to(one)
 
 
-def kept_projection(home: Path, names: tuple[str, ...]) -> Projection | None:
+def kept_projection(home: Path, names: tuple[str, ...], display: Display) -> Projection | None:
     """Load the home's projection if it takes these features; a damaged one is fitted anew."""
     path = home / build.PROJECTION_NAME
     if not path.exists():
@@ -209,7 +209,11 @@ def kept_projection(home: Path, names: tuple[str, ...]) -> Projection | None:
         projection = Projection.load(path)
     except ProjectionError:
         return None
-    return projection if projection.extractors == names else None
+    if projection.extractors == names:
+        return projection
+    if projection.has_head:
+        display.say(build.HEAD_LOST)
+    return None
 
 
 def summarise(
@@ -232,6 +236,7 @@ def summarise(
         "index": index and {"recipe": index.recipe, "dim": index.dim, "ntotal": len(index)},
         "failures": [{"path": str(track.path), "error": track.error} for track in report.failures],
         "problems": list(report.problems),
+        "notes": list(report.notes),
     }
 
 
@@ -242,7 +247,7 @@ def print_report(
     display: Display,
 ) -> None:
     """Print a build's outcome for people."""
-    for sentence in report.problems:
+    for sentence in (*report.problems, *report.notes):
         display.say(sentence)
     for track in report.failures:
         display.say(f"Not analysed: {track.error}")
