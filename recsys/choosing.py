@@ -42,7 +42,7 @@ def choose(question: Question, k: int) -> Choice:
     everything = np.flatnonzero(question.allowed)
     rows = _candidates(question, k)
     while True:
-        scores = _score(question, rows)
+        scores = score(question, rows)
         drawn = shuffled(scores.values, question.query.randomness, question.query.seed)
         ranked = np.argsort(-drawn, kind="stable")
         for size in (max(POOL, PER_RESULT * k), len(rows)):
@@ -96,7 +96,7 @@ def _candidates(question: Question, k: int) -> _Rows:
     return np.unique(np.concatenate(found))
 
 
-def _score(question: Question, rows: _Rows) -> Scores:
+def score(question: Question, rows: _Rows) -> Scores:
     """Score candidate rows; `recsys.scoring` has the formula."""
     query, ground = question.query, question.ground
     candidates, reference = _space(question, rows), _reference(question)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.catalog import Track
-from recsys.choosing import SMALL, Choice, choose, everyday
+from recsys.choosing import SMALL, Choice, choose, everyday, score
 from recsys.filters import recordings
 from recsys.home import Home
 from recsys.lookup import ListeningModel, Lookup, Question
@@ -62,6 +62,16 @@ class Recommender:
         sentences += self._remarks(question) + _shortage(question, len(choice.rows), k)
         results = self._results(question, choice)
         return Answer(tuple(results), question.ground.rung, tuple(sentences))
+
+    def describe(self, query: Query, ids: Sequence[int]) -> tuple[Recommendation, ...]:
+        """Return tracks scored as the query's answers are, in their order, whatever it leaves out.
+
+        Those that are not indexed are missing.
+        """
+        question, _ = self._lookup.question(query)
+        rows = question.shelf.rows(ids)
+        choice = Choice(rows, np.arange(len(rows)), score(question, rows))
+        return tuple(self._results(question, choice))
 
     def path(self, start: int, end: int, length: int, query: Query | None = None) -> Answer:
         """Return a way of exactly `length` tracks from one track to another, both included.

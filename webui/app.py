@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import secrets
+
 from flask import Flask, Response, jsonify
 
 from recsys.serving import ServedHome
 from recsys.settings import Settings
 from webui.api import api
-from webui.safety import protect
+from webui.pages import pages
+from webui.safety import MAX_BODY, protect
+from webui.writes import writes
+
+DEFAULT_LISTENER = "me"
 
 
-def create_app(settings: Settings) -> Flask:
-    """Make the application for one home. It has one user, on this machine, and only reads."""
-    app = Flask(__name__, static_folder=None)
+def create_app(settings: Settings, *, listener: str = DEFAULT_LISTENER) -> Flask:
+    """Make the application for one home and one listener, by name: whoever sits at this machine."""
+    app = Flask(__name__)
+    app.config.update(
+        LISTENER=listener, MAX_CONTENT_LENGTH=MAX_BODY, WRITE_TOKEN=secrets.token_urlsafe(32)
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
     protect(app)
-    app.register_blueprint(api)
+    for blueprint in (api, writes, pages):
+        app.register_blueprint(blueprint)
 
     @app.get("/healthz")
     def health() -> Response:
         """Say how much can be answered from; 503 where nothing can."""
-        return jsonify(status="ok", n_indexed=len(home.current().index))
+        return jsonify(status="ok", n_indexed=home.current().n_indexed)
 
     return app

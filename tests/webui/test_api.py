@@ -121,7 +121,7 @@ def test_a_new_index_is_taken_up_and_a_damaged_one_is_not(
     shutil.copy(home / INDEX_NAME, tmp_path / "new")
     (tmp_path / "new").replace(home / INDEX_NAME)
     assert served.current() is not before
-    assert before.of_track(before.catalog.tracks([1])[0], 3)  # a request under way
+    assert before.similar.of_track(before.catalog.tracks([1])[0], 3)  # a request under way
 
 
 def test_nothing_indexed_is_said(tmp_path: Path) -> None:
