@@ -103,7 +103,10 @@ def _listener(served: Served) -> int:
 
 def _body() -> dict[str, Any]:
     """Return the JSON object of a request, or raise BadRequest or UnsupportedMediaType."""
-    body = request.get_json()
+    try:
+        body = request.get_json()
+    except RecursionError:
+        raise BadRequest("The body is JSON that is nested too deeply.") from None
     if not isinstance(body, dict):
         raise BadRequest("The body takes a JSON object.")
     return body

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,13 +28,6 @@ def home(tmp_path: Path) -> Path:
     write_music(tmp_path / "music", range(N_TRACKS))
     make_home(tmp_path / "home", tmp_path / "music")
     return tmp_path / "home"
-
-
-@pytest.fixture
-def client(home: Path) -> Iterator[FlaskClient]:
-    app = create_app(Settings(home))
-    yield app.test_client()
-    app.extensions["served_home"].close()
 
 
 def test_search_leads_to_what_sounds_alike(client: FlaskClient) -> None:

@@ -51,6 +51,7 @@ const changed = (n) => (n ? `${n} new ${n === 1 ? "track" : "tracks"} in the lis
 /** Do one thing that can be undone: say something of a track, then go to an address. */
 export async function act(address, { words = "", say: said = null } = {}) {
   const here = location.pathname + location.search;
+  say("");
   try {
     if (said) await say_(said.id, said.kind);
     done.push({ address: here, back: said && { id: said.id, kind: said.was }, words });
@@ -68,6 +69,7 @@ function say_(id, kind) {
 export async function undo() {
   const last = done.pop();
   if (!last) return;
+  say("");
   try {
     if (last.back) {
       await say_(last.back.id, null);

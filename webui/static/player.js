@@ -83,7 +83,7 @@ function showTime() {
 /** Count what is played; a jump is none of it. Half of a track, or four minutes, is a listen. */
 function count() {
   const step = audio.currentTime - last;
-  if (step > 0 && step < 2) heard += step;
+  if (!audio.seeking && step > 0 && step < 2) heard += step;
   last = audio.currentTime;
   if (!told && current && audio.duration && heard >= Math.min(audio.duration / 2, 240)) {
     told = true;
@@ -99,7 +99,7 @@ function describe() {
 
 audio.addEventListener("timeupdate", () => { count(); showTime(); });
 audio.addEventListener("durationchange", showTime);
-audio.addEventListener("seeking", () => { last = audio.currentTime; });
+audio.addEventListener("seeked", () => { last = audio.currentTime; });
 audio.addEventListener("play", mark);
 audio.addEventListener("pause", mark);
 audio.addEventListener("playing", () => { failures = 0; });
