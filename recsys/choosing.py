@@ -12,13 +12,16 @@ from recsys import scoring
 from recsys.filters import recordings
 from recsys.ground import Anchor
 from recsys.lookup import Question
-from recsys.query import ReasonKind
 from recsys.rerank import Limit, rerank, shuffled
 from recsys.scoring import Part, Scores, Space
+from recsys.shelf import UNKNOWN
 
 SMALL = 2000  # tracks; where no more are allowed, all are candidates
+RARE = 0.2  # of the library; where less is allowed, all of it is compared
 N_CANDIDATES = 400  # that each search proposes, at least; PER_RESULT of each result asked for
 PER_RESULT = 10
+GROWTH = 8  # as many are proposed where the limits left too few,
+MAX_CANDIDATES = 50_000  # up to so many of each search
 N_SEARCHES = 8  # at most so many anchors are searched for one by one
 POOL = 500  # candidates that are re-ranked, if the limits leave enough of them
 
@@ -39,10 +42,11 @@ def choose(question: Question, k: int) -> Choice:
 
     Few candidates are tried first; where the limits leave too few of them, more are.
     """
-    everything = np.flatnonzero(question.allowed)
-    rows = _candidates(question, k)
+    n_allowed = int(np.count_nonzero(question.allowed))
+    fetch = max(N_CANDIDATES, PER_RESULT * k)
     while True:
-        scores = score(question, rows)
+        rows = _candidates(question, fetch)
+        scores = _score(question, rows)
         drawn = shuffled(scores.values, question.query.randomness, question.query.seed)
         ranked = np.argsort(-drawn, kind="stable")
         for size in (max(POOL, PER_RESULT * k), len(rows)):
@@ -50,9 +54,14 @@ def choose(question: Question, k: int) -> Choice:
             places = pool[_rerank(question, rows[pool], drawn[pool], k)]
             if len(places) == k or size >= len(rows):
                 break
-        if len(places) == k or len(rows) == len(everything):
+        if len(places) == k or len(rows) == n_allowed or fetch >= MAX_CANDIDATES:
             return Choice(rows[places], places, scores)
-        rows = everything
+        fetch *= GROWTH
+
+
+def weigh(question: Question, rows: _Rows) -> Choice:
+    """Return these rows in their order, with the scores they would have among candidates."""
+    return Choice(rows, np.arange(len(rows)), _score(question, rows))
 
 
 def _rerank(question: Question, rows: _Rows, values: _Values, k: int) -> _Rows:
@@ -72,59 +81,75 @@ def _rerank(question: Question, rows: _Rows, values: _Values, k: int) -> _Rows:
     )
 
 
-def _candidates(question: Question, k: int) -> _Rows:
+def near(question: Question, vectors: _Values, fetch: int) -> _Rows:
+    """Return the allowed rows nearest to each of some vectors, about `fetch` of each; ascending."""
+    shelf, index = question.shelf, question.index
+    rows = np.flatnonzero(question.allowed)
+    if len(rows) < RARE * len(shelf):
+        products = vectors @ index.vectors(shelf.ids[rows]).T
+        found = [rows[_top(row, fetch)] for row in products]
+    else:
+        rankings = index.search(vectors, fetch * len(shelf) // len(rows))
+        found = [shelf.rows(ranking.ids) for ranking in rankings]
+    proposed = np.unique(np.concatenate(found))
+    return proposed[question.allowed[proposed]]
+
+
+def _candidates(question: Question, fetch: int) -> _Rows:
     """Return the allowed rows that any term may rank high, ascending; few are all taken."""
     rows = np.flatnonzero(question.allowed)
-    if len(rows) <= SMALL:
+    if len(rows) <= max(SMALL, fetch):
         return rows
-    fetch = max(N_CANDIDATES, PER_RESULT * k)
-    found = []
     ground = question.ground
+    found = []
     if ground.liked:
-        excluded = question.shelf.ids[~question.allowed]
-        rankings = question.index.search(_searches(ground.liked), fetch, exclude=excluded)
-        found += [question.shelf.rows(ranking.ids) for ranking in rankings]
+        found.append(near(question, _searches(ground.liked), fetch))
+    elif ground.rung == "popular" and not question.popularity().any():
+        found.append(near(question, _middle(_sample(question)), fetch))
+    elif ground.rung == "popular":
+        found.append(rows[_top(question.popularity()[rows], fetch)])
     if ground.wishes:
-        wished = sum(wish.weight * wish.values for wish in ground.wishes)
-        found.append(_top(np.asarray(wished), rows, fetch))
-    if question.listening is not None:
-        found.append(_top(question.listening, rows, fetch))
-    if ground.rung == "popular":
-        found.append(_top(everyday(question)[1], rows, fetch))
-    if not question.query.exclude_played:
+        wished = np.zeros(len(question.shelf), np.float32)
+        for wish in ground.wishes:
+            wished += np.float32(wish.weight) * wish.values
+        found.append(rows[_top(wished[rows], fetch)])
+    if question.taste is not None:
+        found.append(rows[_top(question.taste.scores[rows], fetch)])
+    if not question.query.leaves_out_played:
         found.append(np.intersect1d(question.heard.rows, rows))
     return np.unique(np.concatenate(found))
 
 
-def score(question: Question, rows: _Rows) -> Scores:
+def _score(question: Question, rows: _Rows) -> Scores:
     """Score candidate rows; `recsys.scoring` has the formula."""
-    query, ground = question.query, question.ground
-    candidates, reference = _space(question, rows), _reference(question)
-    listening = 0.0 if question.listening is None else scoring.LISTENING_SHARE
+    query, ground, taste = question.query, question.ground, question.taste
     nearest = np.full(len(rows), -1.0, np.float32)
     if not len(rows):
         return scoring.total([], nearest, 0)
+    candidates, sample = _space(question, rows), _sample(question)
+    listening = 0.0 if taste is None else scoring.LISTENING_SHARE
+    wished = sum(wish.weight for wish in ground.wishes)
+    spoken = 0.0 if ground.rung == "tags" else ground.loudness
+    share = (1 - listening) / (wished + spoken)
     parts: list[Part] = []
-    wished = sum(abs(wish.weight) for wish in ground.wishes)
-    liked = sum(anchor.weight for anchor in ground.liked)
-    share = (1 - listening) / ((wished + liked) or 1.0)
     if ground.liked:
-        found, nearest = scoring.sound(ground.liked, candidates, reference, share * liked)
+        found, nearest = scoring.sound(ground.liked, candidates, sample, share * spoken)
         parts += found
     if ground.wishes:
-        parts.append(scoring.tags(ground.wishes, candidates, reference, share * wished))
+        parts.append(scoring.tags(ground.wishes, candidates, sample, share * wished))
     if ground.rung == "popular":
-        kind, values = everyday(question)
-        parts.append(scoring.standard(kind, values, candidates, reference, 1 - listening))
-    if question.listening is not None:
+        parts.append(_everyday(question, candidates, sample, share * spoken))
+    if taste is not None:
         parts.append(
-            scoring.standard("listeners", question.listening, candidates, reference, listening)
+            scoring.standard("listeners", taste.scores[rows], taste.scores[sample.rows], listening)
         )
+    if ground.shunned:
+        parts.append(scoring.shunned(ground.shunned, candidates, sample))
     if ground.avoided:
-        parts.append(scoring.avoided(ground.avoided, nearest, candidates, reference))
+        parts.append(scoring.avoided(ground.avoided, nearest, candidates, sample))
     if query.discovery != 0.5:
-        known = _known(question)
-        parts.append(scoring.familiar(known, query.discovery, candidates, reference))
+        known, typical = _known(question, rows), _known(question, sample.rows)
+        parts.append(scoring.familiar(known, typical, query.discovery))
     return scoring.total(parts, nearest, len(rows))
 
 
@@ -132,38 +157,44 @@ def _space(question: Question, rows: _Rows) -> Space:
     return Space(rows, question.index.vectors(question.shelf.ids[rows]))
 
 
-def _reference(question: Question) -> Space:
-    """Return the sample of the library that terms are standardised against."""
-    living = np.flatnonzero(question.shelf.living)
-    if len(living) > scoring.N_REFERENCE:
-        living = living[np.linspace(0, len(living) - 1, scoring.N_REFERENCE).astype(np.intp)]
-    return _space(question, living)
+def _sample(question: Question) -> Space:
+    """Return the tracks that stand for the library."""
+    return _space(question, question.shelf.sample)
 
 
-def everyday(question: Question) -> tuple[ReasonKind, _Values]:
+def _middle(sample: Space) -> _Values:
+    """Return what the library sounds like on the whole, (1, dim)."""
+    middle: _Values = sample.vectors.mean(axis=0, keepdims=True)
+    return middle
+
+
+def _everyday(question: Question, candidates: Space, sample: Space, share: float) -> Part:
     """Return what speaks where nothing is known: how many play a track, or how typical it is.
 
     Typical is what sounds most like the mean of the library.
     """
     played = question.popularity()
     if played.any():
-        return "popular", played
-    mean = _reference(question).vectors.mean(axis=0)
-    return "typical", (question.index.vectors(question.shelf.ids) @ mean).astype(np.float32)
+        values, sampled = played[candidates.rows], played[sample.rows]
+        return scoring.standard("popular", values, sampled, share)
+    middle = _middle(sample)
+    values, sampled = candidates.vectors @ middle[0], sample.vectors @ middle[0]
+    return scoring.standard("typical", values, sampled, share)
 
 
-def _known(question: Question) -> _Values:
-    """Return how well known each row is, 0 to 1: half by plays, the rest by artist and all."""
+def _known(question: Question, rows: _Rows) -> _Values:
+    """Return how well known rows are, 0 to 1: half by plays, the rest by artist and by all."""
     shelf, heard = question.shelf, question.heard
-    known = np.zeros(len(shelf), np.float32)
+    known = np.zeros(len(rows), np.float32)
     if len(heard.rows):
         plays = np.log1p(heard.counts)
-        known[heard.rows] = 0.5 * plays / plays.max()
-    rows = [*heard.rows.tolist(), *(a.row for a in question.ground.liked if a.row >= 0)]
-    artists = np.setdiff1d(shelf.artists[rows], [-1]) if rows else np.empty(0, np.int64)
-    known += 0.25 * np.isin(shelf.artists, artists)
+        at = np.searchsorted(heard.rows, rows).clip(max=len(heard.rows) - 1)
+        known += np.where(heard.rows[at] == rows, 0.5 * plays[at] / plays.max(), 0)
+    mine = [*heard.rows.tolist(), *(a.row for a in question.ground.liked if a.row >= 0)]
+    artists = np.setdiff1d(shelf.artists[np.array(mine, np.intp)], [UNKNOWN])
+    known += 0.25 * np.isin(shelf.artists[rows], artists)
     played = question.popularity()
-    return known + 0.25 * played / max(float(played.max(initial=0.0)), 1.0)
+    return known + 0.25 * played[rows] / max(float(played.max(initial=0.0)), 1.0)
 
 
 def _searches(anchors: Sequence[Anchor]) -> _Values:
@@ -183,8 +214,6 @@ def _searches(anchors: Sequence[Anchor]) -> _Values:
     return np.vstack([mean, searches]) if np.linalg.norm(mean) > 1e-6 else searches
 
 
-def _top(values: _Values, rows: _Rows, n: int) -> _Rows:
-    """Return the `n` rows of the greatest values."""
-    if len(rows) <= n:
-        return rows
-    return rows[np.argpartition(-values[rows], n - 1)[:n]]
+def _top(values: _Values, n: int) -> _Rows:
+    """Return the places of the `n` greatest values, in no order."""
+    return np.argpartition(-values, n - 1)[:n] if len(values) > n else np.arange(len(values))

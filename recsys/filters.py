@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.vector_index import VectorIndex
 from recsys.catalog.search import fold
-from recsys.ground import Anchor, Heard
+from recsys.ground import Heard
 from recsys.query import Query
 from recsys.shelf import Shelf, TagTable, nearest_name
 
@@ -17,16 +17,25 @@ SAME_LENGTH = 2.0  # s; two encodings of one recording differ by less
 SAME_SOUND = 0.95  # cosine; two encodings of one recording are closer
 STANDS_OUT = 1.0  # standard deviations of a tag's log-odds
 
-_Mask = NDArray[np.bool_]
+_Rows = NDArray[np.intp]
 
 
 def allowed(
-    query: Query, heard: Heard, shelf: Shelf, tags: Callable[[], TagTable]
-) -> tuple[_Mask, list[str]]:
-    """Return which rows the query lets in, (n,), and sentences on exclusions that mean nothing."""
+    query: Query, heard: Heard, shelf: Shelf, index: VectorIndex, tags: Callable[[], TagTable]
+) -> tuple[NDArray[np.bool_], list[str]]:
+    """Return which rows the query lets in, (n,), and sentences on exclusions that mean nothing.
+
+    A track that is left out is so with all files of the same recording. Tracks among the seeds are.
+    """
     mask = shelf.living.copy()
+    seeds = [int(seed.ref) for seed in query.seeds if seed.kind == "track"]
+    out = [shelf.rows([*query.exclude_tracks, *seeds])]
+    if query.leaves_out_played:
+        out.append(heard.rows)
+    if query.exclude_disliked:
+        out.append(np.array(heard.disliked, np.intp))
+    mask[_copies(np.concatenate(out), shelf, index)] = False
     sentences = []
-    mask[shelf.rows(query.exclude_tracks)] = False
     for kind, names, known in (
         ("artist", query.exclude_artists, shelf.artist_rows),
         ("genre", query.exclude_genres, shelf.genre_rows),
@@ -49,41 +58,27 @@ def allowed(
         mask &= shelf.durations >= query.min_duration
     if query.max_duration is not None:
         mask &= shelf.durations <= query.max_duration
-    if query.exclude_played:
-        mask &= ~_copies(heard.rows, shelf)
-    if query.exclude_disliked:
-        mask &= ~_copies(np.array(heard.disliked, np.intp), shelf)
     return mask, sentences
 
 
-def seeds_and_copies(anchors: Sequence[Anchor], shelf: Shelf, index: VectorIndex) -> _Mask:
-    """Return the rows that an answer to these anchors must not hold, (n,).
-
-    Tracks named as seeds, and other files of the same recording. Neither the tracks that speak for
-    an artist, nor a listener's: `Query.exclude_played` is for those.
-    """
-    named = [anchor for anchor in anchors if anchor.kind in ("seed", "dislike")]
-    rows = np.array([anchor.row for anchor in named if anchor.row >= 0], np.intp)
-    mask = _copies(rows, shelf)
-    for row in rows:
-        songs = np.flatnonzero((shelf.songs == shelf.songs[row]) & (shelf.songs[row] >= 0))
-        if len(songs) > 1:
-            songs = np.concatenate([[row], songs[songs != row]])
-            codes = recordings(songs, index.vectors(shelf.ids[songs]), shelf)
-            mask[songs[codes == codes[0]]] = True
-    return mask
+def _copies(rows: _Rows, shelf: Shelf, index: VectorIndex) -> _Rows:
+    """Return these rows, and those of other files of the same recordings."""
+    same = shelf.recordings.mates(rows)
+    alike = shelf.songs.mates(same)
+    codes = recordings(alike, index.vectors(shelf.ids[alike]), shelf)
+    return alike[np.isin(codes, codes[np.isin(alike, same)])]
 
 
-def recordings(
-    rows: NDArray[np.intp], vectors: NDArray[np.float32], shelf: Shelf
-) -> NDArray[np.int64]:
+def recordings(rows: _Rows, vectors: NDArray[np.float32], shelf: Shelf) -> NDArray[np.int64]:
     """Return a code for each row that two files of one recording share.
 
     One recording: the same audio, or MBID; or the same artist, title and length, and a sound as
     alike as two encodings of it have.
     """
-    codes = shelf.recordings[rows].copy()
-    songs, inverse, counts = np.unique(shelf.songs[rows], return_inverse=True, return_counts=True)
+    codes = shelf.recordings.codes[rows]
+    songs, inverse, counts = np.unique(
+        shelf.songs.codes[rows], return_inverse=True, return_counts=True
+    )
     for number in np.flatnonzero((counts > 1) & (songs >= 0)):
         places = np.flatnonzero(inverse == number)
         lengths = shelf.durations[rows[places]]
@@ -94,11 +89,3 @@ def recordings(
             if near[i, first]:
                 codes[places[i]] = codes[places[first]]
     return codes
-
-
-def _copies(rows: NDArray[np.intp], shelf: Shelf) -> _Mask:
-    """Return these rows, and those of the same recordings, (n,)."""
-    codes = np.setdiff1d(shelf.recordings[rows], [-1])
-    mask: _Mask = np.isin(shelf.recordings, codes)
-    mask[rows] = True
-    return mask

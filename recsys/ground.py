@@ -1,13 +1,15 @@
 """What an answer stands on: seeds and listens turned into vectors and tags, down a ladder.
 
-A seed that is not indexed is stood in for by its artist's tracks, then by its genres; where nothing
-is left, what many play speaks.
+What is not indexed is stood in for by its artist's tracks, then by its genres; where nothing is
+left, what many play speaks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,20 +20,30 @@ from recsys.catalog.search import fold
 from recsys.query import Query, ReasonKind, Rung, Seed
 from recsys.shelf import Shelf, TagTable, nearest_name
 
-MAX_ANCHORS = 100  # of a listener's listens: the strongest
+MAX_LISTENS = 100  # that speak for a listener: the strongest
 MAX_OF_ARTIST = 30  # tracks that speak for an artist
+MAX_ANCHORS = 300  # in all, to be like, and as many to be unlike
+MAX_STAND_INS = 20  # artists, or genres, that speak for what a listener heard elsewhere
 OUTSIDE = -1  # the row of an anchor that is not in the index
 LIKE_COUNTS_AS = 10  # listens
 SKIP_WEIGHT = 0.5  # of a dislike
 FILED_UNDER = 2.0  # standard deviations that a genre in a file's tags counts for
 
+_T = TypeVar("_T")
+_Rows = NDArray[np.intp]
+
 
 @dataclass(frozen=True, eq=False)
 class Heard:
-    """What a listener did, as rows of the shelf; `counts` are listens, float32."""
+    """What a listener did, as rows of the shelf.
 
-    rows: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    rows       what was played, and `counts` how often, float32
+    unindexed  ids of the tracks played that are not on the shelf
+    """
+
+    rows: _Rows = field(default_factory=lambda: np.empty(0, np.intp))
     counts: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
+    unindexed: tuple[int, ...] = ()
     liked: tuple[int, ...] = ()
     disliked: tuple[int, ...] = ()
     skipped: tuple[int, ...] = ()
@@ -56,7 +68,7 @@ class Anchor:
 
 @dataclass(frozen=True)
 class Wish:
-    """A tag to stand out in (weight above 0) or not (below); values are of all rows, (n,)."""
+    """A tag to stand out in, or not to; the weight is above 0, values are of all rows, (n,)."""
 
     ref: str
     weight: float
@@ -65,11 +77,18 @@ class Wish:
 
 @dataclass
 class Ground:
-    """What an answer stands on; `sentences` say what could not be used as it was meant."""
+    """What an answer stands on, to be like and to be unlike.
+
+    sentences  what could not be used as it was meant
+    loudness   of the liked anchors together, beside the weights of the wishes: the greatest weight
+               of a seed among them, so that a long playlist does not drown a tag
+    """
 
     liked: list[Anchor] = field(default_factory=list)
     avoided: list[Anchor] = field(default_factory=list)
     wishes: list[Wish] = field(default_factory=list)
+    shunned: list[Wish] = field(default_factory=list)
+    loudness: float = 1.0
     sentences: list[str] = field(default_factory=list)
 
     @property
@@ -80,7 +99,7 @@ class Ground:
             return "track"
         if rungs:
             return "artist"
-        return "tags" if any(wish.weight > 0 for wish in self.wishes) else "popular"
+        return "tags" if self.wishes else "popular"
 
 
 class Ladder:
@@ -96,17 +115,29 @@ class Ladder:
         self.tags = tags
 
     def ground(self, query: Query, heard: Heard) -> Ground:
-        """Return what the seeds are, or what the listener likes where there are none.
+        """Return what the seeds are, and what the listener likes where no seed can be sounded like.
 
         Raises ValueError for a sound of another dimension than the index's.
         """
         ground = Ground()
         for seed in query.seeds:
             self._add(ground, seed)
-        if not any(seed.weight > 0 for seed in query.seeds):
+        loud = [seed.weight for seed in query.seeds if seed.kind != "tag" and seed.weight > 0]
+        if ground.liked:
+            ground.loudness = max(loud)
+        else:
             self._add_listens(ground, heard)
+            if not ground.liked and query.listener is not None:
+                self._add_heard_elsewhere(ground, query.listener, heard)
         for rows, weight in ((heard.disliked, 1.0), (heard.skipped, SKIP_WEIGHT)):
-            ground.avoided += self._anchors(np.array(rows, np.intp), weight, "dislike", "track")
+            weights = np.full(len(rows), weight)
+            ground.avoided += self._anchors(np.array(rows, np.intp), weights, "dislike")
+        if len(ground.liked) > MAX_ANCHORS:
+            ground.sentences.append(
+                f"Of {len(ground.liked)} tracks asked with, {MAX_ANCHORS} evenly spread speak."
+            )
+        ground.liked = _spread(ground.liked, MAX_ANCHORS)
+        ground.avoided = _spread(ground.avoided, MAX_ANCHORS)
         return ground
 
     def _add(self, ground: Ground, seed: Seed) -> None:
@@ -116,7 +147,7 @@ class Ladder:
             side.append(self._sound(seed, weight))
         elif seed.kind == "track":
             kind: ReasonKind = "seed" if seed.weight > 0 else "dislike"
-            found = self._anchors(self.shelf.rows([int(seed.ref)]), weight, kind, "track")
+            found = self._anchors(self.shelf.rows([int(seed.ref)]), np.array([weight]), kind)
             side += found
             if not found:
                 self._stand_in(ground, seed)
@@ -152,8 +183,7 @@ class Ladder:
     def _artist(self, name: str, weight: float) -> list[Anchor]:
         """Return the artist's tracks, which share the weight; of many, some evenly spread."""
         rows = self.shelf.artist_rows.get(fold(name), np.empty(0, np.intp))
-        if len(rows) > MAX_OF_ARTIST:
-            rows = rows[np.linspace(0, len(rows) - 1, MAX_OF_ARTIST).astype(np.intp)]
+        rows = np.array(_spread(rows, MAX_OF_ARTIST), np.intp)
         share = abs(weight) / max(len(rows), 1)
         kind: ReasonKind = "artist" if weight > 0 else "dislike"
         vectors = self.index.vectors(self.shelf.ids[rows])
@@ -162,13 +192,12 @@ class Ladder:
             for row, vector in zip(rows, vectors, strict=True)
         ]
 
-    def _anchors(
-        self, rows: NDArray[np.intp], weight: float, kind: ReasonKind, rung: Rung
-    ) -> list[Anchor]:
-        vectors = self.index.vectors(self.shelf.ids[rows])
+    def _anchors(self, rows: _Rows, weights: NDArray[np.float64], kind: ReasonKind) -> list[Anchor]:
+        ids = self.shelf.ids[rows]
+        found = zip(rows.tolist(), self.index.vectors(ids), weights.tolist(), strict=True)
         return [
-            Anchor(int(row), vector, weight, kind, int(self.shelf.ids[row]), rung)
-            for row, vector in zip(rows, vectors, strict=True)
+            Anchor(row, vector, weight, kind, int(self.shelf.ids[row]), "track")
+            for row, vector, weight in found
         ]
 
     def _sound(self, seed: Seed, weight: float) -> Anchor:
@@ -192,9 +221,26 @@ class Ladder:
             weights[row] = weights.get(row, 0.0) + float(np.log1p(LIKE_COUNTS_AS))
         for row in {*heard.disliked, *heard.skipped}:
             weights.pop(row, None)
-        strongest = sorted(weights, key=lambda row: (-weights[row], row))[:MAX_ANCHORS]
-        for row in strongest:
-            ground.liked += self._anchors(np.array([row]), weights[row], "listens", "track")
+        strongest = sorted(weights, key=lambda row: (-weights[row], row))[:MAX_LISTENS]
+        ground.liked += self._anchors(
+            np.array(strongest, np.intp), np.array([weights[row] for row in strongest]), "listens"
+        )
+
+    def _add_heard_elsewhere(self, ground: Ground, listener: int, heard: Heard) -> None:
+        """Let the artists of what was heard, none of it indexed, speak, or its genres."""
+        tracks = self.catalog.tracks(heard.unindexed)
+        artists = Counter(dict(self.catalog.artists_missing(listener)))
+        artists.update(track.artist for track in tracks)
+        for name, plays in _known(artists, self.shelf.artist_rows):
+            ground.liked += self._artist(name, float(np.log1p(plays)))
+        genres = Counter(genre for track in tracks for genre in track.genres)
+        why = "Nothing of what this listener played is in the index"
+        if ground.liked:
+            ground.sentences.append(f"{why}: other tracks of its artists stand in for it.")
+        elif known := _known(genres, self.shelf.genre_rows):
+            ground.sentences.append(f"{why}: its genres stand in for it.")
+            for genre, plays in known:
+                self._wish(ground, genre, float(plays))
 
     def _wish(self, ground: Ground, tag: str, weight: float) -> None:
         """Add a tag, known to the taggers or in the files' genres."""
@@ -209,10 +255,23 @@ class Ladder:
         values = np.zeros(len(self.shelf), np.float32) if column is None else column
         if rows is not None:
             values[rows] += FILED_UNDER
-        ground.wishes.append(Wish(tag, weight, values))
+        side = ground.wishes if weight > 0 else ground.shunned
+        side.append(Wish(tag, abs(weight), values))
 
-    def _written(self, rows: object) -> dict[str, str]:
-        return {name: self.shelf.names[name] for name in rows}  # type: ignore[attr-defined]
+    def _written(self, names: Iterable[str]) -> dict[str, str]:
+        return {name: self.shelf.names[name] for name in names}
+
+
+def _known(counts: Counter[str], known: Mapping[str, object]) -> list[tuple[str, int]]:
+    """Return the commonest names that are known."""
+    return [(name, n) for name, n in counts.most_common() if fold(name) in known][:MAX_STAND_INS]
+
+
+def _spread(items: Sequence[_T] | NDArray[Any], n: int) -> list[_T]:
+    """Return at most `n` of them, evenly spread."""
+    if len(items) <= n:
+        return list(items)
+    return [items[place] for place in np.linspace(0, len(items) - 1, n).astype(int)]
 
 
 def _name(track: Track) -> str:

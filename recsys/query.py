@@ -17,7 +17,21 @@ Rung = Literal["track", "artist", "tags", "popular"]
 ReasonKind = Literal[
     "seed", "listens", "artist", "tag", "listeners", "familiar", "dislike", "popular", "typical"
 ]
-RUNGS: tuple[Rung, ...] = ("track", "artist", "tags", "popular")  # from the best ground to the last
+LARGEST_ID = 2**31 - 1  # that a database has
+_AN_ID = f"an id from 0 to {LARGEST_ID}"
+# How a reason is said: where it speaks for a track, where it speaks against it, and what stands for
+# those too small to be named.
+_WORDS: dict[ReasonKind, tuple[str, str, str]] = {
+    "seed": ("sounds like {}", "unlike {}", "the other seeds"),
+    "listens": ("you play {}", "unlike {}, which you play", "other things"),
+    "artist": ("sounds like {}", "unlike {}", "other artists"),
+    "tag": ("{}", "not much {}", "other tags"),
+    "listeners": ("played by who plays {}", "seldom played by who plays {}", "the same"),
+    "familiar": ("how familiar it is", "how familiar it is", ""),
+    "dislike": ("sounds like {}", "sounds like {}, to be avoided", "other things"),
+    "popular": ("many play it", "few play it", ""),
+    "typical": ("typical of the library", "untypical of the library", ""),
+}
 
 
 @dataclass(frozen=True)
@@ -26,7 +40,8 @@ class Seed:
 
     kind    "track", an id of the catalogue; "artist", a name; "tag", a genre of the files or a tag
             of the taggers; "sound", a file outside the library, named by `ref`
-    weight  not 0; only the proportions of the weights matter, like and unlike apart
+    weight  not 0. Among seeds to be like, the proportions of the weights matter; one to be unlike
+            pushes down with its weight, at most with 1
     vector  of a "sound" alone: its embedding, float32 (dim,)
     """
 
@@ -39,6 +54,8 @@ class Seed:
         wanted = int if self.kind == "track" else str
         if not isinstance(self.ref, wanted) or isinstance(self.ref, bool):
             raise ValueError(f"ref of a {self.kind}: wanted {wanted.__name__}, got {self.ref!r}")
+        if isinstance(self.ref, int):
+            _check("ref of a track", self.ref, _AN_ID, 0, LARGEST_ID)
         if isinstance(self.ref, str) and not self.ref.strip():
             raise ValueError(f"ref of a {self.kind}: wanted a name, got an empty one")
         if not math.isfinite(self.weight) or self.weight == 0:
@@ -55,9 +72,11 @@ class Seed:
 class Query:
     """A question: for whom, like what, and how the list shall be.
 
-    listener          id of a listener, whose listens and likes then count as seeds, and whose
-                      dislikes and skips push down what sounds like them
-    seeds             what the answer shall be like and unlike; never part of the answer
+    listener          id of a listener, whose dislikes and skips push down what sounds like them,
+                      and whose listens and likes are what the answer shall be like, unless tracks,
+                      artists or sounds among the seeds say that
+    seeds             what the answer shall be like and unlike. Tracks among them are never part of
+                      the answer; those of an artist may be
     discovery         0 familiar to 1 new: played tracks, known artists and what many play are
                       raised below .5 and lowered above it
     consistency       0 to 1: how alike the list must sound
@@ -67,7 +86,7 @@ class Query:
     exclude_tracks    ids; exclude_artists, exclude_genres: names, in any spelling;
     exclude_tags      tags of the taggers that a track must not stand out in
     min_duration      seconds; max_duration likewise. A track of unknown length passes neither
-    exclude_played    leave out what the listener has played
+    exclude_played    leave out what the listener has played; None: unless discovery is below .5
     exclude_disliked  leave out what the listener disliked
     randomness        0 to 1: how far chance may reorder tracks that are near in score
     seed              of that chance: the same seed gives the same list
@@ -88,7 +107,7 @@ class Query:
     exclude_tags: tuple[str, ...] = ()
     min_duration: float | None = None
     max_duration: float | None = None
-    exclude_played: bool = True
+    exclude_played: bool | None = None
     exclude_disliked: bool = True
     randomness: float = 0.0
     seed: int = 0
@@ -102,6 +121,8 @@ class Query:
             _check(name, getattr(self, name), "a number of at least 0", 0)
         for name in ("min_duration", "max_duration"):
             _check(name, getattr(self, name), "seconds of at least 0", 0)
+        for track_id in self.exclude_tracks:
+            _check("exclude_tracks", track_id, _AN_ID, 0, LARGEST_ID)
         for value in fields(self):
             if value.name.startswith("exclude_") and isinstance(getattr(self, value.name), str):
                 raise ValueError(f"{value.name}: wanted several, got one text")
@@ -110,6 +131,11 @@ class Query:
             raise ValueError(
                 f"max_duration: wanted at least min_duration, {shortest}, got {longest}"
             )
+
+    @property
+    def leaves_out_played(self) -> bool:
+        """Whether what the listener has played is left out."""
+        return self.discovery >= 0.5 if self.exclude_played is None else self.exclude_played
 
     @classmethod
     def like(cls, tracks: Sequence[int], unlike: Sequence[int] = (), **controls: object) -> Self:
@@ -136,7 +162,7 @@ class Reason:
 
     kind    "seed": sounds like a seed (`ref`: a track's id, or the name of a sound)
             "listens": sounds like what the listener played or likes (id)
-            "artist": sounds like a seed's artist (name)
+            "artist": sounds like an artist asked for, or played by the listener (name)
             "tag": stands out in a tag (name)
             "listeners": whoever plays the same plays this too (id of what both play, or None)
             "familiar": known to the listener, or new to them (None)
@@ -144,17 +170,30 @@ class Reason:
             "popular": many play it (None); "typical": the library sounds so (None)
             `ref` is None too for the sum of those of one kind that are too small to list.
     amount  in the library's standard deviations, like the score
+    name    what `ref` is called: a track's title, an artist, a tag; "" for None
     """
 
     kind: ReasonKind
     ref: int | str | None
     amount: float
+    name: str = ""
+
+    @property
+    def words(self) -> str:
+        """The reason as a person says it, without the amount.
+
+        >>> Reason("listens", 7, 0.8, "Blue").words, Reason("listens", None, 0.1).words
+        ('you play Blue', 'you play other things')
+        """
+        speaks_for, speaks_against, others = _WORDS[self.kind]
+        return (speaks_for if self.amount >= 0 else speaks_against).format(self.name or others)
 
 
 @dataclass(frozen=True)
 class Recommendation:
     """A track of the answer.
 
+    rank        from 1
     score       in standard deviations above the library's typical track: the sum of the reasons
     similarity  0 to 1: how much it sounds like the nearest of the seeds or listens; 0 without any
     evidence    0 to 1: how much of what is known of its listeners rests on listens, not on its
@@ -162,6 +201,7 @@ class Recommendation:
     rung        what kind of ground it stands on
     """
 
+    rank: int
     track: Track
     score: float
     similarity: float
@@ -174,9 +214,10 @@ class Recommendation:
 class Answer:
     """What the recommender answers.
 
-    rung       the best of the rungs that spoke
-    sentences  what a person should know: what was left out, what the answer rests on, and why it
-               is shorter than asked for
+    recommendations  best first
+    rung             the best of the rungs that spoke
+    sentences        what a person should know: what was left out, what the answer rests on, and
+                     why it is shorter than asked for
     """
 
     recommendations: tuple[Recommendation, ...]

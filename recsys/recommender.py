@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.catalog import Track
-from recsys.choosing import SMALL, Choice, choose, everyday, score
+from recsys.choosing import SMALL, Choice, choose, near, weigh
 from recsys.filters import recordings
 from recsys.home import Home
-from recsys.lookup import ListeningModel, Lookup, Question
-from recsys.paths import progress, smooth_path, waypoints
+from recsys.lookup import Lookup, Question
+from recsys.paths import smooth_path, waypoints
 from recsys.query import Answer, Query, Reason, ReasonKind, Recommendation, Rung, Seed
 from recsys.shelf import Shelf
+from recsys.taste import ListeningModel
 
 MAX_LENGTH = 500  # of a path
 N_ON_THE_WAY = 400  # candidates of a path; at least MIN_NEAR of each station
@@ -40,8 +41,13 @@ class Unanswerable(LookupError):
 class Recommender:
     """Answers queries from one opened home. Safe to share between threads.
 
-    The catalogue is read again whenever it has changed; another index or listening model needs
-    another Recommender.
+    Opening one costs nothing; the first query reads the catalogue, later ones only what has
+    changed. Another index or listening model needs another Recommender.
+
+        with open_home(load_settings(Path("~/.earshot").expanduser())) as home:
+            recommender = Recommender(home)
+            for result in recommender.recommend(Query.like([17]), 10).recommendations:
+                print(result.rank, result.track.title, result.score)
     """
 
     def __init__(self, home: Home, listening: ListeningModel | None = None) -> None:
@@ -53,7 +59,8 @@ class Recommender:
     def recommend(self, query: Query, k: int) -> Answer:
         """Return at most `k` tracks, best first.
 
-        Raises ValueError for `k` below 1 and for a sound that is no vector of the index.
+        Raises ValueError for `k` below 1 and for a sound that is no vector of the index, and
+        ProjectionError where a tag is asked for and those of the library cannot be read.
         """
         if k < 1:
             raise ValueError(f"k: wanted at least 1, got {k}")
@@ -69,17 +76,16 @@ class Recommender:
         Those that are not indexed are missing.
         """
         question, _ = self._lookup.question(query)
-        rows = question.shelf.rows(ids)
-        choice = Choice(rows, np.arange(len(rows)), score(question, rows))
-        return tuple(self._results(question, choice))
+        return tuple(self._results(question, weigh(question, question.shelf.rows(ids))))
 
     def path(self, start: int, end: int, length: int, query: Query | None = None) -> Answer:
         """Return a way of exactly `length` tracks from one track to another, both included.
 
-        Of `query` the exclusions count. The score of each track is how far it is on the way, 0 to
-        1, its similarity that to the track before it. Shorter, with a sentence, where the library
-        has too few tracks. Raises Unanswerable for an end that is not indexed, ValueError for a
-        length below 2 or above MAX_LENGTH, or ends that are one track.
+        Of `query` the exclusions count, and what its listener dislikes. The score of each track is
+        the mean of its cosines to both ends, its similarity that to the track before it. Shorter,
+        with a sentence, where the library has too few tracks. Raises Unanswerable for an end that
+        is not indexed, ValueError for a length below 2 or above MAX_LENGTH, or ends that are one
+        track.
         """
         if not 2 <= length <= MAX_LENGTH:
             raise ValueError(f"length: wanted 2 to {MAX_LENGTH}, got {length}")
@@ -88,10 +94,10 @@ class Recommender:
         ends = (Seed("track", start), Seed("track", end))
         question, sentences = self._lookup.question(replace(query or Query(), seeds=ends))
         shelf = question.shelf
-        ends_rows = shelf.rows([start, end])
-        if len(ends_rows) < 2:
+        rows = shelf.rows([start, end])
+        if len(rows) < 2:
             raise Unanswerable(" ".join(self._why_missing([start, end], shelf)))
-        rows = self._on_the_way(question, ends_rows, length)
+        rows = self._on_the_way(question, rows, length)
         vectors = self.index.vectors(shelf.ids[rows])
         path = smooth_path(vectors, shelf.artists[rows], 0, 1, length)
         if len(path) < length:
@@ -99,65 +105,74 @@ class Recommender:
                 f"The library has only {len(path)} of {length} tracks for this way, "
                 "with what is left out."
             )
-        places = progress(vectors[path], vectors[0], vectors[1]).tolist()
-        steps = [1.0, *np.vecdot(vectors[path[1:]], vectors[path[:-1]]).tolist()]
         tracks = self._tracks(shelf.ids[rows[path]])
-        results = tuple(
-            Recommendation(
-                track,
-                place,
-                max(step, 0.0),
-                0.0,
-                "track",
-                (Reason("seed", start, 1 - place), Reason("seed", end, place)),
+        steps = [1.0, *np.vecdot(vectors[path[1:]], vectors[path[:-1]]).tolist()]
+        shares = (vectors[path] @ vectors[:2].T / 2).tolist()
+        names = tracks[0].title, tracks[-1].title
+        results = []
+        for rank, (track, step, (one, other)) in enumerate(
+            zip(tracks, steps, shares, strict=True), start=1
+        ):
+            reasons = Reason("seed", start, one, names[0]), Reason("seed", end, other, names[1])
+            similarity = min(max(step, 0.0), 1.0)
+            results.append(
+                Recommendation(rank, track, one + other, similarity, 0.0, "track", reasons)
             )
-            for track, place, step in zip(tracks, places, steps, strict=True)
-        )
-        return Answer(results, "track", tuple(sentences))
+        return Answer(tuple(results), "track", tuple(sentences))
 
     def _results(self, question: Question, choice: Choice) -> list[Recommendation]:
-        scores = choice.scores
-        results = []
         tracks = self._tracks(question.shelf.ids[choice.rows])
-        for track, row, place in zip(tracks, choice.rows, choice.places.tolist(), strict=True):
-            reasons = scores.reasons(place)
-            results.append(
-                Recommendation(
-                    track,
-                    float(scores.values[place]),
-                    min(max(float(scores.nearest[place]), 0.0), 1.0),
-                    float(question.evidence[row]),
-                    _rung(reasons, question.ground.rung),
-                    reasons,
-                )
+        reasons = self._named([choice.scores.reasons(p) for p in choice.places.tolist()])
+        taste = question.taste
+        evidence = np.zeros(len(tracks)) if taste is None else taste.evidence[choice.rows]
+        similarities = choice.scores.nearest[choice.places].clip(0, 1)
+        return [
+            Recommendation(
+                rank + 1,
+                track,
+                float(choice.scores.values[choice.places[rank]]),
+                float(similarities[rank]),
+                float(evidence[rank]),
+                _rung(reasons[rank], question.ground.rung),
+                reasons[rank],
             )
-        return results
+            for rank, track in enumerate(tracks)
+        ]
+
+    def _named(self, reasons: Sequence[Sequence[Reason]]) -> list[tuple[Reason, ...]]:
+        """Return the reasons with the names of what they refer to."""
+        refs = {reason.ref for each in reasons for reason in each}
+        found = self.catalog.tracks(ref for ref in refs if isinstance(ref, int))
+        titles = {track.id: track.title for track in found}
+
+        def named(reason: Reason) -> Reason:
+            ref = reason.ref
+            name = titles.get(ref, "") if isinstance(ref, int) else ref or ""
+            return replace(reason, name=name)
+
+        return [tuple(map(named, each)) for each in reasons]
 
     def _tracks(self, ids: NDArray[np.int64]) -> list[Track]:
         return self.catalog.tracks(ids.tolist())
 
     def _remarks(self, question: Question) -> list[str]:
         """Say what the answer rests on, where a person would expect something else."""
-        query, ground = question.query, question.ground
-        sentences = []
-        if (
-            query.listener is not None
-            and self._lookup.listening is None
-            and ground.rung != "popular"
-        ):
-            sentences.append(
+        query, rung = question.query, question.ground.rung
+        if rung != "popular":
+            if query.listener is None or self._lookup.tastes is not None:
+                return []
+            return [
                 "Nothing has been learnt from listens in this home yet: the answer rests on sound."
-            )
-        if ground.rung == "popular":
-            if query.listener is not None and not query.seeds:
-                sentences.append("Nothing is known yet of what this listener likes.")
-            kind, _ = everyday(question)
-            sentences.append(
-                "The answer is what most listeners play."
-                if kind == "popular"
-                else "Nobody has listened to anything yet: the answer is what is most typical of "
-                "the library."
-            )
+            ]
+        sentences = []
+        if query.listener is not None and not query.seeds:
+            sentences.append("Nothing is known yet of what this listener likes.")
+        sentences.append(
+            "The answer is what most listeners play."
+            if question.popularity().any()
+            else "Nobody has listened to anything yet: the answer is what is most typical of the "
+            "library."
+        )
         return sentences
 
     def _on_the_way(self, question: Question, ends: _Rows, length: int) -> _Rows:
@@ -165,17 +180,14 @@ class Recommender:
         shelf = question.shelf
         allowed_rows = np.flatnonzero(question.allowed)
         start, end = self.index.vectors(shelf.ids[ends])
-        points = waypoints(start, end, length)
         if len(allowed_rows) > SMALL:
-            fetch = max(MIN_NEAR, N_ON_THE_WAY // length)
-            excluded = shelf.ids[~question.allowed]
-            found = self.index.search(points, fetch, exclude=excluded)
-            near = np.unique(np.concatenate([shelf.rows(ranking.ids) for ranking in found]))
+            points = waypoints(start, end, length)
+            found = near(question, points, max(MIN_NEAR, N_ON_THE_WAY // length))
         else:
-            near = allowed_rows
-        codes = recordings(near, self.index.vectors(shelf.ids[near]), shelf)
+            found = allowed_rows
+        codes = recordings(found, self.index.vectors(shelf.ids[found]), shelf)
         _, first = np.unique(codes, return_index=True)
-        return np.concatenate([ends, near[np.sort(first)]])
+        return np.concatenate([ends, found[np.sort(first)]])
 
     def _why_missing(self, ids: Sequence[int], shelf: Shelf) -> list[str]:
         sentences = []

@@ -10,8 +10,9 @@ content    sound and tags, by their shares of the weights. Sound is z of sum_j a
            a_ij the softmax over the anchors j of log w_j + cos_ij / TEMPERATURE: of many seeds the
            nearest speak loudest, and a track need not sound like the mean of them all
 listening  z of the listening model's scores; b is LISTENING_SHARE, 0 without a model or listens
-avoided    of the anchors to be unlike, the strongest w_j max(0, z⁺ of cos_ij - DEFERENCE z⁺ of the
-           cosine to the nearest liked anchor), with z⁺ = max(0, z)
+avoided    w_t z⁺ of each tag t to be unlike; and of the anchors to be unlike the strongest
+           w_j max(0, z⁺ of cos_ij - DEFERENCE z⁺ of the cosine to the nearest liked anchor), where
+           z⁺ = max(0, z)
 familiar   (1 - 2 discovery) FAMILIAR (f - mean f), with f from 0, unknown, to 1, well known
 """
 
@@ -31,7 +32,6 @@ TEMPERATURE = 0.2  # of cosines
 DEFERENCE = 0.75  # how much being like what is liked protects from being like what is not
 LISTENING_SHARE = 0.5  # the plain sum of both standardised
 FAMILIAR = 3.0  # standard deviations between the best known track and an unknown one, at most
-N_REFERENCE = 1000  # tracks of the sample
 MAX_REASONS = 5  # of one kind, of a track; the rest are summed,
 LEAST_REASON = 0.01  # and so are smaller ones
 
@@ -99,13 +99,27 @@ def sound(
 
 def tags(wishes: Sequence[Wish], candidates: Space, reference: Space, share: float) -> Part:
     """Return the part of standing out in tags, each by its share of the weights."""
-    total = sum(abs(wish.weight) for wish in wishes)
+    total = sum(wish.weight for wish in wishes)
+    columns = [
+        standard(
+            "tag",
+            wish.values[candidates.rows],
+            wish.values[reference.rows],
+            share * wish.weight / total,
+        ).amounts
+        for wish in wishes
+    ]
+    return Part("tag", tuple(wish.ref for wish in wishes), np.concatenate(columns, axis=1))
+
+
+def shunned(wishes: Sequence[Wish], candidates: Space, reference: Space) -> Part:
+    """Return what standing out in tags that are not wanted takes away, weights counting up to 1."""
     columns = []
     for wish in wishes:
         mean, deviation = _moments(wish.values[reference.rows])
-        standard = (wish.values[candidates.rows] - mean) / deviation
-        columns.append(share * wish.weight / total * standard)
-    return Part("tag", tuple(wish.ref for wish in wishes), np.stack(columns, axis=1))
+        unlike = np.maximum((wish.values[candidates.rows] - mean) / deviation, 0.0)
+        columns.append(-min(wish.weight, 1.0) * unlike)
+    return Part("dislike", tuple(wish.ref for wish in wishes), np.stack(columns, axis=1))
 
 
 def avoided(
@@ -128,19 +142,16 @@ def avoided(
     return Part("dislike", tuple(anchor.ref for anchor in anchors), amounts)
 
 
-def standard(
-    kind: ReasonKind, values: _Values, candidates: Space, reference: Space, share: float
-) -> Part:
-    """Return the part of one value that each row of the library has, standardised."""
-    mean, deviation = _moments(values[reference.rows])
-    amounts = share * (values[candidates.rows] - mean) / deviation
+def standard(kind: ReasonKind, values: _Values, sample: _Values, share: float) -> Part:
+    """Return the part of one value that each track has, standardised by those of the sample."""
+    mean, deviation = _moments(sample)
+    amounts = share * (values - mean) / deviation
     return Part(kind, (None,), amounts[:, None].astype(np.float32))
 
 
-def familiar(known: _Values, discovery: float, candidates: Space, reference: Space) -> Part:
-    """Return the part of being known, 0 to 1 in each row of the library, or of being new."""
-    strength = FAMILIAR * (1 - 2 * discovery)
-    amounts = strength * (known[candidates.rows] - known[reference.rows].mean())
+def familiar(known: _Values, sample: _Values, discovery: float) -> Part:
+    """Return the part of being known, 0 to 1, or of being new."""
+    amounts = FAMILIAR * (1 - 2 * discovery) * (known - sample.mean())
     return Part("familiar", (None,), amounts[:, None].astype(np.float32))
 
 
@@ -158,13 +169,14 @@ def _attend(anchors: Sequence[Anchor], space: Space) -> tuple[_Values, _Values]:
     A track never attends to itself; one that is the only anchor gets weights of 0.
     """
     cosines = space.vectors @ np.stack([anchor.vector for anchor in anchors]).T
-    logits = cosines / TEMPERATURE + np.log([anchor.weight for anchor in anchors])
+    heard = np.log([anchor.weight for anchor in anchors]).astype(np.float32)
+    logits = cosines / np.float32(TEMPERATURE) + heard
     own = space.rows[:, None] == np.array([anchor.row for anchor in anchors])
-    logits = np.where(own, -np.inf, logits)
+    logits[own] = -np.inf
     top = logits.max(axis=1, keepdims=True)
     weights = np.exp(logits - np.where(np.isfinite(top), top, 0.0))
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
-    return cosines, weights.astype(np.float32)
+    return cosines, weights
 
 
 def _moments(sample: _Values) -> tuple[float, float]:

@@ -15,9 +15,31 @@ from recsys.build import read_features
 from recsys.catalog import Catalog, Label
 from recsys.catalog.search import fold
 
+N_SAMPLE = 1000  # tracks that stand for the library where a term is standardised
 UNKNOWN = -1  # the code of a track whose artist, album or recording is not known
 
 _Codes = NDArray[np.int64]
+
+
+class Groups:
+    """Which rows have the same code; UNKNOWN ones are alone.
+
+    codes  int64 (n,)
+    """
+
+    def __init__(self, codes: _Codes) -> None:
+        self.codes = codes
+        self._order = np.argsort(codes, kind="stable")
+        self._sorted = codes[self._order]
+
+    def mates(self, rows: Sequence[int] | NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return these rows and those of the same codes, ascending."""
+        rows = np.asarray(rows, np.intp)
+        codes = np.setdiff1d(self.codes[rows], [UNKNOWN])
+        starts = np.searchsorted(self._sorted, codes)
+        ends = np.searchsorted(self._sorted, codes, side="right")
+        found = [self._order[start:end] for start, end in zip(starts, ends, strict=True)]
+        return np.unique(np.concatenate([rows, *found]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +48,9 @@ class Shelf:
 
     ids         int64 (n,), ascending
     living      whether its file is there, bool (n,)
-    artists     code of its artist; albums, recordings (by audio or MBID) and songs (by artist and
-                title) likewise: int64 (n,)
+    sample      rows of at most N_SAMPLE living tracks, evenly spread
+    artists     code of its artist, UNKNOWN without one; albums likewise: int64 (n,)
+    recordings  by audio or MBID; songs by artist and title
     durations   seconds, NaN where unknown, float32 (n,)
     artist_rows the living rows of each artist, by the name folded; genre_rows likewise
     names       how each folded artist and genre is written
@@ -35,10 +58,11 @@ class Shelf:
 
     ids: _Codes
     living: NDArray[np.bool_]
+    sample: NDArray[np.intp]
     artists: _Codes
     albums: _Codes
-    recordings: _Codes
-    songs: _Codes
+    recordings: Groups
+    songs: Groups
     durations: NDArray[np.float32]
     artist_rows: Mapping[str, NDArray[np.intp]]
     genre_rows: Mapping[str, NDArray[np.intp]]
@@ -50,6 +74,9 @@ class Shelf:
         found = {label.id: label for label in catalog.labels()}
         groups = catalog.recording_groups()
         labels = [found.get(track_id) for track_id in index.ids.tolist()]
+        living = np.array([label is not None for label in labels], np.bool_)
+        there = np.flatnonzero(living)
+        spread = np.linspace(0, len(there) - 1, min(len(there), N_SAMPLE)).astype(np.intp)
         artist_rows = _rows_by(labels, lambda label: [label.artist])
         genre_rows = _rows_by(labels, lambda label: label.genres)
         written = (
@@ -57,11 +84,12 @@ class Shelf:
         )
         return cls(
             ids=index.ids,
-            living=np.array([label is not None for label in labels], np.bool_),
+            living=living,
+            sample=there[spread],
             artists=_codes(labels, lambda label: fold(label.artist)),
             albums=_codes(labels, _album),
-            recordings=_codes(labels, lambda label: groups.get(label.id, label.id)),
-            songs=_codes(labels, _song),
+            recordings=Groups(_codes(labels, lambda label: groups.get(label.id, label.id))),
+            songs=Groups(_codes(labels, _song)),
             durations=np.array([_duration(label) for label in labels], np.float32),
             artist_rows=artist_rows,
             genre_rows=genre_rows,
@@ -73,10 +101,14 @@ class Shelf:
 
     def rows(self, ids: ArrayLike) -> NDArray[np.intp]:
         """Return the rows of those of `ids` that are indexed, in their order."""
+        rows, known = self.find(ids)
+        return rows[known]
+
+    def find(self, ids: ArrayLike) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """Return the row of each of `ids`, and whether it is indexed: a row means nothing else."""
         wanted = np.asarray(ids, np.int64)
         rows = np.searchsorted(self.ids, wanted)
-        known = np.searchsorted(self.ids, wanted, side="right") > rows
-        return rows[known]
+        return rows, np.searchsorted(self.ids, wanted, side="right") > rows
 
 
 @dataclass(frozen=True, eq=False)

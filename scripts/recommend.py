@@ -3,7 +3,7 @@
     python scripts/recommend.py --listener ann --discovery .8
     python scripts/recommend.py --like "nina simone sinnerman" --like 17 --unlike 23
     python scripts/recommend.py --artist "Nina Simone" --tag jazz=2 --tag party=-1 --artist-cap 2
-    python scripts/recommend.py --playlist evening.m3u8 -k 30 --consistency .6 --m3u > on.m3u8
+    python scripts/recommend.py --playlist evening.m3u8 -k 30 --consistency .6 --out on.m3u8
     python scripts/recommend.py --from 17 --to "blue monday" --length 12
 
 Exit status: 0 found, 1 nothing found or nothing indexed, 2 usage, 130 stopped.
@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from asking import NotFound, complain, find, hear, is_file, track_of_file
+from asking import NotFound, complain, find, hear, is_file, track_name, track_of_file
 from rich.console import Console
 from rich.table import Table
 
@@ -28,24 +28,14 @@ from index.vector_index import DamagedIndex, StaleIndex
 from recsys.catalog import CatalogError
 from recsys.home import Home, NotIndexed, open_home
 from recsys.playlists import WRITERS, PlaylistError, read_playlist, resolve
-from recsys.query import Answer, Query, Reason, Recommendation, Seed
+from recsys.query import Answer, Query, Recommendation, Seed
 from recsys.recommender import Recommender, Unanswerable
 from recsys.settings import SettingsError, load_settings
 from recsys.terminal import printable
 
 NOT_FOUND, USAGE, STOPPED = 1, 2, 130
-N_SHOWN_REASONS = 3
-_WORDS = {
-    "seed": "sounds like {}",
-    "listens": "you play {}",
-    "artist": "sounds like {}",
-    "tag": "{}",
-    "listeners": "played with {}",
-    "familiar": "how well you know it",
-    "dislike": "sounds like {}, to be avoided",
-    "popular": "many play it",
-    "typical": "typical of the library",
-}
+N_SHOWN_REASONS = 2
+TITLE = "Recommended by Earshot"
 
 
 def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -60,23 +50,23 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     _add_path(parser.add_argument_group("a way from one track to another"))
     _add_controls(parser.add_argument_group("how the list shall be"))
     _add_exclusions(parser.add_argument_group("what to leave out"))
-    output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="print a JSON list")
-    for option, name in (("--m3u", "m3u8"), ("--xspf", "xspf"), ("--jspf", "jspf")):
-        output.add_argument(
-            option,
-            dest="playlist_format",
-            action="store_const",
-            const=name,
-            help=f"print a playlist in {name.upper()}",
-        )
+    parser.add_argument("--json", action="store_true", help="print a JSON list")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help=f"write a playlist, its kind told by the name's end: {', '.join(WRITERS)}",
+    )
+    parser.add_argument(
+        "--relative", action="store_true", help="with --out: paths as seen from the playlist"
+    )
     args = parser.parse_args(arguments)
     if args.k < 1:
         parser.error("-k takes a number of at least 1")
+    if args.out and args.out.suffix.lower().removeprefix(".") not in WRITERS:
+        parser.error(f"--out takes a name that ends in .{', .'.join(WRITERS)}, not {args.out}")
     if (args.start is None) != (args.end is None):
         parser.error("--from and --to are given together")
-    if args.start is not None and (args.like or args.artist or args.tag or args.playlist):
-        parser.error("--from and --to take no other seeds")
     try:
         args.controls = _controls(args)
         args.named = [_weighted("artist", text) for text in args.artist]
@@ -84,6 +74,10 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
         Query(**args.controls)
     except ValueError as error:
         parser.error(str(error))
+    of_lists = [name for name in args.controls if "exclude" not in name and "duration" not in name]
+    seeds = args.like or args.unlike or args.named or args.playlist
+    if args.start is not None and (seeds or of_lists):
+        parser.error("--from and --to go with a listener and what to leave out, and nothing else")
     return args
 
 
@@ -140,16 +134,14 @@ def _add_exclusions(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--min-duration", type=float, metavar="SECONDS")
     group.add_argument("--max-duration", type=float, metavar="SECONDS")
     group.add_argument(
-        "--with-played",
-        dest="exclude_played",
-        action="store_false",
-        help="let in what the listener has played",
+        "--exclude-played",
+        action=argparse.BooleanOptionalAction,
+        help="what the listener has played (default: unless --discovery is below .5)",
     )
     group.add_argument(
-        "--with-disliked",
-        dest="exclude_disliked",
-        action="store_false",
-        help="let in what the listener disliked",
+        "--exclude-disliked",
+        action=argparse.BooleanOptionalAction,
+        help="what the listener disliked (default: yes)",
     )
 
 
@@ -184,17 +176,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = run(args)
         print(end="", flush=True)
         return status
-    except (SettingsError, ValueError) as error:
-        if not isinstance(error, (SettingsError, PlaylistError)):
-            raise
+    except SettingsError as error:
         complain(error)
-        return USAGE if isinstance(error, SettingsError) else NOT_FOUND
+        return USAGE
     except (
         AudioError,
         CatalogError,
         DamagedIndex,
         NotFound,
         NotIndexed,
+        PlaylistError,
         ProjectionError,
         StaleIndex,
         Unanswerable,
@@ -206,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = None
         return 0
     except OSError as error:
-        complain(f"{error.filename or 'The home'} cannot be read: {error.strerror}.")
+        complain(f"{error.filename or 'The home'} cannot be used: {error.strerror}.")
         return NOT_FOUND
     except KeyboardInterrupt:
         return STOPPED
@@ -222,15 +213,12 @@ def run(args: argparse.Namespace) -> int:
             answer = recommender.recommend(ask(home, args), args.k)
         for sentence in answer.sentences:
             complain(sentence)
+        if args.out and answer.recommendations:
+            write_playlist(answer, args.out, relative=args.relative)
         if args.json:
-            rows = enumerate(answer.recommendations, start=1)
-            print(json.dumps([as_json(rank, result) for rank, result in rows]))
-        elif args.playlist_format:
-            tracks = (result.track for result in answer.recommendations)
-            write = WRITERS[args.playlist_format]
-            sys.stdout.buffer.write(write(tracks, "Recommended by Earshot"))
-        else:
-            print_table(answer, home)
+            print(json.dumps([as_json(result) for result in answer.recommendations]))
+        elif answer.recommendations:
+            print_table(answer)
     return 0 if answer.recommendations else NOT_FOUND
 
 
@@ -239,9 +227,9 @@ def ask(home: Home, args: argparse.Namespace) -> Query:
     seeds = [*args.named]
     seeds += [as_seed(home, what, 1.0) for what in args.like]
     seeds += [as_seed(home, what, -1.0) for what in args.unlike]
-    listener = None
     if args.playlist:
         seeds += playlist_seeds(home, args.playlist)
+    listener = None
     if args.listener is not None:
         found = home.catalog.listener(args.listener)
         if found is None:
@@ -252,14 +240,12 @@ def ask(home: Home, args: argparse.Namespace) -> Query:
 
 def ask_path(home: Home, recommender: Recommender, args: argparse.Namespace) -> Answer:
     """Answer with a way between two tracks."""
-    ends = []
-    for what in (args.start, args.end):
-        track = track_of_file(home.catalog, Path(what)) if is_file(what) else None
-        if track is None and is_file(what):
+    ends = [as_seed(home, what, 1.0) for what in (args.start, args.end)]
+    for end, what in zip(ends, (args.start, args.end), strict=True):
+        if end.kind != "track":
             raise NotFound(f"{what} is not in the library: a way begins and ends with its tracks.")
-        ends.append((track or find(home.catalog, what)).id)
     try:
-        return recommender.path(ends[0], ends[1], args.length, Query(**args.controls))
+        return recommender.path(int(ends[0].ref), int(ends[1].ref), args.length, ask(home, args))
     except ValueError as error:
         raise NotFound(f"There is no such way: {error}.") from None
 
@@ -267,7 +253,9 @@ def ask_path(home: Home, recommender: Recommender, args: argparse.Namespace) -> 
 def as_seed(home: Home, what: str, weight: float) -> Seed:
     """Return the seed that an id, words or a file mean. Raises NotFound, AudioError."""
     if not is_file(what):
-        return Seed("track", find(home.catalog, what).id, weight)
+        found = find(home.catalog, what)
+        complain(f'"{what}" is {track_name(found)}.')
+        return Seed("track", found.id, weight)
     track = track_of_file(home.catalog, Path(what))
     if track:
         return Seed("track", track.id, weight)
@@ -287,53 +275,56 @@ def playlist_seeds(home: Home, path: Path) -> list[Seed]:
     return [Seed("track", track_id) for track_id in ids]
 
 
-def as_json(rank: int, result: Recommendation) -> dict[str, object]:
+def write_playlist(answer: Answer, path: Path, *, relative: bool) -> None:
+    """Write the tracks to a playlist, which takes the place of what is there once it is whole."""
+    write = WRITERS[path.suffix.lower().removeprefix(".")]
+    tracks = [result.track for result in answer.recommendations]
+    folder = path.absolute().parent if relative else None
+    partial = path.with_name(f"{path.name}.part")
+    partial.write_bytes(write(tracks, TITLE, folder=folder))
+    partial.replace(path)
+    complain(f"{len(tracks)} tracks written to {path}.")
+
+
+def as_json(result: Recommendation) -> dict[str, object]:
     """Return one result in the form --json prints."""
-    track = result.track
     return {
-        "rank": rank,
-        "track_id": track.id,
-        "path": str(track.path),
-        "title": track.title,
-        "artist": track.artist,
-        "album": track.album,
+        "rank": result.rank,
+        "track_id": result.track.id,
+        "title": result.track.title,
+        "artist": result.track.artist,
         "score": round(result.score, 4),
         "similarity": round(result.similarity, 4),
         "evidence": round(result.evidence, 4),
         "rung": result.rung,
         "reasons": [
-            {"kind": reason.kind, "ref": reason.ref, "amount": round(reason.amount, 4)}
+            {
+                "kind": reason.kind,
+                "ref": reason.ref,
+                "amount": round(reason.amount, 4),
+                "words": reason.words,
+            }
             for reason in result.reasons
         ],
     }
 
 
-def print_table(answer: Answer, home: Home) -> None:
+def print_table(answer: Answer) -> None:
     """Print the results for people."""
-    shown = {result.track.id: result.reasons[:N_SHOWN_REASONS] for result in answer.recommendations}
-    ids = {reason.ref for reasons in shown.values() for reason in reasons}
-    tracks = home.catalog.tracks(ref for ref in ids if isinstance(ref, int))
-    names: dict[int | str | None, str] = {track.id: track.title for track in tracks}
     table = Table(box=None, header_style="bold")
-    for column in ("", "title", "artist", "score", "similarity", "because"):
-        numeric = column in ("", "score", "similarity")
+    for column in ("", "track", "score", "alike", "because"):
+        numeric = column in ("", "score", "alike")
         table.add_column(column, justify="right" if numeric else "left")
-    for rank, result in enumerate(answer.recommendations, start=1):
+    for result in answer.recommendations:
+        because = [f"{r.words} {r.amount:+.2f}" for r in result.reasons[:N_SHOWN_REASONS]]
         table.add_row(
-            str(rank),
-            printable(result.track.title),
-            printable(result.track.artist),
+            str(result.rank),
+            printable(track_name(result.track)),
             f"{result.score:.2f}",
             f"{result.similarity:.2f}",
-            printable("; ".join(worded(reason, names) for reason in shown[result.track.id])),
+            printable("; ".join(because)),
         )
     Console(markup=False, highlight=False, emoji=False).print(table)
-
-
-def worded(reason: Reason, names: dict[int | str | None, str]) -> str:
-    """Say a reason in words, with its amount."""
-    named = names.get(reason.ref, str(reason.ref)) if reason.ref is not None else "others"
-    return f"{_WORDS[reason.kind].format(named)} {reason.amount:+.2f}"
 
 
 if __name__ == "__main__":

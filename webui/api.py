@@ -12,9 +12,10 @@ from werkzeug.exceptions import BadRequest, Conflict, NotFound
 from recsys.catalog import Track
 from recsys.covers import read_cover
 from recsys.playlists import WRITERS
+from recsys.query import LARGEST_ID
 from recsys.serving import Served, ServedHome
 from webui import lists
-from webui.mixes import LARGEST_ID, Mix
+from webui.mixes import Mix
 
 MAX_RESULTS = 200
 MAX_QUERY = 500  # characters

@@ -13,6 +13,8 @@ from urllib.parse import urlencode
 
 from werkzeug.exceptions import BadRequest
 
+from recsys.query import LARGEST_ID
+
 Kind = Literal["track", "artist", "album", "tag"]
 Side = Literal["like", "unlike", "without"]
 SIDES: tuple[Side, ...] = ("like", "unlike", "without")
@@ -21,7 +23,6 @@ KINDS: tuple[Kind, ...] = ("track", "artist", "album", "tag")
 MAX_REFS = 200  # of all sides together
 MAX_NAME = 1000  # characters: as long as the catalogue keeps
 MAX_LENGTH = 200
-LARGEST_ID = 2**31 - 1
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from recsys.catalog import FeedbackKind
 from recsys.playlists import PlaylistError, parse, resolve
+from recsys.query import LARGEST_ID
 from recsys.serving import Served
 from webui.api import current, living
-from webui.mixes import LARGEST_ID
 from webui.safety import token
 
 EARLIEST = 946_684_800  # Unix seconds: the year 2000

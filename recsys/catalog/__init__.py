@@ -3,7 +3,8 @@
 from recsys.catalog.catalog import Catalog
 from recsys.catalog.database import CatalogError
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
-from recsys.catalog.listens import History, Listen, Listener, Matched, PlayCount, Stored
+from recsys.catalog.histories import History
+from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored
 from recsys.catalog.lock import BuildRunning
 from recsys.catalog.recordings import KeptRecording, Match, Recording, Rung
 from recsys.catalog.sightings import Sighting

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from encoders.errors import AudioError
 from encoders.features import TrackFeatures
-from recsys.catalog import features, feedback, listens, recordings, sightings, tracks
+from recsys.catalog import features, feedback, histories, listens, recordings, sightings, tracks
 from recsys.catalog.base import State, batches, locked_state, shown
 from recsys.catalog.database import (
     CatalogError,
@@ -24,7 +24,8 @@ from recsys.catalog.database import (
     writing,
 )
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
-from recsys.catalog.listens import History, Listen, Listener, Matched, PlayCount, Stored
+from recsys.catalog.histories import History
+from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored
 from recsys.catalog.lock import BuildRunning, exclusive
 from recsys.catalog.recordings import KeptRecording, Match, Recording
 from recsys.catalog.search import WordIndex
@@ -354,12 +355,20 @@ class Catalog:
         Listeners without such listens are left out. `times` are 0 where none are known.
         """
         with self._reading() as session:
-            return listens.interactions(session)
+            return histories.interactions(session)
 
     def history(self, listener_id: int) -> History:
         """Return what one listener listened to, of the tracks that are there."""
         with self._reading() as session:
-            return listens.history(session, int(listener_id))
+            return histories.history(session, int(listener_id))
+
+    def artists_missing(self, listener_id: int) -> list[tuple[str, int]]:
+        """Return the artists of what a listener heard that is no track, with listens, most first.
+
+        Such listens still say whose music is liked.
+        """
+        with self._reading() as session:
+            return histories.artists_missing(session, int(listener_id))
 
     def feedback(self, listener_id: int) -> list[Feedback]:
         """Return what a listener says of the tracks that are there, by id of the track."""

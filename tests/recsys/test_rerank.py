@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -122,7 +124,7 @@ def test_limits_are_kept_whatever_else_is_asked(
     for code in range(5):
         places = [place for place, row in enumerate(chosen) if codes[row] == code]
         assert cap is None or len(places) <= cap
-        assert all(b - a > spacing for a, b in zip(places, places[1:], strict=False))
+        assert all(b - a > spacing for a, b in itertools.pairwise(places))
     if len(chosen) < min(k, n):  # then none of those left may come next
         for row in set(range(n)) - set(chosen):
             used = [codes[other] for other in chosen]
