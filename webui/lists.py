@@ -43,13 +43,11 @@ class Listing:
 
     sentences  what a person should know of it
     tracks     those that seeds, exclusions and reasons name, by id
-    unwanted   the tags that it shall not sound like
     """
 
     rows: tuple[Row, ...]
     sentences: tuple[str, ...]
     tracks: Mapping[int, Track]
-    unwanted: frozenset[str]
 
 
 def answer(served: Served, mix: Mix, listener_id: int | None) -> Listing:
@@ -70,9 +68,7 @@ def answer(served: Served, mix: Mix, listener_id: int | None) -> Listing:
         Row(place, c, c.track.id in places, said.get(c.track.id), shared[c.track.id])
         for place, c in enumerate(chosen, start=1)
     )
-    return Listing(
-        rows, sentences, _named(served, mix, chosen), frozenset(_names(mix.unlike, "tag"))
-    )
+    return Listing(rows, sentences, _named(served, mix, chosen))
 
 
 def _query(
@@ -195,6 +191,6 @@ def worded(reason: Reason, listing: Listing) -> str:
         name = "what you play"
     else:
         name = "others" if reason.ref is None else str(reason.ref)
-    if reason.kind == "tag" and (reason.amount > 0) == (reason.ref in listing.unwanted):
+    if reason.kind == "tag" and reason.amount < 0:
         return f"Has little of {name}"
     return _WORDS[reason.kind].format(name)

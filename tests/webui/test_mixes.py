@@ -106,16 +106,18 @@ def test_seeds_exclusions_and_what_is_kept(client: FlaskClient) -> None:
 
 
 def test_a_mix_says_why(client: FlaskClient) -> None:
-    first = client.get("/api/v1/mix?like=track:5&unlike=tag:classical").get_json()["tracks"][0]
+    question = "like=track:5&unlike=tag:classical&length=24"
+    tracks = client.get(f"/api/v1/mix?{question}").get_json()["tracks"]
+    first, last = tracks[0], tracks[-1]
     assert sum(reason["amount"] for reason in first["reasons"]) == pytest.approx(
         first["score"], abs=0.01
     )
     words = [reason["text"] for reason in first["reasons"]]
     assert "Sounds like “Song 4”" in words
-    assert "Has little of classical" in words
+    assert "Sounds like classical, to be avoided" in [r["text"] for r in last["reasons"]]
     assert "rock" in first["shared_tags"]
     assert first["evidence"] == 0
-    page = client.get("/?like=track:5&unlike=tag:classical").get_data(as_text=True)
+    page = client.get(f"/?{question}").get_data(as_text=True)
     assert "Sounds like “Song 4”" in page
 
 
