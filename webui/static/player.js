@@ -2,6 +2,7 @@
 
 import { act, rowOf, rows, say, whenChanged } from "./list.js";
 import { send } from "./server.js";
+import { draw, picture } from "./waveform.js";
 
 const audio = document.getElementById("audio");
 const seek = document.getElementById("seek");
@@ -25,6 +26,7 @@ export function play(row) {
   begun = Math.floor(Date.now() / 1000);
   told = false;
   audio.src = `/api/v1/tracks/${id}/audio`;
+  picture(audio.src);
   byId("player").hidden = false;
   byId("now-title").textContent = title;
   byId("now-artist").textContent = artist;
@@ -78,6 +80,7 @@ function showTime() {
   seek.setAttribute("aria-valuetext", `${clock(audio.currentTime)} of ${clock(length)}`);
   byId("elapsed").textContent = clock(audio.currentTime);
   byId("total").textContent = clock(length);
+  draw(length ? audio.currentTime / length : 0);
 }
 
 /** Count what is played; a jump is none of it. Half of a track, or four minutes, is a listen. */
