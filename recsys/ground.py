@@ -147,7 +147,8 @@ class Ladder:
             side.append(self._sound(seed, weight))
         elif seed.kind == "track":
             kind: ReasonKind = "seed" if seed.weight > 0 else "dislike"
-            found = self._anchors(self.shelf.rows([int(seed.ref)]), np.array([weight]), kind)
+            rows = self.shelf.rows([int(seed.ref)])
+            found = self._anchors(rows, np.full(len(rows), weight), kind)
             side += found
             if not found:
                 self._stand_in(ground, seed)

@@ -121,7 +121,7 @@ def shuffled(scores: NDArray[np.float32], randomness: float, seed: int) -> NDArr
     variate, so that at 1 the first place is drawn in proportion to exp(score / standard deviation).
     The same seed gives the same scores.
     """
-    if not randomness:
+    if not randomness or not len(scores):
         return scores
     noise = np.random.default_rng(seed).gumbel(size=len(scores))
     spread = RANDOM_SPREAD * randomness * float(np.std(scores))

@@ -18,7 +18,7 @@ familiar   (1 - 2 discovery) FAMILIAR (f - mean f), with f from 0, unknown, to 1
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -166,12 +166,15 @@ def total(parts: Sequence[Part], nearest: _Values, n: int) -> Scores:
 def _attend(anchors: Sequence[Anchor], space: Space) -> tuple[_Values, _Values]:
     """Return cosines to the anchors and their weights, both (n, n_anchors); weights sum to 1.
 
-    A track never attends to itself; one that is the only anchor gets weights of 0.
+    A track never attends to itself, unless it is all that speaks for an artist. One that is the
+    only anchor gets weights of 0.
     """
     cosines = space.vectors @ np.stack([anchor.vector for anchor in anchors]).T
     heard = np.log([anchor.weight for anchor in anchors]).astype(np.float32)
     logits = cosines / np.float32(TEMPERATURE) + heard
-    own = space.rows[:, None] == np.array([anchor.row for anchor in anchors])
+    of_artist = Counter(anchor.ref for anchor in anchors if anchor.kind == "artist")
+    others = np.array([of_artist[anchor.ref] != 1 for anchor in anchors])
+    own = (space.rows[:, None] == np.array([anchor.row for anchor in anchors])) & others
     logits[own] = -np.inf
     top = logits.max(axis=1, keepdims=True)
     weights = np.exp(logits - np.where(np.isfinite(top), top, 0.0))

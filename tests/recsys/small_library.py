@@ -90,6 +90,7 @@ def listening_model(tracks: Sequence[int], factors: np.ndarray, evidence: Sequen
     """A listening model whose listeners are the sums of what they played."""
     return SimpleNamespace(
         tracks=np.array(tracks, np.int64),
+        item_factors=factors.astype(np.float32),
         evidence=np.array(evidence, np.float32),
-        scores=lambda histories: (histories @ factors @ factors.T).astype(np.float32),
+        listener_factors=lambda histories: (histories @ factors).astype(np.float32),
     )
