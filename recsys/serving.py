@@ -31,6 +31,7 @@ class Served:
 
     catalog: Catalog
     n_indexed: int
+    projection_id: str
     similar: SimilarTracks
     recommender: Recommender
     completer: Completer
@@ -40,7 +41,14 @@ class Served:
         """Put together what answers. Raises ProjectionError, StaleIndex."""
         similar = home.similar()
         completer = Completer(home.catalog, similar.tags)
-        return cls(home.catalog, len(home.index), similar, Recommender(home), completer)
+        return cls(
+            home.catalog,
+            len(home.index),
+            home.projection.id,
+            similar,
+            Recommender(home),
+            completer,
+        )
 
 
 class ServedHome:

@@ -17,11 +17,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import waitress
+from hearing import Hearing
 
 from recsys.catalog import is_name
 from recsys.settings import SettingsError, load_settings
 from webui.app import DEFAULT_LISTENER, create_app
-from webui.safety import MAX_BODY, is_loopback
+from webui.safety import is_loopback
+from webui.sounds import MAX_SOUND
 
 FAILED, USAGE = 1, 2
 
@@ -50,13 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--listener takes a name of 1 to 200 printable characters")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        app = create_app(load_settings(args.home), listener=args.listener)
+        settings = load_settings(args.home)
+        app = create_app(settings, listener=args.listener, hear=Hearing(settings.home))
         server = waitress.create_server(
             app,
             host=args.host,
             port=args.port,
             ident=None,
-            max_request_body_size=2 * MAX_BODY,  # which the application refuses with a sentence
+            max_request_body_size=2 * MAX_SOUND,  # which the application refuses with a sentence
         )
     except SettingsError as error:
         print(error, file=sys.stderr)

@@ -11,21 +11,30 @@ from recsys.settings import Settings
 from webui.api import api
 from webui.pages import pages
 from webui.safety import MAX_BODY, protect
+from webui.sounds import Hear, sounds
 from webui.writes import writes
 
 DEFAULT_LISTENER = "me"
 
 
-def create_app(settings: Settings, *, listener: str = DEFAULT_LISTENER) -> Flask:
-    """Make the application for one home and one listener, by name: whoever sits at this machine."""
+def create_app(
+    settings: Settings, *, listener: str = DEFAULT_LISTENER, hear: Hear | None = None
+) -> Flask:
+    """Make the application for one home and one listener, by name: whoever sits at this machine.
+
+    `hear` analyses files that are dropped on the page; None: there are no such seeds.
+    """
     app = Flask(__name__)
     app.config.update(
-        LISTENER=listener, MAX_CONTENT_LENGTH=MAX_BODY, WRITE_TOKEN=secrets.token_urlsafe(32)
+        HEAR=hear,
+        LISTENER=listener,
+        MAX_CONTENT_LENGTH=MAX_BODY,
+        WRITE_TOKEN=secrets.token_urlsafe(32),
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
     protect(app)
-    for blueprint in (api, writes, pages):
+    for blueprint in (api, writes, sounds, pages):
         app.register_blueprint(blueprint)
 
     @app.get("/healthz")

@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from werkzeug.exceptions import BadRequest
+
 from recsys.catalog import FeedbackKind, Track
 from recsys.catalog.search import fold
 from recsys.query import Query, Reason, Recommendation, Seed
 from recsys.serving import Served
 from webui.mixes import Mix, Ref
+from webui.sounds import ID_LENGTH, read_sound
 
 KEPT_WEIGHT = 0.5  # of a kept track that is liked; a seed has 1
 
@@ -109,6 +112,13 @@ def _seeds(served: Served, ref: Ref, weight: float) -> list[Seed]:
         return [Seed("artist", ref.name, weight)]
     if ref.kind == "tag":
         return [Seed("tag", ref.name, weight)]
+    if ref.kind == "sound":
+        sound = read_sound(ref.name)
+        if sound.projection != served.projection_id[:ID_LENGTH]:
+            raise BadRequest(
+                f"“{sound.name}” was analysed for an earlier state of this home: give it again."
+            )
+        return [Seed("sound", sound.name, weight, sound.vector)]
     ids = _track_ids(served, ref)
     return [Seed("track", track_id, weight / len(ids)) for track_id in ids]
 

@@ -14,20 +14,25 @@ from urllib.parse import urlencode
 from werkzeug.exceptions import BadRequest
 
 from recsys.query import LARGEST_ID
+from webui.sounds import read_sound
 
-Kind = Literal["track", "artist", "album", "tag"]
+Kind = Literal["track", "artist", "album", "tag", "sound"]
 Side = Literal["like", "unlike", "without"]
 SIDES: tuple[Side, ...] = ("like", "unlike", "without")
-KINDS: tuple[Kind, ...] = ("track", "artist", "album", "tag")
+KINDS: tuple[Kind, ...] = ("track", "artist", "album", "tag", "sound")
 
 MAX_REFS = 200  # of all sides together
 MAX_NAME = 1000  # characters: as long as the catalogue keeps
+MAX_SOUND_NAME = 10_000  # with its embedding
 MAX_LENGTH = 200
 
 
 @dataclass(frozen=True)
 class Ref:
-    """Something named: a track by its id, an album by the id of one of its tracks, or by name."""
+    """Something named: a track by its id, an album by the id of one of its tracks, or by name.
+
+    A sound from outside the library is named by all that is known of it: `webui.sounds`.
+    """
 
     kind: Kind
     name: str
@@ -76,6 +81,8 @@ class Mix:
     def parse(cls, arguments: Arguments) -> Mix:
         """Read a query string; what it does not name has its default. Raises BadRequest."""
         refs = {side: tuple(map(_ref, _values(arguments, side))) for side in SIDES}
+        if any(ref.kind == "sound" for ref in refs["without"]):
+            raise BadRequest("A sound that is not in the library cannot be left out.")
         if sum(map(len, refs.values())) > MAX_REFS:
             raise BadRequest(f"A list takes at most {MAX_REFS} seeds and exclusions.")
         distinct = {side: tuple(dict.fromkeys(found)) for side, found in refs.items()}
@@ -160,13 +167,16 @@ def _last(arguments: Arguments, name: str) -> str | None:
 def _ref(text: str) -> Ref:
     kind, colon, name = text.partition(":")
     known = next((known for known in KINDS if known == kind), None)
-    if known is None or not colon or not name.strip() or len(name) > MAX_NAME:
+    longest = MAX_SOUND_NAME if known == "sound" else MAX_NAME
+    if known is None or not colon or not name.strip() or len(name) > longest:
         raise BadRequest(
             f'"{text[:50]}" names nothing: it takes track:ID, album:ID of one of its tracks, '
             "artist:NAME or tag:NAME."
         )
     if known in ("track", "album"):
         name = str(_id(name))
+    elif known == "sound":
+        read_sound(name)
     return Ref(known, name)
 
 

@@ -11,6 +11,7 @@ from webui import lists
 from webui.api import current, listener_id
 from webui.mixes import SIDES, Mix, Ref
 from webui.safety import token
+from webui.sounds import read_sound
 
 LENGTHS = (10, 20, 30, 50, 100, 200)
 CAPS = (1, 2, 3, 5)
@@ -73,6 +74,8 @@ def share(reason: Reason, reasons: tuple[Reason, ...]) -> int:
 def _name(ref: Ref, listing: lists.Listing) -> str:
     if ref.kind in ("artist", "tag"):
         return ref.name
+    if ref.kind == "sound":
+        return read_sound(ref.name).name
     track = listing.tracks.get(ref.track_id)
     if track is None:
         return f"{ref.kind} {ref.name}"

@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import waitress
@@ -39,7 +40,13 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def address(home: Path) -> Iterator[str]:
     """The application, served by waitress in a thread."""
-    app = create_app(Settings(home))
+
+    def hear(path: Path) -> tuple[str, Any]:
+        """Find everything to sound like track 20."""
+        served = app.extensions["served_home"].current()
+        return served.projection_id, served.recommender.index.vectors([20])[0]
+
+    app = create_app(Settings(home), hear=hear)
     server = waitress.create_server(app, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -210,15 +217,34 @@ def test_saved_as_m3u8_and_read_again_as_seeds(page: Page, tmp_path: Path) -> No
     assert path.name == "earshot.m3u8"
     assert len([line for line in path.read_text().splitlines() if line[0] != "#"]) == len(seen)
     page.goto("/")
-    page.get_by_label("Playlist as seeds").set_input_files(path)
+    page.get_by_label("A file as seed").set_input_files(path)
     settled(page, "Added 8 tracks of earshot.m3u8 as seeds")
     chips = page.locator(".chip .name").all_text_contents()
     assert [chip.split(" · ")[0] for chip in chips] == seen
     assert not set(titles(page)) & set(seen)
-    page.get_by_label("Playlist as seeds").set_input_files(
+    page.get_by_label("A file as seed").set_input_files(
         files=[{"name": "x.m3u", "mimeType": "", "buffer": b"\0\1"}]
     )
     settled(page, "cannot be read as a playlist")
+
+
+def test_music_is_dropped(page: Page) -> None:
+    page.goto("/")
+    page.evaluate(
+        """() => {
+            const files = new DataTransfer();
+            files.items.add(new File(["music"], "mine.mp3"));
+            for (const type of ["dragover", "drop"])
+                document.body.dispatchEvent(
+                    new DragEvent(type, { dataTransfer: files, bubbles: true, cancelable: true }));
+        }"""
+    )
+    settled(page, "Added mine.mp3")
+    expect(page.locator(".chip .name")).to_have_text("mine.mp3")
+    before = titles(page)
+    assert before[0] == "Song 19"
+    page.reload()
+    assert titles(page) == before
 
 
 def test_rows_are_dragged(page: Page) -> None:

@@ -11,11 +11,11 @@ export const rowOf = (id) => document.querySelector(`#rows > .row[data-track="${
 const listeners = [];
 export const whenChanged = (call) => listeners.push(call);
 
-export function say(words) {
+export function say(words, passing = true) {
   const status = document.getElementById("status");
   status.textContent = words;
   clearTimeout(say.timer);
-  say.timer = setTimeout(() => { status.textContent = ""; }, 6000);
+  if (passing) say.timer = setTimeout(() => { status.textContent = ""; }, 6000);
 }
 
 /** Show what an address stands for; `push` makes it the page's own. */

@@ -29,8 +29,8 @@ document.addEventListener("change", (event) => {
   else if (event.target.closest("#controls")) {
     const given = [...new FormData(event.target.closest("form"))].filter(([, value]) => value !== "");
     act(`/?${new URLSearchParams(given)}`, { words: "The list follows." });
-  } else if (event.target.id === "playlist" && event.target.files[0]) {
-    importPlaylist(event.target.files[0]);
+  } else if (event.target.id === "file" && event.target.files[0]) {
+    take(event.target.files[0]);
     event.target.value = "";
   }
 });
@@ -100,7 +100,22 @@ mix.addEventListener("pointerdown", (event) => {
   handle.addEventListener("lostpointercapture", drop, { once: true });
 });
 
-// Playlists as seeds
+// Files as seeds: playlists, and music that is not in the library
+
+const take = (file) => (/\.(m3u8?|xspf|jspf|json)$/i.test(file.name) ? importPlaylist(file) : hear(file));
+
+async function hear(file) {
+  say(`Listening to ${file.name} …`, false);
+  try {
+    const path = `/api/v1/sounds?${new URLSearchParams({ name: file.name })}`;
+    const sound = await send("POST", path, file, "application/octet-stream");
+    const question = new URLSearchParams(location.search);
+    question.append("like", sound.ref);
+    await act(`/?${question}`, { words: `Added ${sound.name}.` });
+  } catch (error) {
+    say(error.message);
+  }
+}
 
 async function importPlaylist(file) {
   try {
@@ -131,5 +146,5 @@ document.addEventListener("drop", (event) => {
   document.body.classList.remove("dropping");
   if (!hasFiles(event)) return;
   event.preventDefault();
-  if (event.dataTransfer.files[0]) importPlaylist(event.dataTransfer.files[0]);
+  if (event.dataTransfer.files[0]) take(event.dataTransfer.files[0]);
 });
