@@ -18,11 +18,12 @@ from recsys.shelf import UNKNOWN
 
 SMALL = 2000  # tracks; where no more are allowed, all are candidates
 RARE = 0.2  # of the library; where less is allowed, all of it is compared
-N_CANDIDATES = 400  # that each search proposes, at least; PER_RESULT of each result asked for
+N_CANDIDATES = 200  # that each search proposes, at least; PER_RESULT of each result asked for
 PER_RESULT = 10
 GROWTH = 8  # as many are proposed where the limits left too few,
 MAX_CANDIDATES = 50_000  # up to so many of each search
-N_SEARCHES = 8  # at most so many anchors are searched for one by one
+N_SEARCHES = 6  # at most so many; more anchors are searched for in groups,
+N_ROUNDS = 5  # found in so many rounds
 POOL = 500  # candidates that are re-ranked, if the limits leave enough of them
 
 _Rows = NDArray[np.intp]
@@ -198,20 +199,28 @@ def _known(question: Question, rows: _Rows) -> _Values:
 
 
 def _searches(anchors: Sequence[Anchor]) -> _Values:
-    """Return vectors to search with: the weighted mean, and anchors that lie far apart.
+    """Return vectors to search with: the anchors, or where there are many the means of groups.
 
-    Anchors are taken farthest first (Gonzalez 1985), beginning with the heaviest.
+    Spherical k-means (Dhillon and Modha 2001), weighted, from the heaviest anchor and those
+    farthest from it and from each other (Gonzalez 1985).
     """
     vectors = np.stack([anchor.vector for anchor in anchors])
     weights = np.array([anchor.weight for anchor in anchors], np.float32)
+    if len(vectors) <= N_SEARCHES:
+        return vectors
     taken = [int(weights.argmax())]
     closest = vectors @ vectors[taken[0]]
-    while len(taken) < min(N_SEARCHES, len(vectors)):
+    while len(taken) < N_SEARCHES:
         taken.append(int(closest.argmin()))
         closest = np.maximum(closest, vectors @ vectors[taken[-1]])
-    mean = weights @ vectors
-    searches = vectors[taken]
-    return np.vstack([mean, searches]) if np.linalg.norm(mean) > 1e-6 else searches
+    means = vectors[taken]
+    for _ in range(N_ROUNDS):
+        groups = (vectors @ means.T).argmax(axis=1)
+        members = (groups == np.arange(len(means))[:, None]) * weights
+        means = members @ vectors
+        means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-6)
+    found: _Values = means[np.linalg.norm(means, axis=1) > 0.5]  # without those of no member
+    return found
 
 
 def _top(values: _Values, n: int) -> _Rows:

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.catalog import Track
 from recsys.choosing import SMALL, Choice, choose, near, weigh
 from recsys.filters import recordings
 from recsys.home import Home
@@ -105,7 +104,7 @@ class Recommender:
                 f"The library has only {len(path)} of {length} tracks for this way, "
                 "with what is left out."
             )
-        tracks = self._tracks(shelf.ids[rows[path]])
+        tracks = self.catalog.tracks(shelf.ids[rows[path]].tolist())
         steps = [1.0, *np.vecdot(vectors[path[1:]], vectors[path[:-1]]).tolist()]
         shares = (vectors[path] @ vectors[:2].T / 2).tolist()
         names = tracks[0].title, tracks[-1].title
@@ -121,39 +120,30 @@ class Recommender:
         return Answer(tuple(results), "track", tuple(sentences))
 
     def _results(self, question: Question, choice: Choice) -> list[Recommendation]:
-        tracks = self._tracks(question.shelf.ids[choice.rows])
-        reasons = self._named([choice.scores.reasons(p) for p in choice.places.tolist()])
+        ids = question.shelf.ids[choice.rows].tolist()
+        reasons = [choice.scores.reasons(place) for place in choice.places.tolist()]
+        refs = {r.ref for each in reasons for r in each if isinstance(r.ref, int)}
+        tracks = {track.id: track for track in self.catalog.tracks({*ids, *refs})}
+
+        def named(reason: Reason) -> Reason:
+            track = tracks.get(reason.ref) if isinstance(reason.ref, int) else None
+            return replace(reason, name=track.title if track else str(reason.ref or ""))
+
         taste = question.taste
-        evidence = np.zeros(len(tracks)) if taste is None else taste.evidence[choice.rows]
+        evidence = np.zeros(len(ids)) if taste is None else taste.evidence[choice.rows]
         similarities = choice.scores.nearest[choice.places].clip(0, 1)
         return [
             Recommendation(
                 rank + 1,
-                track,
+                tracks[track_id],
                 float(choice.scores.values[choice.places[rank]]),
                 float(similarities[rank]),
                 float(evidence[rank]),
                 _rung(reasons[rank], question.ground.rung),
-                reasons[rank],
+                tuple(map(named, reasons[rank])),
             )
-            for rank, track in enumerate(tracks)
+            for rank, track_id in enumerate(ids)
         ]
-
-    def _named(self, reasons: Sequence[Sequence[Reason]]) -> list[tuple[Reason, ...]]:
-        """Return the reasons with the names of what they refer to."""
-        refs = {reason.ref for each in reasons for reason in each}
-        found = self.catalog.tracks(ref for ref in refs if isinstance(ref, int))
-        titles = {track.id: track.title for track in found}
-
-        def named(reason: Reason) -> Reason:
-            ref = reason.ref
-            name = titles.get(ref, "") if isinstance(ref, int) else ref or ""
-            return replace(reason, name=name)
-
-        return [tuple(map(named, each)) for each in reasons]
-
-    def _tracks(self, ids: NDArray[np.int64]) -> list[Track]:
-        return self.catalog.tracks(ids.tolist())
 
     def _remarks(self, question: Question) -> list[str]:
         """Say what the answer rests on, where a person would expect something else."""
