@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -21,6 +22,8 @@ from numpy.typing import NDArray
 
 from recsys.build import PROJECTION_NAME, WEIGHTS_NAME
 from webui.sounds import SoundRefused
+
+_log = logging.getLogger(__name__)
 
 SECONDS = 120  # of processor time; and twice of the clock's
 MEMORY = 4 << 30  # bytes of data: the networks take about one
@@ -39,21 +42,30 @@ class Hearing:
         limits = ["--seconds", str(self._seconds), "--memory", str(self._memory)]
         command = [sys.executable, __file__, "--home", str(self._home), *limits, str(path)]
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
         ) as process:
             try:
-                out, _ = process.communicate(timeout=2 * self._seconds)
+                out, complaints = process.communicate(timeout=2 * self._seconds)
             except subprocess.TimeoutExpired:
                 raise SoundRefused("Its analysis takes too long.") from None
             finally:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)  # and what it started
+                _end(process)
         if process.returncode:
+            _log.warning("analysis ended with %d: %s", process.returncode, complaints[-500:])
             raise SoundRefused("Its analysis takes too much memory or time.")
         answer = json.loads(out)
         if "error" in answer:
             raise SoundRefused(answer["error"])
         return answer["projection"], np.array(answer["vector"], np.float32)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process, and what it started."""
+    if sys.platform == "win32":
+        process.kill()
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def main() -> int:
@@ -83,8 +95,8 @@ def main() -> int:
 
 def _limit(seconds: int, memory: int) -> None:
     """Bound this process and what it starts, where the system can."""
-    with suppress(ImportError):  # Windows has no such limits
-        import resource  # noqa: PLC0415
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415 - where there is none
 
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))

@@ -114,7 +114,8 @@ def _seeds(served: Served, ref: Ref, weight: float) -> list[Seed]:
         return [Seed("tag", ref.name, weight)]
     if ref.kind == "sound":
         sound = read_sound(ref.name)
-        if sound.projection != served.projection_id[:ID_LENGTH]:
+        fits = len(sound.vector) == served.recommender.index.dim
+        if not fits or sound.projection != served.projection_id[:ID_LENGTH]:
             raise BadRequest(
                 f"“{sound.name}” was analysed for an earlier state of this home: give it again."
             )

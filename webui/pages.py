@@ -42,7 +42,7 @@ def workbench() -> AnyResponse | str:
         token=token(),
         lengths=sorted({*LENGTHS, mix.length}),
         caps=sorted({*CAPS, mix.artist_cap or 1}),
-        longest=LONGEST,
+        longest=sorted({*(60 * n for n in LONGEST), mix.max_duration or 60 * LONGEST[0]}),
         sides=SIDES,
         title=_title(mix, listing),
         worded=lists.worded,

@@ -18,7 +18,7 @@ from webui.safety import token
 
 EARLIEST = 946_684_800  # Unix seconds: the year 2000
 AHEAD = 86_400  # seconds that a clock may be
-MAX_ENTRIES = 10_000  # of a playlist
+MAX_ENTRIES = 5_000  # of a playlist
 MAX_MISSING = 50  # of its entries that are named as not found
 _ROOT = Path("/")  # relative paths lead nowhere: the folder of the file is not known
 

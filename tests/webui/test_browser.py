@@ -345,7 +345,7 @@ def test_a_phone_shows_all_of_it(browser: Browser, address: str) -> None:
     expect(row(page, first).get_by_text("More like this")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     for control in (
-        page.locator("#rows .row").first.locator("button:visible, summary:visible").all()
+        page.locator("#rows .row").first.locator("button:visible, summary:visible, a:visible").all()
     ):
         box = control.bounding_box()
         assert box

@@ -71,7 +71,12 @@ def test_a_file_is_a_seed_and_is_not_kept(client: FlaskClient, upload: Upload) -
     assert first["id"] == 6  # which it sounds like
     assert first["reasons"][0]["text"] == "Sounds like my song.mp3"
     assert b"my song.mp3" in client.get("/", query_string={"unlike": ref}).data
-    for question in ({"without": ref}, {"like": ref.replace("sound:", "sound:0")}):
+    short = write_sound(Sound("x", served(client).projection_id, np.ones(3, np.float32)))
+    for question in (
+        {"without": ref},
+        {"like": ref.replace("sound:", "sound:0")},
+        {"like": f"sound:{short}"},
+    ):
         assert client.get("/api/v1/mix", query_string=question).status_code == 400
 
 

@@ -21,8 +21,7 @@ export function say(words, passing = true) {
 /** Show what an address stands for; `push` makes it the page's own. */
 export async function show(address, { words = "", push = true } = {}) {
   const turn = ++latest;
-  const answer = await fetch(address, { headers: { Accept: "text/html" } });
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const page = new DOMParser().parseFromString(await read(address), "text/html");
   if (turn !== latest) return;
   if (!page.getElementById("mix")) {
     say(page.querySelector("main p")?.textContent ?? "The server is not there.");
@@ -44,6 +43,14 @@ export async function show(address, { words = "", push = true } = {}) {
   showUndo();
   for (const call of listeners) call();
   if (words) say(`${words} ${changed(fresh.length)}`);
+}
+
+async function read(address) {
+  try {
+    return await (await fetch(address, { headers: { Accept: "text/html" } })).text();
+  } catch { // a network's error says nothing to a person
+    return "";
+  }
 }
 
 const changed = (n) => (n ? `${n} new ${n === 1 ? "track" : "tracks"} in the list.` : "");

@@ -13,11 +13,15 @@ export async function send(method, path, body, type = "application/json") {
   throw new Error(await problem(answer));
 }
 
-function attempt(method, path, body, type) {
+async function attempt(method, path, body, type) {
   const headers = { "X-Earshot-Token": token };
   if (body !== undefined) headers["Content-Type"] = type;
   if (body !== undefined && type === "application/json") body = JSON.stringify(body);
-  return fetch(path, { method, headers, body });
+  try {
+    return await fetch(path, { method, headers, body });
+  } catch {
+    throw new Error("The server is not there.");
+  }
 }
 
 async function problem(answer) {
