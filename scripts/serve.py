@@ -18,6 +18,7 @@ from pathlib import Path
 
 import waitress
 from hearing import Hearing
+from transcoding import transcoded
 
 from recsys.catalog import is_name
 from recsys.settings import SettingsError, load_settings
@@ -53,7 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         settings = load_settings(args.home)
-        app = create_app(settings, listener=args.listener, hear=Hearing(settings.home))
+        app = create_app(
+            settings,
+            listener=args.listener,
+            hear=Hearing(settings.home),
+            transcode=transcoded,
+        )
         server = waitress.create_server(
             app,
             host=args.host,

@@ -1,16 +1,13 @@
-"""The JSON API that reads: search, tracks, what sounds like them, mixes, playlists, audio."""
+"""The JSON API that reads: search, tracks, what sounds like them, mixes, playlists."""
 
 from __future__ import annotations
 
-import stat
-from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, request, send_file
+from flask import Blueprint, Response, current_app, jsonify, request
 from werkzeug.exceptions import BadRequest, Conflict, NotFound
 
 from recsys.catalog import Track
-from recsys.covers import read_cover
 from recsys.playlists import WRITERS
 from recsys.query import LARGEST_ID
 from recsys.serving import Served, ServedHome
@@ -19,16 +16,6 @@ from webui.mixes import Mix
 
 MAX_RESULTS = 200
 MAX_QUERY = 500  # characters
-_MEDIA_TYPES = {
-    ".flac": "audio/flac",
-    ".m4a": "audio/mp4",
-    ".mp3": "audio/mpeg",
-    ".oga": "audio/ogg",
-    ".ogg": "audio/ogg",
-    ".opus": "audio/ogg",
-    ".wav": "audio/wav",
-}
-
 _PLAYLIST_TYPES = {
     "m3u8": "audio/x-mpegurl; charset=utf-8",
     "xspf": "application/xspf+xml",
@@ -116,28 +103,6 @@ def export(kind: str) -> Response:
     return answer
 
 
-@api.get("/tracks/<int:track_id>/cover")
-def cover(track_id: int) -> Response:
-    """Send the picture inside a track's file."""
-    found = living(current(), track_id)
-    picture = read_cover(found.path) if found.has_cover and _is_plain_file(found.path) else None
-    if picture is None:
-        raise NotFound(f"Track {track_id} has no cover.")
-    answer = Response(picture.data, mimetype=picture.media_type)
-    answer.headers["Cache-Control"] = "private, max-age=86400"
-    return answer
-
-
-@api.get("/tracks/<int:track_id>/audio")
-def audio(track_id: int) -> Response:
-    """Send a track's file, whole or the ranges asked for (RFC 9110, section 14)."""
-    path = living(current(), track_id).path
-    if not _is_plain_file(path):
-        raise NotFound(f"The file of track {track_id} is gone: run build_index.py again.")
-    kind = _MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")
-    return send_file(path, mimetype=kind, conditional=True)
-
-
 def current() -> Served:
     """Return what answers now."""
     home: ServedHome = current_app.extensions["served_home"]
@@ -156,14 +121,6 @@ def living(served: Served, track_id: int) -> Track:
     if found is None or found.removed:
         raise NotFound(f"The library has no track {track_id}.")
     return found
-
-
-def _is_plain_file(path: Path) -> bool:
-    """Say whether a path leads to a file: no pipe or device put in its place, which may block."""
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except OSError:
-        return False
 
 
 def _number(name: str, default: int) -> int:

@@ -9,6 +9,7 @@ from flask import Flask, Response, jsonify
 from recsys.serving import ServedHome
 from recsys.settings import Settings
 from webui.api import api
+from webui.media import Transcode, media
 from webui.pages import pages
 from webui.safety import MAX_BODY, protect
 from webui.sounds import Hear, sounds
@@ -18,23 +19,29 @@ DEFAULT_LISTENER = "me"
 
 
 def create_app(
-    settings: Settings, *, listener: str = DEFAULT_LISTENER, hear: Hear | None = None
+    settings: Settings,
+    *,
+    listener: str = DEFAULT_LISTENER,
+    hear: Hear | None = None,
+    transcode: Transcode | None = None,
 ) -> Flask:
     """Make the application for one home and one listener, by name: whoever sits at this machine.
 
-    `hear` analyses files that are dropped on the page; None: there are no such seeds.
+    `hear` analyses files that are dropped on the page, `transcode` turns those of the library into
+    what every browser plays. With None there is no such thing.
     """
     app = Flask(__name__)
     app.config.update(
         HEAR=hear,
         LISTENER=listener,
+        TRANSCODE=transcode,
         MAX_CONTENT_LENGTH=MAX_BODY,
         WRITE_TOKEN=secrets.token_urlsafe(32),
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
     protect(app)
-    for blueprint in (api, writes, sounds, pages):
+    for blueprint in (api, media, writes, sounds, pages):
         app.register_blueprint(blueprint)
 
     @app.get("/healthz")

@@ -15,6 +15,11 @@ import pytest
 from flask.testing import FlaskClient
 from made_home import N_TRACKS, make_home, write_music
 
+sys.path.append(str(Path(__file__).parents[2] / "scripts"))  # for transcoding
+
+from transcoding import transcoded
+
+from encoders.audio import inspect
 from recsys.build import INDEX_NAME
 from recsys.catalog import Catalog
 from recsys.settings import Settings
@@ -49,6 +54,21 @@ def test_audio_comes_whole_and_in_ranges(client: FlaskClient, tmp_path: Path) ->
         assert part.headers["Content-Range"] == f"bytes 100-199/{len(stored)}"
     beyond = client.get("/api/v1/tracks/5/audio", headers={"Range": "bytes=99999999-"})
     assert beyond.status_code == 416
+
+
+def test_audio_is_transcoded_on_request(home: Path, tmp_path: Path) -> None:
+    app = create_app(Settings(home), transcode=transcoded)
+    client = app.test_client()
+    with client.get("/api/v1/tracks/5/audio.mp3?start=0.4") as answer:
+        (tmp_path / "5.mp3").write_bytes(answer.data)
+        assert answer.mimetype == "audio/mpeg"
+    assert inspect(tmp_path / "5.mp3").duration == pytest.approx(0.6, abs=0.1)
+    assert client.get("/api/v1/tracks/5/audio.mp3?start=nan").status_code == 400
+    (tmp_path / "music" / "4.wav").write_text("words")
+    assert client.get("/api/v1/tracks/5/audio.mp3").status_code == 415
+    app.config["TRANSCODE"] = None
+    assert client.get("/api/v1/tracks/6/audio.mp3").status_code == 415
+    app.extensions["served_home"].close()
 
 
 def test_only_living_plain_files_are_sent(client: FlaskClient, home: Path, tmp_path: Path) -> None:

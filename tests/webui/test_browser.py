@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +13,13 @@ from typing import Any
 
 import pytest
 import waitress
+
+sys.path.append(str(Path(__file__).parents[2] / "scripts"))  # for transcoding
+
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from sounds import tune, write
+from transcoding import transcoded
 from waitress import wasyncore
 
 from encoders.features import AudioInfo
@@ -46,7 +53,7 @@ def address(home: Path) -> Iterator[str]:
         served = app.extensions["served_home"].current()
         return served.projection_id, served.recommender.index.vectors([20])[0]
 
-    app = create_app(Settings(home), hear=hear)
+    app = create_app(Settings(home), hear=hear, transcode=transcoded)
     server = waitress.create_server(app, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -190,6 +197,26 @@ def test_the_list_is_played_through_and_listens_are_kept(page: Page, home: Path)
     expect(page.locator("#now-title")).to_have_text(third)
     page.wait_for_timeout(300)
     assert not told
+
+
+def test_what_the_browser_cannot_decode_is_transcoded(
+    page: Page, home: Path, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "old.wma", tune(1, 6.0))
+    with Catalog(home) as catalog:
+        info = AudioInfo(6.0, 22_050, 1, "wmav2", f"{5:032x}")
+        catalog.record([Sighting(6, path, 1, 1, info, Tags(title="Old", artist="Bix"))])
+    page.goto(LIST)
+    row(page, "Old").locator("[data-play]").click()
+    played(page, 0.2)
+    assert "audio.mp3" in page.evaluate("document.getElementById('audio').currentSrc")
+    expect(page.locator("#total")).to_have_text("0:06")
+    with page.expect_request("**/audio.mp3?start=4*"):
+        page.locator("#seek").evaluate(
+            "e => { e.value = 4; e.dispatchEvent(new Event('change', { bubbles: true })); }"
+        )
+    expect(page.locator("#elapsed")).to_have_text(re.compile("0:0[45]"))
+    expect(page.locator("#now-title")).not_to_have_text("Old")  # at its end the next one begins
 
 
 def test_what_is_sent_away_while_it_plays_gives_way(page: Page) -> None:

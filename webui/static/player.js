@@ -8,20 +8,25 @@ const audio = document.getElementById("audio");
 const seek = document.getElementById("seek");
 const byId = (id) => document.getElementById(id);
 
-let current = null; // {id, place, title, artist}
+let current = null; // {id, place, title, artist, duration, offset}
 let heard = 0; // seconds of the current track that were played, not skipped over
 let last = 0; // where the audio was when they were counted
 let begun = 0; // Unix seconds
 let told = false;
 let failures = 0;
 
+// A file that the browser cannot decode is sent as MP3, which begins anew where it is sought:
+// `offset` is where, null for a file as it is.
+const position = () => (current?.offset ?? 0) + audio.currentTime;
+const length = () => (current?.offset === null ? audio.duration : current?.duration) || 0;
+
 export function play(row) {
   if (current && row.dataset.track === current.id && audio.src) {
     toggle();
     return;
   }
-  const { track: id, title, artist } = row.dataset;
-  current = { id, place: rows().indexOf(row), title, artist };
+  const { track: id, title, artist, duration } = row.dataset;
+  current = { id, place: rows().indexOf(row), title, artist, duration: Number(duration), offset: null };
   heard = last = 0;
   begun = Math.floor(Date.now() / 1000);
   told = false;
@@ -74,13 +79,12 @@ const clock = (seconds) => {
 };
 
 function showTime() {
-  const length = Number.isFinite(audio.duration) ? audio.duration : 0;
-  seek.max = length || 1;
-  if (!seek.matches(":active")) seek.value = audio.currentTime;
-  seek.setAttribute("aria-valuetext", `${clock(audio.currentTime)} of ${clock(length)}`);
-  byId("elapsed").textContent = clock(audio.currentTime);
-  byId("total").textContent = clock(length);
-  draw(length ? audio.currentTime / length : 0);
+  seek.max = length() || 1;
+  if (!seek.matches(":active")) seek.value = position();
+  seek.setAttribute("aria-valuetext", `${clock(position())} of ${clock(length())}`);
+  byId("elapsed").textContent = clock(position());
+  byId("total").textContent = clock(length());
+  draw(length() ? position() / length() : 0);
 }
 
 /** Count what is played; a jump is none of it. Half of a track, or four minutes, is a listen. */
@@ -88,11 +92,18 @@ function count() {
   const step = audio.currentTime - last;
   if (!audio.seeking && step > 0 && step < 2) heard += step;
   last = audio.currentTime;
-  if (!told && current && audio.duration && heard >= Math.min(audio.duration / 2, 240)) {
+  if (!told && length() && heard >= Math.min(length() / 2, 240)) {
     told = true;
     send("POST", "/api/v1/listens", { track_id: Number(current.id), listened_at: begun })
       .catch((error) => say(error.message));
   }
+}
+
+function transcode(start) {
+  current.offset = start;
+  last = 0;
+  audio.src = `/api/v1/tracks/${current.id}/audio.mp3?start=${start}`;
+  audio.play().catch(() => {});
 }
 
 function describe() {
@@ -108,18 +119,24 @@ audio.addEventListener("pause", mark);
 audio.addEventListener("playing", () => { failures = 0; });
 audio.addEventListener("ended", () => { count(); next(); });
 audio.addEventListener("error", () => {
+  if (current?.offset === null) {
+    transcode(0);
+    return;
+  }
   const title = current?.title;
   failures += 1;
   if (failures >= rows().length) audio.pause();
   else next();
-  say(`“${title}” cannot be played: its file is gone, or in a format this browser does not know.`);
+  say(`“${title}” cannot be played: its file is gone or damaged.`);
 });
-seek.addEventListener("input", () => { audio.currentTime = seek.value; });
+seek.addEventListener("input", () => { if (current?.offset === null) audio.currentTime = seek.value; });
+seek.addEventListener("change", () => { if (current?.offset !== null) transcode(Number(seek.value)); });
 byId("toggle").addEventListener("click", toggle);
 byId("next").addEventListener("click", () => next());
 byId("previous").addEventListener("click", () => {
-  if (audio.currentTime > 3) audio.currentTime = 0;
-  else next(-1);
+  if (position() <= 3) next(-1);
+  else if (current.offset === null) audio.currentTime = 0;
+  else transcode(0);
 });
 whenChanged(mark);
 
