@@ -35,6 +35,7 @@ from recsys.terminal import printable
 
 NOT_FOUND, USAGE, STOPPED = 1, 2, 130
 N_SHOWN_REASONS = 2
+LEAST_SHOWN = 0.05  # of the amounts
 TITLE = "Recommended by Earshot"
 
 
@@ -316,7 +317,8 @@ def print_table(answer: Answer) -> None:
         numeric = column in ("", "score", "alike")
         table.add_column(column, justify="right" if numeric else "left")
     for result in answer.recommendations:
-        because = [f"{r.words} {r.amount:+.2f}" for r in result.reasons[:N_SHOWN_REASONS]]
+        telling = [r for r in result.reasons if abs(r.amount) >= LEAST_SHOWN] or result.reasons
+        because = [f"{r.words} {r.amount:+.2f}" for r in telling[:N_SHOWN_REASONS]]
         table.add_row(
             str(result.rank),
             printable(track_name(result.track)),

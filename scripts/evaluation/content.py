@@ -53,14 +53,18 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
         args.ks = [0]
     if args.ks[0] < 1 or args.min_group < 1:
         parser.error("-k and --min-group take whole numbers of at least 1")
-    for option, path, known in (
-        ("--out", args.out, OUT_SUFFIXES),
-        ("--plot", args.plot, PLOT_SUFFIXES),
-    ):
-        if path and path.suffix not in known:
-            parser.error(f"{option} takes a file that ends in {' or '.join(known)}, got {path}")
-        if path and not path.absolute().parent.is_dir():
-            parser.error(f"{option}: there is no folder {path.absolute().parent}")
+    check_output(parser, "--out", args.out, OUT_SUFFIXES)
+    check_output(parser, "--plot", args.plot, PLOT_SUFFIXES)
+
+
+def check_output(
+    parser: argparse.ArgumentParser, option: str, path: Path | None, known: tuple[str, ...]
+) -> None:
+    """Check that a file can be written where it is asked for."""
+    if path and path.suffix not in known:
+        parser.error(f"{option} takes a file that ends in {' or '.join(known)}, got {path}")
+    if path and not path.absolute().parent.is_dir():
+        parser.error(f"{option}: there is no folder {path.absolute().parent}")
 
 
 def run(args: argparse.Namespace) -> int:
