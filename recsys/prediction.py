@@ -124,9 +124,7 @@ def _features(
     return np.asarray(found.T, np.float32)
 
 
-def _regress(
-    x: _Floats, artists: _Ints, y: _Floats, penalty: float, shrinkage: float
-) -> _Floats:
+def _regress(x: _Floats, artists: _Ints, y: _Floats, penalty: float, shrinkage: float) -> _Floats:
     """Weights of x beside effects of artists, which are eliminated: (n_features, f)."""
     member = _members(artists)
     shrunk = 1 / (np.asarray(member.sum(axis=0)).ravel() + np.float32(shrinkage))

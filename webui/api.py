@@ -83,9 +83,7 @@ def mix() -> Response:
     """Answer a mix: seeds, exclusions, controls, for the person who listens here."""
     served = current()
     listing = lists.answer(served, Mix.parse(request.args), listener_id(served))
-    return jsonify(
-        tracks=[_row_as_json(row, listing) for row in listing.rows], sentences=listing.sentences
-    )
+    return jsonify(tracks=[_row_as_json(row) for row in listing.rows], sentences=listing.sentences)
 
 
 @api.get("/playlists/export.<kind>")
@@ -135,7 +133,7 @@ def _is_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 11 and int(text) <= LARGEST_ID
 
 
-def _row_as_json(row: lists.Row, listing: lists.Listing) -> dict[str, Any]:
+def _row_as_json(row: lists.Row) -> dict[str, Any]:
     """Describe a row of a mix."""
     found = row.recommendation
     return {
@@ -149,7 +147,7 @@ def _row_as_json(row: lists.Row, listing: lists.Listing) -> dict[str, Any]:
                 "kind": reason.kind,
                 "ref": reason.ref,
                 "amount": round(reason.amount, 4),
-                "text": lists.worded(reason, listing),
+                "text": reason.words,
             }
             for reason in found.reasons
         ],

@@ -10,7 +10,7 @@ from werkzeug.exceptions import BadRequest
 
 from recsys.catalog import FeedbackKind, Track
 from recsys.catalog.search import fold
-from recsys.query import Query, Reason, Recommendation, Seed
+from recsys.query import Query, Recommendation, Seed
 from recsys.serving import Served
 from webui.mixes import Mix, Ref
 from webui.sounds import ID_LENGTH, read_sound
@@ -45,7 +45,7 @@ class Listing:
     """A list.
 
     sentences  what a person should know of it
-    tracks     those that seeds, exclusions and reasons name, by id
+    tracks     those that seeds and exclusions name, by id
     """
 
     rows: tuple[Row, ...]
@@ -71,7 +71,7 @@ def answer(served: Served, mix: Mix, listener_id: int | None) -> Listing:
         Row(place, c, c.track.id in places, said.get(c.track.id), shared[c.track.id])
         for place, c in enumerate(chosen, start=1)
     )
-    return Listing(rows, sentences, _named(served, mix, chosen))
+    return Listing(rows, sentences, _named(served, mix))
 
 
 def _query(
@@ -168,40 +168,11 @@ def _nearest(recommendation: Recommendation) -> int | None:
     return None
 
 
-def _named(served: Served, mix: Mix, chosen: Iterable[Recommendation]) -> dict[int, Track]:
-    """Return the tracks that a person reads the names of: seeds, exclusions and reasons."""
+def _named(served: Served, mix: Mix) -> dict[int, Track]:
+    """Return the tracks and albums that a person reads the names of."""
     ids = {
         ref.track_id
         for ref in (*mix.like, *mix.unlike, *mix.without)
         if ref.kind in ("track", "album")
     }
-    for one in chosen:
-        ids |= {reason.ref for reason in one.reasons if isinstance(reason.ref, int)}
     return {track.id: track for track in served.catalog.tracks(sorted(ids))}
-
-
-_WORDS = {
-    "seed": "Sounds like {}",
-    "listens": "Sounds like {}, which you play",
-    "artist": "Sounds like {}",
-    "tag": "Stands out in {}",
-    "listeners": "Played by those who play {}",
-    "familiar": "How well you know it",
-    "dislike": "Sounds like {}, to be avoided",
-    "popular": "Many play it",
-    "typical": "Typical of the library",
-}
-
-
-def worded(reason: Reason, listing: Listing) -> str:
-    """Say a reason in words."""
-    if isinstance(reason.ref, int):
-        track = listing.tracks.get(reason.ref)
-        name = f"“{track.title}”" if track else "a track that is gone"
-    elif reason.kind == "listeners":
-        name = "what you play"
-    else:
-        name = "others" if reason.ref is None else str(reason.ref)
-    if reason.kind == "tag" and reason.amount < 0:
-        return f"Has little of {name}"
-    return _WORDS[reason.kind].format(name)

@@ -45,7 +45,6 @@ def workbench() -> AnyResponse | str:
         longest=sorted({*(60 * n for n in LONGEST), mix.max_duration or 60 * LONGEST[0]}),
         sides=SIDES,
         title=_title(mix, listing),
-        worded=lists.worded,
     )
 
 

@@ -69,7 +69,7 @@ def test_a_file_is_a_seed_and_is_not_kept(client: FlaskClient, upload: Upload) -
     mix = client.get("/api/v1/mix", query_string={"like": ref, "length": "3"}).get_json()
     first = mix["tracks"][0]
     assert first["id"] == 6  # which it sounds like
-    assert first["reasons"][0]["text"] == "Sounds like my song.mp3"
+    assert first["reasons"][0]["text"] == "sounds like my song.mp3"
     assert b"my song.mp3" in client.get("/", query_string={"unlike": ref}).data
     short = write_sound(Sound("x", served(client).projection_id, np.ones(3, np.float32)))
     for question in (
