@@ -34,6 +34,7 @@ def solve(
     prior: _Floats | None,
     regularization: float,
     kappa: float = 0.0,
+    gram: _Floats | None = None,
 ) -> tuple[_Floats, _Floats]:
     """Return each row's solution (n_rows, f) and its evidence (n_rows,).
 
@@ -42,12 +43,14 @@ def solve(
     prior           μ (n_rows, f); None: zero vectors
     regularization  λ, above 0
     kappa           κ, at least 0
+    gram            YᵀY (f, f), if not of all columns
 
     Evidence is 1 - λ tr(A_i⁻¹) / f, the share of the prior's variance that the entries take away:
     0 without entries, rising with every one of them, below 1.
     """
     n_factors = factors.shape[1]
-    values, basis = np.linalg.eigh(factors.T.astype(np.float64) @ factors)
+    gram = factors.T @ factors if gram is None else gram
+    values, basis = np.linalg.eigh(gram.astype(np.float64))
     values = np.maximum(values, 0)
     turned = factors @ basis
     turned_prior = np.zeros((confidence.shape[0], n_factors)) if prior is None else prior @ basis

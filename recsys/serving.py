@@ -13,7 +13,7 @@ from recsys.build import INDEX_NAME, PROJECTION_NAME
 from recsys.catalog import Catalog, CatalogError
 from recsys.completion import Completer
 from recsys.content import SimilarTracks
-from recsys.home import Home, NotIndexed, open_home
+from recsys.home import Home, NotIndexed, open_home, stamp
 from recsys.recommender import Recommender
 from recsys.settings import Settings
 
@@ -71,10 +71,10 @@ class ServedHome:
         Raises Unavailable where there never was one.
         """
         with self._lock:
-            stamp = self._read_stamp()
-            if self._served is None or stamp != self._stamp:
+            current = self._read_stamp()
+            if self._served is None or current != self._stamp:
                 self._renew()
-                self._stamp = stamp
+                self._stamp = current
             if self._served is None:
                 raise Unavailable("Nothing can be served yet.")
             return self._served
@@ -106,11 +106,5 @@ class ServedHome:
 
     def _read_stamp(self) -> _Stamp:
         """Return what changes when a file of the index is replaced."""
-        stamps: list[tuple[int, int, int] | None] = []
-        for name in (INDEX_NAME, PROJECTION_NAME):
-            try:
-                status = (self._settings.home / name).stat()
-                stamps.append((status.st_ino, status.st_size, status.st_mtime_ns))
-            except OSError:
-                stamps.append(None)
-        return tuple(stamps)
+        home = self._settings.home
+        return tuple(stamp(home / name) for name in (INDEX_NAME, PROJECTION_NAME))

@@ -88,7 +88,9 @@ def rankings(
         rows = slice(start, min(start + _BLOCK, histories.shape[0]))
         history = histories[rows]
         found = checked(scores(history), history.shape)[:, tracks]
-        keys = _ascending(found).astype(np.uint64) << np.uint64(32) | place
+        keys = _ascending(found).astype(np.uint64)
+        keys <<= np.uint64(32)
+        keys |= place
         keys[seen[rows][:, tracks].nonzero()] = 0
         yield rows, Rankings(keys, np.sort(keys, axis=1), column, track_of)
 
@@ -114,6 +116,7 @@ def _above(
 
 def _ascending(scores: NDArray[np.float32]) -> NDArray[np.uint32]:
     """Turn finite floats into whole numbers above 0 of the same order, equal ones into equal."""
-    bits = (scores + np.float32(0)).view(np.uint32)  # + 0 turns -0 into 0
-    sign = np.uint32(0x80000000)
-    return np.where(bits & sign, ~bits, bits | sign)
+    bits = (scores + np.float32(0)).view(np.int32)  # + 0 turns -0 into 0
+    flipped = (bits >> 31).view(np.uint32) | np.uint32(0x80000000)  # all bits of what is below 0
+    ascending: NDArray[np.uint32] = bits.view(np.uint32) ^ flipped
+    return ascending

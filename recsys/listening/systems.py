@@ -79,9 +79,7 @@ def all_systems() -> dict[str, System]:
             ],
             listens_only=True,
         ),
-        "bpr": System(
-            Bpr, [{"learning_rate": [0.05, 0.1], "iterations": [100, 300]}], listens_only=True
-        ),
+        "bpr": System(Bpr, [{"learning_rate": [0.03, 0.1, 0.3]}], listens_only=True),
         "content": System(ContentCosine, [{"weighting": ["binary", "log"]}], needs_content=True),
         "artist-mean": System(
             partial(PredictedFactors, use="artist"),

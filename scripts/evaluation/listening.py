@@ -238,18 +238,23 @@ def sweep(
     if args.json:
         print(json.dumps(report))
         return 0
-    measures = [measure for measure in levels[0] if measure != "level"]
-    columns = [args.sweep, *(c for m in measures for c in (m, "95 %", "change", "95 %"))]
-    table = Table(*columns, title=f"{name}, {args.protocol}", box=None, padding=(0, 1, 0, 0))
-    for level in levels:
-        row = [f"{level['level']:.1f}"]
-        for measure in measures:
-            value = level[measure]
-            row += [f"{value['mean']:.3f}", bounds(value["ci"])]
-            row += [f"{value['diff']:+.3f}", bounds(value["diff_ci"], "+.3f")]
-        table.add_row(*row)
-    Console(markup=False, highlight=False).print(table)
+    Console(markup=False, highlight=False).print(sweep_table(report))
     return 0
+
+
+def sweep_table(report: Mapping[str, Any]) -> Table:
+    """What each level of a control does to each measure, and how that differs from the first."""
+    columns = ["", report["control"], "mean", "95 %", "change", "95 %"]
+    title = f"{report['system']}, {report['protocol']}"
+    table = Table(*columns, title=title, box=None, padding=(0, 1, 0, 0))
+    for measure in [name for name in report["levels"][0] if name != "level"]:
+        for number, level in enumerate(report["levels"]):
+            value = level[measure]
+            row = [f"{value['mean']:.3f}", bounds(value["ci"])]
+            row += [f"{value['diff']:+.3f}", bounds(value["diff_ci"], "+.3f")]
+            table.add_row(measure if number == 0 else "", f"{level['level']:.1f}", *row)
+        table.add_section()
+    return table
 
 
 def print_report(report: Mapping[str, Any], of_history: Mapping[str, Any]) -> None:
