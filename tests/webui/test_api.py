@@ -167,7 +167,7 @@ def test_other_machines_are_refused() -> None:
     assert "no accounts" in done.stderr
 
 
-@pytest.mark.parametrize("module", ["webui.app", "recsys.serving"])
-def test_serving_loads_no_torch(module: str) -> None:
-    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+def test_serving_loads_nothing_heavy() -> None:
+    heavy = {"torch", "av", "alembic", "implicit", "sklearn", "pandas", "matplotlib"}
+    code = f"import sys, webui.app; print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT) == b"[]\n"
