@@ -60,6 +60,11 @@ def choose(question: Question, k: int) -> Choice:
         fetch *= GROWTH
 
 
+def weigh(question: Question, rows: _Rows) -> Choice:
+    """Return these rows in their order, with the scores they would have among candidates."""
+    return Choice(rows, np.arange(len(rows)), _score(question, rows))
+
+
 def _rerank(question: Question, rows: _Rows, values: _Values, k: int) -> _Rows:
     query, shelf = question.query, question.shelf
     vectors = question.index.vectors(shelf.ids[rows])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -115,6 +115,21 @@ class SimilarTracks:
                 self.tags,
             )
             for track_id, features in read_features(self.catalog, self.names, sorted(tracks))
+        }
+
+    def shared_tags(self, pairs: Mapping[int, int | None]) -> dict[int, tuple[str, ...]]:
+        """Name what each track shares with another, given by ids, strongest first.
+
+        With None for the other: what the track itself stands out in.
+        """
+        ids = {*pairs, *(other for other in pairs.values() if other is not None)}
+        heard = {
+            track_id: mean_logits(features)
+            for track_id, features in read_features(self.catalog, self.names, sorted(ids))
+        }
+        return {
+            track_id: self._shared(heard.get(track_id), heard.get(other or track_id))
+            for track_id, other in pairs.items()
         }
 
     def _neighbours(

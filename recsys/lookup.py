@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.vector_index import VectorIndex
-from recsys.blend import Blend
 from recsys.filters import allowed
 from recsys.ground import Ground, Heard, Ladder
 from recsys.home import Home, stamp
@@ -118,6 +117,9 @@ class Lookup:
         found = stamp(path)
         with self._tastes_lock:
             if found != self._tastes.stamp:
+                # What it is fitted with takes seconds to import: not before there is a model.
+                from recsys.blend import Blend  # noqa: PLC0415
+
                 try:
                     tastes = Tastes(Blend.load(path), self.index.ids)
                     self._tastes = _Learnt(found, tastes, [])

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.choosing import SMALL, Choice, choose, near
+from recsys.choosing import SMALL, Choice, choose, near, weigh
 from recsys.filters import recordings
 from recsys.home import Home
 from recsys.lookup import Lookup, Question
@@ -66,6 +66,14 @@ class Recommender:
         sentences += self._remarks(question) + _shortage(question, len(choice.rows), k)
         results = self._results(question, choice)
         return Answer(tuple(results), question.ground.rung, tuple(sentences))
+
+    def describe(self, query: Query, ids: Sequence[int]) -> tuple[Recommendation, ...]:
+        """Return tracks scored as the query's answers are, in their order, whatever it leaves out.
+
+        Those that are not indexed are missing.
+        """
+        question, _ = self._lookup.question(query)
+        return tuple(self._results(question, weigh(question, question.shelf.rows(ids))))
 
     def path(self, start: int, end: int, length: int, query: Query | None = None) -> Answer:
         """Return a way of exactly `length` tracks from one track to another, both included.
