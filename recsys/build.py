@@ -256,7 +256,9 @@ def _index(
         rows = list(read_features(catalog, names, ids[start : start + _EMBED_BATCH]))
         kept += [track_id for track_id, _ in rows]
         vectors.append(projection.embed([heard for _, heard in rows]))
-    built = VectorIndex.build(kept, np.concatenate(vectors), recipe)
+    groups = catalog.recording_groups()
+    recordings = [groups.get(track_id, track_id) for track_id in kept]
+    built = VectorIndex.build(kept, np.concatenate(vectors), recipe, recordings=recordings)
     built.save(path, model=model, projection=projection.id, catalogue_revision=revision)
     return built
 

@@ -123,10 +123,9 @@ def _score(question: Question, rows: _Rows) -> Scores:
     if not len(rows):
         return scoring.total([], nearest, 0)
     candidates, sample = _space(question, rows), _sample(question)
-    listening = 0.0 if taste is None else scoring.LISTENING_SHARE
     wished = sum(wish.weight for wish in ground.wishes)
     spoken = 0.0 if ground.rung == "tags" else ground.loudness
-    share = (1 - listening) / (wished + spoken)
+    share = 1 / (wished + spoken)
     parts: list[Part] = []
     if ground.liked:
         found, nearest = scoring.sound(ground.liked, candidates, sample, share * spoken)
@@ -136,9 +135,7 @@ def _score(question: Question, rows: _Rows) -> Scores:
     if ground.rung == "popular":
         parts.append(_everyday(question, candidates, sample, share * spoken))
     if taste is not None:
-        parts.append(
-            scoring.standard("listeners", taste.scores[rows], taste.scores[sample.rows], listening)
-        )
+        parts = scoring.blend(parts, taste, question.shelf.ids, candidates, sample)
     if ground.shunned:
         parts.append(scoring.shunned(ground.shunned, candidates, sample))
     if ground.avoided:

@@ -10,21 +10,25 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from index.hubs import pair_scores
 from index.vector_index import VectorIndex
 from recsys.build import Features, read_features
 from recsys.catalog import Catalog, Track
 from recsys.catalog.search import fold
 from recsys.reasons import Heard, Reasons, explain, mean_logits, shared_tags
+from recsys.similarity import SAME, Similarity
 
 _SAME_LENGTH = 2.0  # s; two encodings of one recording differ by less
 _SAME_SOUND = 0.95  # cosine; two encodings of one recording are closer
+_IDENTICAL = 0.9999  # cosine; what is heard of one audio twice is closer
 
 
 @dataclass(frozen=True)
 class Neighbour:
     """A track that sounds like the query.
 
-    similarity   0 to 1: the cosine of the embeddings, negative ones counting as 0
+    similarity   0 to 1: the share of random pairs of the library that are less alike; 1 for the
+                 same recording alone
     shared_tags  what both sound like, see `recsys.reasons`, what makes them most alike first
     """
 
@@ -43,14 +47,36 @@ class SimilarTracks:
         names: Sequence[str],
         tags: Sequence[str],
         typical_logits: NDArray[np.float32],
+        hubs: str = "none",
     ) -> None:
-        """`names` key the features; `typical_logits` (n_tags,) is the library's mean of `tags`."""
+        """`names` key the features; `typical_logits` (n_tags,) is the library's mean of `tags`.
+
+        `hubs` is how scores are corrected for hubs, one of `index.hubs.METHODS`.
+        """
         self.catalog = catalog
         self.index = index
         self.names = tuple(names)
         self.tags = tuple(tags)
         self.typical_logits = typical_logits
+        self.hubs = hubs
+        self._similarity = Similarity(index.survey, hubs)
         self._living = _Living(-1, {}, [])
+
+    def similarity(self, one: Track, other: Track) -> float:
+        """Return how alike two indexed tracks are, as `Neighbour.similarity`.
+
+        Raises KeyError if one is not in the index.
+        """
+        ids = [one.id, other.id]
+        a, b = self.index.vectors(ids)
+        mine, theirs = self.index.surroundings(ids)
+        groups = self._current_living().groups
+        if groups.get(one.id, one.id) == groups.get(other.id, other.id):
+            return SAME
+        if self._same_recording(one, other):
+            return SAME
+        cosine = (a.astype(np.float64) * b).sum().astype(np.float32)  # as the search has it
+        return float(self._similarity.of(pair_scores(self.hubs, cosine, mine, theirs)))
 
     def of_track(self, track: Track, k: int, *, artist_cap: int | None = None) -> list[Neighbour]:
         """Return up to `k` tracks that sound like an indexed one, best first.
@@ -107,24 +133,35 @@ class SimilarTracks:
             for track_id, features in read_features(self.catalog, self.names, ids)
         }
         return [
-            Neighbour(track, max(score, 0.0), self._shared(query, theirs.get(track.id)))
-            for track, score in chosen
+            Neighbour(track, similarity, self._shared(query, theirs.get(track.id)))
+            for track, similarity in chosen
         ]
 
     def _choose(
         self, vector: NDArray[np.float32], seed: Track | None, k: int, artist_cap: int | None
     ) -> list[tuple[Track, float]]:
-        """Take the nearest living tracks, one of each recording, until there are `k`."""
+        """Take the nearest living tracks, one of each recording, with their similarities."""
         living = self._current_living()
+        mine = None if seed is None else self.index.surroundings([seed.id])
         fetch = 2 * k + 10
         while True:
-            ranking = self.index.search(vector[None], fetch, exclude=living.gone)[0]
-            tracks = self.catalog.tracks(ranking.ids.tolist())
-            scores = dict(zip(ranking.ids.tolist(), ranking.scores.tolist(), strict=True))
+            ids, scores = self.index.search(
+                vector[None], fetch, exclude=living.gone, hubs=self.hubs, surroundings=mine
+            )[0]
+            tracks = self.catalog.tracks(ids.tolist())
             chosen = self._distinct(tracks, living.groups, seed, artist_cap)
-            if len(chosen) >= k or len(ranking.ids) < fetch:
-                return [(track, scores[track.id]) for track in chosen[:k]]
+            if len(chosen) >= k or len(ids) < fetch:
+                alike = dict(zip(ids.tolist(), self._similarity.of(scores).tolist(), strict=True))
+                if seed is None:
+                    alike |= dict.fromkeys(self._identical(vector, ids), SAME)
+                return [(track, alike[track.id]) for track in chosen[:k]]
             fetch *= 4
+
+    def _identical(self, vector: NDArray[np.float32], ids: NDArray[np.int64]) -> list[int]:
+        """Return which of some tracks are what a vector from outside is of."""
+        unit = vector / np.linalg.norm(vector)
+        same: list[int] = ids[self.index.vectors(ids) @ unit >= _IDENTICAL].tolist()
+        return same
 
     def _distinct(
         self,

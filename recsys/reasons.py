@@ -118,10 +118,19 @@ def closest_moments(one: Heard, other: Heard, typical: _Array) -> tuple[Moment, 
 
 
 def _unit_segments(features: Sequence[TrackFeatures], typical: _Array) -> _Array:
-    """Return unit vectors (n_segments, n_tags)."""
-    logits = np.concatenate([model.logits() for model in features], axis=1) - typical
+    """Return unit vectors (n_segments, n_tags), a row for each segment of the first model."""
+    centres = features[0].starts + features[0].segment_seconds / 2
+    aligned = [model.logits()[_nearest(model, centres)] for model in features]
+    logits = np.concatenate(aligned, axis=1) - typical
     unit: _Array = logits / np.maximum(np.linalg.norm(logits, axis=1, keepdims=True), 1e-12)
     return unit
+
+
+def _nearest(model: TrackFeatures, times: _Array) -> NDArray[np.intp]:
+    """Return the segments of a model, which may cut tracks in its own way, nearest to `times`."""
+    centres = model.starts + model.segment_seconds / 2
+    nearest: NDArray[np.intp] = np.abs(times[:, None] - centres).argmin(axis=1)
+    return nearest
 
 
 def _moment(track: Heard, number: int) -> Moment:

@@ -11,7 +11,7 @@ from index.vector_index import DamagedIndex, StaleIndex
 from recsys.build import INDEX_NAME, PROJECTION_NAME
 from recsys.catalog import CatalogError
 from recsys.content import SimilarTracks
-from recsys.home import NotIndexed, open_home
+from recsys.home import NotIndexed, open_home, stamp
 from recsys.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -42,10 +42,10 @@ class ServedHome:
         Raises Unavailable where there never was one.
         """
         with self._lock:
-            stamp = self._read_stamp()
-            if self._served is None or stamp != self._stamp:
+            current = self._read_stamp()
+            if self._served is None or current != self._stamp:
                 self._renew()
-                self._stamp = stamp
+                self._stamp = current
             if self._served is None:
                 raise Unavailable("Nothing can be served yet.")
             return self._served
@@ -77,11 +77,5 @@ class ServedHome:
 
     def _read_stamp(self) -> _Stamp:
         """Return what changes when a file of the index is replaced."""
-        stamps: list[tuple[int, int, int] | None] = []
-        for name in (INDEX_NAME, PROJECTION_NAME):
-            try:
-                status = (self._settings.home / name).stat()
-                stamps.append((status.st_ino, status.st_size, status.st_mtime_ns))
-            except OSError:
-                stamps.append(None)
-        return tuple(stamps)
+        home = self._settings.home
+        return tuple(stamp(home / name) for name in (INDEX_NAME, PROJECTION_NAME))

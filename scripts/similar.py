@@ -39,9 +39,11 @@ from recsys.home import NotIndexed, open_home
 from recsys.playlists import m3u8
 from recsys.reasons import Heard, Reasons
 from recsys.settings import SettingsError, load_settings
+from recsys.similarity import shown
 from recsys.tags import read_tags
 from recsys.terminal import printable
 
+TABLE_DIGITS = 4  # of a similarity, for people
 NOT_FOUND, USAGE, STOPPED = 1, 2, 130
 
 
@@ -181,7 +183,7 @@ def as_json(answer: Answer, why: bool) -> list[dict[str, object]]:
             "title": track.title,
             "artist": track.artist,
             "album": track.album,
-            "similarity": round(neighbour.similarity, 4),
+            "similarity": shown(neighbour.similarity),
             "shared_tags": list(neighbour.shared_tags),
         }
         if why:
@@ -207,7 +209,7 @@ def print_table(answer: Answer, why: bool) -> None:
             str(rank),
             printable(track.title),
             printable(track.artist),
-            f"{neighbour.similarity:.2f}",
+            f"{shown(neighbour.similarity, TABLE_DIGITS):.{TABLE_DIGITS}f}",
         ]
         reason = reasons.get(track.id)
         cells += because(reason) if reason else [", ".join(neighbour.shared_tags)]

@@ -12,6 +12,7 @@ from werkzeug.exceptions import BadRequest, Conflict, NotFound
 from recsys.catalog import Track
 from recsys.content import SimilarTracks
 from recsys.serving import ServedHome
+from recsys.similarity import shown
 
 MAX_RESULTS = 200
 MAX_QUERY = 500  # characters
@@ -61,7 +62,7 @@ def similar(track_id: int) -> Response:
         tracks=[
             {
                 **_as_json(n.track),
-                "similarity": round(n.similarity, 4),
+                "similarity": shown(n.similarity),
                 "shared_tags": list(n.shared_tags),
             }
             for n in neighbours

@@ -43,7 +43,8 @@ def parents() -> Parents:
         type=names,
         metavar="NAME,…",
         help="what to compare the home with: random, mfcc, logits, penultimate, projection, tagger "
-        "(default: all whose features the home keeps, but tagger: each one alone)",
+        "(each one alone), hubs (other scores against hubs); default: all whose features the home "
+        "keeps, without the last two",
     )
     choice.add_argument(
         "--mfcc", action="store_true", help="compute the MFCCs that tracks lack, and keep them"
@@ -81,7 +82,10 @@ def choose_systems(
         compute_mfccs(home, ids)
     projection = home.read_projection
     systems = Systems(
-        home.catalog, home.index, projection if isinstance(projection, Projection) else None
+        home.catalog,
+        home.index,
+        projection if isinstance(projection, Projection) else None,
+        hubs=home.settings.hubs,
     )
     names = systems.choose(args.systems, ids)
     if args.mfcc:

@@ -105,3 +105,20 @@ def test_tempo_is_named_where_both_files_name_it() -> None:
     assert explain(fast, slow, TYPICAL, TAGS).tempo == (140, 70)
     assert explain(fast, unknown, TYPICAL, TAGS).tempo is None
     assert explain(unknown, slow, TYPICAL, TAGS).as_json()["tempo"] is None
+
+
+def test_models_that_cut_tracks_their_own_way_speak_of_the_same_moments() -> None:
+    def track(rock_at: int) -> Heard:
+        """Four segments of 2.5 s, and a second model's two of 5 s over the same ten seconds."""
+        short = np.full((4, 2), 0.1, np.float16)
+        short[rock_at] = 0.9
+        long = np.full((2, 2), 0.1, np.float16)
+        long[rock_at // 2] = 0.9
+        layers = np.zeros((4, 2), np.float16), np.zeros((2, 2), np.float16)
+        pooled = np.zeros(2, np.float16)
+        fine = TrackFeatures(np.arange(4, dtype=np.float32) * 2.5, short, layers[0], pooled, 2.5)
+        coarse = TrackFeatures(np.arange(2, dtype=np.float32) * 5, long, layers[1], pooled, 5.0)
+        return Heard((fine, coarse), 10.0, None)
+
+    found = explain(track(1), track(2), TYPICAL, TAGS)
+    assert found.moments == (Moment(2.5, 5.0), Moment(5.0, 7.5))
