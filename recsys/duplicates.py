@@ -23,7 +23,7 @@ from recsys.catalog.search import fold
 from recsys.coherence import MAX_CUT, same_recording
 
 N_NEIGHBOURS = 10  # of each track, that it is compared with
-MIN_COSINE = 0.6  # copies are closer, bar the odd one at 32 kbit/s
+MIN_COSINE = 0.7  # copies are closer, but for some at 32 kbit/s
 _WAVEFORMS_KEPT = 16
 _SEARCH_BATCH = 500  # tracks
 _LOSSLESS = ("alac", "ape", "flac", "pcm", "tta", "wavpack")  # how FFmpeg's names begin
