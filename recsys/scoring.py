@@ -33,8 +33,8 @@ from recsys.taste import Taste
 
 TEMPERATURE = 0.2  # of cosines
 DEFERENCE = 0.75  # how much being like what is liked protects from being like what is not
-LISTENING_SHARE = 0.6  # where evidence is strong
-HALF = 0.1  # the evidence at which half of that share is given
+LISTENING_SHARE = 0.5  # where evidence is strong: the plain mean of both
+HALF = 0.005  # the evidence at which half of that share is given
 FAMILIAR = 3.0  # standard deviations between the best known track and an unknown one, at most
 MAX_REASONS = 5  # of one kind, of a track; the rest are summed,
 LEAST_REASON = 0.01  # and so are smaller ones
