@@ -18,6 +18,7 @@ from encoders.projection import Head, Projection
 from index.vector_index import VectorIndex
 from recsys.build import HEAD_LOST, HEAD_NAME, INDEX_NAME, PROJECTION_NAME
 from recsys.catalog import Catalog
+from recsys.listening_file import LISTENING_NAME, read_manifest
 
 QUICK = ("--splits", "2", "--epochs", "2", "--alike", "artist=1,segments=0.3", "--json")
 
@@ -51,6 +52,12 @@ def served(home: Path) -> tuple[Projection, VectorIndex]:
 
 def contents(home: Path) -> list[bytes]:
     return [(home / name).read_bytes() for name in (PROJECTION_NAME, INDEX_NAME)]
+
+
+def model_of_listens(home: Path) -> str:
+    """The projection on whose embeddings the home's listens were learned from."""
+    state: dict[str, str] = read_manifest(home / LISTENING_NAME)["state"]
+    return state["projection"]
 
 
 def shuffled(home: Path, music: Path) -> Path:
@@ -121,16 +128,21 @@ def test_people_read_sentences(home: Path, earshot: Commands) -> None:
     assert "Adopted: the index is made anew" in out or "Not adopted, as " in out
 
 
-def test_a_head_appears_in_the_evaluation_and_can_be_removed(home: Path, earshot: Commands) -> None:
+def test_a_head_is_evaluated_learned_from_and_removed(home: Path, earshot: Commands) -> None:
+    with Catalog(home) as catalog:
+        for name in ("Ann", "Bob"):
+            listener = catalog.listener(name, create=True)
+            catalog.record_listens(listener.id, [(track, 100 + track) for track in range(1, 9)])
     before = served(home)[0].id
     assert earshot.run("train_head", *QUICK).json["adopted"]
+    assert model_of_listens(home) == served(home)[0].id
     result = earshot.run("evaluate", "content", "--by", "artist", "-k", "5", "--json")
     assert {"home", "projection", "head"} <= set(result.json["systems"])
     assert "flatters" in result.err
     removed = earshot.run("train_head", "--remove", "--json")
     assert removed.json == {"removed": True}
     projection, _ = served(home)
-    assert projection.id == before
+    assert projection.id == model_of_listens(home) == before
     result = earshot.run("evaluate", "content", "--by", "artist", "-k", "5", "--json")
     assert "head" in result.json["systems"]  # trained, though not served
     assert "projection" not in result.json["systems"]
