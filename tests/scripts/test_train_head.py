@@ -20,7 +20,7 @@ from recsys.build import HEAD_LOST, HEAD_NAME, INDEX_NAME, PROJECTION_NAME
 from recsys.catalog import Catalog
 from recsys.listening_file import LISTENING_NAME, read_manifest
 
-QUICK = ("--splits", "2", "--epochs", "2", "--alike", "artist=1,segments=0.3", "--json")
+QUICK = ("--splits", "2", "--epochs", "1", "--alike", "artist=1,segments=0.3", "--json")
 
 
 @pytest.fixture
@@ -120,6 +120,7 @@ def test_a_head_that_cannot_be_served_changes_nothing(home: Path, earshot: Comma
     assert not (home / HEAD_NAME).exists()
 
 
+@pytest.mark.parametrize("home", [120], indirect=True)
 def test_people_read_sentences(home: Path, earshot: Commands) -> None:
     result = earshot.run("train_head", "--splits", "2", "--epochs", "0")
     assert result.status == 0, result.err
@@ -150,6 +151,7 @@ def test_a_head_is_evaluated_learned_from_and_removed(home: Path, earshot: Comma
     assert earshot.run("train_head", "--remove").out.decode().startswith("The home has no head")
 
 
+@pytest.mark.parametrize("home", [120], indirect=True)
 def test_one_seed_gives_one_head(home: Path, earshot: Commands) -> None:
     cards = []
     for seed in (3, 3, 4):
@@ -160,6 +162,7 @@ def test_one_seed_gives_one_head(home: Path, earshot: Commands) -> None:
     assert cards[0]["artist_p5"] != cards[2]["artist_p5"]
 
 
+@pytest.mark.parametrize("home", [120], indirect=True)
 @pytest.mark.parametrize("loss", ["multi-similarity", "ntxent", "proxy-anchor"])
 def test_every_loss_trains(home: Path, earshot: Commands, loss: str) -> None:
     result = earshot.run("train_head", *QUICK, "--loss", loss)
@@ -207,6 +210,7 @@ def test_a_home_without_an_index_is_named(tmp_path: Path, earshot: Commands) -> 
     assert "run build_index.py first" in result.err
 
 
+@pytest.mark.parametrize("home", [120], indirect=True)
 def test_a_damaged_head_is_left_out_of_the_evaluation(home: Path, earshot: Commands) -> None:
     (home / HEAD_NAME).write_bytes(b"garbage")
     result = earshot.run("evaluate", "content", "--by", "artist", "--json")
