@@ -55,8 +55,9 @@ from recsys.alike import artist_numbers, label_members, listener_members
 from recsys.build import HEAD_NAME, reproject
 from recsys.catalog import CatalogError
 from recsys.head_data import embed_library
-from recsys.home import Home, NotIndexed
+from recsys.home import Home, NotIndexed, open_home
 from recsys.labels import LabelsError, catalogue_labels
+from recsys.refit import refit
 from recsys.settings import SettingsError
 
 
@@ -121,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         say(f"{error.filename or 'The home'} cannot be written: {error.strerror}.")
     except KeyboardInterrupt:
-        say("Stopped. Nothing was adopted.")
+        say("Stopped. The home is as it was, unless something else is said above.")
         return STOPPED
     return NOTHING
 
@@ -175,6 +176,8 @@ def run(args: argparse.Namespace, home: Home) -> int:
         print(json.dumps(figures))
     else:
         print_verdict(verdict, home, head)
+    if verdict.adopted:
+        learn(home)
     return 0
 
 
@@ -216,6 +219,12 @@ def serve(home: Home, projection: Projection, bar: Progress) -> None:
     reproject(home.catalog, projection, recipe, lambda p: show(p.done, p.total))
 
 
+def learn(home: Home) -> None:
+    """Learn from the home's listens anew, now that it is indexed otherwise."""
+    with open_home(home.settings) as renewed:
+        refit(renewed)
+
+
 def remove(args: argparse.Namespace, home: Home) -> int:
     """Serve the default projection again."""
     projection = home.projection
@@ -228,6 +237,8 @@ def remove(args: argparse.Namespace, home: Home) -> int:
         print("The head is removed: the default projection serves again.")
     else:
         print("The home has no head: the default projection serves.")
+    if projection.head:
+        learn(home)
     return 0
 
 

@@ -18,8 +18,9 @@ from encoders.projection import Head, Projection
 from index.vector_index import VectorIndex
 from recsys.build import HEAD_LOST, HEAD_NAME, INDEX_NAME, PROJECTION_NAME
 from recsys.catalog import Catalog
+from recsys.listening_file import LISTENING_NAME, read_manifest
 
-QUICK = ("--splits", "2", "--epochs", "2", "--alike", "artist=1,segments=0.3", "--json")
+QUICK = ("--splits", "2", "--epochs", "1", "--alike", "artist=1,segments=0.3", "--json")
 
 
 @pytest.fixture
@@ -51,6 +52,12 @@ def served(home: Path) -> tuple[Projection, VectorIndex]:
 
 def contents(home: Path) -> list[bytes]:
     return [(home / name).read_bytes() for name in (PROJECTION_NAME, INDEX_NAME)]
+
+
+def model_of_listens(home: Path) -> str:
+    """The projection on whose embeddings the home's listens were learned from."""
+    state: dict[str, str] = read_manifest(home / LISTENING_NAME)["state"]
+    return state["projection"]
 
 
 def shuffled(home: Path, music: Path) -> Path:
@@ -113,6 +120,7 @@ def test_a_head_that_cannot_be_served_changes_nothing(home: Path, earshot: Comma
     assert not (home / HEAD_NAME).exists()
 
 
+@pytest.mark.parametrize("home", [120], indirect=True)
 def test_people_read_sentences(home: Path, earshot: Commands) -> None:
     result = earshot.run("train_head", "--splits", "2", "--epochs", "0")
     assert result.status == 0, result.err
@@ -121,16 +129,21 @@ def test_people_read_sentences(home: Path, earshot: Commands) -> None:
     assert "Adopted: the index is made anew" in out or "Not adopted, as " in out
 
 
-def test_a_head_appears_in_the_evaluation_and_can_be_removed(home: Path, earshot: Commands) -> None:
+def test_a_head_is_evaluated_learned_from_and_removed(home: Path, earshot: Commands) -> None:
+    with Catalog(home) as catalog:
+        for name in ("Ann", "Bob"):
+            listener = catalog.listener(name, create=True)
+            catalog.record_listens(listener.id, [(track, 100 + track) for track in range(1, 9)])
     before = served(home)[0].id
     assert earshot.run("train_head", *QUICK).json["adopted"]
+    assert model_of_listens(home) == served(home)[0].id
     result = earshot.run("evaluate", "content", "--by", "artist", "-k", "5", "--json")
     assert {"home", "projection", "head"} <= set(result.json["systems"])
     assert "flatters" in result.err
     removed = earshot.run("train_head", "--remove", "--json")
     assert removed.json == {"removed": True}
     projection, _ = served(home)
-    assert projection.id == before
+    assert projection.id == model_of_listens(home) == before
     result = earshot.run("evaluate", "content", "--by", "artist", "-k", "5", "--json")
     assert "head" in result.json["systems"]  # trained, though not served
     assert "projection" not in result.json["systems"]
@@ -138,6 +151,7 @@ def test_a_head_appears_in_the_evaluation_and_can_be_removed(home: Path, earshot
     assert earshot.run("train_head", "--remove").out.decode().startswith("The home has no head")
 
 
+@pytest.mark.parametrize("home", [120], indirect=True)
 def test_one_seed_gives_one_head(home: Path, earshot: Commands) -> None:
     cards = []
     for seed in (3, 3, 4):
@@ -148,6 +162,7 @@ def test_one_seed_gives_one_head(home: Path, earshot: Commands) -> None:
     assert cards[0]["artist_p5"] != cards[2]["artist_p5"]
 
 
+@pytest.mark.parametrize("home", [120], indirect=True)
 @pytest.mark.parametrize("loss", ["multi-similarity", "ntxent", "proxy-anchor"])
 def test_every_loss_trains(home: Path, earshot: Commands, loss: str) -> None:
     result = earshot.run("train_head", *QUICK, "--loss", loss)
@@ -195,6 +210,7 @@ def test_a_home_without_an_index_is_named(tmp_path: Path, earshot: Commands) -> 
     assert "run build_index.py first" in result.err
 
 
+@pytest.mark.parametrize("home", [120], indirect=True)
 def test_a_damaged_head_is_left_out_of_the_evaluation(home: Path, earshot: Commands) -> None:
     (home / HEAD_NAME).write_bytes(b"garbage")
     result = earshot.run("evaluate", "content", "--by", "artist", "--json")
