@@ -59,7 +59,7 @@ class Blend:
     strength: float = 1.0
     kappa: float = 5.0
     neighbours: float = 0.5
-    sound: float = 0.3
+    sound: float = 0.2
     n_neighbours: int = 100
     tracks: NDArray[np.int64] = field(default_factory=lambda: np.arange(0), repr=False)
 

@@ -31,13 +31,13 @@ from encoders.errors import WeightsError
 from encoders.extract import N_SEGMENTS, Extractor, load_extractor
 from encoders.memory import PeakMemory
 from encoders.projection import Projection, ProjectionError
+from index.vector_index import DamagedIndex
 from recsys import build
 from recsys.catalog import Catalog, CatalogError
 from recsys.demo import make_demo_library
 from recsys.home import NotIndexed, open_home
 from recsys.library import LibraryError
 from recsys.listens.matching import match_recordings
-from recsys.refit import refit
 from recsys.settings import Settings, SettingsError, load_settings
 from recsys.terminal import printable
 
@@ -157,8 +157,10 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
 
 def learn(settings: Settings, display: Display) -> None:
     """Learn from the home's listens, if it has some and anything has changed."""
-    with contextlib.suppress(NotIndexed), open_home(settings) as home:
+    with contextlib.suppress(NotIndexed, DamagedIndex), open_home(settings) as home:
         if home.catalog.listeners():
+            from recsys.refit import refit  # noqa: PLC0415 - implicit, scikit-learn: slow to load
+
             refit(home, progress=display.say)
 
 

@@ -34,7 +34,6 @@ from recsys.listens.formats import FORMATS, Choice
 from recsys.listens.importing import Imported, import_file
 from recsys.listens.matching import match_recordings
 from recsys.listens.sources import FormatError
-from recsys.refit import refit
 from recsys.settings import Settings, SettingsError, load_settings
 from recsys.terminal import printable
 
@@ -128,6 +127,8 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
 
 def learn(settings: Settings, display: Display, *, tune: bool) -> dict[str, object] | None:
     """Learn from the home's listens, as far as its library is indexed, and say so."""
+    from recsys.refit import refit  # noqa: PLC0415 - implicit and scikit-learn, slow to load
+
     try:
         with open_home(settings) as home:
             report = refit(home, tune=tune, progress=display.say)

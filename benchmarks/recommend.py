@@ -1,0 +1,88 @@
+"""Fit time and memory of the blend, against plain implicit ALS in the same run.
+
+    python benchmarks/recommend.py --tracks 100000 --listeners 10000 --listens 2000000
+
+Made listens: popularity falls by rank to the power 0.8, listeners prefer one of 50 kinds, which
+content tells with noise. The blend's own work is the prediction, the solution around it and,
+listed apart, co-listening similarity; plain ALS is part of both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+
+import numpy as np
+import psutil
+from scipy import sparse
+
+from encoders.memory import PeakMemory
+from recsys.blend import Blend
+from recsys.collaborative import Als
+from recsys.interactions import Content
+
+N_KINDS, DIM, PER_ARTIST = 50, 64, 10
+
+
+def made(
+    n_tracks: int, n_listeners: int, n_listens: int, seed: int
+) -> tuple[sparse.csr_matrix, Content]:
+    """Make listens and what the tracks are."""
+    rng = np.random.default_rng(seed)
+    kind = rng.integers(0, N_KINDS, n_tracks)
+    chance = rng.permutation((np.arange(n_tracks) + 10.0) ** -0.8)
+    total = np.cumsum(chance / chance.sum())
+    by_kind = np.argsort(kind, kind="stable")
+    kind_total = np.cumsum(chance[by_kind] / chance.sum())
+    ends = np.concatenate([[0.0], kind_total[np.cumsum(np.bincount(kind, minlength=N_KINDS)) - 1]])
+    listener = rng.integers(0, n_listeners, n_listens, dtype=np.int32)
+    own = rng.integers(0, N_KINDS, n_listeners)[listener]
+    among_own = ends[own] + rng.random(n_listens) * (ends[own + 1] - ends[own])
+    favourite = by_kind[np.minimum(np.searchsorted(kind_total, among_own), n_tracks - 1)]
+    any_track = np.minimum(np.searchsorted(total, rng.random(n_listens)), n_tracks - 1)
+    track = np.where(rng.random(n_listens) < 0.7, favourite, any_track).astype(np.int32)
+    counts = sparse.csr_matrix(
+        (np.ones(n_listens, np.float32), (listener, track)), shape=(n_listeners, n_tracks)
+    )
+    counts.sum_duplicates()
+    centres = rng.standard_normal((N_KINDS, DIM), np.float32)
+    vectors = centres[kind] + 0.7 * rng.standard_normal((n_tracks, DIM), np.float32)
+    artists = rng.integers(0, max(n_tracks // PER_ARTIST, 1), n_tracks)
+    return counts, Content(vectors, np.ones(n_tracks, bool), artists)
+
+
+def main() -> None:
+    """Run the benchmark and print its figures as one JSON object."""
+    parser = argparse.ArgumentParser(description="Fit time and memory of the blend.")
+    parser.add_argument("--tracks", type=int, default=1_000_000)
+    parser.add_argument("--listeners", type=int, default=100_000)
+    parser.add_argument("--listens", type=int, default=20_000_000)
+    parser.add_argument("--factors", type=int, default=64)
+    parser.add_argument("--neighbours", action="store_true", help="co-listening similarity, too")
+    args = parser.parse_args()
+    counts, content = made(args.tracks, args.listeners, args.listens, 0)
+    figures: dict[str, object] = {"pairs": int(counts.nnz), "cores": psutil.cpu_count()}
+    als = Als(args.factors, 60.0, 10.0)
+    seconds = {}
+    for name in ("als", "prior", "neighbours")[: 2 + args.neighbours]:
+        blend = Blend(als, neighbours=float(name == "neighbours"))
+        with PeakMemory() as memory:
+            begin, cpu = time.perf_counter(), time.process_time()
+            if name == "als":
+                als.fit(counts, None, 0)
+            else:
+                blend.fit(counts, content, 0)
+            seconds[name] = time.perf_counter() - begin
+            figures[name] = {
+                "seconds": round(seconds[name], 1),
+                "cpu_seconds": round(time.process_time() - cpu, 1),
+                "peak_memory_bytes": memory.peak,
+            }
+    figures["overhead_of_prior"] = round(seconds["prior"] / seconds["als"], 3)
+    figures["device"] = als.device
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
