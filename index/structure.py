@@ -14,7 +14,7 @@ POINTS_PER_CENTROID = 39  # fewer than this, and faiss's k-means warns
 
 
 class Structure(NamedTuple):
-    """faiss's part of an index."""
+    """A faiss index over the rows of some vectors, where it runs, and how it searches."""
 
     index: Any  # a faiss.Index over the rows of the vectors; None where the vectors are enough
     device: str
@@ -22,6 +22,7 @@ class Structure(NamedTuple):
 
 
 def build_structure(vectors: NDArray[np.float32], recipe: str, search: str) -> Structure:
+    """Build what a recipe names over unit vectors (n, dim). Raises ValueError where it cannot."""
     n, dim = vectors.shape
     if re.search(r"IVF0+(?!\d)|HNSW0*[01](?!\d)", recipe):  # faiss would end the process
         raise ValueError(f"recipe: wanted at least 1 list or 2 links, got {recipe!r}")
@@ -54,6 +55,7 @@ def _default_search(index: Any, recipe: str) -> str:
 
 
 def set_search(index: Any, search: str) -> None:
+    """Set a `faiss.Index`'s search parameters. Raises ValueError for those it does not have."""
     try:
         faiss.ParameterSpace().set_index_parameters(index, search)  # type: ignore[arg-type]
     except RuntimeError as error:
