@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 import os
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -26,18 +25,17 @@ from index.hubs import (
     survey_library,
 )
 from index.storage import DamagedIndex, Manifest, StaleIndex, read_manifest
+from index.structure import MAX_FETCH, Structure, build_structure, place, set_search
 
 __all__ = ["DamagedIndex", "Manifest", "Ranking", "StaleIndex", "VectorIndex", "read_manifest"]
 
 # A structure is asked for OVERFETCH * k + SLACK candidates, and one more for each id left out, but
-# never for more than a GPU can return.
+# never for more than MAX_FETCH.
 OVERFETCH = 4
 SLACK = 32
 HUBS_OVERFETCH = 8  # times as many, where the candidates' order is not that of their cosines
-MAX_FETCH = 2048
 
 UNIT_TOLERANCE = 1e-6  # of a length; float32 numbers make no better unit vectors
-POINTS_PER_CENTROID = 39  # fewer than this, and faiss's k-means warns
 BLOCK = 2**24  # numbers computed at once by exact search (64 MiB) and by normalisation (128 MiB)
 
 
@@ -79,7 +77,7 @@ class VectorIndex:
         vectors: NDArray[np.float32],
         survey: Survey,
         recipe: str,
-        structure: _Structure,
+        structure: Structure,
         manifest: Manifest | None = None,
     ) -> None:
         self.ids = ids
@@ -124,7 +122,7 @@ class VectorIndex:
             raise ValueError(f"ids: wanted each once, got {repeated[0]} more than once")
         unit = _unit(vectors, order, "vectors")
         ids.flags.writeable = unit.flags.writeable = False
-        structure = _build_structure(unit, recipe, search)
+        structure = build_structure(unit, recipe, search)
         groups = ids if recordings is None else np.asarray(recordings)[order]
         return cls(ids, unit, survey_library(unit, groups), recipe, structure)
 
@@ -157,10 +155,10 @@ class VectorIndex:
                 )
         search = search or manifest.search
         if stored is None:  # the recipe is "Flat", or there are no vectors
-            structure = _build_structure(vectors, manifest.recipe, search)
+            structure = build_structure(vectors, manifest.recipe, search)
         else:
-            _set_search(stored, search)
-            structure = _Structure(*_place(stored), search)
+            set_search(stored, search)
+            structure = Structure(*place(stored), search)
         return cls(ids, vectors, survey, manifest.recipe, structure, manifest)
 
     def save(
@@ -372,83 +370,6 @@ class _Scoring(NamedTuple):
     def of(self, numbers: list[int]) -> _Scoring:
         """The same for some of the queries."""
         return _Scoring(self.hubs, self.mine[numbers])
-
-
-class _Structure(NamedTuple):
-    """faiss's part of an index."""
-
-    index: Any  # a faiss.Index over the rows of the vectors; None where the vectors are enough
-    device: str
-    search: str
-
-
-def _build_structure(vectors: NDArray[np.float32], recipe: str, search: str) -> _Structure:
-    n, dim = vectors.shape
-    if re.search(r"IVF0+(?!\d)|HNSW0*[01](?!\d)", recipe):  # faiss would end the process
-        raise ValueError(f"recipe: wanted at least 1 list or 2 links, got {recipe!r}")
-    try:
-        index = faiss.index_factory(dim, recipe, faiss.METRIC_INNER_PRODUCT)
-        search = search or _default_search(index, recipe)
-        _set_search(index, search)
-        if n == 0:
-            return _Structure(None, "cpu", search)
-        _check_training_size(index, recipe, n)
-        index, device = _place(index)
-        if recipe == "Flat" and device == "cpu":
-            return _Structure(None, device, search)
-        index.train(vectors)
-        index.add(vectors)
-    except RuntimeError as error:
-        raise ValueError(
-            f"recipe: wanted one that faiss can build for {n} vectors of dimension {dim}, "
-            f"got {recipe!r} ({_reason(error)})"
-        ) from error
-    return _Structure(index, device, search)
-
-
-def _default_search(index: Any, recipe: str) -> str:
-    """Parameters that found 98 % of the ten nearest in `benchmarks/index.py`."""
-    ivf = faiss.try_extract_index_ivf(index)
-    if ivf is not None:
-        return f"nprobe={min(round(4 * ivf.nlist**0.5), ivf.nlist, MAX_FETCH)}"
-    return "efSearch=128" if "HNSW" in recipe else ""
-
-
-def _set_search(index: Any, search: str) -> None:
-    try:
-        faiss.ParameterSpace().set_index_parameters(index, search)  # type: ignore[arg-type]
-    except RuntimeError as error:
-        raise ValueError(
-            f"search: wanted parameters of this recipe, got {search!r} ({_reason(error)})"
-        ) from error
-
-
-def _reason(error: RuntimeError) -> str:
-    """What faiss says after the names of its function and source file."""
-    return str(error).rsplit(": ", 1)[-1]
-
-
-def _check_training_size(index: Any, recipe: str, n: int) -> None:
-    """Refuse what faiss would only warn of, on stderr: too few vectors to find centroids in."""
-    ivf = faiss.try_extract_index_ivf(index)
-    n_centroids = 0 if ivf is None else ivf.nlist
-    for match in re.finditer(r"(?<!O)PQ\d+(?:x(\d+))?", recipe):
-        n_centroids = max(n_centroids, 2 ** int(match[1] or 8))
-    if n < POINTS_PER_CENTROID * n_centroids:
-        raise ValueError(
-            f"recipe: {recipe!r} wanted at least {POINTS_PER_CENTROID * n_centroids} vectors to "
-            f"train on ({POINTS_PER_CENTROID} per centroid), got {n}: use fewer lists, or 'Flat'"
-        )
-
-
-def _place(index: Any) -> tuple[Any, str]:
-    """`index` on the first GPU, and "gpu", where faiss has both; else `index` and "cpu"."""
-    if faiss.get_num_gpus() > 0:
-        try:
-            return faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index), "gpu"
-        except RuntimeError:  # faiss: "This index type is not implemented on GPU."
-            pass
-    return index, "cpu"
 
 
 def _as_ids(ids: ArrayLike) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ from recsys.lookup import Lookup, Question
 from recsys.paths import smooth_path, waypoints
 from recsys.query import Answer, Query, Reason, ReasonKind, Recommendation, Rung, Seed
 from recsys.shelf import Shelf
+from recsys.similarity import SAME, Similarity
 
 MAX_LENGTH = 500  # of a path
 N_ON_THE_WAY = 400  # candidates of a path; at least MIN_NEAR of each station
@@ -52,6 +53,7 @@ class Recommender:
         self.catalog = home.catalog
         self.index = home.index
         self._lookup = Lookup(home)
+        self._similarity = Similarity(home.index.survey, "none")
 
     def recommend(self, query: Query, k: int) -> Answer:
         """Return at most `k` tracks, best first.
@@ -103,15 +105,15 @@ class Recommender:
                 "with what is left out."
             )
         tracks = self.catalog.tracks(shelf.ids[rows[path]].tolist())
-        steps = [1.0, *np.vecdot(vectors[path[1:]], vectors[path[:-1]]).tolist()]
+        steps = np.vecdot(vectors[path[1:]], vectors[path[:-1]])
+        similarities = [SAME, *self._similarity.of(steps).tolist()]
         shares = (vectors[path] @ vectors[:2].T / 2).tolist()
         names = tracks[0].title, tracks[-1].title
         results = []
-        for rank, (track, step, (one, other)) in enumerate(
-            zip(tracks, steps, shares, strict=True), start=1
+        for rank, (track, similarity, (one, other)) in enumerate(
+            zip(tracks, similarities, shares, strict=True), start=1
         ):
             reasons = Reason("seed", start, one, names[0]), Reason("seed", end, other, names[1])
-            similarity = min(max(step, 0.0), 1.0)
             results.append(
                 Recommendation(rank, track, one + other, similarity, 0.0, "track", reasons)
             )
@@ -129,7 +131,7 @@ class Recommender:
 
         taste = question.taste
         evidence = np.zeros(len(ids)) if taste is None else taste.model.evidence[choice.rows]
-        similarities = choice.scores.nearest[choice.places].clip(0, 1)
+        similarities = self._similarity.of(choice.scores.nearest[choice.places])
         return [
             Recommendation(
                 rank + 1,

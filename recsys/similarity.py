@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from index.hubs import METHODS, SHARES, Survey
 
 SAME = 1.0  # the similarity of a recording to itself
-DIGITS = 6  # that are shown of a similarity
+DIGITS, TABLE_DIGITS = 6, 4  # that are shown of a similarity, to machines and to people
 _MOST = 1.0 - 10.0**-DIGITS  # of two recordings
 _BEST = {"none": 1.0, "nicdm": 0.0, "csls": 4.0, "mutual-proximity": 0.0}  # no score is greater
 

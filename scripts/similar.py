@@ -39,11 +39,10 @@ from recsys.home import NotIndexed, open_home
 from recsys.playlists import m3u8
 from recsys.reasons import Heard, Reasons
 from recsys.settings import SettingsError, load_settings
-from recsys.similarity import shown
+from recsys.similarity import TABLE_DIGITS, shown
 from recsys.tags import read_tags
 from recsys.terminal import printable
 
-TABLE_DIGITS = 4  # of a similarity, for people
 NOT_FOUND, USAGE, STOPPED = 1, 2, 130
 
 

@@ -15,8 +15,8 @@ from evaluation.shared import Parents, opened
 from recsys.baselines import HOME
 from recsys.evaluate import HUB_K
 from recsys.exposure import exposure, summarise
-from recsys.home import Home
-from recsys.labels import LabelsError, catalogue_labels
+from recsys.home import Home, NotIndexed
+from recsys.labels import catalogue_labels
 from recsys.terminal import printable
 
 UNCORRECTED = "uncorrected"  # the home without its correction for hubs
@@ -57,7 +57,7 @@ def measure(args: argparse.Namespace, home: Home) -> dict[str, Any]:
         name: exposure(home.index, recordings, hubs, args.k) for name, hubs in methods.items()
     }
     if degrees[HOME].empty:
-        raise LabelsError("None of the indexed tracks is in the library any more.")
+        raise NotIndexed("No indexed track is in the library any more: run build_index.py again.")
     labels = catalogue_labels(home.catalog).loc[degrees[HOME].index]
     titles = {track.id: track.title for track in home.catalog.tracks(labels.index)}
     served = pd.DataFrame(
