@@ -79,5 +79,6 @@ class MfccExtractor:
             tags=np.zeros((len(segments.starts), 0), np.float16),
             penultimate=coefficients.mean(dim=2).half().numpy(),
             pooled=torch.cat([mean, std]).half().numpy(),
+            segment_seconds=self.grid.seconds,
         )
         return (features,)

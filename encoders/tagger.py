@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from encoders.bundles import Bundle
 from encoders.features import TrackFeatures
+from encoders.frontends import segment_grid
 from encoders.models.activations import Activations
 from encoders.models.musicnn import Musicnn
 from encoders.models.musicnn_fast import FastMusicnn
@@ -70,6 +71,7 @@ class Tagger:
             tags=_float16(out.logits.float().sigmoid()),
             penultimate=_float16(out.penultimate),
             pooled=_float16(out.pooled.mean(dim=0)),
+            segment_seconds=segment_grid(self.bundle.front).seconds,
         )
 
     @property

@@ -33,6 +33,11 @@ class Interactions:
             raise ValueError(f"times: wanted shape ({self.counts.nnz},), got {self.times.shape}")
 
 
+def n_listeners(counts: sparse.csr_matrix) -> NDArray[np.int64]:
+    """Count each track's listeners: int64 (n_tracks,)."""
+    return np.bincount(counts.indices, minlength=counts.shape[1])
+
+
 @dataclass(frozen=True, eq=False)
 class Content:
     """What is known of tracks besides who plays them, in the order of some `Interactions.tracks`.

@@ -50,6 +50,16 @@ def recall_at_k(hits: ArrayLike, n_relevant: ArrayLike) -> _Floats:
     return recall
 
 
+def attainable_recall_at_k(hits: ArrayLike, n_relevant: ArrayLike) -> _Floats:
+    """R@K = hits among the first K / min(K, relevant), per query: (n_queries,).
+
+    Its ceiling is 1 also for a query that has more to find than its list has places.
+    """
+    valid, relevant = _valid_pair(hits, n_relevant)
+    recall: _Floats = valid.sum(axis=1) / np.clip(relevant, 1, valid.shape[1])
+    return recall
+
+
 def ndcg_at_k(hits: ArrayLike, n_relevant: ArrayLike) -> _Floats:
     """nDCG@K = DCG / DCG of a perfect ranking, per query: (n_queries,).
 
@@ -86,6 +96,34 @@ def r_precision(hits: ArrayLike, n_relevant: ArrayLike) -> _Floats:
     return precision
 
 
+def average_precision_of_ranks(ranks: ArrayLike) -> float:
+    """AP of one query = mean over its relevant results of: how many are as high / rank.
+
+    `ranks` (n_relevant,) are those of all relevant results, from 1, each once; no relevant result
+    gives 0. For rankings too long to hold; otherwise as `average_precision`.
+    """
+    ordered = np.sort(np.asarray(ranks, np.int64))
+    if ordered.size == 0:
+        return 0.0
+    if ordered[0] < 1 or (np.diff(ordered) == 0).any():
+        raise ValueError("ranks: wanted different ones of at least 1")
+    return float((np.arange(1, len(ordered) + 1) / ordered).mean())
+
+
+def roc_auc(above: ArrayLike, n_relevant: int, n_candidates: int) -> float:
+    """AUC of one query = share of (relevant, other) pairs that are in the right order.
+
+    above  how many other candidates, the irrelevant ones, score above each relevant result, equal
+           scores counting half: (n_relevant,)
+
+    Where there is nothing to tell apart it is 0.5 (Fawcett 2006, section 7; Rendle et al. 2009).
+    """
+    n_others = n_candidates - n_relevant
+    if n_relevant == 0 or n_others == 0:
+        return 0.5
+    return float(1 - np.asarray(above, np.float64).mean() / n_others)
+
+
 def macro_mean(values: ArrayLike, groups: ArrayLike) -> float:
     """Average within each group, then over the groups, so that a large one counts no more."""
     values, groups = np.asarray(values, np.float64), np.asarray(groups)
@@ -102,6 +140,20 @@ def in_degrees(neighbours: ArrayLike, n_tracks: int) -> NDArray[np.int64]:
     """
     rows = np.asarray(neighbours, np.int64).ravel()
     return np.bincount(rows[rows >= 0], minlength=n_tracks)
+
+
+def gini(counts: ArrayLike) -> float:
+    """Gini index of counts (n,): 0 where all are equal, (n - 1) / n where one has everything.
+
+    G = sum over i, from the least count on, of (2 i - n - 1) c_i / (n sum of c), i from 1.
+    """
+    ordered = np.sort(np.asarray(counts, np.float64))
+    if ordered.ndim != 1 or (ordered < 0).any():
+        raise ValueError(f"counts: wanted (n,) of at least 0, got {ordered}")
+    n, total = len(ordered), ordered.sum()
+    return (
+        float(((2 * np.arange(1, n + 1) - n - 1) * ordered).sum() / (n * total)) if total else 0.0
+    )
 
 
 def bootstrap_means(

@@ -4,6 +4,8 @@
     python scripts/evaluate.py content --labels labels.csv --by artist -k 5 --min-group 2 --json
     python scripts/evaluate.py tags --labels labels.csv --by tags
     python scripts/evaluate.py triplets judgements.csv
+    python scripts/evaluate.py listening --interactions I.csv --items J.csv --protocol cold-item
+    python scripts/evaluate.py exposure
 
 Exit status: 0 done, 1 nothing to evaluate, 2 usage, 130 stopped.
 """
@@ -14,7 +16,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from evaluation import content, tags, triplets
+from evaluation import content, exposure, listening, tags, triplets
 from evaluation.shared import NOTHING, STOPPED, USAGE, parents, say
 
 from encoders.errors import AudioError
@@ -24,6 +26,8 @@ from recsys.baselines import UnknownSystem
 from recsys.catalog import CatalogError
 from recsys.home import NotIndexed
 from recsys.labels import LabelsError
+from recsys.listening.data import NoListens, TablesError
+from recsys.listening.splits import NothingHeldOut
 from recsys.settings import SettingsError
 
 
@@ -31,7 +35,7 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description="Evaluate what a home finds.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for command in (content, tags, triplets):
+    for command in (content, exposure, tags, triplets, listening):
         command.add_to(commands, parents())
     args = parser.parse_args(arguments)
     args.check(args)
@@ -44,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = args.run(args)
         return status
-    except (LabelsError, SettingsError, UnknownSystem) as error:
+    except (LabelsError, SettingsError, TablesError, UnknownSystem) as error:
         say(str(error))
         return USAGE
     except OSError as error:
@@ -52,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     except (
         *(AudioError, CatalogError, DamagedIndex),
-        *(NotIndexed, ProjectionError, StaleIndex),
+        *(NoListens, NotIndexed, NothingHeldOut, ProjectionError, StaleIndex),
     ) as error:
         say(str(error))
         return NOTHING

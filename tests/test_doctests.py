@@ -15,6 +15,9 @@ import pytest
         "recsys.listens.names",
         "recsys.listens.values",
         "recsys.playlists.entries",
+        "recsys.query",
+        "recsys.rerank",
+        "recsys.shelf",
         "recsys.terminal",
     ],
 )

@@ -3,11 +3,12 @@
 from recsys.catalog.catalog import Catalog
 from recsys.catalog.database import CatalogError
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
-from recsys.catalog.listens import History, Listen, Listener, Matched, PlayCount, Stored
+from recsys.catalog.histories import History
+from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored, is_name
 from recsys.catalog.lock import BuildRunning
 from recsys.catalog.recordings import KeptRecording, Match, Recording, Rung
 from recsys.catalog.sightings import Sighting
-from recsys.catalog.tracks import Counts, KnownFile, Status, Tags, Track
+from recsys.catalog.tracks import Counts, KnownFile, Label, Status, Tags, Track
 
 __all__ = [
     "BuildRunning",
@@ -19,6 +20,7 @@ __all__ = [
     "History",
     "KeptRecording",
     "KnownFile",
+    "Label",
     "Listen",
     "Listener",
     "Match",
@@ -32,4 +34,5 @@ __all__ = [
     "Stored",
     "Tags",
     "Track",
+    "is_name",
 ]

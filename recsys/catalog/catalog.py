@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from encoders.errors import AudioError
 from encoders.features import TrackFeatures
-from recsys.catalog import features, feedback, listens, recordings, sightings, tracks
+from recsys.catalog import features, feedback, histories, listens, recordings, sightings, tracks
 from recsys.catalog.base import State, batches, locked_state, shown
 from recsys.catalog.database import (
     CatalogError,
@@ -24,12 +24,13 @@ from recsys.catalog.database import (
     writing,
 )
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
-from recsys.catalog.listens import History, Listen, Listener, Matched, PlayCount, Stored
+from recsys.catalog.histories import History
+from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored
 from recsys.catalog.lock import BuildRunning, exclusive
 from recsys.catalog.recordings import KeptRecording, Match, Recording
 from recsys.catalog.search import WordIndex
 from recsys.catalog.sightings import Sighting
-from recsys.catalog.tracks import Counts, KnownFile, Track
+from recsys.catalog.tracks import Counts, KnownFile, Label, Track
 from recsys.interactions import Interactions
 
 _ROWS_PER_BATCH = 500
@@ -103,6 +104,12 @@ class Catalog:
         with self._reading() as session:
             return session.get_one(State, 1).revision
 
+    @property
+    def track_revision(self) -> int:
+        """A number that rises with every change of tags or presence."""
+        with self._reading() as session:
+            return session.get_one(State, 1).track_revision
+
     def counts(self) -> Counts:
         """Count the tracks by status."""
         with self._reading() as session:
@@ -137,6 +144,11 @@ class Catalog:
                 return
             yield from batch
             last = batch[-1].id
+
+    def labels(self) -> list[Label]:
+        """Return what a list is filtered and spaced by, of each living track, by id."""
+        with self._reading() as session:
+            return tracks.labels(session)
 
     def failures(self) -> list[Track]:
         """Return the tracks whose file cannot be analysed, by id; `error` says why."""
@@ -343,12 +355,20 @@ class Catalog:
         Listeners without such listens are left out. `times` are 0 where none are known.
         """
         with self._reading() as session:
-            return listens.interactions(session)
+            return histories.interactions(session)
 
     def history(self, listener_id: int) -> History:
         """Return what one listener listened to, of the tracks that are there."""
         with self._reading() as session:
-            return listens.history(session, int(listener_id))
+            return histories.history(session, int(listener_id))
+
+    def artists_missing(self, listener_id: int) -> list[tuple[str, int]]:
+        """Return the artists of what a listener heard that is no track, with listens, most first.
+
+        Such listens still say whose music is liked.
+        """
+        with self._reading() as session:
+            return histories.artists_missing(session, int(listener_id))
 
     def feedback(self, listener_id: int) -> list[Feedback]:
         """Return what a listener says of the tracks that are there, by id of the track."""

@@ -35,6 +35,7 @@ class Tags:
     recording_mbid: str | None = None  # a UUID in lower case
     isrc: str | None = None
     has_cover: bool = False
+    bpm: float | None = None  # beats a minute
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,18 @@ class KnownFile(NamedTuple):
     status: Status
     audio_hash: str | None
     removed: bool
+
+
+class Label(NamedTuple):
+    """What a list of tracks is filtered and spaced by; `duration` in seconds."""
+
+    id: int
+    title: str
+    artist: str
+    album_artist: str | None
+    album: str | None
+    genres: tuple[str, ...]
+    duration: float | None
 
 
 @dataclass(frozen=True)
@@ -109,6 +122,7 @@ class TrackRow(Base):
     recording_mbid: Mapped[str | None]
     isrc: Mapped[str | None]
     has_cover: Mapped[bool]
+    bpm: Mapped[float | None] = mapped_column(Double)
 
 
 _TRACK = [getattr(TrackRow, field.name) for field in fields(Track)]
@@ -152,6 +166,13 @@ def living_after(session: Session, track_id: int, limit: int) -> list[Track]:
     """Return the next `limit` living tracks by id."""
     query = select(*_TRACK).where(living, TrackRow.id > track_id).order_by(TrackRow.id)
     return [Track(**row._mapping) for row in session.execute(query.limit(limit))]
+
+
+def labels(session: Session) -> list[Label]:
+    """Return the label of each living track, by id."""
+    columns = [getattr(TrackRow, name) for name in Label._fields]
+    query = select(*columns).where(living).order_by(TrackRow.id)
+    return [Label(*row) for row in session.execute(query)]
 
 
 def failures(session: Session) -> list[Track]:

@@ -12,11 +12,12 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.shared import Parents, bounds, chance, choose_systems, labels_of, opened
+from encoders.projection import Projection
+from evaluation.shared import Parents, bounds, chance, choose_systems, labels_of, opened, say
 from recsys.baselines import HOME
 from recsys.catalog import Catalog
 from recsys.catalog.base import shown
-from recsys.evaluate import Retrieval, evaluate_retrieval, hub_report
+from recsys.evaluate import Retrieval, evaluate_retrieval, hub_degrees, hub_report
 from recsys.home import Home
 
 OUT_SUFFIXES, PLOT_SUFFIXES = (".parquet", ".csv"), (".png", ".svg", ".pdf")
@@ -53,14 +54,18 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
         args.ks = [0]
     if args.ks[0] < 1 or args.min_group < 1:
         parser.error("-k and --min-group take whole numbers of at least 1")
-    for option, path, known in (
-        ("--out", args.out, OUT_SUFFIXES),
-        ("--plot", args.plot, PLOT_SUFFIXES),
-    ):
-        if path and path.suffix not in known:
-            parser.error(f"{option} takes a file that ends in {' or '.join(known)}, got {path}")
-        if path and not path.absolute().parent.is_dir():
-            parser.error(f"{option}: there is no folder {path.absolute().parent}")
+    check_output(parser, "--out", args.out, OUT_SUFFIXES)
+    check_output(parser, "--plot", args.plot, PLOT_SUFFIXES)
+
+
+def check_output(
+    parser: argparse.ArgumentParser, option: str, path: Path | None, known: tuple[str, ...]
+) -> None:
+    """Check that a file can be written where it is asked for."""
+    if path and path.suffix not in known:
+        parser.error(f"{option} takes a file that ends in {' or '.join(known)}, got {path}")
+    if path and not path.absolute().parent.is_dir():
+        parser.error(f"{option}: there is no folder {path.absolute().parent}")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -72,25 +77,32 @@ def run(args: argparse.Namespace) -> int:
 def evaluate(args: argparse.Namespace, home: Home) -> int:
     """Rank every labelled track for each other one, and print how well that is done."""
     labels = labels_of(args, home)
+    if isinstance(home.read_projection, Projection) and home.read_projection.head:
+        say(
+            "The home's head was trained on this library's labels, so what it finds by them "
+            "flatters it: head.json has its figures on artists it never saw."
+        )
     systems, names, ids = choose_systems(args, home, labels.index.tolist())
     labels = labels.loc[ids]
-    vectors, retrievals = {}, {}
+    degrees, retrievals = {}, {}
     for name in names:
-        vectors[name] = systems.vectors(name, ids)
+        vectors, correction = systems.vectors(name, ids), systems.correction(name, ids)
+        degrees[name] = hub_degrees(vectors, correction)
         retrievals[name] = evaluate_retrieval(
-            vectors[name],
+            vectors,
             labels,
             args.by,
             args.ks,
             exclude_same=args.exclude_same,
             min_group=args.min_group,
+            correction=correction,
         )
     figures: dict[str, Any] = {"systems": {}, "paired": {}, "hubs": {}}
     for name, retrieval in retrievals.items():
         intervals = retrieval.intervals()
         summary = retrieval.summary()
         figures["systems"][name] = {m: {**summary[m], **intervals[m]} for m in summary}
-        figures["hubs"][name] = hub_report(vectors[name])
+        figures["hubs"][name] = hub_report(degrees[name])
         if name != HOME:
             figures["paired"][name] = retrieval.compare(retrievals[HOME])
     if args.out:
@@ -98,7 +110,7 @@ def evaluate(args: argparse.Namespace, home: Home) -> int:
     if args.plot:
         from recsys.plots import plot  # noqa: PLC0415 - matplotlib, which is slow to load
 
-        plot(args.plot, retrievals, vectors, labels, args.by)
+        plot(args.plot, retrievals, degrees, labels, args.by)
     if args.json:
         print(json.dumps(figures))
     else:

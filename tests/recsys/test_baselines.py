@@ -91,8 +91,11 @@ def test_systems_are_named_and_made_of_what_is_kept(catalog: Catalog, index: Vec
     systems = Systems(catalog, index)
     default = ["home", "logits", "penultimate:A", "penultimate:B", "random"]
     assert systems.choose([], IDS) == default
-    assert [name for name in systems.sources if name not in default] == ["tagger:A", "tagger:B"]
+    others = [name for name in systems.sources if name not in default]
+    hubs = ["hubs:nicdm", "hubs:csls", "hubs:mutual-proximity"]
+    assert sorted(others) == sorted(["tagger:A", "tagger:B", *hubs])
     assert systems.choose(["tagger"], IDS) == ["home", "tagger:A", "tagger:B"]
+    assert systems.choose(["hubs"], IDS) == ["home", *hubs]
     assert systems.choose(["penultimate"], IDS) == ["home", "penultimate:A", "penultimate:B"]
     assert systems.choose(["random", "penultimate:B"], IDS) == ["home", "penultimate:B", "random"]
     with pytest.raises(UnknownSystem, match=r'no system "mfcc".*--mfcc'):

@@ -1,0 +1,163 @@
+"""How long one recommendation takes, on one thread, and what its shortcuts miss.
+
+    python benchmarks/asking.py                                        100,000 tracks
+    python benchmarks/asking.py --tracks 1000000 --recipe IVF4096,Flat
+
+Sounds are drawn from a mixture of 500 Gaussians in 32 dimensions, overlapping, mapped linearly to
+300 with noise in all of them; the factors of the listening model are another mapping to 128, with
+more noise, and every track has as many co-listened ones as a fitted model keeps. A listener plays
+120 tracks of four components; every question is another listener's, so that histories are read from
+the catalogue each time. Recall is against the same question with every track a candidate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+# This folder's index.py must not pass for the package `index`.
+sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).parent]
+
+from encoders.features import AudioInfo  # noqa: E402
+from index.vector_index import VectorIndex  # noqa: E402
+from recsys import choosing  # noqa: E402
+from recsys.blend import Blend  # noqa: E402
+from recsys.build import INDEX_NAME  # noqa: E402
+from recsys.catalog import Catalog, Sighting, Tags  # noqa: E402
+from recsys.catalog.base import batches  # noqa: E402
+from recsys.home import open_home  # noqa: E402
+from recsys.listening_file import LISTENING_NAME  # noqa: E402
+from recsys.query import Query  # noqa: E402
+from recsys.recommender import Recommender  # noqa: E402
+from recsys.settings import Settings  # noqa: E402
+
+DIM, FACTORS, LATENT, COMPONENTS = 300, 128, 32, 500
+N_PLAYS, N_KINDS = 120, 4  # of a listener
+K = 20
+Floats = NDArray[np.float32]
+
+
+def mixture(n: int) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Return vectors (n, DIM), factors (n, FACTORS) and components (n,), reproducible."""
+    rng = np.random.default_rng(0)
+    centres = rng.standard_normal((COMPONENTS, LATENT), dtype=np.float32)
+    to_sound = rng.standard_normal((LATENT, DIM), dtype=np.float32) / np.float32(LATENT**0.5)
+    to_factors = rng.standard_normal((LATENT, FACTORS), dtype=np.float32) / np.float32(LATENT**0.5)
+    components = rng.integers(COMPONENTS, size=n)
+    vectors, factors = np.empty((n, DIM), np.float32), np.empty((n, FACTORS), np.float32)
+    for start in range(0, n, 50_000):
+        block = slice(start, start + 50_000)
+        latent = centres[components[block]]
+        latent += rng.standard_normal(latent.shape, dtype=np.float32)
+        for values, mapping, noise in ((vectors, to_sound, 0.3), (factors, to_factors, 0.5)):
+            drawn = rng.standard_normal((len(latent), values.shape[1]), dtype=np.float32)
+            values[block] = latent @ mapping + np.float32(noise) * drawn
+    return vectors, factors, components
+
+
+def make_home(home: Path, n: int, recipe: str, n_listeners: int) -> Blend:
+    """Fill a home with tracks, an index and listeners p0, p1, …; return the listening model."""
+    vectors, factors, components = mixture(n)
+    rng = np.random.default_rng(1)
+    with Catalog(home) as catalog:
+        for numbers in batches(range(n), 10_000):
+            catalog.record([sighting(number, int(components[number])) for number in numbers])
+        index = VectorIndex.build(np.arange(1, n + 1), vectors, recipe)
+        index.save(home / INDEX_NAME, model="-", projection="-", catalogue_revision=0)
+        for number in range(n_listeners):
+            listener = catalog.listener(f"p{number}", create=True)
+            kinds = rng.choice(COMPONENTS, N_KINDS, replace=False)
+            played = rng.choice(np.flatnonzero(np.isin(components, kinds)) + 1, N_PLAYS)
+            if listener:
+                heard = [(track, at) for at, track in enumerate(played.tolist())]
+                catalog.record_listens(listener.id, heard)
+    return listening_model(vectors, factors)
+
+
+def listening_model(vectors: Floats, factors: Floats) -> Blend:
+    """Return a model of the size that a fit has; nothing is fitted."""
+    n = len(vectors)
+    blend = Blend()
+    blend.tracks, blend.item_factors = np.arange(1, n + 1), factors
+    blend.evidence, blend.heard = np.full(n, 0.5, np.float32), np.ones(n, np.bool_)
+    blend.directions = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    kept = blend.n_neighbours
+    blend.similarity = sparse.csr_matrix(
+        (
+            np.full(n * kept, 0.1, np.float32),
+            np.random.default_rng(3).integers(n, size=n * kept).astype(np.int32),
+            np.arange(0, n * kept + 1, kept),
+        ),
+        shape=(n, n),
+    )
+    return blend
+
+
+def sighting(number: int, component: int) -> Sighting:
+    """Return a track as a scan would; twenty artists play each kind of music."""
+    info = AudioInfo(180.0 + number % 120, 44_100, 2, "mp3", f"{number:032x}")
+    tags = Tags(title=f"Title {number}", artist=f"Artist {component}-{number % 20}")
+    return Sighting(None, Path(f"/music/{number}.mp3"), 1, 1, info, tags)
+
+
+def ask(recommender: Recommender, queries: Sequence[Query]) -> tuple[list[set[int]], list[float]]:
+    """Return what each query finds, and the milliseconds that it took."""
+    found, milliseconds = [], []
+    for query in queries:
+        start = time.perf_counter()
+        answer = recommender.recommend(query, K)
+        milliseconds.append(1000 * (time.perf_counter() - start))
+        found.append({result.track.id for result in answer.recommendations})
+    return found, milliseconds
+
+
+def main() -> None:
+    """Parse, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tracks", type=int, default=100_000)
+    parser.add_argument("--recipe", default="IVF1024,Flat")
+    parser.add_argument("--queries", type=int, default=100, help="of each kind")
+    parser.add_argument("--exhaustive", type=int, default=20, help="of them checked for recall")
+    args = parser.parse_args()
+    rng = np.random.default_rng(2)
+    seeds = [Query.like(rng.integers(1, args.tracks, 3).tolist()) for _ in range(args.queries)]
+    with tempfile.TemporaryDirectory() as folder:
+        model = make_home(Path(folder), args.tracks, args.recipe, args.queries + 1)
+        faiss.omp_set_num_threads(1)
+        with open_home(Settings(Path(folder))) as home, threadpool_limits(1):
+            listeners = [Query(listener=person.id) for person in home.catalog.listeners()]
+            print("| asked with | model | first s | p50 ms | p99 ms | recall@20 |")
+            print("|---|---|---:|---:|---:|---:|")
+            for name in ("sound alone", "sound and listens"):
+                if name == "sound and listens":
+                    model.save(Path(folder) / LISTENING_NAME)
+                recommender = Recommender(home)
+                start = time.perf_counter()
+                recommender.recommend(listeners[0], K)
+                first = time.perf_counter() - start
+                for kind, queries in (("listener", listeners[1:]), ("three seeds", seeds)):
+                    found, milliseconds = ask(recommender, queries)
+                    p50, p99 = np.percentile(milliseconds, [50, 99])
+                    small, choosing.SMALL = choosing.SMALL, args.tracks
+                    wanted, _ = ask(recommender, queries[: args.exhaustive])
+                    choosing.SMALL = small
+                    pairs = list(zip(wanted, found, strict=False))
+                    recall = np.mean([len(true & got) / len(true) for true, got in pairs])
+                    print(
+                        f"| {kind} | {name} | {first:.1f} | {p50:.1f} | {p99:.1f} | {recall:.4f} |",
+                        flush=True,
+                    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""What a model of listening is: it learns from counts and content, and scores every track."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from recsys.interactions import Content
+
+
+class ListeningModel(Protocol):
+    """What can be evaluated offline.
+
+    Listeners have no numbers here: a model knows one by the history alone, so that a new one is
+    no special case.
+    """
+
+    def fit(self, counts: sparse.csr_matrix, content: Content, seed: int) -> None:
+        """Learn from listens, float32 CSR (n_listeners, n_tracks), and what the tracks are."""
+
+    def scores(self, histories: sparse.csr_matrix) -> NDArray[np.float32]:
+        """Score every track for listeners with these listens: both (n, n_tracks).
+
+        Higher is better; only the order within a row means something. All are finite.
+        """

@@ -1,0 +1,225 @@
+"""What is asked of the recommender, and what it answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.catalog import Track
+
+SeedKind = Literal["track", "artist", "tag", "sound"]
+Rung = Literal["track", "artist", "tags", "popular"]
+ReasonKind = Literal[
+    "seed", "listens", "artist", "tag", "listeners", "familiar", "dislike", "popular", "typical"
+]
+LARGEST_ID = 2**31 - 1  # that a database has
+_AN_ID = f"an id from 0 to {LARGEST_ID}"
+# How a reason is said: where it speaks for a track, where it speaks against it, and what stands for
+# those too small to be named.
+_WORDS: dict[ReasonKind, tuple[str, str, str]] = {
+    "seed": ("sounds like {}", "unlike {}", "the other seeds"),
+    "listens": ("you play {}", "unlike {}, which you play", "other things"),
+    "artist": ("sounds like {}", "unlike {}", "other artists"),
+    "tag": ("{}", "not much {}", "other tags"),
+    "listeners": ("played by who plays {}", "seldom played by who plays {}", "the same"),
+    "familiar": ("how familiar it is", "how familiar it is", ""),
+    "dislike": ("sounds like {}", "sounds like {}, to be avoided", "other things"),
+    "popular": ("many play it", "few play it", ""),
+    "typical": ("typical of the library", "untypical of the library", ""),
+}
+
+
+@dataclass(frozen=True)
+class Seed:
+    """Something the answer shall be like, or unlike where its weight is negative.
+
+    kind    "track", an id of the catalogue; "artist", a name; "tag", a genre of the files or a tag
+            of the taggers; "sound", a file outside the library, named by `ref`
+    weight  not 0. Among seeds to be like, the proportions of the weights matter; one to be unlike
+            pushes down with its weight, at most with 1
+    vector  of a "sound" alone: its embedding, float32 (dim,)
+    """
+
+    kind: SeedKind
+    ref: int | str
+    weight: float = 1.0
+    vector: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        wanted = int if self.kind == "track" else str
+        if not isinstance(self.ref, wanted) or isinstance(self.ref, bool):
+            raise ValueError(f"ref of a {self.kind}: wanted {wanted.__name__}, got {self.ref!r}")
+        if isinstance(self.ref, int):
+            _check("ref of a track", self.ref, _AN_ID, 0, LARGEST_ID)
+        if isinstance(self.ref, str) and not self.ref.strip():
+            raise ValueError(f"ref of a {self.kind}: wanted a name, got an empty one")
+        if not math.isfinite(self.weight) or self.weight == 0:
+            raise ValueError(
+                f"weight of {self.ref!r}: wanted a number other than 0, got {self.weight}"
+            )
+        if (self.vector is not None) != (self.kind == "sound"):
+            raise ValueError(
+                f"vector of {self.ref!r}: wanted one for a sound, and for nothing else"
+            )
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question: for whom, like what, and how the list shall be.
+
+    listener          id of a listener, whose dislikes and skips push down what sounds like them,
+                      and whose listens and likes are what the answer shall be like, unless tracks,
+                      artists or sounds among the seeds say that
+    seeds             what the answer shall be like and unlike. Tracks among them are never part of
+                      the answer; those of an artist may be
+    discovery         0 familiar to 1 new: played tracks, known artists and what many play are
+                      raised below .5 and lowered above it
+    consistency       0 to 1: how alike the list must sound
+    diversity         0 to 1: how much each track must differ from those before it
+    artist_cap        at most so many of one artist; album_cap likewise. None: no limit
+    artist_spacing    at least so many others between two of one artist; album_spacing likewise
+    exclude_tracks    ids; exclude_artists, exclude_genres: names, in any spelling;
+    exclude_tags      tags of the taggers that a track must not stand out in
+    min_duration      seconds; max_duration likewise. A track of unknown length passes neither
+    exclude_played    leave out what the listener has played; None: unless discovery is below .5
+    exclude_disliked  leave out what the listener disliked
+    randomness        0 to 1: how far chance may reorder tracks that are near in score
+    seed              of that chance: the same seed gives the same list
+    """
+
+    listener: int | None = None
+    seeds: tuple[Seed, ...] = ()
+    discovery: float = 0.5
+    consistency: float = 0.0
+    diversity: float = 0.0
+    artist_cap: int | None = None
+    album_cap: int | None = None
+    artist_spacing: int = 0
+    album_spacing: int = 0
+    exclude_tracks: tuple[int, ...] = ()
+    exclude_artists: tuple[str, ...] = ()
+    exclude_genres: tuple[str, ...] = ()
+    exclude_tags: tuple[str, ...] = ()
+    min_duration: float | None = None
+    max_duration: float | None = None
+    exclude_played: bool | None = None
+    exclude_disliked: bool = True
+    randomness: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("discovery", "consistency", "diversity", "randomness"):
+            _check(name, getattr(self, name), "a number from 0 to 1", 0, 1)
+        for name in ("artist_cap", "album_cap"):
+            _check(name, getattr(self, name), "a number of at least 1", 1)
+        for name in ("artist_spacing", "album_spacing", "seed"):
+            _check(name, getattr(self, name), "a number of at least 0", 0)
+        for name in ("min_duration", "max_duration"):
+            _check(name, getattr(self, name), "seconds of at least 0", 0)
+        for track_id in self.exclude_tracks:
+            _check("exclude_tracks", track_id, _AN_ID, 0, LARGEST_ID)
+        for value in fields(self):
+            if value.name.startswith("exclude_") and isinstance(getattr(self, value.name), str):
+                raise ValueError(f"{value.name}: wanted several, got one text")
+        shortest, longest = self.min_duration or 0, self.max_duration
+        if longest is not None and longest < shortest:
+            raise ValueError(
+                f"max_duration: wanted at least min_duration, {shortest}, got {longest}"
+            )
+
+    @property
+    def leaves_out_played(self) -> bool:
+        """Whether what the listener has played is left out."""
+        return self.discovery >= 0.5 if self.exclude_played is None else self.exclude_played
+
+    @classmethod
+    def like(cls, tracks: Sequence[int], unlike: Sequence[int] = (), **controls: object) -> Self:
+        """Ask for what sounds like some tracks and unlike others, given by their ids.
+
+        >>> [seed.weight for seed in Query.like([7, 8], unlike=[9]).seeds]
+        [1.0, 1.0, -1.0]
+        """
+        liked = [Seed("track", int(track_id)) for track_id in tracks]
+        unliked = [Seed("track", int(track_id), -1.0) for track_id in unlike]
+        return cls(seeds=(*liked, *unliked), **controls)  # type: ignore[arg-type]
+
+
+def _check(
+    name: str, value: float | None, wanted: str, least: float, most: float = math.inf
+) -> None:
+    if value is not None and not least <= value <= most:
+        raise ValueError(f"{name}: wanted {wanted}, got {value}")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What a part of a score comes from; the amounts of all reasons add up to the score.
+
+    kind    "seed": sounds like a seed (`ref`: a track's id, or the name of a sound)
+            "listens": sounds like what the listener played or likes (id)
+            "artist": sounds like an artist asked for, or played by the listener (name)
+            "tag": stands out in a tag (name)
+            "listeners": whoever plays the same plays this too (id of what both play, or None)
+            "familiar": known to the listener, or new to them (None)
+            "dislike": sounds like what is to be avoided (id or name)
+            "popular": many play it (None); "typical": the library sounds so (None)
+            `ref` is None too for the sum of those of one kind that are too small to list.
+    amount  in the library's standard deviations, like the score
+    name    what `ref` is called: a track's title, an artist, a tag; "" for None
+    """
+
+    kind: ReasonKind
+    ref: int | str | None
+    amount: float
+    name: str = ""
+
+    @property
+    def words(self) -> str:
+        """The reason as a person says it, without the amount.
+
+        >>> Reason("listens", 7, 0.8, "Blue").words, Reason("listens", None, 0.1).words
+        ('you play Blue', 'you play other things')
+        """
+        speaks_for, speaks_against, others = _WORDS[self.kind]
+        return (speaks_for if self.amount >= 0 else speaks_against).format(self.name or others)
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """A track of the answer.
+
+    rank        from 1
+    score       in standard deviations above the library's typical track: the sum of the reasons
+    similarity  0 to 1: how much it sounds like the nearest of the seeds or listens; 0 without any
+    evidence    0 to 1: how much of what is known of its listeners rests on listens, not on its
+                sound; 0 where no listening model took part
+    rung        what kind of ground it stands on
+    """
+
+    rank: int
+    track: Track
+    score: float
+    similarity: float
+    evidence: float
+    rung: Rung
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the recommender answers.
+
+    recommendations  best first
+    rung             the best of the rungs that spoke
+    sentences        what a person should know: what was left out, what the answer rests on, and
+                     why it is shorter than asked for
+    """
+
+    recommendations: tuple[Recommendation, ...]
+    rung: Rung
+    sentences: tuple[str, ...] = ()

@@ -1,0 +1,71 @@
+"""What a query on the command line means: an id, search words, or an audio file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoders.projection import Projection
+from recsys.build import WEIGHTS_NAME, Features
+from recsys.catalog import Catalog, Track
+from recsys.library import AUDIO_SUFFIXES
+from recsys.terminal import printable
+
+MAX_ID_DIGITS = 9  # longer numbers are words
+
+
+class NotFound(Exception):
+    """The query names nothing in the library."""
+
+
+def is_file(query: str) -> bool:
+    """Say whether the query names an existing file."""
+    try:
+        return Path(query).is_file()
+    except (OSError, ValueError):  # longer than a path can be, or with a NUL in it
+        return False
+
+
+def find(catalog: Catalog, query: str) -> Track:
+    """Find the track that an id or search words mean. Raises NotFound."""
+    if os.sep in query and Path(query).suffix.lower() in AUDIO_SUFFIXES:
+        raise NotFound(f"There is no file {query}.")
+    is_id = query.isascii() and query.isdigit() and len(query) <= MAX_ID_DIGITS
+    by_id = catalog.track(int(query)) if is_id else None
+    found = [by_id] if by_id else catalog.search(query, 1)
+    if not found:
+        raise NotFound(f'Nothing in the library is called "{query}", and it is no file.')
+    return found[0]
+
+
+def track_of_file(catalog: Catalog, path: Path) -> Track | None:
+    """Return the analysed track of the library that a file is, None for a file from outside."""
+    known = catalog.files().get(path.parent.resolve() / path.name)
+    track = catalog.track(known.id) if known and not known.removed else None
+    return track if track and track.status == "ready" else None
+
+
+def hear(
+    path: Path, catalog: Catalog, projection: Projection
+) -> tuple[NDArray[np.float32], Features]:
+    """Return embedding (dim,) and features of a file from outside. Raises AudioError."""
+    # Only such a file needs the networks, which take seconds to import.
+    from encoders.extract import load_known_extractor  # noqa: PLC0415
+
+    extractor = load_known_extractor(projection.extractors, catalog.home / WEIGHTS_NAME)
+    heard = extractor.features(path)
+    return projection.embed([heard])[0], heard
+
+
+def track_name(track: Track) -> str:
+    """Name a track as people do."""
+    return f"{track.artist} - {track.title}" if track.artist else track.title
+
+
+def complain(error: Exception | str) -> None:
+    """Print an error's sentence."""
+    print(printable(str(error)), file=sys.stderr)

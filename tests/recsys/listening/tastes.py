@@ -1,0 +1,54 @@
+"""Made listening: whoever likes a kind of music plays that kind, and content tells the kinds."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from recsys.interactions import Content, Interactions
+
+
+def checkerboard(n_listeners: int = 30, n_tracks: int = 40, seed: int = 0) -> Interactions:
+    """Listeners of even number play even tracks, the others odd ones: two thirds of them each."""
+    rng = np.random.default_rng(seed)
+    same = (np.arange(n_listeners)[:, None] + np.arange(n_tracks)) % 2 == 0
+    played = same & (rng.random(same.shape) < 2 / 3)
+    return of_counts(np.where(played, rng.integers(1, 9, same.shape), 0))
+
+
+def of_counts(counts: np.ndarray, times: np.ndarray | None = None) -> Interactions:
+    """Interactions of a table of counts, and of times of the same shape."""
+    matrix = sparse.csr_matrix(counts.astype(np.float32))
+    last = None if times is None else times[matrix.nonzero()]
+    return Interactions(np.arange(len(counts)), np.arange(counts.shape[1]), matrix, last)
+
+
+def colours(n_tracks: int = 40, n_artists: int = 8, seed: int = 0) -> Content:
+    """Content that tells even tracks from odd ones, with noise; an artist is of one colour."""
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(0, 0.3, (n_tracks, 6))
+    vectors[:, 0] += np.where(np.arange(n_tracks) % 2, 1, -1)
+    known = np.ones(n_tracks, bool)
+    return Content(vectors.astype(np.float32), known, np.arange(n_tracks) % n_artists)
+
+
+def kinds(
+    n_listeners: int = 90, n_tracks: int = 300, n_kinds: int = 6, dim: int = 12, seed: int = 0
+) -> tuple[Interactions, Content]:
+    """Listening of several kinds of music, some tracks played more, and what the tracks are like.
+
+    Every listener plays 30 tracks, four of five of one kind. Artists have five tracks of one kind.
+    """
+    rng = np.random.default_rng(seed)
+    kind = np.arange(n_tracks) % n_kinds
+    centres = rng.standard_normal((n_kinds, dim))
+    vectors = centres[kind] + rng.normal(0, 0.6, (n_tracks, dim))
+    popularity = rng.permutation(1 / np.arange(3, n_tracks + 3))
+    counts = np.zeros((n_listeners, n_tracks), int)
+    for listener, row in enumerate(counts):
+        chance = popularity * np.where(kind == listener % n_kinds, 4 * (n_kinds - 1), 1)
+        played = rng.choice(n_tracks, 30, replace=False, p=chance / chance.sum())
+        row[played] = rng.integers(1, 20, 30)
+    artists = kind + n_kinds * (np.arange(n_tracks) // (5 * n_kinds))
+    content = Content(vectors.astype(np.float32), np.ones(n_tracks, bool), artists)
+    return of_counts(counts), content

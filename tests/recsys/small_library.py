@@ -1,0 +1,104 @@
+"""A library of a few tracks whose vectors, tags and names a test chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from encoders.features import AudioInfo, TrackFeatures
+from encoders.projection import fit_projection
+from index.vector_index import VectorIndex
+from recsys.blend import Blend
+from recsys.catalog import Catalog, Sighting, Tags
+from recsys.collaborative import Als
+from recsys.home import Home
+from recsys.interactions import Content
+from recsys.listening_file import LISTENING_NAME
+from recsys.settings import Settings
+
+NAME = "model"
+TAGS = ("jazz", "Heavy Metal", "Party")
+
+
+@dataclass(frozen=True)
+class Song:
+    """A track: where it lies in the space of sounds, and what its file says."""
+
+    vector: Sequence[float]
+    artist: str = ""
+    title: str = ""
+    album: str | None = None
+    genres: tuple[str, ...] = ()
+    seconds: float = 200.0
+    tags: tuple[float, ...] = (0.1, 0.1, 0.1)
+    audio: str | None = None
+    indexed: bool = True
+
+
+@dataclass
+class Library:
+    """A home of songs with the ids 1, 2, …"""
+
+    catalog: Catalog
+    songs: Sequence[Song]
+    home: Home = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.catalog.record([sighting(n, song) for n, song in enumerate(self.songs, start=1)])
+        heard = {n: features(song) for n, song in enumerate(self.songs, start=1) if song.indexed}
+        self.catalog.store_features(NAME, list(heard.items()))
+        vectors = [self.songs[n - 1].vector for n in heard]
+        index = VectorIndex.build(list(heard), np.array(vectors, np.float32))
+        projection = fit_projection(
+            [(one,) for one in heard.values()],
+            len(heard),
+            (NAME,),
+            TAGS,
+            np.zeros(3, np.float32),
+            np.zeros(len(TAGS), np.float32),
+        )
+        settings = Settings(self.catalog.home)
+        self.home = Home(settings, self.catalog, index, projection)
+
+    def learn(self) -> Blend:
+        """Fit a listening model to the listens, and leave it in the home."""
+        heard = self.catalog.interactions()
+        rows = [self.songs[track_id - 1] for track_id in heard.tracks.tolist()]
+        content = Content(
+            np.array([song.vector for song in rows], np.float32),
+            np.ones(len(rows), np.bool_),
+            np.full(len(rows), -1),
+        )
+        blend = Blend(Als(factors=4, regularization=1.0))
+        blend.fit(heard.counts, content, 0)
+        blend.tracks = heard.tracks
+        blend.save(self.catalog.home / LISTENING_NAME)
+        return blend
+
+    def listen(self, name: str, *ids: int) -> int:
+        """Let somebody play tracks, and return the listener's id."""
+        listener = self.catalog.listener(name, create=True)
+        assert listener
+        before = listener.n_listens
+        self.catalog.record_listens(listener.id, [(i, before + n) for n, i in enumerate(ids, 1)])
+        return listener.id
+
+
+def sighting(number: int, song: Song) -> Sighting:
+    info = AudioInfo(song.seconds, 44_100, 2, "flac", song.audio or f"{number:032x}")
+    title = song.title or f"Song {number}"
+    tags = Tags(title=title, artist=song.artist, album=song.album, genres=song.genres)
+    return Sighting(None, Path(f"/music/{number}.flac"), 1, 1, info, tags)
+
+
+def features(song: Song) -> TrackFeatures:
+    tags = np.array([song.tags, song.tags], np.float16)
+    zeros = np.zeros((2, 3), np.float16)
+    return TrackFeatures(np.array([0, 3], np.float32), tags, zeros, np.zeros(4, np.float16))
+
+
+def towards(degrees: float) -> tuple[float, float]:
+    return float(np.cos(np.radians(degrees))), float(np.sin(np.radians(degrees)))
