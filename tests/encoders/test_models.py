@@ -20,6 +20,7 @@ from encoders.models import (
     musicnn_won,
     rese,
     sample_cnn,
+    sample_se,
     short_chunk,
     vgg,
 )
@@ -87,6 +88,14 @@ CASES = {
         512,
         512,
         2 * 3**10 - 3,
+    ),
+    "sample-level with excitation": Case(
+        lambda: sample_se.SampleSe(sample_se.SampleSeConfig()),
+        sample_se.WAVEFORM,
+        6_951_858,
+        512,
+        512,
+        3**11,
     ),
     "ReSE-2": Case(
         lambda: rese.Rese(rese.ReseConfig()), rese.WAVEFORM, 26_980_146, 1024, 512, 3**11 - 6
