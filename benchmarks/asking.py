@@ -5,9 +5,9 @@
 
 Sounds are drawn from a mixture of 500 Gaussians in 32 dimensions, overlapping, mapped linearly to
 300 with noise in all of them; the factors of the listening model are another mapping to 128, with
-more noise, and every track has as many co-listened ones as a fitted model keeps. A listener plays 120 tracks of four components; every question is another listener's, so
-that histories are read from the catalogue each time. Recall is against the same question with every
-track a candidate.
+more noise, and every track has as many co-listened ones as a fitted model keeps. A listener plays
+120 tracks of four components; every question is another listener's, so that histories are read from
+the catalogue each time. Recall is against the same question with every track a candidate.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where listens and sound meet: item factors around a prediction, and direct similarity beside them.
+"""Where listens and sound meet: factors around a prediction, and similarities beside them.
 
 1. Implicit ALS gives listeners' factors y_u and first factors of tracks (`recsys.collaborative`).
 2. Content and artists predict every track's factors, μ_i (`recsys.prediction`).
@@ -18,7 +18,8 @@ stand beside one with many.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ class Blend:
             found += np.float32(self.neighbours) * _standardised(similar, self.heard)
         if self.sound:
             profile = weighted(histories, "binary") @ self.directions
-            known = self.directions.any(axis=1)
+            known = np.asarray(self.directions.any(axis=1), bool)
             alike = _standardised(profile @ self.directions.T, known)
             found += np.float32(self.sound) * (1 - self.evidence) * alike
         return found
@@ -139,8 +140,7 @@ class Blend:
         """Read a fitted model. Raises DamagedModel, FileNotFoundError."""
         tensors, manifest = listening_file.read(path)
         try:
-            settings = dict(manifest["settings"])
-            blend = cls(Als(**settings.pop("als")), **settings)
+            blend = cls.of_settings(manifest["settings"])
             n = len(tensors["tracks"])
             blend.similarity = sparse.csr_matrix(
                 tuple(tensors.pop(f"similarity_{part}") for part in ("data", "indices", "indptr")),
@@ -162,6 +162,11 @@ class Blend:
             raise DamagedModel(path, str(error)) from error
         return blend
 
+    @classmethod
+    def of_settings(cls, settings: Mapping[str, Any]) -> Blend:
+        """Return an unfitted blend with the settings of a manifest. Raises KeyError, TypeError."""
+        return cls(**{**settings, "als": Als(**settings["als"])})
+
     def _settings(self) -> dict[str, Any]:
         als = {n: getattr(self.als, n) for n in _ALS_SETTINGS}
         return {"als": als} | {n: getattr(self, n) for n in _SETTINGS}
@@ -174,10 +179,6 @@ class Blend:
         model = ItemItemRecommender(self.n_neighbours)
         model.fit(sparse.csr_matrix(unit), show_progress=False)
         return model.similarity.astype(np.float32)
-
-    def with_settings(self, **settings: Any) -> Blend:
-        """Return an unfitted blend with other settings, which shares the ALS unless that changes."""
-        return replace(self, **settings)
 
 
 _ALS_SETTINGS = ("factors", "regularization", "alpha", "weighting", "iterations")

@@ -1,4 +1,4 @@
-"""The file of a fitted listening model: named arrays and a manifest, written whole or not at all."""
+"""The file of a fitted listening model: arrays and a manifest, written whole or not at all."""
 
 from __future__ import annotations
 

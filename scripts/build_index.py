@@ -11,6 +11,7 @@ Exit status: 0 done, 1 nothing usable, 2 usage, 3 done with failures and --stric
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -33,9 +34,11 @@ from encoders.projection import Projection, ProjectionError
 from recsys import build
 from recsys.catalog import Catalog, CatalogError
 from recsys.demo import make_demo_library
+from recsys.home import NotIndexed, open_home
 from recsys.library import LibraryError
 from recsys.listens.matching import match_recordings
-from recsys.settings import SettingsError, load_settings
+from recsys.refit import refit
+from recsys.settings import Settings, SettingsError, load_settings
 from recsys.terminal import printable
 
 DEMO_NAME = "demo-library"
@@ -134,6 +137,7 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
         )
         n_found = match_recordings(catalog)
     display.close()
+    learn(settings, display)
     summary = summarise(report, extractor, time.monotonic() - begin, memory.peak)
     if args.json:
         print(json.dumps(summary))
@@ -145,6 +149,13 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
         display.say(f"Nothing usable was found in {', '.join(str(f) for f in folders)}.")
         return NOTHING_USABLE
     return FAILURES if args.strict and (report.failures or report.problems) else 0
+
+
+def learn(settings: Settings, display: Display) -> None:
+    """Learn from the home's listens, if it has some and anything has changed."""
+    with contextlib.suppress(NotIndexed), open_home(settings) as home:
+        if home.catalog.listeners():
+            refit(home, progress=display.say)
 
 
 def demo(catalog: Catalog, workers: int, display: Display) -> Path:
