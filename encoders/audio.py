@@ -53,6 +53,11 @@ class SegmentGrid:
         return self.n_frames * self.hop_length
 
     @property
+    def seconds(self) -> float:
+        """Seconds from one segment's start to the next one's."""
+        return self.step / self.sample_rate
+
+    @property
     def n_samples(self) -> int:
         """Samples of one segment."""
         return (self.n_frames - 1) * self.hop_length + self.n_fft

@@ -54,6 +54,7 @@ class Home:
             projection.extractors,
             projection.tags,
             projection.logits_mean,
+            self.settings.hubs,
         )
 
 

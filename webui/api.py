@@ -11,6 +11,7 @@ from recsys.catalog import Track
 from recsys.playlists import WRITERS
 from recsys.query import LARGEST_ID
 from recsys.serving import Served, ServedHome
+from recsys.similarity import shown
 from webui import lists
 from webui.mixes import Mix
 
@@ -57,12 +58,28 @@ def similar(track_id: int) -> Response:
         tracks=[
             {
                 **as_json(n.track),
-                "similarity": round(n.similarity, 4),
+                "similarity": shown(n.similarity),
                 "shared_tags": list(n.shared_tags),
             }
             for n in neighbours
         ]
     )
+
+
+@api.get("/tracks/<int:track_id>/similar/<int:other_id>")
+def reasons(track_id: int, other_id: int) -> Response:
+    """Say why two tracks sound alike."""
+    served = current()
+    one, other = living(served, track_id), living(served, other_id)
+    similar = served.similar
+    try:
+        found = similar.reasons(similar.heard(one), [other])[other.id]
+    except KeyError as missing:
+        raise Conflict(
+            f"Track {missing.args[0]} cannot be compared: it is not analysed. "
+            "Run build_index.py again."
+        ) from None
+    return jsonify(tracks=[as_json(one), as_json(other)], **found.as_json())
 
 
 @api.get("/complete")

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from made_home import N_TRACKS, make_home, write_music
+from made_home import N_TRACKS, make_home, sighting, write_music
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))  # for transcoding
 
 from transcoding import transcoded
 
 from encoders.audio import inspect
+from encoders.features import AudioInfo
 from recsys.build import INDEX_NAME
 from recsys.catalog import Catalog
 from recsys.settings import Settings
@@ -43,6 +44,25 @@ def test_search_leads_to_what_sounds_alike(client: FlaskClient) -> None:
     assert found["id"] not in {track["id"] for track in alike}
     capped = client.get(f"/api/v1/tracks/{found['id']}/similar?k=5&artist_cap=1").get_json()
     assert len({track["artist"] for track in capped["tracks"]}) == 5
+
+
+def test_two_tracks_and_why_they_are_alike(client: FlaskClient, home: Path) -> None:
+    answer = client.get("/api/v1/tracks/2/similar/3").get_json()
+    assert [track["id"] for track in answer["tracks"]] == [2, 3]
+    assert answer["tempo"] == [91.0, 92.0]
+    first, second = answer["moments"]
+    assert 0 <= first["start"] < first["end"] <= answer["tracks"][0]["duration"]
+    assert [shared["tag"] for shared in answer["shared_tags"]] == ["rock"]
+    assert 0 < answer["shared_tags"][0]["share"] <= 1
+    back = client.get("/api/v1/tracks/3/similar/2").get_json()
+    assert back["shared_tags"] == answer["shared_tags"]
+    assert back["moments"] == [second, first]
+    unlike = client.get("/api/v1/tracks/2/similar/20").get_json()
+    assert (unlike["tempo"], unlike["shared_tags"]) == (None, [])
+    with Catalog(home) as catalog:
+        audio = AudioInfo(1.0, 16_000, 1, "flac", "f" * 32)
+        catalog.record([sighting(5, Path("/new"))._replace(audio=audio)])
+    assert client.get(f"/api/v1/tracks/2/similar/{N_TRACKS + 1}").status_code == 409
 
 
 def test_audio_comes_whole_and_in_ranges(client: FlaskClient, tmp_path: Path) -> None:
@@ -91,6 +111,8 @@ def test_only_living_plain_files_are_sent(client: FlaskClient, home: Path, tmp_p
     [
         ("/api/v1/tracks/999", 404),
         (f"/api/v1/tracks/{10**30}", 404),
+        (f"/api/v1/tracks/1/similar/{10**30}", 404),
+        ("/api/v1/tracks/999/similar/1", 404),
         ("/api/v1/tracks/../../etc/passwd", 404),
         ("/api/v1/tracks/%2e%2e%2fsecret/audio", 404),
         ("/api/v1/search", 400),
