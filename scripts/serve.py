@@ -12,6 +12,7 @@ import argparse
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +21,9 @@ import waitress
 from hearing import Hearing
 from transcoding import transcoded
 
-from recsys.catalog import is_name
+from recsys.catalog import CatalogError, is_name
+from recsys.query import Query
+from recsys.serving import ServedHome, Unavailable
 from recsys.settings import SettingsError, load_settings
 from webui.app import DEFAULT_LISTENER, create_app
 from webui.safety import is_loopback
@@ -73,12 +76,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"{args.host}:{args.port} cannot be served on: {error.strerror}.", file=sys.stderr)
         return FAILED
+    home = app.extensions["served_home"]
+    threading.Thread(target=warm, args=(home,), daemon=True).start()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):  # which may come before the server waits for it
         print(f"Serving on http://{url_host(args.host)}:{server.effective_port}", flush=True)
         server.run()  # returns after KeyboardInterrupt, when its threads are done
-    app.extensions["served_home"].close()
+    home.close()
     return 0
+
+
+def warm(home: ServedHome) -> None:
+    """Read, before the first question comes, what it takes: the catalogue, the listening model."""
+    with suppress(Unavailable, CatalogError):
+        home.current().recommender.recommend(Query(), 1)
 
 
 def url_host(host: str) -> str:

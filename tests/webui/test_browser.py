@@ -28,6 +28,7 @@ from recsys.settings import Settings
 from webui.app import create_app
 
 LIST = "/?like=track:5&length=8"
+PATIENCE = 30  # s to wait for what ought to happen at once
 HOSTILE = '"><script>window.hurt = 1</script><img src=x onerror="window.hurt = 1">'
 
 
@@ -38,6 +39,7 @@ def browser() -> Iterator[Browser]:
         pytest.fail("There is no chromium on the PATH, and EARSHOT_REQUIRE_BROWSER asks for it.")
     if path is None:
         pytest.skip("There is no chromium on the PATH: apt-get install chromium.")
+    expect.set_options(timeout=1000 * PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
@@ -76,7 +78,7 @@ def _watched(page: Page) -> Iterator[Page]:
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if is_complaint(said) else None)
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(1000 * PATIENCE)
     yield page
     assert not complaints
 
@@ -88,7 +90,7 @@ def is_complaint(said: ConsoleMessage) -> bool:
 
 def played(page: Page, seconds: float) -> None:
     """Wait until the audio is so far."""
-    for _ in range(500):
+    for _ in range(50 * PATIENCE):
         if page.evaluate("document.getElementById('audio').currentTime") > seconds:
             return
         page.wait_for_timeout(20)
