@@ -1,4 +1,4 @@
-"""How long an answer takes after start-up: search words or a track in, neighbours with tags out.
+"""How long an answer takes after start-up: neighbours, reasons and search results.
 
     python benchmarks/queries.py [--tracks 10000]
 
@@ -45,6 +45,7 @@ def main() -> None:
         ids = rng.integers(1, args.tracks + 1, N_QUERIES).tolist()
         print(f"\n{args.tracks} tracks, ms:\n\n| | median | 95 % | largest |\n|---|---:|---:|---:|")
         print_times("ten neighbours with shared tags", lambda i: ask(system, ids[i]))
+        print_times("why two tracks are alike", lambda i: explain(system, ids[i], ids[i - 1]))
         print_times(
             "a search by two words", lambda i: catalog.search(f"artist{ids[i] % 700} song{ids[i]}")
         )
@@ -55,6 +56,13 @@ def ask(system: SimilarTracks, track_id: int) -> None:
     track = system.catalog.track(track_id)
     if track is None or len(system.of_track(track, 10, artist_cap=1)) != 10:
         raise SystemExit(f"no ten neighbours of track {track_id}")
+
+
+def explain(system: SimilarTracks, one_id: int, other_id: int) -> None:
+    """Answer as the API does, from what is stored."""
+    one, other = system.catalog.tracks([one_id, other_id])
+    if other.id not in system.reasons(system.heard(one), [other]):
+        raise SystemExit(f"no reasons for tracks {one_id} and {other_id}")
 
 
 def print_times(name: str, query: Callable[[int], object]) -> None:

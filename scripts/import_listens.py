@@ -26,13 +26,16 @@ from rich.console import Console
 from rich.table import Table
 
 from encoders.memory import PeakMemory
+from index.vector_index import DamagedIndex, StaleIndex
 from recsys.catalog import Catalog, CatalogError, Recording
+from recsys.home import NotIndexed, open_home
 from recsys.listens.columns import parse_columns
 from recsys.listens.formats import FORMATS, Choice
 from recsys.listens.importing import Imported, import_file
 from recsys.listens.matching import match_recordings
 from recsys.listens.sources import FormatError
-from recsys.settings import SettingsError, load_settings
+from recsys.refit import refit
+from recsys.settings import Settings, SettingsError, load_settings
 from recsys.terminal import printable
 
 FAILED, USAGE, STOPPED = 1, 2, 130
@@ -60,6 +63,11 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=0,
         metavar="N",
         help="list the N most heard recordings that are no track of the library",
+    )
+    parser.add_argument(
+        "--tune",
+        action="store_true",
+        help="choose anew how listens and sound are weighed, on listens held out",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args(arguments)
@@ -110,11 +118,26 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
                 failures.append(str(error))
         match_recordings(catalog, display.show_matching)
         summary = summarise(catalog, files, failures, args.unmatched, memory.peak)
+    summary["model"] = learn(settings, display, tune=args.tune)
     if args.json:
         print(json.dumps(summary))
     else:
         print_report(files, summary)
     return FAILED if failures else 0
+
+
+def learn(settings: Settings, display: Display, *, tune: bool) -> dict[str, object] | None:
+    """Learn from the home's listens, as far as its library is indexed, and say so."""
+    try:
+        with open_home(settings) as home:
+            report = refit(home, tune=tune, progress=display.say)
+    except NotIndexed:
+        display.say("The library is not indexed yet: build_index.py learns from these listens.")
+        return None
+    except (DamagedIndex, StaleIndex) as error:
+        display.say(f"Nothing is learnt from these listens. {error}")
+        return None
+    return None if report is None else asdict(report)
 
 
 def summarise(

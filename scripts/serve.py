@@ -1,6 +1,7 @@
-"""Serve a home's API to this machine.
+"""Serve a home to this machine's browser: the workbench, and its API.
 
     python scripts/serve.py --home ~/music-home --port 8000
+    python scripts/serve.py --listener ann
 
 Exit status: 0 stopped by a signal, 1 the port cannot be had, 2 usage.
 """
@@ -16,20 +17,30 @@ from contextlib import suppress
 from pathlib import Path
 
 import waitress
+from hearing import Hearing
+from transcoding import transcoded
 
+from recsys.catalog import is_name
 from recsys.settings import SettingsError, load_settings
-from webui.app import create_app
+from webui.app import DEFAULT_LISTENER, create_app
 from webui.safety import is_loopback
+from webui.sounds import MAX_SOUND
 
 FAILED, USAGE = 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; requests under way are finished."""
-    parser = argparse.ArgumentParser(description="Serve a home's API to this machine.")
+    parser = argparse.ArgumentParser(description="Serve a home to this machine's browser.")
     parser.add_argument("--home", type=Path, help="where catalogue and index are kept")
     parser.add_argument("--host", default="127.0.0.1", help="(default: %(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
+    parser.add_argument(
+        "--listener",
+        default=DEFAULT_LISTENER,
+        metavar="NAME",
+        help="whose listens and likes these are, as in imported histories (default: %(default)s)",
+    )
     args = parser.parse_args(arguments)
     if not is_loopback(args.host):
         parser.error(
@@ -38,10 +49,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     if not 0 <= args.port <= 65535:
         parser.error("--port takes a number from 0, any free one, to 65535")
+    if not is_name(args.listener):
+        parser.error("--listener takes a name of 1 to 200 printable characters")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        app = create_app(load_settings(args.home))
-        server = waitress.create_server(app, host=args.host, port=args.port, ident=None)
+        settings = load_settings(args.home)
+        app = create_app(
+            settings,
+            listener=args.listener,
+            hear=Hearing(settings.home),
+            transcode=transcoded,
+        )
+        server = waitress.create_server(
+            app,
+            host=args.host,
+            port=args.port,
+            ident=None,
+            max_request_body_size=2 * MAX_SOUND,  # which the application refuses with a sentence
+        )
     except SettingsError as error:
         print(error, file=sys.stderr)
         return USAGE

@@ -6,35 +6,19 @@ All satisfy `ListeningModel`. Counts are weighted by `weighted`: one (implicit f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from implicit.bpr import BayesianPersonalizedRanking
-from implicit.cpu.als import AlternatingLeastSquares
 from implicit.nearest_neighbours import ItemItemRecommender
 from numpy.typing import NDArray
 from scipy import sparse
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from recsys.collaborative import Als, weighted
 from recsys.interactions import Content, n_listeners
 from recsys.listening.list_metrics import unit_rows
 
 _Floats = NDArray[np.float32]
-
-
-def weighted(counts: sparse.csr_matrix, weighting: str) -> sparse.csr_matrix:
-    """Weight listens: "binary" gives 1, "log" 1 + log(count), for counts of 1 and more.
-
-    Raises ValueError for another name.
-    """
-    match weighting:
-        case "binary":
-            values = np.ones_like(counts.data, np.float32)
-        case "log":
-            values = np.float32(1) + np.log(np.maximum(counts.data, np.float32(1)))
-        case _:
-            raise ValueError(f'weighting: wanted "binary" or "log", got {weighting}')
-    return sparse.csr_matrix((values, counts.indices, counts.indptr), shape=counts.shape)
 
 
 @dataclass
@@ -98,58 +82,6 @@ class ItemKnn:
         for factor in self._factors:
             found = found @ factor
         return np.asarray(found.toarray(), np.float32)
-
-
-@dataclass
-class Als:
-    """Implicit alternating least squares (Hu, Koren and Volinsky 2008), listeners folded in.
-
-    Confidence is 1 + alpha times the weighted count. Fitting again on the same matrix with the same
-    seed costs nothing, so that systems can share the factors.
-    """
-
-    factors: int = 64
-    regularization: float = 10.0
-    alpha: float = 10.0
-    weighting: str = "log"
-    iterations: int = 15
-    _fitted: tuple[sparse.csr_matrix, int] | None = field(default=None, repr=False)
-
-    def fit(self, counts: sparse.csr_matrix, content: Content, seed: int) -> None:
-        """Factorise the listens."""
-        if self._fitted and self._fitted[0] is counts and self._fitted[1] == seed:
-            return
-        with threadpool_limits(1, "blas"):  # implicit brings its own threads
-            self._model = AlternatingLeastSquares(
-                factors=self.factors,
-                regularization=self.regularization,
-                iterations=self.iterations,
-                random_state=seed,
-            )
-            self._model.fit(self._confidence(counts), show_progress=False)
-        self._fitted = counts, seed
-
-    @property
-    def item_factors(self) -> _Floats:
-        """The tracks' factors, 0 for those without listens: (n_tracks, factors)."""
-        found: _Floats = self._model.item_factors
-        return found
-
-    def listener_factors(self, histories: sparse.csr_matrix) -> _Floats:
-        """Factors of listeners from their histories alone: (n, factors)."""
-        rows = np.arange(histories.shape[0])
-        found: _Floats = self._model.recalculate_user(rows, self._confidence(histories))
-        return found
-
-    def scores(self, histories: sparse.csr_matrix) -> _Floats:
-        """Score every track: (n, n_tracks)."""
-        found: _Floats = self.listener_factors(histories) @ self.item_factors.T
-        return found
-
-    def _confidence(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
-        confidence = weighted(counts, self.weighting)
-        confidence.data = np.float32(1) + np.float32(self.alpha) * confidence.data
-        return confidence
 
 
 @dataclass

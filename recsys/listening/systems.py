@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from recsys.blend import Blend
+from recsys.collaborative import Als
 from recsys.interactions import Content, Interactions, n_listeners
 from recsys.listening.baselines import (
-    Als,
     Bpr,
     ContentCosine,
     ItemKnn,
@@ -97,6 +98,15 @@ def all_systems() -> dict[str, System]:
             [{"als": shared}, {**penalty, **shrinkage}],
             needs_content=True,
             needs_artists=True,
+        ),
+        "blend": System(
+            Blend,
+            [
+                {"als": [Als(64, 100.0, 10.0), Als(64, 200.0, 10.0), Als(128, 60.0, 10.0)]},
+                {"penalty": [0.3, 1.0], "artist_shrinkage": [1.0, 5.0]},
+                {"neighbours": [0.0, 0.5], "sound": [0.0, 0.3]},
+                {"kappa": [0.0, 5.0, 50.0]},
+            ],
         ),
     }
 

@@ -1,0 +1,199 @@
+"""Where listens and sound meet: factors around a prediction, and similarities beside them.
+
+1. Implicit ALS gives listeners' factors y_u and first factors of tracks (`recsys.collaborative`).
+2. Content and artists predict every track's factors, μ_i (`recsys.prediction`).
+3. A track's factors are the closed-form solution around μ_i, its zeros weighted by exposure
+   (`recsys.closed_form`): nobody's track is its prediction, everybody's is its listens.
+
+A listener is known by the history alone, folded in with these factors. The score of a track is
+
+    z(x_i·y_u) + neighbours · h_i z(sum of co-listening similarity to the history)
+               + sound · (1 - ε_i) z(sum of content cosines to the history)
+
+with z the standardisation over the tracks for this listener, of co-listening over the tracks that
+were heard, of content over those that are known (0 elsewhere: the typical track). h_i is 1 where i
+was heard, ε_i the evidence. The terms have the same scale, so that a track without listens can
+stand beside one with many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from implicit.nearest_neighbours import ItemItemRecommender
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.preprocessing import normalize
+
+from recsys import listening_file
+from recsys.closed_form import solve
+from recsys.collaborative import Als, weighted
+from recsys.interactions import Content, n_listeners
+from recsys.listening_file import DamagedModel
+from recsys.prediction import directions, predict_factors
+
+_Floats = NDArray[np.float32]
+
+
+@dataclass
+class Blend:
+    """Item factors with a content prior, and two similarities to the history.
+
+    als               whose listeners' factors and settings are used
+    penalty           of the content's weights in the prediction
+    artist_shrinkage  of the artists' effects in the prediction
+    strength          λ of the prior, as a multiple of the ALS regularization
+    kappa             κ: listeners that a track must have for half the weight of the zeros
+    neighbours        weight of co-listening similarity
+    sound             weight of content similarity
+    n_neighbours      most similar tracks that are kept of each track
+    """
+
+    als: Als = field(default_factory=lambda: Als(128, 60.0, 10.0))
+    penalty: float = 1.0
+    artist_shrinkage: float = 3.0
+    strength: float = 1.0
+    kappa: float = 5.0
+    neighbours: float = 0.5
+    sound: float = 0.3
+    n_neighbours: int = 100
+    tracks: NDArray[np.int64] = field(default_factory=lambda: np.arange(0), repr=False)
+
+    def fit(self, counts: sparse.csr_matrix, content: Content, seed: int) -> None:
+        """Learn from listens, float32 CSR (n_listeners, n_tracks), and what the tracks are.
+
+        Sets `tracks` to row numbers; who has ids assigns them afterwards.
+        """
+        self.als.fit(counts, content, seed)
+        n_heard = n_listeners(counts)
+        self.prediction = predict_factors(
+            content,
+            self.als.item_factors,
+            n_heard > 0,
+            penalty=self.penalty,
+            artist_shrinkage=self.artist_shrinkage,
+            seed=seed,
+        )
+        confidence = self.als.confidence(counts, self.als.weighting)
+        self.item_factors, self.evidence = solve(
+            sparse.csr_matrix(confidence.T),
+            self.als.user_factors,
+            self.prediction,
+            self.strength * self.als.regularization,
+            self.kappa,
+        )
+        self.heard = n_heard > 0
+        self.directions = directions(content)
+        self.similarity = self._similarity(counts)
+        self.tracks = np.arange(counts.shape[1])
+
+    def listener_factors(self, histories: sparse.csr_matrix) -> _Floats:
+        """Fold histories (n, n_tracks) in: (n, factors).
+
+        The zeros are those of the tracks that were heard: silence about the others says nothing.
+        """
+        weighting = "log" if self.als.weighting == "bm25" else self.als.weighting
+        heard = self.item_factors[self.heard]
+        return solve(
+            self.als.confidence(histories, weighting),
+            self.item_factors,
+            None,
+            self.als.regularization,
+            gram=heard.T @ heard,
+        )[0]
+
+    def scores(self, histories: sparse.csr_matrix) -> _Floats:
+        """Score every track for these histories: both (n, n_tracks)."""
+        everything = np.ones(len(self.heard), bool)
+        found = _standardised(self.listener_factors(histories) @ self.item_factors.T, everything)
+        liked = weighted(histories, "log")
+        if self.neighbours:
+            similar = (liked @ self.similarity).toarray()
+            found += np.float32(self.neighbours) * _standardised(similar, self.heard)
+        if self.sound:
+            profile = weighted(histories, "binary") @ self.directions
+            known = np.asarray(self.directions.any(axis=1), bool)
+            alike = _standardised(profile @ self.directions.T, known)
+            found += np.float32(self.sound) * (1 - self.evidence) * alike
+        return found
+
+    def save(self, path: Path, **manifest: Any) -> None:
+        """Write the fitted model atomically; `manifest` is kept beside it, as JSON."""
+        tensors = {
+            "tracks": self.tracks,
+            "item_factors": self.item_factors,
+            "evidence": self.evidence,
+            "heard": self.heard,
+            "directions": self.directions,
+            "similarity_data": self.similarity.data,
+            "similarity_indices": self.similarity.indices,
+            "similarity_indptr": self.similarity.indptr,
+        }
+        listening_file.write(path, tensors, {**manifest, "settings": self._settings()})
+
+    @classmethod
+    def load(cls, path: Path) -> Blend:
+        """Read a fitted model. Raises DamagedModel, FileNotFoundError."""
+        tensors, manifest = listening_file.read(path)
+        try:
+            blend = cls.of_settings(manifest["settings"])
+            n = len(tensors["tracks"])
+            blend.similarity = sparse.csr_matrix(
+                tuple(tensors.pop(f"similarity_{part}") for part in ("data", "indices", "indptr")),
+                shape=(n, n),
+            )
+            blend.similarity.check_format()
+            shapes = {
+                "tracks": (n,),
+                "evidence": (n,),
+                "heard": (n,),
+                "item_factors": (n, blend.als.factors),
+                "directions": (n, tensors["directions"].shape[-1]),
+            }
+            for name, shape in shapes.items():
+                if tensors[name].shape != shape:
+                    raise ValueError(f"{name} has the shape {tensors[name].shape}, not {shape}")
+                setattr(blend, name, tensors[name])
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedModel(path, str(error)) from error
+        return blend
+
+    @classmethod
+    def of_settings(cls, settings: Mapping[str, Any]) -> Blend:
+        """Return an unfitted blend with the settings of a manifest. Raises KeyError, TypeError."""
+        return cls(**{**settings, "als": Als(**settings["als"])})
+
+    def _settings(self) -> dict[str, Any]:
+        als = {n: getattr(self.als, n) for n in _ALS_SETTINGS}
+        return {"als": als} | {n: getattr(self, n) for n in _SETTINGS}
+
+    def _similarity(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
+        """Cosines of tracks as vectors of listeners, the greatest of each track."""
+        if not self.neighbours:
+            return sparse.csr_matrix((counts.shape[1],) * 2, dtype=np.float32)
+        unit = normalize(weighted(counts, "log").astype(np.float64), axis=0)
+        model = ItemItemRecommender(self.n_neighbours)
+        model.fit(sparse.csr_matrix(unit), show_progress=False)
+        return model.similarity.astype(np.float32)
+
+
+_ALS_SETTINGS = ("factors", "regularization", "alpha", "weighting", "iterations")
+_SETTINGS = (
+    *("penalty", "artist_shrinkage", "strength", "kappa"),
+    *("neighbours", "sound", "n_neighbours"),
+)
+
+
+def _standardised(values: _Floats, among: NDArray[np.bool_]) -> _Floats:
+    """Standardise each row among some columns, 0 in the others and where all are equal."""
+    if not among.any():
+        return np.zeros_like(values)
+    of_row = values[:, among]
+    mean = of_row.mean(axis=1, keepdims=True)
+    deviation = of_row.std(axis=1, keepdims=True)
+    z = (values - mean) / np.where(deviation > 0, deviation, 1)
+    return np.where(among, z, 0).astype(np.float32)

@@ -1,0 +1,150 @@
+"""Factors of tracks predicted from content and artist, learnt on the tracks that have listens.
+
+    μ_i = m + φ(i)ᵀ W + a_artist(i)
+
+m     the mean factors of the tracks with listens
+φ(i)  Gaussian kernel features of content: exp(-|v_i - v_j|² / 4) to landmarks j, by the Nyström
+      method (Williams and Seeger, NIPS 2000); with every track a landmark this is kernel ridge
+      regression. v joins the direction of the centred content with the direction of the factors
+      that a linear ridge regression predicts (van den Oord et al., NIPS 2013): tracks are near when
+      they sound alike in what listeners tell apart
+a     the artist's effect, (sum of its tracks' residuals) / (tracks + shrinkage): a random intercept
+
+W and a minimise |Y - m - φW - a|² + penalty |W|² + shrinkage |a|² together: a is eliminated first.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg, sparse
+
+from recsys.interactions import Content
+
+N_LANDMARKS = 1500
+N_FITTED = 30_000  # tracks that the weights of content are learnt on, at most
+LINEAR_PENALTY = 5.0
+GAMMA = 0.25  # of squared distances
+_BLOCK = 16_384  # tracks whose kernel features are held at once
+_JITTER = 1e-5
+
+_Floats = NDArray[np.float32]
+_Ints = NDArray[np.int64]
+
+
+def predict_factors(
+    content: Content,
+    factors: _Floats,
+    heard: NDArray[np.bool_],
+    *,
+    penalty: float,
+    artist_shrinkage: float,
+    seed: int,
+) -> _Floats:
+    """Predict the factors of every track from those of the tracks that were heard.
+
+    factors           (n_tracks, f); rows that were not heard are not looked at
+    penalty           of W
+    artist_shrinkage  as so many more tracks of no effect; without effect where every artist has
+                      one track
+
+    Returns float32 (n_tracks, f), the mean of the heard where nothing is known of a track.
+    """
+    rows = np.flatnonzero(heard)
+    if not len(rows):
+        return np.zeros_like(factors)
+    generator = np.random.default_rng(seed)
+    fitted = _some(rows, N_FITTED, generator)
+    mean = factors[rows].mean(axis=0)
+    targets = factors - mean
+    artists = _several(content.artists, rows)
+    predicted = np.zeros_like(factors)
+    (known,) = np.nonzero(content.known)
+    if content.known[fitted].any():
+        units = directions(content)
+        weights = _regress(units[fitted], artists[fitted], targets[fitted], LINEAR_PENALTY, 1.0)
+        points = np.hstack([units, unit_rows(units @ weights)])
+        landmarks = points[_some(fitted[content.known[fitted]], N_LANDMARKS, generator)]
+        root = _root(landmarks)
+        features = _features(points, fitted, landmarks, root) * content.known[fitted][:, None]
+        weights = _regress(features, artists[fitted], targets[fitted], penalty, artist_shrinkage)
+        for start in range(0, len(known), _BLOCK):
+            block = known[start : start + _BLOCK]
+            predicted[block] = _features(points, block, landmarks, root) @ weights
+    effects = _effects(artists[rows], targets[rows] - predicted[rows], artist_shrinkage)
+    (named,) = np.nonzero((artists >= 0) & (artists < len(effects)))
+    predicted[named] += effects[artists[named]]
+    return np.asarray(predicted + mean, np.float32)
+
+
+def directions(content: Content) -> _Floats:
+    """The directions of content from its mean over known tracks, zero rows for the others."""
+    mean = content.vectors[content.known].mean(axis=0) if content.known.any() else 0
+    return unit_rows(np.where(content.known[:, None], content.vectors - mean, 0))
+
+
+def unit_rows(vectors: NDArray[np.floating]) -> _Floats:
+    """Return rows of length 1, zero rows as they are: float32 (n, dim)."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)
+
+
+def _several(artists: _Ints, rows: _Ints) -> _Ints:
+    """Forget artists of whom only one track, or none, was heard and who have no other track."""
+    tracks = np.bincount(artists[artists >= 0], minlength=1)
+    alone = (artists >= 0) & (tracks[np.maximum(artists, 0)] < 2)
+    return np.where(alone, -1, artists)
+
+
+def _some(rows: _Ints, n: int, generator: np.random.Generator) -> _Ints:
+    """Draw at most n of the rows, ascending."""
+    return rows if len(rows) <= n else np.sort(generator.choice(rows, n, replace=False))
+
+
+def _root(landmarks: _Floats) -> NDArray[np.float64]:
+    """The lower Cholesky factor of the landmarks' kernel."""
+    kernel = _kernel(landmarks, landmarks).astype(np.float64)
+    kernel[np.diag_indices_from(kernel)] += _JITTER
+    found: NDArray[np.float64] = linalg.cholesky(kernel, lower=True)
+    return found
+
+
+def _kernel(one: _Floats, other: _Floats) -> _Floats:
+    squared = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * (one @ other.T)
+    found: _Floats = np.exp(-GAMMA * np.maximum(squared, 0, dtype=np.float32))
+    return found
+
+
+def _features(
+    points: _Floats, rows: _Ints, landmarks: _Floats, root: NDArray[np.float64]
+) -> _Floats:
+    """φ of rows: their products are the kernel, as the landmarks span it: (n, n_landmarks)."""
+    kernel = _kernel(landmarks, points[rows])
+    found = linalg.solve_triangular(root.astype(np.float32), kernel, lower=True, overwrite_b=True)
+    return np.asarray(found.T, np.float32)
+
+
+def _regress(x: _Floats, artists: _Ints, y: _Floats, penalty: float, shrinkage: float) -> _Floats:
+    """Weights of x beside effects of artists, which are eliminated: (n_features, f)."""
+    member = _members(artists)
+    shrunk = 1 / (np.asarray(member.sum(axis=0)).ravel() + np.float32(shrinkage))
+    sums_x, sums_y = member.T @ x, member.T @ y
+    gram = x.T @ x - sums_x.T @ (shrunk[:, None] * sums_x)
+    right = x.T @ y - sums_x.T @ (shrunk[:, None] * sums_y)
+    gram = gram.astype(np.float64)
+    gram[np.diag_indices_from(gram)] += penalty
+    return np.asarray(linalg.solve(gram, right, assume_a="pos"), np.float32)
+
+
+def _effects(artists: _Ints, residuals: _Floats, shrinkage: float) -> _Floats:
+    """Each artist's shrunk mean residual: (n_artists, f)."""
+    member = _members(artists)
+    n = np.asarray(member.sum(axis=0)).ravel()
+    return np.asarray((member.T @ residuals) / (n + np.float32(shrinkage))[:, None], np.float32)
+
+
+def _members(artists: _Ints) -> sparse.csr_matrix:
+    """Who belongs to which artist: 0 or 1, float32 (n, n_artists)."""
+    (known,) = np.nonzero(artists >= 0)
+    entries = np.ones(len(known), np.float32), (known, artists[known])
+    return sparse.csr_matrix(entries, shape=(len(artists), int(artists.max(initial=-1)) + 1))
