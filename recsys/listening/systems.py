@@ -69,7 +69,10 @@ def all_systems() -> dict[str, System]:
         "popularity": System(Popularity),
         "item-knn": System(
             ItemKnn,
-            [{"n_neighbours": [20, 100, 500], "weighting": ["log", "binary"]}],
+            [
+                {"n_neighbours": [100, 500, None], "weighting": ["log", "binary"]},
+                {"shrinkage": [0.0, 10.0, 30.0]},
+            ],
             listens_only=True,
         ),
         "als": System(

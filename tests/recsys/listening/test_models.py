@@ -91,15 +91,20 @@ def test_popularity_counts_listeners_not_listens() -> None:
     assert model.scores(counts).tolist() == [[1, 2, 0], [1, 2, 0]]
 
 
-def test_item_knn_adds_up_the_cosines_of_neighbours() -> None:
+@pytest.mark.parametrize("n_neighbours", [7, None])
+@pytest.mark.parametrize("shrinkage", [0.0, 3.0])
+def test_item_knn_adds_up_the_cosines_of_neighbours(
+    n_neighbours: int | None, shrinkage: float
+) -> None:
     listens, content = kinds(n_listeners=40, n_tracks=50)
-    model = ItemKnn(n_neighbours=7, weighting="log")
+    model = ItemKnn(n_neighbours, shrinkage)
     model.fit(listens.counts, content, 0)
     table = listens.counts.toarray()
     weights = np.where(table > 0, 1 + np.log(np.maximum(table, 1)), 0)
-    cosines = cosine_similarity(weights.T)
+    lengths = np.sqrt((weights**2).sum(axis=0) + shrinkage)
+    cosines = (weights / lengths).T @ (weights / lengths)
     for row in cosines:
-        row[row < np.sort(row)[-7]] = 0  # the track itself is among its neighbours
+        row[row < np.sort(row)[-(n_neighbours or 50)]] = 0  # a track is among its own neighbours
     assert model.scores(listens.counts) == pytest.approx(weights @ cosines, rel=1e-4, abs=1e-5)
 
 
@@ -162,5 +167,5 @@ def test_weights_of_counts() -> None:
     counts = sparse.csr_matrix(np.array([[1, 0, 10]], np.float32))
     assert weighted(counts, "binary").data.tolist() == [1, 1]
     assert weighted(counts, "log").data == pytest.approx([1, 1 + np.log(10)])
-    with pytest.raises(ValueError, match="binary"):
-        weighted(counts, "bm25")
+    with pytest.raises(ValueError, match="weighting"):
+        weighted(counts, "square")
