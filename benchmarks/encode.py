@@ -2,9 +2,9 @@
 
     python benchmarks/encode.py FOLDER [--models MSD_musicnn] [--tracks 60]
 
-The folder's files are repeated up to `--tracks`. Prints Markdown tables. "As published" is what
-musicnn's own package does: every segment of the whole track, one at a time, through plain float32
-convolutions.
+The models must share a front end. The folder's files are repeated up to `--tracks`. Prints Markdown
+tables. "As published" is what musicnn's own package does: every segment of the whole track, one at
+a time, through plain float32 convolutions.
 """
 
 from __future__ import annotations
@@ -125,20 +125,21 @@ def throughput(extractor: Extractor, paths: list[Path], warm_up: int = WARM_UP) 
 def split(extractor: Extractor, paths: list[Path]) -> dict[str, float]:
     """Time each stage alone, on one thread: seconds a song."""
     torch.set_num_threads(1)
+    (ear,) = extractor.ears.values()
     infos = [inspect(path) for path in paths]
     segments = [
-        read_segments(path, info.duration, extractor.grid, extractor.n_segments)
+        read_segments(path, info.duration, ear.grid, ear.n_segments)
         for path, info in zip(paths, infos, strict=True)
     ]
     with torch.inference_mode():
-        mels = [extractor.log_mel(torch.from_numpy(s.waveforms)) for s in segments]
+        mels = [ear.front(torch.from_numpy(s.waveforms)) for s in segments]
         tracks = list(zip(paths, infos, segments, mels, strict=True))
         stages: dict[str, Callable[[int], object]] = {
             "inspect": lambda i: inspect(tracks[i][0]),
             "decode": lambda i: read_segments(
-                tracks[i][0], tracks[i][1].duration, extractor.grid, extractor.n_segments
+                tracks[i][0], tracks[i][1].duration, ear.grid, ear.n_segments
             ),
-            "mel": lambda i: extractor.log_mel(torch.from_numpy(tracks[i][2].waveforms)),
+            "mel": lambda i: ear.front(torch.from_numpy(tracks[i][2].waveforms)),
         }
         for tagger in extractor.taggers:
             stages[f"network {tagger.bundle.name}"] = lambda i, tagger=tagger: tagger.features(  # type: ignore[misc]
@@ -166,26 +167,27 @@ def compare_kernels(
         "our kernels in float32": load(models, cache, torch.float32).taggers,
         f"our kernels in {dtype_name(best)}": load(models, cache, best).taggers,
     }
+    (ear,) = extractor.ears.values()
     rates = {}
     for name, chosen in taggers.items():
         audio = processor = 0.0
         for path in paths:
-            segments = read_segments(path, inspect(path).duration, extractor.grid, N_SEGMENTS)
+            segments = read_segments(path, inspect(path).duration, ear.grid, N_SEGMENTS)
             with torch.inference_mode():
-                mel = extractor.log_mel(torch.from_numpy(segments.waveforms))
+                mel = ear.front(torch.from_numpy(segments.waveforms))
             begin = time.thread_time()
             for tagger in chosen:
                 tagger.features(mel, segments.starts)
             processor += time.thread_time() - begin
-            audio += len(segments.starts) * extractor.grid.step / extractor.grid.sample_rate
+            audio += len(segments.starts) * ear.grid.step / ear.grid.sample_rate
         rates[name] = audio / processor
     return rates
 
 
-def load(models: Sequence[str], cache: Path, dtype: torch.dtype, workers: int = 1) -> Extractor:
+def load(models: Sequence[str], cache: Path, dtype: torch.dtype) -> Extractor:
     """Load the models in one precision."""
     known = [f"{models[0]}-{dtype_name(dtype)}-"]
-    return load_extractor(models, cache, known=known, workers=workers)
+    return load_extractor(models, cache, known=known)
 
 
 def published(models: Sequence[str], cache: Path) -> tuple[Tagger, ...]:
@@ -212,10 +214,8 @@ def compare(
     seconds = sum(inspect(path).duration for path in paths) / len(paths)
     results = {}
     for setting, (n_segments, dtype) in settings.items():
-        extractor = load(models, cache, dtype or torch.float32, workers)
-        extractor.n_segments = n_segments
-        if dtype is None:
-            extractor.taggers = published(models, cache)
+        taggers = load(models, cache, dtype).taggers if dtype else published(models, cache)
+        extractor = Extractor(taggers, n_segments=n_segments, workers=workers)
         speed = throughput(extractor, paths * 2, warm_up=2)
         results[setting] = speed.songs_per_hour, seconds / (speed.inspection + speed.analysis)
     return results

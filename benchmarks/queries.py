@@ -1,4 +1,4 @@
-"""How long an answer takes after start-up: search words or a track in, neighbours with tags out.
+"""How long an answer takes after start-up: neighbours, reasons and search results.
 
     python benchmarks/queries.py [--tracks 10000]
 
@@ -23,6 +23,7 @@ from encoders.features import AudioInfo, TrackFeatures  # noqa: E402
 from index.vector_index import VectorIndex  # noqa: E402
 from recsys.catalog import Catalog, Sighting, Tags  # noqa: E402
 from recsys.content import SimilarTracks  # noqa: E402
+from recsys.settings import HUBS  # noqa: E402
 
 NAMES = ("one", "two")  # of two models with the sizes of musicnn
 N_SEGMENTS, N_TAGS, N_UNITS, N_POOLS, DIM = 20, 50, 200, 1506, 380
@@ -41,10 +42,15 @@ def main() -> None:
             np.arange(1, args.tracks + 1), rng.standard_normal((args.tracks, DIM))
         )
         tags = [f"tag {i}" for i in range(2 * N_TAGS)]
-        system = SimilarTracks(catalog, index, NAMES, tags, np.zeros(2 * N_TAGS, np.float32))
+        typical = np.zeros(2 * N_TAGS, np.float32)
+        served, by_cosine = (
+            SimilarTracks(catalog, index, NAMES, tags, typical, hubs) for hubs in (HUBS, "none")
+        )
         ids = rng.integers(1, args.tracks + 1, N_QUERIES).tolist()
         print(f"\n{args.tracks} tracks, ms:\n\n| | median | 95 % | largest |\n|---|---:|---:|---:|")
-        print_times("ten neighbours with shared tags", lambda i: ask(system, ids[i]))
+        print_times("ten neighbours with shared tags", lambda i: ask(served, ids[i]))
+        print_times("the same, not corrected for hubs", lambda i: ask(by_cosine, ids[i]))
+        print_times("why two tracks are alike", lambda i: explain(served, ids[i], ids[i - 1]))
         print_times(
             "a search by two words", lambda i: catalog.search(f"artist{ids[i] % 700} song{ids[i]}")
         )
@@ -55,6 +61,13 @@ def ask(system: SimilarTracks, track_id: int) -> None:
     track = system.catalog.track(track_id)
     if track is None or len(system.of_track(track, 10, artist_cap=1)) != 10:
         raise SystemExit(f"no ten neighbours of track {track_id}")
+
+
+def explain(system: SimilarTracks, one_id: int, other_id: int) -> None:
+    """Answer as the API does, from what is stored."""
+    one, other = system.catalog.tracks([one_id, other_id])
+    if other.id not in system.reasons(system.heard(one), [other]):
+        raise SystemExit(f"no reasons for tracks {one_id} and {other_id}")
 
 
 def print_times(name: str, query: Callable[[int], object]) -> None:

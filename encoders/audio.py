@@ -53,6 +53,11 @@ class SegmentGrid:
         return self.n_frames * self.hop_length
 
     @property
+    def seconds(self) -> float:
+        """Seconds from one segment's start to the next one's."""
+        return self.step / self.sample_rate
+
+    @property
     def n_samples(self) -> int:
         """Samples of one segment."""
         return (self.n_frames - 1) * self.hop_length + self.n_fft
@@ -75,13 +80,13 @@ def inspect(path: Path) -> AudioInfo:
 
     Raises AudioError if the file cannot be read as audio.
     """
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         codec = stream.codec_context
         digest = hashlib.blake2b(digest_size=16)
         digest.update(f"{codec.name} {codec.sample_rate} {codec.channels}".encode())
         first, last, total = None, 0, 0
         time_base = stream.time_base or Fraction(0)
-        for packet in _packets(container, stream):
+        for packet in packets(container, stream):
             if not packet.size:
                 continue
             digest.update(packet)
@@ -127,7 +132,7 @@ def read_segments(
     """
     chosen = choose_segments(grid.count(duration), n_segments)
     read: list[tuple[int, NDArray[np.float32]]] = []
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         for run in _runs(chosen, grid):
             first = int(run[0]) * grid.step - grid.n_fft // 2
             last = int(run[-1]) * grid.step - grid.n_fft // 2 + grid.n_samples
@@ -198,7 +203,7 @@ def _tag_length(file: BinaryIO, end: int) -> int:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
+def opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
     """Open a file and its first audio stream; turn every failure on the way into AudioError."""
     try:
         if path.stat().st_size == 0:
@@ -229,7 +234,7 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
         raise AudioError(f"{path} is not readable as audio: {error}.") from error
 
 
-def _packets(container: InputContainer, stream: AudioStream) -> Iterator[av.Packet[AudioStream]]:
+def packets(container: InputContainer, stream: AudioStream) -> Iterator[av.Packet[AudioStream]]:
     """Demux a stream up to its end or to the first place where the container is broken."""
     try:
         yield from container.demux(stream)
@@ -306,7 +311,7 @@ def _mono_frames(
     Broken packets are stepped over; AudioError only if the sample rate changes on the way.
     """
     time, rate = 0.0, 0
-    for packet in _packets(container, stream):
+    for packet in packets(container, stream):
         try:
             frames = packet.decode()
         except av.FFmpegError:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeAlias
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from encoders.checkpoints import read_tensorflow_checkpoint
+from encoders import conversion
 from encoders.errors import WeightsError
+from encoders.frontends import FrontEnd
 from encoders.melspec import MelConfig
+from encoders.models import crnn, fcn, musicnn_won, sample_cnn, sample_se, short_chunk
 from encoders.models.musicnn import Musicnn, MusicnnConfig
 from encoders.models.vgg import Vgg, VggConfig
+from encoders.weights import CollectionFile, PackagedWeights, Weights
 
-_Variables = Mapping[str, NDArray[np.float32]]
-
-# The tags of MagnaTagATune and of the Million Song Dataset (Last.fm), in the models' output order.
+# The tags of MagnaTagATune, the Million Song Dataset (Last.fm) and MTG-Jamendo in the models'
+# output order. Jamendo's are spelled as words: the data set has instrument---acousticguitar and so
+# on, and they lie in that spelling's order.
 # fmt: off
 MTT_TAGS = (
     "guitar", "classical", "slow", "techno", "strings", "drums", "electronic", "rock", "fast",
@@ -43,150 +39,49 @@ MSD_TAGS = (
     "catchy", "funk", "electro", "heavy metal", "Progressive rock", "60s", "rnb", "indie pop",
     "sad", "House", "happy",
 )
+JAMENDO_TAGS = (
+    # genres
+    "alternative", "ambient", "atmospheric", "chillout", "classical", "dance", "downtempo",
+    "easy listening", "electronic", "experimental", "folk", "funk", "Hip-Hop", "house", "indie",
+    "instrumental pop", "jazz", "lounge", "metal", "new age", "orchestral", "pop", "pop folk",
+    "pop rock", "reggae", "rock", "soundtrack", "techno", "trance", "trip-hop", "world",
+    # instruments
+    "acoustic guitar", "bass", "computer", "drum machine", "drums", "electric guitar",
+    "electric piano", "guitar", "keyboard", "piano", "strings", "synthesizer", "violin", "voice",
+    # moods and themes
+    "emotional", "energetic", "film", "happy", "relaxing",
+)
 # fmt: on
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """One pretrained tagger.
+    """One pretrained tagger: what computes, with which weights, on what input, to which tags."""
 
-    `source_sha256` is the digest of the published tensors; `convert` renames and reorders them
-    for `architecture`.
-    """
-
-    name: str
     architecture: Callable[[], nn.Module]
+    weights: Weights
     tags: tuple[str, ...]
-    source_sha256: str
-    convert: Callable[[_Variables], dict[str, Tensor]]
-    mel: MelConfig = field(default_factory=MelConfig)
+    front: FrontEnd = field(default_factory=MelConfig)
+
+    @property
+    def name(self) -> str:
+        """What it is called on the command line and in the keys of features."""
+        return self.weights.name
 
     def load(self, cache: Path) -> nn.Module:
-        """Return the model, in evaluation mode, with its weights from the cache or the package.
+        """Return the model, in evaluation mode, with its weights from a package or `cache`.
 
-        Converted weights are kept in `cache` as safetensors; a damaged file there is rebuilt.
-        Raises WeightsError if the package that carries the weights is missing or altered.
+        Raises WeightsError if the weights are missing, altered or those of something else.
         """
         model = self.architecture()
-        cached = cache / f"{self.name}-{self.source_sha256[:12]}.safetensors"
-        state = _read_cached(cached)
-        if state is None:
-            state = self.convert(self._published())
-            _write_cached(cached, state)
-        model.load_state_dict(state)
-        return model.eval().requires_grad_(False)
-
-    def _published(self) -> _Variables:
-        folder = _package_folder() / self.name
-        data = folder / ".data-00000-of-00001"
-        digest = hashlib.sha256(data.read_bytes()).hexdigest() if data.exists() else "no file"
-        if digest != self.source_sha256:
+        state = self.weights.state(cache)
+        try:
+            model.load_state_dict(state)
+        except RuntimeError as error:
             raise WeightsError(
-                f"The weights of {self.name} in {data} are not the published ones (sha256 "
-                f"{digest}, expected {self.source_sha256}). Reinstall them: "
-                "pip install --no-deps --force-reinstall musicnn==0.1.0"
-            )
-        return read_tensorflow_checkpoint(folder)
-
-
-def _package_folder() -> Path:
-    """Find the installed musicnn package, none of whose code is run."""
-    spec = importlib.util.find_spec("musicnn")
-    if spec is None or not spec.submodule_search_locations:
-        raise WeightsError(
-            "The pretrained weights are not installed. Add them with: "
-            "pip install --no-deps musicnn==0.1.0"
-        )
-    return Path(spec.submodule_search_locations[0])
-
-
-def _digest_path(path: Path) -> Path:
-    return path.with_suffix(".sha256")
-
-
-def _read_cached(path: Path) -> dict[str, Tensor] | None:
-    """Return the cached tensors, or None where there are none or their digest is wrong."""
-    try:
-        if hashlib.sha256(path.read_bytes()).hexdigest() != _digest_path(path).read_text().strip():
-            return None
-        return load_file(path)
-    except (OSError, SafetensorError, UnicodeDecodeError):
-        return None
-
-
-def _write_cached(path: Path, state: dict[str, Tensor]) -> None:
-    """Write the tensors and their digest, each by rename; do without where that fails."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            tensors = Path(folder, "weights")
-            save_file(state, tensors)
-            digest = Path(folder, "digest")
-            digest.write_text(hashlib.sha256(tensors.read_bytes()).hexdigest())
-            tensors.replace(path)
-            digest.replace(_digest_path(path))
-    except OSError:
-        return
-
-
-def _conv2d(kernel: NDArray[np.float32]) -> Tensor:
-    """(time, mels, in, out) -> (out, in, time, mels)."""
-    return torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy())
-
-
-def _named(prefix: str, variables: _Variables, layer: str) -> dict[str, Tensor]:
-    """Rename a batch normalisation's variables."""
-    names = {
-        "weight": "gamma",
-        "bias": "beta",
-        "running_mean": "moving_mean",
-        "running_var": "moving_variance",
-    }
-    state = {
-        f"{prefix}.{ours}": torch.from_numpy(variables[f"{layer}/{theirs}"].copy())
-        for ours, theirs in names.items()
-    }
-    return state | {f"{prefix}.num_batches_tracked": torch.tensor(0)}
-
-
-def _numbered(layer: str, number: int) -> str:
-    """Spell TensorFlow's automatic names: conv2d, conv2d_1, conv2d_2, ..."""
-    return layer if number == 0 else f"{layer}_{number}"
-
-
-def _convert_musicnn(variables: _Variables) -> dict[str, Tensor]:
-    state = _named("input_bn", variables, "batch_normalization")
-    blocks = ["timbral.0", "timbral.1", "temporal.0", "temporal.1", "temporal.2"]
-    for number, block in enumerate([*blocks, "mid.0", "mid.1", "mid.2"]):
-        conv = _numbered("conv2d", number)
-        kernel = _conv2d(variables[f"{conv}/kernel"])
-        if block.startswith("mid"):  # (out, 1, 7, in): the "mels" of the mid end are its channels
-            kernel = kernel.squeeze(1).transpose(1, 2).contiguous()
-        state[f"{block}.conv.weight"] = kernel
-        state[f"{block}.conv.bias"] = torch.from_numpy(variables[f"{conv}/bias"].copy())
-        state |= _named(f"{block}.bn", variables, _numbered("batch_normalization", number + 1))
-    # The published model interleaves its pools (max, mean, max, ...); ours are mean next to max.
-    n_pools = variables["dense/kernel"].shape[0]
-    order = np.concatenate([np.arange(1, n_pools, 2), np.arange(0, n_pools, 2)])
-    pool_bn = _named("pool_bn", variables, "batch_normalization_9")
-    state |= {name: t[order] if t.ndim else t for name, t in pool_bn.items()}
-    state["dense.weight"] = torch.from_numpy(variables["dense/kernel"][order].T.copy())
-    state["dense.bias"] = torch.from_numpy(variables["dense/bias"].copy())
-    state |= _named("dense_bn", variables, "batch_normalization_10")
-    state["output.weight"] = torch.from_numpy(variables["dense_1/kernel"].T.copy())
-    state["output.bias"] = torch.from_numpy(variables["dense_1/bias"].copy())
-    return state
-
-
-def _convert_vgg(variables: _Variables) -> dict[str, Tensor]:
-    state = _named("input_bn", variables, "batch_normalization")
-    for i in range(5):
-        state[f"convs.{i}.weight"] = _conv2d(variables[f"{i + 1}CNN/kernel"])
-        state[f"convs.{i}.bias"] = torch.from_numpy(variables[f"{i + 1}CNN/bias"].copy())
-        state |= _named(f"bns.{i}", variables, _numbered("batch_normalization", i + 1))
-    state["output.weight"] = torch.from_numpy(variables["dense/kernel"].T.copy())
-    state["output.bias"] = torch.from_numpy(variables["dense/bias"].copy())
-    return state
+                f"The weights of {self.name} are those of another architecture: {error}"
+            ) from error
+        return model.eval().requires_grad_(False)
 
 
 def _musicnn() -> nn.Module:
@@ -197,39 +92,110 @@ def _vgg() -> nn.Module:
     return Vgg(VggConfig())
 
 
-DEFAULT_MODELS = ("MSD_musicnn", "MTT_musicnn")
+def _packaged() -> list[Bundle]:
+    """List the models that musicnn's package carries."""
+    musicnn, vgg = conversion.musicnn_from_tensorflow, conversion.vgg_from_tensorflow
+    return [
+        Bundle(
+            _musicnn,
+            PackagedWeights(
+                "MTT_musicnn",
+                "041f3935e981a65cea739842d30c188d3a7d2adf4410955c8668eb3de4a5acab",
+                musicnn,
+            ),
+            MTT_TAGS,
+        ),
+        Bundle(
+            _musicnn,
+            PackagedWeights(
+                "MSD_musicnn",
+                "8579734ee6388f799ed0def4bbd0d1fdcbeaf213ef2a9dc860917bd76a303de6",
+                musicnn,
+            ),
+            MSD_TAGS,
+        ),
+        Bundle(
+            _vgg,
+            PackagedWeights(
+                "MTT_vgg",
+                "458f5c8bcecc086a3bba3dce83809df6da6e0a3560a59ddd84711bf3d5fd8303",
+                vgg,
+            ),
+            MTT_TAGS,
+        ),
+        Bundle(
+            _vgg,
+            PackagedWeights(
+                "MSD_vgg",
+                "9683d756b8311146534f333502ebf4a2a78a3e320c54ab0411dff6186d8375fc",
+                vgg,
+            ),
+            MSD_TAGS,
+        ),
+    ]
 
-# The digests are of the tensors in the musicnn 0.1.0 wheel (ISC licence).
-BUNDLES = {
-    bundle.name: bundle
-    for bundle in (
-        Bundle(
-            "MTT_musicnn",
-            _musicnn,
-            MTT_TAGS,
-            "041f3935e981a65cea739842d30c188d3a7d2adf4410955c8668eb3de4a5acab",
-            _convert_musicnn,
-        ),
-        Bundle(
-            "MSD_musicnn",
-            _musicnn,
-            MSD_TAGS,
-            "8579734ee6388f799ed0def4bbd0d1fdcbeaf213ef2a9dc860917bd76a303de6",
-            _convert_musicnn,
-        ),
-        Bundle(
-            "MTT_vgg",
-            _vgg,
-            MTT_TAGS,
-            "458f5c8bcecc086a3bba3dce83809df6da6e0a3560a59ddd84711bf3d5fd8303",
-            _convert_vgg,
-        ),
-        Bundle(
-            "MSD_vgg",
-            _vgg,
-            MSD_TAGS,
-            "9683d756b8311146534f333502ebf4a2a78a3e320c54ab0411dff6186d8375fc",
-            _convert_vgg,
-        ),
-    )
+
+_Convert: TypeAlias = Callable[[conversion.Tensors], dict[str, Tensor]]
+# What the collection of Won et al. has for each data set: model, its conversion, its front end.
+_COLLECTED: dict[str, tuple[Callable[[], nn.Module], _Convert, FrontEnd]] = {
+    "fcn": (lambda: fcn.Fcn(fcn.FcnConfig()), conversion.fcn_from_won, fcn.MEL),
+    "crnn": (lambda: crnn.Crnn(crnn.CrnnConfig()), conversion.crnn_from_won, crnn.MEL),
+    "musicnn": (
+        lambda: musicnn_won.WonMusicnn(musicnn_won.WonMusicnnConfig()),
+        conversion.musicnn_from_won,
+        musicnn_won.MEL,
+    ),
+    "sample": (
+        lambda: sample_cnn.SampleCnn(sample_cnn.SampleCnnConfig()),
+        conversion.sample_from_won,
+        sample_cnn.WAVEFORM,
+    ),
+    "se": (
+        lambda: sample_se.SampleSe(sample_se.SampleSeConfig()),
+        conversion.se_from_won,
+        sample_se.WAVEFORM,
+    ),
+    "short": (
+        lambda: short_chunk.ShortChunk(short_chunk.ShortChunkConfig()),
+        conversion.short_chunk_from_won,
+        short_chunk.MEL,
+    ),
 }
+_DATASETS = {
+    "mtat": (MTT_TAGS, "1f4d282693ac19cde4d30b86811fe0ae2452f406"),
+    "msd": (MSD_TAGS, "ffcd1f90b97a1e923a50c6e5283f147cf9dd7dfd"),
+    "jamendo": (JAMENDO_TAGS, "ffcd1f90b97a1e923a50c6e5283f147cf9dd7dfd"),
+}  # tags, and the revision of the collection that has the files whose digests are known
+# Of musicnn on the Million Song Dataset there is the authors' own, MSD_musicnn.
+_KNOWN = {
+    "mtat_fcn": (1902811, "e89d751202d38c3ae69855782bc27010f87051958dbec64f5aa762364dbac271"),
+    "mtat_crnn": (1687630, "cd22fc70cafd06f8f2bfc7dd795abccb1f4b50d5b09094c39ad100baf87475a3"),
+    "mtat_musicnn": (3257172, "690ace3bb5d49d90dd38fe3ec05a1185350b3bc3742bd7ee941f56b649b2c893"),
+    "msd_fcn": (1902815, "6012aa7eecf864a8081faedca56af054521e8dfb9c5c98659a3dd5d3e1e66f21"),
+    "msd_crnn": (1687711, "ebb99855ed0c83f38845db9cfb383dd6fc70938bc58701dcb66e18af9ee7fbea"),
+    "jamendo_fcn": (1902815, "7bce08a66dbc70d096b0a330f44b4cacd9aa25519b83489fbb98f2164a194e2b"),
+    "jamendo_crnn": (1687626, "0a558989c0793f488cb677d188464c91f47c007f7c70473230e55537ca598215"),
+    "jamendo_musicnn": (
+        3257168,
+        "66280f4859376377c47f64313c7ac889a3201fdb06a01bf6e94ac6e619081bb5",
+    ),
+}
+
+
+def _collected() -> list[Bundle]:
+    """List the models of the collection, which `scripts/get_weights.py` fetches."""
+    bundles = []
+    for dataset, (tags, revision) in _DATASETS.items():
+        for model, (architecture, convert, front) in _COLLECTED.items():
+            weights = CollectionFile(dataset, model, convert)
+            if weights.name in _KNOWN:
+                size, sha256 = _KNOWN[weights.name]
+                weights = replace(weights, size=size, sha256=sha256, revision=revision)
+            elif model in ("fcn", "crnn", "musicnn"):
+                continue
+            bundles.append(Bundle(architecture, weights, tags, front))
+    return bundles
+
+
+DEFAULT_MODELS = ("MSD_musicnn", "MTT_musicnn")
+BUNDLES = {bundle.name: bundle for bundle in (*_packaged(), *_collected())}

@@ -18,25 +18,40 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from torch import nn
 
 from encoders.audio import SegmentGrid, Segments
 from encoders.bundles import BUNDLES
 from encoders.decoding import DecoderProcess
 from encoders.errors import AudioError
 from encoders.features import AudioInfo, TrackFeatures
-from encoders.melspec import LogMel
+from encoders.frontends import FrontEnd, front_end, segment_grid
 from encoders.projection import Projection, fit_projection
-from encoders.tagger import Tagger, choose_device, choose_dtype, dtype_name, segment_grid
+from encoders.tagger import Tagger, choose_device, choose_dtype, dtype_name
 
-N_SEGMENTS = 20  # of 3 s: 60 s of a track
+SEGMENT_SECONDS = 3.0  # what budgets of segments are counted in
+N_SEGMENTS = 20  # 60 s of a track
 
 _Job = TypeVar("_Job")
 _Answer = TypeVar("_Answer")
 _Result = TypeVar("_Result")
 
 
+class Ear(NamedTuple):
+    """A front end, how tracks are cut for it, and how many segments of a track it hears."""
+
+    front: nn.Module
+    grid: SegmentGrid
+    n_segments: int | None
+
+
 class Extractor:
-    """Turns audio files into the features of one or several taggers that share a front end."""
+    """Turns audio files into the features of one or several taggers.
+
+    Taggers that share a front end share its work; each other front end is one more reading of the
+    file. `n_segments` counts segments of 3 s: of longer ones a track gets fewer, to the same
+    seconds, though at least one.
+    """
 
     def __init__(
         self,
@@ -47,14 +62,12 @@ class Extractor:
         nice: int = 0,
     ) -> None:
         """`n_segments` are read of each track, or all of them where it is None."""
-        if len({tagger.bundle.mel for tagger in taggers}) != 1:
-            raise ValueError("the taggers of one extractor must share a front end")
         self.taggers = tuple(taggers)
         self.n_segments = n_segments
         self.workers = workers
         self.nice = nice
-        self.grid: SegmentGrid = segment_grid(taggers[0].bundle.mel)
-        self.log_mel = LogMel(taggers[0].bundle.mel).to(taggers[0].device)
+        fronts = dict.fromkeys(tagger.bundle.front for tagger in taggers)
+        self.ears = {front: _ear(front, taggers[0].device, n_segments) for front in fronts}
         self._started: dict[Path, float] = {}
 
     @property
@@ -92,8 +105,8 @@ class Extractor:
         with closing(DecoderProcess(self.nice)) as decoder:
             decoder.request_info(path)
             duration = decoder.receive_info(path).duration
-            decoder.request_segments(path, duration, self.grid, self.n_segments)
-            return self._listen(decoder.receive_segments(path))
+            self._request(decoder, (path, duration))
+            return self._listen(self._receive(decoder, (path, duration)))
 
     def inspect(
         self, paths: Iterable[Path]
@@ -124,12 +137,9 @@ class Extractor:
 
         def request(decoder: DecoderProcess, track: tuple[Path, float]) -> None:
             self._started[track[0]] = time.monotonic()
-            decoder.request_segments(*track, self.grid, self.n_segments)
+            self._request(decoder, track)
 
-        def receive(decoder: DecoderProcess, track: tuple[Path, float]) -> Segments:
-            return decoder.receive_segments(track[0])
-
-        crew = Crew(self.workers, self.nice, request, receive, self._listen)
+        crew = Crew(self.workers, self.nice, request, self._receive, self._listen)
         with self._clearing(), closing(crew.run(tracks)) as results:
             for _, (path, _), result in results:
                 self._started.pop(path, None)
@@ -148,12 +158,33 @@ class Extractor:
         finally:
             self._started.clear()
 
+    def _request(self, decoder: DecoderProcess, track: tuple[Path, float]) -> None:
+        """Ask for the first front end's segments; `_receive` asks for the others'."""
+        ear = next(iter(self.ears.values()))
+        decoder.request_segments(*track, ear.grid, ear.n_segments)
+
+    def _receive(self, decoder: DecoderProcess, track: tuple[Path, float]) -> list[Segments]:
+        segments = [decoder.receive_segments(track[0])]
+        for ear in list(self.ears.values())[1:]:
+            decoder.request_segments(*track, ear.grid, ear.n_segments)
+            segments.append(decoder.receive_segments(track[0]))
+        return segments
+
     @torch.inference_mode()
-    def _listen(self, segments: Segments) -> tuple[TrackFeatures, ...]:
+    def _listen(self, cut: list[Segments]) -> tuple[TrackFeatures, ...]:
         torch.set_num_threads(1)  # tracks run side by side; barriers within one would waste cores
-        waveforms = torch.from_numpy(segments.waveforms).to(self.taggers[0].device)
-        mel = self.log_mel(waveforms)
-        return tuple(tagger.features(mel, segments.starts) for tagger in self.taggers)
+        heard = {}
+        for (front, ear), segments in zip(self.ears.items(), cut, strict=True):
+            waveforms = torch.from_numpy(segments.waveforms).to(self.taggers[0].device)
+            heard[front] = ear.front(waveforms), segments.starts
+        return tuple(tagger.features(*heard[tagger.bundle.front]) for tagger in self.taggers)
+
+
+def _ear(front: FrontEnd, device: torch.device, n_segments: int | None) -> Ear:
+    grid = segment_grid(front)
+    if n_segments is not None:
+        n_segments = max(1, round(n_segments * SEGMENT_SECONDS * grid.sample_rate / grid.step))
+    return Ear(front_end(front).to(device), grid, n_segments)
 
 
 def load_extractor(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+MUSICNN_SECONDS = 187 * 256 / 16_000  # of musicnn's segments
 _LOGIT_EPS = 1e-4  # probabilities are kept this far from 0 and 1
 
 
@@ -34,15 +35,23 @@ class TrackFeatures:
     penultimate  float16 (n_segments, n_units)      the layer below the tags
     pooled       float16 (2 * n_channels,)          mean next to max pools, each taken within a
                                                     segment and averaged over the segments
+
+    A segment lasts `segment_seconds`.
     """
 
     starts: NDArray[np.float32]
     tags: NDArray[np.float16]
     penultimate: NDArray[np.float16]
     pooled: NDArray[np.float16]
+    segment_seconds: float = MUSICNN_SECONDS
+
+    def logits(self) -> NDArray[np.float32]:
+        """Return the tags as log-odds: (n_segments, n_tags)."""
+        tags = self.tags.astype(np.float32).clip(_LOGIT_EPS, 1.0 - _LOGIT_EPS)
+        logits: NDArray[np.float32] = np.log(tags / (1.0 - tags))
+        return logits
 
     def mean_logits(self) -> NDArray[np.float32]:
         """Return the tags as log-odds, averaged over the segments: (n_tags,)."""
-        tags = self.tags.astype(np.float32).clip(_LOGIT_EPS, 1.0 - _LOGIT_EPS)
-        mean: NDArray[np.float32] = np.log(tags / (1.0 - tags)).mean(axis=0)
+        mean: NDArray[np.float32] = self.logits().mean(axis=0)
         return mean

@@ -15,8 +15,8 @@ from encoders.decoding import DecoderProcess
 from encoders.errors import AudioError
 from encoders.extract import N_SEGMENTS, Crew
 from encoders.features import TrackFeatures
+from encoders.frontends import segment_grid
 from encoders.melspec import MelConfig
-from encoders.tagger import segment_grid
 
 N_MFCC = 20
 _N_MELS = 40
@@ -79,5 +79,6 @@ class MfccExtractor:
             tags=np.zeros((len(segments.starts), 0), np.float16),
             penultimate=coefficients.mean(dim=2).half().numpy(),
             pooled=torch.cat([mean, std]).half().numpy(),
+            segment_seconds=self.grid.seconds,
         )
         return (features,)

@@ -13,6 +13,10 @@ of a recording (its room, its mix, its players) count as much as the common ones
 Centres are shrunk towards the models' means on their training data, so that a library of one track
 has one too. A projection is fitted once and then kept while the library grows up to twice its size:
 an added track changes nobody else's embedding.
+
+A metric-learning head may join it: a linear map of this default embedding, learned from the
+library's labels (`encoders.head_training`). Default and head then stand side by side, the cosine
+being the weighted mean of theirs.
 """
 
 from __future__ import annotations
@@ -20,14 +24,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors.numpy import load, save
 
 from encoders.features import TrackFeatures
 
@@ -36,13 +41,92 @@ MAX_DIM = 384
 N_WHITENED = 80
 DAMPING = 0.03  # of the largest eigenvalue, added to each
 PRIOR_WEIGHT = 20.0  # tracks that the training data's means count for
-_FORMAT = "1"
+_FORMAT, _WITH_HEAD = "1", "2"
+_HEAD_FORMAT = "1"
 
 _Array = NDArray[np.float32]
 
 
 class ProjectionError(Exception):
     """A projection file is missing, damaged or of another version."""
+
+
+class HeadError(Exception):
+    """A head's files are missing, damaged or of another projection."""
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """A learned linear map of default embeddings.
+
+    projection  the id of the default projection whose embeddings it takes
+    mean        float32 (dim,), taken off first
+    matrix      float32 (dim, n_out)
+    weight      how much its cosine counts beside the default's: 0 to 1
+    """
+
+    projection: str
+    mean: _Array
+    matrix: _Array
+    weight: float = 1.0
+
+    def apply(self, vectors: _Array) -> _Array:
+        """Map default embeddings (n_tracks, dim) to unit vectors float32 (n_tracks, n_out)."""
+        if vectors.shape[1:] != self.mean.shape:
+            raise ValueError(
+                f"wanted vectors of {len(self.mean)} dimensions, got shape {vectors.shape}"
+            )
+        return _unit((vectors - self.mean) @ self.matrix)
+
+    def join(self, vectors: _Array) -> _Array:
+        """Put default embeddings and their maps side by side: unit vectors (n_tracks, dim + n_out).
+
+        cosine = (1 - weight) * default's cosine + weight * head's cosine
+        """
+        shares = np.sqrt([1 - self.weight, self.weight], dtype=np.float32)
+        return _unit(np.concatenate([shares[0] * vectors, shares[1] * self.apply(vectors)], axis=1))
+
+    def save(self, path: Path, card: Mapping[str, Any]) -> None:
+        """Write it, and beside it as .json its card: what it was made of and how it did."""
+        data = save({"mean": self.mean, "matrix": self.matrix}, {"format": _HEAD_FORMAT})
+        described = {
+            **card,
+            "format": _HEAD_FORMAT,
+            "projection": self.projection,
+            "weight": self.weight,
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+        _replace(path, data)
+        _replace(path.with_suffix(".json"), json.dumps(described, indent=2).encode() + b"\n")
+
+    @classmethod
+    def load(cls, path: Path) -> tuple[Head, dict[str, Any]]:
+        """Read a head and its card. Raises HeadError."""
+        try:
+            data, card = path.read_bytes(), json.loads(path.with_suffix(".json").read_bytes())
+            if card["format"] != _HEAD_FORMAT:
+                raise ValueError("it is of another version")
+            if card["sha256"] != hashlib.sha256(data).hexdigest():
+                raise ValueError("it is not what its card describes")
+            tensors = load(data)
+            head = cls(str(card["projection"]), weight=float(card["weight"]), **tensors)
+            _check_head(head)
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise HeadError(
+                f"The head {path} cannot be used ({error}); train_head.py makes a new one."
+            ) from error
+        return head, card
+
+
+def _check_head(head: Head) -> None:
+    """Raise ValueError for a map that is none."""
+    mean, matrix = head.mean, head.matrix
+    if mean.ndim != 1 or matrix.ndim != 2 or len(matrix) != len(mean) or matrix.shape[1] == 0:
+        raise ValueError(f"its arrays do not fit: {mean.shape}, {matrix.shape}")
+    if mean.dtype != np.float32 or matrix.dtype != np.float32:
+        raise ValueError(f"its arrays are no float32: {mean.dtype}, {matrix.dtype}")
+    if not (np.isfinite(mean).all() and np.isfinite(matrix).all() and 0 <= head.weight <= 1):
+        raise ValueError("it holds a number that is none")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +140,7 @@ class Projection:
     pooled_scale      float32 (n_pools of all models,)
     whitening         float32 (n_pools of all models, n_whitened); n_whitened may be 0
     n_fitted          tracks that the library had when it was fitted
+    head              what its labels taught, None where nothing did
     """
 
     extractors: tuple[str, ...]
@@ -66,11 +151,30 @@ class Projection:
     pooled_scale: _Array
     whitening: _Array
     n_fitted: int
+    head: Head | None = None
+
+    def __post_init__(self) -> None:
+        if self.head and self.head.projection != self.default.id:
+            raise ValueError(
+                f"the head was trained on projection {self.head.projection}, "
+                f"not on this one, {self.default.id}"
+            )
+
+    @property
+    def default(self) -> Projection:
+        """The same without its head."""
+        return replace(self, head=None)
+
+    @property
+    def has_head(self) -> bool:
+        """Say whether a head has joined it."""
+        return self.head is not None
 
     @property
     def dim(self) -> int:
         """Length of an embedding."""
-        return len(self.penultimate_mean) + len(self.logits_mean) + int(self.whitening.shape[1])
+        dim = len(self.penultimate_mean) + len(self.logits_mean) + int(self.whitening.shape[1])
+        return dim + (int(self.head.matrix.shape[1]) if self.head else 0)
 
     @property
     def id(self) -> str:
@@ -79,6 +183,8 @@ class Projection:
         for name, array in self._arrays().items():
             digest.update(f"{name} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
+        if self.head:
+            digest.update(self.head.weight.hex().encode())
         return digest.hexdigest()[:16]
 
     def embed(self, tracks: Sequence[Sequence[TrackFeatures]]) -> _Array:
@@ -95,7 +201,8 @@ class Projection:
         if self.whitening.shape[1]:
             standardised = (pooled - self.pooled_mean) / self.pooled_scale
             views.append(_unit(standardised @ self.whitening))
-        return _unit(np.concatenate(views, axis=1))
+        vectors = _unit(np.concatenate(views, axis=1))
+        return self.head.join(vectors) if self.head else vectors
 
     def outgrown_by(self, n_tracks: int) -> bool:
         """Say whether a library of `n_tracks` deserves a new fit."""
@@ -105,22 +212,18 @@ class Projection:
     def save(self, path: Path) -> None:
         """Write it by rename, so that a reader meets the old one or the new one."""
         metadata = {
-            "format": _FORMAT,
+            "format": _WITH_HEAD if self.head else _FORMAT,
             "id": self.id,
             "extractors": json.dumps(self.extractors),
             "tags": json.dumps(self.tags),
             "n_fitted": str(self.n_fitted),
         }
-        temporary = path.with_suffix(".tmp")
-        try:
-            with temporary.open("wb") as file:
-                file.write(save(self._arrays(), metadata))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+        if self.head:
+            metadata |= {
+                "head_projection": self.head.projection,
+                "head_weight": self.head.weight.hex(),
+            }
+        _replace(path, save(self._arrays(), metadata))
 
     @classmethod
     def load(cls, path: Path) -> Projection:
@@ -128,12 +231,22 @@ class Projection:
         try:
             with safe_open(path, framework="numpy") as file:
                 metadata = file.metadata() or {}
-                if metadata.get("format") != _FORMAT:
+                if metadata.get("format") not in (_FORMAT, _WITH_HEAD):
                     raise ProjectionError(
                         f"{path} is of another version; delete it and run build_index.py again."
                     )
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            head = None
+            if metadata["format"] == _WITH_HEAD:
+                head = Head(
+                    metadata["head_projection"],
+                    tensors.pop("head_mean"),
+                    tensors.pop("head_matrix"),
+                    float.fromhex(metadata["head_weight"]),
+                )
+                _check_head(head)
             projection = cls(
+                head=head,
                 extractors=tuple(json.loads(metadata["extractors"])),
                 tags=tuple(json.loads(metadata["tags"])),
                 n_fitted=int(metadata["n_fitted"]),
@@ -148,13 +261,16 @@ class Projection:
         return projection
 
     def _arrays(self) -> dict[str, _Array]:
-        return {
+        arrays = {
             "penultimate_mean": self.penultimate_mean,
             "logits_mean": self.logits_mean,
             "pooled_mean": self.pooled_mean,
             "pooled_scale": self.pooled_scale,
             "whitening": self.whitening,
         }
+        if self.head:
+            arrays |= {"head_mean": self.head.mean, "head_matrix": self.head.matrix}
+        return arrays
 
 
 def fit_projection(
@@ -176,7 +292,8 @@ def fit_projection(
     pooled_scale = pooled.std(axis=0) + 1e-6
     n_whitened = 0
     if len(pooled) >= MIN_TO_WHITEN:
-        n_whitened = min(N_WHITENED, MAX_DIM - penultimate.shape[1] - logits.shape[1])
+        n_left = MAX_DIM - penultimate.shape[1] - logits.shape[1]
+        n_whitened = max(0, min(N_WHITENED, n_left))
     return Projection(
         extractors=tuple(extractors),
         tags=tuple(tags),
@@ -226,3 +343,17 @@ def _unit(rows: NDArray[np.floating]) -> _Array:
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     unit: _Array = (rows / np.maximum(norms, 1e-12)).astype(np.float32)
     return unit
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file by rename, so that a reader meets the old one or the new one."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

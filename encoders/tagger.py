@@ -1,4 +1,4 @@
-"""A pretrained tagger, ready to listen: log-mel segments in, features out."""
+"""A pretrained tagger, ready to listen: segments behind its front end in, features out."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from encoders.audio import SegmentGrid
 from encoders.bundles import Bundle
 from encoders.features import TrackFeatures
-from encoders.melspec import MelConfig
+from encoders.frontends import segment_grid
+from encoders.models.activations import Activations
 from encoders.models.musicnn import Musicnn
 from encoders.models.musicnn_fast import FastMusicnn
 
 _FLOAT16_MAX = float(np.finfo(np.float16).max)
+_VALUES_AT_ONCE = 180_000  # of a model's input, to bound its memory: 10 segments of musicnn's
 _WORTH_ROUNDING = 1.2  # bfloat16 must be this much faster than float32 to be used
 
 
@@ -59,15 +60,18 @@ class Tagger:
         return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
 
     @torch.inference_mode()
-    def features(self, mel: Tensor, starts: NDArray[np.float32]) -> TrackFeatures:
-        """Tag log-mel segments (n_segments, n_frames, n_mels) that begin at `starts` seconds."""
+    def features(self, heard: Tensor, starts: NDArray[np.float32]) -> TrackFeatures:
+        """Tag segments (n_segments, *front end's shape) that begin at `starts` seconds."""
+        at_once = max(1, _VALUES_AT_ONCE // heard[0].numel())
         with torch.autocast(self.device.type, self.dtype, enabled=self._autocasts):
-            out = self.model(mel.to(self.device))
+            parts = [self.model(part.to(self.device)) for part in torch.split(heard, at_once)]
+        out = Activations(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
         return TrackFeatures(
             starts=starts,
             tags=_float16(out.logits.float().sigmoid()),
             penultimate=_float16(out.penultimate),
             pooled=_float16(out.pooled.mean(dim=0)),
+            segment_seconds=segment_grid(self.bundle.front).seconds,
         )
 
     @property
@@ -75,15 +79,10 @@ class Tagger:
         return self.dtype != torch.float32 and not isinstance(self.model, FastMusicnn)
 
 
-def segment_grid(mel: MelConfig) -> SegmentGrid:
-    """Return how a track is cut for a front end."""
-    return SegmentGrid(mel.sample_rate, mel.hop_length, mel.n_fft, mel.n_frames)
-
-
-def _cpu_seconds(tagger: Tagger, mel: Tensor) -> float:
+def _cpu_seconds(tagger: Tagger, heard: Tensor) -> float:
     """Time one batch in processor seconds, which other processes' load hardly changes."""
     begin = time.thread_time()
-    tagger.features(mel, np.zeros(len(mel), np.float32))
+    tagger.features(heard, np.zeros(len(heard), np.float32))
     return time.thread_time() - begin
 
 
@@ -104,11 +103,11 @@ def choose_dtype(bundle: Bundle, cache: Path, device: str) -> torch.dtype:
     if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
         return torch.float32
     torch.set_num_threads(1)
-    mel = torch.rand(4, bundle.mel.n_frames, bundle.mel.n_mels)
+    heard = torch.rand(4, *bundle.front.shape)
     seconds = {}
     for dtype in (torch.float32, torch.bfloat16):
         tagger = Tagger(bundle, cache, device=device, dtype=dtype)
-        seconds[dtype] = min(_cpu_seconds(tagger, mel) for _ in range(3))
+        seconds[dtype] = min(_cpu_seconds(tagger, heard) for _ in range(3))
     pays = seconds[torch.float32] > _WORTH_ROUNDING * seconds[torch.bfloat16]
     return torch.bfloat16 if pays else torch.float32
 
@@ -118,7 +117,7 @@ def _prepared(model: nn.Module, dtype: torch.dtype) -> nn.Module:
 
 
 def _prior(model: nn.Module) -> Prior:
-    """Read the mean activations off the last batch norm, whose shift is its output's mean."""
+    """Read the mean activations off the last batch norms, whose shifts are their outputs' means."""
     mean = model.mean_penultimate()  # type: ignore[operator]
     with torch.inference_mode():
         return Prior(mean.numpy().copy(), model.output(mean).numpy().copy())  # type: ignore[operator]

@@ -4,6 +4,8 @@
                  the manifest as JSON, spaces up to byte 4096
     byte 4096    ids, int64 (ntotal,)
     then         vectors, float32 (ntotal, dim), row i belonging to ids[i]
+    then         what is usual in the library (`hubs.Survey`): surroundings, float32 (ntotal, 3),
+                 and quantiles, float32 (4, 140)
     then         the structure as faiss writes it; nothing for a recipe that needs none
 
 Numbers are little-endian. The manifest holds the SHA-256 of everything from byte 4096 on.
@@ -31,7 +33,9 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-FORMAT = 1
+from index.hubs import METHODS, N_STATISTICS, SHARES, Survey
+
+FORMAT = 2
 HEADER_BYTES = 4096
 ABANDONED = 3600.0  # seconds without a write after which a temporary file belongs to nobody
 
@@ -68,6 +72,7 @@ class Contents(NamedTuple):
     manifest: Manifest
     ids: NDArray[np.int64]
     vectors: NDArray[np.float32]
+    survey: Survey
     structure: Any  # faiss.Index, or None
 
 
@@ -76,6 +81,7 @@ def write(
     manifest: Manifest,
     ids: NDArray[np.int64],
     vectors: NDArray[np.float32],
+    survey: Survey,
     structure: Any,
 ) -> Manifest:
     """Replace the file at `path`, or leave it as it was, and return the manifest as written.
@@ -87,7 +93,8 @@ def write(
         file.write(bytes(HEADER_BYTES))
         content = _Hashed(file)
         content.write(np.ascontiguousarray(ids, dtype="<i8").data)
-        content.write(np.ascontiguousarray(vectors, dtype="<f4").data)
+        for numbers in (vectors, *survey):
+            content.write(np.ascontiguousarray(numbers, dtype="<f4").data)
         if structure is not None:
             writer = faiss.PyCallbackIOWriter(content.write)  # type: ignore[attr-defined]
             faiss.write_index(structure, writer)
@@ -100,7 +107,7 @@ def write(
 def read(path: Path) -> Contents:
     """Map the file at `path` into memory and check every byte of it.
 
-    Raises DamagedIndex, and StaleIndex for a file written by a newer Earshot.
+    Raises DamagedIndex, and StaleIndex for a file written by another version of Earshot.
     """
     with _open(path) as file:
         manifest = _parse_header(path, file.read(HEADER_BYTES))
@@ -109,15 +116,23 @@ def read(path: Path) -> Contents:
             raise _damaged(path, "its content does not match its checksum")
         n, dim = manifest.ntotal, manifest.dim
         ids = np.frombuffer(data, "<i8", n, HEADER_BYTES)
-        vectors = np.frombuffer(data, "<f4", n * dim, HEADER_BYTES + ids.nbytes).reshape(n, dim)
-        file.seek(HEADER_BYTES + ids.nbytes + vectors.nbytes)
-        return Contents(manifest, ids, vectors, _read_structure(path, file))
+        file.seek(HEADER_BYTES + ids.nbytes)
+        shapes = (n, dim), (n, N_STATISTICS), (len(METHODS), len(SHARES))
+        vectors, *usual = [_floats(data, file, *shape) for shape in shapes]
+        return Contents(manifest, ids, vectors, Survey(*usual), _read_structure(path, file))
+
+
+def _floats(data: mmap.mmap, file: BinaryIO, n: int, width: int) -> NDArray[np.float32]:
+    """Return the numbers at the file's position, as a view of its map, and step over them."""
+    numbers = np.frombuffer(data, "<f4", n * width, file.tell())
+    file.seek(numbers.nbytes, os.SEEK_CUR)
+    return numbers.reshape(n, width)
 
 
 def read_manifest(path: str | os.PathLike[str]) -> Manifest:
     """What the index file at `path` says of itself, without reading the vectors.
 
-    Raises DamagedIndex, and StaleIndex for a file written by a newer Earshot.
+    Raises DamagedIndex, and StaleIndex for a file written by another version of Earshot.
     """
     path = Path(path)
     with _open(path) as file:
@@ -150,10 +165,11 @@ def _parse_header(path: Path, header: bytes) -> Manifest:
     match = re.fullmatch(rb"earshot-index (\d+) ([0-9a-f]{64})", line)
     if match is None:
         raise _damaged(path, "it does not begin as an index file does")
-    if int(match[1]) > FORMAT:
+    if int(match[1]) != FORMAT:
         raise StaleIndex(
             f"The index at {path} has file format {int(match[1])}, this version of Earshot reads "
-            f"format {FORMAT}: upgrade Earshot, or run build_index.py again."
+            f"format {FORMAT}: run build_index.py again, which analyses nothing anew"
+            + (", or upgrade Earshot." if int(match[1]) > FORMAT else ".")
         )
     text = text.rstrip(b" ")
     if len(header) < HEADER_BYTES or hashlib.sha256(text).hexdigest().encode() != match[2]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 import os
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -16,17 +15,27 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from index import storage
+from index.hubs import (
+    METHODS,
+    N_STATISTICS,
+    Survey,
+    describe,
+    pair_scores,
+    reference_rows,
+    survey_library,
+)
 from index.storage import DamagedIndex, Manifest, StaleIndex, read_manifest
+from index.structure import MAX_FETCH, Structure, build_structure, place, set_search
 
 __all__ = ["DamagedIndex", "Manifest", "Ranking", "StaleIndex", "VectorIndex", "read_manifest"]
 
 # A structure is asked for OVERFETCH * k + SLACK candidates, and one more for each id left out, but
-# never for more than a GPU can return.
+# never for more than MAX_FETCH.
 OVERFETCH = 4
 SLACK = 32
-MAX_FETCH = 2048
+HUBS_OVERFETCH = 8  # times as many, where the candidates' order is not that of their cosines
 
-POINTS_PER_CENTROID = 39  # fewer than this, and faiss's k-means warns
+UNIT_TOLERANCE = 1e-6  # of a length; float32 numbers make no better unit vectors
 BLOCK = 2**24  # numbers computed at once by exact search (64 MiB) and by normalisation (128 MiB)
 
 
@@ -48,9 +57,13 @@ class VectorIndex:
     vectors are as fast as faiss's `IndexFlatIP`, several times faster for many queries at once, and
     need no second copy of the vectors.
 
+    Scores corrected for hubs (`index.hubs`) are an option of the search: exact, too, for "Flat";
+    otherwise they order what the structure proposes.
+
     An index does not change once built, and any number of threads may search it.
 
     ids                int64 (n,), ascending, read-only
+    survey             what is usual in the library, surroundings in the order of `ids`
     recipe             the `index_factory` string it was built by
     search_parameters  the `ParameterSpace` string in force
     device             "gpu" where faiss sees one and has the recipe there, else "cpu" (so always
@@ -62,11 +75,13 @@ class VectorIndex:
         self,
         ids: NDArray[np.int64],
         vectors: NDArray[np.float32],
+        survey: Survey,
         recipe: str,
-        structure: _Structure,
+        structure: Structure,
         manifest: Manifest | None = None,
     ) -> None:
         self.ids = ids
+        self.survey = survey
         self.recipe = recipe
         self.search_parameters = structure.search
         self.device = structure.device
@@ -77,15 +92,22 @@ class VectorIndex:
 
     @classmethod
     def build(
-        cls, ids: ArrayLike, vectors: ArrayLike, recipe: str = "Flat", search: str = ""
+        cls,
+        ids: ArrayLike,
+        vectors: ArrayLike,
+        recipe: str = "Flat",
+        search: str = "",
+        *,
+        recordings: ArrayLike | None = None,
     ) -> Self:
         """Index unit-normalised copies of `vectors` under `ids`.
 
-        ids      integers (n,), in any order, each once
-        vectors  numbers (n, dim), finite, no row zero; n may be 0
-        recipe   a faiss `index_factory` string: "Flat", "IVF1024,Flat", "HNSW32", "IVF1024,SQ8"
-        search   a faiss `ParameterSpace` string; by default "nprobe=…" for IVF, with four times
-                 the square root of the number of lists, and "efSearch=128" for HNSW
+        ids         integers (n,), in any order, each once
+        vectors     numbers (n, dim), finite, no row zero; n may be 0
+        recipe      a faiss `index_factory` string: "Flat", "IVF1024,Flat", "HNSW32", "IVF1024,SQ8"
+        search      a faiss `ParameterSpace` string; by default "nprobe=…" for IVF, with four times
+                    the square root of the number of lists, and "efSearch=128" for HNSW
+        recordings  integers (n,), equal for copies of one recording; by default all differ
 
         Raises ValueError for anything else, and for fewer vectors than the recipe's training needs.
         """
@@ -100,7 +122,9 @@ class VectorIndex:
             raise ValueError(f"ids: wanted each once, got {repeated[0]} more than once")
         unit = _unit(vectors, order, "vectors")
         ids.flags.writeable = unit.flags.writeable = False
-        return cls(ids, unit, recipe, _build_structure(unit, recipe, search))
+        structure = build_structure(unit, recipe, search)
+        groups = ids if recordings is None else np.asarray(recordings)[order]
+        return cls(ids, unit, survey_library(unit, groups), recipe, structure)
 
     @classmethod
     def load(
@@ -121,7 +145,7 @@ class VectorIndex:
         ValueError where the recipe has no such `search` parameters.
         """
         path = Path(path)
-        manifest, ids, vectors, stored = storage.read(path)
+        manifest, ids, vectors, survey, stored = storage.read(path)
         for name, wanted in (("model", model), ("projection", projection), ("dim", dim)):
             got = getattr(manifest, name)
             if wanted is not None and got != wanted:
@@ -131,11 +155,11 @@ class VectorIndex:
                 )
         search = search or manifest.search
         if stored is None:  # the recipe is "Flat", or there are no vectors
-            structure = _build_structure(vectors, manifest.recipe, search)
+            structure = build_structure(vectors, manifest.recipe, search)
         else:
-            _set_search(stored, search)
-            structure = _Structure(*_place(stored), search)
-        return cls(ids, vectors, manifest.recipe, structure, manifest)
+            set_search(stored, search)
+            structure = Structure(*place(stored), search)
+        return cls(ids, vectors, survey, manifest.recipe, structure, manifest)
 
     def save(
         self,
@@ -161,7 +185,7 @@ class VectorIndex:
             recipe=self.recipe,
             search=self.search_parameters,
         )
-        return storage.write(Path(path), manifest, self.ids, self._vectors, structure)
+        return storage.write(Path(path), manifest, self.ids, self._vectors, self.survey, structure)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -176,38 +200,79 @@ class VectorIndex:
 
         Raises KeyError, naming the ids that are not there.
         """
-        wanted = _as_ids(ids)
-        rows, known = self._rows(wanted)
-        if not known.all():
-            raise KeyError(f"no vectors for ids {wanted[~known].tolist()}")
-        found: NDArray[np.float32] = self._vectors[rows]
+        found: NDArray[np.float32] = self._vectors[self._known_rows(ids)]
         return found
 
-    def search(self, queries: ArrayLike, k: int, *, exclude: ArrayLike = ()) -> list[Ranking]:
-        """The `k` vectors with the greatest cosine to each query, or all where there are fewer.
+    def surroundings(self, ids: ArrayLike) -> NDArray[np.float32]:
+        """What is usual around the tracks `ids`: float32 (len(ids), 3), see `hubs.Survey`.
 
-        queries  numbers (n, dim), of any length, finite, no row zero
-        k        at least 1
-        exclude  ids (m,) to leave out, such as removed tracks; unknown ones do no harm
+        Raises KeyError, naming the ids that are not there.
+        """
+        found: NDArray[np.float32] = self.survey.surroundings[self._known_rows(ids)]
+        return found
 
-        Scores are cosines in [-1, 1]. Raises ValueError for anything else.
+    def search(
+        self,
+        queries: ArrayLike,
+        k: int,
+        *,
+        exclude: ArrayLike = (),
+        hubs: str = "none",
+        surroundings: ArrayLike | None = None,
+    ) -> list[Ranking]:
+        """The `k` vectors that are most like each query, or all where there are fewer.
+
+        queries       numbers (n, dim), of any length, finite, no row zero
+        k             at least 1
+        exclude       ids (m,) to leave out, such as removed tracks; unknown ones do no harm
+        hubs          which of `hubs.METHODS` scores: "none" by cosines, in [-1, 1]
+        surroundings  what is usual around the queries, (n, 3); by default they are vectors from
+                      outside. For tracks of the index it is what `surroundings` returns
+
+        Raises ValueError for anything else.
         """
         queries = np.asarray(queries)
         if queries.ndim != 2 or queries.shape[1] != self.dim:
             raise ValueError(f"queries: wanted shape (n, {self.dim}), got {queries.shape}")
         if operator.index(k) < 1:
             raise ValueError(f"k: wanted at least 1, got {k}")
+        if hubs not in METHODS:
+            raise ValueError(f"hubs: wanted one of {', '.join(METHODS)}, got {hubs!r}")
         unit = _unit(queries, np.arange(len(queries)), "queries")
+        scoring = _Scoring(hubs, self._describe(unit, hubs, surroundings))
         rows, known = self._rows(_as_ids(exclude))
         allowed = np.ones(len(self), dtype=bool)
         allowed[rows[known]] = False
         k = min(k, int(allowed.sum()))
         if k == 0:
             return [Ranking(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in unit]
-        rankings = dict(self._propose(unit, k, allowed))
+        rankings = dict(self._propose(unit, k, allowed, scoring))
         rest = [i for i in range(len(unit)) if i not in rankings]
-        rankings.update(zip(rest, self._exact(unit[rest], k, allowed), strict=True))
+        exact = self._exact(unit[rest], k, allowed, scoring.of(rest))
+        rankings.update(zip(rest, exact, strict=True))
         return [rankings[i] for i in range(len(unit))]
+
+    def _describe(
+        self, queries: NDArray[np.float32], hubs: str, surroundings: ArrayLike | None
+    ) -> NDArray[np.float32]:
+        """What is usual around the queries, where the scores depend on it."""
+        if surroundings is not None:
+            given = np.asarray(surroundings, np.float32)
+            if given.shape != (len(queries), N_STATISTICS):
+                wanted = (len(queries), N_STATISTICS)
+                raise ValueError(f"surroundings: wanted shape {wanted}, got {given.shape}")
+            return given
+        if hubs == "none":
+            return np.zeros((len(queries), N_STATISTICS), np.float32)
+        return describe(queries, self._vectors[reference_rows(len(self))])
+
+    def _known_rows(self, ids: ArrayLike) -> NDArray[np.intp]:
+        """The rows of ids that must be there. Raises KeyError."""
+        wanted = _as_ids(ids)
+        rows, known = self._rows(wanted)
+        if not known.all():
+            raise KeyError(f"no vectors for ids {wanted[~known].tolist()}")
+        return rows
 
     def _rows(self, ids: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """The rows of `ids`, and which of them exist."""
@@ -215,11 +280,17 @@ class VectorIndex:
         return rows, np.searchsorted(self.ids, ids, side="right") > rows
 
     def _propose(
-        self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_]
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        allowed: NDArray[np.bool_],
+        scoring: _Scoring,
     ) -> Iterator[tuple[int, Ranking]]:
         """The number and ranking of each query that the structure's candidates can answer."""
         n_excluded = len(self) - int(allowed.sum())
-        fetch = min(OVERFETCH * k + SLACK + n_excluded, len(self), MAX_FETCH)
+        plain = scoring.hubs == "none"
+        fetch = (OVERFETCH * k + SLACK) * (1 if plain else HUBS_OVERFETCH) + n_excluded
+        fetch = min(fetch, len(self), MAX_FETCH)
         if self._structure is None or fetch <= k:
             return
         with self._turn if self.device == "gpu" else nullcontext():
@@ -227,13 +298,17 @@ class VectorIndex:
         for i, (query, padded) in enumerate(zip(queries, found, strict=True)):
             rows = padded[padded >= 0]
             rows = rows[allowed[rows]]
-            cosines = self._cosines(query, rows)
-            ranking = self._best(rows, cosines, k)
-            if len(rows) > k and ranking.scores[-1] > cosines.min():
+            scores = self._scores(query, rows, scoring.mine[i], scoring.hubs)
+            ranking = self._best(rows, scores, k)
+            if len(rows) > k and (not plain or ranking.scores[-1] > scores.min()):
                 yield i, ranking
 
     def _exact(
-        self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_]
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        allowed: NDArray[np.bool_],
+        scoring: _Scoring,
     ) -> Iterator[Ranking]:
         """The rankings of all queries, by products with all vectors."""
         # Two float32 products of unit vectors, each off by at most dim / 2 roundings, keep their
@@ -246,10 +321,31 @@ class VectorIndex:
                 products = np.vecdot(self._vectors, block)[None]
             else:
                 products = block @ self._vectors.T
-            products[:, ~allowed] = -np.inf
-            for query, row in zip(block, products, strict=True):
-                rows = np.flatnonzero(row >= np.partition(row, -k)[-k] - margin)
-                yield self._best(rows, self._cosines(query, rows), k)
+            for i, (query, row) in enumerate(zip(block, products, strict=True), start=start):
+                mine, theirs = scoring.mine[i], self.survey.surroundings
+                if scoring.hubs == "none":
+                    low = high = row
+                else:  # scores grow with the cosine
+                    low = pair_scores(scoring.hubs, row - margin, mine, theirs)
+                    high = pair_scores(scoring.hubs, row + margin, mine, theirs)
+                low = np.where(allowed, low, -np.inf)
+                least = np.partition(low, -k)[-k] - (margin if scoring.hubs == "none" else 0.0)
+                rows = np.flatnonzero(allowed & (high >= least))
+                yield self._best(rows, self._scores(query, rows, mine, scoring.hubs), k)
+
+    def _scores(
+        self,
+        query: NDArray[np.float32],
+        rows: NDArray[np.int64],
+        mine: NDArray[np.float32],
+        hubs: str,
+    ) -> NDArray[np.float32]:
+        """The scores of some rows, from their exact cosines."""
+        cosines = self._cosines(query, rows)
+        if hubs == "none":
+            return cosines
+        theirs = self.survey.surroundings[rows]
+        return pair_scores(hubs, cosines, mine, theirs).astype(np.float32)
 
     def _cosines(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Cosines that depend on nothing but the two vectors: equal vectors get equal scores.
@@ -260,86 +356,20 @@ class VectorIndex:
         cosines: NDArray[np.float64] = products.sum(axis=1)
         return cosines.clip(-1, 1).astype(np.float32)
 
-    def _best(self, rows: NDArray[np.int64], cosines: NDArray[np.float32], k: int) -> Ranking:
-        best = np.lexsort((rows, -cosines))[:k]
-        return Ranking(self.ids[rows[best]], cosines[best])
+    def _best(self, rows: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> Ranking:
+        best = np.lexsort((rows, -scores))[:k]
+        return Ranking(self.ids[rows[best]], scores[best])
 
 
-class _Structure(NamedTuple):
-    """faiss's part of an index."""
+class _Scoring(NamedTuple):
+    """How queries are scored: the method, and what is usual around each, float32 (n, 3)."""
 
-    index: Any  # a faiss.Index over the rows of the vectors; None where the vectors are enough
-    device: str
-    search: str
+    hubs: str
+    mine: NDArray[np.float32]
 
-
-def _build_structure(vectors: NDArray[np.float32], recipe: str, search: str) -> _Structure:
-    n, dim = vectors.shape
-    if re.search(r"IVF0+(?!\d)|HNSW0*[01](?!\d)", recipe):  # faiss would end the process
-        raise ValueError(f"recipe: wanted at least 1 list or 2 links, got {recipe!r}")
-    try:
-        index = faiss.index_factory(dim, recipe, faiss.METRIC_INNER_PRODUCT)
-        search = search or _default_search(index, recipe)
-        _set_search(index, search)
-        if n == 0:
-            return _Structure(None, "cpu", search)
-        _check_training_size(index, recipe, n)
-        index, device = _place(index)
-        if recipe == "Flat" and device == "cpu":
-            return _Structure(None, device, search)
-        index.train(vectors)
-        index.add(vectors)
-    except RuntimeError as error:
-        raise ValueError(
-            f"recipe: wanted one that faiss can build for {n} vectors of dimension {dim}, "
-            f"got {recipe!r} ({_reason(error)})"
-        ) from error
-    return _Structure(index, device, search)
-
-
-def _default_search(index: Any, recipe: str) -> str:
-    """Parameters that found 98 % of the ten nearest in `benchmarks/index.py`."""
-    ivf = faiss.try_extract_index_ivf(index)
-    if ivf is not None:
-        return f"nprobe={min(round(4 * ivf.nlist**0.5), ivf.nlist, MAX_FETCH)}"
-    return "efSearch=128" if "HNSW" in recipe else ""
-
-
-def _set_search(index: Any, search: str) -> None:
-    try:
-        faiss.ParameterSpace().set_index_parameters(index, search)  # type: ignore[arg-type]
-    except RuntimeError as error:
-        raise ValueError(
-            f"search: wanted parameters of this recipe, got {search!r} ({_reason(error)})"
-        ) from error
-
-
-def _reason(error: RuntimeError) -> str:
-    """What faiss says after the names of its function and source file."""
-    return str(error).rsplit(": ", 1)[-1]
-
-
-def _check_training_size(index: Any, recipe: str, n: int) -> None:
-    """Refuse what faiss would only warn of, on stderr: too few vectors to find centroids in."""
-    ivf = faiss.try_extract_index_ivf(index)
-    n_centroids = 0 if ivf is None else ivf.nlist
-    for match in re.finditer(r"(?<!O)PQ\d+(?:x(\d+))?", recipe):
-        n_centroids = max(n_centroids, 2 ** int(match[1] or 8))
-    if n < POINTS_PER_CENTROID * n_centroids:
-        raise ValueError(
-            f"recipe: {recipe!r} wanted at least {POINTS_PER_CENTROID * n_centroids} vectors to "
-            f"train on ({POINTS_PER_CENTROID} per centroid), got {n}: use fewer lists, or 'Flat'"
-        )
-
-
-def _place(index: Any) -> tuple[Any, str]:
-    """`index` on the first GPU, and "gpu", where faiss has both; else `index` and "cpu"."""
-    if faiss.get_num_gpus() > 0:
-        try:
-            return faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index), "gpu"
-        except RuntimeError:  # faiss: "This index type is not implemented on GPU."
-            pass
-    return index, "cpu"
+    def of(self, numbers: list[int]) -> _Scoring:
+        """The same for some of the queries."""
+        return _Scoring(self.hubs, self.mine[numbers])
 
 
 def _as_ids(ids: ArrayLike) -> NDArray[np.int64]:
@@ -350,7 +380,10 @@ def _as_ids(ids: ArrayLike) -> NDArray[np.int64]:
 
 
 def _unit(matrix: NDArray[Any], order: NDArray[np.int64], name: str) -> NDArray[np.float32]:
-    """The rows of `matrix` in `order`, each scaled to unit length."""
+    """The rows of `matrix` in `order`, each scaled to unit length.
+
+    Those that have it are left as they are, so that a vector of an index is itself as a query.
+    """
     unit = np.empty((len(order), matrix.shape[1]), dtype=np.float32)
     step = max(1, BLOCK // matrix.shape[1])
     for start in range(0, len(order), step):
@@ -364,6 +397,8 @@ def _unit(matrix: NDArray[Any], order: NDArray[np.int64], name: str) -> NDArray[
                     f"{rows[bad.argmax()]}"
                 )
         block /= largest  # so that no square overflows or vanishes
-        block /= np.linalg.norm(block, axis=1, keepdims=True)
-        unit[start : start + step] = block
+        norms = np.linalg.norm(block, axis=1, keepdims=True)
+        ordinary = largest.clip(1e-3, 1.0)
+        done = (largest == ordinary) & (np.abs(norms * ordinary - 1.0) < UNIT_TOLERANCE)
+        unit[start : start + step] = np.where(done, matrix[rows], block / norms)
     return unit

@@ -1,9 +1,12 @@
 """What a home is compared with: vectors of other systems, made of the features it keeps.
 
-home         what the home serves: the vectors of its index
-projection   its projection applied anew; the same as `home` unless that serves something else
+home         what the home serves: the vectors of its index, its scores corrected for hubs
+hubs         the same vectors by each other score of `index.hubs`; on request alone
+projection   its default projection applied anew; the same as `home` unless that serves a head
+head         the head trained last on that projection, adopted or not, without the default beside it
 logits       the tags of the home's taggers as log-odds, averaged over segments, joined
 penultimate  each tagger's layer below the tags, averaged over segments, as it is
+tagger       each tagger alone: the default projection of its features, fitted on what is compared
 mfcc         mean and standard deviation of the MFCCs, standardised over the library
 random       a random vector for each track, the same in every run
 """
@@ -20,15 +23,21 @@ from numpy.typing import NDArray
 
 from encoders.errors import AudioError
 from encoders.features import TrackFeatures
+from encoders.projection import Head, Projection, fit_projection
+from index.hubs import METHODS
 from index.vector_index import VectorIndex
-from recsys.build import Features, Projection, read_features
+from recsys.build import Features, read_features
 from recsys.catalog import Catalog, CatalogError
+from recsys.evaluate import Correction
+from recsys.interactions import unit_rows
 
 HOME, RANDOM, MFCC, LOGITS = "home", "random", "mfcc", "logits"
-PROJECTION, PENULTIMATE = "projection", "penultimate"
+PROJECTION, PENULTIMATE, HEAD = "projection", "penultimate", "head"
+TAGGER, HUBS = "tagger", "hubs:"
 
 _BATCH = 64  # tracks whose features are written in one transaction
 _BLOCK = 500  # tracks whose features are in memory at once
+_FIT_SAMPLE = 2000  # tracks that a tagger's own projection is fitted on
 _RANDOM_DIM = 64
 
 _Vectors = NDArray[np.float32]
@@ -55,25 +64,40 @@ class Systems:
     """The systems that a home can be compared with, and their vectors."""
 
     def __init__(
-        self, catalog: Catalog, index: VectorIndex, projection: Projection | None = None
+        self,
+        catalog: Catalog,
+        index: VectorIndex,
+        projection: Projection | None = None,
+        head: Head | None = None,
+        hubs: str = "none",
     ) -> None:
-        """`projection` is the home's, None where there is none."""
+        """`projection` is the home's and `head` the one trained last, None where there is none.
+
+        A head that was trained on another projection is left out. `hubs` is how the home scores.
+        """
         self._catalog = catalog
         self._index = index
-        self._projection = projection
+        self._projection = projection.default if projection else None
+        self._head = head
+        self._hubs = hubs
         mfcc = [key for key in catalog.extractors() if key.startswith(MFCC)]
         taggers = [key for key in catalog.extractors() if not key.startswith(MFCC)]
         served = index.manifest.model.split("+") if index.manifest else []
         # The features that each system is made of, by extractor.
         self.sources: dict[str, tuple[str, ...]] = {HOME: ()}
+        self.sources |= {f"{HUBS}{method}": () for method in METHODS if method != hubs}
         if projection and set(projection.extractors) <= set(taggers):
             self.sources[PROJECTION] = projection.extractors
+            if head and head.projection == projection.default.id:
+                self.sources[HEAD] = projection.extractors
         if served and set(served) <= set(taggers):
             self.sources[LOGITS] = tuple(served)
         models = [key.rsplit("-", 2)[0] for key in taggers]  # without precision and budget
         for key, model in zip(taggers, models, strict=True):
             name = model if models.count(model) == 1 else key
             self.sources[f"{PENULTIMATE}:{name}"] = (key,)
+            if len(taggers) > 1:  # else it is the home's own
+                self.sources[f"{TAGGER}:{name}"] = (key,)
         for key in mfcc:
             self.sources[MFCC if len(mfcc) == 1 else key] = (key,)
         self.sources[RANDOM] = ()
@@ -82,7 +106,8 @@ class Systems:
         """Return the names meant by `wanted`, `home` among them and first.
 
         "penultimate" means all of its kind; nothing means every system whose features all of
-        `ids` have, less a projection that is the home's own. Raises UnknownSystem.
+        `ids` have, less a projection that is the home's own, each tagger alone and other scores.
+        Raises UnknownSystem.
         """
         if not wanted:
             return [name for name in self.sources if self._belongs(name, ids)]
@@ -99,6 +124,8 @@ class Systems:
         return [name for name in self.sources if name in chosen]
 
     def _belongs(self, name: str, ids: Sequence[int]) -> bool:
+        if name.startswith((TAGGER, HUBS)):
+            return False
         manifest, projection = self._index.manifest, self._projection
         served = manifest and projection and manifest.projection == projection.id
         return not (name == PROJECTION and served) and len(self.complete([name], ids)) == len(ids)
@@ -116,12 +143,13 @@ class Systems:
 
     def vectors(self, name: str, ids: Sequence[int]) -> _Vectors:
         """Return one system's unit vectors, a row for each of `ids`, which must be `complete`."""
-        if name == HOME:
+        if name == HOME or name.startswith(HUBS):
             return self._index.vectors(ids)
         if name == RANDOM:
-            return _unit(np.stack([_random(track_id) for track_id in ids]))
+            return unit_rows(np.stack([_random(track_id) for track_id in ids]))
         blocks = []
         keys = self.sources[name]
+        projection = self._fitted(keys, ids) if name.startswith(TAGGER) else self._projection
         for start in range(0, len(ids), _BLOCK):
             heard = dict(read_features(self._catalog, keys, ids[start : start + _BLOCK]))
             if len(heard) < len(ids[start : start + _BLOCK]):
@@ -130,15 +158,34 @@ class Systems:
                     "run build_index.py again."
                 )
             tracks = [heard[track_id] for track_id in ids[start : start + _BLOCK]]
-            blocks.append(self._embed(name, tracks))
+            blocks.append(self._embed(name, tracks, projection))
         joined = np.concatenate(blocks)
         if self.sources[name][0].startswith(MFCC):
             joined = (joined - joined.mean(axis=0)) / (joined.std(axis=0) + 1e-6)
-        return _unit(joined)
+        return unit_rows(joined)
 
-    def _embed(self, name: str, tracks: Sequence[Features]) -> _Vectors:
-        if name == PROJECTION and self._projection:
-            return self._projection.embed(tracks)
+    def correction(self, name: str, ids: Sequence[int]) -> Correction | None:
+        """Return how a system corrects the scores of `ids` for hubs; None for cosines."""
+        method = self._hubs if name == HOME else name.removeprefix(HUBS)
+        if method not in METHODS or method == "none":
+            return None
+        return Correction(method, self._index.surroundings(ids))
+
+    def _fitted(self, keys: Sequence[str], ids: Sequence[int]) -> Projection:
+        """Fit the default projection on some of `ids`, centred on their own means."""
+        sample = ids[:: -(-len(ids) // _FIT_SAMPLE)]
+        tracks = [heard for _, heard in read_features(self._catalog, keys, sample)]
+        penultimate = np.stack([t[0].penultimate.astype(np.float32).mean(axis=0) for t in tracks])
+        logits = np.stack([track[0].mean_logits() for track in tracks])
+        means = penultimate.mean(axis=0), logits.mean(axis=0)
+        return fit_projection(tracks, len(ids), keys, (), *means)
+
+    def _embed(
+        self, name: str, tracks: Sequence[Features], projection: Projection | None
+    ) -> _Vectors:
+        if projection and (name in (PROJECTION, HEAD) or name.startswith(TAGGER)):
+            vectors = projection.embed(tracks)
+            return self._head.apply(vectors) if name == HEAD and self._head else vectors
         if name == LOGITS:
             joined = [np.concatenate([heard.mean_logits() for heard in track]) for track in tracks]
             return np.stack(joined)
@@ -186,10 +233,3 @@ def listen(
 
 def _random(track_id: int) -> NDArray[np.float64]:
     return np.random.default_rng(track_id).standard_normal(_RANDOM_DIM)
-
-
-def _unit(rows: NDArray[np.floating]) -> _Vectors:
-    """Scale each row to length 1; a zero row stays zero."""
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: _Vectors = (rows / np.maximum(norms, 1e-12)).astype(np.float32)
-    return unit

@@ -25,12 +25,22 @@ from recsys.library import Summary, identify, scan
 
 INDEX_NAME = "tracks.index"
 PROJECTION_NAME = "projection.safetensors"
+HEAD_NAME = "head.safetensors"  # the head trained last, adopted or not; its card beside it
 WEIGHTS_NAME = "weights"  # a folder: the taggers' converted weights
 
 _BATCH = 16  # tracks whose features are written in one transaction
 _BATCH_SECONDS = 5.0  # after which a smaller batch is written
 _EMBED_BATCH = 500  # tracks projected at once
 _FIT_SAMPLE = 5000  # tracks a projection is fitted on, spread evenly over a larger library
+
+HEAD_LOST = (
+    "The head is gone: it was trained on the projection that was now fitted anew. "
+    "train_head.py trains another."
+)
+HEAD_OUTGROWN = (
+    "The library has outgrown its projection, which was kept for the head that was trained on it: "
+    "build_index.py --refit and then train_head.py renew both."
+)
 
 Features = tuple[TrackFeatures, ...]  # one track's, one for each extractor name
 
@@ -64,6 +74,10 @@ class Projection(Protocol):
     def id(self) -> str:
         """What vectors must share to be compared."""
 
+    @property
+    def has_head(self) -> bool:
+        """Say whether labels taught it something that a new fit would not know."""
+
     def embed(self, tracks: Sequence[Sequence[TrackFeatures]]) -> NDArray[np.float32]:
         """Return unit vectors (n_tracks, dim)."""
 
@@ -92,7 +106,8 @@ class Report:
     """What a build did.
 
     `n_analysed` tracks of `audio_seconds` together were analysed in `analysis_seconds`, inspecting
-    them included; `tracks` of the library have features now; `index` is None where there are none.
+    them included; `tracks` of the library have features now; `index` is None where there are none;
+    `notes` say what becomes of its head.
     """
 
     tracks: int
@@ -104,6 +119,7 @@ class Report:
     analysis_seconds: float
     index: VectorIndex | None
     refitted: bool
+    notes: tuple[str, ...] = ()
 
 
 def build(
@@ -121,8 +137,9 @@ def build(
     """Bring catalogue, projection and index up to what lies in `folders`.
 
     `projection` is the home's, None if it has none that fits `analyser`; it is fitted anew where
-    it is outgrown or `refit` says so. Raises LibraryError, CatalogError (BuildRunning among them),
-    ValueError for a recipe that does not fit, and OSError where the home cannot be written.
+    it is outgrown and has no head, or `refit` says so. Raises LibraryError, CatalogError
+    (BuildRunning among them), ValueError for a recipe that does not fit, and OSError where the home
+    cannot be written.
     """
     with catalog.build_lock():
         progress(Progress("scan"))
@@ -140,7 +157,11 @@ def build(
         n_analysed, audio_seconds = _analyse(catalog, analyser, progress)
         analysis_seconds = time.monotonic() - begin
         ids = _ready_ids(catalog, analyser.names)
-        if refit or (projection and projection.outgrown_by(len(ids))):
+        outgrown = projection is not None and projection.outgrown_by(len(ids))
+        notes: tuple[str, ...] = ()
+        if projection and projection.has_head and (refit or outgrown):
+            notes = (HEAD_LOST if refit else HEAD_OUTGROWN,)
+        if refit or (outgrown and not notes):
             projection = None
         vectors = _index(catalog, analyser.names, ids, projection, fit, recipe, progress)
         return Report(
@@ -154,7 +175,29 @@ def build(
             analysis_seconds=analysis_seconds,
             index=vectors,
             refitted=vectors is not None and projection is None,
+            notes=notes,
         )
+
+
+def reproject(
+    catalog: Catalog,
+    projection: Projection,
+    recipe: str = "Flat",
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> VectorIndex | None:
+    """Make a projection the home's and index its tracks by it, from their kept features.
+
+    Raises CatalogError, BuildRunning among them, and OSError where the home cannot be written.
+    """
+
+    def kept(_: Iterable[Features], __: int) -> Projection:
+        return projection
+
+    with catalog.build_lock():
+        ids = _ready_ids(catalog, projection.extractors)
+        index = _index(catalog, projection.extractors, ids, projection, kept, recipe, progress)
+        projection.save(catalog.home / PROJECTION_NAME)  # last: until then nothing is changed
+        return index
 
 
 def _analyse(
@@ -256,7 +299,9 @@ def _index(
         rows = list(read_features(catalog, names, ids[start : start + _EMBED_BATCH]))
         kept += [track_id for track_id, _ in rows]
         vectors.append(projection.embed([heard for _, heard in rows]))
-    built = VectorIndex.build(kept, np.concatenate(vectors), recipe)
+    groups = catalog.recording_groups()
+    recordings = [groups.get(track_id, track_id) for track_id in kept]
+    built = VectorIndex.build(kept, np.concatenate(vectors), recipe, recordings=recordings)
     built.save(path, model=model, projection=projection.id, catalogue_revision=revision)
     return built
 

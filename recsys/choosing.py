@@ -60,6 +60,11 @@ def choose(question: Question, k: int) -> Choice:
         fetch *= GROWTH
 
 
+def weigh(question: Question, rows: _Rows) -> Choice:
+    """Return these rows in their order, with the scores they would have among candidates."""
+    return Choice(rows, np.arange(len(rows)), _score(question, rows))
+
+
 def _rerank(question: Question, rows: _Rows, values: _Values, k: int) -> _Rows:
     query, shelf = question.query, question.shelf
     vectors = question.index.vectors(shelf.ids[rows])
@@ -123,10 +128,9 @@ def _score(question: Question, rows: _Rows) -> Scores:
     if not len(rows):
         return scoring.total([], nearest, 0)
     candidates, sample = _space(question, rows), _sample(question)
-    listening = 0.0 if taste is None else scoring.LISTENING_SHARE
     wished = sum(wish.weight for wish in ground.wishes)
     spoken = 0.0 if ground.rung == "tags" else ground.loudness
-    share = (1 - listening) / (wished + spoken)
+    share = 1 / (wished + spoken)
     parts: list[Part] = []
     if ground.liked:
         found, nearest = scoring.sound(ground.liked, candidates, sample, share * spoken)
@@ -136,9 +140,7 @@ def _score(question: Question, rows: _Rows) -> Scores:
     if ground.rung == "popular":
         parts.append(_everyday(question, candidates, sample, share * spoken))
     if taste is not None:
-        parts.append(
-            scoring.standard("listeners", taste.scores[rows], taste.scores[sample.rows], listening)
-        )
+        parts = scoring.blend(parts, taste, question.shelf.ids, candidates, sample)
     if ground.shunned:
         parts.append(scoring.shunned(ground.shunned, candidates, sample))
     if ground.avoided:

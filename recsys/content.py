@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from encoders.features import TrackFeatures
+from index.hubs import pair_scores
 from index.vector_index import VectorIndex
 from recsys.build import Features, read_features
 from recsys.catalog import Catalog, Track
 from recsys.catalog.search import fold
+from recsys.reasons import Heard, Reasons, explain, mean_logits, shared_tags
+from recsys.similarity import SAME, Similarity
 
-MIN_SHARED_PROBABILITY = 0.05  # what both tracks must reach for a tag to be shared
-N_SHARED_TAGS = 4
 _SAME_LENGTH = 2.0  # s; two encodings of one recording differ by less
 _SAME_SOUND = 0.95  # cosine; two encodings of one recording are closer
+_IDENTICAL = 0.9999  # cosine; what is heard of one audio twice is closer
 
 
 @dataclass(frozen=True)
 class Neighbour:
     """A track that sounds like the query.
 
-    similarity   0 to 1: the cosine of the embeddings, negative ones counting as 0
-    shared_tags  what both sound like more than the library does on the whole, strongest first
+    similarity   0 to 1: the share of random pairs of the library that are less alike; 1 for the
+                 same recording alone
+    shared_tags  what both sound like, see `recsys.reasons`, what makes them most alike first
     """
 
     track: Track
@@ -45,14 +47,36 @@ class SimilarTracks:
         names: Sequence[str],
         tags: Sequence[str],
         typical_logits: NDArray[np.float32],
+        hubs: str = "none",
     ) -> None:
-        """`names` key the features; `typical_logits` (n_tags,) is the library's mean of `tags`."""
+        """`names` key the features; `typical_logits` (n_tags,) is the library's mean of `tags`.
+
+        `hubs` is how scores are corrected for hubs, one of `index.hubs.METHODS`.
+        """
         self.catalog = catalog
         self.index = index
         self.names = tuple(names)
         self.tags = tuple(tags)
-        self.typical = 1.0 / (1.0 + np.exp(-typical_logits))
+        self.typical_logits = typical_logits
+        self.hubs = hubs
+        self._similarity = Similarity(index.survey, hubs)
         self._living = _Living(-1, {}, [])
+
+    def similarity(self, one: Track, other: Track) -> float:
+        """Return how alike two indexed tracks are, as `Neighbour.similarity`.
+
+        Raises KeyError if one is not in the index.
+        """
+        ids = [one.id, other.id]
+        a, b = self.index.vectors(ids)
+        mine, theirs = self.index.surroundings(ids)
+        groups = self._current_living().groups
+        if groups.get(one.id, one.id) == groups.get(other.id, other.id):
+            return SAME
+        if self._same_recording(one, other):
+            return SAME
+        cosine = (a.astype(np.float64) * b).sum().astype(np.float32)  # as the search has it
+        return float(self._similarity.of(pair_scores(self.hubs, cosine, mine, theirs)))
 
     def of_track(self, track: Track, k: int, *, artist_cap: int | None = None) -> list[Neighbour]:
         """Return up to `k` tracks that sound like an indexed one, best first.
@@ -75,6 +99,39 @@ class SimilarTracks:
         """The same for a file outside the library: its embedding (dim,) and its features."""
         return self._neighbours(vector, heard, None, k, artist_cap)
 
+    def heard(self, track: Track) -> Heard:
+        """Return what is stored of a track's sound. Raises KeyError where features lack."""
+        features = dict(read_features(self.catalog, self.names, [track.id]))[track.id]
+        return Heard(features, track.duration, track.bpm)
+
+    def reasons(self, query: Heard, others: Sequence[Track]) -> dict[int, Reasons]:
+        """Say by id why others sound like the query, leaving out who lacks features."""
+        tracks = {track.id: track for track in others}
+        return {
+            track_id: explain(
+                query,
+                Heard(features, tracks[track_id].duration, tracks[track_id].bpm),
+                self.typical_logits,
+                self.tags,
+            )
+            for track_id, features in read_features(self.catalog, self.names, sorted(tracks))
+        }
+
+    def shared_tags(self, pairs: Mapping[int, int | None]) -> dict[int, tuple[str, ...]]:
+        """Name what each track shares with another, given by ids, strongest first.
+
+        With None for the other: what the track itself stands out in.
+        """
+        ids = {*pairs, *(other for other in pairs.values() if other is not None)}
+        heard = {
+            track_id: mean_logits(features)
+            for track_id, features in read_features(self.catalog, self.names, sorted(ids))
+        }
+        return {
+            track_id: self._shared(heard.get(track_id), heard.get(other or track_id))
+            for track_id, other in pairs.items()
+        }
+
     def _neighbours(
         self,
         vector: NDArray[np.float32],
@@ -84,31 +141,42 @@ class SimilarTracks:
         artist_cap: int | None,
     ) -> list[Neighbour]:
         chosen = self._choose(vector, seed, k, artist_cap)
-        query = None if heard is None else self._probabilities(heard)
+        query = None if heard is None else mean_logits(heard)
         ids = sorted(track.id for track, _ in chosen)
         theirs = {
-            track_id: self._probabilities(features)
+            track_id: mean_logits(features)
             for track_id, features in read_features(self.catalog, self.names, ids)
         }
         return [
-            Neighbour(track, max(score, 0.0), self._shared(query, theirs.get(track.id)))
-            for track, score in chosen
+            Neighbour(track, similarity, self._shared(query, theirs.get(track.id)))
+            for track, similarity in chosen
         ]
 
     def _choose(
         self, vector: NDArray[np.float32], seed: Track | None, k: int, artist_cap: int | None
     ) -> list[tuple[Track, float]]:
-        """Take the nearest living tracks, one of each recording, until there are `k`."""
+        """Take the nearest living tracks, one of each recording, with their similarities."""
         living = self._current_living()
+        mine = None if seed is None else self.index.surroundings([seed.id])
         fetch = 2 * k + 10
         while True:
-            ranking = self.index.search(vector[None], fetch, exclude=living.gone)[0]
-            tracks = self.catalog.tracks(ranking.ids.tolist())
-            scores = dict(zip(ranking.ids.tolist(), ranking.scores.tolist(), strict=True))
+            ids, scores = self.index.search(
+                vector[None], fetch, exclude=living.gone, hubs=self.hubs, surroundings=mine
+            )[0]
+            tracks = self.catalog.tracks(ids.tolist())
             chosen = self._distinct(tracks, living.groups, seed, artist_cap)
-            if len(chosen) >= k or len(ranking.ids) < fetch:
-                return [(track, scores[track.id]) for track in chosen[:k]]
+            if len(chosen) >= k or len(ids) < fetch:
+                alike = dict(zip(ids.tolist(), self._similarity.of(scores).tolist(), strict=True))
+                if seed is None:
+                    alike |= dict.fromkeys(self._identical(vector, ids), SAME)
+                return [(track, alike[track.id]) for track in chosen[:k]]
             fetch *= 4
+
+    def _identical(self, vector: NDArray[np.float32], ids: NDArray[np.int64]) -> list[int]:
+        """Return which of some tracks are what a vector from outside is of."""
+        unit = vector / np.linalg.norm(vector)
+        same: list[int] = ids[self.index.vectors(ids) @ unit >= _IDENTICAL].tolist()
+        return same
 
     def _distinct(
         self,
@@ -151,23 +219,13 @@ class SimilarTracks:
             self._living = _Living(revision, groups, gone)
         return self._living
 
-    def _probabilities(self, heard: Features) -> NDArray[np.float32]:
-        return np.concatenate([_mean_tags(features) for features in heard])
-
     def _shared(
         self, one: NDArray[np.float32] | None, other: NDArray[np.float32] | None
     ) -> tuple[str, ...]:
-        """Name the tags in which both stand out from the library, by the weaker one's lift."""
+        """Name the tags that two tracks' mean log-odds share."""
         if one is None or other is None:
             return ()
-        both = np.minimum(one, other)
-        lift = np.where(both >= MIN_SHARED_PROBABILITY, both / self.typical, 0.0)
-        best: dict[str, str] = {}
-        for number in np.argsort(-lift, kind="stable"):
-            if lift[number] <= 1.0 or len(best) == N_SHARED_TAGS:
-                break
-            best.setdefault(self.tags[number].casefold(), self.tags[number])
-        return tuple(best.values())
+        return tuple(s.tag for s in shared_tags(one, other, self.typical_logits, self.tags))
 
 
 class _Living(NamedTuple):
@@ -176,11 +234,6 @@ class _Living(NamedTuple):
     revision: int
     groups: dict[int, int]
     gone: list[int]
-
-
-def _mean_tags(features: TrackFeatures) -> NDArray[np.float32]:
-    mean: NDArray[np.float32] = features.tags.astype(np.float32).mean(axis=0)
-    return mean
 
 
 def _same_names(one: Track, other: Track) -> bool:

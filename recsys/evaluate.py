@@ -1,19 +1,21 @@
 """Offline evaluation of content similarity: leave-one-out retrieval with known labels.
 
-Every labelled track is a query once; the others are ranked by the cosine of their embeddings
-(equal ones by id), and a result is a hit if it has one of the query's labels.
+Every labelled track is a query once; the others are ranked by the cosine of their embeddings, or by
+what a correction for hubs makes of it (equal ones by id), and a result is a hit if it has one of
+the query's labels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from index.hubs import pair_scores
 from recsys.labels import LabelColumn, LabelsError, artist_groups
 from recsys.metrics import (
     attainable_precision,
@@ -35,6 +37,21 @@ _BLOCK = 1024  # queries ranked at once
 _Floats = NDArray[np.float64]
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 Figures = dict[str, float | int | dict[str, float] | list[float]]
+
+
+class Correction(NamedTuple):
+    """How a system corrects cosines for hubs: the method, and what is usual around each track.
+
+    surroundings  float32 (n_tracks, 3), a row a track, see `index.hubs.Survey`
+    """
+
+    method: str
+    surroundings: NDArray[np.float32]
+
+    def scores(self, rows: NDArray[np.int64], cosines: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the scores of all tracks for those in `rows`: (n_rows, n_tracks), as `cosines`."""
+        mine = self.surroundings[rows][:, None]
+        return pair_scores(self.method, cosines, mine, self.surroundings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,12 +160,14 @@ def evaluate_retrieval(
     *,
     exclude_same: str | Sequence[str] | None = None,
     min_group: int = 1,
+    correction: Correction | None = None,
 ) -> Retrieval:
     """Rank every track for every labelled query: P@K, R@K, nDCG@K, MAP and R-precision.
 
     vectors       unit vectors float32 (n_tracks, dim), one a row of `labels`
     exclude_same  columns in which a result must share nothing with the query (artist filter)
     min_group     labels of fewer tracks make no queries (they remain candidates)
+    correction    for hubs, of the same tracks; None ranks by cosines
 
     Raises LabelsError for an unknown column or where no query is left.
     """
@@ -161,7 +180,7 @@ def evaluate_retrieval(
         raise LabelsError(f'No track has a label in "{by}" that {min_group} tracks share.')
     metrics: dict[str, list[_Floats]] = {}
     neighbours, hits, n_relevant = [], [], []
-    for block, order, allowed in _rankings(vectors, rows, forbidden):
+    for block, order, allowed in _rankings(vectors, rows, forbidden, correction):
         relevant = column.shared_with(block) & allowed
         found = _padded(np.take_along_axis(relevant, order, axis=1), max(ks), False)
         listed = np.where(np.take_along_axis(allowed, order, axis=1), order, -1)
@@ -195,18 +214,20 @@ def _metrics(
     }
 
 
-def hub_degrees(vectors: NDArray[np.float32]) -> NDArray[np.int64]:
+def hub_degrees(
+    vectors: NDArray[np.float32], correction: Correction | None = None
+) -> NDArray[np.int64]:
     """In how many others' ten nearest each track is: int64 (n_tracks,)."""
-    return in_degrees(rank(vectors, np.arange(len(vectors)), HUB_K), len(vectors))
+    everyone = np.arange(len(vectors))
+    return in_degrees(rank(vectors, everyone, HUB_K, correction=correction), len(vectors))
 
 
-def hub_report(vectors: NDArray[np.float32]) -> dict[str, float | int]:
-    """Describe who is whose neighbour: in-degrees in the graph of all ten-nearest neighbours.
+def hub_report(degrees: NDArray[np.int64]) -> dict[str, float | int]:
+    """Describe who is whose neighbour: in-degrees (n_tracks,) in the graph of all ten nearest.
 
     `skewness` of the in-degrees is the usual measure of hubness (Radovanovic et al. 2010);
     `orphans` is the share of tracks that are in nobody's list.
     """
-    degrees = hub_degrees(vectors)
     spread = float(degrees.std())
     skewness = float(((degrees - degrees.mean()) ** 3).mean() / spread**3) if spread else 0.0
     return {
@@ -221,13 +242,14 @@ def rank(
     queries: NDArray[np.int64],
     k: int,
     forbidden: Sequence[LabelColumn] | None = None,
+    correction: Correction | None = None,
 ) -> NDArray[np.int64]:
     """Return the rows of the `k` nearest of each query row, -1 behind a list that is shorter.
 
     Left out are the query and the rows that share a label of a `forbidden` column with it.
     """
     best = []
-    for _, order, allowed in _rankings(vectors, queries, forbidden or ()):
+    for _, order, allowed in _rankings(vectors, queries, forbidden or (), correction):
         listed = np.where(np.take_along_axis(allowed, order, axis=1), order, -1)
         best.append(_padded(listed, k, -1)[:, :k])
     return np.concatenate(best)
@@ -237,6 +259,7 @@ def _rankings(
     vectors: NDArray[np.float32],
     queries: NDArray[np.int64],
     forbidden: Sequence[LabelColumn],
+    correction: Correction | None,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]]:
     """Give a block of queries, all rows from the nearest on, and which rows may be results.
 
@@ -248,7 +271,9 @@ def _rankings(
         allowed[np.arange(len(block)), block] = False
         for column in forbidden:
             allowed &= ~column.shared_with(block)
-        scores = np.where(allowed, vectors[block] @ vectors.T, -np.inf)
+        cosines = vectors[block] @ vectors.T
+        scores = correction.scores(block, cosines) if correction else cosines
+        scores = np.where(allowed, scores, -np.inf)
         yield block, np.argsort(-scores, axis=1, kind="stable"), allowed
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from encoders.projection import Projection, ProjectionError
 from index.vector_index import StaleIndex, VectorIndex
@@ -53,7 +54,17 @@ class Home:
             projection.extractors,
             projection.tags,
             projection.logits_mean,
+            self.settings.hubs,
         )
+
+
+def stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when a file is replaced, None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 @contextmanager

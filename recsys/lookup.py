@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from index.vector_index import VectorIndex
 from recsys.filters import allowed
 from recsys.ground import Ground, Heard, Ladder
-from recsys.home import Home
+from recsys.home import Home, stamp
+from recsys.listening_file import LISTENING_NAME, DamagedModel
 from recsys.query import Query
 from recsys.shelf import Shelf, TagTable
-from recsys.taste import ListeningModel, Taste, Tastes
+from recsys.taste import Taste, Tastes
 
 REST = 100  # times as long as counting plays takes, they are not counted again
 N_REMEMBERED = 100  # listeners
@@ -33,12 +34,21 @@ class _Library(NamedTuple):
     ladder: Ladder
 
 
+class _Learnt(NamedTuple):
+    """The listening model of one file, and a sentence where it cannot be used."""
+
+    stamp: tuple[int, int, int] | None
+    tastes: Tastes | None
+    sentences: list[str]
+
+
 @dataclass(frozen=True, eq=False)
 class Question:
     """A query with what it is to be answered from.
 
     allowed     the rows that may be in the answer, bool (n,)
     taste       what listens say, None where they say nothing
+    learnt      whether anything has been learnt from listens
     popularity  returns how many play each track, as log(1 + n): (n,)
     """
 
@@ -49,23 +59,25 @@ class Question:
     heard: Heard
     allowed: NDArray[np.bool_]
     taste: Taste | None
+    learnt: bool
     popularity: Callable[[], _Values]
 
 
 class Lookup:
     """Looks up what questions to one opened home need. Safe to share between threads."""
 
-    def __init__(self, home: Home, listening: ListeningModel | None) -> None:
+    def __init__(self, home: Home) -> None:
         self.home = home
         self.catalog = home.catalog
         self.index = home.index
-        self.tastes = None if listening is None else Tastes(listening, home.index.ids)
         self._lock = threading.Lock()
         self._tags_lock = threading.Lock()
         self._plays_lock = threading.Lock()
+        self._tastes_lock = threading.Lock()
         self._library: _Library | None = None
         self._tags: TagTable | None = None
         self._plays: tuple[int, float, _Values] | None = None
+        self._tastes = _Learnt(None, None, [])
         self._heard: dict[int, tuple[int, Heard]] = {}
 
     def question(self, query: Query) -> tuple[Question, list[str]]:
@@ -74,6 +86,7 @@ class Lookup:
         shelf = library.shelf
         heard = self._heard_by(query.listener, shelf)
         ground = library.ladder.ground(query, heard)
+        learnt = self._learnt()
         mask, sentences = allowed(query, heard, shelf, self.index, self._tag_table)
         question = Question(
             query,
@@ -82,10 +95,11 @@ class Lookup:
             ground,
             heard,
             mask,
-            self.tastes.of(ground, heard) if self.tastes else None,
+            learnt.tastes.of(ground, heard) if learnt.tastes else None,
+            learnt.tastes is not None,
             lambda: self._popularity(shelf),
         )
-        return question, [*ground.sentences, *sentences]
+        return question, [*ground.sentences, *sentences, *learnt.sentences]
 
     def _current(self) -> _Library:
         """Read the catalogue's columns, once a revision."""
@@ -96,6 +110,24 @@ class Lookup:
                 ladder = Ladder(self.catalog, self.index, shelf, self._tag_table)
                 self._library = _Library(revision, shelf, ladder)
             return self._library
+
+    def _learnt(self) -> _Learnt:
+        """Read what has been learnt from listens, again whenever its file has been replaced."""
+        path = self.home.settings.home / LISTENING_NAME
+        found = stamp(path)
+        with self._tastes_lock:
+            if found != self._tastes.stamp:
+                # What it is fitted with takes seconds to import: not before there is a model.
+                from recsys.blend import Blend  # noqa: PLC0415
+
+                try:
+                    tastes = Tastes(Blend.load(path), self.index.ids)
+                    self._tastes = _Learnt(found, tastes, [])
+                except FileNotFoundError:
+                    self._tastes = _Learnt(None, None, [])
+                except DamagedModel as error:
+                    self._tastes = _Learnt(found, None, [str(error)])
+            return self._tastes
 
     def _tag_table(self) -> TagTable:
         """Read the taggers' tags of all tracks, when first needed. Raises ProjectionError."""

@@ -142,6 +142,20 @@ def in_degrees(neighbours: ArrayLike, n_tracks: int) -> NDArray[np.int64]:
     return np.bincount(rows[rows >= 0], minlength=n_tracks)
 
 
+def gini(counts: ArrayLike) -> float:
+    """Gini index of counts (n,): 0 where all are equal, (n - 1) / n where one has everything.
+
+    G = sum over i, from the least count on, of (2 i - n - 1) c_i / (n sum of c), i from 1.
+    """
+    ordered = np.sort(np.asarray(counts, np.float64))
+    if ordered.ndim != 1 or (ordered < 0).any():
+        raise ValueError(f"counts: wanted (n,) of at least 0, got {ordered}")
+    n, total = len(ordered), ordered.sum()
+    return (
+        float(((2 * np.arange(1, n + 1) - n - 1) * ordered).sum() / (n * total)) if total else 0.0
+    )
+
+
 def bootstrap_means(
     values: ArrayLike,
     groups: ArrayLike,

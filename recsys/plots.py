@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from recsys.evaluate import HUB_K, Retrieval, hub_degrees
+from recsys.evaluate import HUB_K, Retrieval
 from recsys.labels import LabelColumn
 from recsys.metrics import attainable_precision
 
@@ -26,11 +26,13 @@ MAX_POINTS = 10  # of a curve that have an interval
 def plot(
     path: Path,
     retrievals: Mapping[str, Retrieval],
-    vectors: Mapping[str, NDArray[np.float32]],
+    degrees: Mapping[str, NDArray[np.int64]],
     labels: pd.DataFrame,
     by: str,
 ) -> None:
     """Draw the systems, the first one being the one whose confusions are shown.
+
+    `degrees` are in-degrees (n_tracks,), see `evaluate.hub_degrees`.
 
     Raises OSError where the file cannot be written, ValueError for an unknown kind of file.
     """
@@ -41,7 +43,7 @@ def plot(
     first = next(iter(retrievals))
     names, matrix = confusion(retrievals[first], labels, by)
     _plot_confusion(confused, names, matrix, first, by)
-    _plot_hubs(hubs, {name: hub_degrees(v) for name, v in vectors.items()}, colours)
+    _plot_hubs(hubs, degrees, colours)
     figure.legend(*precision.get_legend_handles_labels(), loc="outside lower center", ncols=7)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # drawn as boxes

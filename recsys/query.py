@@ -195,7 +195,8 @@ class Recommendation:
 
     rank        from 1
     score       in standard deviations above the library's typical track: the sum of the reasons
-    similarity  0 to 1: how much it sounds like the nearest of the seeds or listens; 0 without any
+    similarity  0 to 1: how much it sounds like the nearest of the seeds or listens, as the share
+                of random pairs of the library whose cosine is less; 0 without any
     evidence    0 to 1: how much of what is known of its listeners rests on listens, not on its
                 sound; 0 where no listening model took part
     rung        what kind of ground it stands on

@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.choosing import SMALL, Choice, choose, near
+from recsys.choosing import SMALL, Choice, choose, near, weigh
 from recsys.filters import recordings
 from recsys.home import Home
 from recsys.lookup import Lookup, Question
 from recsys.paths import smooth_path, waypoints
 from recsys.query import Answer, Query, Reason, ReasonKind, Recommendation, Rung, Seed
 from recsys.shelf import Shelf
-from recsys.taste import ListeningModel
+from recsys.similarity import SAME, Similarity
 
 MAX_LENGTH = 500  # of a path
 N_ON_THE_WAY = 400  # candidates of a path; at least MIN_NEAR of each station
@@ -40,8 +40,8 @@ class Unanswerable(LookupError):
 class Recommender:
     """Answers queries from one opened home. Safe to share between threads.
 
-    Opening one costs nothing; the first query reads the catalogue, later ones only what has
-    changed. Another index or listening model needs another Recommender.
+    Opening one costs nothing; the first query reads the catalogue and the listening model, later
+    ones only what has changed. Another index needs another Recommender.
 
         with open_home(load_settings(Path("~/.earshot").expanduser())) as home:
             recommender = Recommender(home)
@@ -49,17 +49,17 @@ class Recommender:
                 print(result.rank, result.track.title, result.score)
     """
 
-    def __init__(self, home: Home, listening: ListeningModel | None = None) -> None:
-        """`listening` is what was learnt from the home's listens, None where nothing was."""
+    def __init__(self, home: Home) -> None:
         self.catalog = home.catalog
         self.index = home.index
-        self._lookup = Lookup(home, listening)
+        self._lookup = Lookup(home)
+        self._similarity = Similarity(home.index.survey, "none")
 
     def recommend(self, query: Query, k: int) -> Answer:
         """Return at most `k` tracks, best first.
 
-        Raises ValueError for `k` below 1 and for a sound that is no vector of the index, and
-        ProjectionError where a tag is asked for and those of the library cannot be read.
+        Raises ValueError for `k` below 1 and for a sound that is no vector of the index;
+        ProjectionError or StaleIndex where a tag is asked for and the library's cannot be read.
         """
         if k < 1:
             raise ValueError(f"k: wanted at least 1, got {k}")
@@ -68,6 +68,14 @@ class Recommender:
         sentences += self._remarks(question) + _shortage(question, len(choice.rows), k)
         results = self._results(question, choice)
         return Answer(tuple(results), question.ground.rung, tuple(sentences))
+
+    def describe(self, query: Query, ids: Sequence[int]) -> tuple[Recommendation, ...]:
+        """Return tracks scored as the query's answers are, in their order, whatever it leaves out.
+
+        Those that are not indexed are missing.
+        """
+        question, _ = self._lookup.question(query)
+        return tuple(self._results(question, weigh(question, question.shelf.rows(ids))))
 
     def path(self, start: int, end: int, length: int, query: Query | None = None) -> Answer:
         """Return a way of exactly `length` tracks from one track to another, both included.
@@ -97,15 +105,15 @@ class Recommender:
                 "with what is left out."
             )
         tracks = self.catalog.tracks(shelf.ids[rows[path]].tolist())
-        steps = [1.0, *np.vecdot(vectors[path[1:]], vectors[path[:-1]]).tolist()]
+        steps = np.vecdot(vectors[path[1:]], vectors[path[:-1]])
+        similarities = [SAME, *self._similarity.of(steps).tolist()]
         shares = (vectors[path] @ vectors[:2].T / 2).tolist()
         names = tracks[0].title, tracks[-1].title
         results = []
-        for rank, (track, step, (one, other)) in enumerate(
-            zip(tracks, steps, shares, strict=True), start=1
+        for rank, (track, similarity, (one, other)) in enumerate(
+            zip(tracks, similarities, shares, strict=True), start=1
         ):
             reasons = Reason("seed", start, one, names[0]), Reason("seed", end, other, names[1])
-            similarity = min(max(step, 0.0), 1.0)
             results.append(
                 Recommendation(rank, track, one + other, similarity, 0.0, "track", reasons)
             )
@@ -122,8 +130,8 @@ class Recommender:
             return replace(reason, name=track.title if track else str(reason.ref or ""))
 
         taste = question.taste
-        evidence = np.zeros(len(ids)) if taste is None else taste.evidence[choice.rows]
-        similarities = choice.scores.nearest[choice.places].clip(0, 1)
+        evidence = np.zeros(len(ids)) if taste is None else taste.model.evidence[choice.rows]
+        similarities = self._similarity.of(choice.scores.nearest[choice.places])
         return [
             Recommendation(
                 rank + 1,
@@ -141,10 +149,14 @@ class Recommender:
         """Say what the answer rests on, where a person would expect something else."""
         query, rung = question.query, question.ground.rung
         if rung != "popular":
-            if query.listener is None or self._lookup.tastes is not None:
+            if query.listener is None or question.taste is not None:
                 return []
             return [
-                "Nothing has been learnt from listens in this home yet: the answer rests on sound."
+                "What this listener played was not there when listens were learnt from: the answer "
+                "rests on sound."
+                if question.learnt
+                else "Nothing has been learnt from listens in this home yet: the answer rests on "
+                "sound."
             ]
         sentences = []
         if query.listener is not None and not query.seeds:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RANDOM_SPREAD = 1.0  # what `randomness` of 1 adds, in standard deviations of the scores
+CENTRE_SHARE = 0.7  # of the relevance at a `consistency` of 1, the rest being the scores
 N_SHIFTS = 4  # of the centre that `consistency` draws to
 
 
@@ -45,8 +46,9 @@ def rerank(
     scores   (n,), finite, higher is better
     vectors  unit vectors (n, dim) in which alike is near
 
-    `consistency` c draws the list together: relevance is (1 - c) s + c a, with s the scores and a
-    the products with a centre, both scaled to 0…1 over the candidates. The centre is the mean of
+    `consistency` draws the list together: relevance is (1 - c) s + c a, with s the scores and a the
+    products with a centre, both scaled to 0…1 over the candidates, and c CENTRE_SHARE times the
+    consistency: beyond that, features that are not compared gain no more. The centre is the mean of
     the `k` best, shifted N_SHIFTS - 1 times to the mean of the `k` nearest to it (mean shift), so
     that it lies in one kind of music and not between two. It does not depend on c: for a list
     without limits the sum of a never falls as c rises.
@@ -98,7 +100,8 @@ def consistent(
     for _ in range(N_SHIFTS):
         alike = vectors @ vectors[best].mean(axis=0)
         best = np.argsort(-alike, kind="stable")[:k]
-    return (1 - consistency) * relevance + consistency * scaled(alike)
+    share = CENTRE_SHARE * consistency
+    return (1 - share) * relevance + share * scaled(alike)
 
 
 def scaled(values: NDArray[np.float32]) -> NDArray[np.float32]:

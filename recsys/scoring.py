@@ -4,12 +4,14 @@ A term's raw values (cosines, log-odds, products of factors) have scales of thei
 standardised against the same fixed sample of the library: z = (x - mean) / standard deviation, both
 over the sample, for this query. So 0 is the library's typical track, and terms may be added.
 
-    score = (1 - b) content + b listening - avoided + familiar
+    score_i = (1 - b_i) content_i + b_i listening_i - avoided_i + familiar_i
 
 content    sound and tags, by their shares of the weights. Sound is z of sum_j a_ij cos_ij, with
            a_ij the softmax over the anchors j of log w_j + cos_ij / TEMPERATURE: of many seeds the
            nearest speak loudest, and a track need not sound like the mean of them all
-listening  z of the listening model's scores; b is LISTENING_SHARE, 0 without a model or listens
+listening  z of the listening model's scores. Its share follows the evidence e_i of each track, the
+           part of its factors that rests on listens: b_i = LISTENING_SHARE e_i / (e_i + HALF), so
+           that sound alone speaks for what nobody has played; 0 without a model or listens
 avoided    w_t z⁺ of each tag t to be unlike; and of the anchors to be unlike the strongest
            w_j max(0, z⁺ of cos_ij - DEFERENCE z⁺ of the cosine to the nearest liked anchor), where
            z⁺ = max(0, z)
@@ -20,17 +22,19 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys.ground import Anchor, Wish
 from recsys.query import Reason, ReasonKind
+from recsys.taste import Taste
 
 TEMPERATURE = 0.2  # of cosines
 DEFERENCE = 0.75  # how much being like what is liked protects from being like what is not
-LISTENING_SHARE = 0.5  # the plain sum of both standardised
+LISTENING_SHARE = 0.5  # where evidence is strong: the plain mean of both
+HALF = 0.005  # the evidence at which half of that share is given
 FAMILIAR = 3.0  # standard deviations between the best known track and an unknown one, at most
 MAX_REASONS = 5  # of one kind, of a track; the rest are summed,
 LEAST_REASON = 0.01  # and so are smaller ones
@@ -60,10 +64,11 @@ class Scores:
         """Return the reasons of one candidate, the greatest amounts first."""
         amounts: defaultdict[tuple[ReasonKind, int | str | None], float] = defaultdict(float)
         for part in self.parts:
-            for ref, amount in zip(part.refs, part.amounts[candidate].tolist(), strict=True):
-                amounts[part.kind, ref] += amount
+            row = part.amounts[candidate]
+            for column in np.flatnonzero(row).tolist():
+                amounts[part.kind, part.refs[column]] += float(row[column])
         ranked = sorted(amounts, key=lambda key: -abs(amounts[key]))
-        shown: defaultdict[ReasonKind, int] = defaultdict(int)
+        shown: Counter[ReasonKind] = Counter()
         merged: defaultdict[tuple[ReasonKind, int | str | None], float] = defaultdict(float)
         for kind, ref in ranked:
             shown[kind] += 1
@@ -147,6 +152,29 @@ def standard(kind: ReasonKind, values: _Values, sample: _Values, share: float) -
     mean, deviation = _moments(sample)
     amounts = share * (values - mean) / deviation
     return Part(kind, (None,), amounts[:, None].astype(np.float32))
+
+
+def blend(
+    content: Sequence[Part],
+    taste: Taste,
+    ids: NDArray[np.int64],
+    candidates: Space,
+    reference: Space,
+) -> list[Part]:
+    """Return the parts of content, and of the listening model, by their shares.
+
+    What the model says for a track is traced to listens; `ids` are those of all rows.
+    """
+    evidence = taste.model.evidence[candidates.rows][:, None]
+    trust = LISTENING_SHARE * evidence / (evidence + HALF)
+    scores = taste.scores
+    listens = (
+        trust * standard("listeners", scores[candidates.rows], scores[reference.rows], 1.0).amounts
+    )
+    traced = np.maximum(listens, 0) * taste.shares(candidates.rows)
+    traced[:, -1:] += np.minimum(listens, 0)
+    heard = Part("listeners", (*ids[taste.history].tolist(), None), traced)
+    return [*(replace(part, amounts=part.amounts * (1 - trust)) for part in content), heard]
 
 
 def familiar(known: _Values, sample: _Values, discovery: float) -> Part:

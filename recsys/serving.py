@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from encoders.projection import ProjectionError
 from index.vector_index import DamagedIndex, StaleIndex
 from recsys.build import INDEX_NAME, PROJECTION_NAME
-from recsys.catalog import CatalogError
+from recsys.catalog import Catalog, CatalogError
+from recsys.completion import Completer
 from recsys.content import SimilarTracks
-from recsys.home import NotIndexed, open_home
+from recsys.home import Home, NotIndexed, open_home, stamp
+from recsys.recommender import Recommender
 from recsys.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -20,6 +23,32 @@ _Stamp = tuple[tuple[int, int, int] | None, ...]
 
 class Unavailable(Exception):
     """The home cannot be answered from now; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """What answers from one opened home."""
+
+    catalog: Catalog
+    n_indexed: int
+    projection_id: str
+    similar: SimilarTracks
+    recommender: Recommender
+    completer: Completer
+
+    @classmethod
+    def of(cls, home: Home) -> Served:
+        """Put together what answers. Raises ProjectionError, StaleIndex."""
+        similar = home.similar()
+        completer = Completer(home.catalog, similar.tags)
+        return cls(
+            home.catalog,
+            len(home.index),
+            home.projection.id,
+            similar,
+            Recommender(home),
+            completer,
+        )
 
 
 class ServedHome:
@@ -33,19 +62,19 @@ class ServedHome:
         self._settings = settings
         self._lock = threading.Lock()
         self._stack = ExitStack()
-        self._served: SimilarTracks | None = None
+        self._served: Served | None = None
         self._stamp: _Stamp | None = None
 
-    def current(self) -> SimilarTracks:
+    def current(self) -> Served:
         """Return what answers from the newest usable index; it stays usable when replaced.
 
         Raises Unavailable where there never was one.
         """
         with self._lock:
-            stamp = self._read_stamp()
-            if self._served is None or stamp != self._stamp:
+            current = self._read_stamp()
+            if self._served is None or current != self._stamp:
                 self._renew()
-                self._stamp = stamp
+                self._stamp = current
             if self._served is None:
                 raise Unavailable("Nothing can be served yet.")
             return self._served
@@ -60,7 +89,7 @@ class ServedHome:
         """Open the home anew; keep the old one where that fails."""
         with ExitStack() as opened:
             try:
-                served = opened.enter_context(open_home(self._settings)).similar()
+                served = Served.of(opened.enter_context(open_home(self._settings)))
             except (
                 CatalogError,
                 DamagedIndex,
@@ -77,11 +106,5 @@ class ServedHome:
 
     def _read_stamp(self) -> _Stamp:
         """Return what changes when a file of the index is replaced."""
-        stamps: list[tuple[int, int, int] | None] = []
-        for name in (INDEX_NAME, PROJECTION_NAME):
-            try:
-                status = (self._settings.home / name).stat()
-                stamps.append((status.st_ino, status.st_size, status.st_mtime_ns))
-            except OSError:
-                stamps.append(None)
-        return tuple(stamps)
+        home = self._settings.home
+        return tuple(stamp(home / name) for name in (INDEX_NAME, PROJECTION_NAME))

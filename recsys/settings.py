@@ -12,7 +12,11 @@ import platformdirs
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from index.hubs import METHODS
+
 FILE_NAME = "earshot.toml"
+KEYS = ("database", "hubs")
+HUBS = "nicdm"  # chosen by measurement: docs/decisions/hubs.md
 
 
 class SettingsError(ValueError):
@@ -26,10 +30,13 @@ class Settings:
     home      the folder of the catalogue, the indexes and the settings file; EARSHOT_HOME
     database  SQLAlchemy URL of the catalogue, None for `catalogue.db` in the home;
               `database` in the file, EARSHOT_DATABASE
+    hubs      how scores are corrected for hubs, one of `index.hubs.METHODS`, "none" for not at all;
+              `hubs` in the file, EARSHOT_HUBS
     """
 
     home: Path
     database: str | None = field(default=None, repr=False)  # may hold a password
+    hubs: str = HUBS
 
 
 def load_settings(home: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -44,13 +51,19 @@ def load_settings(home: Path | None = None, environ: Mapping[str, str] | None = 
         home = home.expanduser().absolute()
     except RuntimeError:
         raise SettingsError(f"The home {home} names a user who does not exist.") from None
-    database = _read_file(home / FILE_NAME).get("database")
-    source = f'"database" in {home / FILE_NAME}'
-    if environ.get("EARSHOT_DATABASE"):
-        database, source = environ["EARSHOT_DATABASE"], "The environment's EARSHOT_DATABASE"
-    if database is not None:
-        _check_url(database, source)
-    return Settings(home, database)
+    chosen = {
+        key: (value, f'"{key}" in {home / FILE_NAME}')
+        for key, value in _read_file(home / FILE_NAME).items()
+    }
+    for key in KEYS:
+        variable = f"EARSHOT_{key.upper()}"
+        if environ.get(variable):
+            chosen[key] = environ[variable], f"The environment's {variable}"
+    if "database" in chosen:
+        _check_url(*chosen["database"])
+    if "hubs" in chosen:
+        _check_method(*chosen["hubs"])
+    return Settings(home, **{key: value for key, (value, _) in chosen.items()})
 
 
 def _read_file(path: Path) -> dict[str, str]:
@@ -64,8 +77,9 @@ def _read_file(path: Path) -> dict[str, str]:
     except ValueError as error:
         raise SettingsError(f"{path} is not a TOML file in UTF-8: {error}.") from error
     for key, value in values.items():
-        if key != "database":
-            raise SettingsError(f'{path} has an unknown key "{key}"; it may hold "database".')
+        if key not in KEYS:
+            known = " and ".join(f'"{name}"' for name in KEYS)
+            raise SettingsError(f'{path} has an unknown key "{key}"; it may hold {known}.')
         if not isinstance(value, str):
             raise SettingsError(f'"{key}" in {path} must be a text in quotes.')
     return values
@@ -80,3 +94,9 @@ def _check_url(url: str, source: str) -> None:
             f"{source} is not a database URL such as sqlite:////path/to/file.db "
             "or postgresql://user:password@host/name."
         ) from None
+
+
+def _check_method(method: str, source: str) -> None:
+    """Raise SettingsError for what is no way to correct scores for hubs."""
+    if method not in METHODS:
+        raise SettingsError(f'{source} must be one of {", ".join(METHODS)}, not "{method}".')

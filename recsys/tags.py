@@ -34,6 +34,7 @@ _ID3 = {
     "date": "TDRC",
     "originaldate": "TDOR",
     "isrc": "TSRC",
+    "bpm": "TBPM",
 }
 _MP4 = {
     "title": "©nam",
@@ -44,6 +45,7 @@ _MP4 = {
     "discnumber": "disk",
     "date": "©day",
     "genre": "©gen",
+    "bpm": "tmpo",
     "isrc": "----:com.apple.iTunes:ISRC",
     "musicbrainz_trackid": "----:com.apple.iTunes:MusicBrainz Track Id",
 }
@@ -57,6 +59,7 @@ _ASF = {
     "date": "WM/Year",
     "originaldate": "WM/OriginalReleaseYear",
     "genre": "WM/Genre",
+    "bpm": "WM/BeatsPerMinute",
     "isrc": "WM/ISRC",
     "musicbrainz_trackid": "MusicBrainz/Track Id",
 }
@@ -66,6 +69,7 @@ _SPELLINGS = {
     "tracknumber": ("track",),
     "discnumber": ("disc", "disk"),
     "date": ("year",),
+    "bpm": ("tempo",),
 }
 
 
@@ -95,6 +99,7 @@ def read_tags(path: Path) -> Tags:
         recording_mbid=_mbid(first("musicbrainz_trackid")),
         isrc=_isrc(first("isrc")),
         has_cover=has_cover,
+        bpm=_bpm(first("bpm")),
     )
 
 
@@ -204,6 +209,12 @@ def _genres(texts: Iterable[str]) -> tuple[str, ...]:
         for part in re.split(r"[;/\\|]", text):
             genres.setdefault(part.strip().casefold(), part.strip())
     return tuple(filter(None, genres.values()))[:MAX_GENRES]
+
+
+def _bpm(text: str | None) -> float | None:
+    """Read a tempo such as "120" or "119.98 BPM"; 0 is written where none is known."""
+    found = re.match(r"[0-9]{1,3}(?:[.,][0-9]{1,9})?(?![0-9])", text or "")
+    return (float(found[0].replace(",", ".")) or None) if found else None
 
 
 def _mbid(text: str | None) -> str | None:

@@ -11,38 +11,27 @@ from scipy import sparse
 
 from recsys.ground import LIKE_COUNTS_AS, Ground, Heard
 
+MAX_NAMED = 100  # listens that an answer may be traced to: the strongest
+
+_Rows = NDArray[np.intp]
 _Values = NDArray[np.float32]
 
 
 class ListeningModel(Protocol):
-    """What is learnt from a home's listens."""
+    """What is learnt from a home's listens; `recsys.blend.Blend` is one.
 
-    @property
-    def tracks(self) -> NDArray[np.int64]:
-        """The ids of the tracks it knows, ascending: (n_tracks,)."""
-
-    @property
-    def item_factors(self) -> _Values:
-        """Their factors: (n_tracks, n_factors)."""
-
-    @property
-    def evidence(self) -> _Values:
-        """How much of each track's factors rests on listens, 0 to 1: (n_tracks,)."""
-
-    def listener_factors(self, histories: sparse.csr_matrix) -> _Values:
-        """Fold in listeners with these listens, (n, n_tracks): their factors (n, n_factors)."""
-
-
-@dataclass(frozen=True, eq=False)
-class Taste:
-    """What a model says of every row of the index, (n,).
-
-    scores    higher is better; the mean where the model does not know the track
-    evidence  how much of a track's factors rests on listens, 0 to 1
+    tracks      ids of the tracks it knows, ascending: int64 (n_tracks,)
+    evidence    how much of each track's factors rests on listens, 0 to 1: (n_tracks,)
+    similarity  how much the listeners of two tracks are the same, 0 for the less similar ones:
+                float32 CSR (n_tracks, n_tracks)
     """
 
-    scores: _Values
+    tracks: NDArray[np.int64]
     evidence: _Values
+    similarity: sparse.csr_matrix
+
+    def scores(self, histories: sparse.csr_matrix) -> _Values:
+        """Score every track for listeners with these listens: both (n, n_tracks)."""
 
 
 class Tastes:
@@ -54,13 +43,10 @@ class Tastes:
         rows = np.searchsorted(ids, model.tracks)
         indexed = np.searchsorted(ids, model.tracks, side="right") > rows
         self.model = model
-        self._rows = rows[indexed]  # in the index, of the tracks that both have
-        self._columns = np.flatnonzero(indexed)  # in the model
-        self._column_of = np.full(len(ids), -1, np.int64)
-        self._column_of[self._rows] = self._columns
-        self._evidence = np.zeros(len(ids), np.float32)
-        self._evidence[self._rows] = model.evidence[self._columns]
-        self._whole = np.array_equal(model.tracks, ids)
+        self._column_of = np.full(len(ids), -1, np.int64)  # of each row, -1 where it is unknown
+        self._column_of[rows[indexed]] = np.flatnonzero(indexed)
+        self.evidence = np.zeros(len(ids), np.float32)
+        self.evidence[rows[indexed]] = model.evidence[indexed]
 
     def of(self, ground: Ground, heard: Heard) -> Taste | None:
         """Return what listens say of what the answer stands on, None where that is nothing.
@@ -69,19 +55,51 @@ class Tastes:
         of listens.
         """
         history = _history(ground, heard)
-        columns = self._column_of[np.fromiter(history, np.intp, len(history))]
-        counts = np.fromiter(history.values(), np.float32, len(history))[columns >= 0]
-        columns = columns[columns >= 0]
-        if not len(columns):
+        rows = np.fromiter(history, np.intp, len(history))
+        counts = np.fromiter(history.values(), np.float32, len(history))
+        columns = self._column_of[rows]
+        known = columns >= 0
+        if not known.any():
             return None
-        at = (np.zeros(len(columns), np.intp), columns)
-        listens = sparse.csr_matrix((counts, at), shape=(1, len(self.model.tracks)))
-        known = self.model.item_factors @ self.model.listener_factors(listens)[0]
-        if self._whole:
-            return Taste(known, self._evidence)
-        scores = np.full(len(self._evidence), known.mean(), np.float32)
-        scores[self._rows] = known[self._columns]
-        return Taste(scores, self._evidence)
+        at = (np.zeros(int(known.sum()), np.intp), columns[known])
+        listens = sparse.csr_matrix((counts[known], at), shape=(1, len(self.model.tracks)))
+        found = self.model.scores(listens)[0]
+        scores = np.where(self._column_of >= 0, found[self._column_of], found.mean())
+        strongest = np.argsort(-counts[known], kind="stable")[:MAX_NAMED]
+        return Taste(self, scores.astype(np.float32), rows[known][strongest])
+
+    def co_listening(self, rows: _Rows, others: _Rows) -> _Values:
+        """Return how much the listeners of rows and of others are the same: (n, n_others)."""
+        similar = self.model.similarity[self._column_of[others]]  # all of them are known
+        known = self._column_of[rows] >= 0
+        found = np.zeros((len(rows), len(others)), np.float32)
+        found[known] = similar[:, self._column_of[rows[known]]].T.toarray()
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Taste:
+    """What a listening model says of every row of the index, for one question.
+
+    scores   higher is better; the mean where the model does not know the track: (n,)
+    history  the rows of the strongest of the listens that it goes by
+    """
+
+    model: Tastes
+    scores: _Values
+    history: _Rows
+
+    def shares(self, rows: _Rows) -> _Values:
+        """Return which part of what listens say of rows is traced to which of the history.
+
+        By how much the listeners are the same: (n, n_history + 1), rows sum to 1; the last column
+        is 1 where they have none in common.
+        """
+        shares = self.model.co_listening(rows, self.history)
+        totals = shares.sum(axis=1, keepdims=True)
+        shares /= np.where(totals > 0, totals, 1)
+        shared: _Values = np.append(shares, totals <= 0, axis=1).astype(np.float32)
+        return shared
 
 
 def _history(ground: Ground, heard: Heard) -> dict[int, float]:

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from index.hubs import pair_scores
 from recsys.catalog import Catalog
-from recsys.evaluate import Figures
+from recsys.evaluate import Correction, Figures
 from recsys.labels import LabelsError, read_table, track_ids
 from recsys.metrics import bootstrap_means, interval, sign_flip_test
 
@@ -81,15 +82,24 @@ def read_triplets(path: Path, catalog: Catalog, known: NDArray[np.int64]) -> Tri
 
 
 def odd_ones(
-    triplets: Triplets, row: Mapping[int, int], vectors: NDArray[np.float32]
+    triplets: Triplets,
+    row: Mapping[int, int],
+    vectors: NDArray[np.float32],
+    correction: Correction | None = None,
 ) -> NDArray[np.int64]:
     """Say which clip of each triplet, 0 to 2, a system finds the odd one: (n,).
 
-    `row` finds a track's unit vector in `vectors` (n_tracks, dim). The first one where pairs tie.
+    `row` finds a track's unit vector in `vectors` (n_tracks, dim), and what is usual around it in
+    the correction for hubs. The first one where pairs tie.
     """
-    a, b, c = (vectors[[row[int(track_id)] for track_id in column]] for column in triplets.ids.T)
-    # The similarity of the pair that remains when a, b or c goes.
-    pairs = [(b * c).sum(axis=1), (a * c).sum(axis=1), (a * b).sum(axis=1)]
+    a, b, c = ([row[int(track_id)] for track_id in column] for column in triplets.ids.T)
+    pairs = []  # the pair that remains when a, b or c goes
+    for one, other in ((b, c), (a, c), (a, b)):
+        alike = (vectors[one] * vectors[other]).sum(axis=1).astype(np.float64)
+        if correction:
+            usual = correction.surroundings
+            alike = pair_scores(correction.method, alike, usual[one], usual[other])
+        pairs.append(alike)
     odd: NDArray[np.int64] = np.argmax(np.stack(pairs, axis=1), axis=1)
     return odd
 

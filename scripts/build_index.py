@@ -58,15 +58,19 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
     parser.add_argument("--home", type=Path, help="where catalogue and index are kept")
     parser.add_argument(
+        "--tagger",
         "--models",
+        dest="taggers",
+        metavar="NAME,…",
         default=",".join(DEFAULT_MODELS),
-        help=f"taggers to listen with, of {', '.join(BUNDLES)} (default: %(default)s)",
+        help=f"listen with one or several of {', '.join(BUNDLES)} (default: %(default)s); "
+        "get_weights.py fetches those that are not there from the beginning",
     )
     parser.add_argument(
         "--segments",
         type=int,
         default=N_SEGMENTS,
-        help="3 s segments read of each track (default: %(default)s)",
+        help="segments of 3 s read of each track (default: %(default)s)",
     )
     parser.add_argument("--workers", type=int, default=n_cores, help="cores to use (default: all)")
     parser.add_argument("--nice", type=int, default=0, metavar="N", help="lower the priority by N")
@@ -116,7 +120,7 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
         if args.folders:
             leave_demo(catalog, args.folders, display)
         extractor = load_extractor(
-            [name.strip() for name in args.models.split(",") if name.strip()],
+            [name.strip() for name in args.taggers.split(",") if name.strip()],
             settings.home / build.WEIGHTS_NAME,
             known=catalog.extractors(),
             n_segments=args.segments,
@@ -128,7 +132,7 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
             catalog,
             folders,
             extractor,
-            kept_projection(settings.home, extractor.names),
+            kept_projection(settings.home, extractor.names, display),
             extractor.fit_projection,
             recipe=args.recipe,
             retry_failed=args.retry_failed,
@@ -198,7 +202,7 @@ def apart(one: Path, other: Path) -> bool:
     return not one.is_relative_to(other) and not other.is_relative_to(one)
 
 
-def kept_projection(home: Path, names: tuple[str, ...]) -> Projection | None:
+def kept_projection(home: Path, names: tuple[str, ...], display: Display) -> Projection | None:
     """Load the home's projection if it takes these features; a damaged one is fitted anew."""
     path = home / build.PROJECTION_NAME
     if not path.exists():
@@ -207,7 +211,11 @@ def kept_projection(home: Path, names: tuple[str, ...]) -> Projection | None:
         projection = Projection.load(path)
     except ProjectionError:
         return None
-    return projection if projection.extractors == names else None
+    if projection.extractors == names:
+        return projection
+    if projection.has_head:
+        display.say(build.HEAD_LOST)
+    return None
 
 
 def summarise(
@@ -230,6 +238,7 @@ def summarise(
         "index": index and {"recipe": index.recipe, "dim": index.dim, "ntotal": len(index)},
         "failures": [{"path": str(track.path), "error": track.error} for track in report.failures],
         "problems": list(report.problems),
+        "notes": list(report.notes),
     }
 
 
@@ -240,7 +249,7 @@ def print_report(
     display: Display,
 ) -> None:
     """Print a build's outcome for people."""
-    for sentence in report.problems:
+    for sentence in (*report.problems, *report.notes):
         display.say(sentence)
     for track in report.failures:
         display.say(f"Not analysed: {track.error}")

@@ -5,6 +5,7 @@
     python scripts/evaluate.py tags --labels labels.csv --by tags
     python scripts/evaluate.py triplets judgements.csv
     python scripts/evaluate.py listening --interactions I.csv --items J.csv --protocol cold-item
+    python scripts/evaluate.py exposure
 
 Exit status: 0 done, 1 nothing to evaluate, 2 usage, 130 stopped.
 """
@@ -15,7 +16,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from evaluation import content, listening, tags, triplets
+from evaluation import content, exposure, listening, tags, triplets
 from evaluation.shared import NOTHING, STOPPED, USAGE, parents, say
 
 from encoders.errors import AudioError
@@ -34,7 +35,7 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description="Evaluate what a home finds.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for command in (content, tags, triplets, listening):
+    for command in (content, exposure, tags, triplets, listening):
         command.add_to(commands, parents())
     args = parser.parse_args(arguments)
     args.check(args)

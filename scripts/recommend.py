@@ -31,6 +31,7 @@ from recsys.playlists import WRITERS, PlaylistError, read_playlist, resolve
 from recsys.query import Answer, Query, Recommendation, Seed
 from recsys.recommender import Recommender, Unanswerable
 from recsys.settings import SettingsError, load_settings
+from recsys.similarity import TABLE_DIGITS, shown
 from recsys.terminal import printable
 
 NOT_FOUND, USAGE, STOPPED = 1, 2, 130
@@ -295,7 +296,7 @@ def as_json(result: Recommendation) -> dict[str, object]:
         "title": result.track.title,
         "artist": result.track.artist,
         "score": round(result.score, 4),
-        "similarity": round(result.similarity, 4),
+        "similarity": shown(result.similarity),
         "evidence": round(result.evidence, 4),
         "rung": result.rung,
         "reasons": [
@@ -323,7 +324,7 @@ def print_table(answer: Answer) -> None:
             str(result.rank),
             printable(track_name(result.track)),
             f"{result.score:.2f}",
-            f"{result.similarity:.2f}",
+            f"{shown(result.similarity, TABLE_DIGITS):.{TABLE_DIGITS}f}",
             printable("; ".join(because)),
         )
     Console(markup=False, highlight=False, emoji=False).print(table)

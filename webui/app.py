@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
+import secrets
+
 from flask import Flask, Response, jsonify
 
 from recsys.serving import ServedHome
 from recsys.settings import Settings
 from webui.api import api
-from webui.safety import protect
+from webui.media import Transcode, media
+from webui.pages import pages
+from webui.safety import MAX_BODY, protect
+from webui.sounds import Hear, sounds
+from webui.writes import writes
+
+DEFAULT_LISTENER = "me"
 
 
-def create_app(settings: Settings) -> Flask:
-    """Make the application for one home. It has one user, on this machine, and only reads."""
-    app = Flask(__name__, static_folder=None)
+def create_app(
+    settings: Settings,
+    *,
+    listener: str = DEFAULT_LISTENER,
+    hear: Hear | None = None,
+    transcode: Transcode | None = None,
+) -> Flask:
+    """Make the application for one home and one listener, by name: whoever sits at this machine.
+
+    `hear` analyses files that are dropped on the page, `transcode` turns those of the library into
+    what every browser plays. With None there is no such thing.
+    """
+    app = Flask(__name__)
+    app.config.update(
+        HEAR=hear,
+        LISTENER=listener,
+        TRANSCODE=transcode,
+        MAX_CONTENT_LENGTH=MAX_BODY,
+        WRITE_TOKEN=secrets.token_urlsafe(32),
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
     protect(app)
-    app.register_blueprint(api)
+    for blueprint in (api, media, writes, sounds, pages):
+        app.register_blueprint(blueprint)
 
     @app.get("/healthz")
     def health() -> Response:
         """Say how much can be answered from; 503 where nothing can."""
-        return jsonify(status="ok", n_indexed=len(home.current().index))
+        return jsonify(status="ok", n_indexed=home.current().n_indexed)
 
     return app

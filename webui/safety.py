@@ -1,4 +1,4 @@
-"""What every request and answer must pass: known hosts, no writing, strict headers, problems."""
+"""What every request and answer must pass: known hosts, writers with a token, strict headers."""
 
 from __future__ import annotations
 
@@ -9,15 +9,22 @@ import re
 import secrets
 import time
 
-from flask import Flask, Response, g, request
-from werkzeug.exceptions import BadRequest, HTTPException
+from flask import Flask, Response, current_app, g, render_template, request
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException
 
 from recsys.catalog import CatalogError
 from recsys.serving import Unavailable
 
 _log = logging.getLogger("webui.access")
+MAX_BODY = 4 << 20  # bytes
+TOKEN_HEADER = "X-Earshot-Token"
+_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
+_PAGE_POLICY = (
+    f"{_POLICY}; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
+    "connect-src 'self'; form-action 'self'"
+)
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -39,8 +46,8 @@ def protect(app: Flask) -> None:
     app.before_request(_begin)
     app.after_request(_finish)
     app.register_error_handler(HTTPException, _http_problem)
-    app.register_error_handler(Unavailable, lambda error: _problem(503, str(error)))
-    app.register_error_handler(CatalogError, lambda error: _problem(503, str(error)))
+    app.register_error_handler(Unavailable, lambda error: _answer(503, str(error)))
+    app.register_error_handler(CatalogError, lambda error: _answer(503, str(error)))
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -52,11 +59,37 @@ def _begin() -> None:
     )
     if not named or not is_loopback((named[1] or named[2]).lower()):
         raise BadRequest("Without accounts this server answers to loopback names alone.")
+    if request.method not in ("GET", "HEAD", "OPTIONS") and request.routing_exception is None:
+        _check_writer()
+
+
+def token() -> str:
+    """Return the token that writing takes, which only pages of this server can read."""
+    found: str = current_app.config["WRITE_TOKEN"]
+    return found
+
+
+def _check_writer() -> None:
+    """Refuse what another site's page sends, and who has not read the token."""
+    origin = request.headers.get("Origin")
+    if origin is not None and origin != f"{request.scheme}://{request.host}":
+        raise Forbidden("Pages of other sites may not write here.")
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        raise Forbidden("Pages of other sites may not write here.")
+    if not secrets.compare_digest(request.headers.get(TOKEN_HEADER, "").encode(), token().encode()):
+        raise Forbidden(
+            f"Writing takes the header {TOKEN_HEADER} with the token of /api/v1/session; "
+            "a page opened before the server was restarted is to be loaded again."
+        )
 
 
 def _finish(response: Response) -> Response:
     """Set the headers and log the request as one line of JSON."""
     response.headers.update(_HEADERS)
+    page = request.blueprint == "pages"
+    response.headers["Content-Security-Policy"] = _PAGE_POLICY if page else _POLICY
+    if page or request.blueprint in ("writes", "sounds"):
+        response.headers["Cache-Control"] = "no-store"
     response.headers["X-Request-Id"] = g.request_id
     fields = {
         "request_id": g.request_id,
@@ -75,8 +108,15 @@ def _problem(status: int, detail: str) -> Response:
     return Response(json.dumps(body), status, content_type="application/problem+json")
 
 
+def _answer(status: int, detail: str) -> Response:
+    """Return an error as its reader takes it: a page for a page, a problem for a program."""
+    if request.blueprint != "pages":
+        return _problem(status, detail)
+    return Response(render_template("problem.html", detail=detail), status, mimetype="text/html")
+
+
 def _http_problem(error: HTTPException) -> Response:
-    answer = _problem(error.code or 500, error.description or error.name)
+    answer = _answer(error.code or 500, error.description or error.name)
     for name, value in error.get_headers(request.environ):
         if name in ("Allow", "Content-Range"):
             answer.headers[name] = value
@@ -85,4 +125,4 @@ def _http_problem(error: HTTPException) -> Response:
 
 def _unexpected(error: Exception) -> Response:
     _log.error("request %s failed", g.request_id, exc_info=error)
-    return _problem(500, "The server made a mistake; its log has this request's id.")
+    return _answer(500, "The server made a mistake; its log has this request's id.")

@@ -45,6 +45,11 @@ class MusicnnConfig:
         """Channels that are pooled over time: the front end's and each mid layer's."""
         return self.n_front + 3 * self.n_mid
 
+    @property
+    def time_layers(self) -> tuple[tuple[int, int], ...]:
+        """(length, stride) of each layer on the longest way."""
+        return ((max(self.temporal_lengths), 1), (7, 1), (7, 1), (7, 1))
+
 
 class FrequencyMaxBlock(nn.Module):
     """Convolve one channel, rectify, normalise, and keep the maximum over frequency.

@@ -33,6 +33,12 @@ class VggConfig:
     )
     n_positions: int = 2  # what 187 frames x 96 mel bands shrink to
 
+    @property
+    def time_layers(self) -> tuple[tuple[int, int], ...]:
+        """(length, stride) of each layer along time, the last pool left out."""
+        pools = [(kernel[0], stride[0]) for kernel, stride in self.pools]
+        return tuple(layer for pool in pools for layer in ((3, 1), pool))[:-1]
+
 
 class Vgg(nn.Module):
     """Log-mel segments to tags: (batch, 187, 96) -> Activations; no other length fits.

@@ -4,7 +4,7 @@ from recsys.catalog.catalog import Catalog
 from recsys.catalog.database import CatalogError
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
 from recsys.catalog.histories import History
-from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored
+from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored, is_name
 from recsys.catalog.lock import BuildRunning
 from recsys.catalog.recordings import KeptRecording, Match, Recording, Rung
 from recsys.catalog.sightings import Sighting
@@ -34,4 +34,5 @@ __all__ = [
     "Stored",
     "Tags",
     "Track",
+    "is_name",
 ]

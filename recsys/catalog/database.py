@@ -10,10 +10,6 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -23,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from recsys.catalog.base import Base, shown
 
 VERSION_TABLE = "earshot_schema"
+SCHEMA = "0002"  # the newest of the migrations
 FILE_NAME = "catalogue.db"
 
 # Any number will do that other programs in the same PostgreSQL server do not use.
@@ -113,13 +110,18 @@ def migrate(engine: Engine) -> None:
 
     Raises CatalogError for a schema of a newer version and for another program's tables.
     """
+    with engine.connect() as connection:
+        if schema_version(connection) == SCHEMA:
+            return
+    # Alembic takes long to import, and a schema needs it once.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
     config = Config()
     folder = str(Path(__file__).parent / "migrations")
     config.set_main_option("script_location", folder.replace("%", "%%"))
     scripts = ScriptDirectory.from_config(config)
-    with engine.connect() as connection:
-        if schema_version(connection) == scripts.get_current_head():
-            return
     with _one_migration, writing(engine).begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRESQL_LOCK})"))
@@ -130,8 +132,10 @@ def migrate(engine: Engine) -> None:
 
 def schema_version(connection: Connection) -> str | None:
     """Return the revision of the schema, None for a database without one."""
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    return context.get_current_revision()
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    version: str | None = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
+    return version
 
 
 def _refuse_foreign(connection: Connection, known_versions: set[str]) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from encoders.errors import AudioError
-from encoders.features import TrackFeatures
+from encoders.features import MUSICNN_SECONDS, TrackFeatures
 from recsys.catalog.base import Base, batches
 from recsys.catalog.tracks import IDS_PER_QUERY, TrackRow, living
 
@@ -48,6 +48,7 @@ def pack(features: TrackFeatures) -> bytes:
             "tags": np.ascontiguousarray(features.tags, np.float16),
             "penultimate": np.ascontiguousarray(features.penultimate, np.float16),
             "pooled": np.ascontiguousarray(features.pooled, np.float16),
+            "segment_seconds": np.array([features.segment_seconds], np.float64),
         }
     )
 
@@ -57,8 +58,10 @@ def unpack(blob: bytes, checksum: int) -> TrackFeatures | None:
     if zlib.crc32(blob) != checksum:
         return None
     try:
-        return TrackFeatures(**safetensors.numpy.load(blob))
-    except (SafetensorError, TypeError):  # not safetensors, or not these arrays
+        arrays = safetensors.numpy.load(blob)
+        seconds = arrays.pop("segment_seconds", np.array([MUSICNN_SECONDS]))  # absent before 0.2
+        return TrackFeatures(**arrays, segment_seconds=float(seconds[0]))
+    except (SafetensorError, TypeError, IndexError):  # not safetensors, or not these arrays
         return None
 
 

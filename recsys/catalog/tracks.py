@@ -35,6 +35,7 @@ class Tags:
     recording_mbid: str | None = None  # a UUID in lower case
     isrc: str | None = None
     has_cover: bool = False
+    bpm: float | None = None  # beats a minute
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +122,7 @@ class TrackRow(Base):
     recording_mbid: Mapped[str | None]
     isrc: Mapped[str | None]
     has_cover: Mapped[bool]
+    bpm: Mapped[float | None] = mapped_column(Double)
 
 
 _TRACK = [getattr(TrackRow, field.name) for field in fields(Track)]

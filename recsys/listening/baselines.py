@@ -13,11 +13,9 @@ from implicit.bpr import BayesianPersonalizedRanking
 from implicit.nearest_neighbours import ItemItemRecommender
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.preprocessing import normalize
 
 from recsys.collaborative import Als, weighted
 from recsys.interactions import Content, n_listeners
-from recsys.listening.list_metrics import unit_rows
 
 _Floats = NDArray[np.float32]
 
@@ -53,24 +51,36 @@ class Popularity:
 class ItemKnn:
     """Item-based neighbours: the cosine of tracks as vectors of listeners (Sarwar et al. 2001).
 
-    A track's score is the sum of its similarities to the history, of those that are among the
-    `n_neighbours` most similar to a track of it.
+    n_neighbours  how many most similar tracks of each track count; None: all
+    shrinkage     added to the squared lengths, so that tracks of one listener are not as like each
+                  other as can be
+
+    A track's score is the sum of its similarities to the history, of those that count.
     """
 
-    n_neighbours: int = 100
+    n_neighbours: int | None = 100
+    shrinkage: float = 0.0
     weighting: str = "log"
 
     def fit(self, counts: sparse.csr_matrix, content: Content, seed: int) -> None:
         """Find each track's neighbours."""
-        unit = normalize(weighted(counts, self.weighting).astype(np.float64), axis=0)
-        model = ItemItemRecommender(self.n_neighbours)
-        model.fit(sparse.csr_matrix(unit), show_progress=False)
-        self._similarity = model.similarity.astype(np.float32)
+        weights = weighted(counts, self.weighting).astype(np.float64)
+        squares = np.asarray(weights.multiply(weights).sum(axis=0)).ravel() + self.shrinkage
+        scale = np.divide(1, np.sqrt(squares), out=np.zeros_like(squares), where=squares > 0)
+        unit = sparse.csr_matrix(weights @ sparse.diags(scale))
+        if self.n_neighbours is None:
+            self._factors = [unit.T.tocsr(), unit]  # their product would be large
+        else:
+            model = ItemItemRecommender(self.n_neighbours)
+            model.fit(unit, show_progress=False)
+            self._factors = [model.similarity]
 
     def scores(self, histories: sparse.csr_matrix) -> _Floats:
         """Score every track: (n, n_tracks)."""
-        found: _Floats = (weighted(histories, self.weighting) @ self._similarity).toarray()
-        return found
+        found = weighted(histories, self.weighting)
+        for factor in self._factors:
+            found = found @ factor
+        return np.asarray(found.toarray(), np.float32)
 
 
 @dataclass
@@ -122,19 +132,12 @@ class ContentCosine:
 
     def fit(self, counts: sparse.csr_matrix, content: Content, seed: int) -> None:
         """Keep the directions of the content, from its mean over the tracks that are known."""
-        self._units = unit_rows(centred(content))
+        self._units = content.directions()
 
     def scores(self, histories: sparse.csr_matrix) -> _Floats:
         """Score every track: (n, n_tracks)."""
         found: _Floats = (weighted(histories, self.weighting) @ self._units) @ self._units.T
         return found
-
-
-def centred(content: Content) -> _Floats:
-    """Return the vectors less their mean over the tracks that are known, 0 for the others."""
-    n_known = max(int(content.known.sum()), 1)
-    mean = content.vectors[content.known].sum(axis=0) / n_known
-    return np.asarray(np.where(content.known[:, None], content.vectors - mean, 0), np.float32)
 
 
 def ridge(features: _Floats, targets: _Floats, penalty: float) -> _Floats:
@@ -170,7 +173,7 @@ class PredictedFactors:
         factors = self.als.item_factors
         mean = factors[heard].mean(axis=0)
         targets = factors[heard] - mean
-        vectors = centred(content) if self.use != "artist" else content.vectors[:, :0]
+        vectors = content.centred() if self.use != "artist" else content.vectors[:, :0]
         artists = content.artists if self.use != "content" else np.full(len(heard), -1)
         weights, effects = self._regress(vectors[heard], artists[heard], targets)
         self._items = (mean + vectors @ weights).astype(np.float32)

@@ -19,13 +19,21 @@ class Resolved(NamedTuple):
     found_by: Rung | Literal["path"] | None
 
 
-def resolve(catalog: Catalog, playlist: Playlist) -> list[Resolved]:
-    """Find the living track of each entry: by its path, its MusicBrainz identifier, its name."""
-    known = catalog.at_paths({path for entry in playlist.entries for path in _real(entry.paths)})
+def resolve(catalog: Catalog, playlist: Playlist, *, follow_links: bool = True) -> list[Resolved]:
+    """Find the living track of each entry: by its path, its MusicBrainz identifier, its name.
+
+    Without `follow_links` paths are compared as they are written, and no file system is asked: for
+    playlists from strangers.
+    """
+
+    def ways(paths: Sequence[Path]) -> Sequence[Path]:
+        return _real(paths) if follow_links else paths
+
+    known = catalog.at_paths({path for entry in playlist.entries for path in ways(entry.paths)})
     library: Library | None = None
     resolved = []
     for entry in playlist.entries:
-        at_path = next((known[path] for path in _real(entry.paths) if path in known), None)
+        at_path = next((known[path] for path in ways(entry.paths) if path in known), None)
         if at_path is not None:
             resolved.append(Resolved(entry, at_path, "path"))
             continue

@@ -12,11 +12,12 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.shared import Parents, bounds, chance, choose_systems, labels_of, opened
+from encoders.projection import Projection
+from evaluation.shared import Parents, bounds, chance, choose_systems, labels_of, opened, say
 from recsys.baselines import HOME
 from recsys.catalog import Catalog
 from recsys.catalog.base import shown
-from recsys.evaluate import Retrieval, evaluate_retrieval, hub_report
+from recsys.evaluate import Retrieval, evaluate_retrieval, hub_degrees, hub_report
 from recsys.home import Home
 
 OUT_SUFFIXES, PLOT_SUFFIXES = (".parquet", ".csv"), (".png", ".svg", ".pdf")
@@ -76,25 +77,32 @@ def run(args: argparse.Namespace) -> int:
 def evaluate(args: argparse.Namespace, home: Home) -> int:
     """Rank every labelled track for each other one, and print how well that is done."""
     labels = labels_of(args, home)
+    if isinstance(home.read_projection, Projection) and home.read_projection.head:
+        say(
+            "The home's head was trained on this library's labels, so what it finds by them "
+            "flatters it: head.json has its figures on artists it never saw."
+        )
     systems, names, ids = choose_systems(args, home, labels.index.tolist())
     labels = labels.loc[ids]
-    vectors, retrievals = {}, {}
+    degrees, retrievals = {}, {}
     for name in names:
-        vectors[name] = systems.vectors(name, ids)
+        vectors, correction = systems.vectors(name, ids), systems.correction(name, ids)
+        degrees[name] = hub_degrees(vectors, correction)
         retrievals[name] = evaluate_retrieval(
-            vectors[name],
+            vectors,
             labels,
             args.by,
             args.ks,
             exclude_same=args.exclude_same,
             min_group=args.min_group,
+            correction=correction,
         )
     figures: dict[str, Any] = {"systems": {}, "paired": {}, "hubs": {}}
     for name, retrieval in retrievals.items():
         intervals = retrieval.intervals()
         summary = retrieval.summary()
         figures["systems"][name] = {m: {**summary[m], **intervals[m]} for m in summary}
-        figures["hubs"][name] = hub_report(vectors[name])
+        figures["hubs"][name] = hub_report(degrees[name])
         if name != HOME:
             figures["paired"][name] = retrieval.compare(retrievals[HOME])
     if args.out:
@@ -102,7 +110,7 @@ def evaluate(args: argparse.Namespace, home: Home) -> int:
     if args.plot:
         from recsys.plots import plot  # noqa: PLC0415 - matplotlib, which is slow to load
 
-        plot(args.plot, retrievals, vectors, labels, args.by)
+        plot(args.plot, retrievals, degrees, labels, args.by)
     if args.json:
         print(json.dumps(figures))
     else:

@@ -201,7 +201,7 @@ def compare(
 
 def described(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings as JSON can hold them."""
-    plain = (str, int, float)
+    plain = (str, int, float, type(None))
     return {n: value if isinstance(value, plain) else str(value) for n, value in settings.items()}
 
 

@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from encoders.errors import AudioError
-from encoders.projection import Projection
+from encoders.projection import Head, HeadError, Projection
 from recsys.baselines import MFCC, Systems, listen
+from recsys.build import HEAD_NAME
 from recsys.home import Home, open_home
 from recsys.labels import catalogue_labels, read_labels
 from recsys.settings import load_settings
@@ -42,8 +43,9 @@ def parents() -> Parents:
         default=[],
         type=names,
         metavar="NAME,…",
-        help="what to compare the home with: random, mfcc, logits, penultimate, projection "
-        "(default: all whose features the home keeps)",
+        help="what to compare the home with: random, mfcc, logits, penultimate, projection, head, "
+        "tagger (each one alone), hubs (other scores against hubs); default: all whose features "
+        "the home keeps, without the last two",
     )
     choice.add_argument(
         "--mfcc", action="store_true", help="compute the MFCCs that tracks lack, and keep them"
@@ -81,7 +83,11 @@ def choose_systems(
         compute_mfccs(home, ids)
     projection = home.read_projection
     systems = Systems(
-        home.catalog, home.index, projection if isinstance(projection, Projection) else None
+        home.catalog,
+        home.index,
+        projection if isinstance(projection, Projection) else None,
+        trained_head(home),
+        home.settings.hubs,
     )
     names = systems.choose(args.systems, ids)
     if args.mfcc:
@@ -92,6 +98,18 @@ def choose_systems(
     if len(known) < len(ids):
         say(f"{len(ids) - len(known)} tracks lack features of a system and are left out of all.")
     return systems, names, known
+
+
+def trained_head(home: Home) -> Head | None:
+    """Return the head trained last, saying so where its files cannot be used."""
+    path = home.settings.home / HEAD_NAME
+    if not path.exists():
+        return None
+    try:
+        return Head.load(path)[0]
+    except HeadError as error:
+        say(str(error))
+        return None
 
 
 def compute_mfccs(home: Home, ids: Sequence[int]) -> None:

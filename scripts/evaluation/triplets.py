@@ -40,7 +40,10 @@ def evaluate(args: argparse.Namespace, home: Home) -> int:
     systems, names, known = choose_systems(args, home, ids)
     triplets = triplets.among(known)
     row = {track_id: number for number, track_id in enumerate(known)}
-    odd = {name: odd_ones(triplets, row, systems.vectors(name, known)) for name in names}
+    odd = {
+        name: odd_ones(triplets, row, systems.vectors(name, known), systems.correction(name, known))
+        for name in names
+    }
     figures = {
         "systems": {name: summarise(triplets, chosen) for name, chosen in odd.items()},
         "paired": {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,9 @@ import torch
 from encoders.audio import inspect, read_segments
 from encoders.bundles import BUNDLES
 from encoders.features import TrackFeatures
+from encoders.frontends import front_end, segment_grid
 from encoders.melspec import LogMel, MelConfig
-from encoders.tagger import Tagger, segment_grid
+from encoders.tagger import Tagger
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
 
@@ -20,8 +23,20 @@ pytestmark = pytest.mark.skipif(
     not GOLDEN.exists(), reason="needs the reference outputs in ../shared/golden"
 )
 
+CHECKPOINTS = GOLDEN.parent / "checkpoints"
+COLLECTION = [
+    "mtat_fcn",
+    "mtat_crnn",
+    "mtat_musicnn",
+    "msd_fcn",
+    "msd_crnn",
+    "jamendo_fcn",
+    "jamendo_crnn",
+    "jamendo_musicnn",
+]
 FILES = {"signal": "signal_16k.wav", "joram": "joram.mp3"}
-CASES = [(name, model) for name in FILES for model in BUNDLES]
+MODELS = ("MSD_musicnn", "MSD_vgg", "MTT_musicnn", "MTT_vgg")
+CASES = [(name, model) for name in FILES for model in MODELS]
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +99,40 @@ def test_golden_joram_top_ten_in_the_published_order(cache: Path) -> None:
         "dance",
         "ambient",
     ]
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The collection's files under the names that a home has for them."""
+    folder = tmp_path_factory.mktemp("collection")
+    for path in CHECKPOINTS.glob("*.pth"):
+        shutil.copy(path, folder)
+    return folder
+
+
+@pytest.mark.parametrize("model", COLLECTION)
+def test_golden_probabilities_of_the_collection(model: str, collection: Path) -> None:
+    """The signal is the README's; frames are centred there, as a track's segments are here."""
+    n = 48_000 if "musicnn" in model else 465_440
+    t, rng = np.arange(n) / 16_000, np.random.default_rng(0)
+    vibrato = 440 + 30 * np.sin(2 * np.pi * 0.5 * t)
+    signal = 0.3 * np.sin(2 * np.pi * 220 * t) + 0.2 * np.sin(2 * np.pi * vibrato * t)
+    signal += 0.05 * rng.standard_normal(n)
+    bundle = BUNDLES[model]
+    waveform = torch.from_numpy(np.pad(signal.astype(np.float32), 256, mode="reflect"))
+    with np.load(GOLDEN / "sota_checkpoints.npz") as golden, torch.inference_mode():
+        heard = front_end(bundle.front)(waveform[None])
+        assert heard.shape[1:] == bundle.front.shape
+        probabilities = bundle.load(collection)(heard).logits.sigmoid()[0].numpy()
+        assert np.abs(probabilities - golden[model]).max() <= 1e-4
+
+
+@pytest.mark.parametrize("dataset", ["mtat", "msd", "jamendo"])
+def test_golden_tags_in_the_published_order(dataset: str) -> None:
+    published = (CHECKPOINTS / f"{dataset}_tags.txt").read_text().split("\n")
+    ours = BUNDLES[f"{dataset}_fcn"].tags
+    if dataset != "jamendo":
+        assert list(ours) == [tag for tag in published if tag]
+    else:  # spelled as words here
+        letters = [re.sub(r"[^a-z]", "", tag.lower()) for tag in ours]
+        assert letters == [tag.split("---")[1] for tag in published if tag]

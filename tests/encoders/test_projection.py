@@ -11,7 +11,14 @@ from sklearn.decomposition import PCA
 
 from encoders import projection as module
 from encoders.features import TrackFeatures
-from encoders.projection import MIN_TO_WHITEN, Projection, ProjectionError, fit_projection
+from encoders.projection import (
+    MIN_TO_WHITEN,
+    Head,
+    HeadError,
+    Projection,
+    ProjectionError,
+    fit_projection,
+)
 
 N_UNITS, N_TAGS, N_POOLS = 20, 5, 30
 TAGS = [f"tag {i}" for i in range(2 * N_TAGS)]
@@ -204,3 +211,62 @@ def test_a_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
             path.write_bytes(whole.replace(b'"format":"1"', b'"format":"9"'))
     with pytest.raises(ProjectionError, match=r"run build_index\.py again"):
         Projection.load(path)
+
+
+def a_head(projection: Projection, weight: float = 0.3) -> Head:
+    rng = np.random.default_rng(3)
+    mean, matrix = rng.standard_normal(projection.dim), rng.standard_normal((projection.dim, 7))
+    return Head(projection.id, mean.astype(np.float32), matrix.astype(np.float32), weight)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
+def test_a_head_counts_as_much_as_its_weight(weight: float) -> None:
+    library = make_library(30)
+    projection = fit(library)
+    head = a_head(projection, weight)
+    joined = replace(projection, head=head).embed(library)
+    vectors = projection.embed(library)
+    assert joined.shape == (30, projection.dim + 7)
+    learned = head.apply(vectors)
+    expected = (1 - weight) * vectors @ vectors.T + weight * learned @ learned.T
+    np.testing.assert_allclose(joined @ joined.T, expected, atol=1e-5)
+
+
+def test_a_projection_keeps_its_head(tmp_path: Path) -> None:
+    library = make_library(30)
+    default = fit(library)
+    projection = replace(default, head=a_head(default))
+    projection.save(tmp_path / "projection.safetensors")
+    loaded = Projection.load(tmp_path / "projection.safetensors")
+    assert loaded.has_head
+    assert (loaded.id, loaded.default.id) == (projection.id, default.id)
+    assert projection.id != default.id != replace(default, head=a_head(default, 0.4)).id
+    np.testing.assert_array_equal(loaded.embed(library), projection.embed(library))
+
+
+def test_a_head_of_another_projection_is_refused() -> None:
+    with pytest.raises(ValueError, match="was trained on projection"):
+        replace(fit(make_library(30)), head=a_head(fit(make_library(30, seed=1))))
+
+
+def test_a_head_and_its_card_belong_together(tmp_path: Path) -> None:
+    projection = fit(make_library(30))
+    path, head = tmp_path / "head.safetensors", a_head(projection)
+    head.save(path, {"seed": 5})
+    loaded, card = Head.load(path)
+    assert (card["seed"], loaded.projection, loaded.weight) == (5, projection.id, 0.3)
+    np.testing.assert_array_equal(loaded.matrix, head.matrix)
+    a_head(projection, 0.5).save(tmp_path / "other.safetensors", {})
+    for damage in (
+        lambda: path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\0"),
+        lambda: path.write_bytes(b""),
+        lambda: path.with_suffix(".json").write_text("[]"),
+        lambda: path.with_suffix(".json").unlink(),
+    ):
+        head.save(path, {})
+        damage()
+        with pytest.raises(HeadError, match=r"train_head\.py makes a new one"):
+            Head.load(path)
+    replace(head, matrix=np.full_like(head.matrix, np.nan)).save(path, {})
+    with pytest.raises(HeadError, match="a number that is none"):
+        Head.load(path)

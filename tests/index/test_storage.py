@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from index import storage
+from index.hubs import METHODS, SHARES
 from index.vector_index import DamagedIndex, StaleIndex, VectorIndex, read_manifest
 
 DIM = 16
@@ -99,11 +100,18 @@ class TestStale:
         save(path)
         assert len(load(path, model=None, projection=None, dim=None)) == 700
 
-    def test_a_newer_format_is_refused(self, path):
+    @pytest.mark.parametrize(
+        ("other", "advice"),
+        [(b"1", r"run build_index.py again, .*anew\.$"), (b"3", "or upgrade Earshot")],
+    )
+    def test_another_format_is_refused(self, path, other, advice):
         save(path)
-        path.write_bytes(path.read_bytes().replace(b"earshot-index 1 ", b"earshot-index 2 ", 1))
+        renamed = b"earshot-index " + other + b" "
+        path.write_bytes(path.read_bytes().replace(b"earshot-index 2 ", renamed, 1))
         for read in (load, read_manifest):
-            with pytest.raises(StaleIndex, match=r"format 2, .* reads format 1: upgrade Earshot"):
+            with pytest.raises(
+                StaleIndex, match=rf"format {int(other)}, .* reads format 2: .*{advice}"
+            ):
                 read(path)
 
 
@@ -145,7 +153,8 @@ class TestDamaged:
         with storage._replacing(path) as file:  # whole by its checksums, but not faiss's
             file.write(bytes(4096))
             content = storage._Hashed(file)
-            content.write(bytes(700 * 8 + 700 * DIM * 4) + b"gibberish")
+            usual = 4 * (700 * 3 + len(METHODS) * len(SHARES))
+            content.write(bytes(700 * 8 + 700 * DIM * 4 + usual) + b"gibberish")
             file.seek(0)
             sha256 = content.sha256.hexdigest()
             file.write(storage._header(storage.replace(manifest, sha256=sha256)))

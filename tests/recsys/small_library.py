@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 
 from encoders.features import AudioInfo, TrackFeatures
 from encoders.projection import fit_projection
 from index.vector_index import VectorIndex
+from recsys.blend import Blend
 from recsys.catalog import Catalog, Sighting, Tags
+from recsys.collaborative import Als
 from recsys.home import Home
+from recsys.interactions import Content
+from recsys.listening_file import LISTENING_NAME
 from recsys.settings import Settings
 
 NAME = "model"
@@ -60,6 +63,21 @@ class Library:
         settings = Settings(self.catalog.home)
         self.home = Home(settings, self.catalog, index, projection)
 
+    def learn(self) -> Blend:
+        """Fit a listening model to the listens, and leave it in the home."""
+        heard = self.catalog.interactions()
+        rows = [self.songs[track_id - 1] for track_id in heard.tracks.tolist()]
+        content = Content(
+            np.array([song.vector for song in rows], np.float32),
+            np.ones(len(rows), np.bool_),
+            np.full(len(rows), -1),
+        )
+        blend = Blend(Als(factors=4, regularization=1.0))
+        blend.fit(heard.counts, content, 0)
+        blend.tracks = heard.tracks
+        blend.save(self.catalog.home / LISTENING_NAME)
+        return blend
+
     def listen(self, name: str, *ids: int) -> int:
         """Let somebody play tracks, and return the listener's id."""
         listener = self.catalog.listener(name, create=True)
@@ -84,13 +102,3 @@ def features(song: Song) -> TrackFeatures:
 
 def towards(degrees: float) -> tuple[float, float]:
     return float(np.cos(np.radians(degrees))), float(np.sin(np.radians(degrees)))
-
-
-def listening_model(tracks: Sequence[int], factors: np.ndarray, evidence: Sequence[float]):  # type: ignore[no-untyped-def]
-    """A listening model whose listeners are the sums of what they played."""
-    return SimpleNamespace(
-        tracks=np.array(tracks, np.int64),
-        item_factors=factors.astype(np.float32),
-        evidence=np.array(evidence, np.float32),
-        listener_factors=lambda histories: (histories @ factors).astype(np.float32),
-    )

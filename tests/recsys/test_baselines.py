@@ -89,8 +89,13 @@ class Listener:
 
 def test_systems_are_named_and_made_of_what_is_kept(catalog: Catalog, index: VectorIndex) -> None:
     systems = Systems(catalog, index)
-    assert list(systems.sources) == ["home", "logits", "penultimate:A", "penultimate:B", "random"]
-    assert systems.choose([], IDS) == list(systems.sources)
+    default = ["home", "logits", "penultimate:A", "penultimate:B", "random"]
+    assert systems.choose([], IDS) == default
+    others = [name for name in systems.sources if name not in default]
+    hubs = ["hubs:nicdm", "hubs:csls", "hubs:mutual-proximity"]
+    assert sorted(others) == sorted(["tagger:A", "tagger:B", *hubs])
+    assert systems.choose(["tagger"], IDS) == ["home", "tagger:A", "tagger:B"]
+    assert systems.choose(["hubs"], IDS) == ["home", *hubs]
     assert systems.choose(["penultimate"], IDS) == ["home", "penultimate:A", "penultimate:B"]
     assert systems.choose(["random", "penultimate:B"], IDS) == ["home", "penultimate:B", "random"]
     with pytest.raises(UnknownSystem, match=r'no system "mfcc".*--mfcc'):
@@ -118,6 +123,20 @@ def test_vectors(catalog: Catalog, index: VectorIndex, monkeypatch: pytest.Monke
     ]
     expected = unit(np.stack([rows.mean(axis=0) for rows in logits]))
     assert systems.vectors("logits", ids) == pytest.approx(expected, abs=2e-3)
+
+
+def test_a_tagger_alone_is_the_default_projection_centred_on_the_tracks(
+    catalog: Catalog, index: VectorIndex
+) -> None:
+    ids = [1, 2, 4, 5]
+    tracks = [heard(10 + min(i, 4)) for i in ids]  # of B
+    views = [
+        np.stack([t.penultimate.astype(float).mean(axis=0) for t in tracks]),
+        np.stack([t.mean_logits() for t in tracks]),
+    ]
+    expected = np.concatenate([unit(view - view.mean(axis=0)) for view in views], axis=1)
+    got = Systems(catalog, index).vectors("tagger:B", ids)  # too few tracks to whiten
+    assert got == pytest.approx(unit(expected), abs=1e-4)
 
 
 def test_random_is_the_same_for_a_track_whoever_else_is_there(

@@ -19,7 +19,7 @@ import recsys.catalog
 from encoders.features import AudioInfo
 from recsys.catalog import BuildRunning, Catalog, CatalogError, Sighting, Tags
 from recsys.catalog.base import Base
-from recsys.catalog.database import VERSION_TABLE, database_url, open_engine, writing
+from recsys.catalog.database import SCHEMA, VERSION_TABLE, database_url, open_engine, writing
 
 SIGHTING = Sighting(
     None, Path("/music/a.mp3"), 1, 2, AudioInfo(1.0, 44100, 2, "mp3", "a" * 32), Tags("A", "B")
@@ -30,6 +30,7 @@ def test_the_migrations_make_the_tables_of_the_models(catalog: Catalog) -> None:
     with catalog._engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
         assert compare_metadata(context, Base.metadata) == []
+        assert context.get_current_revision() == SCHEMA
 
 
 def test_the_first_schema_is_migrated_with_its_rows(home: Path, database: str | None) -> None:
@@ -62,6 +63,7 @@ def test_the_first_schema_is_migrated_with_its_rows(home: Path, database: str | 
         assert os.fsencode(track.path) == b"/music/\xff.mp3"
         assert catalog.revision == 3
         assert catalog.ready_ids("model") == [7]
+        assert catalog.files()[track.path].mtime_ns != 6, "the next build reads its tempo"
         catalog.record([SIGHTING])
         assert catalog.files()[SIGHTING.path].id == 10
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from encoders.features import AudioInfo, TrackFeatures
+from index.hubs import METHODS
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, Sighting, Tags
 from recsys.content import SimilarTracks
@@ -43,13 +44,15 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
         yield catalog
 
 
-def similar(catalog: Catalog, tracks: list[tuple[Sighting, float, TrackFeatures]]) -> SimilarTracks:
+def similar(
+    catalog: Catalog, tracks: list[tuple[Sighting, float, TrackFeatures]], hubs: str = "none"
+) -> SimilarTracks:
     """Store tracks, each at an angle from the first; ids are 1, 2, ..."""
     catalog.record([sighting for sighting, _, _ in tracks])
     catalog.store_features(NAME, [(i, f) for i, (_, _, f) in enumerate(tracks, start=1)])
     ids = range(1, len(tracks) + 1)
     index = VectorIndex.build(list(ids), np.array([towards(angle) for _, angle, _ in tracks]))
-    return SimilarTracks(catalog, index, [NAME], TAGS, TYPICAL)
+    return SimilarTracks(catalog, index, [NAME], TAGS, TYPICAL, hubs)
 
 
 def ids_like(system: SimilarTracks, track_id: int, k: int = 10, **options: int) -> list[int]:
@@ -70,7 +73,51 @@ def test_nearest_first_and_never_the_track_itself(catalog: Catalog) -> None:
     seed = catalog.track(1)
     assert seed
     got = [n.similarity for n in system.of_track(seed, 4)]
-    assert got == pytest.approx([np.cos(np.radians(a)) for a in (25, 50, 75)] + [0.0], abs=1e-6)
+    # Of ten pairs four are 25 degrees apart, three 50, two 75 and one 100.
+    assert got[0] >= 0.6 > got[1] >= 0.3 > got[2] >= 0.1 > got[3] >= 0
+
+
+@pytest.mark.parametrize("hubs", METHODS)
+def test_a_similarity_falls_with_the_rank_and_is_the_same_both_ways(
+    catalog: Catalog, hubs: str
+) -> None:
+    angles = np.random.default_rng(0).uniform(0, 90, 40)
+    tracks = [(track(i, f"artist {i}", f"song {i}"), angles[i], PLAIN) for i in range(40)]
+    system = similar(catalog, tracks, hubs)
+    alike: dict[tuple[int, int], float] = {}
+    for seed in catalog.living():
+        neighbours = system.of_track(seed, 50)
+        got = [n.similarity for n in neighbours]
+        assert len(got) == 39 and got == sorted(got, reverse=True)
+        assert all(0 <= similarity < 1 for similarity in got)
+        alike |= {(seed.id, n.track.id): n.similarity for n in neighbours}
+    ids = {seed.id: seed for seed in catalog.living()}
+    for (one, other), similarity in alike.items():
+        assert alike[other, one] == similarity
+        assert system.similarity(ids[one], ids[other]) == similarity
+
+
+def test_only_the_same_recording_is_wholly_alike(catalog: Catalog) -> None:
+    same = "f" * 32
+    system = similar(
+        catalog,
+        [
+            (track(0, "a", "one"), 0, PLAIN),
+            (track(1, "b", "silence"), 0, PLAIN),
+            (track(2, "c", "copy", audio=same), 40, PLAIN),
+            (track(3, "d", "copy", audio=same), 40, PLAIN),
+            (track(4, "x", "jóga", seconds=300.0), 70, PLAIN),
+            (track(5, "x", "Joga", seconds=301.0), 71, PLAIN),
+        ],
+        "nicdm",
+    )
+    one, silence, copy, twin, song, encoded = catalog.tracks(range(1, 7))
+    assert system.similarity(copy, twin) == system.similarity(song, encoded) == 1.0
+    assert system.similarity(one, one) == 1.0
+    assert system.similarity(one, silence) < 1, "equal vectors may be two recordings"
+    first, second = system.of_vector(np.array(towards(40), np.float32), (PLAIN,), 2)
+    assert (first.track.id, first.similarity) == (copy.id, 1.0), "a file that the library has"
+    assert second.similarity < 1
 
 
 def test_a_removed_track_vanishes_at_once(catalog: Catalog) -> None:

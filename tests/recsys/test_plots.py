@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.evaluate import evaluate_retrieval
+from recsys.evaluate import evaluate_retrieval, hub_degrees
 from recsys.plots import MAX_LABELS, OTHERS, confusion, plot
 
 
@@ -55,5 +55,6 @@ def test_pictures_are_written(tmp_path: Path, suffix: str) -> None:
     vectors = {name: unit(rng.standard_normal((30, 4))) for name in ("home", "random")}
     retrievals = {n: evaluate_retrieval(v, labels, "genre", [25]) for n, v in vectors.items()}
     path = tmp_path / f"picture.{suffix}"
-    plot(path, retrievals, vectors, labels, "genre")
+    degrees = {name: hub_degrees(v) for name, v in vectors.items()}
+    plot(path, retrievals, degrees, labels, "genre")
     assert path.stat().st_size > 5000

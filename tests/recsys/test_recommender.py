@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,10 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from small_library import Library, Song, listening_model, towards
+from small_library import Library, Song, towards
 
 from recsys import choosing, lookup
 from recsys.catalog import Catalog, Listen, Recording
+from recsys.listening_file import LISTENING_NAME
 from recsys.query import Answer, Query, Seed
 from recsys.recommender import Recommender, Unanswerable
 
@@ -157,14 +159,13 @@ def test_many_tracks_are_answered_as_few_are(fan: Library, monkeypatch: pytest.M
         Query(seeds=(Seed("tag", "jazz"), Seed("track", 45))),
         Query(),
     ]
-    model = listening_model(range(1, 61), np.eye(60), [0.5] * 60)
-    expected = [ids(Recommender(fan.home, model).recommend(query, 4)) for query in queries]
+    expected = [ids(Recommender(fan.home).recommend(query, 4)) for query in queries]
     monkeypatch.setattr(choosing, "SMALL", 0)
     monkeypatch.setattr(choosing, "N_CANDIDATES", 20)
     monkeypatch.setattr(choosing, "PER_RESULT", 2)
     for rare in (0.0, 2.0):  # by the index; by comparing all
         monkeypatch.setattr(choosing, "RARE", rare)
-        recommender = Recommender(fan.home, model)
+        recommender = Recommender(fan.home)
         assert [ids(recommender.recommend(query, 4)) for query in queries] == expected
 
 
@@ -374,21 +375,48 @@ def test_copies_of_a_seed_and_of_each_other_are_left_out(make: Make) -> None:
 
 def test_listens_bring_near_what_does_not_sound_alike(make: Make) -> None:
     library = make([Song(towards(30 * n)) for n in range(6)])
-    factors = np.array([[1, 0], [0, 1], [0, 1], [0, 1], [1, 0]], float)
-    model = listening_model([1, 2, 3, 4, 5], factors, [0.9, 0.1, 0.2, 0.3, 0.8])
+    for number in range(12):
+        library.listen(f"one {number}", 1, 5)
+        library.listen(f"other {number}", 2, 3, 4)
     ann = library.listen("ann", 1)
-    recommender = Recommender(library.home, model)
+    recommender = Recommender(library.home)
+    before = recommender.recommend(Query(listener=ann), 9)
+    assert ids(before) == [2, 3, 4, 5, 6]
+    assert "rests on sound" in before.sentences[0]
+    assert {result.evidence for result in before.recommendations} == {0}
+    blend = library.learn()  # is taken up by the same recommender
     for query in (Query(listener=ann), Query.like([1])):
         answer = recommender.recommend(query, 9)
         adds_up(answer)
         by_id = {result.track.id: result for result in answer.recommendations}
-        assert ids(answer).index(5) < ids(answer).index(3)
-        assert by_id[5].evidence == pytest.approx(0.8)
-        assert "listeners" in {reason.kind for reason in by_id[5].reasons}
-        assert by_id[6].evidence == 0  # unknown to the model, which neither helps nor harms it
-        unknown = [reason for reason in by_id[6].reasons if reason.kind == "listeners"]
-        assert sum(abs(reason.amount) for reason in unknown) < 0.2
+        assert ids(answer).index(5) < ids(before).index(5)
+        assert by_id[5].evidence == pytest.approx(blend.evidence[4])
+        (traced,) = [r for r in by_id[5].reasons if r.kind == "listeners"]
+        assert (traced.ref, traced.words) == (1, "played by who plays Song 1")
+        assert by_id[6].evidence == 0  # nobody played it: sound alone speaks
+        assert "listeners" not in {reason.kind for reason in by_id[6].reasons}
         assert not any("rests on sound" in sentence for sentence in answer.sentences)
+    (library.catalog.home / LISTENING_NAME).write_bytes(b"damaged")
+    answer = recommender.recommend(Query(listener=ann), 9)
+    assert ids(answer) == ids(before)
+    assert "cannot be used" in answer.sentences[0]
+    (library.catalog.home / LISTENING_NAME).unlink()
+    assert recommender.recommend(Query(listener=ann), 9) == before
+
+
+def test_tracks_that_came_after_the_listening_model(make: Make) -> None:
+    songs = [Song(towards(30 * n)) for n in range(6)]
+    old, library = make(songs[:5]), make(songs)
+    for number in range(9):
+        old.listen(f"one {number}", 1, 5)
+    old.learn()
+    shutil.copy(old.catalog.home / LISTENING_NAME, library.catalog.home)
+    ann, eve = library.listen("ann", 1), library.listen("eve", 6)
+    recommender = Recommender(library.home)
+    assert set(ids(recommender.recommend(Query(listener=ann), 9))) == {2, 3, 4, 5, 6}
+    answer = recommender.recommend(Query(listener=eve), 9)
+    assert ids(answer) == [5, 4, 3, 2, 1]
+    assert "was not there when listens were learnt from" in answer.sentences[0]
 
 
 @pytest.mark.parametrize("length", [2, 5, 12])

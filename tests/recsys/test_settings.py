@@ -5,7 +5,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from recsys.settings import SettingsError, load_settings
+from recsys.settings import HUBS, SettingsError, load_settings
 
 
 def test_the_default_home_is_the_users_data_folder() -> None:
@@ -22,6 +22,15 @@ def test_the_environment_goes_before_the_file_and_an_argument_before_both(tmp_pa
     environ["EARSHOT_DATABASE"] = "postgresql://host/name"
     assert load_settings(environ=environ).database == "postgresql://host/name"
     assert load_settings(tmp_path / "other", environ=environ).home == tmp_path / "other"
+
+
+def test_how_hubs_are_corrected(tmp_path: Path) -> None:
+    assert load_settings(tmp_path, environ={}).hubs == HUBS
+    (tmp_path / "earshot.toml").write_text('hubs = "none"')
+    assert load_settings(tmp_path, environ={"EARSHOT_HUBS": ""}).hubs == "none"
+    assert load_settings(tmp_path, environ={"EARSHOT_HUBS": "csls"}).hubs == "csls"
+    with pytest.raises(SettingsError, match="EARSHOT_HUBS must be one of none, "):
+        load_settings(tmp_path, environ={"EARSHOT_HUBS": "off"})
 
 
 def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
@@ -47,6 +56,7 @@ def test_a_home_may_be_relative_or_of_a_user(
         (b"database = 3", ['"database"', "must be a text"]),
         (b'database = "no url"', ['"database"', "not a database URL"]),
         (b"database =", ["not a TOML file"]),
+        (b'hubs = "cosine"', ['"hubs"', "none, nicdm, csls, mutual-proximity", "cosine"]),
         (b"\xff\xfe", ["not a TOML file in UTF-8"]),
     ],
 )

@@ -31,6 +31,7 @@ WANTED = Tags(
     recording_mbid=MBID,
     isrc="USPR36507810",
     has_cover=True,
+    bpm=120.0,
 )
 VORBIS = {
     "title": ["Sinnerman"],
@@ -43,6 +44,7 @@ VORBIS = {
     "genre": ["Jazz", "Soul"],
     "isrc": ["US-PR3-65-07810"],
     "musicbrainz_trackid": [MBID.upper()],
+    "bpm": ["120"],
 }
 ID3 = [
     id3.TIT2(text="Sinnerman"),
@@ -56,6 +58,7 @@ ID3 = [
     id3.TSRC(text="USPR36507810"),
     id3.UFID(owner="http://musicbrainz.org", data=MBID.encode()),
     id3.APIC(mime="image/png", type=3, data=b"png"),
+    id3.TBPM(text="120"),
 ]
 MP4 = {
     "©nam": ["Sinnerman"],
@@ -69,6 +72,7 @@ MP4 = {
     "----:com.apple.iTunes:ISRC": [b"USPR36507810"],
     "----:com.apple.iTunes:MusicBrainz Track Id": [MBID.encode()],
     "covr": [MP4Cover(b"png", MP4Cover.FORMAT_PNG)],
+    "tmpo": [120],
 }
 ASF = {
     "Title": ["Sinnerman"],
@@ -82,6 +86,7 @@ ASF = {
     "WM/ISRC": ["USPR36507810"],
     "MusicBrainz/Track Id": [MBID],
     "WM/Picture": [b"\x03"],
+    "WM/BeatsPerMinute": ["120"],
 }
 APE = {
     "Title": "Sinnerman",
@@ -95,6 +100,7 @@ APE = {
     "ISRC": "USPR36507810",
     "MUSICBRAINZ_TRACKID": MBID,
     "Cover Art (Front)": b"cover.png\0png",
+    "BPM": "120 BPM",
 }
 
 
@@ -208,6 +214,11 @@ def test_genres(tmp_path: Path, genres: list[str], wanted: tuple[str, ...]) -> N
         ("date", "01/10/1965", 1965),
         ("date", "0000-00-00", None),
         ("date", "sixties", None),
+        ("bpm", "119.98", 119.98),
+        ("bpm", "87,5 bpm", 87.5),
+        ("bpm", "0", None),
+        ("bpm", "fast", None),
+        ("bpm", "1" * 400, None),
         ("originaldate", "1965-01", 1965),
         ("year", "1965", 1965),
         ("tracknumber", "007", 7),
@@ -221,7 +232,7 @@ def test_genres(tmp_path: Path, genres: list[str], wanted: tuple[str, ...]) -> N
         ("isrc", "no code", None),
     ],
 )
-def test_odd_values(tmp_path: Path, field: str, value: str, wanted: int | None) -> None:
+def test_odd_values(tmp_path: Path, field: str, value: str, wanted: float | None) -> None:
     attribute = {
         "date": "year",
         "originaldate": "year",
@@ -231,6 +242,7 @@ def test_odd_values(tmp_path: Path, field: str, value: str, wanted: int | None) 
         "disc": "disc_number",
         "musicbrainz_trackid": "recording_mbid",
         "isrc": "isrc",
+        "bpm": "bpm",
     }[field]
     assert getattr(read_tags(tagged(tmp_path / "x.flac", {field: [value]})), attribute) == wanted
 

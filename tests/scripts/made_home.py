@@ -53,7 +53,8 @@ def make_home(home: Path, music: Path) -> None:
 def sighting(number: int, music: Path) -> Sighting:
     artist = ARTISTS[number // 4]
     genre = "Rock" if number < N_TRACKS // 2 else "Classical"
-    tags = Tags(title=f"Song {number}", artist=artist, album=f"{artist} live", genres=(genre,))
+    bpm = 90.0 + number if number < N_TRACKS // 2 else None
+    tags = Tags(f"Song {number}", artist, album=f"{artist} live", genres=(genre,), bpm=bpm)
     info = AudioInfo(SECONDS, 16_000, 1, "pcm_s16le", f"{number:032x}")
     return Sighting(None, music / f"{number}.wav", 1, 1, info, tags)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from commands import SCRIPTS, Commands
 from made_home import ARTISTS, N_TRACKS, NAMES, make_home, write_music
 
 from recsys.catalog import Catalog
+from recsys.home import open_home
+from recsys.settings import load_settings
 
 SYSTEMS = ["home", "logits", "penultimate:MSD_musicnn", "penultimate:MTT_musicnn", "random"]
 
@@ -82,6 +85,57 @@ def test_the_artist_filter_and_the_choice_of_systems(earshot: Commands) -> None:
     assert list(chosen["systems"]) == ["home", "projection", *SYSTEMS[2:4]]
     against = chosen["paired"]["projection"]["MAP"]["micro"]
     assert against == {"diff": 0, "ci": [0, 0], "p": 1}
+
+
+def test_scores_against_hubs_are_systems(
+    earshot: Commands, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = ["content", "--by", "genre", "-k", "3", "--json", "--systems", "hubs"]
+    figures = earshot.run("evaluate", *content).json
+    others = ["hubs:none", "hubs:csls", "hubs:mutual-proximity"]
+    assert list(figures["systems"]) == list(figures["hubs"]) == ["home", *others]
+    monkeypatch.setenv("EARSHOT_HUBS", "none")
+    plain = earshot.run("evaluate", *content).json
+    assert plain["systems"]["home"] == figures["systems"]["hubs:none"]
+    assert plain["systems"]["hubs:nicdm"] == figures["systems"]["home"]
+    assert plain["hubs"]["hubs:nicdm"] == figures["hubs"]["home"]
+    with open_home(load_settings(home)) as opened:
+        nearest = [
+            [n.track.id for n in opened.similar().of_track(seed, 3)]
+            for seed in opened.catalog.living()
+        ]
+    out = home / "queries.csv"
+    earshot.run("evaluate", *content, "--out", out)
+    table = pd.read_csv(out)
+    listed = table[table["system"] == "home"].set_index("track_id")["neighbours"].sort_index()
+    assert listed.tolist() == ["|".join(map(str, row)) for row in nearest], "home is what is served"
+
+
+def test_exposure(earshot: Commands, home: Path) -> None:
+    figures = earshot.run("evaluate", "exposure", "-k", "5", "--top", "30", "--json").json
+    with open_home(load_settings(home)) as opened:
+        lists = [
+            [n.track for n in opened.similar().of_track(seed, 5)]
+            for seed in opened.catalog.living()
+        ]
+    counts = Counter(track.id for found in lists for track in found)
+    assert (figures["k"], figures["n_tracks"]) == (5, N_TRACKS)
+    assert {t["track_id"]: t["in_degree"] for t in figures["tracks"] if t["in_degree"]} == counts
+    degrees = [t["in_degree"] for t in figures["tracks"]]
+    assert degrees == sorted(degrees, reverse=True)
+    artists = Counter(track.artist for found in lists for track in found)
+    assert {a["artist"]: a["places"] for a in figures["artists"]} == artists
+    assert sum(a["share"] for a in figures["artists"]) == pytest.approx(1)
+    assert all(a["places_per_track"] == a["places"] / 4 for a in figures["artists"])
+    hubs = figures["hubs"]
+    assert [hubs[name]["method"] for name in ("home", "uncorrected")] == ["nicdm", "none"]
+    assert hubs["home"]["max_in_degree"] == max(degrees)
+    assert hubs["home"]["orphans"] == degrees.count(0) / N_TRACKS
+    difference = np.abs(np.subtract.outer(degrees, degrees)).mean()
+    assert hubs["home"]["gini"] == pytest.approx(difference / 2 / np.mean(degrees))
+    text = earshot.run("evaluate", "exposure", "--top", "2").out.decode()
+    assert "Most exposed artists" in text and "nicdm" in text
+    assert earshot.run("evaluate", "exposure", "--top", "0").status == 2
 
 
 def test_the_table(earshot: Commands, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,13 +9,18 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from made_home import N_TRACKS, make_home, write_music
+from made_home import N_TRACKS, make_home, sighting, write_music
 
+sys.path.append(str(Path(__file__).parents[2] / "scripts"))  # for transcoding
+
+from transcoding import transcoded
+
+from encoders.audio import inspect
+from encoders.features import AudioInfo
 from recsys.build import INDEX_NAME
 from recsys.catalog import Catalog
 from recsys.settings import Settings
@@ -31,13 +36,6 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-@pytest.fixture
-def client(home: Path) -> Iterator[FlaskClient]:
-    app = create_app(Settings(home))
-    yield app.test_client()
-    app.extensions["served_home"].close()
-
-
 def test_search_leads_to_what_sounds_alike(client: FlaskClient) -> None:
     found = client.get("/api/v1/search?q=Song+5+Bix").get_json()["tracks"][0]
     assert (found["title"], found["artist"]) == ("Song 5", "Bix")
@@ -46,6 +44,25 @@ def test_search_leads_to_what_sounds_alike(client: FlaskClient) -> None:
     assert found["id"] not in {track["id"] for track in alike}
     capped = client.get(f"/api/v1/tracks/{found['id']}/similar?k=5&artist_cap=1").get_json()
     assert len({track["artist"] for track in capped["tracks"]}) == 5
+
+
+def test_two_tracks_and_why_they_are_alike(client: FlaskClient, home: Path) -> None:
+    answer = client.get("/api/v1/tracks/2/similar/3").get_json()
+    assert [track["id"] for track in answer["tracks"]] == [2, 3]
+    assert answer["tempo"] == [91.0, 92.0]
+    first, second = answer["moments"]
+    assert 0 <= first["start"] < first["end"] <= answer["tracks"][0]["duration"]
+    assert [shared["tag"] for shared in answer["shared_tags"]] == ["rock"]
+    assert 0 < answer["shared_tags"][0]["share"] <= 1
+    back = client.get("/api/v1/tracks/3/similar/2").get_json()
+    assert back["shared_tags"] == answer["shared_tags"]
+    assert back["moments"] == [second, first]
+    unlike = client.get("/api/v1/tracks/2/similar/20").get_json()
+    assert (unlike["tempo"], unlike["shared_tags"]) == (None, [])
+    with Catalog(home) as catalog:
+        audio = AudioInfo(1.0, 16_000, 1, "flac", "f" * 32)
+        catalog.record([sighting(5, Path("/new"))._replace(audio=audio)])
+    assert client.get(f"/api/v1/tracks/2/similar/{N_TRACKS + 1}").status_code == 409
 
 
 def test_audio_comes_whole_and_in_ranges(client: FlaskClient, tmp_path: Path) -> None:
@@ -57,6 +74,21 @@ def test_audio_comes_whole_and_in_ranges(client: FlaskClient, tmp_path: Path) ->
         assert part.headers["Content-Range"] == f"bytes 100-199/{len(stored)}"
     beyond = client.get("/api/v1/tracks/5/audio", headers={"Range": "bytes=99999999-"})
     assert beyond.status_code == 416
+
+
+def test_audio_is_transcoded_on_request(home: Path, tmp_path: Path) -> None:
+    app = create_app(Settings(home), transcode=transcoded)
+    client = app.test_client()
+    with client.get("/api/v1/tracks/5/audio.mp3?start=0.4") as answer:
+        (tmp_path / "5.mp3").write_bytes(answer.data)
+        assert answer.mimetype == "audio/mpeg"
+    assert inspect(tmp_path / "5.mp3").duration == pytest.approx(0.6, abs=0.1)
+    assert client.get("/api/v1/tracks/5/audio.mp3?start=nan").status_code == 400
+    (tmp_path / "music" / "4.wav").write_text("words")
+    assert client.get("/api/v1/tracks/5/audio.mp3").status_code == 415
+    app.config["TRANSCODE"] = None
+    assert client.get("/api/v1/tracks/6/audio.mp3").status_code == 415
+    app.extensions["served_home"].close()
 
 
 def test_only_living_plain_files_are_sent(client: FlaskClient, home: Path, tmp_path: Path) -> None:
@@ -79,6 +111,8 @@ def test_only_living_plain_files_are_sent(client: FlaskClient, home: Path, tmp_p
     [
         ("/api/v1/tracks/999", 404),
         (f"/api/v1/tracks/{10**30}", 404),
+        (f"/api/v1/tracks/1/similar/{10**30}", 404),
+        ("/api/v1/tracks/999/similar/1", 404),
         ("/api/v1/tracks/../../etc/passwd", 404),
         ("/api/v1/tracks/%2e%2e%2fsecret/audio", 404),
         ("/api/v1/search", 400),
@@ -121,7 +155,7 @@ def test_a_new_index_is_taken_up_and_a_damaged_one_is_not(
     shutil.copy(home / INDEX_NAME, tmp_path / "new")
     (tmp_path / "new").replace(home / INDEX_NAME)
     assert served.current() is not before
-    assert before.of_track(before.catalog.tracks([1])[0], 3)  # a request under way
+    assert before.similar.of_track(before.catalog.tracks([1])[0], 3)  # a request under way
 
 
 def test_nothing_indexed_is_said(tmp_path: Path) -> None:
@@ -155,7 +189,7 @@ def test_other_machines_are_refused() -> None:
     assert "no accounts" in done.stderr
 
 
-@pytest.mark.parametrize("module", ["webui.app", "recsys.serving"])
-def test_serving_loads_no_torch(module: str) -> None:
-    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+def test_serving_loads_nothing_heavy() -> None:
+    heavy = {"torch", "av", "alembic", "implicit", "sklearn", "pandas", "matplotlib"}
+    code = f"import sys, webui.app; print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT) == b"[]\n"

@@ -16,7 +16,6 @@ from recsys.listening.baselines import (
     ItemKnn,
     Popularity,
     PredictedFactors,
-    centred,
     ridge,
     weighted,
 )
@@ -91,15 +90,20 @@ def test_popularity_counts_listeners_not_listens() -> None:
     assert model.scores(counts).tolist() == [[1, 2, 0], [1, 2, 0]]
 
 
-def test_item_knn_adds_up_the_cosines_of_neighbours() -> None:
+@pytest.mark.parametrize("n_neighbours", [7, None])
+@pytest.mark.parametrize("shrinkage", [0.0, 3.0])
+def test_item_knn_adds_up_the_cosines_of_neighbours(
+    n_neighbours: int | None, shrinkage: float
+) -> None:
     listens, content = kinds(n_listeners=40, n_tracks=50)
-    model = ItemKnn(n_neighbours=7, weighting="log")
+    model = ItemKnn(n_neighbours, shrinkage)
     model.fit(listens.counts, content, 0)
     table = listens.counts.toarray()
     weights = np.where(table > 0, 1 + np.log(np.maximum(table, 1)), 0)
-    cosines = cosine_similarity(weights.T)
+    lengths = np.sqrt((weights**2).sum(axis=0) + shrinkage)
+    cosines = (weights / lengths).T @ (weights / lengths)
     for row in cosines:
-        row[row < np.sort(row)[-7]] = 0  # the track itself is among its neighbours
+        row[row < np.sort(row)[-(n_neighbours or 50)]] = 0  # a track is among its own neighbours
     assert model.scores(listens.counts) == pytest.approx(weights @ cosines, rel=1e-4, abs=1e-5)
 
 
@@ -150,8 +154,8 @@ def test_predicted_factors_are_a_ridge_regression(use: str) -> None:
     targets = als.item_factors[heard].astype(np.float64)
     mean = targets.mean(axis=0)
     effects = np.eye(artists.max() + 2)[artists][:, :-1] * np.sqrt(4.0 / 2.0)  # a penalty of 2
-    blocks = {"content": [centred(content)], "artist": [effects]}
-    features = np.hstack(blocks.get(use, [centred(content), effects]))
+    blocks = {"content": [content.centred()], "artist": [effects]}
+    features = np.hstack(blocks.get(use, [content.centred(), effects]))
     fit = Ridge(alpha=4.0, fit_intercept=False).fit(features[heard], targets - mean)
     items = mean + features @ fit.coef_.T
     expected = als.listener_factors(train) @ items.T
@@ -162,5 +166,5 @@ def test_weights_of_counts() -> None:
     counts = sparse.csr_matrix(np.array([[1, 0, 10]], np.float32))
     assert weighted(counts, "binary").data.tolist() == [1, 1]
     assert weighted(counts, "log").data == pytest.approx([1, 1 + np.log(10)])
-    with pytest.raises(ValueError, match="binary"):
-        weighted(counts, "tf-idf")
+    with pytest.raises(ValueError, match="weighting"):
+        weighted(counts, "square")

@@ -1,0 +1,47 @@
+"""What stands between a waveform and a model: a log-mel spectrogram, or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from torch import Tensor, nn
+
+from encoders.audio import SegmentGrid
+from encoders.melspec import LogMel, MelConfig
+
+
+@dataclass(frozen=True)
+class WaveformConfig:
+    """The input of models that hear the waveform itself; the default is 3^10 samples (3.7 s)."""
+
+    sample_rate: int = 16_000  # Hz
+    n_samples: int = 59_049
+
+    @property
+    def shape(self) -> tuple[int]:
+        """(samples,) of a segment."""
+        return (self.n_samples,)
+
+
+FrontEnd: TypeAlias = MelConfig | WaveformConfig
+
+
+class Waveform(nn.Module):
+    """(batch, samples) waveforms as they are, in float32."""
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Change nothing."""
+        return waveforms.float()
+
+
+def front_end(config: FrontEnd) -> nn.Module:
+    """Build what turns (batch, samples) waveforms into a model's input: (batch, *config.shape)."""
+    return LogMel(config) if isinstance(config, MelConfig) else Waveform()
+
+
+def segment_grid(config: FrontEnd) -> SegmentGrid:
+    """Return how a track is cut for a front end."""
+    if isinstance(config, WaveformConfig):
+        return SegmentGrid(config.sample_rate, 1, 1, config.n_samples)
+    return SegmentGrid(config.sample_rate, config.hop_length, config.n_fft, config.n_frames)

@@ -1,0 +1,227 @@
+"""Where pretrained weights come from: a package that carries them, or files fetched on request."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import io
+import pickle
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from encoders.checkpoints import read_tensorflow_checkpoint
+from encoders.conversion import Tensors, Variables
+from encoders.errors import WeightsError
+
+COLLECTION = "https://raw.githubusercontent.com/minzwon/sota-music-tagging-models"
+
+
+@dataclass(frozen=True)
+class PackagedWeights:
+    """A TensorFlow checkpoint in the musicnn 0.1.0 wheel (ISC licence).
+
+    `sha256` is the digest of its tensors; `convert` renames and reorders them.
+    """
+
+    name: str
+    sha256: str
+    convert: Callable[[Variables], dict[str, Tensor]]
+
+    origin = "package musicnn 0.1.0"  # for people
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the checkpoint; None where the package is not installed."""
+        try:
+            return self._data().stat().st_size
+        except (OSError, WeightsError):
+            return None
+
+    def expected_sha256(self, _: Path) -> str:
+        """Return the digest that the checkpoint must have."""
+        return self.sha256
+
+    def is_here(self, cache: Path) -> bool:
+        """Say whether `state` has something to return."""
+        return _read_cached(self._cached(cache)) is not None or self.size is not None
+
+    def state(self, cache: Path) -> dict[str, Tensor]:
+        """Return the tensors for our architecture, from the cache or the package.
+
+        Converted weights are kept in `cache` as safetensors; a damaged file there is rebuilt.
+        Raises WeightsError if the package that carries the weights is missing or altered.
+        """
+        cached = self._cached(cache)
+        state = _read_cached(cached)
+        if state is None:
+            state = self.convert(self._published())
+            _write_cached(cached, state)
+        return state
+
+    def _cached(self, cache: Path) -> Path:
+        return cache / f"{self.name}-{self.sha256[:12]}.safetensors"
+
+    def _data(self) -> Path:
+        return _package_folder() / self.name / ".data-00000-of-00001"
+
+    def _published(self) -> Variables:
+        data = self._data()
+        digest = hashlib.sha256(data.read_bytes()).hexdigest() if data.exists() else "no file"
+        if digest != self.sha256:
+            raise WeightsError(
+                f"The weights of {self.name} in {data} are not the published ones (sha256 "
+                f"{digest}, expected {self.sha256}). Reinstall them: "
+                "pip install --no-deps --force-reinstall musicnn==0.1.0"
+            )
+        return read_tensorflow_checkpoint(data.parent)
+
+
+@dataclass(frozen=True)
+class CollectionFile:
+    """A PyTorch state dict of the collection of Won et al. (2020; MIT licence).
+
+    `scripts/get_weights.py` puts it into the folder of weights; nothing is fetched anywhere else.
+    Where `sha256` is None, the digest of the file is not known yet, and the one recorded with the
+    first download counts. `revision` is the collection's, `size` in bytes.
+    """
+
+    dataset: str
+    model: str
+    convert: Callable[[Tensors], dict[str, Tensor]]
+    sha256: str | None = None
+    size: int | None = None
+    revision: str = "master"
+
+    @property
+    def name(self) -> str:
+        """The bundle's: "mtat_fcn"."""
+        return f"{self.dataset}_{self.model}"
+
+    @property
+    def place(self) -> str:
+        """Where the file lies in the collection."""
+        return f"models/{self.dataset}/{self.model}/best_model.pth"
+
+    @property
+    def origin(self) -> str:
+        """Where it comes from, for people: its address."""
+        return f"{COLLECTION}/{self.revision}/{self.place}"
+
+    def path(self, folder: Path) -> Path:
+        """Where the file lies in a folder of weights."""
+        return folder / f"{self.name}.pth"
+
+    def record(self, folder: Path) -> Path:
+        """Where the digest of a trusted first download lies in a folder of weights."""
+        return folder / f"{self.name}.pth.sha256"
+
+    def expected_sha256(self, folder: Path) -> str | None:
+        """Return the digest that the file must have; None where nobody knows one yet."""
+        if self.sha256:
+            return self.sha256
+        try:
+            return self.record(folder).read_text(encoding="ascii").strip() or None
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def is_here(self, folder: Path) -> bool:
+        """Say whether the file is there and the right one."""
+        try:
+            self.read(folder)
+        except WeightsError:
+            return False
+        return True
+
+    def read(self, folder: Path) -> bytes:
+        """Return the file, checked. Raises WeightsError if it is missing or another one."""
+        path, expected = self.path(folder), self.expected_sha256(folder)
+        command = f"python scripts/get_weights.py {self.name} --home {folder.parent}"
+        if expected is None:
+            raise WeightsError(
+                f"The weights of {self.name} are not in {folder}, and no digest of them is known. "
+                f"To trust the first download: {command} --trust-first-download"
+            )
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise WeightsError(
+                f"The weights of {self.name} are not in {folder} ({error.strerror}). "
+                f"Fetch them with: {command}"
+            ) from error
+        if (digest := hashlib.sha256(content).hexdigest()) != expected:
+            raise WeightsError(
+                f"{path} is not the published file (sha256 {digest}, expected {expected}). "
+                f"Fetch it again with: {command}"
+            )
+        return content
+
+    def state(self, cache: Path) -> dict[str, Tensor]:
+        """Return the tensors for our architecture; nothing but tensors is read from the file.
+
+        Raises WeightsError if the file is missing, another one or no state dict.
+        """
+        content = self.read(cache)
+        try:
+            with warnings.catch_warnings(action="ignore"):  # of what is refused anyway
+                tensors = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+            raise WeightsError(
+                f"{self.path(cache)} holds something else than tensors; it is not loaded."
+            ) from error
+        if not isinstance(tensors, dict) or not all(
+            isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in tensors.items()
+        ):
+            raise WeightsError(f"{self.path(cache)} is no state dict; it is not loaded.")
+        return self.convert(tensors)
+
+
+Weights: TypeAlias = PackagedWeights | CollectionFile
+
+
+def _package_folder() -> Path:
+    """Find the installed musicnn package, none of whose code is run."""
+    spec = importlib.util.find_spec("musicnn")
+    if spec is None or not spec.submodule_search_locations:
+        raise WeightsError(
+            "The pretrained weights are not installed. Add them with: "
+            "pip install --no-deps musicnn==0.1.0"
+        )
+    return Path(spec.submodule_search_locations[0])
+
+
+def _digest_path(path: Path) -> Path:
+    return path.with_suffix(".sha256")
+
+
+def _read_cached(path: Path) -> dict[str, Tensor] | None:
+    """Return the cached tensors, or None where there are none or their digest is wrong."""
+    try:
+        if hashlib.sha256(path.read_bytes()).hexdigest() != _digest_path(path).read_text().strip():
+            return None
+        return load_file(path)
+    except (OSError, SafetensorError, UnicodeDecodeError):
+        return None
+
+
+def _write_cached(path: Path, state: dict[str, Tensor]) -> None:
+    """Write the tensors and their digest, each by rename; do without where that fails."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            tensors = Path(folder, "weights")
+            save_file(state, tensors)
+            digest = Path(folder, "digest")
+            digest.write_text(hashlib.sha256(tensors.read_bytes()).hexdigest())
+            tensors.replace(path)
+            digest.replace(_digest_path(path))
+    except OSError:
+        return

@@ -1,0 +1,185 @@
+"""Scores that do not favour hubs: tracks that are near to many others, whatever these sound like.
+
+In spaces of many dimensions some points are among the nearest of a great many others, and some of
+none (Radovanović, Nanopoulos and Ivanović 2010). Each of these scores corrects a cosine by what is
+usual around each of the two tracks, so that being near counts for more where few are:
+
+    none              c, the cosine itself
+    nicdm             -(1 - c) / sqrt(s s'): local scaling by the mean distance s of a track's
+                      neighbours (Schnitzer, Flexer, Schedl and Widmer 2012, NICDM, after
+                      Zelnik-Manor and Perona 2005)
+    csls              2 c - r - r', r = 1 - s being the mean cosine of a track's neighbours
+                      (Conneau, Lample, Ranzato, Denoyer and Jégou 2018)
+    mutual-proximity  log P(X < c) + log P(X' < c), X being normal with the mean and deviation of a
+                      track's cosines to all others: the chance that neither has many nearer ones,
+                      if they were independent (Schnitzer et al. 2012, the Gaussian variant)
+
+All are symmetric, grow with the cosine, and are greater for what is more alike; only "none" is a
+cosine, and no two of them share a scale. In "nicdm" equal vectors score 0, the highest there is.
+
+The neighbours meant by s are those from the `NEAREST`th on: closer ones are often of the same
+album or the same recording again, and a track is no hub for having these.
+
+What is usual is learned from a library once, by products with at most `MAX_REFERENCES` tracks of
+it: time grows with n_tracks, memory is one block.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_ndtr
+
+METHODS: Final = ("none", "nicdm", "csls", "mutual-proximity")
+NEAREST, FARTHEST = 6, 30  # ranks of the first and the last neighbour that a local scale is of
+MAX_REFERENCES = 10_000  # tracks, spread evenly over a larger library
+
+N_PAIRS = 2**17  # pairs whose scores are kept as quantiles; all of them where there are fewer
+SHARES = np.concatenate([np.arange(100) / 100, 1 - 10.0 ** -np.arange(2.1, 6.01, 0.1)])
+
+N_STATISTICS = 3  # of each track: local scale, mean and standard deviation of its cosines
+_LEAST = 1e-4  # of a scale or a deviation: many copies of one recording have none
+_DIGITS = 6  # kept of statistics, so that rounding in a product does not part equal vectors
+_BLOCK = 2**23  # numbers computed at once (32 MiB)
+
+_Floats = NDArray[np.float32]
+
+
+class Survey(NamedTuple):
+    """What is usual in a library.
+
+    surroundings  of each track: its local scale s, mean and standard deviation of its cosines:
+                  float32 (n_tracks, N_STATISTICS)
+    quantiles     scores that the `SHARES` of pairs of different recordings do not exceed, a row
+                  for each of `METHODS`: float32 (len(METHODS), len(SHARES)); NaN for no pairs
+    """
+
+    surroundings: _Floats
+    quantiles: _Floats
+
+
+def pair_scores(
+    method: str, cosines: NDArray[np.floating], mine: _Floats, theirs: _Floats
+) -> NDArray[np.float64]:
+    """Return the scores of pairs, given their cosines and the surroundings of each side.
+
+    `mine` and `theirs` have N_STATISTICS columns and otherwise shapes that broadcast to that of
+    `cosines`: (n, N_STATISTICS) and (m, 1, N_STATISTICS) for cosines (m, n). Raises ValueError.
+    """
+    c: NDArray[np.float64] = np.asarray(cosines, np.float64)
+    (s, mean, deviation), (s_, mean_, deviation_) = (
+        np.moveaxis(np.asarray(side, np.float64), -1, 0) for side in (mine, theirs)
+    )
+    if method == "none":
+        return c
+    if method == "nicdm":
+        scores: NDArray[np.float64] = (c - 1.0) / np.sqrt(s * s_)
+    elif method == "csls":
+        scores = 2.0 * c - (1.0 - s) - (1.0 - s_)
+    elif method == "mutual-proximity":
+        scores = log_ndtr((c - mean) / deviation) + log_ndtr((c - mean_) / deviation_)
+    else:
+        raise ValueError(f"method: wanted one of {', '.join(METHODS)}, got {method!r}")
+    return scores
+
+
+def survey_library(vectors: _Floats, recordings: NDArray[np.int64]) -> Survey:
+    """Learn what is usual in a library of unit vectors (n_tracks, dim).
+
+    `recordings` (n_tracks,) are equal for copies of one recording, whose pairs are no measure of
+    what is alike. The same library gives the same survey.
+    """
+    rows = reference_rows(len(vectors))
+    own = np.full(len(vectors), -1, np.int64)
+    own[rows] = np.arange(len(rows))
+    surroundings = describe(vectors, vectors[rows], own)
+    return Survey(surroundings, _quantiles(vectors, surroundings, recordings))
+
+
+def reference_rows(n_tracks: int) -> NDArray[np.int64]:
+    """Return the rows of a library that its tracks are compared with, ascending."""
+    n = min(n_tracks, MAX_REFERENCES)
+    return np.arange(n, dtype=np.int64) * n_tracks // max(n, 1)
+
+
+def describe(
+    vectors: _Floats, references: _Floats, own: NDArray[np.int64] | None = None
+) -> _Floats:
+    """Return the surroundings of unit vectors among `references`: (n_vectors, N_STATISTICS).
+
+    `own` says which of the references is the vector itself, which is no neighbour: int64
+    (n_vectors,), -1 for none. Where there is nothing to compare with, a scale and a deviation of 1
+    change nothing.
+    """
+    described = np.empty((len(vectors), N_STATISTICS), np.float32)
+    step = max(1, _BLOCK // max(len(references), 1))
+    for start in range(0, len(vectors), step):
+        block = slice(start, start + step)
+        mine = np.full(len(vectors[block]), -1) if own is None else own[block]
+        described[block] = _describe(vectors[block] @ references.T, mine)
+    return described
+
+
+def _describe(cosines: _Floats, own: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Describe tracks by their cosines (n, n_references), which are overwritten."""
+    itself = np.flatnonzero(own >= 0)
+    n_references = cosines.shape[1]
+    n_others = n_references - (own >= 0)
+    n = int(n_others.min(initial=n_references))
+    described = np.tile(np.array([1.0, 0.0, 1.0]), (len(cosines), 1))
+    if n == 0:
+        return described
+    sums = cosines.sum(axis=1, dtype=np.float64)
+    sums[itself] -= cosines[itself, own[itself]]
+    mean = sums / n_others
+    cosines[itself, own[itself]] = mean[itself]
+    variance = cosines.var(axis=1, dtype=np.float64) * n_references / n_others
+    cosines[itself, own[itself]] = -np.inf
+    last, first = min(FARTHEST, n), min(NEAREST, (n + 1) // 2)
+    cosines.partition(n_references - last, axis=1)
+    near = np.sort(cosines[:, n_references - last :], axis=1)[:, ::-1]
+    described[:, 0] = 1.0 - near[:, first - 1 :].mean(axis=1, dtype=np.float64)
+    described[:, 1] = mean
+    described[:, 2] = np.sqrt(variance)
+    described[:, [0, 2]] = np.maximum(described[:, [0, 2]], _LEAST)
+    return described.round(_DIGITS)
+
+
+def _quantiles(vectors: _Floats, surroundings: _Floats, recordings: NDArray[np.int64]) -> _Floats:
+    """Return the scores of random pairs of different recordings, as `Survey.quantiles`."""
+    one, other = _random_pairs(len(vectors))
+    different = recordings[one] != recordings[other]
+    one, other = one[different], other[different]
+    if len(one) == 0:
+        return np.full((len(METHODS), len(SHARES)), np.nan, np.float32)
+    step = max(1, _BLOCK // vectors.shape[1])
+    cosines = np.concatenate(
+        [
+            np.vecdot(
+                vectors[one[start : start + step]].astype(np.float64),
+                vectors[other[start : start + step]],
+            )
+            for start in range(0, len(one), step)
+        ]
+    )
+    mine, theirs = surroundings[one], surroundings[other]
+    # Hazen's quantiles: of m scores the ith smallest has a share of (i - 1/2) / m below it.
+    at = SHARES * len(cosines) - 0.5
+    table = []
+    for method in METHODS:
+        scores = np.sort(pair_scores(method, cosines, mine, theirs))
+        table.append(np.interp(at, np.arange(len(scores)), scores))
+    return np.stack(table).astype(np.float32)
+
+
+def _random_pairs(n_tracks: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows of all pairs of different tracks, or of `N_PAIRS` of them."""
+    if n_tracks * (n_tracks - 1) // 2 <= N_PAIRS:
+        one, other = np.triu_indices(n_tracks, 1)
+        return one, other
+    generator = np.random.default_rng(0)
+    one = generator.integers(n_tracks, size=N_PAIRS)
+    other = (one + generator.integers(1, n_tracks, size=N_PAIRS)) % n_tracks
+    return one, other

@@ -1,0 +1,92 @@
+"""faiss's part of an index: structures by recipe, their parameters, and where they run."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_FETCH = 2048  # candidates that a GPU can return
+POINTS_PER_CENTROID = 39  # fewer than this, and faiss's k-means warns
+
+
+class Structure(NamedTuple):
+    """A faiss index over the rows of some vectors, where it runs, and how it searches."""
+
+    index: Any  # a faiss.Index over the rows of the vectors; None where the vectors are enough
+    device: str
+    search: str
+
+
+def build_structure(vectors: NDArray[np.float32], recipe: str, search: str) -> Structure:
+    """Build what a recipe names over unit vectors (n, dim). Raises ValueError where it cannot."""
+    n, dim = vectors.shape
+    if re.search(r"IVF0+(?!\d)|HNSW0*[01](?!\d)", recipe):  # faiss would end the process
+        raise ValueError(f"recipe: wanted at least 1 list or 2 links, got {recipe!r}")
+    try:
+        index = faiss.index_factory(dim, recipe, faiss.METRIC_INNER_PRODUCT)
+        search = search or _default_search(index, recipe)
+        set_search(index, search)
+        if n == 0:
+            return Structure(None, "cpu", search)
+        _check_training_size(index, recipe, n)
+        index, device = place(index)
+        if recipe == "Flat" and device == "cpu":
+            return Structure(None, device, search)
+        index.train(vectors)
+        index.add(vectors)
+    except RuntimeError as error:
+        raise ValueError(
+            f"recipe: wanted one that faiss can build for {n} vectors of dimension {dim}, "
+            f"got {recipe!r} ({_reason(error)})"
+        ) from error
+    return Structure(index, device, search)
+
+
+def _default_search(index: Any, recipe: str) -> str:
+    """Parameters that found 98 % of the ten nearest in `benchmarks/index.py`."""
+    ivf = faiss.try_extract_index_ivf(index)
+    if ivf is not None:
+        return f"nprobe={min(round(4 * ivf.nlist**0.5), ivf.nlist, MAX_FETCH)}"
+    return "efSearch=128" if "HNSW" in recipe else ""
+
+
+def set_search(index: Any, search: str) -> None:
+    """Set a `faiss.Index`'s search parameters. Raises ValueError for those it does not have."""
+    try:
+        faiss.ParameterSpace().set_index_parameters(index, search)  # type: ignore[arg-type]
+    except RuntimeError as error:
+        raise ValueError(
+            f"search: wanted parameters of this recipe, got {search!r} ({_reason(error)})"
+        ) from error
+
+
+def _reason(error: RuntimeError) -> str:
+    """What faiss says after the names of its function and source file."""
+    return str(error).rsplit(": ", 1)[-1]
+
+
+def _check_training_size(index: Any, recipe: str, n: int) -> None:
+    """Refuse what faiss would only warn of, on stderr: too few vectors to find centroids in."""
+    ivf = faiss.try_extract_index_ivf(index)
+    n_centroids = 0 if ivf is None else ivf.nlist
+    for match in re.finditer(r"(?<!O)PQ\d+(?:x(\d+))?", recipe):
+        n_centroids = max(n_centroids, 2 ** int(match[1] or 8))
+    if n < POINTS_PER_CENTROID * n_centroids:
+        raise ValueError(
+            f"recipe: {recipe!r} wanted at least {POINTS_PER_CENTROID * n_centroids} vectors to "
+            f"train on ({POINTS_PER_CENTROID} per centroid), got {n}: use fewer lists, or 'Flat'"
+        )
+
+
+def place(index: Any) -> tuple[Any, str]:
+    """`index` on the first GPU, and "gpu", where faiss has both; else `index` and "cpu"."""
+    if faiss.get_num_gpus() > 0:
+        try:
+            return faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index), "gpu"
+        except RuntimeError:  # faiss: "This index type is not implemented on GPU."
+            pass
+    return index, "cpu"

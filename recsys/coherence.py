@@ -1,0 +1,99 @@
+"""Whether two waveforms are one recording: aligned to a fraction of a sample, they are coherent.
+
+Codecs, sample rates, gains and cuts leave a waveform below 2 kHz nearly as it was. Nobody plays
+the same wave twice: notes that come half a millisecond earlier or later part two takes of a piece,
+and so does another singer over the same tape, in the octaves that differ. Fingerprints made for
+finding a song (Haitsma and Kalker, A Highly Robust Audio Fingerprinting System, ISMIR 2002)
+forgive such differences by design; a correlation coefficient does not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+RATE = 4000  # Hz
+MAX_CUT = 10.0  # s that one copy may lack at its ends
+MIN_OVERLAP = 0.7  # of the longer copy
+MIN_COHERENCE = 0.7  # of every octave that is heard, in every block
+_OCTAVES = (60, 125, 250, 500, 1000, 1900)  # Hz; ends before resamplers' filters do
+_BLOCK = 2 * RATE  # samples
+_MIN_BLOCKS = 2
+_QUIET_BLOCK = 1e-4  # of the loudest block's energy (-40 dB): there, noise would be compared
+_QUIET_OCTAVE = 3e-3  # of the energy of its block's loudest octave (-25 dB)
+_SINC = 32  # samples on each side of a peak by which it is interpolated
+_STEPS = 32  # of a sample, in which two waveforms are aligned
+
+_Array = NDArray[np.float32]
+
+
+def same_recording(one: _Array, other: _Array) -> bool:
+    """Say whether two waveforms (n_samples,), mono at RATE, are copies of one recording.
+
+    Copies may differ in codec, gain and polarity, and one may lack up to MAX_CUT seconds of the
+    other at its ends. What differs anywhere else is another recording: a take, a mix, an edit, a
+    speed. So is what is too short, or too quiet, to tell.
+    """
+    shorter, longer = sorted((len(one), len(other)))
+    if longer - shorter > MAX_CUT * RATE or shorter < _MIN_BLOCKS * _BLOCK:
+        return False
+    a, b = align(one, other)
+    n_blocks = len(a) // _BLOCK
+    if n_blocks < _MIN_BLOCKS or len(a) < MIN_OVERLAP * longer:
+        return False
+    coherence = octave_coherence(a, b)
+    heard = np.isfinite(coherence).any(axis=1)
+    if heard.sum() < max(_MIN_BLOCKS, n_blocks / 2):
+        return False
+    return bool(np.nanmin(coherence) >= MIN_COHERENCE)
+
+
+def align(one: _Array, other: _Array) -> tuple[_Array, _Array]:
+    """Return what two waveforms share in time, the second shifted to agree best with the first.
+
+    Both (n_samples,) are differenced (6 dB an octave), so that bass alone does not decide. They
+    are searched for lags of up to MAX_CUT seconds, down to 1/32 of a sample.
+    """
+    a, b = (np.diff(waveform.astype(np.float32)) for waveform in (one, other))
+    n = fft.next_fast_len(len(a) + len(b), real=True)
+    spectrum = fft.rfft(b, n)
+    agreement = fft.irfft(np.conj(fft.rfft(a, n)) * spectrum, n)
+    furthest = max(0, min(round(MAX_CUT * RATE), len(a), len(b)) - 1)
+    lags = np.arange(-furthest, furthest + 1)
+    best = int(lags[np.argmax(np.abs(agreement[lags]))])
+    near = np.arange(-_SINC, _SINC + 1)
+    fractions = np.arange(-_STEPS, _STEPS + 1) / _STEPS
+    between = np.sinc(fractions[:, None] - near) @ agreement[(best + near) % n]
+    lag = best + float(fractions[np.argmax(np.abs(between))])
+    turn = np.exp(2j * np.pi * lag / n * np.arange(len(spectrum))).astype(np.complex64)
+    shifted = fft.irfft(spectrum * turn, n)
+    begin, end = max(0, round(-lag)), min(len(a), round(len(b) - lag))
+    return a[begin:end], shifted[begin:end]
+
+
+def octave_coherence(one: _Array, other: _Array) -> _Array:
+    """Correlate two aligned waveforms (n_samples,): (n_blocks, n_octaves), absolute values.
+
+    NaN stands for what is too quiet in both.
+    """
+    n_blocks = len(one) // _BLOCK
+    window = np.hanning(_BLOCK).astype(np.float32)
+    a, b = (
+        fft.rfft(waveform[: n_blocks * _BLOCK].reshape(n_blocks, _BLOCK) * window)
+        for waveform in (one, other)
+    )
+    edges = np.array(_OCTAVES) * _BLOCK // RATE
+    products, mine, theirs = (
+        np.add.reduceat(values, edges, axis=1)[:, :-1]
+        for values in ((a * np.conj(b)).real, np.abs(a) ** 2, np.abs(b) ** 2)
+    )
+    tiny = np.float32(1e-30)
+    coherence = (np.abs(products) / np.sqrt(mine * theirs + tiny)).astype(np.float32)
+    energy = np.maximum(mine / (mine.sum() + tiny), theirs / (theirs.sum() + tiny))
+    blocks = energy.sum(axis=1, keepdims=True)
+    heard = (energy > _QUIET_OCTAVE * energy.max(axis=1, keepdims=True)) & (
+        blocks > _QUIET_BLOCK * blocks.max(initial=0.0)
+    )
+    coherence[~heard] = np.nan
+    return coherence

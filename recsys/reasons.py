@@ -1,0 +1,139 @@
+"""Why two tracks sound alike: tags, moments and tempo, from what is stored of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoders.features import TrackFeatures
+
+MIN_SHARED_PROBABILITY = 0.05  # what both tracks must reach for a tag to be shared
+N_SHARED_TAGS = 4
+
+_Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SharedTag:
+    """A tag that both tracks sound like, and its share in their likeness, 0 to 1."""
+
+    tag: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A stretch of a track, in seconds from its beginning."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Why two tracks sound alike; pairs name the one track first, the other second.
+
+    shared_tags  the largest share first
+    moments      the segment of each that is most like one of the other's
+    tempo        beats a minute, where the files of both say it
+    """
+
+    shared_tags: tuple[SharedTag, ...]
+    moments: tuple[Moment, Moment]
+    tempo: tuple[float, float] | None
+
+    def as_json(self) -> dict[str, object]:
+        """Return the form in which commands and the API show it."""
+        return {
+            "shared_tags": [{"tag": s.tag, "share": round(s.share, 4)} for s in self.shared_tags],
+            "moments": [{"start": round(m.start, 2), "end": round(m.end, 2)} for m in self.moments],
+            "tempo": list(self.tempo) if self.tempo else None,
+        }
+
+
+class Heard(NamedTuple):
+    """What is known of a track's sound: features by extractor, length (s), beats a minute."""
+
+    features: Sequence[TrackFeatures]
+    duration: float | None = None
+    bpm: float | None = None
+
+
+def explain(one: Heard, other: Heard, typical: _Array, tags: Sequence[str]) -> Reasons:
+    """Say why two tracks sound alike; `typical` (n_tags,) are the library's mean log-odds."""
+    a, b = mean_logits(one.features), mean_logits(other.features)
+    return Reasons(
+        shared_tags=shared_tags(a, b, typical, tags),
+        moments=closest_moments(one, other, typical),
+        tempo=(one.bpm, other.bpm) if one.bpm and other.bpm else None,
+    )
+
+
+def mean_logits(features: Sequence[TrackFeatures]) -> _Array:
+    """Return a track's mean log-odds of all extractors' tags, joined: (n_tags,)."""
+    return np.concatenate([model.mean_logits() for model in features])
+
+
+def shared_tags(
+    one: _Array, other: _Array, typical: _Array, tags: Sequence[str]
+) -> tuple[SharedTag, ...]:
+    """Name the up to N_SHARED_TAGS tags that make two tracks alike, by how much they do.
+
+    All arrays are log-odds (n_tags,): each track's mean and the library's typical ones. With u and
+    v the two tracks' differences from the typical, tag t contributes u[t] v[t] / (|u| |v|): over
+    all tags these add up to the cosine of u and v, one of the views whose mean cosine is the
+    likeness of two embeddings. A tag's share is its part of all that speaks for the likeness, the
+    positive contributions; what two models call alike is one tag. Named are the tags that both
+    tracks sound more like than is typical, and with a probability of MIN_SHARED_PROBABILITY; what
+    both lack speaks for their likeness too, and has its share, but is not named.
+    """
+    u, v = one - typical, other - typical
+    products = u * v
+    least = np.log(MIN_SHARED_PROBABILITY / (1 - MIN_SHARED_PROBABILITY))
+    shared = (np.minimum(u, v) > 0) & (np.minimum(one, other) >= least)
+    spoken: dict[str, str] = {}
+    carried: defaultdict[str, float] = defaultdict(float)
+    for number in np.flatnonzero(shared).tolist():
+        name = spoken.setdefault(tags[number].casefold(), tags[number])
+        carried[name] += float(products[number])
+    total = float(products[products > 0].sum())
+    ranked = sorted(carried.items(), key=lambda item: -item[1])
+    return tuple(SharedTag(tag, part / total) for tag, part in ranked[:N_SHARED_TAGS])
+
+
+def closest_moments(one: Heard, other: Heard, typical: _Array) -> tuple[Moment, Moment]:
+    """Find the segment of each of two tracks that are most alike.
+
+    Segments compare by the cosine of their log-odds of all tags less the `typical` ones (n_tags,).
+    A moment ends with its track, where its length is known.
+    """
+    a, b = (_unit_segments(track.features, typical) for track in (one, other))
+    i, j = np.unravel_index(int(np.argmax(a @ b.T)), (len(a), len(b)))
+    return _moment(one, int(i)), _moment(other, int(j))
+
+
+def _unit_segments(features: Sequence[TrackFeatures], typical: _Array) -> _Array:
+    """Return unit vectors (n_segments, n_tags), a row for each segment of the first model."""
+    centres = features[0].starts + features[0].segment_seconds / 2
+    aligned = [model.logits()[_nearest(model, centres)] for model in features]
+    logits = np.concatenate(aligned, axis=1) - typical
+    unit: _Array = logits / np.maximum(np.linalg.norm(logits, axis=1, keepdims=True), 1e-12)
+    return unit
+
+
+def _nearest(model: TrackFeatures, times: _Array) -> NDArray[np.intp]:
+    """Return the segments of a model, which may cut tracks in its own way, nearest to `times`."""
+    centres = model.starts + model.segment_seconds / 2
+    nearest: NDArray[np.intp] = np.abs(times[:, None] - centres).argmin(axis=1)
+    return nearest
+
+
+def _moment(track: Heard, number: int) -> Moment:
+    start = float(track.features[0].starts[number])
+    end = start + track.features[0].segment_seconds
+    return Moment(start, end if track.duration is None else min(end, track.duration))

@@ -1,0 +1,89 @@
+"""The pages for people."""
+
+from __future__ import annotations
+
+from flask import Blueprint, current_app, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from recsys.catalog import Track
+from recsys.query import Reason
+from webui import lists
+from webui.api import current, listener_id
+from webui.mixes import SIDES, Mix, Ref
+from webui.safety import token
+from webui.sounds import read_sound
+
+LENGTHS = (10, 20, 30, 50, 100, 200)
+CAPS = (1, 2, 3, 5)
+LONGEST = (3, 5, 8, 12, 20)  # minutes
+N_HUES = 8  # of the placeholders of covers
+
+pages = Blueprint("pages", __name__)
+
+
+@pages.get("/")
+def workbench() -> AnyResponse | str:
+    """Show the list that the address asks for."""
+    served = current()
+    mix = Mix.parse(request.args)
+    typed = request.args.get("q", "").strip()
+    found = served.completer.complete(typed, 1) if typed else []
+    if found:  # a search sent off without scripts
+        return redirect("/" + mix.adding("like", found[0].kind, found[0].ref))
+    listing = lists.answer(served, mix, listener_id(served))
+    return render_template(
+        "workbench.html",
+        mix=mix,
+        listing=listing,
+        chips=[(side, ref, _name(ref, listing)) for side in SIDES for ref in getattr(mix, side)],
+        nothing_like=typed,
+        n_tracks=served.n_indexed,
+        listener=current_app.config["LISTENER"],
+        token=token(),
+        lengths=sorted({*LENGTHS, mix.length}),
+        caps=sorted({*CAPS, mix.artist_cap or 1}),
+        longest=sorted({*(60 * n for n in LONGEST), mix.max_duration or 60 * LONGEST[0]}),
+        sides=SIDES,
+        title=_title(mix, listing),
+    )
+
+
+@pages.app_template_filter("minutes")
+def minutes(seconds: float | None) -> str:
+    """Write a length.
+
+    >>> minutes(185.2)
+    '3:05'
+    """
+    return "" if seconds is None else f"{round(seconds) // 60}:{round(seconds) % 60:02d}"
+
+
+@pages.app_template_filter("hue")
+def hue(track: Track) -> int:
+    """Return the number of a colour, the same for all tracks of one artist."""
+    return sum((track.album or track.artist).encode()) % N_HUES
+
+
+@pages.app_template_filter("share")
+def share(reason: Reason, reasons: tuple[Reason, ...]) -> int:
+    """Return how great a reason is beside the greatest, in percent."""
+    return round(100 * abs(reason.amount) / max(abs(other.amount) for other in reasons))
+
+
+def _name(ref: Ref, listing: lists.Listing) -> str:
+    if ref.kind in ("artist", "tag"):
+        return ref.name
+    if ref.kind == "sound":
+        return read_sound(ref.name).name
+    track = listing.tracks.get(ref.track_id)
+    if track is None:
+        return f"{ref.kind} {ref.name}"
+    if ref.kind == "album":
+        return track.album or track.title
+    return f"{track.title} · {track.artist}" if track.artist else track.title
+
+
+def _title(mix: Mix, listing: lists.Listing) -> str:
+    """Name a list as its seeds do."""
+    names = [_name(ref, listing) for ref in mix.like]
+    return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")

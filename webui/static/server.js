@@ -1,0 +1,33 @@
+// Talking to the API.
+
+let token = document.querySelector('meta[name="earshot-token"]').content;
+
+/** Send a request that writes; answers the JSON, null for none. Throws an Error with a sentence. */
+export async function send(method, path, body, type = "application/json") {
+  let answer = await attempt(method, path, body, type);
+  if (answer.status === 403) { // the server was restarted since the page was opened
+    token = (await (await fetch("/api/v1/session")).json()).token;
+    answer = await attempt(method, path, body, type);
+  }
+  if (answer.ok) return answer.status === 204 ? null : answer.json();
+  throw new Error(await problem(answer));
+}
+
+async function attempt(method, path, body, type) {
+  const headers = { "X-Earshot-Token": token };
+  if (body !== undefined) headers["Content-Type"] = type;
+  if (body !== undefined && type === "application/json") body = JSON.stringify(body);
+  try {
+    return await fetch(path, { method, headers, body });
+  } catch {
+    throw new Error("The server is not there.");
+  }
+}
+
+async function problem(answer) {
+  try {
+    return (await answer.json()).detail;
+  } catch {
+    return `The server answered ${answer.status}.`;
+  }
+}

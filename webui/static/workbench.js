@@ -1,0 +1,150 @@
+// The page: clicks, keys, drags and drops, each turned into one of the few things that can be done.
+
+import { act, keepOrder, move, rows, say, show, undo } from "./list.js";
+import { judge, play } from "./player.js";
+import "./search.js";
+import { send } from "./server.js";
+
+const mix = document.getElementById("mix");
+
+document.addEventListener("click", (event) => {
+  const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+  const link = event.target.closest("a[data-go]");
+  const button = event.target.closest("button");
+  const row = event.target.closest(".row");
+  if (link && plain) {
+    event.preventDefault();
+    act(link.getAttribute("href"), { words: link.dataset.say ?? "" });
+  } else if (button?.dataset.sayKind) judge(button);
+  else if (button && "play" in button.dataset) play(row);
+  else if (button?.dataset.move) move(row, Number(button.dataset.move));
+  else if (button?.id === "undo") undo();
+  for (const menu of document.querySelectorAll(".menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-side]")) act(`/${event.target.value}`, { words: "Changed a seed." });
+  else if (event.target.closest("#controls")) {
+    const given = [...new FormData(event.target.closest("form"))].filter(([, value]) => value !== "");
+    act(`/?${new URLSearchParams(given)}`, { words: "The list follows." });
+  } else if (event.target.id === "file" && event.target.files[0]) {
+    take(event.target.files[0]);
+    event.target.value = "";
+  }
+});
+
+window.addEventListener("popstate", () => show(location.pathname + location.search, { push: false }));
+
+// Keys: they act on the row that has the focus, never on what is typed into a field.
+
+const KEYS = { l: "like", d: "dislike", s: "skip" };
+
+document.addEventListener("keydown", (event) => {
+  if (event.target.matches("input:not([type=range]), select")) return;
+  if ((event.ctrlKey || event.metaKey) && event.key === "z") {
+    event.preventDefault();
+    undo();
+    return;
+  }
+  const row = event.target.closest(".row");
+  if (row && !event.ctrlKey && !event.metaKey) rowKey(event, row);
+});
+
+function rowKey(event, row) {
+  const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+  const menu = event.target.closest(".menu");
+  if (event.key === "Escape" && menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  } else if (by && (event.altKey || event.target.closest(".handle"))) {
+    event.preventDefault();
+    move(row, by);
+  } else if (by && !event.altKey) {
+    event.preventDefault();
+    rows()[rows().indexOf(row) + by]?.querySelector("[data-play]").focus();
+  } else if (KEYS[event.key.toLowerCase()] && !event.altKey) {
+    judge(row.querySelector(`[data-say-kind="${KEYS[event.key.toLowerCase()]}"]`));
+  } else if (event.key.toLowerCase() === "w" && !event.altKey) {
+    row.querySelector(".why").toggleAttribute("open");
+  } else if (event.key === "Delete") row.querySelector("[data-remove]").click();
+}
+
+// Dragging by the handle, with any pointer
+
+mix.addEventListener("pointerdown", (event) => {
+  const handle = event.target.closest(".handle");
+  if (!handle || event.button) return;
+  const row = handle.closest(".row");
+  const from = rows().indexOf(row);
+  const follow = (moved) => {
+    const under = rows().find((other) => {
+      const box = other.getBoundingClientRect();
+      return moved.clientY >= box.top && moved.clientY < box.bottom;
+    });
+    if (!under || under === row) return;
+    const box = under.getBoundingClientRect();
+    if (moved.clientY < box.top + box.height / 2) under.before(row); else under.after(row);
+    handle.setPointerCapture(event.pointerId);
+  };
+  const drop = () => {
+    handle.removeEventListener("pointermove", follow);
+    row.classList.remove("dragged");
+    const to = rows().indexOf(row);
+    if (to !== from) keepOrder(Math.max(from, to), `Moved “${row.dataset.title}” to place ${to + 1}.`);
+  };
+  handle.setPointerCapture(event.pointerId);
+  row.classList.add("dragged");
+  handle.addEventListener("pointermove", follow);
+  handle.addEventListener("lostpointercapture", drop, { once: true });
+});
+
+// Files as seeds: playlists, and music that is not in the library
+
+const take = (file) => (/\.(m3u8?|xspf|jspf|json)$/i.test(file.name) ? importPlaylist(file) : hear(file));
+
+async function hear(file) {
+  say(`Listening to ${file.name} …`, false);
+  try {
+    const path = `/api/v1/sounds?${new URLSearchParams({ name: file.name })}`;
+    const sound = await send("POST", path, file, "application/octet-stream");
+    const question = new URLSearchParams(location.search);
+    question.append("like", sound.ref);
+    await act(`/?${question}`, { words: `Added ${sound.name}.` });
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+async function importPlaylist(file) {
+  try {
+    const found = await send("POST", "/api/v1/playlists/import", await file.arrayBuffer(), "application/octet-stream");
+    if (!found.tracks.length) throw new Error(`No track of the library is in ${file.name}.`);
+    const question = new URLSearchParams(location.search);
+    const known = new Set(question.getAll("like"));
+    const room = 200 - ["like", "unlike", "without"].reduce((n, side) => n + question.getAll(side).length, 0);
+    const seeds = found.tracks.map((id) => `track:${id}`).filter((ref) => !known.has(ref)).slice(0, room);
+    for (const ref of seeds) question.append("like", ref);
+    const missing = found.n_missing ? ` ${found.n_missing} entries are not in the library.` : "";
+    await act(`/?${question}`, { words: `Added ${seeds.length} tracks of ${file.name} as seeds.${missing}` });
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+document.addEventListener("dragover", (event) => {
+  if (!hasFiles(event)) return;
+  event.preventDefault();
+  document.body.classList.add("dropping");
+});
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) document.body.classList.remove("dropping");
+});
+document.addEventListener("drop", (event) => {
+  document.body.classList.remove("dropping");
+  if (!hasFiles(event)) return;
+  event.preventDefault();
+  if (event.dataTransfer.files[0]) take(event.dataTransfer.files[0]);
+});
