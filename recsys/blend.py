@@ -197,6 +197,7 @@ class Blend:
         model = ItemItemRecommender(min(self.n_neighbours + 1, n_tracks))  # itself among them
         model.fit(weighted(counts, "binary").astype(np.float64), show_progress=False)
         together = sparse.csr_matrix(model.similarity, dtype=np.float32)
+        together.eliminate_zeros()  # implicit stores some, of tracks that nobody heard, too
         shares = n_heard / counts.shape[0]
         together.data = np.log1p(together.data / (SMOOTHING * shares[together.indices]))
         together.setdiag(0)

@@ -223,3 +223,14 @@ def test_a_damaged_or_foreign_file_is_refused_with_a_sentence(tmp_path: Path, ha
         Blend.load(path)
     with pytest.raises(FileNotFoundError):
         Blend.load(tmp_path / "none")
+
+
+def test_two_listens_are_enough_to_learn_from() -> None:
+    """The first track was heard by nobody, and a listener of it is no special case."""
+    _, content = made()
+    counts = sparse.csr_matrix(([1.0, 1.0], ([0, 0], [1, 4])), (1, 50), dtype=np.float32)
+    blend = Blend(Als(8, 3.0, 5.0))
+    blend.fit(counts, content, 0)
+    assert np.isfinite(blend.similarity.data).all()
+    unheard = sparse.csr_matrix(([1.0], ([0], [0])), (1, 50), dtype=np.float32)
+    assert np.isfinite(blend.scores(sparse.vstack([counts, unheard], "csr"))).all()
