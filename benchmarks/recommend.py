@@ -3,8 +3,8 @@
     python benchmarks/recommend.py --tracks 100000 --listeners 10000 --listens 2000000
 
 Made listens: popularity falls by rank to the power 0.8, listeners prefer one of 50 kinds, which
-content tells with noise. The blend's own work is the prediction, the solution around it and,
-listed apart, co-listening similarity; plain ALS is part of both.
+content tells with noise. "als" is the plain fit. "prior" is what the blend takes on top of it, for
+the prediction and the solution around it; "neighbours" is that with co-listening similarity.
 """
 
 from __future__ import annotations

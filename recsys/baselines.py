@@ -29,6 +29,7 @@ from index.vector_index import VectorIndex
 from recsys.build import Features, read_features
 from recsys.catalog import Catalog, CatalogError
 from recsys.evaluate import Correction
+from recsys.interactions import unit_rows
 
 HOME, RANDOM, MFCC, LOGITS = "home", "random", "mfcc", "logits"
 PROJECTION, PENULTIMATE, HEAD = "projection", "penultimate", "head"
@@ -145,7 +146,7 @@ class Systems:
         if name == HOME or name.startswith(HUBS):
             return self._index.vectors(ids)
         if name == RANDOM:
-            return _unit(np.stack([_random(track_id) for track_id in ids]))
+            return unit_rows(np.stack([_random(track_id) for track_id in ids]))
         blocks = []
         keys = self.sources[name]
         projection = self._fitted(keys, ids) if name.startswith(TAGGER) else self._projection
@@ -161,7 +162,7 @@ class Systems:
         joined = np.concatenate(blocks)
         if self.sources[name][0].startswith(MFCC):
             joined = (joined - joined.mean(axis=0)) / (joined.std(axis=0) + 1e-6)
-        return _unit(joined)
+        return unit_rows(joined)
 
     def correction(self, name: str, ids: Sequence[int]) -> Correction | None:
         """Return how a system corrects the scores of `ids` for hubs; None for cosines."""
@@ -232,10 +233,3 @@ def listen(
 
 def _random(track_id: int) -> NDArray[np.float64]:
     return np.random.default_rng(track_id).standard_normal(_RANDOM_DIM)
-
-
-def _unit(rows: NDArray[np.floating]) -> _Vectors:
-    """Scale each row to length 1; a zero row stays zero."""
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: _Vectors = (rows / np.maximum(norms, 1e-12)).astype(np.float32)
-    return unit

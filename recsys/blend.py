@@ -7,13 +7,20 @@
 
 A listener is known by the history alone, folded in with these factors. The score of a track is
 
-    z(x_i·y_u) + neighbours · h_i z(sum of co-listening similarity to the history)
+    z(x_i·y_u) + neighbours · (1 + FEW / n) h_i z(co-listening with the history)
                + sound · (1 - ε_i) z(sum of content cosines to the history)
 
 with z the standardisation over the tracks for this listener, of co-listening over the tracks that
 were heard, of content over those that are known (0 elsewhere: the typical track). h_i is 1 where i
-was heard, ε_i the evidence. The terms have the same scale, so that a track without listens can
-stand beside one with many.
+was heard, ε_i the evidence, n the number of tracks in the history. The terms have the same scale,
+so that a track without listens can stand beside one with many.
+
+Co-listening is the smoothed log-probability that who plays the history plays i:
+log p_i + n^-1/2 Σ_j log(1 + n_ij / (SMOOTHING p_i)), with p_i the share of the listeners who play i
+and n_ij how many play both. Of one track it is log((n_ij + SMOOTHING p_i) / (n_j + SMOOTHING)) but
+for a constant: Dirichlet smoothing with the library's popularity (Zhai and Lafferty 2004). One
+track says little to factors, whose listeners must share it with others, but who else plays what
+can be counted; so co-listening weighs most where the history is short.
 """
 
 from __future__ import annotations
@@ -27,16 +34,17 @@ import numpy as np
 from implicit.nearest_neighbours import ItemItemRecommender
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.preprocessing import normalize
 
 from recsys import listening_file
 from recsys.closed_form import solve
 from recsys.collaborative import Als, weighted
 from recsys.interactions import Content, n_listeners
 from recsys.listening_file import DamagedModel
-from recsys.prediction import directions, predict_factors
+from recsys.prediction import predict_factors
 
 _Floats = NDArray[np.float32]
+FEW = 10  # tracks in a history that count half for factors beside co-listening
+SMOOTHING = 5  # listeners that the library's popularity counts for
 
 
 @dataclass
@@ -45,22 +53,24 @@ class Blend:
 
     als               whose listeners' factors and settings are used
     penalty           of the content's weights in the prediction
+    linear            share of linear features in the prediction
     artist_shrinkage  of the artists' effects in the prediction
     strength          λ of the prior, as a multiple of the ALS regularization
     kappa             κ: listeners that a track must have for half the weight of the zeros
-    neighbours        weight of co-listening similarity
+    neighbours        weight of co-listening
     sound             weight of content similarity
-    n_neighbours      most similar tracks that are kept of each track
+    n_neighbours      tracks most played together with each that are kept
     """
 
     als: Als = field(default_factory=lambda: Als(128, 60.0, 10.0))
     penalty: float = 1.0
+    linear: float = 0.0
     artist_shrinkage: float = 3.0
     strength: float = 1.0
     kappa: float = 5.0
     neighbours: float = 0.5
     sound: float = 0.2
-    n_neighbours: int = 100
+    n_neighbours: int = 500
     tracks: NDArray[np.int64] = field(default_factory=lambda: np.arange(0), repr=False)
 
     def fit(self, counts: sparse.csr_matrix, content: Content, seed: int) -> None:
@@ -75,6 +85,7 @@ class Blend:
             self.als.item_factors,
             n_heard > 0,
             penalty=self.penalty,
+            linear=self.linear,
             artist_shrinkage=self.artist_shrinkage,
             seed=seed,
         )
@@ -87,8 +98,9 @@ class Blend:
             self.kappa,
         )
         self.heard = n_heard > 0
-        self.directions = directions(content)
-        self.similarity = self._similarity(counts)
+        self.directions = content.directions()
+        self.popularity = np.log(np.maximum(n_heard, 1) / counts.shape[0]).astype(np.float32)
+        self.similarity = self._similarity(counts, n_heard)
         self.tracks = np.arange(counts.shape[1])
         self._prepare()
 
@@ -117,12 +129,14 @@ class Blend:
         """Score every track for these histories: both (n, n_tracks)."""
         everything = np.ones(len(self.heard), bool)
         found = _standardised(self.listener_factors(histories) @ self.item_factors.T, everything)
-        liked = weighted(histories, "log")
+        liked = weighted(histories, "binary")
         if self.neighbours:
-            similar = (liked @ self.similarity).toarray()
-            found += np.float32(self.neighbours) * _standardised(similar, self.heard)
+            n = np.maximum(np.diff(liked.indptr), 1)[:, None].astype(np.float32)
+            together = self.popularity + (liked @ self.similarity).toarray() / np.sqrt(n)
+            weight = np.float32(self.neighbours) * (1 + FEW / n)
+            found += weight * _standardised(together, self.heard)
         if self.sound:
-            profile = weighted(histories, "binary") @ self.directions
+            profile = liked @ self.directions
             alike = _standardised(profile @ self.directions.T, self._known)
             found += np.float32(self.sound) * (1 - self.evidence) * alike
         return found
@@ -134,6 +148,7 @@ class Blend:
             "item_factors": self.item_factors,
             "evidence": self.evidence,
             "heard": self.heard,
+            "popularity": self.popularity,
             "directions": self.directions,
             "similarity_data": self.similarity.data,
             "similarity_indices": self.similarity.indices,
@@ -157,6 +172,7 @@ class Blend:
                 "tracks": (n,),
                 "evidence": (n,),
                 "heard": (n,),
+                "popularity": (n,),
                 "item_factors": (n, blend.als.factors),
                 "directions": (n, tensors["directions"].shape[-1]),
             }
@@ -178,19 +194,26 @@ class Blend:
         als = {n: getattr(self.als, n) for n in _ALS_SETTINGS}
         return {"als": als} | {n: getattr(self, n) for n in _SETTINGS}
 
-    def _similarity(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
-        """Cosines of tracks as vectors of listeners, the greatest of each track."""
+    def _similarity(
+        self, counts: sparse.csr_matrix, n_heard: NDArray[np.int64]
+    ) -> sparse.csr_matrix:
+        """Log-lifts of tracks played together: those of most common listeners, a row a track."""
+        n_tracks = counts.shape[1]
         if not self.neighbours:
-            return sparse.csr_matrix((counts.shape[1],) * 2, dtype=np.float32)
-        unit = normalize(weighted(counts, "log").astype(np.float64), axis=0)
-        model = ItemItemRecommender(self.n_neighbours)
-        model.fit(sparse.csr_matrix(unit), show_progress=False)
-        return model.similarity.astype(np.float32)
+            return sparse.csr_matrix((n_tracks, n_tracks), dtype=np.float32)
+        model = ItemItemRecommender(min(self.n_neighbours + 1, n_tracks))  # itself among them
+        model.fit(weighted(counts, "binary").astype(np.float64), show_progress=False)
+        together = sparse.csr_matrix(model.similarity, dtype=np.float32)
+        shares = n_heard / counts.shape[0]
+        together.data = np.log1p(together.data / (SMOOTHING * shares[together.indices]))
+        together.setdiag(0)
+        together.eliminate_zeros()
+        return together
 
 
 _ALS_SETTINGS = ("factors", "regularization", "alpha", "weighting", "iterations")
 _SETTINGS = (
-    *("penalty", "artist_shrinkage", "strength", "kappa"),
+    *("penalty", "linear", "artist_shrinkage", "strength", "kappa"),
     *("neighbours", "sound", "n_neighbours"),
 )
 

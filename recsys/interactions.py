@@ -58,3 +58,19 @@ class Content:
                 "wanted a row of vectors, known and artists for each track, got shapes "
                 f"{self.vectors.shape}, {self.known.shape}, {self.artists.shape}"
             )
+
+    def centred(self) -> NDArray[np.float32]:
+        """Return the vectors less their mean over the tracks that are known, 0 for the others."""
+        n_known = max(int(self.known.sum()), 1)
+        mean = self.vectors[self.known].sum(axis=0) / n_known
+        return np.asarray(np.where(self.known[:, None], self.vectors - mean, 0), np.float32)
+
+    def directions(self) -> NDArray[np.float32]:
+        """Return the centred vectors scaled to length 1, zero rows as they are."""
+        return unit_rows(self.centred())
+
+
+def unit_rows(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return rows of length 1, zero rows as they are: float32 (n, dim)."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)

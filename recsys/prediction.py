@@ -7,7 +7,8 @@ m     the mean factors of the tracks with listens
       method (Williams and Seeger, NIPS 2000); with every track a landmark this is kernel ridge
       regression. v joins the direction of the centred content with the direction of the factors
       that a linear ridge regression predicts (van den Oord et al., NIPS 2013): tracks are near when
-      they sound alike in what listeners tell apart
+      they sound alike in what listeners tell apart. Beside them the centred content, times
+      `linear`: a sum of the Gaussian and a linear kernel, as large libraries may be learnt by both
 a     the artist's effect, (sum of its tracks' residuals) / (tracks + shrinkage): a random intercept
 
 W and a minimise |Y - m - φW - a|² + penalty |W|² + shrinkage |a|² together: a is eliminated first.
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from recsys.interactions import Content
+from recsys.interactions import Content, unit_rows
 
 N_LANDMARKS = 1500
 N_FITTED = 30_000  # tracks that the weights of content are learnt on, at most
@@ -38,6 +39,7 @@ def predict_factors(
     heard: NDArray[np.bool_],
     *,
     penalty: float,
+    linear: float,
     artist_shrinkage: float,
     seed: int,
 ) -> _Floats:
@@ -45,6 +47,7 @@ def predict_factors(
 
     factors           (n_tracks, f); rows that were not heard are not looked at
     penalty           of W
+    linear            length of the content itself beside the kernel features; 0 leaves it out
     artist_shrinkage  as so many more tracks of no effect; without effect where every artist has
                       one track
 
@@ -61,32 +64,26 @@ def predict_factors(
     predicted = np.zeros_like(factors)
     (known,) = np.nonzero(content.known)
     if content.known[fitted].any():
-        units = directions(content)
+        centred = content.centred()
+        units = unit_rows(centred)
         weights = _regress(units[fitted], artists[fitted], targets[fitted], LINEAR_PENALTY, 1.0)
         points = np.hstack([units, unit_rows(units @ weights)])
         landmarks = points[_some(fitted[content.known[fitted]], N_LANDMARKS, generator)]
         root = _root(landmarks)
-        features = _features(points, fitted, landmarks, root) * content.known[fitted][:, None]
+
+        def features_of(rows: _Ints) -> _Floats:
+            features = _features(points, rows, landmarks, root) * content.known[rows][:, None]
+            return np.hstack([features, np.float32(linear) * centred[rows]]) if linear else features
+
+        features = features_of(fitted)
         weights = _regress(features, artists[fitted], targets[fitted], penalty, artist_shrinkage)
         for start in range(0, len(known), _BLOCK):
             block = known[start : start + _BLOCK]
-            predicted[block] = _features(points, block, landmarks, root) @ weights
+            predicted[block] = features_of(block) @ weights
     effects = _effects(artists[rows], targets[rows] - predicted[rows], artist_shrinkage)
     (named,) = np.nonzero((artists >= 0) & (artists < len(effects)))
     predicted[named] += effects[artists[named]]
     return np.asarray(predicted + mean, np.float32)
-
-
-def directions(content: Content) -> _Floats:
-    """The directions of content from its mean over known tracks, zero rows for the others."""
-    mean = content.vectors[content.known].mean(axis=0) if content.known.any() else 0
-    return unit_rows(np.where(content.known[:, None], content.vectors - mean, 0))
-
-
-def unit_rows(vectors: NDArray[np.floating]) -> _Floats:
-    """Return rows of length 1, zero rows as they are: float32 (n, dim)."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)
 
 
 def _several(artists: _Ints, rows: _Ints) -> _Ints:

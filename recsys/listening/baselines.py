@@ -16,7 +16,6 @@ from scipy import sparse
 
 from recsys.collaborative import Als, weighted
 from recsys.interactions import Content, n_listeners
-from recsys.listening.list_metrics import unit_rows
 
 _Floats = NDArray[np.float32]
 
@@ -133,19 +132,12 @@ class ContentCosine:
 
     def fit(self, counts: sparse.csr_matrix, content: Content, seed: int) -> None:
         """Keep the directions of the content, from its mean over the tracks that are known."""
-        self._units = unit_rows(centred(content))
+        self._units = content.directions()
 
     def scores(self, histories: sparse.csr_matrix) -> _Floats:
         """Score every track: (n, n_tracks)."""
         found: _Floats = (weighted(histories, self.weighting) @ self._units) @ self._units.T
         return found
-
-
-def centred(content: Content) -> _Floats:
-    """Return the vectors less their mean over the tracks that are known, 0 for the others."""
-    n_known = max(int(content.known.sum()), 1)
-    mean = content.vectors[content.known].sum(axis=0) / n_known
-    return np.asarray(np.where(content.known[:, None], content.vectors - mean, 0), np.float32)
 
 
 def ridge(features: _Floats, targets: _Floats, penalty: float) -> _Floats:
@@ -181,7 +173,7 @@ class PredictedFactors:
         factors = self.als.item_factors
         mean = factors[heard].mean(axis=0)
         targets = factors[heard] - mean
-        vectors = centred(content) if self.use != "artist" else content.vectors[:, :0]
+        vectors = content.centred() if self.use != "artist" else content.vectors[:, :0]
         artists = content.artists if self.use != "content" else np.full(len(heard), -1)
         weights, effects = self._regress(vectors[heard], artists[heard], targets)
         self._items = (mean + vectors @ weights).astype(np.float32)

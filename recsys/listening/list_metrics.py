@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.interactions import unit_rows
+from recsys.metrics import gini as gini_index
 from recsys.metrics import in_degrees
 
 _Floats = NDArray[np.float64]
@@ -26,14 +28,9 @@ def coverage(lists: _Ints, candidates: NDArray[np.bool_]) -> float:
 def gini(lists: _Ints, candidates: NDArray[np.bool_]) -> float:
     """Gini coefficient of exposure: 0 where all candidates are in as many lists, near 1 for few.
 
-    G = sum over candidates i, from the least exposed, of (2 i - n - 1) e_i / (n sum of e), with e_i
-    the lists that i is in (Fleder and Hosanagar 2009).
+    The Gini index of the number of lists that each candidate is in (Fleder and Hosanagar 2009).
     """
-    exposure = np.sort(_exposure(lists, candidates))
-    n, total = len(exposure), exposure.sum()
-    if total == 0:
-        return 0.0
-    return float(((2 * np.arange(1, n + 1) - n - 1) * exposure).sum() / (n * total))
+    return gini_index(_exposure(lists, candidates))
 
 
 def novelty(lists: _Ints, n_heard: _Ints, n_listeners: int) -> _Floats:
@@ -73,12 +70,6 @@ def artist_repetition(lists: _Ints, artists: _Ints) -> _Floats:
         known = listed[listed >= 0]
         values[i] = (len(known) - len(np.unique(known))) / max(len(listed), 1)
     return values
-
-
-def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return rows of length 1, zero rows as they are: float32 (n, dim)."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
 def _exposure(lists: _Ints, candidates: NDArray[np.bool_]) -> _Ints:

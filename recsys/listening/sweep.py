@@ -11,9 +11,8 @@ from scipy import sparse
 
 from recsys.choosing import POOL
 from recsys.interactions import Content, Interactions
-from recsys.listening.baselines import centred
 from recsys.listening.evaluation import LIST_LENGTH
-from recsys.listening.list_metrics import intra_list_similarity, unit_rows
+from recsys.listening.list_metrics import intra_list_similarity
 from recsys.listening.model import ListeningModel
 from recsys.listening.ranking import checked
 from recsys.listening.splits import Split, split
@@ -36,7 +35,7 @@ def halves(content: Content) -> tuple[Content, NDArray[np.float32]]:
     given, measure = content.vectors[:, 0::2], content.vectors[:, 1::2]
     return (
         Content(given, content.known & given.any(axis=1), content.artists),
-        centred(Content(measure, content.known & measure.any(axis=1), content.artists)),
+        Content(measure, content.known & measure.any(axis=1), content.artists).centred(),
     )
 
 
@@ -92,7 +91,7 @@ def _measured(
     levels: Sequence[float],
 ) -> _Floats:
     """The measures of each listener's list at each level: (n_queries, n_levels, n_measures)."""
-    units = unit_rows(centred(given))
+    units = given.directions()
     history = next(iter(made.histories.values()))
     measured = np.zeros((history.shape[0], len(levels), len(MEASURES)))
     for i in range(history.shape[0]):

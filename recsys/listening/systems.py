@@ -102,9 +102,11 @@ def all_systems() -> dict[str, System]:
         "blend": System(
             Blend,
             [
-                {"als": [Als(64, 100.0, 10.0), Als(128, 60.0, 10.0)]},
-                {"penalty": [0.3, 1.0], "artist_shrinkage": [1.0, 5.0]},
-                {"neighbours": [0.0, 0.5], "sound": [0.0, 0.2]},
+                {"als": [*shared[1:], Als(128, 60.0, 10.0)]},
+                {"penalty": [0.3, 1.0], "linear": [0.0, 1.0]},
+                {"artist_shrinkage": [1.0, 5.0]},
+                {"neighbours": [0.5, 1.0]},
+                {"sound": [0.0, 0.2]},
                 {"kappa": [0.0, 5.0]},
             ],
         ),

@@ -7,12 +7,12 @@ import pytest
 from safetensors.numpy import save_file
 from scipy import sparse
 
-from recsys.blend import Blend
+from recsys.blend import SMOOTHING, Blend
 from recsys.closed_form import solve
 from recsys.collaborative import Als, weighted
 from recsys.interactions import Content
 from recsys.listening_file import DamagedModel
-from recsys.prediction import predict_factors
+from recsys.prediction import LINEAR_PENALTY, predict_factors
 
 
 def made(
@@ -120,6 +120,7 @@ def test_predictions_without_artists_are_kernel_ridge_and_with_them_shrunk_means
         factors,
         heard,
         penalty=1.0,
+        linear=1.0,
         artist_shrinkage=2.0,
         seed=0,
     )
@@ -128,8 +129,47 @@ def test_predictions_without_artists_are_kernel_ridge_and_with_them_shrunk_means
     wanted = mean + of_artist.sum(axis=0)[artists] / (4 + 2)
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
     alone = Content(nothing, np.zeros(30, bool), np.arange(30))
-    found = predict_factors(alone, factors, heard, penalty=1.0, artist_shrinkage=2.0, seed=0)
+    found = predict_factors(
+        alone, factors, heard, penalty=1.0, linear=1.0, artist_shrinkage=2.0, seed=0
+    )
     np.testing.assert_allclose(found, np.tile(mean, (30, 1)), rtol=1e-4, atol=1e-5)
+
+
+def test_predictions_with_linear_features_are_regressions_on_both_kernels() -> None:
+    rng = np.random.default_rng(6)
+    factors = rng.standard_normal((30, 4)).astype(np.float32)
+    content = Content(
+        rng.standard_normal((30, 5)).astype(np.float32), np.ones(30, bool), np.full(30, -1)
+    )
+    heard = np.arange(30) < 24
+    found = predict_factors(
+        content, factors, heard, penalty=0.7, linear=2.0, artist_shrinkage=1.0, seed=0
+    )
+    mean = factors[:24].mean(axis=0)
+    units, centred = content.directions().astype(float), content.centred().astype(float)
+    gram = units[:24].T @ units[:24] + LINEAR_PENALTY * np.eye(5)
+    predicted = units @ np.linalg.solve(gram, units[:24].T @ (factors[:24] - mean))
+    points = np.hstack([units, predicted / np.linalg.norm(predicted, axis=1, keepdims=True)])
+    apart = np.square(points[:, None] - points[None]).sum(axis=2)
+    kernel = np.exp(-apart / 4) + 4 * centred @ centred.T
+    dual = np.linalg.solve(kernel[:24, :24] + 0.7 * np.eye(24), factors[:24] - mean)
+    np.testing.assert_allclose(found, kernel[:, :24] @ dual + mean, rtol=1e-3, atol=1e-3)
+
+
+def test_co_listening_is_the_smoothed_chance_that_who_plays_one_plays_the_other() -> None:
+    counts, content = made()
+    blend = Blend(Als(8, 3.0, 5.0), n_neighbours=50)
+    blend.fit(counts, content, 0)
+    plays = counts.toarray() > 0
+    n, share = plays.sum(axis=0), plays.mean(axis=0)
+    together = blend.similarity.toarray() + blend.popularity
+    for i in range(44):
+        for j in set(range(44)) - {i}:
+            both = (plays[:, i] & plays[:, j]).sum()
+            chance = (both + SMOOTHING * share[j]) / (n[i] + SMOOTHING)
+            constant = np.log(SMOOTHING / (n[i] + SMOOTHING))
+            assert together[i, j] + constant == pytest.approx(np.log(chance), abs=1e-4)
+    assert not blend.similarity[44:].nnz, "nobody plays them together with anything"
 
 
 def test_the_blend_knows_tracks_that_nobody_heard() -> None:

@@ -1,19 +1,29 @@
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import waitress
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from waitress import wasyncore
 
-sys.path.append(str(Path(__file__).parents[1] / "scripts"))  # for made_home
+sys.path.append(str(Path(__file__).parents[1] / "scripts"))  # for made_home and sounds
+sys.path.append(str(Path(__file__).parents[2] / "scripts"))  # for transcoding
 
 from made_home import N_TRACKS, make_home, write_music
+from transcoding import transcoded
 
 from recsys.settings import Settings
 from webui.app import create_app
+
+PATIENCE = 30  # s to wait for what ought to happen at once
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +46,59 @@ def client(home: Path) -> Iterator[FlaskClient]:
     app = create_app(Settings(home))
     yield app.test_client()
     app.extensions["served_home"].close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium")
+    if path is None and os.environ.get("EARSHOT_REQUIRE_BROWSER"):
+        pytest.fail("There is no chromium on the PATH, and EARSHOT_REQUIRE_BROWSER asks for it.")
+    if path is None:
+        pytest.skip("There is no chromium on the PATH: apt-get install chromium.")
+    expect.set_options(timeout=1000 * PATIENCE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(home: Path) -> Iterator[str]:
+    """The application, served by waitress in a thread."""
+
+    def hear(path: Path) -> tuple[str, Any]:
+        """Find everything to sound like track 20."""
+        served = app.extensions["served_home"].current()
+        return served.projection_id, served.recommender.index.vectors([20])[0]
+
+    app = create_app(Settings(home), hear=hear, transcode=transcoded)
+    server = waitress.create_server(app, host="127.0.0.1", port=0)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    yield f"http://127.0.0.1:{server.effective_port}"
+    server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
+    thread.join()
+    server.task_dispatcher.shutdown()
+    app.extensions["served_home"].close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    context = browser.new_context(base_url=address, viewport={"width": 1200, "height": 900})
+    yield from _watched(context.new_page())
+    context.close()
+
+
+def _watched(page: Page) -> Iterator[Page]:
+    """Fail where a script failed, or the browser refused something (as the policy has it)."""
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.append(said.text) if is_complaint(said) else None)
+    page.set_default_timeout(1000 * PATIENCE)
+    yield page
+    assert not complaints
+
+
+def is_complaint(said: ConsoleMessage) -> bool:
+    """Say whether a script or the policy complains; a refused request is not one."""
+    return said.type == "error" and not said.text.startswith("Failed to load resource")

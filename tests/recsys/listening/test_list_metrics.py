@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
+from recsys.interactions import unit_rows
 from recsys.listening.list_metrics import (
     artist_repetition,
     coverage,
     gini,
     intra_list_similarity,
     novelty,
-    unit_rows,
 )
 
 LISTS = np.array([[0, 1, 2], [0, 1, -1], [0, -1, -1], [-1, -1, -1]])

@@ -16,7 +16,6 @@ from recsys.listening.baselines import (
     ItemKnn,
     Popularity,
     PredictedFactors,
-    centred,
     ridge,
     weighted,
 )
@@ -155,8 +154,8 @@ def test_predicted_factors_are_a_ridge_regression(use: str) -> None:
     targets = als.item_factors[heard].astype(np.float64)
     mean = targets.mean(axis=0)
     effects = np.eye(artists.max() + 2)[artists][:, :-1] * np.sqrt(4.0 / 2.0)  # a penalty of 2
-    blocks = {"content": [centred(content)], "artist": [effects]}
-    features = np.hstack(blocks.get(use, [centred(content), effects]))
+    blocks = {"content": [content.centred()], "artist": [effects]}
+    features = np.hstack(blocks.get(use, [content.centred(), effects]))
     fit = Ridge(alpha=4.0, fit_intercept=False).fit(features[heard], targets - mean)
     items = mean + features @ fit.coef_.T
     expected = als.listener_factors(train) @ items.T
