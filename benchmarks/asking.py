@@ -91,6 +91,7 @@ def listening_model(vectors: Floats, factors: Floats) -> Blend:
     blend.tracks, blend.item_factors = np.arange(1, n + 1), factors
     blend.evidence, blend.heard = np.full(n, 0.5, np.float32), np.ones(n, np.bool_)
     blend.directions = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    blend.popularity = np.full(n, -3, np.float32)
     kept = blend.n_neighbours
     blend.similarity = sparse.csr_matrix(
         (

@@ -102,6 +102,13 @@ class Blend:
         self.popularity = np.log(np.maximum(n_heard, 1) / counts.shape[0]).astype(np.float32)
         self.similarity = self._similarity(counts, n_heard)
         self.tracks = np.arange(counts.shape[1])
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Work out what every history needs and no history changes."""
+        heard = self.item_factors[self.heard]
+        self._gram = heard.T @ heard
+        self._known = np.asarray(self.directions.any(axis=1), bool)
 
     def listener_factors(self, histories: sparse.csr_matrix) -> _Floats:
         """Fold histories (n, n_tracks) in: (n, factors).
@@ -109,13 +116,13 @@ class Blend:
         The zeros are those of the tracks that were heard: silence about the others says nothing.
         """
         weighting = "log" if self.als.weighting == "bm25" else self.als.weighting
-        heard = self.item_factors[self.heard]
+        columns = np.unique(histories.indices)  # of one listener: few of many tracks
         return solve(
-            self.als.confidence(histories, weighting),
-            self.item_factors,
+            self.als.confidence(sparse.csr_matrix(histories[:, columns]), weighting),
+            self.item_factors[columns],
             None,
             self.als.regularization,
-            gram=heard.T @ heard,
+            gram=self._gram,
         )[0]
 
     def scores(self, histories: sparse.csr_matrix) -> _Floats:
@@ -130,8 +137,7 @@ class Blend:
             found += weight * _standardised(together, self.heard)
         if self.sound:
             profile = liked @ self.directions
-            known = np.asarray(self.directions.any(axis=1), bool)
-            alike = _standardised(profile @ self.directions.T, known)
+            alike = _standardised(profile @ self.directions.T, self._known)
             found += np.float32(self.sound) * (1 - self.evidence) * alike
         return found
 
@@ -174,6 +180,7 @@ class Blend:
                 if tensors[name].shape != shape:
                     raise ValueError(f"{name} has the shape {tensors[name].shape}, not {shape}")
                 setattr(blend, name, tensors[name])
+            blend._prepare()
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedModel(path, str(error)) from error
         return blend
