@@ -77,7 +77,7 @@ def pair_scores(
     if method == "nicdm":
         scores: NDArray[np.float64] = (c - 1.0) / np.sqrt(s * s_)
     elif method == "csls":
-        scores = 2.0 * c - (1.0 - s) - (1.0 - s_)
+        scores = 2.0 * c - ((1.0 - s) + (1.0 - s_))  # in this order, so that it is symmetric
     elif method == "mutual-proximity":
         scores = log_ndtr((c - mean) / deviation) + log_ndtr((c - mean_) / deviation_)
     else:
