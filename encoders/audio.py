@@ -242,6 +242,16 @@ def packets(container: InputContainer, stream: AudioStream) -> Iterator[av.Packe
         return
 
 
+def frames(container: InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame]:
+    """Decode from where the container stands, stepping over broken packets."""
+    for packet in packets(container, stream):
+        try:
+            decoded = packet.decode()
+        except av.FFmpegError:
+            continue
+        yield from decoded
+
+
 def _runs(chosen: NDArray[np.int64], grid: SegmentGrid) -> list[NDArray[np.int64]]:
     """Group segment numbers that are decoded in one go."""
     gaps = np.diff(chosen) - 1
@@ -311,22 +321,17 @@ def _mono_frames(
     Broken packets are stepped over; AudioError only if the sample rate changes on the way.
     """
     time, rate = 0.0, 0
-    for packet in packets(container, stream):
-        try:
-            frames = packet.decode()
-        except av.FFmpegError:
-            continue
-        for frame in frames:
-            if rate and frame.sample_rate != rate:
-                raise AudioError(
-                    f"{container.name} changes its sample rate from {rate} to "
-                    f"{frame.sample_rate} Hz midway; convert it to one rate."
-                )
-            rate = frame.sample_rate
-            if frame.pts is not None:
-                time = frame.pts * time_base - origin
-            yield time, _mono(frame), rate
-            time += frame.samples / rate
+    for frame in frames(container, stream):
+        if rate and frame.sample_rate != rate:
+            raise AudioError(
+                f"{container.name} changes its sample rate from {rate} to "
+                f"{frame.sample_rate} Hz midway; convert it to one rate."
+            )
+        rate = frame.sample_rate
+        if frame.pts is not None:
+            time = frame.pts * time_base - origin
+        yield time, _mono(frame), rate
+        time += frame.samples / rate
 
 
 def _mono(frame: av.AudioFrame) -> NDArray[np.float32]:

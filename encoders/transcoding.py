@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import av
 
-from encoders.audio import opened, packets
+from encoders.audio import frames, opened
 from encoders.errors import AudioError
 
 RATE = 44_100  # Hz
@@ -37,17 +37,12 @@ def transcode(path: Path, start: float, sink: BinaryIO) -> None:
         origin = (stream.start_time or 0) * time_base
         if start:
             container.seek(int((start + origin) / time_base), stream=stream, backward=True)
-        for packet in packets(container, stream):
-            try:
-                frames = packet.decode()
-            except av.FFmpegError:
+        for frame in frames(container, stream):
+            if frame.pts is not None and float(frame.pts * time_base - origin) < start:
                 continue
-            for frame in frames:
-                if frame.pts is not None and float(frame.pts * time_base - origin) < start:
-                    continue
-                frame.pts = None
-                for piece in resampler.resample(frame):
-                    written.mux(encoder.encode(piece))
+            frame.pts = None
+            for piece in resampler.resample(frame):
+                written.mux(encoder.encode(piece))
         for piece in resampler.resample(None):
             written.mux(encoder.encode(piece))
         written.mux(encoder.encode(None))

@@ -89,7 +89,7 @@ def write(
     `structure` is a CPU `faiss.Index` or None. Raises OSError when the disk is full, and ValueError
     when the manifest's names do not fit into the header.
     """
-    with _replacing(path) as file:
+    with replacing(path) as file:
         file.write(bytes(HEADER_BYTES))
         content = _Hashed(file)
         content.write(np.ascontiguousarray(ids, dtype="<i8").data)
@@ -198,7 +198,7 @@ def _open(path: Path) -> BinaryIO:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path) -> Iterator[BinaryIO]:
     """A new file that takes the place of `path` when the block ends well, and vanishes otherwise.
 
     The file and its folder are on the disk before the block is left. A process killed in the block

@@ -37,7 +37,7 @@ from scipy import sparse
 
 from recsys import listening_file
 from recsys.closed_form import solve
-from recsys.collaborative import Als, weighted
+from recsys.collaborative import Als, fold_in, weighted
 from recsys.interactions import Content, n_listeners
 from recsys.listening_file import DamagedModel
 from recsys.prediction import predict_factors
@@ -115,15 +115,7 @@ class Blend:
 
         The zeros are those of the tracks that were heard: silence about the others says nothing.
         """
-        weighting = "log" if self.als.weighting == "bm25" else self.als.weighting
-        columns = np.unique(histories.indices)  # of one listener: few of many tracks
-        return solve(
-            self.als.confidence(sparse.csr_matrix(histories[:, columns]), weighting),
-            self.item_factors[columns],
-            None,
-            self.als.regularization,
-            gram=self._gram,
-        )[0]
+        return fold_in(self.als, histories, self.item_factors, self._gram)
 
     def scores(self, histories: sparse.csr_matrix) -> _Floats:
         """Score every track for these histories: both (n, n_tracks)."""

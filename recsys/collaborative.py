@@ -107,8 +107,15 @@ class Als:
         return found
 
 
-def fold_in(als: Als, histories: sparse.csr_matrix, item_factors: _Floats) -> _Floats:
-    """Solve for listeners with these histories and fixed item factors: (n, factors)."""
+def fold_in(
+    als: Als, histories: sparse.csr_matrix, item_factors: _Floats, gram: _Floats | None = None
+) -> _Floats:
+    """Solve for listeners with these histories and fixed item factors: (n, factors).
+
+    `gram` is XᵀX of the tracks whose zeros count, (factors, factors); None: of all tracks.
+    """
     weighting = "log" if als.weighting == "bm25" else als.weighting
-    confidence = als.confidence(histories, weighting)
-    return solve(confidence, item_factors, None, als.regularization)[0]
+    gram = item_factors.T @ item_factors if gram is None else gram
+    columns = np.unique(histories.indices)  # of one listener: few of many tracks
+    confidence = als.confidence(sparse.csr_matrix(histories[:, columns]), weighting)
+    return solve(confidence, item_factors[columns], None, als.regularization, gram=gram)[0]

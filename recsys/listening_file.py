@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
+
+from index.storage import replacing
 
 LISTENING_NAME = "listening.safetensors"
 _FORMAT = "earshot-listening-1"
@@ -32,17 +33,9 @@ class DamagedModel(Exception):
 def write(path: Path, tensors: Mapping[str, NDArray[Any]], manifest: Mapping[str, Any]) -> None:
     """Write by rename, so that a reader meets the old file or the new one."""
     metadata = {"format": _FORMAT, "manifest": json.dumps(manifest)}
-    temporary = path.with_suffix(".tmp")
     arrays = {name: np.ascontiguousarray(values) for name, values in tensors.items()}
-    try:
-        with temporary.open("wb") as file:
-            file.write(save(arrays, metadata))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        file.write(save(arrays, metadata))
 
 
 def read(path: Path) -> tuple[Tensors, dict[str, Any]]:

@@ -1,25 +1,79 @@
-"""What a query on the command line means: an id, search words, or an audio file."""
+"""What commands that answer share: what a query means, and how they end."""
 
 from __future__ import annotations
 
+import argparse
+import io
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from encoders.projection import Projection
+from encoders.errors import AudioError, WeightsError
+from encoders.projection import Projection, ProjectionError
+from index.vector_index import DamagedIndex, StaleIndex
 from recsys.build import WEIGHTS_NAME, Features
-from recsys.catalog import Catalog, Track
+from recsys.catalog import Catalog, CatalogError, Track
+from recsys.home import NotIndexed
 from recsys.library import AUDIO_SUFFIXES
+from recsys.settings import SettingsError
 from recsys.terminal import printable
 
+NOT_FOUND, USAGE, STOPPED = 1, 2, 130
 MAX_ID_DIGITS = 9  # longer numbers are words
 
 
 class NotFound(Exception):
     """The query names nothing in the library."""
+
+
+_ERRORS: tuple[type[Exception], ...] = (
+    AudioError,
+    CatalogError,
+    DamagedIndex,
+    NotFound,
+    NotIndexed,
+    ProjectionError,
+    StaleIndex,
+    WeightsError,
+)
+
+
+def status_of(
+    run: Callable[[argparse.Namespace], int],
+    args: argparse.Namespace,
+    *errors: type[Exception],
+    refused: str,
+) -> int:
+    """Run a command that answers, and return its exit status.
+
+    What can go wrong, `errors` among it, is said in a sentence; `refused` is what a sentence says
+    of a file that the system denies.
+    """
+    known = _ERRORS + errors
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # not every terminal can show every title
+    try:
+        status = run(args)
+        print(end="", flush=True)
+        return status
+    except SettingsError as error:
+        complain(error)
+        return USAGE
+    except known as error:
+        complain(error)
+        return NOT_FOUND
+    except BrokenPipeError:  # whoever reads has seen enough
+        sys.stdout = None
+        return 0
+    except OSError as error:
+        complain(f"{error.filename or 'The home'} {refused}: {error.strerror}.")
+        return NOT_FOUND
+    except KeyboardInterrupt:
+        return STOPPED
 
 
 def is_file(query: str) -> bool:

@@ -12,29 +12,34 @@ Exit status: 0 found, 1 nothing found or nothing indexed, 2 usage, 130 stopped.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from asking import NotFound, complain, find, hear, is_file, track_name, track_of_file
+from asking import (
+    NOT_FOUND,
+    NotFound,
+    complain,
+    find,
+    hear,
+    is_file,
+    status_of,
+    track_name,
+    track_of_file,
+)
 from rich.console import Console
 from rich.table import Table
 
-from encoders.errors import AudioError, WeightsError
-from encoders.projection import ProjectionError
-from index.vector_index import DamagedIndex, StaleIndex
-from recsys.catalog import CatalogError
-from recsys.home import Home, NotIndexed, open_home
+from index.storage import replacing
+from recsys.home import Home, open_home
 from recsys.playlists import WRITERS, PlaylistError, read_playlist, resolve
 from recsys.query import Answer, Query, Recommendation, Seed
 from recsys.recommender import Recommender, Unanswerable
-from recsys.settings import SettingsError, load_settings
+from recsys.settings import load_settings
 from recsys.similarity import TABLE_DIGITS, shown
 from recsys.terminal import printable
 
-NOT_FOUND, USAGE, STOPPED = 1, 2, 130
 N_SHOWN_REASONS = 2
 LEAST_SHOWN = 0.05  # of the amounts
 TITLE = "Recommended by Earshot"
@@ -172,37 +177,7 @@ def _weighted(kind: str, text: str) -> Seed:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     args = parse_args(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # not every terminal can show every title
-    try:
-        status = run(args)
-        print(end="", flush=True)
-        return status
-    except SettingsError as error:
-        complain(error)
-        return USAGE
-    except (
-        AudioError,
-        CatalogError,
-        DamagedIndex,
-        NotFound,
-        NotIndexed,
-        PlaylistError,
-        ProjectionError,
-        StaleIndex,
-        Unanswerable,
-        WeightsError,
-    ) as error:
-        complain(error)
-        return NOT_FOUND
-    except BrokenPipeError:  # whoever reads has seen enough
-        sys.stdout = None
-        return 0
-    except OSError as error:
-        complain(f"{error.filename or 'The home'} cannot be used: {error.strerror}.")
-        return NOT_FOUND
-    except KeyboardInterrupt:
-        return STOPPED
+    return status_of(run, args, PlaylistError, Unanswerable, refused="cannot be used")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -282,9 +257,8 @@ def write_playlist(answer: Answer, path: Path, *, relative: bool) -> None:
     write = WRITERS[path.suffix.lower().removeprefix(".")]
     tracks = [result.track for result in answer.recommendations]
     folder = path.absolute().parent if relative else None
-    partial = path.with_name(f"{path.name}.part")
-    partial.write_bytes(write(tracks, TITLE, folder=folder))
-    partial.replace(path)
+    with replacing(path) as file:
+        file.write(write(tracks, TITLE, folder=folder))
     complain(f"{len(tracks)} tracks written to {path}.")
 
 

@@ -11,7 +11,6 @@ Exit status: 0 found, 1 nothing found or nothing indexed, 2 usage.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import sys
 from collections.abc import Sequence
@@ -20,7 +19,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from asking import NotFound, complain, find, hear, is_file, track_name, track_of_file
+from asking import (
+    NOT_FOUND,
+    NotFound,
+    complain,
+    find,
+    hear,
+    is_file,
+    status_of,
+    track_name,
+    track_of_file,
+)
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
@@ -28,22 +37,18 @@ from rich.table import Table
 
 from encoders.audio import SegmentGrid
 from encoders.decoding import DecoderProcess
-from encoders.errors import AudioError, WeightsError
-from encoders.projection import Projection, ProjectionError
-from index.vector_index import DamagedIndex, StaleIndex
-from recsys.catalog import CatalogError, Track
+from encoders.projection import Projection
+from recsys.catalog import Track
 from recsys.coherence import RATE
 from recsys.content import Neighbour, SimilarTracks
 from recsys.duplicates import find_duplicates
-from recsys.home import NotIndexed, open_home
+from recsys.home import open_home
 from recsys.playlists import m3u8
 from recsys.reasons import Heard, Reasons
-from recsys.settings import SettingsError, load_settings
+from recsys.settings import load_settings
 from recsys.similarity import TABLE_DIGITS, shown
 from recsys.tags import read_tags
 from recsys.terminal import printable
-
-NOT_FOUND, USAGE, STOPPED = 1, 2, 130
 
 
 class Answer(NamedTuple):
@@ -83,35 +88,7 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     args = parse_args(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # not every terminal can show every title
-    try:
-        status = run(args)
-        print(end="", flush=True)
-        return status
-    except SettingsError as error:
-        complain(error)
-        return USAGE
-    except (
-        AudioError,
-        CatalogError,
-        DamagedIndex,
-        NotFound,
-        NotIndexed,
-        ProjectionError,
-        StaleIndex,
-        WeightsError,
-    ) as error:
-        complain(error)
-        return NOT_FOUND
-    except BrokenPipeError:  # whoever reads has seen enough
-        sys.stdout = None
-        return 0
-    except OSError as error:
-        complain(f"{error.filename or 'The home'} cannot be read: {error.strerror}.")
-        return NOT_FOUND
-    except KeyboardInterrupt:
-        return STOPPED
+    return status_of(run, args, refused="cannot be read")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -150,7 +150,7 @@ class TestDamaged:
 
     def test_a_structure_that_faiss_cannot_read(self, path):
         _, manifest = save(path)
-        with storage._replacing(path) as file:  # whole by its checksums, but not faiss's
+        with storage.replacing(path) as file:  # whole by its checksums, but not faiss's
             file.write(bytes(4096))
             content = storage._Hashed(file)
             usual = 4 * (700 * 3 + len(METHODS) * len(SHARES))
