@@ -124,6 +124,10 @@ class SimilarTracks:
         features = dict(read_features(self.catalog, self.names, [track.id]))[track.id]
         return Heard(features, track.duration, track.bpm)
 
+    def heard_all(self, ids: Sequence[int]) -> list[Features]:
+        """Return the features of those tracks that have them, by id."""
+        return [features for _, features in read_features(self.catalog, self.names, ids)]
+
     def reasons(self, query: Heard, others: Sequence[Track]) -> dict[int, Reasons]:
         """Say by id why others sound like the query, leaving out who lacks features."""
         tracks = {track.id: track for track in others}

@@ -9,10 +9,13 @@ from flask import Flask, Response, jsonify
 from recsys.serving import ServedHome
 from recsys.settings import Settings
 from webui.api import api
+from webui.artist_page import artist_page
 from webui.media import Transcode, media
 from webui.pages import pages
 from webui.safety import MAX_BODY, protect
 from webui.sounds import Hear, sounds
+from webui.taggrams import taggrams
+from webui.track_page import track_page
 from webui.writes import writes
 
 DEFAULT_LISTENER = "me"
@@ -41,7 +44,7 @@ def create_app(
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
     protect(app)
-    for blueprint in (api, media, writes, sounds, pages):
+    for blueprint in (api, media, writes, sounds, taggrams, pages, track_page, artist_page):
         app.register_blueprint(blueprint)
 
     @app.get("/healthz")
