@@ -13,9 +13,9 @@ from recsys.catalog import Track
 from recsys.reasons import mean_logits
 from recsys.serving import Served
 from recsys.taggram import TagBar, tag_bars
+from webui import people
 from webui.api import current
 from webui.mixes import MAX_NAME
-from webui.safety import token
 
 MAX_TRACKS = 500  # shown on one page
 MAX_HEARD = 100  # whose tags are averaged
@@ -42,7 +42,7 @@ def show() -> str:
         similar=served.artists.similar(name),
         co_listened=served.artists.co_listened(name),
         n_tracks=served.n_indexed,
-        token=token(),
+        person=people.person(),
     )
 
 

@@ -13,8 +13,8 @@ from recsys.content import Neighbour
 from recsys.reasons import mean_logits
 from recsys.serving import Served
 from recsys.taggram import TagBar, tag_bars
-from webui.api import current, listener_id, living
-from webui.safety import token
+from webui import people
+from webui.api import current, living
 
 N_SIMILAR = 12
 ARTIST_CAP = 3  # of the similar tracks, so that an album does not fill the list
@@ -50,7 +50,7 @@ def show(track_id: int) -> str:
         sound=_sound(served, track),
         history=_history(served, track),
         n_tracks=served.n_indexed,
-        token=token(),
+        person=people.person(),
     )
 
 
@@ -91,7 +91,7 @@ def _sound(served: Served, track: Track) -> Sound | None:
 
 
 def _history(served: Served, track: Track) -> History:
-    listener = listener_id(served)
+    listener = people.listener(served)
     if listener is None:
         return History()
     said = (one for one in served.catalog.feedback(listener) if one.track_id == track.id)
