@@ -41,9 +41,13 @@ class SimilarArtist(NamedTuple):
 
 
 class CoListened(NamedTuple):
-    """An artist whom `n_common` of another one's `n_listeners` listeners play too."""
+    """An artist whom `n_common` of another one's `n_listeners` listeners play too.
+
+    cosine  of who plays them: n_common / sqrt(n_listeners n_listeners of this artist), 0 to 1
+    """
 
     name: str
+    cosine: float
     n_common: int
     n_listeners: int
 
@@ -134,8 +138,7 @@ class Artists:
     def co_listened(self, name: str, k: int = 10) -> list[CoListened]:
         """Return at most `k` artists whom an artist's listeners play too, best first.
 
-        Ordered by the cosine of who listens to them, n_common / sqrt(n_one n_other), and named only
-        where MIN_COMMON listeners play both.
+        Ordered by the cosine; named only where MIN_COMMON listeners play both.
         """
         shelf = self._shelf()
         rows = shelf.artist_rows.get(fold(name))
@@ -151,7 +154,10 @@ class Artists:
         best = np.argsort(-cosines, kind="stable")
         best = best[common[best] >= MIN_COMMON][:k]
         names = _names(shelf)
-        return [CoListened(names[c], int(common[c]), len(listeners)) for c in best.tolist()]
+        return [
+            CoListened(names[c], float(cosines[c]), int(common[c]), len(listeners))
+            for c in best.tolist()
+        ]
 
     def _by_sound(self) -> _Sound | None:
         """Average the embeddings of each artist's tracks, once a shelf; None without artists."""

@@ -35,8 +35,8 @@ class Sound:
 class History:
     """What the listener has heard and said of a track."""
 
-    plays: Plays = Plays(0, ())
-    said: Feedback | None = None
+    plays: Plays
+    said: Feedback | None
 
 
 @track_page.get("/tracks/<int:track_id>")
@@ -75,6 +75,28 @@ def moment(at: int) -> str:
     return f"{local.day} {local:%b %Y, %H:%M}"
 
 
+@track_page.app_template_filter("file_kind")
+def file_kind(track: Track) -> str:
+    """Say what a track's file is: "mp3, 44.1 kHz, stereo"."""
+    channels = {None: "", 1: "mono", 2: "stereo"}.get(track.channels, f"{track.channels} channels")
+    rate = f"{track.sample_rate / 1000:g} kHz" if track.sample_rate else ""
+    codec = (track.codec or "").removesuffix("float")
+    return ", ".join(filter(None, (codec, rate, channels)))
+
+
+@track_page.app_template_filter("spoken")
+def spoken(seconds: float) -> str:
+    """Write a length as a person says it.
+
+    >>> spoken(30), spoken(3540), spoken(8100)
+    ('30 s', '59 min', '2 h 15 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
 def _sound(served: Served, track: Track) -> Sound | None:
     """Return how a track sounds, None for one that is not in the index."""
     similar = served.similar
@@ -93,6 +115,6 @@ def _sound(served: Served, track: Track) -> Sound | None:
 def _history(served: Served, track: Track) -> History:
     listener = people.listener(served)
     if listener is None:
-        return History()
+        return History(Plays(0, ()), None)
     said = (one for one in served.catalog.feedback(listener) if one.track_id == track.id)
     return History(served.catalog.plays(listener, track.id), next(said, None))
