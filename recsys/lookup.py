@@ -87,7 +87,7 @@ class Lookup:
         heard = self._heard_by(query.listener, shelf)
         ground = library.ladder.ground(query, heard)
         learnt = self._learnt()
-        mask, sentences = allowed(query, heard, shelf, self.index, self._tag_table)
+        mask, sentences = allowed(query, heard, shelf, self.index, self.tag_table)
         question = Question(
             query,
             self.index,
@@ -111,7 +111,7 @@ class Lookup:
         with self._lock:
             if self._library is None or self._library.revision != revision:
                 shelf = Shelf.read(self.catalog, self.index)
-                ladder = Ladder(self.catalog, self.index, shelf, self._tag_table)
+                ladder = Ladder(self.catalog, self.index, shelf, self.tag_table)
                 self._library = _Library(revision, shelf, ladder)
             return self._library
 
@@ -133,7 +133,7 @@ class Lookup:
                     self._tastes = _Learnt(found, None, [str(error)])
             return self._tastes
 
-    def _tag_table(self) -> TagTable:
+    def tag_table(self) -> TagTable:
         """Read the taggers' tags of all tracks, when first needed. Raises ProjectionError."""
         with self._tags_lock:
             if self._tags is None:

@@ -35,7 +35,8 @@ from index.vector_index import DamagedIndex
 from recsys import build
 from recsys.catalog import Catalog, CatalogError
 from recsys.demo import make_demo_library
-from recsys.home import NotIndexed, open_home
+from recsys.home import Home, NotIndexed, open_home
+from recsys.layout_file import LAYOUT_NAME
 from recsys.library import LibraryError
 from recsys.listens.matching import match_recordings
 from recsys.settings import Settings, SettingsError, load_settings
@@ -141,7 +142,7 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
         )
         n_found = match_recordings(catalog)
     display.close()
-    learn(settings, display)
+    learn(settings, display, args.workers)
     summary = summarise(report, extractor, time.monotonic() - begin, memory.peak)
     if args.json:
         print(json.dumps(summary))
@@ -155,13 +156,25 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
     return FAILURES if args.strict and (report.failures or report.problems) else 0
 
 
-def learn(settings: Settings, display: Display) -> None:
-    """Learn from the home's listens, if it has some and anything has changed."""
+def learn(settings: Settings, display: Display, workers: int) -> None:
+    """Draw the map, and learn from the home's listens, where anything has changed."""
     with contextlib.suppress(NotIndexed, DamagedIndex), open_home(settings) as home:
+        draw(home, display, workers)
         if home.catalog.listeners():
             from recsys.refit import refit  # noqa: PLC0415 - implicit, scikit-learn: slow to load
 
             refit(home, progress=display.say)
+
+
+def draw(home: Home, display: Display, workers: int) -> None:
+    """Draw the map of the library, unless it is there."""
+    from recsys.layout import BUDGET, refresh_layout  # noqa: PLC0415 - openTSNE: slow to load
+
+    drawn = refresh_layout(home.index, home.settings.home / LAYOUT_NAME, workers=workers)
+    if drawn and not drawn.finished:
+        display.say(
+            f"The map was not finished within {BUDGET:.0f} s: it is coarser than it might be."
+        )
 
 
 def demo(catalog: Catalog, workers: int, display: Display) -> Path:

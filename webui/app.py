@@ -10,6 +10,8 @@ from recsys.serving import ServedHome
 from recsys.settings import Settings
 from webui.api import api
 from webui.artist_page import artist_page
+from webui.map_page import map_page
+from webui.maps import maps
 from webui.media import Transcode, media
 from webui.pages import pages
 from webui.safety import MAX_BODY, protect
@@ -44,7 +46,18 @@ def create_app(
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
     protect(app)
-    for blueprint in (api, media, writes, sounds, taggrams, pages, track_page, artist_page):
+    for blueprint in (
+        api,
+        media,
+        writes,
+        sounds,
+        taggrams,
+        maps,
+        pages,
+        track_page,
+        artist_page,
+        map_page,
+    ):
         app.register_blueprint(blueprint)
 
     @app.get("/healthz")
