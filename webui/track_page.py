@@ -49,6 +49,7 @@ def show(track_id: int) -> str:
         track=track,
         sound=_sound(served, track),
         history=_history(served, track),
+        is_drawn=served.map.drawn() is not None,
         n_tracks=served.n_indexed,
         person=people.person(),
     )

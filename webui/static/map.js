@@ -9,6 +9,8 @@ const N_LISTED = 100;
 const N_SEEDS = 40; // that a list is asked for with, at most
 const PRESS = 5; // px that a pointer may move and still press
 const REACH = 14; // px within which a point is near
+const FRAME = 12; // ms that drawing may take while the map moves
+const REST = 150; // ms without a move after which all is drawn
 const MARGIN = 0.06; // of the view, around the whole map
 const byId = (id) => document.getElementById(id);
 const canvas = byId("map");
@@ -23,6 +25,8 @@ let chosen = []; // numbers of tracks
 let view = { x: 0.5, y: 0.5, zoom: 1 }; // what is in the middle, and how often the whole fits
 let near = null; // the number of the track near the pointer
 let queued = false;
+let resting = 0; // the timer after which all of it is drawn again
+let part = 1; // of the points, that are drawn while the map moves
 
 // Where things are: on the map 0 to 1, on the screen CSS pixels of the canvas
 
@@ -38,7 +42,7 @@ function go(to) {
   const zoom = Math.min(Math.max(to.zoom ?? view.zoom, 0.5), 400);
   const inside = (at) => Math.min(Math.max(at, -0.2), 1.2);
   view = { x: inside(to.x ?? view.x), y: inside(to.y ?? view.y), zoom };
-  redraw();
+  redrawMoving();
 }
 
 /** Zoom so that what is at a place of the screen stays there. */
@@ -62,12 +66,16 @@ function palette() {
 /** Points grow as one comes closer, and are smaller where there are more. */
 const pointSize = () => Math.min(Math.max(220 / Math.sqrt(ids.length), 2.5) * view.zoom ** 0.35, 16) * devicePixelRatio;
 
-function draw() {
-  queued = false;
+/** Draw all of it or, while it moves, as much as a frame has time for. */
+function draw(share) {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   const [right, up] = [(2 * side()) / width, (2 * side()) / height];
   const to = { scale: [right, -up], move: [-view.x * right, view.y * up] };
-  draws.draw({ view: to, size: pointSize(), palette: palette(), ramp: colours.ramp, only, dimmed: chosen.length > 0 });
+  draws.draw({ view: to, size: pointSize(), palette: palette(), ramp: colours.ramp, only, dimmed: chosen.length > 0 }, share);
+  putRings();
+}
+
+function putRings() {
   put(byId("ring-near"), near);
   const playing = now().id === undefined ? -1 : ids.indexOf(Number(now().id));
   put(byId("ring-playing"), playing < 0 ? null : playing);
@@ -82,9 +90,30 @@ function put(ring, number) {
 }
 
 function redraw() {
-  if (!queued && draws) requestAnimationFrame(draw);
+  clearTimeout(resting);
+  resting = 0;
+  if (!queued && draws) requestAnimationFrame(() => { queued = false; draw(resting ? part : 1); });
   queued = true;
 }
+
+function redrawMoving() {
+  redraw();
+  if (part < 1) resting = setTimeout(redraw, REST);
+}
+
+/** Return how long a drawing takes, in ms, the mean of some: of all of it, or of a part. */
+export function measure(n = 20, share = 1) {
+  draws.finish();
+  const begin = performance.now();
+  for (let i = 0; i < n; i++) {
+    draw(share);
+    draws.finish();
+  }
+  return (performance.now() - begin) / n;
+}
+
+/** What part of the points is drawn while the map moves. */
+export const movingPart = () => part;
 
 function fit() {
   Object.assign(canvas, { width: canvas.clientWidth * devicePixelRatio, height: canvas.clientHeight * devicePixelRatio });
@@ -148,7 +177,7 @@ async function hover(number) {
   near = number;
   canvas.classList.toggle("over", number !== null);
   byId("near").hidden = true;
-  redraw();
+  putRings();
   if (number === null) return;
   const turn = ++asked;
   if (!names.has(ids[number])) {
@@ -309,17 +338,6 @@ byId("lasso").addEventListener("click", (event) => {
 });
 byId("by").addEventListener("change", () => colour(byId("by").value));
 
-/** Draw again and again, and return how long a drawing takes, in ms: for benchmarks. */
-export function measure(n = 20) {
-  draws.finish();
-  const begin = performance.now();
-  for (let i = 0; i < n; i++) {
-    draw();
-    draws.finish();
-  }
-  return (performance.now() - begin) / n;
-}
-
 async function begin() {
   const answer = await fetch("/api/v1/map");
   if (!answer.ok) return;
@@ -337,9 +355,11 @@ async function begin() {
   fit();
   new ResizeObserver(fit).observe(canvas);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  for (const kind of ["play", "loadstart"]) byId("audio").addEventListener(kind, redraw);
+  for (const kind of ["play", "loadstart"]) byId("audio").addEventListener(kind, putRings);
   const wanted = new URLSearchParams(location.search).get("track");
   await colour(byId("by").value);
+  measure(1); // the first has the shaders to prepare
+  part = Math.min(FRAME / measure(2), 1);
   const number = wanted ? ids.indexOf(Number(wanted)) : -1;
   if (number >= 0) {
     const [x, y] = finds.at(number);

@@ -13,7 +13,7 @@ void main() {
   bool alone = only < 0.0 || colour == only;
   float dim = alone && (dimmed == 0.0 || chosen > 0.0) ? 1.0 : 0.18;
   tint = ramp > 0.0
-    ? vec4(mix(palette[0], palette[10], colour / 255.0), dim * mix(0.45, 0.95, colour / 255.0))
+    ? vec4(mix(palette[0], palette[10], colour / 255.0), dim * mix(0.25, 0.95, colour / 255.0))
     : vec4(palette[int(colour)], dim * 0.85);
   gl_PointSize = chosen > 0.0 ? size * 1.5 : size;
 }`;
@@ -42,11 +42,21 @@ function program(gl) {
   return built;
 }
 
+/** Return an order in which each beginning is spread evenly over all: every golden part of n. */
+function spreadOrder(n) {
+  const common = (a, b) => (b ? common(b, a % b) : a);
+  let step = Math.max(Math.round(n * 0.618), 1);
+  while (common(step, n) !== 1) step += 1;
+  return Uint32Array.from({ length: n }, (_, i) => (i * step) % n);
+}
+
 /** Draws points at `places`, Uint16 x and y of each; null where the browser has no WebGL 2. */
 export function drawer(canvas, places) {
   const gl = canvas.getContext("webgl2", { antialias: false, premultipliedAlpha: true });
   if (!gl) return null;
   const n = places.length / 2;
+  const order = spreadOrder(n);
+  const shuffled = (values, width) => values.map((_, i) => values[width * order[Math.floor(i / width)] + (i % width)]);
   const built = program(gl);
   gl.useProgram(built);
   const buffers = {};
@@ -58,7 +68,7 @@ export function drawer(canvas, places) {
     const at = gl.getAttribLocation(built, name);
     buffers[name] = gl.createBuffer();
     gl.bindBuffer(gl.ARRAY_BUFFER, buffers[name]);
-    gl.bufferData(gl.ARRAY_BUFFER, data, gl.DYNAMIC_DRAW);
+    gl.bufferData(gl.ARRAY_BUFFER, shuffled(data, width), gl.DYNAMIC_DRAW);
     gl.enableVertexAttribArray(at);
     gl.vertexAttribPointer(at, width, kind, normalised, 0, 0);
   }
@@ -69,10 +79,13 @@ export function drawer(canvas, places) {
     /** Set one number of each point: its "colour", or whether it is "chosen". */
     set(name, values) {
       gl.bindBuffer(gl.ARRAY_BUFFER, buffers[name]);
-      gl.bufferSubData(gl.ARRAY_BUFFER, 0, values);
+      gl.bufferSubData(gl.ARRAY_BUFFER, 0, shuffled(values, 1));
     },
-    /** Draw; `view` is {scale: [x, y], move: [x, y]} from the map to -1 ... 1 of the canvas. */
-    draw({ view, size, palette, ramp, only, dimmed }) {
+    /**
+     * Draw all, or an even part of them; `view` is {scale: [x, y], move: [x, y]} from the map to
+     * -1 ... 1 of the canvas.
+     */
+    draw({ view, size, palette, ramp, only, dimmed }, part = 1) {
       gl.viewport(0, 0, canvas.width, canvas.height);
       gl.clearColor(0, 0, 0, 0);
       gl.clear(gl.COLOR_BUFFER_BIT);
@@ -83,9 +96,9 @@ export function drawer(canvas, places) {
       gl.uniform1f(uniform("only"), only ?? -1);
       gl.uniform1f(uniform("dimmed"), dimmed ? 1 : 0);
       gl.uniform3fv(uniform("palette"), palette);
-      gl.drawArrays(gl.POINTS, 0, n);
+      gl.drawArrays(gl.POINTS, 0, Math.ceil(part * n));
     },
-    /** Wait until what was drawn is on the canvas: for measuring. */
+    /** Wait until it is drawn: for measuring. */
     finish() {
       gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
     },
