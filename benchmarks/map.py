@@ -61,11 +61,12 @@ def draw(n: int, path: Path, workers: int, budget: float) -> None:
     for rows in (fewer, np.arange(n)):
         index = VectorIndex.build(rows, vectors[rows])
         old = Layout.load(path) if path.exists() else None
-        begin = time.monotonic()
+        begin, cpu = time.monotonic(), time.process_time()
         drawn = refresh_layout(index, path, workers=workers, budget=budget)
-        seconds = time.monotonic() - begin
+        seconds, cpu = time.monotonic() - begin, time.process_time() - cpu
         new = Layout.load(path)
-        print(f"{len(rows):,} tracks: {seconds:.1f} s, finished: {bool(drawn and drawn.finished)}")
+        finished = bool(drawn and drawn.finished)
+        print(f"{len(rows):,} tracks: {seconds:.1f} s, {cpu:.1f} of a core, finished: {finished}")
         print(f"  neighbours kept {kept(vectors[rows], new.positions):.3f}")
         if old is not None:
             stayed = new.positions[np.isin(new.ids, old.ids)]

@@ -19,9 +19,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from openTSNE import TSNEEmbedding
-from openTSNE.affinity import PerplexityBasedNN
-from sklearn.neighbors import NearestNeighbors
 
 from index.vector_index import VectorIndex
 from recsys.layout_file import DamagedLayout, Layout
@@ -86,6 +83,10 @@ def lay_out(
     reduced = _reduce(vectors)
     if len(vectors) <= SMALL:
         return _aligned(reduced[:, :2], places, known), True
+    # It and scikit-learn take seconds to import: not before there is something to lay out.
+    from openTSNE import TSNEEmbedding  # noqa: PLC0415
+    from openTSNE.affinity import PerplexityBasedNN  # noqa: PLC0415
+
     until = time.monotonic() + budget
     again = known.mean() >= MIN_KEPT
     start = _placed(reduced, places, known) if again else _principal(reduced)
@@ -149,6 +150,8 @@ def _principal(reduced: _Floats) -> _Floats:
 
 def _placed(reduced: _Floats, places: _Floats, known: NDArray[np.bool_]) -> _Floats:
     """Return known places as they are, and new ones at the mean of those they sound most like."""
+    from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415 - as above
+
     start: _Floats = places.copy()
     if not known.all():
         finder = NearestNeighbors(n_neighbors=min(N_AROUND, int(known.sum())), algorithm="brute")

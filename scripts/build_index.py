@@ -36,6 +36,7 @@ from recsys import build
 from recsys.catalog import Catalog, CatalogError
 from recsys.demo import make_demo_library
 from recsys.home import Home, NotIndexed, open_home
+from recsys.layout import BUDGET, refresh_layout
 from recsys.layout_file import LAYOUT_NAME
 from recsys.library import LibraryError
 from recsys.listens.matching import match_recordings
@@ -168,8 +169,6 @@ def learn(settings: Settings, display: Display, workers: int) -> None:
 
 def draw(home: Home, display: Display, workers: int) -> None:
     """Draw the map of the library, unless it is there."""
-    from recsys.layout import BUDGET, refresh_layout  # noqa: PLC0415 - openTSNE: slow to load
-
     drawn = refresh_layout(home.index, home.settings.home / LAYOUT_NAME, workers=workers)
     if drawn and not drawn.finished:
         display.say(
