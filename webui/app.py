@@ -8,12 +8,12 @@ from flask import Flask, Response, jsonify
 
 from recsys.serving import ServedHome
 from recsys.settings import Settings
-from webui.api import api
-from webui.media import Transcode, media
+from webui.api import listening, media, playlists, recommending, searching, sounds, tracks
+from webui.api.describing import described_app
+from webui.api.media import Transcode
 from webui.pages import pages
 from webui.safety import MAX_BODY, protect
-from webui.sounds import Hear, sounds
-from webui.writes import writes
+from webui.sounds import Hear
 
 DEFAULT_LISTENER = "me"
 
@@ -30,7 +30,7 @@ def create_app(
     `hear` analyses files that are dropped on the page, `transcode` turns those of the library into
     what every browser plays. With None there is no such thing.
     """
-    app = Flask(__name__)
+    app = described_app(__name__)
     app.config.update(
         HEAR=hear,
         LISTENER=listener,
@@ -41,8 +41,9 @@ def create_app(
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
     protect(app)
-    for blueprint in (api, media, writes, sounds, pages):
-        app.register_blueprint(blueprint)
+    for resource in (searching, tracks, media, recommending, sounds, listening, playlists):
+        app.register_api(resource.api)
+    app.register_blueprint(pages)
 
     @app.get("/healthz")
     def health() -> Response:

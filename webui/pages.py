@@ -8,9 +8,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from recsys.catalog import Track
 from recsys.query import Reason
 from webui import lists
-from webui.api import current, listener_id
 from webui.mixes import SIDES, Mix, Ref
 from webui.safety import token
+from webui.served import current, listener_id
 from webui.sounds import read_sound
 
 LENGTHS = (10, 20, 30, 50, 100, 200)
