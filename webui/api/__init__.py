@@ -14,6 +14,6 @@ To add an endpoint:
 The view's name is the operation's id, and its docstring what the document says of it.
 """
 
-from webui.served import current, listener_id, living
+from webui.served import current, living
 
-__all__ = ["current", "listener_id", "living"]
+__all__ = ["current", "living"]

@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 from flask import Response, request
 from flask.json.provider import DefaultJSONProvider
 from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models import Info, Tag
+from flask_openapi3.models.info import Info
+from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
@@ -55,13 +56,13 @@ class Problem(BaseModel):
     )
 
 
-def blueprint(name: str) -> APIBlueprint:
-    """Return a blueprint of the API for one resource."""
+def blueprint(name: str, *, tag: str = "") -> APIBlueprint:
+    """Return a blueprint of the API for one resource, which the document lists under `tag`."""
     return APIBlueprint(
         name,
         __name__,
         url_prefix=PREFIX,
-        abp_tags=[Tag(name=name)],
+        abp_tags=[Tag(name=tag or name)],
         abp_responses=problems(400, 503),
         operation_id_callback=_operation_id,
     )

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
-from flask import Response, current_app
+from flask import Response
 from pydantic import BaseModel, Field
 from werkzeug.exceptions import BadRequest
 
 from recsys.catalog import FeedbackKind
 from webui.api.describing import WRITES, answer, blueprint, problems
 from webui.api.fields import OfTrack, TrackId, takes
-from webui.safety import token
-from webui.served import current, living, writing_listener_id
+from webui.people import person, writing_listener
+from webui.served import current, living
 
 EARLIEST = 946_684_800  # Unix seconds: the year 2000
 AHEAD = 86_400  # seconds that a clock may be
@@ -62,7 +62,7 @@ class Listen(BaseModel):
 @api.get("/session", responses={200: Session})
 def session() -> Response:
     """Say who listens here, and the token that writing takes."""
-    return answer(Session(listener=current_app.config["LISTENER"], token=token()))
+    return answer(Session(listener=person().listener, token=person().token))
 
 
 @api.put(
@@ -96,11 +96,11 @@ def listen(body: Heard) -> Response:
         raise BadRequest(f'"listened_at" takes Unix seconds from {EARLIEST} to a day from now.')
     served = current()
     living(served, body.track_id)
-    served.catalog.record_listens(writing_listener_id(served), [(body.track_id, at)])
+    served.catalog.record_listens(writing_listener(served), [(body.track_id, at)])
     return answer(Listen(track_id=body.track_id, listened_at=at), 201)
 
 
 def _say(track_id: int, kind: FeedbackKind | None) -> None:
     served = current()
     living(served, track_id)
-    served.catalog.set_feedback(writing_listener_id(served), track_id, kind, int(time.time()))
+    served.catalog.set_feedback(writing_listener(served), track_id, kind, int(time.time()))

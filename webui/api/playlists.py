@@ -24,7 +24,7 @@ _MEDIA_TYPES = {
     "jspf": "application/jspf+json",
 }
 
-api = blueprint("playlists")
+api = blueprint("playlists_api", tag="playlists")
 
 
 class OfFormat(Parameters):

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from flask import Response, request
 from pydantic import Field, WithJsonSchema
 
-from webui import lists
+from webui import lists, people
 from webui.api.describing import answer, blueprint
 from webui.api.fields import Parameters
 from webui.api.schemas import Recommended, RecommendedTracks
 from webui.mixes import MAX_LENGTH, MAX_REFS, Mix
-from webui.served import current, listener_id
+from webui.served import current
 
 api = blueprint("recommendations")
 
@@ -56,7 +56,7 @@ class MixQuery(Parameters):
 def mix(query: MixQuery) -> Response:
     """Answer a mix: seeds, exclusions, controls, for the person who listens here."""
     served = current()
-    listing = lists.answer(served, Mix.parse(request.args), listener_id(served))
+    listing = lists.answer(served, Mix.parse(request.args), people.listener(served))
     return answer(
         RecommendedTracks(
             tracks=[Recommended.of_row(row) for row in listing.rows],
