@@ -8,7 +8,18 @@ from flask import Flask, Response, jsonify
 
 from recsys.serving import ServedHome
 from recsys.settings import Settings
-from webui.api import listening, media, playlists, recommending, searching, sounds, tracks
+from webui.api import (
+    document,
+    library,
+    listening,
+    media,
+    playlist_files,
+    playlists,
+    recommending,
+    searching,
+    sounds,
+    tracks,
+)
 from webui.api.describing import described_app
 from webui.api.media import Transcode
 from webui.pages import pages
@@ -16,6 +27,18 @@ from webui.safety import MAX_BODY, protect
 from webui.sounds import Hear
 
 DEFAULT_LISTENER = "me"
+RESOURCES = (
+    searching,
+    tracks,
+    media,
+    recommending,
+    sounds,
+    playlist_files,
+    playlists,
+    listening,
+    library,
+    document,
+)
 
 
 def create_app(
@@ -41,11 +64,11 @@ def create_app(
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
     protect(app)
-    for resource in (searching, tracks, media, recommending, sounds, listening, playlists):
+    for resource in RESOURCES:
         app.register_api(resource.api)
     app.register_blueprint(pages)
 
-    @app.get("/healthz")
+    @app.get("/healthz", doc_ui=False)
     def health() -> Response:
         """Say how much can be answered from; 503 where nothing can."""
         return jsonify(status="ok", n_indexed=home.current().n_indexed)

@@ -14,6 +14,8 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
+from webui.api.fields import Described
+
 PREFIX = "/api/v1"
 PROBLEM = "application/problem+json"
 BYTES = "application/octet-stream"
@@ -44,7 +46,7 @@ class CarefulJson(DefaultJSONProvider):
             raise ValueError("the JSON is nested too deeply") from None
 
 
-class Problem(BaseModel):
+class Problem(Described):
     """What went wrong (RFC 9457)."""
 
     type: str = Field(examples=["about:blank"])
@@ -89,9 +91,20 @@ def taking_bytes(what: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "description": what, "content": {BYTES: {}}}}
 
 
+NOT_MODIFIED: dict[Any, Any] = {304: {"description": "What the client has is what there is."}}
+
+
 def answer(model: BaseModel, status: int = 200) -> Response:
     """Return a model as JSON."""
     return Response(model.model_dump_json(), status, mimetype="application/json")
+
+
+def tagged(sent: Response) -> Response:
+    """Return an answer with its ETag, without its body where the client has it already."""
+    sent.add_etag()
+    sent.headers.setdefault("Cache-Control", "private, no-cache")  # no-cache: ask again each time
+    sent.make_conditional(request)
+    return sent
 
 
 def refuse(error: ValidationError) -> NoReturn:
@@ -104,6 +117,8 @@ def refuse(error: ValidationError) -> NoReturn:
         raise BadRequest("The body takes a JSON object.")
     if first["type"] == "missing":
         raise BadRequest(f'"{name}" is missing.')
+    if first["type"] == "extra_forbidden":
+        raise BadRequest(f'"{name[:100]}" means nothing here.')
     raise BadRequest(f'"{name}" {first["msg"]}.')
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
+import struct
 from typing import Annotated, Any
 
 from pydantic import (
@@ -12,6 +15,7 @@ from pydantic import (
     Field,
     ValidationError,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     WrapValidator,
 )
 from pydantic_core import PydanticCustomError
@@ -52,17 +56,35 @@ Count = Annotated[
 TrackId = Annotated[int, Field(strict=True, ge=1, le=LARGEST_ID), takes(AN_ID)]
 
 
+def _with_example(schema: dict[str, Any]) -> None:
+    """Say an example in the one way that the describing library hands on."""
+    for described in schema.get("properties", {}).values():
+        if "examples" in described:
+            described["example"] = described.pop("examples")[0]
+
+
 def _as_parameters(schema: dict[str, Any]) -> None:
-    """Describe fields as parameters are: an address has no null, and one example."""
+    """Describe what may be left out as what it is: an address has no null."""
+    _with_example(schema)
     for described in schema.get("properties", {}).values():
         if described.get("default", ...) is None:
             del described["default"]
-        if "examples" in described:
-            described["example"] = described.pop("examples")[0]
         kinds = [kind for kind in described.get("anyOf", ()) if kind != {"type": "null"}]
         if len(kinds) == 1:
             del described["anyOf"]
             described.update(kinds[0])
+
+
+class Described(BaseModel):
+    """What a body or an answer holds."""
+
+    model_config = ConfigDict(json_schema_extra=_with_example)
+
+
+class Strict(Described):
+    """A body that is refused where it holds a name that means nothing."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_with_example)
 
 
 class Parameters(BaseModel):
@@ -75,3 +97,59 @@ class OfTrack(Parameters):
     """The path of a track."""
 
     track_id: int = Field(description="The id of a track.", examples=[1])
+
+
+class Revalidating(Parameters):
+    """What a client has already."""
+
+    if_none_match: str | None = Field(
+        None,
+        alias="If-None-Match",
+        description="The ETag of what the client has; where it is the same, the answer is 304.",
+    )
+
+
+# Pages of a list
+
+
+def write_cursor(*place: int) -> str:
+    """Return where a page ended, as an answer's `next` has it."""
+    return base64.urlsafe_b64encode(struct.pack(">qq", *place)).decode().rstrip("=")
+
+
+def _read_cursor(text: object) -> tuple[int, int]:
+    if not isinstance(text, str):
+        raise ValueError(text)
+    try:
+        one, other = struct.unpack(">qq", base64.b64decode(text + "==", b"-_", validate=True))
+    except (binascii.Error, struct.error) as error:
+        raise ValueError(text) from error
+    return int(one), int(other)
+
+
+Cursor = Annotated[
+    tuple[int, int],
+    BeforeValidator(_read_cursor),
+    WithJsonSchema({"type": "string", "format": "cursor"}),
+    takes('what an answer called "next"'),
+]
+
+
+Share = Annotated[float, Field(ge=0, le=1), takes("a number from 0 to 1")]
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID), DIGITS, takes(AN_ID)]
+
+
+class Page(Parameters):
+    """A part of a long list."""
+
+    limit: Count = 50
+    cursor: Cursor | None = Field(None, description='Where to go on: "next" of the last answer.')
+
+
+class Paged(Described):
+    """An answer that may go on."""
+
+    next: str | None = Field(
+        description="The cursor of what follows; null at the end.",
+        examples=["AAAAAAAAAAoAAAAAAAAAAA"],
+    )

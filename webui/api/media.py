@@ -13,8 +13,8 @@ from pydantic import Field
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
 from recsys.covers import read_cover
-from webui.api.describing import BYTES, blueprint, content, problems
-from webui.api.fields import OfTrack, Parameters, takes
+from webui.api.describing import BYTES, NOT_MODIFIED, blueprint, content, problems, tagged
+from webui.api.fields import OfTrack, Parameters, Revalidating, takes
 from webui.served import current, living
 
 MAX_START = 100_000  # seconds
@@ -84,9 +84,13 @@ def transcoded(path: OfTrack, query: FromQuery) -> Response:
 
 @api.get(
     "/tracks/<int:track_id>/cover",
-    responses={200: content("image/jpeg", "image/png"), **problems(404)},
+    responses={
+        200: content("image/gif", "image/jpeg", "image/png", "image/webp"),
+        **NOT_MODIFIED,
+        **problems(404),
+    },
 )
-def cover(path: OfTrack) -> Response:
+def cover(path: OfTrack, header: Revalidating) -> Response:
     """Send the picture inside a track's file."""
     found = living(current(), path.track_id)
     picture = read_cover(found.path) if found.has_cover and _is_plain_file(found.path) else None
@@ -94,7 +98,7 @@ def cover(path: OfTrack) -> Response:
         raise NotFound(f"Track {found.id} has no cover.")
     sent = Response(picture.data, mimetype=picture.media_type)
     sent.headers["Cache-Control"] = "private, max-age=86400"
-    return sent
+    return tagged(sent)
 
 
 def _file(track_id: int) -> Path:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from recsys.catalog import FeedbackKind, Status
 from recsys.catalog import Track as CatalogTrack
 from recsys.query import ReasonKind, Rung
 from recsys.similarity import shown
+from webui.api.fields import Described
 from webui.lists import Row
 
 
-class Track(BaseModel):
+class Track(Described):
     """A track; where its file lies is nobody's business."""
 
     id: int = Field(examples=[1])
@@ -29,6 +30,26 @@ class Track(BaseModel):
     def of(cls, found: CatalogTrack) -> Track:
         """Describe a track of the catalogue."""
         return cls(**_common(found))
+
+
+class TrackDetails(Track):
+    """A track with all that its file says of it."""
+
+    album_artist: str | None
+    track_number: int | None
+    disc_number: int | None
+    year: int | None
+    genres: list[str] = Field(examples=[["Choral"]])
+    bpm: float | None = Field(description="Beats a minute, where the file names them.")
+    recording_mbid: str | None = Field(description="MusicBrainz's id of the recording.")
+    has_cover: bool
+    added_at: int = Field(description="Unix seconds.", examples=[1764000000])
+    error: str | None = Field(description="Why the file cannot be analysed, where it failed.")
+
+    @classmethod
+    def of(cls, found: CatalogTrack) -> TrackDetails:
+        """Describe a track of the catalogue."""
+        return cls(**{name: getattr(found, name) for name in cls.model_fields})
 
 
 class Similar(Track):
@@ -48,7 +69,7 @@ class Similar(Track):
         return cls(**_common(found), similarity=shown(similarity), shared_tags=list(tags))
 
 
-class Reason(BaseModel):
+class Reason(Described):
     """A part of a score."""
 
     kind: ReasonKind
@@ -93,19 +114,13 @@ class Recommended(Track):
         )
 
 
-class Tracks(BaseModel):
-    """Tracks, best first."""
-
-    tracks: list[Track]
-
-
-class SimilarTracks(BaseModel):
+class SimilarTracks(Described):
     """Tracks that sound alike, best first."""
 
     tracks: list[Similar]
 
 
-class RecommendedTracks(BaseModel):
+class RecommendedTracks(Described):
     """A list."""
 
     tracks: list[Recommended]
@@ -115,7 +130,7 @@ class RecommendedTracks(BaseModel):
     )
 
 
-class Completion(BaseModel):
+class Completion(Described):
     """A name that begins as what was typed."""
 
     kind: Literal["artist", "album", "tag", "track"]
@@ -124,7 +139,7 @@ class Completion(BaseModel):
     detail: str = Field(description="The artist of a track or an album.")
 
 
-class Completions(BaseModel):
+class Completions(Described):
     """Names that begin as what was typed, or nearly so."""
 
     completions: list[Completion]

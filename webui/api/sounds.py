@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from flask import Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from webui.api.describing import WRITES, answer, blueprint, problems, taking_bytes
-from webui.api.fields import Parameters
+from webui.api.fields import Described, Parameters
 from webui.sounds import hear_upload, write_sound
 
 api = blueprint("sounds")
@@ -18,7 +18,7 @@ class SoundQuery(Parameters):
     name: str = Field("", description="The file's name.", examples=["new song.mp3"])
 
 
-class HeardSound(BaseModel):
+class HeardSound(Described):
     """A file that was analysed."""
 
     name: str = Field(examples=["new song.mp3"])
