@@ -22,6 +22,7 @@ from webui.api import (
 )
 from webui.api.describing import described_app
 from webui.api.media import Transcode
+from webui.metrics import Metrics
 from webui.pages import pages
 from webui.safety import MAX_BODY, protect
 from webui.sounds import Hear
@@ -63,6 +64,8 @@ def create_app(
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
+    metrics = app.extensions["metrics"] = Metrics(home)
+    metrics.watch(app)
     protect(app)
     for resource in RESOURCES:
         app.register_api(resource.api)

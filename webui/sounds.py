@@ -19,6 +19,8 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
+from webui.metrics import Metrics
+
 MAX_SOUND = 100 << 20  # bytes
 MAX_FILE_NAME = 200  # characters
 ID_LENGTH = 8  # of a projection's id, as far as an address has it
@@ -82,6 +84,7 @@ def hear_upload(called: str) -> Sound:
     request.max_content_length = MAX_SOUND
     if (request.content_length or 0) > MAX_SOUND:
         raise RequestEntityTooLarge(f"A sound takes at most {MAX_SOUND >> 20} MiB.")
+    metrics: Metrics = current_app.extensions["metrics"]
     if not _one_at_a_time.acquire(blocking=False):
         raise ServiceUnavailable("Another file is being analysed: try again when it is done.")
     try:
@@ -90,8 +93,11 @@ def hear_upload(called: str) -> Sound:
             with path.open("wb") as file:
                 while piece := request.stream.read(_PIECE):
                     file.write(piece)
-            return Sound(name, *hear(path))
+            sound = Sound(name, *hear(path))
+            metrics.count_upload("analysed")
+            return sound
     except SoundRefused as error:
+        metrics.count_upload("failed")
         raise BadRequest(f"{name} cannot be used as a seed. {error}") from error
     finally:
         _one_at_a_time.release()

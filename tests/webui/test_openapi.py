@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,15 @@ from webui.app import create_app
 from webui.safety import TOKEN_HEADER
 
 # What is well formed and yet refused, by its meaning: lengths the wrong way round, one track as
-# both ends, a file that is no playlist, a sound that is damaged.
+# both ends, more than 200 seeds in all, a file that is no playlist, a listen of the future, a place
+# behind a track's end.
 REFUSED_BY_MEANING = (
     "POST /api/v1/recommend",
     "GET /api/v1/path",
+    "GET /api/v1/mix",
     "POST /api/v1/playlists/import",
+    "POST /api/v1/listens",
+    "GET /api/v1/tracks/{track_id}/audio.mp3",
 )
 CONFIG = {
     "operations": [
@@ -40,7 +45,7 @@ REFS = st.one_of(
     st.integers(1, 30).map("track:{}".format),
     st.integers(1, 30).map("album:{}".format),
     NAMES.filter(str.strip).map("artist:{}".format),
-    st.sampled_from(["tag:rock", "tag:‮cisum", "tag:<script>"]),
+    st.sampled_from(["tag:rock", "tag:\u202ecisum", "tag:<script>"]),
 )
 schemathesis.openapi.format("ref", REFS)
 schemathesis.openapi.format("cursor", st.integers(0, 50).map(lambda n: write_cursor(n, 0)))
@@ -53,13 +58,25 @@ class Application:
         self.flask = create_app(Settings(Path("nowhere")))
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
-        return self.flask(environ, start_response)
+        with closing(self.flask(environ, start_response)) as pieces:
+            return [b"".join(pieces)]
 
 
 APPLICATION = Application()
 SCHEMA = schemathesis.openapi.from_wsgi(
     "/api/v1/openapi.json", APPLICATION, config=SchemathesisConfig.from_dict(CONFIG)
 )
+
+
+@SCHEMA.auth()
+class Token:
+    """What writes names the token."""
+
+    def get(self, case: Any, context: Any) -> str:
+        return str(APPLICATION.flask.config["WRITE_TOKEN"])
+
+    def set(self, case: Any, data: str, context: Any) -> None:
+        case.headers[TOKEN_HEADER] = data
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,6 +93,6 @@ def served(tmp_path_factory: pytest.TempPathFactory, library: Path) -> Iterator[
 
 
 @SCHEMA.parametrize()
-@settings(derandomize=True, max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(derandomize=True, max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 def test_answers_are_as_described(case: Any) -> None:
-    case.call_and_validate(headers={TOKEN_HEADER: APPLICATION.flask.config["WRITE_TOKEN"]})
+    case.call_and_validate()

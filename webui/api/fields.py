@@ -38,22 +38,22 @@ def takes(wanted: str) -> WrapValidator:
     return WrapValidator(check)
 
 
-def _from_digits(value: object) -> object:
-    """Refuse the numbers that Python reads and JSON does not have."""
+def _whole(value: object) -> object:
+    """Refuse digits that Python reads and JSON does not have; take JSON's 7.0 as the 7 it is."""
     if isinstance(value, str) and not re.fullmatch("[0-9]{1,10}", value, re.ASCII):
         raise ValueError(value)
-    return value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-DIGITS = BeforeValidator(_from_digits)
+WHOLE = BeforeValidator(_whole)
 AN_ID = f"an id from 1 to {LARGEST_ID}"
 Count = Annotated[
     int,
     Field(ge=1, le=MAX_RESULTS),
-    DIGITS,
+    WHOLE,
     takes(f"a whole number from 1 to {MAX_RESULTS}"),
 ]
-TrackId = Annotated[int, Field(strict=True, ge=1, le=LARGEST_ID), takes(AN_ID)]
+TrackId = Annotated[int, Field(strict=True, ge=1, le=LARGEST_ID), WHOLE, takes(AN_ID)]
 
 
 def _with_example(schema: dict[str, Any]) -> None:
@@ -136,7 +136,7 @@ Cursor = Annotated[
 
 
 Share = Annotated[float, Field(ge=0, le=1), takes("a number from 0 to 1")]
-Id = Annotated[int, Field(ge=1, le=LARGEST_ID), DIGITS, takes(AN_ID)]
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID), WHOLE, takes(AN_ID)]
 
 
 class Page(Parameters):

@@ -12,7 +12,7 @@ from werkzeug.exceptions import BadRequest
 
 from recsys.catalog import FeedbackKind, KeptListen, Track
 from webui.api.describing import WRITES, answer, blueprint, problems
-from webui.api.fields import Described, OfTrack, Page, Paged, TrackId, takes, write_cursor
+from webui.api.fields import WHOLE, Described, OfTrack, Page, Paged, TrackId, takes, write_cursor
 from webui.people import listener, person, writing_listener
 from webui.served import current, living
 
@@ -49,6 +49,7 @@ class Heard(Described):
     listened_at: Annotated[
         int | None,
         Field(strict=True, ge=EARLIEST),
+        WHOLE,
         takes(f"Unix seconds from {EARLIEST} to a day from now"),
     ] = Field(None, description="Unix seconds; without it, now.", examples=[1764000000])
 

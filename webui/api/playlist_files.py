@@ -49,7 +49,7 @@ class ExportQuery(Parameters):
     tracks: Annotated[
         list[int],
         BeforeValidator(_ids),
-        WithJsonSchema({"type": "string", "pattern": "^[0-9]+(,[0-9]+)*$"}),
+        WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,9}(,[0-9]{1,9}){0,199}$"}),
         takes(f"1 to {MAX_RESULTS} ids with commas between them"),
     ] = Field(examples=["1,2"])
     title: str = Field("", description=f"Its first {MAX_QUERY} characters count.")

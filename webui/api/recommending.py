@@ -16,7 +16,7 @@ from recsys.recommender import Unanswerable
 from recsys.serving import Served
 from webui import lists, people
 from webui.api.describing import WRITES, answer, blueprint, problems, taking_bytes
-from webui.api.fields import Count, Id, Parameters, Share, Strict, TrackId, takes
+from webui.api.fields import WHOLE, Count, Id, Parameters, Share, Strict, TrackId, takes
 from webui.api.schemas import Recommended, RecommendedTracks, Similar, SimilarTracks
 from webui.api.tracks import SimilarQuery, not_compared
 from webui.mixes import MAX_LENGTH, MAX_NAME, MAX_REFS, MAX_SOUND_NAME, Mix
@@ -29,6 +29,7 @@ _SHARE = WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})
 _REFS = WithJsonSchema(
     {"type": "array", "maxItems": MAX_REFS, "items": {"type": "string", "format": "ref"}}
 )
+_KEPT = "[1-9][0-9]{0,8}@[1-9][0-9]?"
 _Sides = Annotated[list[Id], Field(max_length=MAX_REFS), takes(f"up to {MAX_REFS} ids of tracks")]
 
 
@@ -53,7 +54,7 @@ class MixQuery(Parameters):
         None, description="As like, but no sound.", examples=[["artist:Aune Vesterdal"]]
     )
     keep: Annotated[
-        Any, WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,8}@[1-9][0-9]?$"})
+        Any, WithJsonSchema({"type": "string", "pattern": f"^({_KEPT}(,{_KEPT})*)?$"})
     ] = Field(None, description="ID@PLACE,ID@PLACE: what stays at a place.", examples=["12@1"])
     length: Annotated[Any, _up_to(MAX_LENGTH)] = 20
     discovery: Annotated[Any, _SHARE] = 0.5
@@ -106,7 +107,10 @@ Names = Annotated[
     takes(f"up to {MAX_REFS} names"),
 ]
 Seconds = Annotated[float, Field(ge=0, le=86_400), takes("seconds from 0 to 86400")]
-Spacing = Annotated[int, Field(ge=0, le=MAX_LENGTH), takes("a number from 0 to 200")]
+Chance = Annotated[
+    int, Field(ge=0, le=LARGEST_ID), WHOLE, takes(f"a number from 0 to {LARGEST_ID}")
+]
+Spacing = Annotated[int, Field(ge=0, le=MAX_LENGTH), WHOLE, takes("a number from 0 to 200")]
 
 
 class Controls(Strict):
@@ -130,9 +134,7 @@ class Controls(Strict):
     )
     exclude_disliked: bool = True
     randomness: Share = Field(0.0, description="How far chance may reorder what is near in score.")
-    seed: Annotated[int, Field(ge=0, le=LARGEST_ID), takes(f"a number from 0 to {LARGEST_ID}")] = (
-        Field(0, description="Of that chance: the same seed gives the same list.")
-    )
+    seed: Chance = Field(0, description="Of that chance: the same seed gives the same list.")
 
 
 class Question(Controls):
@@ -150,7 +152,7 @@ class PathQuery(Parameters):
     start: Id = Field(examples=[1])
     end: Id = Field(examples=[40])
     length: Annotated[
-        int, Field(ge=2, le=LONGEST_PATH), takes(f"a whole number from 2 to {LONGEST_PATH}")
+        int, Field(ge=2, le=LONGEST_PATH), WHOLE, takes(f"a whole number from 2 to {LONGEST_PATH}")
     ] = Field(10, description="With both ends.")
 
 
