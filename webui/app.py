@@ -22,6 +22,7 @@ from webui.api import (
 )
 from webui.api.describing import described_app
 from webui.api.media import Transcode
+from webui.api_page import api_page
 from webui.metrics import Metrics
 from webui.pages import pages
 from webui.safety import MAX_BODY, protect
@@ -70,6 +71,7 @@ def create_app(
     for resource in RESOURCES:
         app.register_api(resource.api)
     app.register_blueprint(pages)
+    app.register_blueprint(api_page)
 
     @app.get("/healthz", doc_ui=False)
     def health() -> Response:
