@@ -6,11 +6,15 @@ from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
 from recsys.catalog.histories import History
 from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored, is_name
 from recsys.catalog.lock import BuildRunning
+from recsys.catalog.people import Account, AccountError, ApiKey, Role
 from recsys.catalog.recordings import KeptRecording, Match, Recording, Rung
 from recsys.catalog.sightings import Sighting
 from recsys.catalog.tracks import Counts, KnownFile, Label, Status, Tags, Track
 
 __all__ = [
+    "Account",
+    "AccountError",
+    "ApiKey",
     "BuildRunning",
     "Catalog",
     "CatalogError",
@@ -28,6 +32,7 @@ __all__ = [
     "Opinion",
     "PlayCount",
     "Recording",
+    "Role",
     "Rung",
     "Sighting",
     "Status",
