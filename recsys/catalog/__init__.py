@@ -7,11 +7,13 @@ from recsys.catalog.histories import History
 from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored, is_name
 from recsys.catalog.lock import BuildRunning
 from recsys.catalog.people import Account, AccountError, ApiKey, Role
+from recsys.catalog.playlists import LONGEST_PLAYLIST, KeptPlaylist, PlaylistChanged
 from recsys.catalog.recordings import KeptRecording, Match, Recording, Rung
 from recsys.catalog.sightings import Sighting
 from recsys.catalog.tracks import Counts, KnownFile, Label, Status, Tags, Track
 
 __all__ = [
+    "LONGEST_PLAYLIST",
     "Account",
     "AccountError",
     "ApiKey",
@@ -22,6 +24,7 @@ __all__ = [
     "Feedback",
     "FeedbackKind",
     "History",
+    "KeptPlaylist",
     "KeptRecording",
     "KnownFile",
     "Label",
@@ -31,6 +34,7 @@ __all__ = [
     "Matched",
     "Opinion",
     "PlayCount",
+    "PlaylistChanged",
     "Recording",
     "Role",
     "Rung",
