@@ -51,7 +51,7 @@ class Accounts:
 
         `listener` is whose history it goes on with, None for a new one. Raises AccountError.
         """
-        password = password or made_password()
+        password = made_password() if password is None else password
         hashed = self._hash(name, password)
         account = self.people.add(name, hashed, role, int(time.time()), listener=listener)
         _log.info("account %d was made, %s", account.id, role)
@@ -62,7 +62,7 @@ class Accounts:
 
         Returns the password: one made here, where none is given.
         """
-        password = password or made_password()
+        password = made_password() if password is None else password
         self.people.set_password(account.id, self._hash(account.name, password))
         self.people.end_sessions(account.id)
         _log.info("the password of account %d was reset", account.id)

@@ -83,6 +83,8 @@ def test_passwords_change_and_end_sessions(accounts: Accounts) -> None:
     made = accounts.reset_password(ann)
     assert accounts.of_session(here) is None
     assert accounts.log_in("ann", made)
+    with pytest.raises(AccountError, match="10 to 1000"):
+        accounts.add("bob", password="")
     with pytest.raises(AccountError, match="not the account's name"):
         accounts.add("annabel-lee", password="Annabel-Lee")
 
