@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from argon2 import PasswordHasher
 from asking import NotFound, status_of
 
 from recsys.accounts import Accounts
@@ -31,9 +32,11 @@ from recsys.settings import load_settings
 from recsys.terminal import printable
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Do one thing, and return the exit status."""
-    return status_of(run, parse_args(arguments), AccountError, refused="cannot be read or written")
+def main(arguments: Sequence[str] | None = None, hasher: PasswordHasher | None = None) -> int:
+    """Do one thing, and return the exit status; `hasher` says what checking a password costs."""
+    args = parse_args(arguments)
+    args.hasher = hasher
+    return status_of(run, args, AccountError, refused="cannot be read or written")
 
 
 def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -75,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     """Do what is asked for."""
     settings = load_settings(args.home)
     with Catalog(settings.home, settings.database) as catalog:
-        args.do(Accounts(catalog.people), args)
+        args.do(Accounts(catalog.people, args.hasher), args)
     return 0
 
 
