@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, g, jsonify
 
+from recsys.accounts import Accounts
 from recsys.serving import ServedHome
 from recsys.settings import Settings
+from webui.accounts import accounts as accounts_pages
 from webui.api import (
     document,
     library,
@@ -23,6 +26,7 @@ from webui.api import (
 from webui.api.describing import described_app
 from webui.api.media import Transcode
 from webui.api_page import api_page
+from webui.limits import Limits, limit_sounds
 from webui.metrics import Metrics
 from webui.pages import pages
 from webui.safety import MAX_BODY, protect
@@ -47,11 +51,15 @@ def create_app(
     settings: Settings,
     *,
     listener: str = DEFAULT_LISTENER,
+    accounts: Accounts | None = None,
+    public_names: Collection[str] = (),
     hear: Hear | None = None,
     transcode: Transcode | None = None,
 ) -> Flask:
-    """Make the application for one home and one listener, by name: whoever sits at this machine.
+    """Make the application for one home.
 
+    With `accounts` everybody logs in; with None there is one listener, by name: whoever sits at
+    this machine. It answers to loopback names, and to `public_names`, in lower case.
     `hear` analyses files that are dropped on the page, `transcode` turns those of the library into
     what every browser plays. With None there is no such thing.
     """
@@ -60,18 +68,24 @@ def create_app(
         HEAR=hear,
         LISTENER=listener,
         TRANSCODE=transcode,
+        PUBLIC_NAMES=frozenset(public_names),
         MAX_CONTENT_LENGTH=MAX_BODY,
         WRITE_TOKEN=secrets.token_urlsafe(32),
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
     metrics = app.extensions["metrics"] = Metrics(home)
+    app.extensions.update(accounts=accounts, limits=Limits())
     metrics.watch(app)
     protect(app)
+    app.before_request(limit_sounds)
+    app.context_processor(lambda: {"person": g.person})
     for resource in RESOURCES:
         app.register_api(resource.api)
-    app.register_blueprint(pages)
-    app.register_blueprint(api_page)
+    for blueprint in (pages, api_page):
+        app.register_blueprint(blueprint)
+    if accounts is not None:
+        app.register_blueprint(accounts_pages)
 
     @app.get("/healthz", doc_ui=False)
     def health() -> Response:

@@ -6,6 +6,7 @@ from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
 from recsys.catalog.histories import History, KeptListen
 from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored, is_name
 from recsys.catalog.lock import BuildRunning
+from recsys.catalog.people import Account, AccountError, ApiKey, Role
 from recsys.catalog.playlists import LONGEST_PLAYLIST, KeptPlaylist, PlaylistChanged
 from recsys.catalog.recordings import KeptRecording, Match, Recording, Rung
 from recsys.catalog.sightings import Sighting
@@ -13,6 +14,9 @@ from recsys.catalog.tracks import Counts, KnownFile, Label, Status, Tags, Track
 
 __all__ = [
     "LONGEST_PLAYLIST",
+    "Account",
+    "AccountError",
+    "ApiKey",
     "BuildRunning",
     "Catalog",
     "CatalogError",
@@ -33,6 +37,7 @@ __all__ = [
     "PlayCount",
     "PlaylistChanged",
     "Recording",
+    "Role",
     "Rung",
     "Sighting",
     "Status",

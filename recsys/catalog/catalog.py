@@ -36,6 +36,7 @@ from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
 from recsys.catalog.histories import History, KeptListen
 from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored
 from recsys.catalog.lock import BuildRunning, exclusive
+from recsys.catalog.people import People
 from recsys.catalog.playlists import KeptPlaylist
 from recsys.catalog.recordings import KeptRecording, Match, Recording
 from recsys.catalog.search import WordIndex
@@ -75,6 +76,7 @@ class Catalog:
         self._word_index = WordIndex([])
         self._word_index_revision = -1
         self._recording_ids: dict[Recording, int] = {}
+        self.people = People(self._reading, self._writing)
         try:
             with explained(self._url, patience):
                 migrate(self._engine)

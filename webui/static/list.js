@@ -1,6 +1,6 @@
 // The list and its question: every change is an address, whose page the server renders.
 
-import { send } from "./server.js";
+import { logIn, send } from "./server.js";
 
 const done = []; // what can be undone: {address, back: {id, kind} or null, words}
 let latest = 0;
@@ -23,6 +23,10 @@ export async function show(address, { words = "", push = true } = {}) {
   const turn = ++latest;
   const page = new DOMParser().parseFromString(await read(address), "text/html");
   if (turn !== latest) return;
+  if (page.getElementById("password")) { // the session is over
+    logIn();
+    return;
+  }
   if (!page.getElementById("mix")) {
     say(page.querySelector("main p")?.textContent ?? "The server is not there.");
     return;

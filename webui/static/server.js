@@ -5,12 +5,21 @@ let token = document.querySelector('meta[name="earshot-token"]').content;
 /** Send a request that writes; answers the JSON, null for none. Throws an Error with a sentence. */
 export async function send(method, path, body, type = "application/json") {
   let answer = await attempt(method, path, body, type);
+  if (answer.status === 401) { // the session is over
+    logIn();
+    throw new Error("You are logged out.");
+  }
   if (answer.status === 403) { // the server was restarted since the page was opened
     token = (await (await fetch("/api/v1/session")).json()).token;
     answer = await attempt(method, path, body, type);
   }
   if (answer.ok) return answer.status === 204 ? null : answer.json();
   throw new Error(await problem(answer));
+}
+
+/** Go to the form and, from there, back here. */
+export function logIn() {
+  location.assign(`/login?${new URLSearchParams({ next: location.pathname + location.search })}`);
 }
 
 async function attempt(method, path, body, type) {
