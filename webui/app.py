@@ -11,15 +11,39 @@ from recsys.accounts import Accounts
 from recsys.serving import ServedHome
 from recsys.settings import Settings
 from webui.accounts import accounts as accounts_pages
-from webui.api import api
+from webui.api import (
+    document,
+    library,
+    listening,
+    media,
+    playlist_files,
+    playlists,
+    recommending,
+    searching,
+    sounds,
+    tracks,
+)
+from webui.api.describing import described_app
+from webui.api.media import Transcode
 from webui.limits import Limits, limit_sounds
-from webui.media import Transcode, media
+from webui.metrics import Metrics
 from webui.pages import pages
 from webui.safety import MAX_BODY, protect
-from webui.sounds import Hear, sounds
-from webui.writes import writes
+from webui.sounds import Hear
 
 DEFAULT_LISTENER = "me"
+RESOURCES = (
+    searching,
+    tracks,
+    media,
+    recommending,
+    sounds,
+    playlist_files,
+    playlists,
+    listening,
+    library,
+    document,
+)
 
 
 def create_app(
@@ -38,7 +62,7 @@ def create_app(
     `hear` analyses files that are dropped on the page, `transcode` turns those of the library into
     what every browser plays. With None there is no such thing.
     """
-    app = Flask(__name__)
+    app = described_app(__name__)
     app.config.update(
         HEAR=hear,
         LISTENER=listener,
@@ -50,15 +74,18 @@ def create_app(
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
     app.extensions.update(accounts=accounts, limits=Limits())
+    metrics = app.extensions["metrics"] = Metrics(home)
+    metrics.watch(app)
     protect(app)
     app.before_request(limit_sounds)
     app.context_processor(lambda: {"person": g.person})
-    for blueprint in (api, media, writes, sounds, pages):
-        app.register_blueprint(blueprint)
+    for resource in RESOURCES:
+        app.register_api(resource.api)
+    app.register_blueprint(pages)
     if accounts is not None:
         app.register_blueprint(accounts_pages)
 
-    @app.get("/healthz")
+    @app.get("/healthz", doc_ui=False)
     def health() -> Response:
         """Say how much can be answered from; 503 where nothing can."""
         return jsonify(status="ok", n_indexed=home.current().n_indexed)

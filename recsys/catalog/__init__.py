@@ -3,7 +3,7 @@
 from recsys.catalog.catalog import Catalog
 from recsys.catalog.database import CatalogError
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
-from recsys.catalog.histories import History
+from recsys.catalog.histories import History, KeptListen
 from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored, is_name
 from recsys.catalog.lock import BuildRunning
 from recsys.catalog.people import Account, AccountError, ApiKey, Role
@@ -24,6 +24,7 @@ __all__ = [
     "Feedback",
     "FeedbackKind",
     "History",
+    "KeptListen",
     "KeptPlaylist",
     "KeptRecording",
     "KnownFile",

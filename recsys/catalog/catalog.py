@@ -33,7 +33,7 @@ from recsys.catalog.database import (
     writing,
 )
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
-from recsys.catalog.histories import History
+from recsys.catalog.histories import History, KeptListen
 from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored
 from recsys.catalog.lock import BuildRunning, exclusive
 from recsys.catalog.people import People
@@ -150,12 +150,16 @@ class Catalog:
         """Give every track whose file is there, by id."""
         last = 0
         while True:
-            with self._reading() as session:
-                batch = tracks.living_after(session, last, _ROWS_PER_BATCH)
+            batch = self.living_after(last, _ROWS_PER_BATCH)
             if not batch:
                 return
             yield from batch
             last = batch[-1].id
+
+    def living_after(self, track_id: int, limit: int) -> list[Track]:
+        """Return the next `limit` tracks whose file is there, by id."""
+        with self._reading() as session:
+            return tracks.living_after(session, track_id, limit)
 
     def labels(self) -> list[Label]:
         """Return what a list is filtered and spaced by, of each living track, by id."""
@@ -373,6 +377,16 @@ class Catalog:
         """Return what one listener listened to, of the tracks that are there."""
         with self._reading() as session:
             return histories.history(session, int(listener_id))
+
+    def listens_before(
+        self, listener_id: int, before: tuple[int, int] | None, limit: int
+    ) -> list[KeptListen]:
+        """Return the next `limit` listens of a listener with a time, the latest first.
+
+        `before` is (listened_at, recording_id) of the last one seen, None to begin.
+        """
+        with self._reading() as session:
+            return histories.listens_before(session, int(listener_id), before, limit)
 
     def artists_missing(self, listener_id: int) -> list[tuple[str, int]]:
         """Return the artists of what a listener heard that is no track, with listens, most first.
