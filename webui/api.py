@@ -12,7 +12,7 @@ from recsys.playlists import WRITERS
 from recsys.query import LARGEST_ID
 from recsys.serving import Served, ServedHome
 from recsys.similarity import shown
-from webui import lists
+from webui import lists, people
 from webui.mixes import Mix
 
 MAX_RESULTS = 200
@@ -99,7 +99,7 @@ def complete() -> Response:
 def mix() -> Response:
     """Answer a mix: seeds, exclusions, controls, for the person who listens here."""
     served = current()
-    listing = lists.answer(served, Mix.parse(request.args), listener_id(served))
+    listing = lists.answer(served, Mix.parse(request.args), people.listener(served))
     return jsonify(tracks=[_row_as_json(row) for row in listing.rows], sentences=listing.sentences)
 
 
@@ -122,12 +122,6 @@ def current() -> Served:
     """Return what answers now."""
     home: ServedHome = current_app.extensions["served_home"]
     return home.current()
-
-
-def listener_id(served: Served) -> int | None:
-    """Return the id of the person who listens here, None before their first listen or word."""
-    found = served.catalog.listener(current_app.config["LISTENER"])
-    return None if found is None else found.id
 
 
 def living(served: Served, track_id: int) -> Track:

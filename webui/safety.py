@@ -9,11 +9,12 @@ import re
 import secrets
 import time
 
-from flask import Flask, Response, current_app, g, render_template, request
+from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException
 
 from recsys.catalog import CatalogError
 from recsys.serving import Unavailable
+from webui.people import know, person
 
 _log = logging.getLogger("webui.access")
 MAX_BODY = 4 << 20  # bytes
@@ -59,14 +60,14 @@ def _begin() -> None:
     )
     if not named or not is_loopback((named[1] or named[2]).lower()):
         raise BadRequest("Without accounts this server answers to loopback names alone.")
+    know()
     if request.method not in ("GET", "HEAD", "OPTIONS") and request.routing_exception is None:
         _check_writer()
 
 
-def token() -> str:
-    """Return the token that writing takes, which only pages of this server can read."""
-    found: str = current_app.config["WRITE_TOKEN"]
-    return found
+def is_page() -> bool:
+    """Say whether a person reads the answer: every blueprint outside of /api/ makes pages."""
+    return request.blueprint is not None and not request.path.startswith("/api/")
 
 
 def _check_writer() -> None:
@@ -76,7 +77,9 @@ def _check_writer() -> None:
         raise Forbidden("Pages of other sites may not write here.")
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         raise Forbidden("Pages of other sites may not write here.")
-    if not secrets.compare_digest(request.headers.get(TOKEN_HEADER, "").encode(), token().encode()):
+    if not secrets.compare_digest(
+        request.headers.get(TOKEN_HEADER, "").encode(), person().token.encode()
+    ):
         raise Forbidden(
             f"Writing takes the header {TOKEN_HEADER} with the token of /api/v1/session; "
             "a page opened before the server was restarted is to be loaded again."
@@ -86,7 +89,7 @@ def _check_writer() -> None:
 def _finish(response: Response) -> Response:
     """Set the headers and log the request as one line of JSON."""
     response.headers.update(_HEADERS)
-    page = request.blueprint == "pages"
+    page = is_page()
     response.headers["Content-Security-Policy"] = _PAGE_POLICY if page else _POLICY
     if page or request.blueprint in ("writes", "sounds"):
         response.headers["Cache-Control"] = "no-store"
@@ -110,7 +113,7 @@ def _problem(status: int, detail: str) -> Response:
 
 def _answer(status: int, detail: str) -> Response:
     """Return an error as its reader takes it: a page for a page, a problem for a program."""
-    if request.blueprint != "pages":
+    if not is_page():
         return _problem(status, detail)
     return Response(render_template("problem.html", detail=detail), status, mimetype="text/html")
 

@@ -6,15 +6,14 @@ import time
 from pathlib import Path
 from typing import Any, get_args
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from recsys.catalog import FeedbackKind
 from recsys.playlists import PlaylistError, parse, resolve
 from recsys.query import LARGEST_ID
-from recsys.serving import Served
 from webui.api import current, living
-from webui.safety import token
+from webui.people import person, writing_listener
 
 EARLIEST = 946_684_800  # Unix seconds: the year 2000
 AHEAD = 86_400  # seconds that a clock may be
@@ -28,7 +27,7 @@ writes = Blueprint("writes", __name__, url_prefix="/api/v1")
 @writes.get("/session")
 def session() -> Response:
     """Say who listens here, and the token that writing takes."""
-    return jsonify(listener=current_app.config["LISTENER"], token=token())
+    return jsonify(listener=person().listener, token=person().token)
 
 
 @writes.put("/tracks/<int:track_id>/feedback")
@@ -56,7 +55,7 @@ def listen() -> Response:
     at = _whole(body, "listened_at", EARLIEST, now + AHEAD) if "listened_at" in body else now
     served = current()
     living(served, track_id)
-    served.catalog.record_listens(_listener(served), [(track_id, at)])
+    served.catalog.record_listens(writing_listener(served), [(track_id, at)])
     answer = jsonify(track_id=track_id, listened_at=at)
     answer.status_code = 201
     return answer
@@ -90,15 +89,7 @@ def read_playlist() -> Response:
 def _say(track_id: int, kind: FeedbackKind | None) -> None:
     served = current()
     living(served, track_id)
-    served.catalog.set_feedback(_listener(served), track_id, kind, int(time.time()))
-
-
-def _listener(served: Served) -> int:
-    """Return the id of the person who listens here, writing them down at the first time."""
-    found = served.catalog.listener(current_app.config["LISTENER"], create=True)
-    if found is None:
-        raise RuntimeError("the catalogue made no listener")
-    return found.id
+    served.catalog.set_feedback(writing_listener(served), track_id, kind, int(time.time()))
 
 
 def _body() -> dict[str, Any]:
