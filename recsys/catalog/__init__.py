@@ -6,11 +6,13 @@ from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
 from recsys.catalog.histories import History
 from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored, is_name
 from recsys.catalog.lock import BuildRunning
+from recsys.catalog.playlists import LONGEST_PLAYLIST, KeptPlaylist, PlaylistChanged
 from recsys.catalog.recordings import KeptRecording, Match, Recording, Rung
 from recsys.catalog.sightings import Sighting
 from recsys.catalog.tracks import Counts, KnownFile, Label, Status, Tags, Track
 
 __all__ = [
+    "LONGEST_PLAYLIST",
     "BuildRunning",
     "Catalog",
     "CatalogError",
@@ -18,6 +20,7 @@ __all__ = [
     "Feedback",
     "FeedbackKind",
     "History",
+    "KeptPlaylist",
     "KeptRecording",
     "KnownFile",
     "Label",
@@ -27,6 +30,7 @@ __all__ = [
     "Matched",
     "Opinion",
     "PlayCount",
+    "PlaylistChanged",
     "Recording",
     "Rung",
     "Sighting",

@@ -13,7 +13,16 @@ from sqlalchemy.orm import Session
 
 from encoders.errors import AudioError
 from encoders.features import TrackFeatures
-from recsys.catalog import features, feedback, histories, listens, recordings, sightings, tracks
+from recsys.catalog import (
+    features,
+    feedback,
+    histories,
+    listens,
+    playlists,
+    recordings,
+    sightings,
+    tracks,
+)
 from recsys.catalog.base import State, batches, locked_state, shown
 from recsys.catalog.database import (
     CatalogError,
@@ -27,6 +36,7 @@ from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
 from recsys.catalog.histories import History
 from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored
 from recsys.catalog.lock import BuildRunning, exclusive
+from recsys.catalog.playlists import KeptPlaylist
 from recsys.catalog.recordings import KeptRecording, Match, Recording
 from recsys.catalog.search import WordIndex
 from recsys.catalog.sightings import Sighting
@@ -374,6 +384,47 @@ class Catalog:
         """Return what a listener says of the tracks that are there, by id of the track."""
         with self._reading() as session:
             return feedback.feedback(session, int(listener_id))
+
+    # Playlists
+
+    def playlists(
+        self, listener_id: int, *, after: int = 0, limit: int | None = None
+    ) -> list[KeptPlaylist]:
+        """Return the playlists of a listener by id, those with ids above `after`."""
+        with self._reading() as session:
+            return playlists.playlists(session, int(listener_id), int(after), limit)
+
+    def playlist(self, listener_id: int, playlist_id: int) -> KeptPlaylist | None:
+        """Return a playlist of a listener, None for one that they do not have."""
+        with self._reading() as session:
+            return playlists.playlist(session, int(listener_id), int(playlist_id))
+
+    def save_playlist(
+        self,
+        listener_id: int,
+        name: str,
+        track_ids: Sequence[int],
+        playlist_id: int | None = None,
+        *,
+        revision: int | None = None,
+    ) -> KeptPlaylist:
+        """Write a playlist: a new one, or all of the one that has an id.
+
+        With `revision`, only where it has that one, so that no other writer's change is lost.
+        Raises KeyError for an unknown listener, playlist or track, ValueError for a name or a
+        length that cannot be, PlaylistChanged for another revision.
+        """
+        ids = [int(track_id) for track_id in track_ids]
+        with self._writing() as session:
+            recordings.listening_state(session, lock=True)
+            return playlists.save(session, int(listener_id), name, ids, playlist_id, revision)
+
+    def delete_playlist(
+        self, listener_id: int, playlist_id: int, *, revision: int | None = None
+    ) -> None:
+        """Delete a playlist. Raises KeyError for an unknown one, and PlaylistChanged."""
+        with self._writing() as session:
+            playlists.remove(session, int(listener_id), int(playlist_id), revision)
 
     # Files
 
