@@ -152,7 +152,9 @@ class BuildRecord:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._is_ours = not isinstance(error, BuildRunning)
+        if isinstance(error, BuildRunning):  # which may have written the file since
+            last = read_state(self._home)
+            self._is_ours = last is None or last.process == os.getpid()
         state = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
         self._set(state=state if error else "done", ended=time.time())
         self._write()

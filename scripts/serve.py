@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import waitress
+from building import Building
 from hearing import Hearing
 from transcoding import transcoded
 
@@ -30,6 +31,7 @@ from webui.safety import is_loopback
 from webui.sounds import MAX_SOUND
 
 FAILED, USAGE = 1, 2
+THREADS = 8  # some of which streams of a build's progress may hold
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,12 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             listener=args.listener,
             hear=Hearing(settings.home),
             transcode=transcoded,
+            build=Building(settings.home),
         )
         server = waitress.create_server(
             app,
             host=args.host,
             port=args.port,
             ident=None,
+            threads=THREADS,
             max_request_body_size=2 * MAX_SOUND,  # which the application refuses with a sentence
         )
     except SettingsError as error:

@@ -9,6 +9,8 @@ from flask import Flask, Response, jsonify
 from recsys.serving import ServedHome
 from recsys.settings import Settings
 from webui.api import api
+from webui.builds import StartBuild, builds
+from webui.library import library
 from webui.media import Transcode, media
 from webui.pages import pages
 from webui.safety import MAX_BODY, protect
@@ -24,15 +26,18 @@ def create_app(
     listener: str = DEFAULT_LISTENER,
     hear: Hear | None = None,
     transcode: Transcode | None = None,
+    build: StartBuild | None = None,
 ) -> Flask:
     """Make the application for one home and one listener, by name: whoever sits at this machine.
 
     `hear` analyses files that are dropped on the page, `transcode` turns those of the library into
-    what every browser plays. With None there is no such thing.
+    what every browser plays, `build` starts builds. With None there is no such thing.
     """
     app = Flask(__name__)
     app.config.update(
+        BUILD=build,
         HEAR=hear,
+        HOME=settings.home,
         LISTENER=listener,
         TRANSCODE=transcode,
         MAX_CONTENT_LENGTH=MAX_BODY,
@@ -41,7 +46,7 @@ def create_app(
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
     protect(app)
-    for blueprint in (api, media, writes, sounds, pages):
+    for blueprint in (api, media, writes, sounds, builds, pages, library):
         app.register_blueprint(blueprint)
 
     @app.get("/healthz")

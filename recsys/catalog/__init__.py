@@ -9,6 +9,7 @@ from recsys.catalog.lock import BuildRunning
 from recsys.catalog.playlists import LONGEST_PLAYLIST, KeptPlaylist, PlaylistChanged
 from recsys.catalog.recordings import KeptRecording, Match, Recording, Rung
 from recsys.catalog.sightings import Sighting
+from recsys.catalog.totals import Totals
 from recsys.catalog.tracks import Counts, KnownFile, Label, Status, Tags, Track
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Status",
     "Stored",
     "Tags",
+    "Totals",
     "Track",
     "is_name",
 ]

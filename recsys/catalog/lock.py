@@ -26,6 +26,9 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+LOCK_NAME = "build.lock"
+
+
 class BuildRunning(CatalogError):
     """Another build holds the home; the message names its process."""
 

@@ -4,12 +4,14 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import waitress
+from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from waitress import wasyncore
@@ -63,7 +65,14 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def address(home: Path) -> Iterator[str]:
+def serve() -> Iterator[Callable[[Flask], str]]:
+    """Serves applications until the test is over, and gives their addresses."""
+    with ExitStack() as stack:
+        yield lambda app: stack.enter_context(serving(app))
+
+
+@pytest.fixture
+def address(home: Path, serve: Callable[[Flask], str]) -> str:
     """The application, served by waitress in a thread."""
 
     def hear(path: Path) -> tuple[str, Any]:
@@ -72,14 +81,22 @@ def address(home: Path) -> Iterator[str]:
         return served.projection_id, served.recommender.index.vectors([20])[0]
 
     app = create_app(Settings(home), hear=hear, transcode=transcoded)
+    return serve(app)
+
+
+@contextmanager
+def serving(app: Flask) -> Iterator[str]:
+    """Serve an application by waitress in a thread, and give its address."""
     server = waitress.create_server(app, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run)
     thread.start()
-    yield f"http://127.0.0.1:{server.effective_port}"
-    server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
-    thread.join()
-    server.task_dispatcher.shutdown()
-    app.extensions["served_home"].close()
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}"
+    finally:
+        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
+        thread.join()
+        server.task_dispatcher.shutdown()
+        app.extensions["served_home"].close()
 
 
 @pytest.fixture

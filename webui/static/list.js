@@ -1,6 +1,7 @@
 // The list and its question: every change is an address, whose page the server renders.
 
 import { send } from "./server.js";
+import { say } from "./status.js";
 
 const done = []; // what can be undone: {address, back: {id, kind} or null, words}
 let latest = 0;
@@ -10,13 +11,6 @@ export const rowOf = (id) => document.querySelector(`#rows > .row[data-track="${
 
 const listeners = [];
 export const whenChanged = (call) => listeners.push(call);
-
-export function say(words, passing = true) {
-  const status = document.getElementById("status");
-  status.textContent = words;
-  clearTimeout(say.timer);
-  if (passing) say.timer = setTimeout(() => { status.textContent = ""; }, 6000);
-}
 
 /** Show what an address stands for; `push` makes it the page's own. */
 export async function show(address, { words = "", push = true } = {}) {

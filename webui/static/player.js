@@ -1,6 +1,7 @@
 // Plays the list from the top to the bottom, and tells the server what was heard.
 
-import { act, rowOf, rows, say, whenChanged } from "./list.js";
+import { act, rowOf, rows, whenChanged } from "./list.js";
+import { say } from "./status.js";
 import { send } from "./server.js";
 import { draw, picture } from "./waveform.js";
 

@@ -1,9 +1,10 @@
 // The page: clicks, keys, drags and drops, each turned into one of the few things that can be done.
 
-import { act, keepOrder, move, rows, say, show, undo } from "./list.js";
+import { act, keepOrder, move, rows, show, undo } from "./list.js";
 import { judge, play } from "./player.js";
 import "./search.js";
 import { send } from "./server.js";
+import { say } from "./status.js";
 
 const mix = document.getElementById("mix");
 
