@@ -101,6 +101,10 @@ class Lookup:
         )
         return question, [*ground.sentences, *sentences, *learnt.sentences]
 
+    def shelf(self) -> Shelf:
+        """Return what is known of each indexed track now."""
+        return self._current().shelf
+
     def _current(self) -> _Library:
         """Read the catalogue's columns, once a revision."""
         revision = self.catalog.track_revision

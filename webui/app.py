@@ -9,12 +9,15 @@ from flask import Flask, Response, jsonify
 from recsys.serving import ServedHome
 from recsys.settings import Settings
 from webui.api import api
+from webui.artist_page import artist_page
 from webui.builds import StartBuild, builds
 from webui.library import library
 from webui.media import Transcode, media
 from webui.pages import pages
 from webui.safety import MAX_BODY, protect
 from webui.sounds import Hear, sounds
+from webui.taggrams import taggrams
+from webui.track_page import track_page
 from webui.writes import writes
 
 DEFAULT_LISTENER = "me"
@@ -46,7 +49,8 @@ def create_app(
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
     protect(app)
-    for blueprint in (api, media, writes, sounds, builds, pages, library):
+    apis = api, media, writes, sounds, taggrams, builds
+    for blueprint in (*apis, pages, track_page, artist_page, library):
         app.register_blueprint(blueprint)
 
     @app.get("/healthz")

@@ -37,6 +37,7 @@ def page() -> str:
     return render_template(
         "library.html",
         person=person(),
+        n_tracks=served.n_indexed,
         nothing="",
         **_building(),
         home=_overview(served),

@@ -34,7 +34,7 @@ from recsys.catalog.database import (
     writing,
 )
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
-from recsys.catalog.histories import History
+from recsys.catalog.histories import History, Plays
 from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored
 from recsys.catalog.lock import LOCK_NAME, BuildRunning, exclusive
 from recsys.catalog.playlists import KeptPlaylist
@@ -156,6 +156,11 @@ class Catalog:
                 return
             yield from batch
             last = batch[-1].id
+
+    def by_artist(self, name: str) -> list[int]:
+        """Return the ids of the living tracks of an artist who is written just so, ascending."""
+        with self._reading() as session:
+            return tracks.by_artist(session, name)
 
     def labels(self) -> list[Label]:
         """Return what a list is filtered and spaced by, of each living track, by id."""
@@ -383,6 +388,11 @@ class Catalog:
         """Return what one listener listened to, of the tracks that are there."""
         with self._reading() as session:
             return histories.history(session, int(listener_id))
+
+    def plays(self, listener_id: int, track_id: int, limit: int = 10) -> Plays:
+        """Return how often one listener listened to one track, and the last `limit` times."""
+        with self._reading() as session:
+            return histories.plays(session, int(listener_id), int(track_id), limit)
 
     def artists_missing(self, listener_id: int) -> list[tuple[str, int]]:
         """Return the artists of what a listener heard that is no track, with listens, most first.

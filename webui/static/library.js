@@ -1,7 +1,9 @@
 // The library page: starts a build, follows it, stops it, and takes up what it changed.
 
+import { say } from "./page.js";
+import "./player.js";
+import "./search.js";
 import { send } from "./server.js";
-import { say } from "./status.js";
 
 const POLL = 5000; // ms between two questions while nothing is built, or the stream is taken
 const BUILD = "/api/v1/build";
