@@ -1,4 +1,4 @@
-"""The library page, and the same for programs: what there is, what failed, what is built."""
+"""The library page: what there is, what failed, what is built."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, render_template, request
+from flask import Blueprint, current_app, render_template, request
 from werkzeug.exceptions import BadRequest
 
 from recsys.build_state import read_state
@@ -16,7 +16,7 @@ from recsys.reports import Report, read_report, state_of
 from recsys.serving import Served, Unavailable
 from webui import builds
 from webui.api import current
-from webui.people import demand_owner, person
+from webui.people import person
 
 N_FAILURES = 25  # a page
 N_GROUPS = 20  # of copies
@@ -48,44 +48,6 @@ def page() -> str:
         n_groups=N_GROUPS,
         duplicates=_report(served, "duplicates"),
         exposure=_report(served, "exposure"),
-    )
-
-
-@library.get("/api/v1/library")
-def figures() -> Response:
-    """Describe the library in numbers."""
-    found = _overview(current())
-    return jsonify(
-        tracks={
-            "analysed": found.counts.ready,
-            "pending": found.counts.pending,
-            "failed": found.counts.failed,
-            "removed": found.counts.removed,
-        },
-        **vars(found.totals),
-        index={
-            "tracks": found.n_indexed,
-            "is_current": found.is_current,
-            "recipe": found.recipe,
-            "dimensions": found.dim,
-            "hubs": found.hubs,
-        },
-        taggers=[tagger._asdict() for tagger in found.taggers],
-        bytes=found.sizes,
-    )
-
-
-@library.get("/api/v1/library/failures")
-def failures() -> Response:
-    """Name the files that could not be analysed, and why, by id."""
-    demand_owner()
-    found = current().catalog.failures(after=_after(), limit=N_FAILURES + 1)
-    return jsonify(
-        failures=[
-            {"track_id": track.id, "error": track.error, "advice": advice(track.error or "")}
-            for track in found[:N_FAILURES]
-        ],
-        next_after=found[N_FAILURES - 1].id if len(found) > N_FAILURES else None,
     )
 
 
