@@ -11,6 +11,7 @@ from recsys.settings import Settings
 from webui.api import api
 from webui.artist_page import artist_page
 from webui.builds import StartBuild, builds
+from webui.evaluation_page import evaluation_page
 from webui.library import library
 from webui.media import Transcode, media
 from webui.pages import pages
@@ -50,7 +51,7 @@ def create_app(
     home = app.extensions["served_home"] = ServedHome(settings)
     protect(app)
     apis = api, media, writes, sounds, taggrams, builds
-    for blueprint in (*apis, pages, track_page, artist_page, library):
+    for blueprint in (*apis, pages, track_page, artist_page, library, evaluation_page):
         app.register_blueprint(blueprint)
 
     @app.get("/healthz")
