@@ -108,7 +108,7 @@ def meaning(metric: str) -> str:
 
 
 def charts(kind: Kind, figures: Figures) -> list[Chart]:
-    """Return the charts of a report. Raises LookupError or TypeError for figures of another form."""
+    """Return the charts of a report. Raises LookupError or TypeError for another form."""
     if kind == "content":
         return list(_content(figures))
     if kind == "triplets":
