@@ -14,7 +14,7 @@ from typing import IO
 from recsys.build_state import read_state
 from recsys.catalog import BuildRunning
 from recsys.catalog.lock import LOCK_NAME, exclusive
-from webui.builds import BuildRefused
+from webui.api.builds import BuildRefused
 
 _log = logging.getLogger(__name__)
 _COMMAND = Path(__file__).with_name("build_index.py")

@@ -8,20 +8,48 @@ from flask import Flask, Response, jsonify
 
 from recsys.serving import ServedHome
 from recsys.settings import Settings
-from webui.api import api
+from webui.api import (
+    builds,
+    document,
+    library,
+    listening,
+    media,
+    playlist_files,
+    playlists,
+    recommending,
+    searching,
+    sounds,
+    tracks,
+)
+from webui.api.builds import StartBuild
+from webui.api.describing import described_app
+from webui.api.media import Transcode
+from webui.api_page import api_page
 from webui.artist_page import artist_page
-from webui.builds import StartBuild, builds
 from webui.evaluation_page import evaluation_page
-from webui.library import library
-from webui.media import Transcode, media
+from webui.library_page import library_page
+from webui.metrics import Metrics
 from webui.pages import pages
 from webui.safety import MAX_BODY, protect
-from webui.sounds import Hear, sounds
+from webui.sounds import Hear
 from webui.taggrams import taggrams
 from webui.track_page import track_page
-from webui.writes import writes
 
 DEFAULT_LISTENER = "me"
+RESOURCES = (
+    searching,
+    tracks,
+    media,
+    recommending,
+    sounds,
+    playlist_files,
+    playlists,
+    listening,
+    library,
+    builds,
+    document,
+)
+PAGES = pages, track_page, artist_page, library_page, evaluation_page, api_page
 
 
 def create_app(
@@ -37,7 +65,7 @@ def create_app(
     `hear` analyses files that are dropped on the page, `transcode` turns those of the library into
     what every browser plays, `build` starts builds. With None there is no such thing.
     """
-    app = Flask(__name__)
+    app = described_app(__name__)
     app.config.update(
         BUILD=build,
         HEAR=hear,
@@ -49,12 +77,16 @@ def create_app(
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
+    metrics = app.extensions["metrics"] = Metrics(home)
+    metrics.watch(app)
     protect(app)
-    apis = api, media, writes, sounds, taggrams, builds
-    for blueprint in (*apis, pages, track_page, artist_page, library, evaluation_page):
-        app.register_blueprint(blueprint)
+    for resource in RESOURCES:
+        app.register_api(resource.api)
+    app.register_blueprint(taggrams)
+    for page in PAGES:
+        app.register_blueprint(page)
 
-    @app.get("/healthz")
+    @app.get("/healthz", doc_ui=False)
     def health() -> Response:
         """Say how much can be answered from; 503 where nothing can."""
         return jsonify(status="ok", n_indexed=home.current().n_indexed)

@@ -91,7 +91,7 @@ def _finish(response: Response) -> Response:
     response.headers.update(_HEADERS)
     page = is_page()
     response.headers["Content-Security-Policy"] = _PAGE_POLICY if page else _POLICY
-    if page or request.blueprint in ("writes", "sounds"):
+    if page or request.method not in ("GET", "HEAD") or request.endpoint == "listening.session":
         response.headers["Cache-Control"] = "no-store"
     response.headers["X-Request-Id"] = g.request_id
     fields = {

@@ -3,7 +3,7 @@
 from recsys.catalog.catalog import Catalog
 from recsys.catalog.database import CatalogError
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
-from recsys.catalog.histories import History, Plays
+from recsys.catalog.histories import History, KeptListen, Plays
 from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored, is_name
 from recsys.catalog.lock import BuildRunning
 from recsys.catalog.playlists import LONGEST_PLAYLIST, KeptPlaylist, PlaylistChanged
@@ -21,6 +21,7 @@ __all__ = [
     "Feedback",
     "FeedbackKind",
     "History",
+    "KeptListen",
     "KeptPlaylist",
     "KeptRecording",
     "KnownFile",

@@ -34,7 +34,7 @@ from recsys.catalog.database import (
     writing,
 )
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
-from recsys.catalog.histories import History, Plays
+from recsys.catalog.histories import History, KeptListen, Plays
 from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored
 from recsys.catalog.lock import LOCK_NAME, BuildRunning, exclusive
 from recsys.catalog.playlists import KeptPlaylist
@@ -150,8 +150,7 @@ class Catalog:
         """Give every track whose file is there, by id."""
         last = 0
         while True:
-            with self._reading() as session:
-                batch = tracks.living_after(session, last, _ROWS_PER_BATCH)
+            batch = self.living_after(last, _ROWS_PER_BATCH)
             if not batch:
                 return
             yield from batch
@@ -161,6 +160,11 @@ class Catalog:
         """Return the ids of the living tracks of an artist who is written just so, ascending."""
         with self._reading() as session:
             return tracks.by_artist(session, name)
+
+    def living_after(self, track_id: int, limit: int) -> list[Track]:
+        """Return the next `limit` tracks whose file is there, by id."""
+        with self._reading() as session:
+            return tracks.living_after(session, track_id, limit)
 
     def labels(self) -> list[Label]:
         """Return what a list is filtered and spaced by, of each living track, by id."""
@@ -393,6 +397,16 @@ class Catalog:
         """Return how often one listener listened to one track, and the last `limit` times."""
         with self._reading() as session:
             return histories.plays(session, int(listener_id), int(track_id), limit)
+
+    def listens_before(
+        self, listener_id: int, before: tuple[int, int] | None, limit: int
+    ) -> list[KeptListen]:
+        """Return the next `limit` listens of a listener with a time, the latest first.
+
+        `before` is (listened_at, recording_id) of the last one seen, None to begin.
+        """
+        with self._reading() as session:
+            return histories.listens_before(session, int(listener_id), before, limit)
 
     def artists_missing(self, listener_id: int) -> list[tuple[str, int]]:
         """Return the artists of what a listener heard that is no track, with listens, most first.

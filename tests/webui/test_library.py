@@ -21,9 +21,9 @@ from recsys.catalog import BuildRunning, Catalog, Sighting, Tags
 from recsys.overview import advice
 from recsys.reports import keep_report
 from recsys.settings import Settings
-from webui import builds
+from webui.api import builds
+from webui.api.builds import BuildRefused
 from webui.app import create_app
-from webui.builds import BuildRefused
 
 HOSTILE = "<script>window.hurt = 1</script>"
 
@@ -173,7 +173,7 @@ def test_starting_and_stopping(client: FlaskClient, home: Path, builder: Builder
     assert client.get("/api/v1/build").get_json()["state"] == "none"
     assert client.get("/api/v1/build/events").status_code == 204
     assert client.delete("/api/v1/build").status_code == 409
-    assert client.post("/api/v1/build").status_code == 202
+    assert client.post("/api/v1/build", json={}).status_code == 202
     assert client.post("/api/v1/build", json={"retry_failed": True}).status_code == 202
     assert builder.asked == [False, True]
     for body in ({"retry_failed": 1}, [], "x"):
@@ -183,11 +183,11 @@ def test_starting_and_stopping(client: FlaskClient, home: Path, builder: Builder
     assert len(builder.asked) == 2
     for refusal in (BuildRunning.on(home, 7), BuildRefused("What it was built from is not known.")):
         builder.refusal = refusal
-        answer = client.post("/api/v1/build")
+        answer = client.post("/api/v1/build", json={})
         assert (answer.status_code, json.loads(answer.data)["detail"]) == (409, str(refusal))
     assert create_app(Settings(home)).test_client().get("/library").status_code == 200
     client.application.config["BUILD"] = None
-    assert client.post("/api/v1/build").status_code == 503
+    assert client.post("/api/v1/build", json={}).status_code == 503
 
 
 def test_progress_is_streamed_to_its_end(client: FlaskClient, home: Path) -> None:

@@ -105,7 +105,7 @@ def test_a_build_is_stopped_and_another_is_refused(page: Page, home: Path) -> No
     expect(page.locator("#build-sentence")).to_contain_text("Listening")
     expect(page.locator("#build-details")).to_contain_text("running for")
     token = page.evaluate("document.querySelector('meta[name=earshot-token]').content")
-    again = page.request.post("/api/v1/build", headers={"X-Earshot-Token": token})
+    again = page.request.post("/api/v1/build", headers={"X-Earshot-Token": token}, data={})
     assert again.status == 409
     assert "Another build is running" in again.json()["detail"]
     page.get_by_role("button", name="Stop").click()

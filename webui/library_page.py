@@ -14,18 +14,18 @@ from recsys.overview import Overview, advice, overview
 from recsys.query import LARGEST_ID
 from recsys.reports import Report, read_report, state_of
 from recsys.serving import Served, Unavailable
-from webui import builds
 from webui.api import current
+from webui.api.builds import Build
 from webui.people import person
 
 N_FAILURES = 25  # a page
 N_GROUPS = 20  # of copies
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
-library = Blueprint("library", __name__)
+library_page = Blueprint("library_page", __name__)
 
 
-@library.get("/library")
+@library_page.get("/library")
 def page() -> str:
     """Show the library; what names files is for its owner alone."""
     try:
@@ -51,7 +51,7 @@ def page() -> str:
     )
 
 
-@library.app_template_filter("bytes")
+@library_page.app_template_filter("bytes")
 def in_bytes(size: int) -> str:
     """Write how much space something takes.
 
@@ -64,7 +64,7 @@ def in_bytes(size: int) -> str:
     return f"{amount:.1f} {_UNITS[power]}" if power else f"{size} bytes"
 
 
-@library.app_template_filter("hours")
+@library_page.app_template_filter("hours")
 def in_hours(seconds: float) -> str:
     """Write how long a library plays.
 
@@ -74,7 +74,7 @@ def in_hours(seconds: float) -> str:
     return f"{seconds / 3600:,.0f} hours" if seconds >= 7200 else f"{seconds / 60:.0f} minutes"
 
 
-@library.app_template_filter("cosine")
+@library_page.app_template_filter("cosine")
 def cosine(value: float) -> str:
     """Write a cosine.
 
@@ -84,20 +84,20 @@ def cosine(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
 
 
-@library.app_template_filter("when")
+@library_page.app_template_filter("when")
 def when(at: float) -> str:
     """Write a moment, given in Unix seconds."""
     return datetime.fromtimestamp(at).strftime("%d %b %Y, %H:%M")
 
 
-library.add_app_template_filter(advice, "advice")
+library_page.add_app_template_filter(advice, "advice")
 
 
 def _building() -> dict[str, Any]:
     """What the page says of builds."""
     state = read_state(current_app.config["HOME"])
     return {
-        "build": builds.as_json(state),
+        "build": Build.of(state),
         "folders": [Path(folder) for folder in state.folders] if state else [],
         "device": (state.result or {}).get("device") if state else None,
         "can_build": bool(current_app.config["BUILD"] and state and state.folders),

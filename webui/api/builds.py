@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from flask import Blueprint, Response, current_app, jsonify, request
-from werkzeug.exceptions import BadRequest, Conflict, ServiceUnavailable
+from flask import Response, current_app
+from pydantic import Field
+from werkzeug.exceptions import Conflict, ServiceUnavailable
 
 from recsys.build_state import STAGES, BuildState, read_state, stop
 from recsys.catalog import BuildRunning
+from webui.api.describing import WRITES, answer, blueprint, content, problems
+from webui.api.fields import Described, Parameters, Strict
 from webui.people import demand_owner
 
 MAX_STREAMS = 3  # at once: each holds one of the server's threads
@@ -22,7 +24,7 @@ POLL = 0.5  # s between two looks at the state
 HEARTBEAT = 15.0  # s after which a comment shows that the stream lives, and whether anybody listens
 LONGEST = 300.0  # s of a stream, whose reader then comes again
 
-builds = Blueprint("builds", __name__, url_prefix="/api/v1")
+api = blueprint("builds")
 _starting = threading.Lock()
 _streams = threading.BoundedSemaphore(MAX_STREAMS)
 
@@ -38,63 +40,120 @@ class StartBuild(Protocol):
         """Return as soon as a build is at work. Raises BuildRunning, BuildRefused."""
 
 
-@builds.get("/build")
-def show() -> Response:
+class Build(Described):
+    """A build, running or over."""
+
+    state: Literal["none", "running", "done", "stopped", "failed", "died"] = Field(
+        description='"died": its process is gone without a word; "none": nothing is known of any.',
+        examples=["running"],
+    )
+    sentence: str = Field(description="The same in words.", examples=["Listening: 12 of 40"])
+    details: str = Field(default="", description="How fast a running build is.")
+    stage: str = Field(default="", examples=["analyse"])
+    done: int = Field(default=0, description="Files of this stage.", examples=[12])
+    total: int = Field(default=0, examples=[40])
+    failed: int = 0
+    rate_per_hour: float | None = Field(default=None, examples=[2057.1])
+    seconds_left: float | None = None
+    seconds: float = Field(default=0.0, description="How long it took, or has taken.")
+    began_at: int | None = Field(default=None, description="Unix seconds.", examples=[1764000000])
+    ended_at: int | None = None
+    lines: list[str] = Field(default_factory=list, description="What it said last.")
+    result: dict[str, Any] | None = Field(
+        default=None, description="Figures of the last build that came to its end."
+    )
+
+    @classmethod
+    def of(cls, state: BuildState | None) -> Build:
+        """Describe what is known of a home's builds."""
+        if state is None:
+            return cls(state="none", sentence=sentence(None))
+        return cls(
+            state=state.state,
+            sentence=sentence(state),
+            details=details(state),
+            stage=state.stage,
+            done=state.done,
+            total=state.total,
+            failed=state.failed,
+            rate_per_hour=state.rate and round(state.rate, 1),
+            seconds_left=state.left and round(state.left, 1),
+            seconds=round(state.seconds, 1),
+            began_at=round(state.began),
+            ended_at=None if state.ended is None else round(state.ended),
+            lines=list(state.lines),
+            result=None if state.result is None else dict(state.result),
+        )
+
+
+class Wanted(Strict):
+    """How a build shall be."""
+
+    retry_failed: bool = Field(False, description="Try files again that failed.")
+
+
+class LastSeen(Parameters):
+    """Where a reader of events was cut off."""
+
+    last_event_id: str = Field("", alias="Last-Event-ID", description="The id it has seen last.")
+
+
+@api.get("/build", responses={200: Build, **problems(403)})
+def show_build() -> Response:
     """Say what a build does, or how the last one ended."""
     demand_owner()
-    return _answer(read_state(_home()))
+    return _answer()
 
 
-@builds.post("/build")
-def start() -> Response:
+@api.post("/build", responses={202: Build, **problems(403, 409, 413, 415)}, security=WRITES)
+def start_build(body: Wanted) -> Response:
     """Start a build like the last one: the same folders, taggers and recipe."""
     demand_owner()
     build: StartBuild | None = current_app.config["BUILD"]
     if build is None:
         raise ServiceUnavailable("This server starts no builds.")
-    body = request.get_json(silent=True) if request.content_length else {}
-    retry = body.get("retry_failed", False) if isinstance(body, dict) else None
-    if not isinstance(retry, bool):
-        raise BadRequest('The body takes {"retry_failed": true} or false, or nothing.')
     if not _starting.acquire(blocking=False):
         raise Conflict("A build is being started already.")
     try:
-        build(retry_failed=retry)
+        build(retry_failed=body.retry_failed)
     except (BuildRunning, BuildRefused) as error:
         raise Conflict(str(error)) from error
     finally:
         _starting.release()
-    answer = _answer(read_state(_home()))
-    answer.status_code = 202
-    return answer
+    return _answer(202)
 
 
-@builds.delete("/build")
-def cancel() -> Response:
+@api.delete("/build", responses={202: Build, **problems(403, 409)}, security=WRITES)
+def stop_build() -> Response:
     """Stop the build that runs, whoever started it; what it has analysed is kept."""
     demand_owner()
     if not stop(_home()):
         raise Conflict("No build is running.")
-    answer = _answer(read_state(_home()))
-    answer.status_code = 202
-    return answer
+    return _answer(202)
 
 
-@builds.get("/build/events")
-def events() -> Response:
+@api.get(
+    "/build/events",
+    responses={
+        200: content("text/event-stream"),
+        204: {"description": "No build runs: ask no more."},
+        **problems(403),
+    },
+)
+def follow_build(header: LastSeen) -> Response:
     """Send the state of the build that runs, as server-sent events, until it ends."""
     demand_owner()
-    home, seen = _home(), request.headers.get("Last-Event-ID", "")
+    home, seen = _home(), header.last_event_id
     state = read_state(home)
     if state is None or (not state.running and _id(state) == seen):
-        return Response(status=204)  # nothing will come: ask no more
+        return Response(status=204)
     if not _streams.acquire(blocking=False):
         raise ServiceUnavailable(f"{MAX_STREAMS} streams are open already: ask /api/v1/build.")
-    answer = Response(_follow(home, seen), mimetype="text/event-stream")
-    answer.headers["X-Accel-Buffering"] = "no"
-    answer.headers["Cache-Control"] = "no-store"
-    answer.call_on_close(_streams.release)
-    return answer
+    sent = Response(_follow(home, seen), mimetype="text/event-stream")
+    sent.headers["X-Accel-Buffering"] = "no"
+    sent.headers["Cache-Control"] = "no-store"
+    sent.call_on_close(_streams.release)
+    return sent
 
 
 def _follow(home: Path, seen: str) -> Iterator[str]:
@@ -107,35 +166,13 @@ def _follow(home: Path, seen: str) -> Iterator[str]:
             return
         if _id(state) != seen:
             seen, spoke = _id(state), now
-            yield f"id: {seen}\nevent: build\ndata: {json.dumps(as_json(state))}\n\n"
+            yield f"id: {seen}\nevent: build\ndata: {Build.of(state).model_dump_json()}\n\n"
         elif now - spoke > HEARTBEAT:
             spoke = now
             yield ": still there\n\n"
         if not state.running:
             return
         time.sleep(POLL)
-
-
-def as_json(state: BuildState | None) -> dict[str, Any]:
-    """Describe a build, with the words in which it is shown."""
-    if state is None:
-        return {"state": "none", "sentence": sentence(None), "details": ""}
-    return {
-        "state": state.state,
-        "sentence": sentence(state),
-        "details": details(state),
-        "stage": state.stage,
-        "done": state.done,
-        "total": state.total,
-        "failed": state.failed,
-        "rate_per_hour": state.rate and round(state.rate, 1),
-        "seconds_left": state.left and round(state.left, 1),
-        "seconds": round(state.seconds, 1),
-        "began_at": round(state.began),
-        "ended_at": state.ended and round(state.ended),
-        "lines": list(state.lines),
-        "result": state.result,
-    }
 
 
 def sentence(state: BuildState | None) -> str:
@@ -202,7 +239,7 @@ def _id(state: BuildState) -> str:
     return f"{state.process}-{state.updated}-{state.state}"
 
 
-def _answer(state: BuildState | None) -> Response:
-    answer = jsonify(as_json(state))
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+def _answer(status: int = 200) -> Response:
+    sent = answer(Build.of(read_state(_home())), status)
+    sent.headers["Cache-Control"] = "no-store"
+    return sent
