@@ -91,7 +91,7 @@ def taking_bytes(what: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "description": what, "content": {BYTES: {}}}}
 
 
-NOT_MODIFIED: dict[Any, Any] = {304: {"description": "What the client has is what there is."}}
+NOT_MODIFIED: dict[Any, Any] = {304: {"description": "Not Modified"}}
 
 
 def answer(model: BaseModel, status: int = 200) -> Response:
