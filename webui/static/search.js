@@ -1,15 +1,20 @@
 // The search box: a combobox with a list of completions (ARIA Authoring Practices).
 
-import { act } from "./list.js";
-
+const form = document.getElementById("search-form");
 const input = document.getElementById("search");
 const list = document.getElementById("found");
 const WAIT = 120; // ms after the last key
 
+let go = (question) => location.assign(`/?${question}`);
 let options = [];
 let active = -1;
 let timer = 0;
 let asked = 0;
+
+/** What is done with a choice: called with the new question and the words for it. */
+export function whenChosen(call) {
+  go = call;
+}
 
 function close() {
   list.hidden = true;
@@ -70,7 +75,7 @@ function choose(option, exclude) {
   asked += 1;
   input.value = "";
   close();
-  const question = new URLSearchParams(location.search);
+  const question = new URLSearchParams("here" in form.dataset ? location.search : "");
   const ref = `${option.kind}:${option.ref}`;
   question.delete("q");
   for (const side of ["like", "unlike", "without"]) {
@@ -79,7 +84,7 @@ function choose(option, exclude) {
     for (const other of others) question.append(side, other);
   }
   question.append(exclude ? "without" : "like", ref);
-  act(`/?${question}`, { words: `${exclude ? "Left out" : "Added"} ${option.name}.` });
+  go(question, `${exclude ? "Left out" : "Added"} ${option.name}.`);
 }
 
 input.addEventListener("input", () => {
@@ -97,7 +102,7 @@ input.addEventListener("keydown", (event) => {
   }
 });
 input.addEventListener("blur", close);
-document.getElementById("search-form").addEventListener("submit", async (event) => {
+form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const exclude = shifted;
   clearTimeout(timer);

@@ -22,6 +22,12 @@ export function logIn() {
   location.assign(`/login?${new URLSearchParams({ next: location.pathname + location.search })}`);
 }
 
+/** Say that a track is liked, disliked or skipped; null takes back what was said. */
+export function opine(id, kind) {
+  const path = `/api/v1/tracks/${id}/feedback`;
+  return kind ? send("PUT", path, { kind }) : send("DELETE", path);
+}
+
 async function attempt(method, path, body, type) {
   const headers = { "X-Earshot-Token": token };
   if (body !== undefined) headers["Content-Type"] = type;

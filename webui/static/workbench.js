@@ -1,8 +1,9 @@
 // The page: clicks, keys, drags and drops, each turned into one of the few things that can be done.
 
-import { act, keepOrder, move, rows, say, show, undo } from "./list.js";
-import { judge, play } from "./player.js";
-import "./search.js";
+import { act, keepOrder, move, show, undo } from "./list.js";
+import { rowOf, rows, say } from "./page.js";
+import { giveWay } from "./player.js";
+import { whenChosen } from "./search.js";
 import { send } from "./server.js";
 
 const mix = document.getElementById("mix");
@@ -11,18 +12,28 @@ document.addEventListener("click", (event) => {
   const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
   const link = event.target.closest("a[data-go]");
   const button = event.target.closest("button");
-  const row = event.target.closest(".row");
   if (link && plain) {
     event.preventDefault();
     act(link.getAttribute("href"), { words: link.dataset.say ?? "" });
   } else if (button?.dataset.sayKind) judge(button);
-  else if (button && "play" in button.dataset) play(row);
-  else if (button?.dataset.move) move(row, Number(button.dataset.move));
+  else if (button?.dataset.move) move(button.closest(".row"), Number(button.dataset.move));
   else if (button?.id === "undo") undo();
   for (const menu of document.querySelectorAll(".menu[open]")) {
     if (!menu.contains(event.target)) menu.open = false;
   }
 });
+
+/** Like, dislike or skip a row; what is sent away while it plays gives way to the next. */
+async function judge(button) {
+  const { track: id, title, feedback: was } = button.closest(".row").dataset;
+  const kind = button.dataset.sayKind;
+  const back = button.getAttribute("aria-pressed") === "true";
+  const words = back ? `Took the ${kind} of “${title}” back.` : `${{ like: "Liked", dislike: "Disliked", skip: "Skipped" }[kind]} “${title}”.`;
+  await act(`/${button.dataset.next}`, { words, say: { id, kind: back ? null : kind, was: was || null } });
+  if (kind !== "like" && !back && !rowOf(id)) giveWay(id);
+}
+
+whenChosen((question, words) => act(`/?${question}`, { words }));
 
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-side]")) act(`/${event.target.value}`, { words: "Changed a seed." });
