@@ -34,6 +34,7 @@ from webui.library_page import library_page
 from webui.limits import Limits, limit_sounds
 from webui.metrics import Metrics
 from webui.pages import pages
+from webui.playlist_pages import playlist_pages
 from webui.safety import MAX_BODY, protect
 from webui.sounds import Hear
 from webui.taggrams import taggrams
@@ -53,7 +54,15 @@ RESOURCES = (
     builds,
     document,
 )
-PAGES = pages, track_page, artist_page, library_page, evaluation_page, api_page
+PAGES = (
+    pages,
+    track_page,
+    artist_page,
+    playlist_pages,
+    library_page,
+    evaluation_page,
+    api_page,
+)
 
 
 def create_app(
