@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
+from scipy.stats import rankdata
 
 from recsys import metrics
 from recsys.metrics import interval
@@ -48,9 +48,34 @@ class Figure(NamedTuple):
 def tag_auc(truth: ArrayLike, scores: ArrayLike) -> float:
     """Return the mean over tags of the area under the ROC curve; .5 where no tag says anything."""
     has, values = np.asarray(truth) > 0.5, np.asarray(scores)
-    telling = [tag for tag in range(has.shape[1]) if 0 < has[:, tag].sum() < len(has)]
-    areas = [roc_auc_score(has[:, tag], values[:, tag]) for tag in telling]
-    return float(np.mean(areas)) if areas else 0.5
+    telling = has.any(axis=0) & ~has.all(axis=0)
+    return float(roc_areas(has[:, telling], values[:, telling]).mean()) if telling.any() else 0.5
+
+
+def roc_areas(has: NDArray[np.bool_], scores: _Floats) -> _Floats:
+    """Return each tag's area under the ROC curve, equal scores counting half: (n_tags,).
+
+    U / (n m), Mann and Whitney's, for all tags at once: a thousand resamples take a second.
+    """
+    n_having = has.sum(axis=0)
+    ranks = (rankdata(scores, axis=0) * has).sum(axis=0)
+    areas: _Floats = (ranks / n_having - (n_having + 1) / 2) / (len(has) - n_having)
+    return areas
+
+
+def average_precisions(has: NDArray[np.bool_], scores: _Floats) -> _Floats:
+    """Return each tag's average precision, clips of equal scores taken together: (n_tags,)."""
+    order = np.argsort(-scores, axis=0, kind="stable")
+    right = np.take_along_axis(has, order, axis=0)
+    ordered = np.take_along_axis(scores, order, axis=0)
+    precision = np.cumsum(right, axis=0) / np.arange(1, len(has) + 1)[:, None]
+    last = np.append(ordered[1:] != ordered[:-1], np.ones((1, has.shape[1]), bool), axis=0)
+    # Within clips of equal scores the precision behind the last of them counts.
+    places = np.where(last, np.arange(len(has))[:, None], len(has))
+    behind = np.minimum.accumulate(places[::-1], axis=0)[::-1]
+    precision = np.take_along_axis(precision, behind, axis=0)
+    areas: _Floats = (precision * right).sum(axis=0) / has.sum(axis=0)
+    return areas
 
 
 def best_thresholds(truth: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]:
@@ -121,10 +146,9 @@ def _measures(
     precision = n_right / np.maximum(chosen.sum(axis=0), 1)
     recall = n_right / truth.sum(axis=0)
     f = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-    pairs = list(zip(truth.T, scores.T, strict=True))
     result = {
-        "roc_auc": float(np.mean([roc_auc_score(t, s) for t, s in pairs])),
-        "average_precision": float(np.mean([average_precision_score(t, s) for t, s in pairs])),
+        "roc_auc": float(roc_areas(truth, scores).mean()),
+        "average_precision": float(average_precisions(truth, scores).mean()),
         "precision": float(precision.mean()),
         "recall": float(recall.mean()),
         "f": float(f.mean()),

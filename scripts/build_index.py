@@ -31,6 +31,7 @@ from encoders.errors import WeightsError
 from encoders.extract import N_SEGMENTS, Extractor, load_extractor
 from encoders.memory import PeakMemory
 from encoders.projection import Projection, ProjectionError
+from encoders.trained import SUFFIX, adopt
 from index.vector_index import DamagedIndex
 from recsys import build
 from recsys.catalog import Catalog, CatalogError
@@ -64,7 +65,8 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME,…",
         default=",".join(DEFAULT_MODELS),
         help=f"listen with one or several of {', '.join(BUNDLES)} (default: %(default)s); "
-        "get_weights.py fetches those that are not there from the beginning",
+        "get_weights.py fetches those that are not there from the beginning; a file that "
+        "train_tagger.py wrote is another one",
     )
     parser.add_argument(
         "--segments",
@@ -119,9 +121,10 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
         folders = args.folders or [demo(catalog, args.workers, display)]
         if args.folders:
             leave_demo(catalog, args.folders, display)
+        weights = settings.home / build.WEIGHTS_NAME
         extractor = load_extractor(
-            [name.strip() for name in args.taggers.split(",") if name.strip()],
-            settings.home / build.WEIGHTS_NAME,
+            tagger_names(args.taggers, weights),
+            weights,
             known=catalog.extractors(),
             n_segments=args.segments,
             workers=args.workers,
@@ -153,6 +156,12 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
         display.say(f"Nothing usable was found in {', '.join(str(f) for f in folders)}.")
         return NOTHING_USABLE
     return FAILURES if args.strict and (report.failures or report.problems) else 0
+
+
+def tagger_names(text: str, weights: Path) -> list[str]:
+    """Return the names of the taggers asked for; a file of a trained one becomes the home's."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return [adopt(Path(n), weights) if n.endswith(SUFFIX) else n for n in names]
 
 
 def learn(settings: Settings, display: Display) -> None:

@@ -52,6 +52,12 @@ def read_corpus(args: argparse.Namespace) -> Corpus:
     return corpus(name, parts, tags, f"artist-disjoint, drawn with seed {args.seed}")
 
 
+def artist_of(path: Path) -> str:
+    """Return whose a file is by its tags or its own name, and not by those of folders."""
+    artist = read_tags(path).artist
+    return "" if artist == path.parent.parent.name else artist
+
+
 def _of_csv(args: argparse.Namespace) -> pd.DataFrame:
     table = read_table(args.source, ["path", args.by])
     folder = args.source.parent
@@ -60,7 +66,7 @@ def _of_csv(args: argparse.Namespace) -> pd.DataFrame:
     if "artist" in table.columns:
         found["artist"] = table["artist"]
     else:
-        found["artist"] = [read_tags(path).artist for path in found["path"]]
+        found["artist"] = [artist_of(path) for path in found["path"]]
     if _SPLIT in table.columns:
         found[_SPLIT] = table[_SPLIT]
     return found[found["tags"] != ""]
@@ -70,7 +76,7 @@ def _of_folder(folder: Path) -> pd.DataFrame:
     """Take the names of the folders in a folder for the tags of the files in them."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
     rows = [
-        (path, path.relative_to(folder).parts[0], read_tags(path).artist)
+        (path, path.relative_to(folder).parts[0], artist_of(path))
         for path in paths
         if path.parent != folder
     ]

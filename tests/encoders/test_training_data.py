@@ -90,7 +90,7 @@ def test_audio_is_decoded_once_and_anew_when_it_changes(tmp_path: Path) -> None:
 
 def test_the_cache_has_a_limit(tmp_path: Path) -> None:
     paths = [clip.path for clip in make_clips(tmp_path, 3, 1)]
-    with pytest.raises(CacheFull, match="more than 0.00015 GB"):
+    with pytest.raises(CacheFull, match=r"more than 0\.00015 GB"):
         AudioCache(tmp_path / "cache", RATE, 150_000).add(paths)
     kept = list((tmp_path / "cache").glob("*.npy"))
     assert sum(path.stat().st_size for path in kept) <= 150_000

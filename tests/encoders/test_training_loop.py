@@ -101,9 +101,7 @@ def test_going_on_is_the_same_as_never_stopping(
     with pytest.raises(Killed):
         stopped.train(train, valid, agreement, checkpoint=checkpoint, report=die)
     torch.manual_seed(99)  # another process has drawn other numbers
-    resumed = Trainer(
-        ARCHITECTURES["cnn1d"].build(len(TAGS)), ARCHITECTURES["cnn1d"].front, recipe
-    )
+    resumed = Trainer(ARCHITECTURES["cnn1d"].build(len(TAGS)), ARCHITECTURES["cnn1d"].front, recipe)
     resumed.restore(checkpoint)
     outcome = resumed.train(train, valid, agreement, checkpoint=checkpoint)
     assert outcome.history == expected.history
