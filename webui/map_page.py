@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
-from webui import people
-from webui.api import current
+from webui.served import current
 
 map_page = Blueprint("map_page", __name__)
 
@@ -20,5 +19,4 @@ def show() -> str:
         n_drawn=0 if drawn is None else len(drawn.ids),
         tags=[] if drawn is None else served.map.tags(),
         n_tracks=served.n_indexed,
-        person=people.person(),
     )

@@ -37,7 +37,6 @@ def workbench() -> AnyResponse | str:
         chips=[(side, ref, _name(ref, listing)) for side in SIDES for ref in getattr(mix, side)],
         nothing_like=typed,
         n_tracks=served.n_indexed,
-        person=people.person(),
         lengths=sorted({*LENGTHS, mix.length}),
         caps=sorted({*CAPS, mix.artist_cap or 1}),
         longest=sorted({*(60 * n for n in LONGEST), mix.max_duration or 60 * LONGEST[0]}),

@@ -6,12 +6,12 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from recsys.catalog.listens import ListenRow, PlayCountRow
@@ -48,6 +48,20 @@ class Plays:
 
     count: int
     times: tuple[int, ...]
+
+
+class KeptListen(NamedTuple):
+    """A listen of a history; artist and title as the history names them, "" for a track heard here.
+
+    listened_at  Unix seconds
+    track_id     None for what is no track of the library
+    """
+
+    listened_at: int
+    recording_id: int
+    track_id: int | None
+    artist: str
+    title: str
 
 
 def interactions(session: Session) -> Interactions:
@@ -88,6 +102,29 @@ def plays(session: Session, listener_id: int, track_id: int, limit: int) -> Play
         PlayCountRow.listener_id == listener_id, PlayCountRow.recording_id.in_(of_track)
     )
     return Plays(len(known) + int(session.scalars(counts).one()), tuple(known[:limit]))
+
+
+def listens_before(
+    session: Session, listener_id: int, before: tuple[int, int] | None, limit: int
+) -> list[KeptListen]:
+    """Return the next `limit` listens of one listener, the latest first."""
+    key = tuple_(ListenRow.listened_at, ListenRow.recording_id)
+    query = (
+        select(
+            ListenRow.listened_at,
+            ListenRow.recording_id,
+            RecordingRow.track_id,
+            RecordingRow.artist,
+            RecordingRow.title,
+        )
+        .join(RecordingRow, RecordingRow.id == ListenRow.recording_id)
+        .where(ListenRow.listener_id == listener_id)
+        .order_by(ListenRow.listened_at.desc(), ListenRow.recording_id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(key < tuple_(*before))
+    return [KeptListen(*row) for row in session.execute(query)]
 
 
 def artists_missing(session: Session, listener_id: int) -> list[tuple[str, int]]:

@@ -181,10 +181,11 @@ def labels(session: Session) -> list[Label]:
     return [Label(*row) for row in session.execute(query)]
 
 
-def failures(session: Session) -> list[Track]:
-    """Return the living tracks that cannot be analysed, by id."""
-    query = select(*_TRACK).where(living, TrackRow.status == "failed").order_by(TrackRow.id)
-    return [Track(**row._mapping) for row in session.execute(query)]
+def failures(session: Session, after: int, limit: int | None) -> list[Track]:
+    """Return the next `limit` living tracks that cannot be analysed, by id."""
+    query = select(*_TRACK).where(living, TrackRow.status == "failed", TrackRow.id > after)
+    rows = session.execute(query.order_by(TrackRow.id).limit(limit))
+    return [Track(**row._mapping) for row in rows]
 
 
 def counts(session: Session) -> Counts:

@@ -69,8 +69,8 @@ def test_colours_are_groups_or_how_much(client: FlaskClient) -> None:
     names, values = colours("tag:Rock")
     assert names == ["rock"]
     assert min(values[:half]) > max(values[half:])
-    for by in ("", "tag:nothing", "id"):
-        assert client.get("/api/v1/map/colours", query_string={"by": by}).status_code == 400
+    for by, status in (("", 400), ("id", 400), ("tag:nothing", 404)):
+        assert client.get("/api/v1/map/colours", query_string={"by": by}).status_code == status
     named = client.get("/api/v1/map/tracks?ids=5,2,999").get_json()["tracks"]
     assert [track["id"] for track in named] == [5, 2]
     assert client.get("/api/v1/map/tracks?ids=1,x").status_code == 400

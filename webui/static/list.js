@@ -1,7 +1,7 @@
 // The list and its question: every change is an address, whose page the server renders.
 
 import { changed, rowOf, rows, say } from "./page.js";
-import { opine } from "./server.js";
+import { logIn, opine } from "./server.js";
 
 const done = []; // what can be undone: {address, back: {id, kind} or null, words}
 let latest = 0;
@@ -11,6 +11,10 @@ export async function show(address, { words = "", push = true } = {}) {
   const turn = ++latest;
   const page = new DOMParser().parseFromString(await read(address), "text/html");
   if (turn !== latest) return;
+  if (page.getElementById("password")) { // the session is over
+    logIn();
+    return;
+  }
   if (!page.getElementById("mix")) {
     say(page.querySelector("main p")?.textContent ?? "The server is not there.");
     return;

@@ -1,8 +1,10 @@
 // The page: clicks, keys, drags and drops, each turned into one of the few things that can be done.
 
+import { draggable } from "./dragging.js";
 import { act, keepOrder, move, show, undo } from "./list.js";
 import { rowOf, rows, say } from "./page.js";
 import { giveWay } from "./player.js";
+import "./saving.js";
 import { whenChosen } from "./search.js";
 import { send } from "./server.js";
 
@@ -82,33 +84,8 @@ function rowKey(event, row) {
   } else if (event.key === "Delete") row.querySelector("[data-remove]").click();
 }
 
-// Dragging by the handle, with any pointer
-
-mix.addEventListener("pointerdown", (event) => {
-  const handle = event.target.closest(".handle");
-  if (!handle || event.button) return;
-  const row = handle.closest(".row");
-  const from = rows().indexOf(row);
-  const follow = (moved) => {
-    const under = rows().find((other) => {
-      const box = other.getBoundingClientRect();
-      return moved.clientY >= box.top && moved.clientY < box.bottom;
-    });
-    if (!under || under === row) return;
-    const box = under.getBoundingClientRect();
-    if (moved.clientY < box.top + box.height / 2) under.before(row); else under.after(row);
-    handle.setPointerCapture(event.pointerId);
-  };
-  const drop = () => {
-    handle.removeEventListener("pointermove", follow);
-    row.classList.remove("dragged");
-    const to = rows().indexOf(row);
-    if (to !== from) keepOrder(Math.max(from, to), `Moved “${row.dataset.title}” to place ${to + 1}.`);
-  };
-  handle.setPointerCapture(event.pointerId);
-  row.classList.add("dragged");
-  handle.addEventListener("pointermove", follow);
-  handle.addEventListener("lostpointercapture", drop, { once: true });
+draggable(mix, rows, (row, from, to) => {
+  keepOrder(Math.max(from, to), `Moved “${row.dataset.title}” to place ${to + 1}.`);
 });
 
 // Files as seeds: playlists, and music that is not in the library
