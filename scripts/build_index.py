@@ -31,6 +31,7 @@ from encoders.errors import WeightsError
 from encoders.extract import N_SEGMENTS, Extractor, load_extractor
 from encoders.memory import PeakMemory
 from encoders.projection import Projection, ProjectionError
+from encoders.trained import SUFFIX, adopt
 from index.vector_index import DamagedIndex
 from recsys import build
 from recsys.build_state import BuildRecord, read_state
@@ -69,7 +70,8 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME,…",
         default=",".join(DEFAULT_MODELS),
         help=f"listen with one or several of {', '.join(BUNDLES)} (default: %(default)s); "
-        "get_weights.py fetches those that are not there from the beginning",
+        "get_weights.py fetches those that are not there from the beginning; a file that "
+        "train_tagger.py wrote is another one",
     )
     parser.add_argument(
         "--segments",
@@ -181,11 +183,14 @@ def build_library(
     folders = args.folders or [demo(catalog, args.workers, display)]
     if args.folders:
         leave_demo(catalog, args.folders, display)
+    weights = settings.home / build.WEIGHTS_NAME
+    names = tagger_names(args.taggers, weights)
+    args.taggers = ",".join(names)  # as they are called in this home, should it be built again
     if display.record:
         display.record.plan(*plan(args, folders, catalog, display.record))
     extractor = load_extractor(
-        [name.strip() for name in args.taggers.split(",") if name.strip()],
-        settings.home / build.WEIGHTS_NAME,
+        names,
+        weights,
         known=catalog.extractors(),
         n_segments=args.segments,
         workers=args.workers,
@@ -204,6 +209,12 @@ def build_library(
         progress=display.show,
     )
     return folders, extractor, report
+
+
+def tagger_names(text: str, weights: Path) -> list[str]:
+    """Return the names of the taggers asked for; a file of a trained one becomes the home's."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return [adopt(Path(n), weights) if n.endswith(SUFFIX) else n for n in names]
 
 
 def learn(settings: Settings, display: Display) -> None:

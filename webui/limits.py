@@ -17,6 +17,7 @@ from webui.people import person
 LOGINS_OF_ADDRESS = RateLimitItemPerMinute(30, 15, namespace="address")  # 30 in 15 minutes
 LOGINS_OF_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="account")
 SOUNDS_OF_ACCOUNT = RateLimitItemPerHour(30, namespace="sounds")
+_ANALYSES = frozenset({"sounds.analyse", "recommendations.similar_to_file"})
 _IPV6_NETWORK = 64  # bits: what one household has
 
 
@@ -47,7 +48,7 @@ def spend(limit: RateLimitItem, whose: str, what: str) -> None:
 
 def limit_sounds() -> None:
     """Count the analyses of each account; without accounts there is one person, and no limit."""
-    if request.endpoint == "sounds.analyse" and (account := person().account) is not None:
+    if request.endpoint in _ANALYSES and (account := person().account) is not None:
         spend(SOUNDS_OF_ACCOUNT, str(account.id), "files to analyse")
 
 

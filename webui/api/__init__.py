@@ -8,7 +8,7 @@ To add an endpoint:
    it. Fields come from `webui.api.fields`, so that a refusal is a sentence that names them.
 3. Describe what it answers as a model of `webui.api.schemas`, or one beside the view, and name it
    with every problem it can have: `responses={200: Track, **problems(404)}`. What every endpoint
-   can answer, 400 and 503, is named by `blueprint`. What writes takes `security=WRITES` too.
+   can answer, 400, 401 and 503, is named by `blueprint`. What writes takes `security=WRITES` too.
 4. Answer with `answer(model)`; refuse by raising one of `werkzeug.exceptions` with a sentence.
 
 The view's name is the operation's id, and its docstring what the document says of it.

@@ -19,14 +19,19 @@ from webui.api.fields import Described
 PREFIX = "/api/v1"
 PROBLEM = "application/problem+json"
 BYTES = "application/octet-stream"
-WRITES: list[dict[str, list[Any]]] = [{"token": []}]
+WRITES: list[dict[str, list[Any]]] = [{"token": []}, {"key": []}]
 SECURITY_SCHEMES: dict[str, Any] = {
     "token": {
         "type": "apiKey",
         "in": "header",
         "name": "X-Earshot-Token",
-        "description": "What writes takes the token of /api/v1/session, new at each start.",
-    }
+        "description": "What writes takes the token of /api/v1/session.",
+    },
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "With accounts every request takes a key of an account, or its session.",
+    },
 }
 INFO = Info(
     title="Earshot",
@@ -65,7 +70,7 @@ def blueprint(name: str, *, tag: str = "") -> APIBlueprint:
         __name__,
         url_prefix=PREFIX,
         abp_tags=[Tag(name=tag or name)],
-        abp_responses=problems(400, 503),
+        abp_responses=problems(400, 401, 503),
         operation_id_callback=_operation_id,
     )
 

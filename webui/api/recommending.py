@@ -198,7 +198,7 @@ def similar_to_several(query: AlikeQuery) -> Response:
 
 @api.post(
     "/similar",
-    responses={200: SimilarToFile, **problems(403, 413, 415)},
+    responses={200: SimilarToFile, **problems(403, 413, 415, 429)},
     security=WRITES,
     openapi_extensions=taking_bytes("Any file of music, up to 100 MiB."),
 )
