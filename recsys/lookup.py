@@ -102,6 +102,10 @@ class Lookup:
         )
         return question, [*ground.sentences, *sentences, *learnt.sentences]
 
+    def shelf(self) -> Shelf:
+        """Return what is known of each indexed track now."""
+        return self._current().shelf
+
     def tagged(self, tag: str) -> NDArray[np.int64] | None:
         """Return the ids of the living tracks that stand out in a tag, or whose files name it.
 

@@ -55,6 +55,10 @@ class Recommender:
         self._lookup = Lookup(home)
         self._similarity = Similarity(home.index.survey, "none")
 
+    def shelf(self) -> Shelf:
+        """Return what is known of each indexed track now."""
+        return self._lookup.shelf()
+
     def recommend(self, query: Query, k: int) -> Answer:
         """Return at most `k` tracks, best first.
 

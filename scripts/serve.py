@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import waitress
+from building import Building
 from hearing import Hearing
 from transcoding import transcoded
 
@@ -40,6 +41,7 @@ from webui.sounds import MAX_SOUND
 
 FAILED, USAGE = 1, 2
 FIRST_OWNER = "owner"
+THREADS = 8  # some of which streams of a build's progress may hold
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -138,6 +140,7 @@ def serve(args: argparse.Namespace, stack: ExitStack) -> None:
         public_names={name.lower() for name in (*args.public_name, args.host)},
         hear=Hearing(settings.home),
         transcode=transcoded,
+        build=Building(settings.home),
     )
     home: ServedHome = app.extensions["served_home"]
     stack.callback(home.close)
@@ -146,6 +149,7 @@ def serve(args: argparse.Namespace, stack: ExitStack) -> None:
         host=args.host,
         port=args.port,
         ident=None,
+        threads=THREADS,
         max_request_body_size=2 * MAX_SOUND,  # which the application refuses with a sentence
         **_proxied(args.trusted_proxy),
     )

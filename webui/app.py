@@ -12,6 +12,7 @@ from recsys.serving import ServedHome
 from recsys.settings import Settings
 from webui.accounts import accounts as accounts_pages
 from webui.api import (
+    builds,
     document,
     library,
     listening,
@@ -23,14 +24,20 @@ from webui.api import (
     sounds,
     tracks,
 )
+from webui.api.builds import StartBuild
 from webui.api.describing import described_app
 from webui.api.media import Transcode
 from webui.api_page import api_page
+from webui.artist_page import artist_page
+from webui.evaluation_page import evaluation_page
+from webui.library_page import library_page
 from webui.limits import Limits, limit_sounds
 from webui.metrics import Metrics
 from webui.pages import pages
+from webui.playlist_pages import playlist_pages
 from webui.safety import MAX_BODY, protect
 from webui.sounds import Hear
+from webui.track_page import track_page
 
 DEFAULT_LISTENER = "me"
 RESOURCES = (
@@ -43,7 +50,17 @@ RESOURCES = (
     playlists,
     listening,
     library,
+    builds,
     document,
+)
+PAGES = (
+    pages,
+    track_page,
+    artist_page,
+    playlist_pages,
+    library_page,
+    evaluation_page,
+    api_page,
 )
 
 
@@ -55,17 +72,20 @@ def create_app(
     public_names: Collection[str] = (),
     hear: Hear | None = None,
     transcode: Transcode | None = None,
+    build: StartBuild | None = None,
 ) -> Flask:
     """Make the application for one home.
 
     With `accounts` everybody logs in; with None there is one listener, by name: whoever sits at
     this machine. It answers to loopback names, and to `public_names`, in lower case.
     `hear` analyses files that are dropped on the page, `transcode` turns those of the library into
-    what every browser plays. With None there is no such thing.
+    what every browser plays, `build` starts builds. With None there is no such thing.
     """
     app = described_app(__name__)
     app.config.update(
+        BUILD=build,
         HEAR=hear,
+        HOME=settings.home,
         LISTENER=listener,
         TRANSCODE=transcode,
         PUBLIC_NAMES=frozenset(public_names),
@@ -74,16 +94,16 @@ def create_app(
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
-    metrics = app.extensions["metrics"] = Metrics(home)
     app.extensions.update(accounts=accounts, limits=Limits())
+    metrics = app.extensions["metrics"] = Metrics(home)
     metrics.watch(app)
     protect(app)
     app.before_request(limit_sounds)
     app.context_processor(lambda: {"person": g.person})
     for resource in RESOURCES:
         app.register_api(resource.api)
-    for blueprint in (pages, api_page):
-        app.register_blueprint(blueprint)
+    for page in PAGES:
+        app.register_blueprint(page)
     if accounts is not None:
         app.register_blueprint(accounts_pages)
 

@@ -3,13 +3,14 @@
 from recsys.catalog.catalog import Catalog
 from recsys.catalog.database import CatalogError
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
-from recsys.catalog.histories import History, KeptListen
+from recsys.catalog.histories import History, KeptListen, Plays
 from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored, is_name
 from recsys.catalog.lock import BuildRunning
 from recsys.catalog.people import Account, AccountError, ApiKey, Role
 from recsys.catalog.playlists import LONGEST_PLAYLIST, KeptPlaylist, PlaylistChanged
 from recsys.catalog.recordings import KeptRecording, Match, Recording, Rung
 from recsys.catalog.sightings import Sighting
+from recsys.catalog.totals import Totals
 from recsys.catalog.tracks import Counts, KnownFile, Label, Status, Tags, Track
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Opinion",
     "PlayCount",
     "PlaylistChanged",
+    "Plays",
     "Recording",
     "Role",
     "Rung",
@@ -43,6 +45,7 @@ __all__ = [
     "Status",
     "Stored",
     "Tags",
+    "Totals",
     "Track",
     "is_name",
 ]

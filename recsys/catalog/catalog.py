@@ -21,6 +21,7 @@ from recsys.catalog import (
     playlists,
     recordings,
     sightings,
+    totals,
     tracks,
 )
 from recsys.catalog.base import State, batches, locked_state, shown
@@ -33,14 +34,15 @@ from recsys.catalog.database import (
     writing,
 )
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
-from recsys.catalog.histories import History, KeptListen
+from recsys.catalog.histories import History, KeptListen, Plays
 from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored
-from recsys.catalog.lock import BuildRunning, exclusive
+from recsys.catalog.lock import LOCK_NAME, BuildRunning, exclusive
 from recsys.catalog.people import People
 from recsys.catalog.playlists import KeptPlaylist
 from recsys.catalog.recordings import KeptRecording, Match, Recording
 from recsys.catalog.search import WordIndex
 from recsys.catalog.sightings import Sighting
+from recsys.catalog.totals import Totals
 from recsys.catalog.tracks import Counts, KnownFile, Label, Track
 from recsys.interactions import Interactions
 
@@ -156,6 +158,11 @@ class Catalog:
             yield from batch
             last = batch[-1].id
 
+    def by_artist(self, name: str) -> list[int]:
+        """Return the ids of the living tracks of an artist who is written just so, ascending."""
+        with self._reading() as session:
+            return tracks.by_artist(session, name)
+
     def living_after(self, track_id: int, limit: int) -> list[Track]:
         """Return the next `limit` tracks whose file is there, by id."""
         with self._reading() as session:
@@ -166,10 +173,20 @@ class Catalog:
         with self._reading() as session:
             return tracks.labels(session)
 
-    def failures(self) -> list[Track]:
-        """Return the tracks whose file cannot be analysed, by id; `error` says why."""
+    def failures(self, *, after: int = 0, limit: int | None = None) -> list[Track]:
+        """Return the next tracks whose file cannot be analysed, by id; `error` says why."""
         with self._reading() as session:
-            return tracks.failures(session)
+            return tracks.failures(session, after, limit)
+
+    def totals(self) -> Totals:
+        """Count artists, listens and the like."""
+        with self._reading() as session:
+            return totals.totals(session)
+
+    def copies(self, limit: int) -> list[list[Track]]:
+        """Return the files of recordings that have several of the very same audio, most first."""
+        with self._reading() as session:
+            return totals.copies(session, limit)
 
     def search(self, words: str, limit: int = 10) -> list[Track]:
         """Find tracks by words of title, artist, album and genres, typos forgiven.
@@ -378,6 +395,11 @@ class Catalog:
         with self._reading() as session:
             return histories.history(session, int(listener_id))
 
+    def plays(self, listener_id: int, track_id: int, limit: int = 10) -> Plays:
+        """Return how often one listener listened to one track, and the last `limit` times."""
+        with self._reading() as session:
+            return histories.plays(session, int(listener_id), int(track_id), limit)
+
     def listens_before(
         self, listener_id: int, before: tuple[int, int] | None, limit: int
     ) -> list[KeptListen]:
@@ -460,7 +482,7 @@ class Catalog:
 
         Raises BuildRunning, which names the process that holds it.
         """
-        with exclusive(self.home / "build.lock"), self._database_lock():
+        with exclusive(self.home / LOCK_NAME), self._database_lock():
             yield
 
     @contextmanager

@@ -39,6 +39,17 @@ class History:
     last_at: Integers
 
 
+@dataclass(frozen=True)
+class Plays:
+    """How often one listener has listened to one track, and when, the latest first.
+
+    times  Unix seconds of those whose time is known, at most as many as were asked for
+    """
+
+    count: int
+    times: tuple[int, ...]
+
+
 class KeptListen(NamedTuple):
     """A listen of a history; artist and title as the history names them, "" for a track heard here.
 
@@ -77,6 +88,20 @@ def history(session: Session, listener_id: int) -> History:
         found.append(_table(session, query, 3))
     _, tracks, counts, last_at = _sums(*found)
     return History(tracks, counts, last_at)
+
+
+def plays(session: Session, listener_id: int, track_id: int, limit: int) -> Plays:
+    """Return the listens of one listener to one track, with at most `limit` of their times."""
+    of_track = select(RecordingRow.id).where(RecordingRow.track_id == track_id)
+    times = select(ListenRow.listened_at).distinct()  # what two services report at once is one
+    times = times.where(
+        ListenRow.listener_id == listener_id, ListenRow.recording_id.in_(of_track)
+    ).order_by(ListenRow.listened_at.desc())
+    known = list(session.scalars(times))
+    counts = select(func.coalesce(func.sum(PlayCountRow.count), 0)).where(
+        PlayCountRow.listener_id == listener_id, PlayCountRow.recording_id.in_(of_track)
+    )
+    return Plays(len(known) + int(session.scalars(counts).one()), tuple(known[:limit]))
 
 
 def listens_before(

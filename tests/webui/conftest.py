@@ -4,7 +4,8 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def app(home: Path) -> Iterator[Flask]:
+def app(home: Path) -> Flask:
     """The application without accounts."""
 
     def hear(path: Path) -> tuple[str, Any]:
@@ -77,8 +78,7 @@ def app(home: Path) -> Iterator[Flask]:
         return served.projection_id, served.recommender.index.vectors([20])[0]
 
     app = create_app(Settings(home), hear=hear, transcode=transcoded)
-    yield app
-    app.extensions["served_home"].close()
+    return app
 
 
 @pytest.fixture
@@ -101,15 +101,31 @@ def two_people(home: Path) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def address(app: Flask) -> Iterator[str]:
+def serve() -> Iterator[Callable[[Flask], str]]:
+    """Serves applications until the test is over, and gives their addresses."""
+    with ExitStack() as stack:
+        yield lambda app: stack.enter_context(serving(app))
+
+
+@pytest.fixture
+def address(app: Flask, serve: Callable[[Flask], str]) -> str:
     """The application, served by waitress in a thread."""
+    return serve(app)
+
+
+@contextmanager
+def serving(app: Flask) -> Iterator[str]:
+    """Serve an application by waitress in a thread, and give its address."""
     server = waitress.create_server(app, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run)
     thread.start()
-    yield f"http://127.0.0.1:{server.effective_port}"
-    server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
-    thread.join()
-    server.task_dispatcher.shutdown()
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}"
+    finally:
+        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
+        thread.join()
+        server.task_dispatcher.shutdown()
+        app.extensions["served_home"].close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from werkzeug.exceptions import Conflict, NotFound, PreconditionFailed
 from recsys.catalog import LONGEST_PLAYLIST, KeptPlaylist, PlaylistChanged
 from recsys.catalog import Track as CatalogTrack
 from recsys.playlists import WRITERS
-from recsys.query import LARGEST_ID, Query
+from recsys.query import LARGEST_ID, Answer, Query
 from recsys.serving import Served
 from webui import people
 from webui.api.describing import (
@@ -163,7 +163,7 @@ def create_playlist(body: Written) -> Response:
 def playlist(path: OfPlaylist, header: Revalidating) -> Response:
     """Show a playlist with its tracks."""
     served = current()
-    return tagged(_answered(served, _kept(served, path.playlist_id)))
+    return tagged(_answered(served, kept_playlist(served, path.playlist_id)))
 
 
 @api.put(
@@ -220,16 +220,8 @@ def delete_playlist(path: OfPlaylist, header: IfUnchanged) -> Response:
 def continue_playlist(path: OfPlaylist, query: ContinueQuery) -> Response:
     """Name what may come next: like the last tracks, and none of the playlist's."""
     served = current()
-    kept = _kept(served, path.playlist_id)
-    living = [track.id for track in _tracks(served, kept) if not track.removed]
-    asked = Query.like(
-        tuple(dict.fromkeys(living[-N_SEEDS:])),
-        listener=kept.listener_id,
-        exclude_tracks=tuple(kept.track_ids),
-        exclude_played=False,
-        artist_cap=query.artist_cap,
-    )
-    found = served.recommender.recommend(asked, query.k)
+    kept = kept_playlist(served, path.playlist_id)
+    found = continuation(served, kept, query.k, query.artist_cap)
     return recommended(served, kept.listener_id, found.recommendations, found.sentences)
 
 
@@ -240,11 +232,26 @@ def continue_playlist(path: OfPlaylist, query: ContinueQuery) -> Response:
 def export_playlist(path: OfPlaylistFile) -> Response:
     """Write a playlist as a file that other players read."""
     served = current()
-    kept = _kept(served, path.playlist_id)
+    kept = kept_playlist(served, path.playlist_id)
     return file_answer(path.kind, _tracks(served, kept), kept.name)
 
 
-def _kept(served: Served, playlist_id: int) -> KeptPlaylist:
+def continuation(
+    served: Served, kept: KeptPlaylist, k: int, artist_cap: int | None = None
+) -> Answer:
+    """Recommend what may come after a playlist."""
+    living = [track.id for track in _tracks(served, kept) if not track.removed]
+    asked = Query.like(
+        tuple(dict.fromkeys(living[-N_SEEDS:])),
+        listener=kept.listener_id,
+        exclude_tracks=tuple(kept.track_ids),
+        exclude_played=False,
+        artist_cap=artist_cap,
+    )
+    return served.recommender.recommend(asked, k)
+
+
+def kept_playlist(served: Served, playlist_id: int) -> KeptPlaylist:
     """Return a playlist of the person who asks, or raise NotFound."""
     listener = people.listener(served)
     found = None
@@ -257,7 +264,7 @@ def _kept(served: Served, playlist_id: int) -> KeptPlaylist:
 
 def _unchanged(served: Served, playlist_id: int) -> KeptPlaylist:
     """Return a playlist in the state that the request has seen, or raise PreconditionFailed."""
-    kept = _kept(served, playlist_id)
+    kept = kept_playlist(served, playlist_id)
     if request.if_match:
         now = _answered(served, kept)
         now.add_etag()
