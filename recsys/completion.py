@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -42,6 +42,8 @@ class _Names(NamedTuple):
     tags: Mapping[str, Completion]
     album_of: Mapping[int, str]
     on_album: Mapping[str, Sequence[int]]
+    by_artist: Mapping[str, Sequence[int]]
+    by_album: Mapping[str, Sequence[int]]
 
 
 class Completer:
@@ -79,6 +81,14 @@ class Completer:
         album = names.album_of.get(track_id)
         return [track_id] if album is None else names.on_album[album]
 
+    def tracks_by(self, artist: str) -> Sequence[int]:
+        """Return the ids of an artist's living tracks, ascending; the name in any spelling."""
+        return self._current().by_artist.get(fold(artist), ())
+
+    def tracks_on(self, album: str) -> Sequence[int]:
+        """Return the ids of the living tracks on albums of a name, ascending."""
+        return self._current().by_album.get(fold(album), ())
+
     def _current(self) -> _Names:
         revision = self._catalog.track_revision
         with self._lock:
@@ -91,8 +101,12 @@ def _read(revision: int, labels: Sequence[Label], tags: Sequence[str]) -> _Names
     artists = Counter(label.artist for label in labels if fold(label.artist))
     genres = Counter(genre for label in labels for genre in label.genres if fold(genre))
     on_album: dict[str, list[int]] = {}
+    by_artist: defaultdict[str, list[int]] = defaultdict(list)
+    by_album: defaultdict[str, list[int]] = defaultdict(list)
     albums: dict[str, Completion] = {}
     for label in labels:
+        by_artist[fold(label.artist)].append(label.id)
+        by_album[fold(label.album or "")].append(label.id)
         if label.album and fold(label.album):
             by = label.album_artist or label.artist
             key = f"{fold(label.album)} {fold(by)}"
@@ -106,6 +120,8 @@ def _read(revision: int, labels: Sequence[Label], tags: Sequence[str]) -> _Names
         _named("tag", [*(name for name, _ in genres.most_common()), *tags]),
         {track_id: key for key, ids in on_album.items() for track_id in ids},
         on_album,
+        {artist: ids for artist, ids in by_artist.items() if artist},
+        {album: ids for album, ids in by_album.items() if album},
     )
 
 

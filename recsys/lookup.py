@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.vector_index import VectorIndex
-from recsys.filters import allowed
+from recsys.catalog.search import fold
+from recsys.filters import STANDS_OUT, allowed
 from recsys.ground import Ground, Heard, Ladder
 from recsys.home import Home, stamp
 from recsys.listening_file import LISTENING_NAME, DamagedModel
@@ -100,6 +101,25 @@ class Lookup:
             lambda: self._popularity(shelf),
         )
         return question, [*ground.sentences, *sentences, *learnt.sentences]
+
+    def shelf(self) -> Shelf:
+        """Return what is known of each indexed track now."""
+        return self._current().shelf
+
+    def tagged(self, tag: str) -> NDArray[np.int64] | None:
+        """Return the ids of the living tracks that stand out in a tag, or whose files name it.
+
+        Ascending; None for a tag that neither taggers nor files know.
+        """
+        shelf = self._current().shelf
+        column, filed = self._tag_table().column(tag), shelf.genre_rows.get(fold(tag))
+        if column is None and filed is None:
+            return None
+        mask = np.zeros(len(shelf), np.bool_) if column is None else column >= STANDS_OUT
+        if filed is not None:
+            mask[filed] = True
+        ids: NDArray[np.int64] = shelf.ids[mask & shelf.living]
+        return ids
 
     def _current(self) -> _Library:
         """Read the catalogue's columns, once a revision."""

@@ -55,6 +55,10 @@ class Recommender:
         self._lookup = Lookup(home)
         self._similarity = Similarity(home.index.survey, "none")
 
+    def shelf(self) -> Shelf:
+        """Return what is known of each indexed track now."""
+        return self._lookup.shelf()
+
     def recommend(self, query: Query, k: int) -> Answer:
         """Return at most `k` tracks, best first.
 
@@ -76,6 +80,14 @@ class Recommender:
         """
         question, _ = self._lookup.question(query)
         return tuple(self._results(question, weigh(question, question.shelf.rows(ids))))
+
+    def tagged(self, tag: str) -> Sequence[int] | None:
+        """Return the ids of the living tracks that stand out in a tag, or whose files name it.
+
+        Ascending; None for an unknown tag. Raises ProjectionError or StaleIndex as `recommend`.
+        """
+        found = self._lookup.tagged(tag)
+        return None if found is None else found.tolist()
 
     def path(self, start: int, end: int, length: int, query: Query | None = None) -> Answer:
         """Return a way of exactly `length` tracks from one track to another, both included.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from encoders.projection import ProjectionError
 from index.vector_index import DamagedIndex, StaleIndex
+from recsys.artists import Artists
 from recsys.build import INDEX_NAME, PROJECTION_NAME
 from recsys.catalog import Catalog, CatalogError
 from recsys.completion import Completer
@@ -35,19 +36,21 @@ class Served:
     similar: SimilarTracks
     recommender: Recommender
     completer: Completer
+    artists: Artists
 
     @classmethod
     def of(cls, home: Home) -> Served:
         """Put together what answers. Raises ProjectionError, StaleIndex."""
         similar = home.similar()
-        completer = Completer(home.catalog, similar.tags)
+        recommender = Recommender(home)
         return cls(
             home.catalog,
             len(home.index),
             home.projection.id,
             similar,
-            Recommender(home),
-            completer,
+            recommender,
+            Completer(home.catalog, similar.tags),
+            Artists(home.catalog, home.index, home.settings.hubs, recommender.shelf),
         )
 
 

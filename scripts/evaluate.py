@@ -7,12 +7,15 @@
     python scripts/evaluate.py listening --interactions I.csv --items J.csv --protocol cold-item
     python scripts/evaluate.py exposure
 
+The last figures of each kind are kept in the home's folder reports, for the pages of serve.py.
+
 Exit status: 0 done, 1 nothing to evaluate, 2 usage, 130 stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -39,6 +42,8 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
         command.add_to(commands, parents())
     args = parser.parse_args(arguments)
     args.check(args)
+    given = sys.argv[1:] if arguments is None else arguments
+    args.command_line = shlex.join(["python", "scripts/evaluate.py", *given])
     return args
 
 

@@ -13,6 +13,7 @@ from sounds import FORMATS, retag, tune, write
 
 from index.vector_index import VectorIndex
 from recsys.build import INDEX_NAME
+from recsys.build_state import read_state
 from recsys.demo import DEMO_TRACKS
 
 FIGURES = {
@@ -176,6 +177,31 @@ def test_a_recipe_that_does_not_fit_loses_no_work(earshot: Commands, library: Pa
     assert earshot.build(library, "--recipe", "IVF1024,Flat").status == 2
     done = earshot.build_json(library)
     assert (done["tracks"], done["unchanged"], done["analysed"]) == (4, 4, 0)
+
+
+def test_a_build_is_repeated_as_it_was(earshot: Commands, library: Path, tmp_path: Path) -> None:
+    unknown = earshot.build("--again")
+    assert unknown.status == 2
+    assert "name the folders of its library" in unknown.err
+    assert earshot.build("--again", library).status == 2
+    other = tmp_path / "other"
+    write(other / "fifth.flac", tune(5), title="Fifth")
+    options = "--segments", 1, "--tagger", "MTT_musicnn"
+    earshot.build_json(library, *options)
+    earshot.build_json(other, *options)
+    write(library / "sixth.flac", tune(6), title="Sixth")
+    done = earshot.build_json("--again")
+    assert (done["tracks"], done["analysed"], done["unchanged"]) == (6, 1, 5)
+    assert done["index"]["dim"] == len(vectors(earshot.home)[1]) < 300  # one tagger's
+    state = read_state(earshot.home)
+    assert state
+    assert (state.state, state.result) == ("done", {**done, "failures": 0})
+    assert state.folders == (str(library), str(other))
+    shutil.move(other, tmp_path / "away")
+    again = earshot.build("--again")
+    assert again.status == 0
+    assert f"{other} is not there: its tracks stay as they are." in again.err
+    assert earshot.neighbours("Fifth")
 
 
 def test_a_home_with_a_library_gets_no_demo(earshot: Commands, library: Path) -> None:

@@ -1,0 +1,65 @@
+"""The library as a whole: how many tracks, what is indexed, which files failed."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from flask import Response
+from pydantic import Field
+
+from webui.api.describing import NOT_MODIFIED, answer, blueprint, tagged
+from webui.api.fields import Described, Page, Paged, Revalidating, write_cursor
+from webui.api.schemas import TrackDetails
+from webui.served import current
+
+api = blueprint("library_api", tag="library")
+
+
+class Library(Described):
+    """What the library holds."""
+
+    n_ready: int = Field(description="Tracks that are analysed.", examples=[72])
+    n_pending: int = Field(description="Tracks that wait for the next build.")
+    n_failed: int = Field(description="Tracks whose file cannot be analysed.")
+    n_removed: int = Field(description="Tracks whose file is gone.")
+    n_indexed: int = Field(description="Tracks that are compared.", examples=[72])
+    dim: int = Field(description="Numbers of an embedding.", examples=[64])
+    projection: str = Field(description="Which space of sounds the index is of.")
+
+
+class Failures(Paged):
+    """Tracks whose files cannot be analysed, by id."""
+
+    tracks: list[TrackDetails]
+
+
+@api.get("/library", responses={200: Library, **NOT_MODIFIED})
+def library(header: Revalidating) -> Response:
+    """Count the tracks by what is known of them."""
+    served = current()
+    counts = served.catalog.counts()
+    return tagged(
+        answer(
+            Library(
+                n_ready=counts.ready,
+                n_pending=counts.pending,
+                n_failed=counts.failed,
+                n_removed=counts.removed,
+                n_indexed=served.n_indexed,
+                dim=served.recommender.index.dim,
+                projection=served.projection_id,
+            )
+        )
+    )
+
+
+@api.get("/library/failures", responses={200: Failures, **NOT_MODIFIED})
+def failures(query: Page, header: Revalidating) -> Response:
+    """List the tracks whose files cannot be analysed, and say why."""
+    found = current().catalog.failures()
+    begin = bisect_right(found, query.cursor[0] if query.cursor else 0, key=lambda t: t.id)
+    shown = found[begin : begin + query.limit]
+    following = write_cursor(shown[-1].id, 0) if begin + len(shown) < len(found) else None
+    return tagged(
+        answer(Failures(tracks=[TrackDetails.of(track) for track in shown], next=following))
+    )
