@@ -20,6 +20,7 @@ from recsys.listening_file import LISTENING_NAME, DamagedModel
 from recsys.query import Query
 from recsys.shelf import Shelf, TagTable
 from recsys.taste import Taste, Tastes
+from recsys.taught import TaughtTags
 
 REST = 100  # times as long as counting plays takes, they are not counted again
 N_REMEMBERED = 100  # listeners
@@ -32,7 +33,6 @@ class _Library(NamedTuple):
 
     revision: int
     shelf: Shelf
-    ladder: Ladder
 
 
 class _Learnt(NamedTuple):
@@ -75,6 +75,7 @@ class Lookup:
         self._tags_lock = threading.Lock()
         self._plays_lock = threading.Lock()
         self._tastes_lock = threading.Lock()
+        self._taught = TaughtTags(home.catalog, home.index)
         self._library: _Library | None = None
         self._tags: TagTable | None = None
         self._plays: tuple[int, float, _Values] | None = None
@@ -86,9 +87,10 @@ class Lookup:
         library = self._current()
         shelf = library.shelf
         heard = self._heard_by(query.listener, shelf)
-        ground = library.ladder.ground(query, heard)
+        tags = self._taught.of(query.listener, library.revision, shelf, self.tag_table)
+        ground = Ladder(self.catalog, self.index, shelf, tags).ground(query, heard)
         learnt = self._learnt()
-        mask, sentences = allowed(query, heard, shelf, self.index, self.tag_table)
+        mask, sentences = allowed(query, heard, shelf, self.index, tags)
         question = Question(
             query,
             self.index,
@@ -127,8 +129,7 @@ class Lookup:
         with self._lock:
             if self._library is None or self._library.revision != revision:
                 shelf = Shelf.read(self.catalog, self.index)
-                ladder = Ladder(self.catalog, self.index, shelf, self.tag_table)
-                self._library = _Library(revision, shelf, ladder)
+                self._library = _Library(revision, shelf)
             return self._library
 
     def _learnt(self) -> _Learnt:
