@@ -38,7 +38,6 @@ from webui.pages import pages
 from webui.playlist_pages import playlist_pages
 from webui.safety import MAX_BODY, protect
 from webui.sounds import Hear
-from webui.taggrams import taggrams
 from webui.track_page import track_page
 
 DEFAULT_LISTENER = "me"
@@ -105,7 +104,6 @@ def create_app(
     app.context_processor(lambda: {"person": g.person})
     for resource in RESOURCES:
         app.register_api(resource.api)
-    app.register_blueprint(taggrams)
     for page in PAGES:
         app.register_blueprint(page)
     if accounts is not None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-
 from flask import Response
 from pydantic import Field
 
-from webui.api.describing import NOT_MODIFIED, answer, blueprint, tagged
+from webui.api.describing import NOT_MODIFIED, answer, blueprint, problems, tagged
 from webui.api.fields import Described, Page, Paged, Revalidating, write_cursor
 from webui.api.schemas import TrackDetails
+from webui.people import demand_owner
 from webui.served import current
 
 api = blueprint("library_api", tag="library")
@@ -27,10 +26,16 @@ class Library(Described):
     projection: str = Field(description="Which space of sounds the index is of.")
 
 
+class Failed(TrackDetails):
+    """A track whose file cannot be analysed."""
+
+    error: str | None = Field(description="Why not; it names the file.")
+
+
 class Failures(Paged):
     """Tracks whose files cannot be analysed, by id."""
 
-    tracks: list[TrackDetails]
+    tracks: list[Failed]
 
 
 @api.get("/library", responses={200: Library, **NOT_MODIFIED})
@@ -53,13 +58,12 @@ def library(header: Revalidating) -> Response:
     )
 
 
-@api.get("/library/failures", responses={200: Failures, **NOT_MODIFIED})
+@api.get("/library/failures", responses={200: Failures, **NOT_MODIFIED, **problems(403)})
 def failures(query: Page, header: Revalidating) -> Response:
-    """List the tracks whose files cannot be analysed, and say why."""
-    found = current().catalog.failures()
-    begin = bisect_right(found, query.cursor[0] if query.cursor else 0, key=lambda t: t.id)
-    shown = found[begin : begin + query.limit]
-    following = write_cursor(shown[-1].id, 0) if begin + len(shown) < len(found) else None
-    return tagged(
-        answer(Failures(tracks=[TrackDetails.of(track) for track in shown], next=following))
-    )
+    """List the tracks whose files cannot be analysed, and say why: to an owner."""
+    demand_owner()
+    after = query.cursor[0] if query.cursor else 0
+    found = current().catalog.failures(after=after, limit=query.limit + 1)
+    shown = found[: query.limit]
+    following = write_cursor(shown[-1].id, 0) if len(found) > len(shown) else None
+    return tagged(answer(Failures(tracks=[Failed.of(track) for track in shown], next=following)))

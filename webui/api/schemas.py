@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
@@ -44,10 +44,9 @@ class TrackDetails(Track):
     recording_mbid: str | None = Field(description="MusicBrainz's id of the recording.")
     has_cover: bool
     added_at: int = Field(description="Unix seconds.", examples=[1764000000])
-    error: str | None = Field(description="Why the file cannot be analysed, where it failed.")
 
     @classmethod
-    def of(cls, found: CatalogTrack) -> TrackDetails:
+    def of(cls, found: CatalogTrack) -> Self:
         """Describe a track of the catalogue."""
         return cls(**{name: getattr(found, name) for name in cls.model_fields})
 

@@ -12,6 +12,7 @@ from werkzeug.exceptions import Conflict
 
 from recsys.catalog import Track as CatalogTrack
 from recsys.serving import Served
+from recsys.taggram import taggram as taggram_of
 from webui.api.describing import NOT_MODIFIED, answer, blueprint, problems, tagged
 from webui.api.fields import (
     Count,
@@ -26,6 +27,7 @@ from webui.api.fields import (
 )
 from webui.api.schemas import Similar, SimilarTracks, Track, TrackDetails
 from webui.mixes import MAX_NAME
+from webui.people import person
 from webui.served import current, living
 
 Name = Annotated[
@@ -95,6 +97,22 @@ class Reasons(Described):
     )
 
 
+class TagOverTime(Described):
+    """How sure the taggers are of a tag, for each moment."""
+
+    tag: str = Field(examples=["choir"])
+    probabilities: list[float] = Field(examples=[[0.81, 0.77]])
+
+
+class Taggram(Described):
+    """A track's surest tags over time."""
+
+    track_id: int = Field(examples=[1])
+    duration: float | None = Field(description="Seconds.", examples=[32.96])
+    moments: list[Moment] = Field(description="What was heard of the track, in order.")
+    tags: list[TagOverTime]
+
+
 @api.get("/tracks", responses={200: TrackPage, **NOT_MODIFIED})
 def tracks(query: TracksQuery, header: Revalidating) -> Response:
     """List the tracks by their ids, all or those of an artist, an album, a tag."""
@@ -152,9 +170,26 @@ def reasons(path: OfTwoTracks) -> Response:
     return answer(Reasons.model_validate(said))
 
 
+@api.get("/tracks/<int:track_id>/taggram", responses={200: Taggram, **problems(404, 409)})
+def taggram(path: OfTrack) -> Response:
+    """Say how sure the taggers are of a track's surest tags, for each moment that was heard."""
+    served = current()
+    found = living(served, path.track_id)
+    try:
+        heard = served.similar.heard(found)
+    except KeyError:
+        raise not_compared(found) from None
+    said = taggram_of(heard, served.similar.tags).as_json()
+    return answer(
+        Taggram.model_validate({"track_id": found.id, "duration": found.duration, **said})
+    )
+
+
 def not_compared(track: CatalogTrack) -> Conflict:
-    """Say why a track cannot be compared with others."""
-    reason = track.error or "It is not in the index: run build_index.py again."
+    """Say why a track cannot be compared; a file that failed is named to an owner alone."""
+    reason = "It is not in the index: run build_index.py again."
+    if track.error is not None:
+        reason = track.error if person().is_owner else "Its file cannot be analysed."
     return Conflict(f"Track {track.id} cannot be compared. {reason}")
 
 

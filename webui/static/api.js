@@ -1,5 +1,9 @@
 // Trying the API: each form sends what its operation takes, and shows what came back.
 
+import { make } from "./page.js";
+import "./player.js";
+import "./search.js";
+
 const token = document.querySelector('meta[name="earshot-token"]').content;
 const LONGEST = 20000; // characters of an answer that are shown
 
@@ -56,17 +60,14 @@ async function readable(answer) {
 
 /** Put lines of text into an element, each in one of its own. */
 function show(place, lines) {
-  place.replaceChildren(...lines.filter(([, text]) => text).map(([kind, text]) => {
-    const line = document.createElement(kind);
-    line.textContent = text;
-    if (kind === "pre") line.tabIndex = 0; // so that the keyboard scrolls it
-    return line;
-  }));
+  const said = lines.filter(([, text]) => text); // a long text can be scrolled by keyboard
+  place.replaceChildren(...said.map(([kind, text]) => make(kind, kind === "pre" ? { tabindex: 0 } : {}, text)));
 }
 
 document.addEventListener("submit", async (event) => {
-  event.preventDefault();
   const form = event.target;
+  if (!form.matches(".operation")) return;
+  event.preventDefault();
   const place = form.querySelector(".answer");
   const [address, options] = question(form);
   show(place, [["p", "Sent …"]]);
@@ -84,5 +85,8 @@ document.addEventListener("submit", async (event) => {
 });
 
 // An address with the name of an operation opens it.
-const named = location.hash && document.getElementById(location.hash.slice(1));
-if (named instanceof HTMLDetailsElement) named.open = true;
+const named = location.hash && document.getElementById(`operation-${location.hash.slice(1)}`);
+if (named) {
+  named.open = true;
+  named.scrollIntoView();
+}
