@@ -45,9 +45,11 @@ DIM, FACTORS, LATENT, COMPONENTS = 300, 128, 32, 500
 N_PLAYS, N_KINDS = 120, 4  # of a listener
 K = 20
 Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+MODEL_NAME = "model-of-listens"  # until it is put in its place
 
 
-def mixture(n: int) -> tuple[Floats, Floats, NDArray[np.int64]]:
+def mixture(n: int) -> tuple[Floats, Floats, Ints]:
     """Return vectors (n, DIM), factors (n, FACTORS) and components (n,), reproducible."""
     rng = np.random.default_rng(0)
     centres = rng.standard_normal((COMPONENTS, LATENT), dtype=np.float32)
@@ -65,8 +67,8 @@ def mixture(n: int) -> tuple[Floats, Floats, NDArray[np.int64]]:
     return vectors, factors, components
 
 
-def make_home(home: Path, n: int, recipe: str, n_listeners: int) -> Blend:
-    """Fill a home with tracks, an index and listeners p0, p1, …; return the listening model."""
+def make_home(home: Path, n: int, recipe: str, n_listeners: int, kept: int) -> None:
+    """Fill a home with tracks, an index, listeners p0, p1, … and a listening model beside it."""
     vectors, factors, components = mixture(n)
     rng = np.random.default_rng(1)
     with Catalog(home) as catalog:
@@ -74,33 +76,58 @@ def make_home(home: Path, n: int, recipe: str, n_listeners: int) -> Blend:
             catalog.record([sighting(number, int(components[number])) for number in numbers])
         index = VectorIndex.build(np.arange(1, n + 1), vectors, recipe)
         index.save(home / INDEX_NAME, model="-", projection="-", catalogue_revision=0)
+        del index
+        plays = made_plays(n)
         for number in range(n_listeners):
             listener = catalog.listener(f"p{number}", create=True)
             kinds = rng.choice(COMPONENTS, N_KINDS, replace=False)
-            played = rng.choice(np.flatnonzero(np.isin(components, kinds)) + 1, N_PLAYS)
+            among = np.flatnonzero(np.isin(components, kinds))
+            chances = plays[among] / plays[among].sum()
+            played = rng.choice(among, N_PLAYS, p=chances) + 1
             if listener:
                 heard = [(track, at) for at, track in enumerate(played.tolist())]
                 catalog.record_listens(listener.id, heard)
-    return listening_model(vectors, factors)
+    listening_model(vectors, factors, components, plays, kept).save(home / MODEL_NAME)
 
 
-def listening_model(vectors: Floats, factors: Floats) -> Blend:
-    """Return a model of the size that a fit has; nothing is fitted."""
-    n = len(vectors)
-    blend = Blend()
-    blend.tracks, blend.item_factors = np.arange(1, n + 1), factors
-    blend.evidence, blend.heard = np.full(n, 0.5, np.float32), np.ones(n, np.bool_)
-    blend.directions = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    blend.popularity = np.full(n, -3, np.float32)
-    kept = blend.n_neighbours
-    blend.similarity = sparse.csr_matrix(
-        (
-            np.full(n * kept, 0.1, np.float32),
-            np.random.default_rng(3).integers(n, size=n * kept).astype(np.int32),
-            np.arange(0, n * kept + 1, kept),
-        ),
-        shape=(n, n),
-    )
+def made_plays(n: int) -> Ints:
+    """Return how many listen to each track: popularity falls by rank, a tenth has no listener."""
+    rng = np.random.default_rng(4)
+    chance = rng.permutation((np.arange(n) + 10.0) ** -0.8)
+    chance *= rng.random(n) > 0.1
+    return np.minimum(rng.poisson(20 * n * chance / chance.sum()), n // 20)
+
+
+def listening_model(
+    vectors: Floats, factors: Floats, components: Ints, plays: Ints, kept: int
+) -> Blend:
+    """Return a model of the size that a fit has; nothing is fitted.
+
+    Co-listened are tracks of one component. As after a fit, factors are longer the more listens
+    there are. `vectors` and `factors` are changed in place.
+    """
+    n, rng = len(vectors), np.random.default_rng(3)
+    blend = Blend(n_neighbours=kept)
+    blend.tracks, blend.heard = np.arange(1, n + 1), plays > 0
+    blend.evidence = (0.9 * plays / (plays + 20)).astype(np.float32)
+    factors *= (0.1 + blend.evidence)[:, None]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    blend.item_factors, blend.directions = factors, vectors
+    blend.popularity = np.log(np.maximum(plays, 1) * 10 / n).astype(np.float32)
+    places = np.where(blend.heard, components, COMPONENTS)
+    members = [np.flatnonzero(places == number) for number in range(COMPONENTS)]
+    widths = np.zeros(n, np.int64)
+    for rows in members:
+        widths[rows] = min(kept, len(rows) - 1)
+    starts = np.concatenate([[0], np.cumsum(widths)])
+    columns, values = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.float32)
+    for rows in members:
+        width = min(kept, len(rows) - 1)
+        of_row = (np.arange(len(rows))[:, None] + np.arange(1, width + 1)) % len(rows)
+        at = starts[rows][:, None] + np.arange(width)
+        columns[at] = rows[of_row]
+        values[at] = rng.exponential(0.5, of_row.shape)
+    blend.similarity = sparse.csr_matrix((values, columns, starts.astype(np.int32)), shape=(n, n))
     return blend
 
 

@@ -24,6 +24,7 @@ from index.hubs import (
     reference_rows,
     survey_library,
 )
+from index.products import greatest
 from index.storage import DamagedIndex, Manifest, StaleIndex, read_manifest
 from index.structure import MAX_FETCH, Structure, build_structure, place, set_search
 
@@ -231,14 +232,9 @@ class VectorIndex:
 
         Raises ValueError for anything else.
         """
-        queries = np.asarray(queries)
-        if queries.ndim != 2 or queries.shape[1] != self.dim:
-            raise ValueError(f"queries: wanted shape (n, {self.dim}), got {queries.shape}")
-        if operator.index(k) < 1:
-            raise ValueError(f"k: wanted at least 1, got {k}")
+        unit = self._queries(queries, k)
         if hubs not in METHODS:
             raise ValueError(f"hubs: wanted one of {', '.join(METHODS)}, got {hubs!r}")
-        unit = _unit(queries, np.arange(len(queries)), "queries")
         scoring = _Scoring(hubs, self._describe(unit, hubs, surroundings))
         rows, known = self._rows(_as_ids(exclude))
         allowed = np.ones(len(self), dtype=bool)
@@ -251,6 +247,29 @@ class VectorIndex:
         exact = self._exact(unit[rest], k, allowed, scoring.of(rest))
         rankings.update(zip(rest, exact, strict=True))
         return [rankings[i] for i in range(len(unit))]
+
+    def nearby(self, queries: ArrayLike, n: int) -> list[NDArray[np.int64]]:
+        """The ids of about the `n` vectors nearest to each query, in no order and unscored.
+
+        What a structure proposes, for whom scores and filters them: cheaper than a search, exact
+        for "Flat" alone. Queries and errors are those of `search`.
+        """
+        unit = self._queries(queries, n)
+        n = min(n, len(self) if self.device == "cpu" else MAX_FETCH, len(self))
+        if self._structure is None:
+            return [self.ids[greatest(row, n)] for row in unit @ self._vectors.T]
+        with self._turn if self.device == "gpu" else nullcontext():
+            _, found = self._structure.search(unit, n)
+        return [self.ids[rows[rows >= 0]] for rows in found]
+
+    def _queries(self, queries: ArrayLike, k: int) -> NDArray[np.float32]:
+        """The queries as unit vectors. Raises ValueError for what cannot be searched with."""
+        queries = np.asarray(queries)
+        if queries.ndim != 2 or queries.shape[1] != self.dim:
+            raise ValueError(f"queries: wanted shape (n, {self.dim}), got {queries.shape}")
+        if operator.index(k) < 1:
+            raise ValueError(f"k: wanted at least 1, got {k}")
+        return _unit(queries, np.arange(len(queries)), "queries")
 
     def _describe(
         self, queries: NDArray[np.float32], hubs: str, surroundings: ArrayLike | None

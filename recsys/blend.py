@@ -35,16 +35,19 @@ from implicit.nearest_neighbours import ItemItemRecommender
 from numpy.typing import NDArray
 from scipy import sparse
 
+from index.products import Products, greatest
 from recsys import listening_file
 from recsys.closed_form import solve
 from recsys.collaborative import Als, fold_in, weighted
 from recsys.interactions import Content, n_listeners
 from recsys.listening_file import DamagedModel
+from recsys.moments import Moments, Scale
 from recsys.prediction import predict_factors
 
 _Floats = NDArray[np.float32]
 FEW = 10  # tracks in a history that count half for factors beside co-listening
 SMOOTHING = 5  # listeners that the library's popularity counts for
+_ALL = slice(None)
 
 
 @dataclass
@@ -108,7 +111,15 @@ class Blend:
         """Work out what every history needs and no history changes."""
         heard = self.item_factors[self.heard]
         self._gram = heard.T @ heard
-        self._known = np.asarray(self.directions.any(axis=1), bool)
+        known = np.asarray(self.directions.any(axis=1), bool)
+        self._of_factors = Moments.of(self.item_factors, np.ones(len(self.heard), bool))
+        self._of_directions = Moments.of(self.directions, known)
+        self._of_popularity = Moments.of(self.popularity[:, None], self.heard)
+        self._known, self._heard = known.astype(np.float32), self.heard.astype(np.float32)
+        self._n_heard = max(int(self.heard.sum()), 1)
+        self._above = (self.popularity - self._of_popularity.mean) * self.heard
+        self._most_played = np.argsort(-self.popularity, kind="stable")
+        self._products: Products | None = None
 
     def listener_factors(self, histories: sparse.csr_matrix) -> _Floats:
         """Fold histories (n, n_tracks) in: (n, factors).
@@ -119,19 +130,23 @@ class Blend:
 
     def scores(self, histories: sparse.csr_matrix) -> _Floats:
         """Score every track for these histories: both (n, n_tracks)."""
-        everything = np.ones(len(self.heard), bool)
-        found = _standardised(self.listener_factors(histories) @ self.item_factors.T, everything)
+        return self.profile(histories).scores()
+
+    def profile(self, histories: sparse.csr_matrix) -> Profile:
+        """Return what these histories (n, n_tracks) say of their listeners."""
         liked = weighted(histories, "binary")
-        if self.neighbours:
-            n = np.maximum(np.diff(liked.indptr), 1)[:, None].astype(np.float32)
-            together = self.popularity + (liked @ self.similarity).toarray() / np.sqrt(n)
-            weight = np.float32(self.neighbours) * (1 + FEW / n)
-            found += weight * _standardised(together, self.heard)
-        if self.sound:
-            profile = liked @ self.directions
-            alike = _standardised(profile @ self.directions.T, self._known)
-            found += np.float32(self.sound) * (1 - self.evidence) * alike
-        return found
+        n = np.maximum(np.diff(liked.indptr), 1)[:, None].astype(np.float32)
+        together = sparse.csr_matrix(liked @ self.similarity)
+        together.data /= np.repeat(np.sqrt(n[:, 0]), np.diff(together.indptr))
+        return Profile(
+            self, self.listener_factors(histories), together, liked @ self.directions, n
+        )
+
+    def products(self) -> Products:
+        """Return what finds tracks by their factors; made when first asked for, in seconds."""
+        if self._products is None:
+            self._products = Products(self.item_factors)
+        return self._products
 
     def save(self, path: Path, **manifest: Any) -> None:
         """Write the fitted model atomically; `manifest` is kept beside it, as JSON."""
@@ -211,12 +226,61 @@ _SETTINGS = (
 )
 
 
-def _standardised(values: _Floats, among: NDArray[np.bool_]) -> _Floats:
-    """Standardise each row among some columns, 0 in the others and where all are equal."""
-    if not among.any():
-        return np.zeros_like(values)
-    of_row = values[:, among]
-    mean = of_row.mean(axis=1, keepdims=True)
-    deviation = of_row.std(axis=1, keepdims=True)
-    z = (values - mean) / np.where(deviation > 0, deviation, 1)
-    return np.where(among, z, 0).astype(np.float32)
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """What a blend knows of listeners, to score any tracks for them.
+
+    Every term is standardised over all tracks, but its mean and deviation follow from moments of
+    the tracks, so that the score of a few takes no pass over all.
+
+    factors   y, (n, f)
+    together  co-listening with the history, less the popularity of the tracks: CSR (n, n_tracks)
+    sound     sums of the directions of the history, (n, dim)
+    length    tracks in the history, at least 1: float32 (n, 1)
+    """
+
+    blend: Blend
+    factors: _Floats
+    together: sparse.csr_matrix
+    sound: _Floats
+    length: _Floats
+
+    def scores(self, tracks: NDArray[np.int64] | slice = _ALL) -> _Floats:
+        """Score some tracks, given by their columns; by default every one: (n, n_some)."""
+        of = self.blend
+        scale = of._of_factors.of_products(self.factors)
+        found = scale.standardise(self.factors @ of.item_factors[tracks].T)
+        if of.neighbours:
+            together = of.popularity[tracks] + self.together.toarray()[:, tracks]
+            weight = np.float32(of.neighbours) * (1 + FEW / self.length)
+            found += weight * of._heard[tracks] * self._co_listening().standardise(together)
+        if of.sound:
+            scale = of._of_directions.of_products(self.sound)
+            alike = scale.standardise(self.sound @ of.directions[tracks].T)
+            weight = np.float32(of.sound) * (1 - of.evidence[tracks]) * of._known[tracks]
+            found += weight * alike
+        return found
+
+    def candidates(self, n: int) -> NDArray[np.int64]:
+        """Return columns of tracks that factors or co-listening may rank high for the first.
+
+        About the `n` greatest of each, of co-listening twice: with the history, and with anybody.
+        """
+        of = self.blend
+        found = [of.products().search(self.factors[0], n)]
+        if of.neighbours:
+            row = self.together[:1]
+            best = greatest(of.popularity[row.indices] + row.data, n)
+            found += [row.indices[best], of._most_played[:n]]
+        return np.unique(np.concatenate(found))
+
+    def _co_listening(self) -> Scale:
+        """Return the scale of co-listening over the tracks that were heard."""
+        of, row, n = self.blend, self.together, len(self.length)
+        of_row = np.repeat(np.arange(n), np.diff(row.indptr))
+        values = row.data.astype(np.float64) * of._heard[row.indices]
+        sums = (values, values * of._above[row.indices], values**2)
+        found = [np.bincount(of_row, each, n)[:, None] / of._n_heard for each in sums]
+        mean, product, square = found
+        variance = of._of_popularity.covariance + 2 * product + square - mean**2
+        return Scale.of(of._of_popularity.mean + mean, variance)

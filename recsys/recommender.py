@@ -121,7 +121,7 @@ class Recommender:
 
     def _results(self, question: Question, choice: Choice) -> list[Recommendation]:
         ids = question.shelf.ids[choice.rows].tolist()
-        reasons = [choice.scores.reasons(place) for place in choice.places.tolist()]
+        reasons, scores = choice.scores.reasons(), choice.scores.values.tolist()
         refs = {r.ref for each in reasons for r in each if isinstance(r.ref, int)}
         tracks = {track.id: track for track in self.catalog.tracks({*ids, *refs})}
 
@@ -131,12 +131,12 @@ class Recommender:
 
         taste = question.taste
         evidence = np.zeros(len(ids)) if taste is None else taste.model.evidence[choice.rows]
-        similarities = self._similarity.of(choice.scores.nearest[choice.places])
+        similarities = self._similarity.of(choice.scores.nearest)
         return [
             Recommendation(
                 rank + 1,
                 tracks[track_id],
-                float(choice.scores.values[choice.places[rank]]),
+                scores[rank],
                 float(similarities[rank]),
                 float(evidence[rank]),
                 _rung(reasons[rank], question.ground.rung),
