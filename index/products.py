@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 EXACT = 50_000  # vectors; up to so many are all compared
 OVERFETCH = 8  # times as many as wanted are taken by their codes
 N_TRAINING = 16_384  # vectors that the codes are learnt from
+SAMPLE = 16_384  # of many values, whose greatest are looked for
 BITS, PER_CODE = 4, 2  # of a code, and the numbers that it stands for
 
 
@@ -30,7 +31,9 @@ class Products:
         self._codes = None
         if n > EXACT:
             width = dim + dim % PER_CODE
-            codes = faiss.IndexPQFastScan(width, width // PER_CODE, BITS, faiss.METRIC_INNER_PRODUCT)
+            codes = faiss.IndexPQFastScan(
+                width, width // PER_CODE, BITS, faiss.METRIC_INNER_PRODUCT
+            )
             spread = np.linspace(0, n - 1, min(n, N_TRAINING)).astype(np.intp)
             codes.train(_padded(vectors[spread], width))
             for start in range(0, n, EXACT):
@@ -47,7 +50,7 @@ class Products:
             return greatest(self._vectors @ query, n)
         fetch = min(OVERFETCH * n, len(self))
         _, found = self._codes.search(_padded(query[None], self._codes.d), fetch)
-        rows = found[0][found[0] >= 0]
+        rows: NDArray[np.intp] = found[0][found[0] >= 0]
         return rows[greatest(self._vectors[rows] @ query, n)]
 
 
@@ -58,13 +61,14 @@ def greatest(values: NDArray[np.float32], n: int) -> NDArray[np.intp]:
     """
     if len(values) <= n:
         return np.arange(len(values))
-    step = len(values) // (64 * n)
+    step = len(values) // SAMPLE
     if step > 1:
         sample = values[::step]
-        least = np.partition(sample, -128)[-128]  # about twice n values lie above it
-        above = np.flatnonzero(values >= least)
-        if len(above) >= n:
-            return above[np.argpartition(values[above], -n)[-n:]]
+        rank = 2 * n // step + 16  # so that surely n values, and about twice as many, lie above
+        if rank < SAMPLE // 2:
+            above = np.flatnonzero(values >= np.partition(sample, -rank)[-rank])
+            if len(above) >= n:
+                return above[np.argpartition(values[above], -n)[-n:]]
     return np.argpartition(values, -n)[-n:]
 
 

@@ -296,7 +296,9 @@ class VectorIndex:
     def _rows(self, ids: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """The rows of `ids`, and which of them exist."""
         rows = np.searchsorted(self.ids, ids)
-        return rows, np.searchsorted(self.ids, ids, side="right") > rows
+        known = rows < len(self)
+        known[known] = self.ids[rows[known]] == ids[known]
+        return rows, known
 
     def _propose(
         self,

@@ -138,9 +138,7 @@ class Blend:
         n = np.maximum(np.diff(liked.indptr), 1)[:, None].astype(np.float32)
         together = sparse.csr_matrix(liked @ self.similarity)
         together.data /= np.repeat(np.sqrt(n[:, 0]), np.diff(together.indptr))
-        return Profile(
-            self, self.listener_factors(histories), together, liked @ self.directions, n
-        )
+        return Profile(self, self.listener_factors(histories), together, liked @ self.directions, n)
 
     def products(self) -> Products:
         """Return what finds tracks by their factors; made when first asked for, in seconds."""
@@ -252,13 +250,12 @@ class Profile:
         found = scale.standardise(self.factors @ of.item_factors[tracks].T)
         if of.neighbours:
             together = of.popularity[tracks] + self.together.toarray()[:, tracks]
-            weight = np.float32(of.neighbours) * (1 + FEW / self.length)
-            found += weight * of._heard[tracks] * self._co_listening().standardise(together)
+            share = np.float32(of.neighbours) * (1 + np.float32(FEW) / self.length)
+            found += share * of._heard[tracks] * self._co_listening().standardise(together)
         if of.sound:
             scale = of._of_directions.of_products(self.sound)
             alike = scale.standardise(self.sound @ of.directions[tracks].T)
-            weight = np.float32(of.sound) * (1 - of.evidence[tracks]) * of._known[tracks]
-            found += weight * alike
+            found += np.float32(of.sound) * (1 - of.evidence[tracks]) * of._known[tracks] * alike
         return found
 
     def candidates(self, n: int) -> NDArray[np.int64]:

@@ -103,6 +103,10 @@ class _Entries(NamedTuple):
     weight: _Numbers
     exposure: _Numbers
 
+    def of(self, kind: type[np.floating]) -> _Entries:
+        """Return them in single or double precision."""
+        return _Entries(*(each.astype(kind, copy=False) for each in self))
+
 
 @dataclass(frozen=True, eq=False)
 class _Problem:
@@ -129,14 +133,12 @@ class _Problem:
 
     def direct(self, rows: _Rows) -> _Solved:
         """Solve rows by inverses of f × f, in double precision: their entries may be very many."""
-        y, confidence, weight, exposure = (np.float64(each) for each in self.entries(rows))
+        y, confidence, weight, exposure = self.entries(rows).of(np.float64)
         a = (y.swapaxes(1, 2) * weight[:, None]) @ y + exposure[..., None] * self.gram
         a[:, range(a.shape[1]), range(a.shape[1])] += self.regularization
         right = (confidence[:, None] @ y)[:, 0] + self.regularization * self.prior[rows]
         inverse = np.linalg.inv(a)
-        return _Solved(
-            (inverse @ right[..., None])[..., 0], np.trace(inverse, axis1=1, axis2=2)
-        )
+        return _Solved((inverse @ right[..., None])[..., 0], np.trace(inverse, axis1=1, axis2=2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,13 +160,11 @@ class _Eigenbasis:
     def solve(self, rows: _Rows) -> _Solved:
         """Solve rows by Woodbury's identity."""
         problem, basis = self.problem, self.basis
-        y, confidence, weight, exposure = problem.entries(rows)
-        diagonal = exposure * self.values + problem.regularization
-        told = (weight * np.vecdot(y, y)).sum(axis=1).max() / problem.regularization
-        kind = np.float32 if told < _SINGLE else np.float64
-        y, confidence, weight, diagonal = (
-            each.astype(kind, copy=False) for each in (y, confidence, weight, diagonal)
-        )
+        entries = problem.entries(rows)
+        told = (entries.weight * np.vecdot(entries.y, entries.y)).sum(axis=1).max()
+        kind = np.float32 if told < _SINGLE * problem.regularization else np.float64
+        y, confidence, weight, exposure = entries.of(kind)
+        diagonal: _Numbers = (exposure * self.values + problem.regularization).astype(kind)
         pulled = (problem.regularization * (problem.prior[rows] @ basis)).astype(kind)
         right = (confidence[:, None] @ y)[:, 0] + pulled
         shrunk = np.sqrt(1 / diagonal)[:, None]

@@ -16,7 +16,7 @@ _Doubles = NDArray[np.float64]
 
 
 class Scale(NamedTuple):
-    """Mean and standard deviation of each row's values, (n, 1); the deviation of equal ones is 1."""
+    """Mean and standard deviation of each row's values, (n, 1); that of equal ones is 1."""
 
     mean: _Doubles
     deviation: _Doubles

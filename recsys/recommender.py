@@ -123,11 +123,13 @@ class Recommender:
         ids = question.shelf.ids[choice.rows].tolist()
         reasons, scores = choice.scores.reasons(), choice.scores.values.tolist()
         refs = {r.ref for each in reasons for r in each if isinstance(r.ref, int)}
-        tracks = {track.id: track for track in self.catalog.tracks({*ids, *refs})}
+        titles = self.catalog.titles(refs)
+        tracks = {track.id: track for track in self.catalog.tracks(ids)}
 
         def named(reason: Reason) -> Reason:
-            track = tracks.get(reason.ref) if isinstance(reason.ref, int) else None
-            return replace(reason, name=track.title if track else str(reason.ref or ""))
+            kind, ref, amount = reason.kind, reason.ref, reason.amount
+            name = titles.get(ref, "") if isinstance(ref, int) else ref or ""
+            return Reason(kind, ref, amount, name)
 
         taste = question.taste
         evidence = np.zeros(len(ids)) if taste is None else taste.model.evidence[choice.rows]

@@ -20,7 +20,7 @@ familiar   (1 - 2 discovery) FAMILIAR (f - mean f), with f from 0, unknown, to 1
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -172,9 +172,7 @@ def standard(kind: ReasonKind, values: _Values, sample: _Values, share: float) -
     return Part(kind, (None,), amounts[:, None].astype(np.float32))
 
 
-def blend(
-    content: Sequence[Part], taste: Taste, candidates: Space, reference: Space
-) -> list[Part]:
+def blend(content: Sequence[Part], taste: Taste, candidates: Space, reference: Space) -> list[Part]:
     """Return the parts of content, and of the listening model, by their shares."""
     evidence = taste.model.evidence[candidates.rows][:, None]
     trust = LISTENING_SHARE * evidence / (evidence + HALF)

@@ -108,7 +108,9 @@ class Shelf:
         """Return the row of each of `ids`, and whether it is indexed: a row means nothing else."""
         wanted = np.asarray(ids, np.int64)
         rows = np.searchsorted(self.ids, wanted)
-        return rows, np.searchsorted(self.ids, wanted, side="right") > rows
+        known = rows < len(self)
+        known[known] = self.ids[rows[known]] == wanted[known]
+        return rows, known
 
 
 @dataclass(frozen=True, eq=False)
