@@ -32,7 +32,7 @@ from recsys.threads import for_each
 
 _BATCH = 1 << 19  # numbers in the largest array of a batch, so that it stays in the cache
 _FILLED = 1.2  # times as many entries as the shortest of its rows a batch may have
-_SINGLE = 1e4  # how far listens may outweigh the prior for single precision to do
+_SINGLE = 1e3  # how far listens may outweigh the prior for single precision to do
 
 _Floats = NDArray[np.float32]
 _Numbers = NDArray[np.floating]
@@ -75,8 +75,7 @@ def solve(
 
     def run(job: tuple[Callable[[_Rows], _Solved], _Rows]) -> None:
         of, rows = job
-        solution[rows], trace = of(rows)
-        evidence[rows] = 1 - regularization * trace / n_factors
+        solution[rows], evidence[rows] = of(rows)
 
     if len(work) > 1:
         for_each(run, work)
@@ -86,10 +85,10 @@ def solve(
 
 
 class _Solved(NamedTuple):
-    """Solutions (b, f), and traces of the inverses (b,)."""
+    """Solutions (b, f), and evidence (b,), summed without the cancellation of its formula."""
 
     solution: _Numbers
-    trace: _Numbers
+    evidence: _Numbers
 
 
 class _Entries(NamedTuple):
@@ -134,11 +133,11 @@ class _Problem:
     def direct(self, rows: _Rows) -> _Solved:
         """Solve rows by inverses of f × f, in double precision: their entries may be very many."""
         y, confidence, weight, exposure = self.entries(rows).of(np.float64)
-        a = (y.swapaxes(1, 2) * weight[:, None]) @ y + exposure[..., None] * self.gram
-        a[:, range(a.shape[1]), range(a.shape[1])] += self.regularization
+        told = (y.swapaxes(1, 2) * weight[:, None]) @ y + exposure[..., None] * self.gram
         right = (confidence[:, None] @ y)[:, 0] + self.regularization * self.prior[rows]
-        inverse = np.linalg.inv(a)
-        return _Solved((inverse @ right[..., None])[..., 0], np.trace(inverse, axis1=1, axis2=2))
+        inverse = np.linalg.inv(told + self.regularization * np.eye(y.shape[2]))
+        evidence = (inverse * told).sum(axis=(1, 2)) / y.shape[2]
+        return _Solved((inverse @ right[..., None])[..., 0], evidence)
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,8 +163,9 @@ class _Eigenbasis:
         told = (entries.weight * np.vecdot(entries.y, entries.y)).sum(axis=1).max()
         kind = np.float32 if told < _SINGLE * problem.regularization else np.float64
         y, confidence, weight, exposure = entries.of(kind)
-        diagonal: _Numbers = (exposure * self.values + problem.regularization).astype(kind)
-        pulled = (problem.regularization * (problem.prior[rows] @ basis)).astype(kind)
+        zeros: _Numbers = (exposure * self.values).astype(kind)
+        diagonal = zeros + kind(problem.regularization)
+        pulled: _Numbers = (problem.regularization * (problem.prior[rows] @ basis)).astype(kind)
         right = (confidence[:, None] @ y)[:, 0] + pulled
         shrunk = np.sqrt(1 / diagonal)[:, None]
         u = y * np.sqrt(weight)[..., None] * shrunk
@@ -175,8 +175,9 @@ class _Eigenbasis:
         plain = right[:, None] * shrunk
         left = plain - (inverse @ (u @ plain.swapaxes(1, 2))).swapaxes(1, 2) @ u
         v = u * shrunk
-        trace = (1 / diagonal).sum(axis=1) - (inverse * (v @ v.swapaxes(1, 2))).sum(axis=(1, 2))
-        return _Solved((left * shrunk)[:, 0] @ basis.T, trace)
+        taken = problem.regularization * (inverse * (v @ v.swapaxes(1, 2))).sum(axis=(1, 2))
+        evidence = ((zeros / diagonal).sum(axis=1) + taken) / y.shape[2]
+        return _Solved((left * shrunk)[:, 0] @ basis.T, evidence)
 
 
 def _batches(
