@@ -73,7 +73,7 @@ def _chosen(question: Question, rows: _Rows, scores: Scores) -> Choice:
 
 def _rerank(question: Question, rows: _Rows, values: _Values, k: int) -> _Rows:
     query, shelf = question.query, question.shelf
-    vectors = question.index.vectors(shelf.ids[rows])
+    vectors = question.index.vectors_at(rows)
     return rerank(
         values,
         vectors,
@@ -94,10 +94,9 @@ def near(question: Question, vectors: _Values, fetch: int) -> _Rows:
     share = np.count_nonzero(question.allowed) / max(len(shelf), 1)
     if share < RARE:
         rows = np.flatnonzero(question.allowed)
-        products = vectors @ index.vectors(shelf.ids[rows]).T
+        products = vectors @ index.vectors_at(rows).T
         return np.unique(np.concatenate([rows[greatest(row, fetch)] for row in products]))
-    found = index.nearby(vectors, int(fetch / share))
-    proposed = shelf.rows(np.unique(np.concatenate(found)))
+    proposed = np.unique(np.concatenate(index.nearby(vectors, int(fetch / share))))
     return proposed[question.allowed[proposed]]
 
 
@@ -164,7 +163,7 @@ def _score(question: Question, rows: _Rows) -> Scores:
 
 
 def _space(question: Question, rows: _Rows) -> Space:
-    return Space(rows, question.index.vectors(question.shelf.ids[rows]))
+    return Space(rows, question.index.vectors_at(rows))
 
 
 def _sample(question: Question) -> Space:
