@@ -249,7 +249,7 @@ class Profile:
         scale = of._of_factors.of_products(self.factors)
         found = scale.standardise(self.factors @ of.item_factors[tracks].T)
         if of.neighbours:
-            together = of.popularity[tracks] + self.together.sums[:, tracks]
+            together = of.popularity[tracks] + self.together.sums[:, tracks].astype(np.float32)
             share = np.float32(of.neighbours) * (1 + np.float32(FEW) / self.length)
             found += share * of._heard[tracks] * self._co_listening().standardise(together)
         if of.sound:
@@ -294,7 +294,7 @@ class _Together:
     rows: NDArray[np.intp]
     columns: NDArray[np.int32]
     values: _Floats
-    sums: _Floats
+    sums: NDArray[np.float64]
 
     @classmethod
     def of(cls, liked: sparse.csr_matrix, similarity: sparse.csr_matrix, scale: _Floats) -> Self:
@@ -308,4 +308,4 @@ class _Together:
         rows, columns = np.repeat(history, lengths), similarity.indices[terms]
         values = similarity.data[terms] * scale[rows]
         sums = np.bincount(rows * shape[1] + columns, values, shape[0] * shape[1])
-        return cls(rows, columns, values, sums.reshape(shape).astype(np.float32))
+        return cls(rows, columns, values, sums.reshape(shape))
