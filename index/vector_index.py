@@ -204,6 +204,11 @@ class VectorIndex:
         found: NDArray[np.float32] = self._vectors[self._known_rows(ids)]
         return found
 
+    def vectors_at(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """The unit vectors of some rows in `ids`, float32 (len(rows), dim)."""
+        found: NDArray[np.float32] = self._vectors[rows]
+        return found
+
     def surroundings(self, ids: ArrayLike) -> NDArray[np.float32]:
         """What is usual around the tracks `ids`: float32 (len(ids), 3), see `hubs.Survey`.
 
@@ -248,8 +253,8 @@ class VectorIndex:
         rankings.update(zip(rest, exact, strict=True))
         return [rankings[i] for i in range(len(unit))]
 
-    def nearby(self, queries: ArrayLike, n: int) -> list[NDArray[np.int64]]:
-        """The ids of about the `n` vectors nearest to each query, in no order and unscored.
+    def nearby(self, queries: ArrayLike, n: int) -> list[NDArray[np.intp]]:
+        """The rows in `ids` of about the `n` vectors nearest to each query, in no order, unscored.
 
         What a structure proposes, for whom scores and filters them: cheaper than a search, exact
         for "Flat" alone. Queries and errors are those of `search`.
@@ -257,10 +262,10 @@ class VectorIndex:
         unit = self._queries(queries, n)
         n = min(n, len(self) if self.device == "cpu" else MAX_FETCH, len(self))
         if self._structure is None:
-            return [self.ids[greatest(row, n)] for row in unit @ self._vectors.T]
+            return [greatest(row, n) for row in unit @ self._vectors.T]
         with self._turn if self.device == "gpu" else nullcontext():
             _, found = self._structure.search(unit, n)
-        return [self.ids[rows[rows >= 0]] for rows in found]
+        return [rows[rows >= 0] for rows in found]
 
     def _queries(self, queries: ArrayLike, k: int) -> NDArray[np.float32]:
         """The queries as unit vectors. Raises ValueError for what cannot be searched with."""

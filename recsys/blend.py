@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from implicit.nearest_neighbours import ItemItemRecommender
@@ -49,6 +49,7 @@ from recsys.prediction import predict_factors
 _Floats = NDArray[np.float32]
 FEW = 10  # tracks in a history that count half for factors beside co-listening
 SMOOTHING = 5  # listeners that the library's popularity counts for
+REPEATED = 3  # times as many terms of co-listening are taken as tracks are wanted
 _ALL = slice(None)
 
 
@@ -144,8 +145,7 @@ class Blend:
         """Return what these histories (n, n_tracks) say of their listeners."""
         liked = weighted(histories, "binary")
         n = np.maximum(np.diff(liked.indptr), 1)[:, None].astype(np.float32)
-        together = sparse.csr_matrix(liked @ self.similarity)
-        together.data /= np.repeat(np.sqrt(n[:, 0]), np.diff(together.indptr))
+        together = _Together.of(liked, self.similarity, 1 / np.sqrt(n[:, 0]))
         return Profile(self, self.listener_factors(histories), together, liked @ self.directions, n)
 
     def products(self) -> Products:
@@ -242,14 +242,14 @@ class Profile:
     the tracks, so that the score of a few takes no pass over all.
 
     factors   y, (n, f)
-    together  co-listening with the history, less the popularity of the tracks: CSR (n, n_tracks)
+    together  co-listening with the history, less the popularity of the tracks
     sound     sums of the directions of the history, (n, dim)
     length    tracks in the history, at least 1: float32 (n, 1)
     """
 
     blend: Blend
     factors: _Floats
-    together: sparse.csr_matrix
+    together: _Together
     sound: _Floats
     length: _Floats
 
@@ -259,7 +259,7 @@ class Profile:
         scale = of._of_factors.of_products(self.factors)
         found = scale.standardise(self.factors @ of.item_factors[tracks].T)
         if of.neighbours:
-            together = of.popularity[tracks] + self.together.toarray()[:, tracks]
+            together = of.popularity[tracks] + self.together.sums[:, tracks].astype(np.float32)
             share = np.float32(of.neighbours) * (1 + np.float32(FEW) / self.length)
             found += share * of._heard[tracks] * self._co_listening().standardise(together)
         if of.sound:
@@ -276,18 +276,46 @@ class Profile:
         of = self.blend
         found = [of.products().search(self.factors[0], n)]
         if of.neighbours:
-            row = self.together[:1]
-            best = greatest(of.popularity[row.indices] + row.data, n)
-            found += [row.indices[best], of._most_played[:n]]
+            columns = self.together.columns[self.together.rows == 0]
+            best = greatest(of.popularity[columns] + self.together.sums[0, columns], REPEATED * n)
+            found += [columns[best], of._most_played[:n]]
         return np.unique(np.concatenate(found))
 
     def _co_listening(self) -> Scale:
         """Return the scale of co-listening over the tracks that were heard."""
-        of, row, n = self.blend, self.together, len(self.length)
-        of_row = np.repeat(np.arange(n), np.diff(row.indptr))
-        values = row.data.astype(np.float64) * of._heard[row.indices]
-        sums = (values, values * of._above[row.indices], values**2)
-        found = [np.bincount(of_row, each, n)[:, None] / of._n_heard for each in sums]
-        mean, product, square = found
+        of, told, n = self.blend, self.together, len(self.length)
+        heard = told.values * of._heard[told.columns]
+        sums = (1.0, of._above[told.columns], told.sums[told.rows, told.columns])
+        mean, product, square = (
+            np.bincount(told.rows, heard * each, n)[:, None] / of._n_heard for each in sums
+        )
         variance = of._of_popularity.covariance + 2 * product + square - mean**2
         return Scale.of(of._of_popularity.mean + mean, variance)
+
+
+@dataclass(frozen=True, eq=False)
+class _Together:
+    """A sparse product of n histories and m tracks' similarities, and its terms.
+
+    rows, columns, values  of each term; several are of one place (n_terms,)
+    sums                   (n, m)
+    """
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.int32]
+    values: _Floats
+    sums: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, liked: sparse.csr_matrix, similarity: sparse.csr_matrix, scale: _Floats) -> Self:
+        """Multiply; `scale` (n,) is that of each history."""
+        shape = liked.shape[0], similarity.shape[1]
+        starts, lengths = similarity.indptr[liked.indices], np.diff(similarity.indptr)
+        lengths = lengths[liked.indices]
+        skipped = np.cumsum(lengths) - lengths
+        terms = np.repeat(starts - skipped, lengths) + np.arange(lengths.sum())
+        history = np.repeat(np.arange(shape[0]), np.diff(liked.indptr))
+        rows, columns = np.repeat(history, lengths), similarity.indices[terms]
+        values = similarity.data[terms] * scale[rows]
+        sums = np.bincount(rows * shape[1] + columns, values, shape[0] * shape[1])
+        return cls(rows, columns, values, sums.reshape(shape))

@@ -43,7 +43,7 @@ def choose(question: Question, k: int) -> Choice:
 
     Few candidates are tried first; where the limits leave too few of them, more are.
     """
-    n_allowed = int(np.count_nonzero(question.allowed))
+    n_allowed = question.n_allowed
     fetch = max(N_CANDIDATES, PER_RESULT * k)
     while True:
         rows = _candidates(question, fetch)
@@ -73,7 +73,7 @@ def _chosen(question: Question, rows: _Rows, scores: Scores) -> Choice:
 
 def _rerank(question: Question, rows: _Rows, values: _Values, k: int) -> _Rows:
     query, shelf = question.query, question.shelf
-    vectors = question.index.vectors(shelf.ids[rows])
+    vectors = question.index.vectors_at(rows)
     return rerank(
         values,
         vectors,
@@ -91,20 +91,19 @@ def _rerank(question: Question, rows: _Rows, values: _Values, k: int) -> _Rows:
 def near(question: Question, vectors: _Values, fetch: int) -> _Rows:
     """Return the allowed rows nearest to each of some vectors, about `fetch` of each; ascending."""
     shelf, index = question.shelf, question.index
-    share = np.count_nonzero(question.allowed) / max(len(shelf), 1)
+    share = question.n_allowed / max(len(shelf), 1)
     if share < RARE:
         rows = np.flatnonzero(question.allowed)
-        products = vectors @ index.vectors(shelf.ids[rows]).T
+        products = vectors @ index.vectors_at(rows).T
         return np.unique(np.concatenate([rows[greatest(row, fetch)] for row in products]))
-    found = index.nearby(vectors, int(fetch / share))
-    proposed = shelf.rows(np.unique(np.concatenate(found)))
+    proposed = np.unique(np.concatenate(index.nearby(vectors, int(fetch / share))))
     return proposed[question.allowed[proposed]]
 
 
 def _candidates(question: Question, fetch: int) -> _Rows:
     """Return the allowed rows that any term may rank high, ascending; few are all taken."""
     ground, allowed = question.ground, question.allowed
-    n_allowed = int(np.count_nonzero(allowed))
+    n_allowed = question.n_allowed
     if n_allowed <= max(SMALL, fetch):
         return np.flatnonzero(allowed)
     found = []
@@ -164,12 +163,12 @@ def _score(question: Question, rows: _Rows) -> Scores:
 
 
 def _space(question: Question, rows: _Rows) -> Space:
-    return Space(rows, question.index.vectors(question.shelf.ids[rows]))
+    return Space(rows, question.index.vectors_at(rows))
 
 
 def _sample(question: Question) -> Space:
     """Return the tracks that stand for the library."""
-    return _space(question, question.shelf.sample)
+    return Space(question.shelf.sample, question.shelf.sample_vectors)
 
 
 def _middle(sample: Space) -> _Values:

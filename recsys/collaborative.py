@@ -132,6 +132,9 @@ def fold_in(
     """
     weighting = "log" if als.weighting == "bm25" else als.weighting
     gram = item_factors.T @ item_factors if gram is None else gram
-    columns = np.unique(histories.indices)  # of one listener: few of many tracks
-    confidence = als.confidence(sparse.csr_matrix(histories[:, columns]), weighting)
+    columns, places = np.unique(histories.indices, return_inverse=True)  # of many tracks, few
+    told = sparse.csr_matrix(
+        (histories.data, places, histories.indptr), (histories.shape[0], len(columns))
+    )
+    confidence = als.confidence(told, weighting)
     return solve(confidence, item_factors[columns], None, als.regularization, gram=gram)[0]

@@ -97,7 +97,7 @@ class Recommender:
         if len(rows) < 2:
             raise Unanswerable(" ".join(self._why_missing([start, end], shelf)))
         rows = self._on_the_way(question, rows, length)
-        vectors = self.index.vectors(shelf.ids[rows])
+        vectors = self.index.vectors_at(rows)
         path = smooth_path(vectors, shelf.artists[rows], 0, 1, length)
         if len(path) < length:
             sentences.append(
@@ -175,13 +175,13 @@ class Recommender:
         """Return the ends, and the rows of one file of each recording that lies near the way."""
         shelf = question.shelf
         allowed_rows = np.flatnonzero(question.allowed)
-        start, end = self.index.vectors(shelf.ids[ends])
+        start, end = self.index.vectors_at(ends)
         if len(allowed_rows) > SMALL:
             points = waypoints(start, end, length)
             found = near(question, points, max(MIN_NEAR, N_ON_THE_WAY // length))
         else:
             found = allowed_rows
-        codes = recordings(found, self.index.vectors(shelf.ids[found]), shelf)
+        codes = recordings(found, self.index.vectors_at(found), shelf)
         _, first = np.unique(codes, return_index=True)
         return np.concatenate([ends, found[np.sort(first)]])
 
