@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Collection
 
 from flask import Flask, Response, g, jsonify
@@ -84,6 +85,7 @@ def create_app(
     this machine. It answers to loopback names, and to `public_names`, in lower case.
     `hear` analyses files that are dropped on the page, `transcode` turns those of the library into
     what every browser plays, `build` starts builds. With None there is no such thing.
+    Streams end when `extensions["closing"]` is set.
     """
     app = described_app(__name__)
     app.config.update(
@@ -98,7 +100,7 @@ def create_app(
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
-    app.extensions.update(accounts=accounts, limits=Limits())
+    app.extensions.update(accounts=accounts, limits=Limits(), closing=threading.Event())
     metrics = app.extensions["metrics"] = Metrics(home)
     metrics.watch(app)
     protect(app)
