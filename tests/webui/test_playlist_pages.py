@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from recsys.catalog import Catalog, KeptPlaylist
 
 HOSTILE = '"><script>window.hurt = 1</script>'
-TRACKS = (5, 9, 2, 14)
+TRACKS = (5, 9, 2, 5)  # one of them twice
 
 
 def keep(home: Path, name: str = "Evening", track_ids: tuple[int, ...] = TRACKS) -> KeptPlaylist:
@@ -58,14 +58,14 @@ def test_a_playlist_is_shown_to_its_listener(client: FlaskClient, home: Path) ->
     assert client.get(f"/playlists/{theirs.id}").status_code == 404
     assert client.get("/playlists/99").status_code == 404
     shown = client.get(f"/playlists/{mine.id}").get_data(as_text=True)
-    assert re.findall(r'data-entry="(\d+)"', shown) == ["5", "9", "2", "14"]
+    assert re.findall(r'data-entry="(\d+)"', shown) == ["5", "9", "2", "5"]
     assert shown.count("Its file is gone.") == 1
     assert HOSTILE not in shown
     assert "Continue it" in shown
     more = client.get(f"/playlists/{mine.id}?more=1").get_data(as_text=True)
     following = re.findall(r'data-next="(\d+)"', more)
     assert len(following) == 10
-    assert not {"5", "9", "2", "14"} & set(following)
+    assert not {"5", "9", "2"} & set(following)
     empty = keep(home, "Empty", ())
     assert "It is empty." in client.get(f"/playlists/{empty.id}?more=1").get_data(as_text=True)
 
@@ -164,7 +164,7 @@ def test_every_step_is_undone(page: Page, home: Path) -> None:
     # What another window has changed is not written over.
     with Catalog(home) as catalog:
         catalog.save_playlist(one.listener_id, "Elsewhere", [20, 21], one.id)
-    page.get_by_role("button", name=f"Remove “{before[0]}”").click()
+    page.get_by_role("button", name=f"Remove “{before[0]}”").first.click()
     settled(page, "was changed meanwhile")
     expect(page.get_by_role("heading", level=1)).to_have_text("Elsewhere")
     assert kept(home)[0].track_ids == (20, 21)
