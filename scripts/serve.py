@@ -157,7 +157,14 @@ def serve(args: argparse.Namespace, stack: ExitStack) -> None:
     # Only now, when the port is ours: a password that nobody reads would be lost.
     made = first_owner(accounts, args.listener) if accounts is not None else None
     threading.Thread(target=warm, args=(home,), daemon=True).start()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    closing: threading.Event = app.extensions["closing"]
+
+    def close(*_: object) -> None:
+        closing.set()
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, close)
     with suppress(KeyboardInterrupt):  # which may come before the server waits for it
         print(f"Serving on {address}", flush=True)
         if made is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Collection
 
 from flask import Flask, Response, g, jsonify
@@ -16,6 +17,7 @@ from webui.api import (
     document,
     library,
     listening,
+    maps,
     media,
     playlist_files,
     playlists,
@@ -32,6 +34,7 @@ from webui.artist_page import artist_page
 from webui.evaluation_page import evaluation_page
 from webui.library_page import library_page
 from webui.limits import Limits, limit_sounds
+from webui.map_page import map_page
 from webui.metrics import Metrics
 from webui.pages import pages
 from webui.playlist_pages import playlist_pages
@@ -43,6 +46,7 @@ DEFAULT_LISTENER = "me"
 RESOURCES = (
     searching,
     tracks,
+    maps,
     media,
     recommending,
     sounds,
@@ -57,6 +61,7 @@ PAGES = (
     pages,
     track_page,
     artist_page,
+    map_page,
     playlist_pages,
     library_page,
     evaluation_page,
@@ -80,6 +85,7 @@ def create_app(
     this machine. It answers to loopback names, and to `public_names`, in lower case.
     `hear` analyses files that are dropped on the page, `transcode` turns those of the library into
     what every browser plays, `build` starts builds. With None there is no such thing.
+    Streams end when `extensions["closing"]` is set.
     """
     app = described_app(__name__)
     app.config.update(
@@ -94,7 +100,7 @@ def create_app(
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
-    app.extensions.update(accounts=accounts, limits=Limits())
+    app.extensions.update(accounts=accounts, limits=Limits(), closing=threading.Event())
     metrics = app.extensions["metrics"] = Metrics(home)
     metrics.watch(app)
     protect(app)

@@ -238,6 +238,10 @@ def test_streams_are_few_and_live(
         monkeypatch.setattr(builds, "LONGEST", 0.1)
         last = client.get("/api/v1/build/events", buffered=True).get_data(as_text=True)
         assert ": still there\n\n" in last  # and it ends: the reader comes again
+        monkeypatch.setattr(builds, "LONGEST", 60.0)
+        client.application.extensions["closing"].set()  # as serve.py does when a signal comes
+        ended = client.get("/api/v1/build/events", buffered=True).get_data(as_text=True)
+        assert ended.count("event: build") == 1
         for one in open_ones:
             one.close()
     assert client.get("/api/v1/build/events", buffered=True).status_code == 200

@@ -149,15 +149,16 @@ def follow_build(header: LastSeen) -> Response:
         return Response(status=204)
     if not _streams.acquire(blocking=False):
         raise ServiceUnavailable(f"{MAX_STREAMS} streams are open already: ask /api/v1/build.")
-    sent = Response(_follow(home, seen), mimetype="text/event-stream")
+    following = _follow(home, seen, current_app.extensions["closing"])
+    sent = Response(following, mimetype="text/event-stream")
     sent.headers["X-Accel-Buffering"] = "no"
     sent.headers["Cache-Control"] = "no-store"
     sent.call_on_close(_streams.release)
     return sent
 
 
-def _follow(home: Path, seen: str) -> Iterator[str]:
-    """Give events until the build ends, or for as long as a stream may last."""
+def _follow(home: Path, seen: str, closing: threading.Event) -> Iterator[str]:
+    """Give events until the build or the server ends, or for as long as a stream may last."""
     begin = spoke = time.monotonic()
     yield "retry: 2000\n\n"
     while (now := time.monotonic()) - begin < LONGEST:
@@ -170,9 +171,8 @@ def _follow(home: Path, seen: str) -> Iterator[str]:
         elif now - spoke > HEARTBEAT:
             spoke = now
             yield ": still there\n\n"
-        if not state.running:
+        if not state.running or closing.wait(POLL):
             return
-        time.sleep(POLL)
 
 
 def sentence(state: BuildState | None) -> str:

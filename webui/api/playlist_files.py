@@ -66,7 +66,7 @@ class Imported(Described):
     """What a playlist's file names."""
 
     title: str = Field(examples=["Evening"])
-    tracks: list[int] = Field(examples=[[1, 2]])
+    tracks: list[int] = Field(description="In order; one may come twice.", examples=[[1, 2]])
     n_missing: int
     missing: list[Missing] = Field(description=f"The first {MAX_MISSING} of them.")
 
@@ -97,12 +97,12 @@ def read_playlist() -> Response:
     if len(playlist.entries) > MAX_ENTRIES:
         raise BadRequest(f"This playlist has more than {MAX_ENTRIES} entries.")
     entries = resolve(current().catalog, playlist, follow_links=False)
-    ids = dict.fromkeys(entry.track_id for entry in entries if entry.track_id is not None)
+    ids = [entry.track_id for entry in entries if entry.track_id is not None]
     missing = [found.entry for found in entries if found.track_id is None]
     return answer(
         Imported(
             title=playlist.title,
-            tracks=list(ids),
+            tracks=ids,
             n_missing=len(missing),
             missing=[
                 Missing(title=entry.title or entry.location, artist=entry.creator)

@@ -25,17 +25,18 @@ function keep(change, words, how = {}) {
 /** Write a change; where another window has made one meanwhile, show that instead. */
 async function write(change, words, { undoing = false, focus = null }) {
   const before = kept;
+  let said = words;
   try {
     const whole = { ...kept, ...change };
     await send("PUT", address, whole, "application/json", { "If-Match": await state });
     if (undoing) done.pop();
     else done.push({ ...before, words });
-    say(words);
   } catch (error) {
-    say(error.message);
+    said = error.message;
   }
   state = stateOf(address);
   await renew(focus);
+  say(said);
 }
 
 /** Show the playlist as it is now. */
@@ -58,6 +59,7 @@ function move(entry, by) {
   const to = Math.min(Math.max(from + by, 0), entries().length - 1);
   if (to === from) return;
   if (by < 0) entries()[to].before(entry); else entries()[to].after(entry);
+  entry.querySelector(".handle").focus({ preventScroll: true });
   moved(entry, from, to);
 }
 

@@ -112,7 +112,7 @@ async function importPlaylist(file) {
     const question = new URLSearchParams(location.search);
     const known = new Set(question.getAll("like"));
     const room = 200 - ["like", "unlike", "without"].reduce((n, side) => n + question.getAll(side).length, 0);
-    const seeds = found.tracks.map((id) => `track:${id}`).filter((ref) => !known.has(ref)).slice(0, room);
+    const seeds = [...new Set(found.tracks)].map((id) => `track:${id}`).filter((ref) => !known.has(ref)).slice(0, room);
     for (const ref of seeds) question.append("like", ref);
     const missing = found.n_missing ? ` ${found.n_missing} entries are not in the library.` : "";
     await act(`/?${question}`, { words: `Added ${seeds.length} tracks of ${file.name} as seeds.${missing}` });
