@@ -166,16 +166,17 @@ def _placed(reduced: _Floats, places: _Floats, known: NDArray[np.bool_]) -> _Flo
 
 
 def _aligned(positions: _Floats, places: _Floats, known: NDArray[np.bool_]) -> _Floats:
-    """Turn, mirror and move a map so that what is known lies nearest to where it was.
+    """Turn, mirror, move and scale a map so that what is known lies nearest to where it was.
 
-    Orthogonal Procrustes (Schönemann 1966); without anything known it is centred.
+    Procrustes (Schönemann and Carroll 1970); without anything known it is centred.
     """
     if known.sum() < 2:
         centred: _Floats = positions - positions.mean(axis=0)
         return centred
     mine, theirs = positions[known].mean(axis=0), places[known].mean(axis=0)
-    u, _, v = np.linalg.svd((positions[known] - mine).T @ (places[known] - theirs))
-    aligned: _Floats = ((positions - mine) @ (u @ v) + theirs).astype(np.float32)
+    u, stretch, v = np.linalg.svd((positions[known] - mine).T @ (places[known] - theirs))
+    scale = stretch.sum() / max(float(((positions[known] - mine) ** 2).sum()), 1e-12)
+    aligned: _Floats = (scale * (positions - mine) @ (u @ v) + theirs).astype(np.float32)
     return aligned
 
 
