@@ -24,6 +24,15 @@ OPEN = {
     ("accounts.login", "GET"),
     ("accounts.log_in", "POST"),
 }
+OWNERS = {  # what only they may ask for
+    "accounts.add_member",
+    "accounts.change_member",
+    "builds.follow_build",
+    "builds.show_build",
+    "builds.start_build",
+    "builds.stop_build",
+    "evaluation_page.page",
+}
 FEEDBACK = "/api/v1/tracks/5/feedback"
 
 
@@ -345,3 +354,27 @@ def test_without_accounts_nobody_logs_in(client: FlaskClient) -> None:
     assert client.get("/api/v1/session").get_json()["listener"] == "me"
     assert "Account of" not in client.get("/").text
     assert client.get("/healthz", headers={"Host": "music.example.org"}).status_code == 400
+
+
+def test_nothing_of_one_person_is_shown_to_another_or_changed(app: Flask) -> None:
+    (ann, as_ann), (bob, as_bob) = logged_in(app, "ann"), logged_in(app, "bob")
+    written = {"name": "Ann’s own 7f3a", "track_ids": [3, 1, 4]}
+    made = ann.post("/api/v1/playlists", json=written, headers=as_ann)
+    assert made.status_code == 201
+    mine = f"/api/v1/playlists/{made.get_json()['id']}"
+    assert mine.endswith("/1")  # what every route is asked for
+    before = ann.get(mine).data
+    refused = set()
+    for endpoint, method, address in list(routes(app)):
+        if endpoint == "accounts.log_out":
+            continue
+        written = {"name": "Bob’s", "append": [5], "track_ids": [5]}
+        for body in (None,) if method == "GET" else ({}, written):
+            with bob.open(address, method=method, json=body, headers=as_bob) as answer:
+                assert answer.status_code < 500 or answer.status_code == 503, (method, address)
+                assert b"7f3a" not in answer.data, (method, address)
+                if answer.status_code == 403:
+                    refused.add(endpoint)
+    assert ann.get(mine).data == before
+    assert refused == OWNERS
+    assert bob.get("/api/v1/session").get_json()["listener"] == "bob"
