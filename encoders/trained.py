@@ -28,6 +28,7 @@ from encoders.files import replace_file
 SUFFIX = ".safetensors"
 FORMAT = "earshot-tagger-1"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")  # a key of features ends in -precision-segments
+_METADATA = "tagger"
 _PENULTIMATE, _LOGITS = "mean penultimate", "mean logits"
 
 
@@ -59,8 +60,9 @@ def save_trained(
         raise ValueError(f"wanted one of {', '.join(ARCHITECTURES)}; got {architecture}")
     tensors = {name: tensor.contiguous() for name, tensor in state.items()}
     tensors[_PENULTIMATE], tensors[_LOGITS] = (Tensor(mean) for mean in prior)
-    metadata = {"format": FORMAT, "architecture": architecture, "tags": json.dumps(list(tags))}
-    data = save(tensors, metadata)
+    # One entry: several are written in a random order, and equal taggers would not be equal files.
+    described = {"format": FORMAT, "architecture": architecture, "tags": list(tags)}
+    data = save(tensors, {_METADATA: json.dumps(described)})
     replace_file(path, data)
     return hashlib.sha256(data).hexdigest()
 
@@ -81,14 +83,14 @@ class TrainedWeights:
         """Read what a file says of itself. Raises WeightsError if it is no trained tagger."""
         try:
             with safe_open(path, framework="numpy") as file:
-                metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
+                described = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
+            if described.get("format") != FORMAT:
                 raise ValueError("it is no tagger trained here, or of another version")
-            if metadata["architecture"] not in ARCHITECTURES:
-                raise ValueError(f"its architecture {metadata['architecture']} is not known")
-            tags = tuple(str(tag) for tag in json.loads(metadata["tags"]))
-            return cls(path.stem, metadata["architecture"], tags, path.stat().st_size)
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            if described["architecture"] not in ARCHITECTURES:
+                raise ValueError(f"its architecture {described['architecture']} is not known")
+            tags = tuple(str(tag) for tag in described["tags"])
+            return cls(path.stem, described["architecture"], tags, path.stat().st_size)
+        except (OSError, SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise WeightsError(f"The tagger {path} cannot be used: {error}.") from error
 
     def path(self, folder: Path) -> Path:

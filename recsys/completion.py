@@ -56,18 +56,23 @@ class Completer:
         self._lock = threading.Lock()
         self._names: _Names | None = None
 
-    def complete(self, words: str, limit: int = 12) -> list[Completion]:
+    def complete(
+        self, words: str, limit: int = 12, listener: int | None = None
+    ) -> list[Completion]:
         """Return at most `limit` names for what was typed: artists, albums, tags, then tracks.
 
-        Of all kinds, names that begin with what was typed go first.
+        Of all kinds, names that begin with what was typed go first. Tags that the `listener` has
+        taught are among the tags.
         """
         typed = fold(words[:MAX_WORDS])
         if not typed:
             return []
         names = self._current()
+        taught = self._catalog.examples(listener) if listener is not None else []
+        tags = {**_named("tag", [one.tag for one in taught]), **names.tags}
         found = [
             completion
-            for known in (names.artists, names.albums, names.tags)
+            for known in (names.artists, names.albums, tags)
             for completion in _matching(typed, known)
         ]
         tracks = self._catalog.search(words[:MAX_WORDS], max(limit - len(found), 1))

@@ -20,6 +20,7 @@ from recsys.listening_file import LISTENING_NAME, DamagedModel
 from recsys.query import Query
 from recsys.shelf import Shelf, TagTable
 from recsys.taste import Taste, Tastes
+from recsys.taught import TaughtTags
 
 REST = 100  # times as long as counting plays takes, they are not counted again
 N_REMEMBERED = 100  # listeners
@@ -32,7 +33,6 @@ class _Library(NamedTuple):
 
     revision: int
     shelf: Shelf
-    ladder: Ladder
 
 
 class _Learnt(NamedTuple):
@@ -75,6 +75,7 @@ class Lookup:
         self._tags_lock = threading.Lock()
         self._plays_lock = threading.Lock()
         self._tastes_lock = threading.Lock()
+        self._taught = TaughtTags(home.catalog, home.index)
         self._library: _Library | None = None
         self._tags: TagTable | None = None
         self._plays: tuple[int, float, _Values] | None = None
@@ -86,9 +87,10 @@ class Lookup:
         library = self._current()
         shelf = library.shelf
         heard = self._heard_by(query.listener, shelf)
-        ground = library.ladder.ground(query, heard)
+        tags = self._taught.of(query.listener, library.revision, shelf, self.tag_table)
+        ground = Ladder(self.catalog, self.index, shelf, tags).ground(query, heard)
         learnt = self._learnt()
-        mask, sentences = allowed(query, heard, shelf, self.index, self._tag_table)
+        mask, sentences = allowed(query, heard, shelf, self.index, tags)
         question = Question(
             query,
             self.index,
@@ -112,7 +114,7 @@ class Lookup:
         Ascending; None for a tag that neither taggers nor files know.
         """
         shelf = self._current().shelf
-        column, filed = self._tag_table().column(tag), shelf.genre_rows.get(fold(tag))
+        column, filed = self.tag_table().column(tag), shelf.genre_rows.get(fold(tag))
         if column is None and filed is None:
             return None
         mask = np.zeros(len(shelf), np.bool_) if column is None else column >= STANDS_OUT
@@ -127,8 +129,7 @@ class Lookup:
         with self._lock:
             if self._library is None or self._library.revision != revision:
                 shelf = Shelf.read(self.catalog, self.index)
-                ladder = Ladder(self.catalog, self.index, shelf, self._tag_table)
-                self._library = _Library(revision, shelf, ladder)
+                self._library = _Library(revision, shelf)
             return self._library
 
     def _learnt(self) -> _Learnt:
@@ -149,7 +150,7 @@ class Lookup:
                     self._tastes = _Learnt(found, None, [str(error)])
             return self._tastes
 
-    def _tag_table(self) -> TagTable:
+    def tag_table(self) -> TagTable:
         """Read the taggers' tags of all tracks, when first needed. Raises ProjectionError."""
         with self._tags_lock:
             if self._tags is None:

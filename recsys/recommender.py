@@ -14,7 +14,7 @@ from recsys.home import Home
 from recsys.lookup import Lookup, Question
 from recsys.paths import smooth_path, waypoints
 from recsys.query import Answer, Query, Reason, ReasonKind, Recommendation, Rung, Seed
-from recsys.shelf import Shelf
+from recsys.shelf import Shelf, TagTable
 from recsys.similarity import SAME, Similarity
 
 MAX_LENGTH = 500  # of a path
@@ -58,6 +58,10 @@ class Recommender:
     def shelf(self) -> Shelf:
         """Return what is known of each indexed track now."""
         return self._lookup.shelf()
+
+    def tag_table(self) -> TagTable:
+        """Return how much each indexed track stands out in each tag. Raises ProjectionError."""
+        return self._lookup.tag_table()
 
     def recommend(self, query: Query, k: int) -> Answer:
         """Return at most `k` tracks, best first.

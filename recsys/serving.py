@@ -15,6 +15,7 @@ from recsys.catalog import Catalog, CatalogError
 from recsys.completion import Completer
 from recsys.content import SimilarTracks
 from recsys.home import Home, NotIndexed, open_home, stamp
+from recsys.library_map import LibraryMap
 from recsys.recommender import Recommender
 from recsys.settings import Settings
 
@@ -37,6 +38,7 @@ class Served:
     recommender: Recommender
     completer: Completer
     artists: Artists
+    map: LibraryMap
 
     @classmethod
     def of(cls, home: Home) -> Served:
@@ -51,6 +53,7 @@ class Served:
             recommender,
             Completer(home.catalog, similar.tags),
             Artists(home.catalog, home.index, home.settings.hubs, recommender.shelf),
+            LibraryMap(home.settings.home, recommender.shelf, recommender.tag_table),
         )
 
 

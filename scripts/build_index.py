@@ -38,7 +38,9 @@ from recsys.build_state import BuildRecord, read_state
 from recsys.catalog import Catalog, CatalogError
 from recsys.catalog.base import shown
 from recsys.demo import make_demo_library
-from recsys.home import NotIndexed, open_home
+from recsys.home import Home, NotIndexed, open_home
+from recsys.layout import BUDGET, refresh_layout
+from recsys.layout_file import LAYOUT_NAME
 from recsys.library import LibraryError, folders_of
 from recsys.listens.matching import match_recordings
 from recsys.settings import Settings, SettingsError, load_settings
@@ -131,7 +133,7 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
         folders, extractor, report = build_library(args, settings, catalog, display)
         n_found = match_recordings(catalog)
         display.close()
-        learn(settings, display)
+        learn(settings, display, args.workers)
         record.plan(*plan(args, folders, catalog, record))
         summary = summarise(report, extractor, time.monotonic() - begin, memory.peak)
         record.finish({**summary, "failures": len(report.failures)})
@@ -217,14 +219,24 @@ def tagger_names(text: str, weights: Path) -> list[str]:
     return [adopt(Path(n), weights) if n.endswith(SUFFIX) else n for n in names]
 
 
-def learn(settings: Settings, display: Display) -> None:
-    """Learn from the home's listens, if it has some and anything has changed."""
+def learn(settings: Settings, display: Display, workers: int) -> None:
+    """Draw the map, and learn from the home's listens, where anything has changed."""
     with contextlib.suppress(NotIndexed, DamagedIndex), open_home(settings) as home:
+        draw(home, display, workers)
         if home.catalog.listeners():
             display.show(build.Progress("learn"))
             from recsys.refit import refit  # noqa: PLC0415 - implicit, scikit-learn: slow to load
 
             refit(home, progress=display.say)
+
+
+def draw(home: Home, display: Display, workers: int) -> None:
+    """Draw the map of the library, unless it is there."""
+    drawn = refresh_layout(home.index, home.settings.home / LAYOUT_NAME, workers=workers)
+    if drawn and not drawn.finished:
+        display.say(
+            f"The map was not finished within {BUDGET:.0f} s: it is coarser than it might be."
+        )
 
 
 def demo(catalog: Catalog, workers: int, display: Display) -> Path:

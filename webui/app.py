@@ -17,6 +17,7 @@ from webui.api import (
     document,
     library,
     listening,
+    maps,
     media,
     playlist_files,
     playlists,
@@ -33,6 +34,7 @@ from webui.artist_page import artist_page
 from webui.evaluation_page import evaluation_page
 from webui.library_page import library_page
 from webui.limits import Limits, limit_sounds
+from webui.map_page import map_page
 from webui.metrics import Metrics
 from webui.pages import pages
 from webui.playlist_pages import playlist_pages
@@ -44,6 +46,7 @@ DEFAULT_LISTENER = "me"
 RESOURCES = (
     searching,
     tracks,
+    maps,
     media,
     recommending,
     sounds,
@@ -58,6 +61,7 @@ PAGES = (
     pages,
     track_page,
     artist_page,
+    map_page,
     playlist_pages,
     library_page,
     evaluation_page,

@@ -14,8 +14,8 @@ from recsys.reasons import mean_logits
 from recsys.serving import Served
 from recsys.taggram import TagBar, tag_bars
 from webui import people
-from webui.api import current
 from webui.mixes import MAX_NAME
+from webui.served import current
 
 MAX_TRACKS = 500  # shown on one page
 MAX_HEARD = 100  # whose tags are averaged

@@ -26,7 +26,7 @@ def workbench() -> AnyResponse | str:
     served = current()
     mix = Mix.parse(request.args)
     typed = request.args.get("q", "").strip()
-    found = served.completer.complete(typed, 1) if typed else []
+    found = served.completer.complete(typed, 1, people.listener(served)) if typed else []
     if found:  # a search sent off without scripts
         return redirect("/" + mix.adding("like", found[0].kind, found[0].ref))
     listing = lists.answer(served, mix, people.listener(served))

@@ -14,7 +14,7 @@ from recsys.reasons import mean_logits
 from recsys.serving import Served
 from recsys.taggram import TagBar, tag_bars
 from webui import people
-from webui.api import current, living
+from webui.served import current, living
 
 N_SIMILAR = 12
 ARTIST_CAP = 3  # of the similar tracks, so that an album does not fill the list
@@ -49,6 +49,7 @@ def show(track_id: int) -> str:
         track=track,
         sound=_sound(served, track),
         history=_history(served, track),
+        is_drawn=served.map.drawn() is not None,
         n_tracks=served.n_indexed,
         person=people.person(),
     )

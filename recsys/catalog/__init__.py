@@ -2,6 +2,7 @@
 
 from recsys.catalog.catalog import Catalog
 from recsys.catalog.database import CatalogError
+from recsys.catalog.examples import TagExamples
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
 from recsys.catalog.histories import History, KeptListen, Plays
 from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored, is_name
@@ -44,6 +45,7 @@ __all__ = [
     "Sighting",
     "Status",
     "Stored",
+    "TagExamples",
     "Tags",
     "Totals",
     "Track",

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from encoders.errors import AudioError
 from encoders.features import TrackFeatures
 from recsys.catalog import (
+    examples,
     features,
     feedback,
     histories,
@@ -33,6 +34,7 @@ from recsys.catalog.database import (
     open_engine,
     writing,
 )
+from recsys.catalog.examples import TagExamples
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
 from recsys.catalog.histories import History, KeptListen, Plays
 from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored
@@ -288,7 +290,7 @@ class Catalog:
 
     @property
     def listens_revision(self) -> int:
-        """A number that rises with every change of listens, feedback or matches to tracks."""
+        """A number that rises with each change of listens, feedback, matches or taught tags."""
         with self._reading() as session:
             return recordings.listening_state(session).revision
 
@@ -331,6 +333,26 @@ class Catalog:
         with self._writing() as session:
             recordings.listening_state(session, lock=True)
             feedback.set_feedback(session, int(listener_id), int(track_id), kind, int(at))
+
+    def examples(self, listener_id: int) -> list[TagExamples]:
+        """Return the tags that a listener has taught, and their examples among living tracks."""
+        with self._reading() as session:
+            return examples.examples(session, int(listener_id))
+
+    def teach(self, listener_id: int, tag: str, said: Iterable[tuple[int, bool | None]]) -> None:
+        """Write (track_id, whether it fits) of a listener's tag, None to take an example back.
+
+        Raises KeyError for an unknown listener or track, ValueError for a tag that is no name.
+        """
+        with self._writing() as session:
+            recordings.listening_state(session, lock=True)
+            examples.teach(session, int(listener_id), tag, said)
+
+    def forget_tag(self, listener_id: int, tag: str) -> bool:
+        """Delete a listener's tag with its examples; say whether there was one."""
+        with self._writing() as session:
+            recordings.listening_state(session, lock=True)
+            return examples.forget(session, int(listener_id), tag)
 
     def store_listening(self, events: Sequence[Listen | PlayCount | Opinion]) -> Stored:
         """Write a batch of a listening history in one transaction; what is known stays as it is.

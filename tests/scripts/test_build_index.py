@@ -15,6 +15,7 @@ from index.vector_index import VectorIndex
 from recsys.build import INDEX_NAME
 from recsys.build_state import read_state
 from recsys.demo import DEMO_TRACKS
+from recsys.layout_file import LAYOUT_NAME, Layout
 
 FIGURES = {
     "tracks",
@@ -58,15 +59,19 @@ def test_a_first_build_of_all_formats(earshot: Commands, music: Path) -> None:
     assert done["peak_memory_bytes"] > 0
     assert "float32" in done["device"]
     assert all(np.isfinite(vector).all() for vector in vectors(earshot.home).values())
+    layout = Layout.load(earshot.home / LAYOUT_NAME)
+    assert layout.ids.tolist() == list(vectors(earshot.home))
 
 
 def test_nothing_changed_nothing_done(earshot: Commands, library: Path) -> None:
     earshot.build_json(library)
     before = {path.name: path.read_bytes() for path in earshot.home.glob("*.*")}
+    drawn = (earshot.home / LAYOUT_NAME).stat().st_mtime_ns
     done = earshot.build_json(library)
     assert (done["tracks"], done["unchanged"], done["analysed"], done["failed"]) == (4, 4, 0, 0)
     assert done["index"]["ntotal"] == 4
-    for name in (INDEX_NAME, "projection.safetensors"):
+    assert (earshot.home / LAYOUT_NAME).stat().st_mtime_ns == drawn
+    for name in (INDEX_NAME, "projection.safetensors", LAYOUT_NAME):
         assert (earshot.home / name).read_bytes() == before[name]
 
 

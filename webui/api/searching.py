@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from webui.api.describing import answer, blueprint
 from webui.api.fields import MAX_QUERY, Count, Page, Paged, Parameters, takes, write_cursor
 from webui.api.schemas import Completion, Completions, Track
+from webui.people import listener
 from webui.served import current
 
 Words = Annotated[
@@ -57,7 +58,8 @@ def search(query: SearchQuery) -> Response:
 @api.get("/complete", responses={200: Completions})
 def complete(query: CompleteQuery) -> Response:
     """Complete the name of an artist, an album, a tag or a track."""
-    found = current().completer.complete(query.q[:MAX_QUERY], query.limit)
+    served = current()
+    found = served.completer.complete(query.q[:MAX_QUERY], query.limit, listener(served))
     return answer(
         Completions(
             completions=[
