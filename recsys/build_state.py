@@ -31,6 +31,7 @@ STAGES = {
     "analyse": "Listening",
     "fit": "Fitting the projection",
     "index": "Indexing",
+    "map": "Drawing the map",
     "learn": "Learning from listens",
 }
 MEASURED = ("identify", "analyse")  # stages whose speed says when they will end

@@ -13,6 +13,7 @@ from index.hubs import METHODS, SHARES
 from index.vector_index import VectorIndex
 from recsys.build import HEAD_NAME, INDEX_NAME, PROJECTION_NAME, WEIGHTS_NAME
 from recsys.catalog import Catalog, Counts, Totals
+from recsys.layout_file import LAYOUT_NAME
 from recsys.listening_file import LISTENING_NAME
 
 _LEVELS = (0.5, 0.9, 0.99)  # similarities whose cosines are named
@@ -22,6 +23,7 @@ _PARTS = (  # of a home, and how their files and folders begin
     ("projection", PROJECTION_NAME),
     ("head", Path(HEAD_NAME).stem),
     ("listening model", LISTENING_NAME),
+    ("map", LAYOUT_NAME),
     ("taggers' weights", WEIGHTS_NAME),
     ("demo library", "demo-library"),
 )

@@ -232,6 +232,7 @@ def learn(settings: Settings, display: Display, workers: int) -> None:
 
 def draw(home: Home, display: Display, workers: int) -> None:
     """Draw the map of the library, unless it is there."""
+    display.show(build.Progress("map"))
     drawn = refresh_layout(home.index, home.settings.home / LAYOUT_NAME, workers=workers)
     if drawn and not drawn.finished:
         display.say(

@@ -87,7 +87,11 @@ def served(tmp_path_factory: pytest.TempPathFactory, library: Path) -> Iterator[
         now = app.extensions["served_home"].current()
         return now.projection_id, now.recommender.index.vectors([20])[0]
 
-    app = APPLICATION.flask = create_app(Settings(home), hear=hear, transcode=transcoded)
+    def build(*, retry_failed: bool) -> None:
+        """Start nothing."""
+
+    app = create_app(Settings(home), hear=hear, transcode=transcoded, build=build)
+    APPLICATION.flask = app
     yield
     app.extensions["served_home"].close()
 
