@@ -24,6 +24,7 @@ from index.hubs import (
     reference_rows,
     survey_library,
 )
+from index.products import greatest
 from index.storage import DamagedIndex, Manifest, StaleIndex, read_manifest
 from index.structure import MAX_FETCH, Structure, build_structure, place, set_search
 
@@ -203,6 +204,11 @@ class VectorIndex:
         found: NDArray[np.float32] = self._vectors[self._known_rows(ids)]
         return found
 
+    def vectors_at(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """The unit vectors of some rows in `ids`, float32 (len(rows), dim)."""
+        found: NDArray[np.float32] = self._vectors[rows]
+        return found
+
     def surroundings(self, ids: ArrayLike) -> NDArray[np.float32]:
         """What is usual around the tracks `ids`: float32 (len(ids), 3), see `hubs.Survey`.
 
@@ -231,14 +237,9 @@ class VectorIndex:
 
         Raises ValueError for anything else.
         """
-        queries = np.asarray(queries)
-        if queries.ndim != 2 or queries.shape[1] != self.dim:
-            raise ValueError(f"queries: wanted shape (n, {self.dim}), got {queries.shape}")
-        if operator.index(k) < 1:
-            raise ValueError(f"k: wanted at least 1, got {k}")
+        unit = self._queries(queries, k)
         if hubs not in METHODS:
             raise ValueError(f"hubs: wanted one of {', '.join(METHODS)}, got {hubs!r}")
-        unit = _unit(queries, np.arange(len(queries)), "queries")
         scoring = _Scoring(hubs, self._describe(unit, hubs, surroundings))
         rows, known = self._rows(_as_ids(exclude))
         allowed = np.ones(len(self), dtype=bool)
@@ -251,6 +252,29 @@ class VectorIndex:
         exact = self._exact(unit[rest], k, allowed, scoring.of(rest))
         rankings.update(zip(rest, exact, strict=True))
         return [rankings[i] for i in range(len(unit))]
+
+    def nearby(self, queries: ArrayLike, n: int) -> list[NDArray[np.intp]]:
+        """The rows in `ids` of about the `n` vectors nearest to each query, in no order, unscored.
+
+        What a structure proposes, for whom scores and filters them: cheaper than a search, exact
+        for "Flat" alone. Queries and errors are those of `search`.
+        """
+        unit = self._queries(queries, n)
+        n = min(n, len(self) if self.device == "cpu" else MAX_FETCH, len(self))
+        if self._structure is None:
+            return [greatest(row, n) for row in unit @ self._vectors.T]
+        with self._turn if self.device == "gpu" else nullcontext():
+            _, found = self._structure.search(unit, n)
+        return [rows[rows >= 0] for rows in found]
+
+    def _queries(self, queries: ArrayLike, k: int) -> NDArray[np.float32]:
+        """The queries as unit vectors. Raises ValueError for what cannot be searched with."""
+        queries = np.asarray(queries)
+        if queries.ndim != 2 or queries.shape[1] != self.dim:
+            raise ValueError(f"queries: wanted shape (n, {self.dim}), got {queries.shape}")
+        if operator.index(k) < 1:
+            raise ValueError(f"k: wanted at least 1, got {k}")
+        return _unit(queries, np.arange(len(queries)), "queries")
 
     def _describe(
         self, queries: NDArray[np.float32], hubs: str, surroundings: ArrayLike | None
@@ -277,7 +301,9 @@ class VectorIndex:
     def _rows(self, ids: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """The rows of `ids`, and which of them exist."""
         rows = np.searchsorted(self.ids, ids)
-        return rows, np.searchsorted(self.ids, ids, side="right") > rows
+        known = rows < len(self)
+        known[known] = self.ids[rows[known]] == ids[known]
+        return rows, known
 
     def _propose(
         self,

@@ -5,7 +5,9 @@
 3. A track's factors are the closed-form solution around μ_i, its zeros weighted by exposure
    (`recsys.closed_form`): nobody's track is its prediction, everybody's is its listens.
 
-A listener is known by the history alone, folded in with these factors. The score of a track is
+A listener is known by the history alone, folded in with x̃_i = (1 - told) x_i + told μ_i: what is
+new is ranked by what content predicts, so that part of a history is told in these terms. The score
+of a track is
 
     z(x_i·y_u) + neighbours · (1 + FEW / n) h_i z(co-listening with the history)
                + sound · (1 - ε_i) z(sum of content cosines to the history)
@@ -28,23 +30,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from implicit.nearest_neighbours import ItemItemRecommender
 from numpy.typing import NDArray
 from scipy import sparse
 
+from index.products import Products, greatest
 from recsys import listening_file
 from recsys.closed_form import solve
 from recsys.collaborative import Als, fold_in, weighted
 from recsys.interactions import Content, n_listeners
 from recsys.listening_file import DamagedModel
+from recsys.moments import Moments, Scale
 from recsys.prediction import predict_factors
 
 _Floats = NDArray[np.float32]
 FEW = 10  # tracks in a history that count half for factors beside co-listening
 SMOOTHING = 5  # listeners that the library's popularity counts for
+REPEATED = 3  # times as many terms of co-listening are taken as tracks are wanted
+_ALL = slice(None)
 
 
 @dataclass
@@ -57,6 +63,7 @@ class Blend:
     artist_shrinkage  of the artists' effects in the prediction
     strength          λ of the prior, as a multiple of the ALS regularization
     kappa             κ: listeners that a track must have for half the weight of the zeros
+    told              share of the predictions in the factors that histories are folded in with
     neighbours        weight of co-listening
     sound             weight of content similarity
     n_neighbours      tracks most played together with each that are kept
@@ -68,6 +75,7 @@ class Blend:
     artist_shrinkage: float = 3.0
     strength: float = 1.0
     kappa: float = 5.0
+    told: float = 0.4
     neighbours: float = 0.5
     sound: float = 0.2
     n_neighbours: int = 500
@@ -97,6 +105,10 @@ class Blend:
             self.strength * self.als.regularization,
             self.kappa,
         )
+        self.told_factors = self.item_factors
+        if self.told:
+            share = np.float32(self.told)
+            self.told_factors = (1 - share) * self.item_factors + share * self.prediction
         self.heard = n_heard > 0
         self.directions = content.directions()
         self.popularity = np.log(np.maximum(n_heard, 1) / counts.shape[0]).astype(np.float32)
@@ -106,38 +118,48 @@ class Blend:
 
     def _prepare(self) -> None:
         """Work out what every history needs and no history changes."""
-        heard = self.item_factors[self.heard]
+        heard = self.told_factors[self.heard]
         self._gram = heard.T @ heard
-        self._known = np.asarray(self.directions.any(axis=1), bool)
+        known = np.asarray(self.directions.any(axis=1), bool)
+        self._of_factors = Moments.of(self.item_factors, np.ones(len(self.heard), bool))
+        self._of_directions = Moments.of(self.directions, known)
+        self._of_popularity = Moments.of(self.popularity[:, None], self.heard)
+        self._known, self._heard = known.astype(np.float32), self.heard.astype(np.float32)
+        self._n_heard = max(int(self.heard.sum()), 1)
+        self._above = (self.popularity - self._of_popularity.mean) * self.heard
+        self._most_played = np.argsort(-self.popularity, kind="stable")
+        self._products: Products | None = None
 
     def listener_factors(self, histories: sparse.csr_matrix) -> _Floats:
         """Fold histories (n, n_tracks) in: (n, factors).
 
         The zeros are those of the tracks that were heard: silence about the others says nothing.
         """
-        return fold_in(self.als, histories, self.item_factors, self._gram)
+        return fold_in(self.als, histories, self.told_factors, self._gram)
 
     def scores(self, histories: sparse.csr_matrix) -> _Floats:
         """Score every track for these histories: both (n, n_tracks)."""
-        everything = np.ones(len(self.heard), bool)
-        found = _standardised(self.listener_factors(histories) @ self.item_factors.T, everything)
+        return self.profile(histories).scores()
+
+    def profile(self, histories: sparse.csr_matrix) -> Profile:
+        """Return what these histories (n, n_tracks) say of their listeners."""
         liked = weighted(histories, "binary")
-        if self.neighbours:
-            n = np.maximum(np.diff(liked.indptr), 1)[:, None].astype(np.float32)
-            together = self.popularity + (liked @ self.similarity).toarray() / np.sqrt(n)
-            weight = np.float32(self.neighbours) * (1 + FEW / n)
-            found += weight * _standardised(together, self.heard)
-        if self.sound:
-            profile = liked @ self.directions
-            alike = _standardised(profile @ self.directions.T, self._known)
-            found += np.float32(self.sound) * (1 - self.evidence) * alike
-        return found
+        n = np.maximum(np.diff(liked.indptr), 1)[:, None].astype(np.float32)
+        together = _Together.of(liked, self.similarity, 1 / np.sqrt(n[:, 0]))
+        return Profile(self, self.listener_factors(histories), together, liked @ self.directions, n)
+
+    def products(self) -> Products:
+        """Return what finds tracks by their factors; made when first asked for, in seconds."""
+        if self._products is None:
+            self._products = Products(self.item_factors)
+        return self._products
 
     def save(self, path: Path, **manifest: Any) -> None:
         """Write the fitted model atomically; `manifest` is kept beside it, as JSON."""
         tensors = {
             "tracks": self.tracks,
             "item_factors": self.item_factors,
+            "told_factors": self.told_factors,
             "evidence": self.evidence,
             "heard": self.heard,
             "popularity": self.popularity,
@@ -166,6 +188,7 @@ class Blend:
                 "heard": (n,),
                 "popularity": (n,),
                 "item_factors": (n, blend.als.factors),
+                "told_factors": (n, blend.als.factors),
                 "directions": (n, tensors["directions"].shape[-1]),
             }
             for name, shape in shapes.items():
@@ -206,17 +229,93 @@ class Blend:
 
 _ALS_SETTINGS = ("factors", "regularization", "alpha", "weighting", "iterations")
 _SETTINGS = (
-    *("penalty", "linear", "artist_shrinkage", "strength", "kappa"),
+    *("penalty", "linear", "artist_shrinkage", "strength", "kappa", "told"),
     *("neighbours", "sound", "n_neighbours"),
 )
 
 
-def _standardised(values: _Floats, among: NDArray[np.bool_]) -> _Floats:
-    """Standardise each row among some columns, 0 in the others and where all are equal."""
-    if not among.any():
-        return np.zeros_like(values)
-    of_row = values[:, among]
-    mean = of_row.mean(axis=1, keepdims=True)
-    deviation = of_row.std(axis=1, keepdims=True)
-    z = (values - mean) / np.where(deviation > 0, deviation, 1)
-    return np.where(among, z, 0).astype(np.float32)
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """What a blend knows of listeners, to score any tracks for them.
+
+    Every term is standardised over all tracks, but its mean and deviation follow from moments of
+    the tracks, so that the score of a few takes no pass over all.
+
+    factors   y, (n, f)
+    together  co-listening with the history, less the popularity of the tracks
+    sound     sums of the directions of the history, (n, dim)
+    length    tracks in the history, at least 1: float32 (n, 1)
+    """
+
+    blend: Blend
+    factors: _Floats
+    together: _Together
+    sound: _Floats
+    length: _Floats
+
+    def scores(self, tracks: NDArray[np.int64] | slice = _ALL) -> _Floats:
+        """Score some tracks, given by their columns; by default every one: (n, n_some)."""
+        of = self.blend
+        scale = of._of_factors.of_products(self.factors)
+        found = scale.standardise(self.factors @ of.item_factors[tracks].T)
+        if of.neighbours:
+            together = of.popularity[tracks] + self.together.sums[:, tracks].astype(np.float32)
+            share = np.float32(of.neighbours) * (1 + np.float32(FEW) / self.length)
+            found += share * of._heard[tracks] * self._co_listening().standardise(together)
+        if of.sound:
+            scale = of._of_directions.of_products(self.sound)
+            alike = scale.standardise(self.sound @ of.directions[tracks].T)
+            found += np.float32(of.sound) * (1 - of.evidence[tracks]) * of._known[tracks] * alike
+        return found
+
+    def candidates(self, n: int) -> NDArray[np.int64]:
+        """Return columns of tracks that factors or co-listening may rank high for the first.
+
+        About the `n` greatest of each, of co-listening twice: with the history, and with anybody.
+        """
+        of = self.blend
+        found = [of.products().search(self.factors[0], n)]
+        if of.neighbours:
+            columns = self.together.columns[self.together.rows == 0]
+            best = greatest(of.popularity[columns] + self.together.sums[0, columns], REPEATED * n)
+            found += [columns[best], of._most_played[:n]]
+        return np.unique(np.concatenate(found))
+
+    def _co_listening(self) -> Scale:
+        """Return the scale of co-listening over the tracks that were heard."""
+        of, told, n = self.blend, self.together, len(self.length)
+        heard = told.values * of._heard[told.columns]
+        sums = (1.0, of._above[told.columns], told.sums[told.rows, told.columns])
+        mean, product, square = (
+            np.bincount(told.rows, heard * each, n)[:, None] / of._n_heard for each in sums
+        )
+        variance = of._of_popularity.covariance + 2 * product + square - mean**2
+        return Scale.of(of._of_popularity.mean + mean, variance)
+
+
+@dataclass(frozen=True, eq=False)
+class _Together:
+    """A sparse product of n histories and m tracks' similarities, and its terms.
+
+    rows, columns, values  of each term; several are of one place (n_terms,)
+    sums                   (n, m)
+    """
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.int32]
+    values: _Floats
+    sums: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, liked: sparse.csr_matrix, similarity: sparse.csr_matrix, scale: _Floats) -> Self:
+        """Multiply; `scale` (n,) is that of each history."""
+        shape = liked.shape[0], similarity.shape[1]
+        starts, lengths = similarity.indptr[liked.indices], np.diff(similarity.indptr)
+        lengths = lengths[liked.indices]
+        skipped = np.cumsum(lengths) - lengths
+        terms = np.repeat(starts - skipped, lengths) + np.arange(lengths.sum())
+        history = np.repeat(np.arange(shape[0]), np.diff(liked.indptr))
+        rows, columns = np.repeat(history, lengths), similarity.indices[terms]
+        values = similarity.data[terms] * scale[rows]
+        sums = np.bincount(rows * shape[1] + columns, values, shape[0] * shape[1])
+        return cls(rows, columns, values, sums.reshape(shape))

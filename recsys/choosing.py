@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from index.products import greatest
 from recsys import scoring
 from recsys.filters import recordings
 from recsys.ground import Anchor
@@ -17,7 +18,7 @@ from recsys.scoring import Part, Scores, Space
 from recsys.shelf import UNKNOWN
 
 SMALL = 2000  # tracks; where no more are allowed, all are candidates
-RARE = 0.2  # of the library; where less is allowed, all of it is compared
+RARE = 0.05  # of the library; where less is allowed, all of it is compared
 N_CANDIDATES = 200  # that each search proposes, at least; PER_RESULT of each result asked for
 PER_RESULT = 10
 GROWTH = 8  # as many are proposed where the limits left too few,
@@ -31,10 +32,9 @@ _Values = NDArray[np.float32]
 
 
 class Choice(NamedTuple):
-    """The rows of the chosen, best first; `places` are theirs in `scores`."""
+    """The rows of the chosen, best first, and their scores."""
 
     rows: _Rows
-    places: _Rows
     scores: Scores
 
 
@@ -43,7 +43,7 @@ def choose(question: Question, k: int) -> Choice:
 
     Few candidates are tried first; where the limits leave too few of them, more are.
     """
-    n_allowed = int(np.count_nonzero(question.allowed))
+    n_allowed = question.n_allowed
     fetch = max(N_CANDIDATES, PER_RESULT * k)
     while True:
         rows = _candidates(question, fetch)
@@ -56,18 +56,24 @@ def choose(question: Question, k: int) -> Choice:
             if len(places) == k or size >= len(rows):
                 break
         if len(places) == k or len(rows) == n_allowed or fetch >= MAX_CANDIDATES:
-            return Choice(rows[places], places, scores)
+            return _chosen(question, rows[places], scores.of(places))
         fetch *= GROWTH
 
 
 def weigh(question: Question, rows: _Rows) -> Choice:
     """Return these rows in their order, with the scores they would have among candidates."""
-    return Choice(rows, np.arange(len(rows)), _score(question, rows))
+    return _chosen(question, rows, _score(question, rows))
+
+
+def _chosen(question: Question, rows: _Rows, scores: Scores) -> Choice:
+    if question.taste is not None and len(rows):
+        scores = scoring.traced(scores, question.taste, question.shelf.ids, rows)
+    return Choice(rows, scores)
 
 
 def _rerank(question: Question, rows: _Rows, values: _Values, k: int) -> _Rows:
     query, shelf = question.query, question.shelf
-    vectors = question.index.vectors(shelf.ids[rows])
+    vectors = question.index.vectors_at(rows)
     return rerank(
         values,
         vectors,
@@ -85,40 +91,45 @@ def _rerank(question: Question, rows: _Rows, values: _Values, k: int) -> _Rows:
 def near(question: Question, vectors: _Values, fetch: int) -> _Rows:
     """Return the allowed rows nearest to each of some vectors, about `fetch` of each; ascending."""
     shelf, index = question.shelf, question.index
-    rows = np.flatnonzero(question.allowed)
-    if len(rows) < RARE * len(shelf):
-        products = vectors @ index.vectors(shelf.ids[rows]).T
-        found = [rows[_top(row, fetch)] for row in products]
-    else:
-        rankings = index.search(vectors, fetch * len(shelf) // len(rows))
-        found = [shelf.rows(ranking.ids) for ranking in rankings]
-    proposed = np.unique(np.concatenate(found))
+    share = question.n_allowed / max(len(shelf), 1)
+    if share < RARE:
+        rows = np.flatnonzero(question.allowed)
+        products = vectors @ index.vectors_at(rows).T
+        return np.unique(np.concatenate([rows[greatest(row, fetch)] for row in products]))
+    proposed = np.unique(np.concatenate(index.nearby(vectors, int(fetch / share))))
     return proposed[question.allowed[proposed]]
 
 
 def _candidates(question: Question, fetch: int) -> _Rows:
     """Return the allowed rows that any term may rank high, ascending; few are all taken."""
-    rows = np.flatnonzero(question.allowed)
-    if len(rows) <= max(SMALL, fetch):
-        return rows
-    ground = question.ground
+    ground, allowed = question.ground, question.allowed
+    n_allowed = question.n_allowed
+    if n_allowed <= max(SMALL, fetch):
+        return np.flatnonzero(allowed)
     found = []
     if ground.liked:
         found.append(near(question, _searches(ground.liked), fetch))
     elif ground.rung == "popular" and not question.popularity().any():
         found.append(near(question, _middle(_sample(question)), fetch))
     elif ground.rung == "popular":
-        found.append(rows[_top(question.popularity()[rows], fetch)])
+        found.append(_greatest(question, question.popularity(), fetch))
     if ground.wishes:
-        wished = np.zeros(len(question.shelf), np.float32)
+        wished = np.zeros(len(allowed), np.float32)
         for wish in ground.wishes:
             wished += np.float32(wish.weight) * wish.values
-        found.append(rows[_top(wished[rows], fetch)])
+        found.append(_greatest(question, wished, fetch))
     if question.taste is not None:
-        found.append(rows[_top(question.taste.scores[rows], fetch)])
+        left_out = len(question.heard.rows) + int(fetch * len(allowed) / n_allowed)
+        found.append(question.taste.candidates(left_out))
     if not question.query.leaves_out_played:
-        found.append(np.intersect1d(question.heard.rows, rows))
-    return np.unique(np.concatenate(found))
+        found.append(question.heard.rows)
+    rows = np.unique(np.concatenate(found))
+    return rows[allowed[rows]]
+
+
+def _greatest(question: Question, values: _Values, n: int) -> _Rows:
+    """Return the `n` allowed rows of the greatest values, in no order."""
+    return greatest(np.where(question.allowed, values, -np.inf).astype(np.float32), n)
 
 
 def _score(question: Question, rows: _Rows) -> Scores:
@@ -140,7 +151,7 @@ def _score(question: Question, rows: _Rows) -> Scores:
     if ground.rung == "popular":
         parts.append(_everyday(question, candidates, sample, share * spoken))
     if taste is not None:
-        parts = scoring.blend(parts, taste, question.shelf.ids, candidates, sample)
+        parts = scoring.blend(parts, taste, candidates, sample)
     if ground.shunned:
         parts.append(scoring.shunned(ground.shunned, candidates, sample))
     if ground.avoided:
@@ -152,12 +163,12 @@ def _score(question: Question, rows: _Rows) -> Scores:
 
 
 def _space(question: Question, rows: _Rows) -> Space:
-    return Space(rows, question.index.vectors(question.shelf.ids[rows]))
+    return Space(rows, question.index.vectors_at(rows))
 
 
 def _sample(question: Question) -> Space:
     """Return the tracks that stand for the library."""
-    return _space(question, question.shelf.sample)
+    return Space(question.shelf.sample, question.shelf.sample_vectors)
 
 
 def _middle(sample: Space) -> _Values:
@@ -218,8 +229,3 @@ def _searches(anchors: Sequence[Anchor]) -> _Values:
         means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-6)
     found: _Values = means[np.linalg.norm(means, axis=1) > 0.5]  # without those of no member
     return found
-
-
-def _top(values: _Values, n: int) -> _Rows:
-    """Return the places of the `n` greatest values, in no order."""
-    return np.argpartition(-values, n - 1)[:n] if len(values) > n else np.arange(len(values))

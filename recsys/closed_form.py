@@ -11,21 +11,32 @@ for dislike: nobody was exposed to a track that nobody played, so that e_i is 0 
 x_i = μ_i exactly. κ = 0 is implicit ALS (Hu, Koren and Volinsky 2008), with a prior that of
 collaborative topic regression (Wang and Blei, KDD 2011).
 
-In the eigenbasis of YᵀY, D_i = e_i YᵀY + λ I is diagonal and the same for all rows with equally
-many entries. Such rows are solved together; where n_i is below the number of factors, by the
-identity of Woodbury with an n_i × n_i inverse instead of a larger one.
+Rows of about equally many entries are solved together, the shorter ones filled up with entries of
+no weight. In the eigenbasis of YᵀY, D_i = e_i YᵀY + λ I is diagonal, so that where n_i is below the
+number of factors Woodbury's identity needs an n_i × n_i inverse alone:
+
+    A⁻¹ = D⁻¹ - D^-½ uᵀ (I + u uᵀ)⁻¹ u D^-½,   rows of u: (c_iu - e_i)^½ D^-½ y_u
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-_BATCH = 1 << 21  # numbers in the largest array of a batch
+from recsys.threads import for_each
+
+_BATCH = 1 << 19  # numbers in the largest array of a batch, so that it stays in the cache
+_FILLED = 1.2  # times as many entries as the shortest of its rows a batch may have
+_SINGLE = 1e3  # how far listens may outweigh the prior for single precision to do
 
 _Floats = NDArray[np.float32]
-_Doubles = NDArray[np.float64]
+_Numbers = NDArray[np.floating]
+_Rows = NDArray[np.int64]
 
 
 def solve(
@@ -48,56 +59,138 @@ def solve(
     Evidence is 1 - λ tr(A_i⁻¹) / f, the share of the prior's variance that the entries take away:
     0 without entries, rising with every one of them, below 1.
     """
-    n_factors = factors.shape[1]
+    n_rows, n_factors = confidence.shape[0], factors.shape[1]
     gram = factors.T @ factors if gram is None else gram
-    values, basis = np.linalg.eigh(gram.astype(np.float64))
-    values = np.maximum(values, 0)
-    turned = factors @ basis
-    turned_prior = np.zeros((confidence.shape[0], n_factors)) if prior is None else prior @ basis
-    solution = turned_prior.astype(np.float32)
-    evidence = np.zeros(confidence.shape[0], np.float32)
+    mean = np.zeros((n_rows, n_factors), np.float32) if prior is None else prior
+    problem = _Problem(confidence, factors, mean, regularization, kappa, gram.astype(np.float64))
     lengths = np.diff(confidence.indptr)
-    order = np.argsort(lengths, kind="stable")
-    begin = int(np.searchsorted(lengths[order], 1))
-    while begin < len(order):
-        n = int(lengths[order[begin]])
-        end = int(np.searchsorted(lengths[order], n, side="right"))
-        end = min(end, begin + max(_BATCH // (n * max(min(n, n_factors), n_factors)), 1))
-        rows = order[begin:end]
-        begin = end
-        entries = confidence.indptr[rows][:, None] + np.arange(n)
-        exposure = n / (n + kappa)
-        diagonal = exposure * values + regularization
-        solved, trace = _solve_batch(
-            turned[confidence.indices[entries]],
-            confidence.data[entries].astype(np.float64),
-            exposure,
-            diagonal,
-            regularization * turned_prior[rows],
-        )
-        solution[rows] = solved
-        evidence[rows] = 1 - regularization * trace / n_factors
-    return np.asarray(solution @ basis.T, np.float32), np.clip(evidence, 0, 1)
+    short = (lengths > 0) & (lengths < n_factors)
+    if np.count_nonzero(short) < n_factors:  # too few for an eigenbasis to pay
+        short[:] = False
+    work = [(problem.direct, rows) for rows in _batches(lengths, (lengths > 0) & ~short, n_factors)]
+    if short.any():
+        basis = _Eigenbasis.of(problem)
+        work += [(basis.solve, rows) for rows in _batches(lengths, short, n_factors)]
+    solution, evidence = mean.astype(np.float32), np.zeros(n_rows, np.float32)
+
+    def run(job: tuple[Callable[[_Rows], _Solved], _Rows]) -> None:
+        of, rows = job
+        solution[rows], evidence[rows] = of(rows)
+
+    if len(work) > 1:
+        for_each(run, work)
+    elif work:  # one listener's, while somebody waits
+        run(work[0])
+    return solution, np.clip(evidence, 0, 1)
 
 
-def _solve_batch(
-    y: _Doubles, confidence: _Doubles, exposure: float, diagonal: _Doubles, pulled: _Doubles
-) -> tuple[_Doubles, _Doubles]:
-    """Solve b rows of n entries: solutions (b, f) and traces of the inverses (b,).
+class _Solved(NamedTuple):
+    """Solutions (b, f), and evidence (b,), summed without the cancellation of its formula."""
 
-    y (b, n, f), confidence (b, n), diagonal (f,) of D, pulled (b, f) is λ μ.
+    solution: _Numbers
+    evidence: _Numbers
+
+
+class _Entries(NamedTuple):
+    """The entries of b rows, filled up to n: confidence and weight are 0 where there is none.
+
+    y (b, n, f); confidence c and weight c - e (b, n); exposure e (b, 1).
     """
-    weights = confidence - exposure
-    right = (confidence[:, None] @ y)[:, 0] + pulled
-    transposed = y.swapaxes(1, 2)
-    if y.shape[1] >= y.shape[2]:
-        inverse = np.linalg.inv((transposed * weights[:, None]) @ y + np.diag(diagonal))
-        return (inverse @ right[..., None])[..., 0], np.trace(inverse, axis1=1, axis2=2)
-    scaled = y / diagonal
-    inner = scaled @ transposed
-    inner[:, np.arange(y.shape[1]), np.arange(y.shape[1])] += 1 / weights
-    inverse = np.linalg.inv(inner)
-    plain = right / diagonal
-    correction = inverse @ (y @ plain[..., None])
-    trace = (1 / diagonal).sum() - (inverse * (scaled @ scaled.swapaxes(1, 2))).sum(axis=(1, 2))
-    return plain - (correction.swapaxes(1, 2) @ scaled)[:, 0], trace
+
+    y: _Numbers
+    confidence: _Numbers
+    weight: _Numbers
+    exposure: _Numbers
+
+    def of(self, kind: type[np.floating]) -> _Entries:
+        """Return them in single or double precision."""
+        return _Entries(*(each.astype(kind, copy=False) for each in self))
+
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """What `solve` is given."""
+
+    confidence: sparse.csr_matrix
+    factors: _Floats
+    prior: _Floats
+    regularization: float
+    kappa: float
+    gram: NDArray[np.float64]
+
+    def entries(self, rows: _Rows) -> _Entries:
+        """Return the entries of some rows."""
+        matrix = self.confidence
+        starts, lengths = matrix.indptr[rows][:, None], np.diff(matrix.indptr)[rows][:, None]
+        steps = np.arange(lengths.max())
+        there = steps < lengths
+        at = np.where(there, starts + steps, 0)
+        confidence = matrix.data[at] * there
+        exposure = (lengths / (lengths + self.kappa)).astype(np.float32)
+        weight = (confidence - exposure) * there
+        return _Entries(self.factors[matrix.indices[at]], confidence, weight, exposure)
+
+    def direct(self, rows: _Rows) -> _Solved:
+        """Solve rows by inverses of f × f, in double precision: their entries may be very many."""
+        y, confidence, weight, exposure = self.entries(rows).of(np.float64)
+        told = (y.swapaxes(1, 2) * weight[:, None]) @ y + exposure[..., None] * self.gram
+        right = (confidence[:, None] @ y)[:, 0] + self.regularization * self.prior[rows]
+        inverse = np.linalg.inv(told + self.regularization * np.eye(y.shape[2]))
+        evidence = (inverse * told).sum(axis=(1, 2)) / y.shape[2]
+        return _Solved((inverse @ right[..., None])[..., 0], evidence)
+
+
+@dataclass(frozen=True, eq=False)
+class _Eigenbasis:
+    """A problem whose factors are turned into the eigenbasis of YᵀY; eigenvalues (f,)."""
+
+    problem: _Problem
+    values: NDArray[np.float64]
+    basis: _Floats
+
+    @classmethod
+    def of(cls, problem: _Problem) -> _Eigenbasis:
+        """Turn a problem."""
+        values, vectors = np.linalg.eigh(problem.gram)
+        basis = vectors.astype(np.float32)
+        turned = replace(problem, factors=problem.factors @ basis)
+        return cls(turned, np.maximum(values, 0), basis)
+
+    def solve(self, rows: _Rows) -> _Solved:
+        """Solve rows by Woodbury's identity."""
+        problem, basis = self.problem, self.basis
+        entries = problem.entries(rows)
+        told = (entries.weight * np.vecdot(entries.y, entries.y)).sum(axis=1).max()
+        kind = np.float32 if told < _SINGLE * problem.regularization else np.float64
+        y, confidence, weight, exposure = entries.of(kind)
+        zeros: _Numbers = (exposure * self.values).astype(kind)
+        diagonal = zeros + kind(problem.regularization)
+        pulled: _Numbers = (problem.regularization * (problem.prior[rows] @ basis)).astype(kind)
+        right = (confidence[:, None] @ y)[:, 0] + pulled
+        shrunk = np.sqrt(1 / diagonal)[:, None]
+        u = y * np.sqrt(weight)[..., None] * shrunk
+        inner = u @ u.swapaxes(1, 2)
+        inner[:, range(y.shape[1]), range(y.shape[1])] += 1
+        inverse = np.linalg.inv(inner)
+        plain = right[:, None] * shrunk
+        left = plain - (inverse @ (u @ plain.swapaxes(1, 2))).swapaxes(1, 2) @ u
+        v = u * shrunk
+        taken = problem.regularization * (inverse * (v @ v.swapaxes(1, 2))).sum(axis=(1, 2))
+        evidence = ((zeros / diagonal).sum(axis=1) + taken) / y.shape[2]
+        return _Solved((left * shrunk)[:, 0] @ basis.T, evidence)
+
+
+def _batches(
+    lengths: NDArray[np.int32], which: NDArray[np.bool_], n_factors: int
+) -> Iterator[_Rows]:
+    """Cut some rows, the shortest first, into batches of about equally long ones."""
+    (rows,) = np.nonzero(which)
+    rows = rows[np.argsort(lengths[rows], kind="stable")]
+    sorted_lengths, begin = lengths[rows], 0
+    while begin < len(rows):
+        most = int(_FILLED * sorted_lengths[begin])
+        numbers = most * n_factors
+        fitting = max(_BATCH // numbers, 1)
+        end = min(int(np.searchsorted(sorted_lengths, most, side="right")), begin + fitting)
+        yield rows[begin:end]
+        begin = end

@@ -64,7 +64,7 @@ def _copies(rows: _Rows, shelf: Shelf, index: VectorIndex) -> _Rows:
     """Return these rows, and those of other files of the same recordings."""
     same = shelf.recordings.mates(rows)
     alike = shelf.songs.mates(same)
-    codes = recordings(alike, index.vectors(shelf.ids[alike]), shelf)
+    codes = recordings(alike, index.vectors_at(alike), shelf)
     return alike[np.isin(codes, codes[np.isin(alike, same)])]
 
 

@@ -188,15 +188,15 @@ class Ladder:
         rows = np.array(_spread(rows, MAX_OF_ARTIST), np.intp)
         share = abs(weight) / max(len(rows), 1)
         kind: ReasonKind = "artist" if weight > 0 else "dislike"
-        vectors = self.index.vectors(self.shelf.ids[rows])
+        vectors = self.index.vectors_at(rows)
         return [
             Anchor(int(row), vector, share, kind, self.shelf.names[fold(name)], "artist")
             for row, vector in zip(rows, vectors, strict=True)
         ]
 
     def _anchors(self, rows: _Rows, weights: NDArray[np.float64], kind: ReasonKind) -> list[Anchor]:
-        ids = self.shelf.ids[rows]
-        found = zip(rows.tolist(), self.index.vectors(ids), weights.tolist(), strict=True)
+        vectors = self.index.vectors_at(rows)
+        found = zip(rows.tolist(), vectors, weights.tolist(), strict=True)
         return [
             Anchor(row, vector, weight, kind, int(self.shelf.ids[row]), "track")
             for row, vector, weight in found

@@ -31,7 +31,7 @@ MIN_KEPT = 0.5  # of the tracks that must have a place for the map to be redrawn
 N_AROUND = 5  # known tracks that a new one is placed among
 SMALL = 5  # tracks or fewer have too few neighbours for t-SNE
 FEW, MANY = 5000, 10_000  # tracks: below, one core is faster; from here, FFT is
-BUDGET = 300.0  # s that the steps may take together; affinities come on top
+BUDGET = 300.0  # s that the steps may take together; the search for neighbours comes on top
 _CHECK = 10  # steps between two looks at the clock
 
 _Floats = NDArray[np.float32]
@@ -87,7 +87,6 @@ def lay_out(
     from openTSNE import TSNEEmbedding  # noqa: PLC0415
     from openTSNE.affinity import PerplexityBasedNN  # noqa: PLC0415
 
-    until = time.monotonic() + budget
     again = known.mean() >= MIN_KEPT
     start = _placed(reduced, places, known) if again else _principal(reduced)
     jobs = workers if len(vectors) >= FEW else 1  # openTSNE's threads wait for each other
@@ -101,6 +100,7 @@ def lay_out(
         random_state=0,
         negative_gradient_method="fft" if len(vectors) >= MANY else "bh",
     )
+    until = time.monotonic() + budget
     stop = _stopper(until)
     if not again:
         embedding = embedding.optimize(
@@ -166,16 +166,17 @@ def _placed(reduced: _Floats, places: _Floats, known: NDArray[np.bool_]) -> _Flo
 
 
 def _aligned(positions: _Floats, places: _Floats, known: NDArray[np.bool_]) -> _Floats:
-    """Turn, mirror and move a map so that what is known lies nearest to where it was.
+    """Turn, mirror, move and scale a map so that what is known lies nearest to where it was.
 
-    Orthogonal Procrustes (Schönemann 1966); without anything known it is centred.
+    Procrustes (Schönemann and Carroll 1970); without anything known it is centred.
     """
     if known.sum() < 2:
         centred: _Floats = positions - positions.mean(axis=0)
         return centred
     mine, theirs = positions[known].mean(axis=0), places[known].mean(axis=0)
-    u, _, v = np.linalg.svd((positions[known] - mine).T @ (places[known] - theirs))
-    aligned: _Floats = ((positions - mine) @ (u @ v) + theirs).astype(np.float32)
+    u, stretch, v = np.linalg.svd((positions[known] - mine).T @ (places[known] - theirs))
+    scale = stretch.sum() / max(float(((positions[known] - mine) ** 2).sum()), 1e-12)
+    aligned: _Floats = (scale * (positions - mine) @ (u @ v) + theirs).astype(np.float32)
     return aligned
 
 

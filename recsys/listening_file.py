@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors.numpy import save_file
 
 from index.storage import replacing
 
@@ -35,7 +36,11 @@ def write(path: Path, tensors: Mapping[str, NDArray[Any]], manifest: Mapping[str
     metadata = {"format": _FORMAT, "manifest": json.dumps(manifest)}
     arrays = {name: np.ascontiguousarray(values) for name, values in tensors.items()}
     with replacing(path) as file:
-        file.write(save(arrays, metadata))
+        mode = os.fstat(file.fileno()).st_mode
+        save_file(arrays, file.name, metadata)  # no copy in memory, but a file of its own making
+        with open(file.name, "rb+") as written:  # noqa: PTH123
+            os.fchmod(written.fileno(), mode)
+            os.fsync(written.fileno())
 
 
 def read(path: Path) -> tuple[Tensors, dict[str, Any]]:

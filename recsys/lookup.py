@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +63,11 @@ class Question:
     taste: Taste | None
     learnt: bool
     popularity: Callable[[], _Values]
+
+    @cached_property
+    def n_allowed(self) -> int:
+        """How many rows may be in the answer."""
+        return int(np.count_nonzero(self.allowed))
 
 
 class Lookup:

@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from recsys.interactions import Content, unit_rows
+from recsys.threads import for_each
 
 N_LANDMARKS = 1500
 N_FITTED = 30_000  # tracks that the weights of content are learnt on, at most
 LINEAR_PENALTY = 5.0
 GAMMA = 0.25  # of squared distances
-_BLOCK = 16_384  # tracks whose kernel features are held at once
+_BLOCK = 1024  # tracks whose kernel is held at once, by each thread
 _JITTER = 1e-5
 
 _Floats = NDArray[np.float32]
@@ -71,15 +72,20 @@ def predict_factors(
         landmarks = points[_some(fitted[content.known[fitted]], N_LANDMARKS, generator)]
         root = _root(landmarks)
 
-        def features_of(rows: _Ints) -> _Floats:
-            features = _features(points, rows, landmarks, root) * content.known[rows][:, None]
-            return np.hstack([features, np.float32(linear) * centred[rows]]) if linear else features
-
-        features = features_of(fitted)
+        features = _features(points[fitted], landmarks, root) * content.known[fitted][:, None]
+        if linear:
+            features = np.hstack([features, np.float32(linear) * centred[fitted]])
         weights = _regress(features, artists[fitted], targets[fitted], penalty, artist_shrinkage)
-        for start in range(0, len(known), _BLOCK):
+        folded = _folded(root, weights[: len(landmarks)])
+        slope = np.float32(linear) * weights[len(landmarks) :]
+
+        def predict(start: int) -> None:
             block = known[start : start + _BLOCK]
-            predicted[block] = features_of(block) @ weights
+            predicted[block] = _kernel(points[block], landmarks) @ folded
+            if linear:
+                predicted[block] += centred[block] @ slope
+
+        for_each(predict, range(0, len(known), _BLOCK))
     effects = _effects(artists[rows], targets[rows] - predicted[rows], artist_shrinkage)
     (named,) = np.nonzero((artists >= 0) & (artists < len(effects)))
     predicted[named] += effects[artists[named]]
@@ -107,18 +113,22 @@ def _root(landmarks: _Floats) -> NDArray[np.float64]:
 
 
 def _kernel(one: _Floats, other: _Floats) -> _Floats:
-    squared = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * (one @ other.T)
-    found: _Floats = np.exp(-GAMMA * np.maximum(squared, 0, dtype=np.float32))
-    return found
+    found: _Floats = one @ (2 * np.float32(GAMMA) * other.T)
+    found -= GAMMA * (one**2).sum(axis=1, dtype=np.float32)[:, None]
+    found -= GAMMA * (other**2).sum(axis=1, dtype=np.float32)
+    return np.exp(np.minimum(found, 0, out=found), out=found)
 
 
-def _features(
-    points: _Floats, rows: _Ints, landmarks: _Floats, root: NDArray[np.float64]
-) -> _Floats:
-    """φ of rows: their products are the kernel, as the landmarks span it: (n, n_landmarks)."""
-    kernel = _kernel(landmarks, points[rows])
+def _features(points: _Floats, landmarks: _Floats, root: NDArray[np.float64]) -> _Floats:
+    """φ of points: their products are the kernel, as the landmarks span it: (n, n_landmarks)."""
+    kernel = _kernel(landmarks, points)
     found = linalg.solve_triangular(root.astype(np.float32), kernel, lower=True, overwrite_b=True)
     return np.asarray(found.T, np.float32)
+
+
+def _folded(root: NDArray[np.float64], weights: _Floats) -> _Floats:
+    """Weights of the kernel itself that are to it what `weights` are to φ: (n_landmarks, f)."""
+    return np.asarray(linalg.solve_triangular(root, weights, lower=True, trans="T"), np.float32)
 
 
 def _regress(x: _Floats, artists: _Ints, y: _Floats, penalty: float, shrinkage: float) -> _Floats:

@@ -113,7 +113,7 @@ class Recommender:
         if len(rows) < 2:
             raise Unanswerable(" ".join(self._why_missing([start, end], shelf)))
         rows = self._on_the_way(question, rows, length)
-        vectors = self.index.vectors(shelf.ids[rows])
+        vectors = self.index.vectors_at(rows)
         path = smooth_path(vectors, shelf.artists[rows], 0, 1, length)
         if len(path) < length:
             sentences.append(
@@ -137,22 +137,24 @@ class Recommender:
 
     def _results(self, question: Question, choice: Choice) -> list[Recommendation]:
         ids = question.shelf.ids[choice.rows].tolist()
-        reasons = [choice.scores.reasons(place) for place in choice.places.tolist()]
+        reasons, scores = choice.scores.reasons(), choice.scores.values.tolist()
         refs = {r.ref for each in reasons for r in each if isinstance(r.ref, int)}
-        tracks = {track.id: track for track in self.catalog.tracks({*ids, *refs})}
+        titles = self.catalog.titles(refs)
+        tracks = {track.id: track for track in self.catalog.tracks(ids)}
 
         def named(reason: Reason) -> Reason:
-            track = tracks.get(reason.ref) if isinstance(reason.ref, int) else None
-            return replace(reason, name=track.title if track else str(reason.ref or ""))
+            kind, ref, amount = reason.kind, reason.ref, reason.amount
+            name = titles.get(ref, "") if isinstance(ref, int) else ref or ""
+            return Reason(kind, ref, amount, name)
 
         taste = question.taste
         evidence = np.zeros(len(ids)) if taste is None else taste.model.evidence[choice.rows]
-        similarities = self._similarity.of(choice.scores.nearest[choice.places])
+        similarities = self._similarity.of(choice.scores.nearest)
         return [
             Recommendation(
                 rank + 1,
                 tracks[track_id],
-                float(choice.scores.values[choice.places[rank]]),
+                scores[rank],
                 float(similarities[rank]),
                 float(evidence[rank]),
                 _rung(reasons[rank], question.ground.rung),
@@ -189,13 +191,13 @@ class Recommender:
         """Return the ends, and the rows of one file of each recording that lies near the way."""
         shelf = question.shelf
         allowed_rows = np.flatnonzero(question.allowed)
-        start, end = self.index.vectors(shelf.ids[ends])
+        start, end = self.index.vectors_at(ends)
         if len(allowed_rows) > SMALL:
             points = waypoints(start, end, length)
             found = near(question, points, max(MIN_NEAR, N_ON_THE_WAY // length))
         else:
             found = allowed_rows
-        codes = recordings(found, self.index.vectors(shelf.ids[found]), shelf)
+        codes = recordings(found, self.index.vectors_at(found), shelf)
         _, first = np.unique(codes, return_index=True)
         return np.concatenate([ends, found[np.sort(first)]])
 

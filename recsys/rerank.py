@@ -72,7 +72,8 @@ def rerank(
     while len(chosen) < min(k, n):
         allowed = free.copy()
         for limit in limits:
-            allowed &= ~np.isin(limit.codes, _too_near(limit, chosen))
+            if limit.spacing:
+                allowed &= ~np.isin(limit.codes, _too_near(limit, chosen))
         if not allowed.any():
             break
         marginal = (1 - diversity) * relevance - diversity * closest

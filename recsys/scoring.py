@@ -20,7 +20,7 @@ familiar   (1 - 2 discovery) FAMILIAR (f - mean f), with f from 0, unknown, to 1
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -60,22 +60,40 @@ class Scores:
     nearest: _Values
     parts: tuple[Part, ...]
 
-    def reasons(self, candidate: int) -> tuple[Reason, ...]:
-        """Return the reasons of one candidate, the greatest amounts first."""
-        amounts: defaultdict[tuple[ReasonKind, int | str | None], float] = defaultdict(float)
-        for part in self.parts:
-            row = part.amounts[candidate]
-            for column in np.flatnonzero(row).tolist():
-                amounts[part.kind, part.refs[column]] += float(row[column])
-        ranked = sorted(amounts, key=lambda key: -abs(amounts[key]))
-        shown: Counter[ReasonKind] = Counter()
-        merged: defaultdict[tuple[ReasonKind, int | str | None], float] = defaultdict(float)
-        for kind, ref in ranked:
-            shown[kind] += 1
-            listed = shown[kind] <= MAX_REASONS and abs(amounts[kind, ref]) >= LEAST_REASON
-            merged[kind, ref if listed else None] += amounts[kind, ref]
-        reasons = [Reason(*key, amount) for key, amount in merged.items() if amount]
-        return tuple(sorted(reasons, key=lambda reason: -abs(reason.amount)))
+    def of(self, places: _Rows) -> Scores:
+        """Return those of some of the candidates, in this order."""
+        parts = (replace(part, amounts=part.amounts[places]) for part in self.parts)
+        return Scores(self.values[places], self.nearest[places], tuple(parts))
+
+    def reasons(self) -> list[tuple[Reason, ...]]:
+        """Return the reasons of each candidate, the greatest amounts first."""
+        found: list[list[Reason]] = [[] for _ in self.values]
+        for kind in dict.fromkeys(part.kind for part in self.parts):
+            refs, amounts = _joined([part for part in self.parts if part.kind == kind])
+            named = amounts * [ref is not None for ref in refs]
+            order = np.argsort(-np.abs(named), axis=1, kind="stable")[:, :MAX_REASONS]
+            greatest = np.take_along_axis(named, order, axis=1)
+            listed = np.abs(greatest) >= LEAST_REASON
+            for place, reasons in enumerate(found):
+                columns = order[place, listed[place]].tolist()
+                reasons += [Reason(kind, refs[at], float(amounts[place, at])) for at in columns]
+                amounts[place, columns] = 0
+                if rest := float(amounts[place].sum()):
+                    reasons.append(Reason(kind, None, rest))
+        return [tuple(sorted(each, key=lambda reason: -abs(reason.amount))) for each in found]
+
+
+def _joined(parts: Sequence[Part]) -> tuple[list[int | str | None], NDArray[np.float64]]:
+    """Return the refs of parts of one kind, each once, and their summed amounts."""
+    refs = [ref for part in parts for ref in part.refs]
+    names = list(dict.fromkeys(refs))
+    amounts = np.concatenate([part.amounts for part in parts], axis=1, dtype=np.float64)
+    if len(names) < len(refs):
+        number = {name: place for place, name in enumerate(names)}
+        sums = np.zeros((len(refs), len(names)))
+        sums[np.arange(len(refs)), [number[ref] for ref in refs]] = 1
+        amounts = amounts @ sums
+    return names, amounts
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,27 +172,33 @@ def standard(kind: ReasonKind, values: _Values, sample: _Values, share: float) -
     return Part(kind, (None,), amounts[:, None].astype(np.float32))
 
 
-def blend(
-    content: Sequence[Part],
-    taste: Taste,
-    ids: NDArray[np.int64],
-    candidates: Space,
-    reference: Space,
-) -> list[Part]:
-    """Return the parts of content, and of the listening model, by their shares.
-
-    What the model says for a track is traced to listens; `ids` are those of all rows.
-    """
+def blend(content: Sequence[Part], taste: Taste, candidates: Space, reference: Space) -> list[Part]:
+    """Return the parts of content, and of the listening model, by their shares."""
     evidence = taste.model.evidence[candidates.rows][:, None]
     trust = LISTENING_SHARE * evidence / (evidence + HALF)
-    scores = taste.scores
-    listens = (
-        trust * standard("listeners", scores[candidates.rows], scores[reference.rows], 1.0).amounts
-    )
-    traced = np.maximum(listens, 0) * taste.shares(candidates.rows)
-    traced[:, -1:] += np.minimum(listens, 0)
-    heard = Part("listeners", (*ids[taste.history].tolist(), None), traced)
-    return [*(replace(part, amounts=part.amounts * (1 - trust)) for part in content), heard]
+    scores = taste.scores(np.concatenate([candidates.rows, reference.rows]))
+    n = len(candidates.rows)
+    heard = standard("listeners", scores[:n], scores[n:], 1.0)
+    return [
+        *(replace(part, amounts=part.amounts * (1 - trust)) for part in content),
+        replace(heard, amounts=trust * heard.amounts),
+    ]
+
+
+def traced(scores: Scores, taste: Taste, ids: NDArray[np.int64], rows: _Rows) -> Scores:
+    """Return the scores of rows with what the model says for them traced to listens.
+
+    `ids` are those of all rows.
+    """
+    refs = (*ids[taste.history].tolist(), None)
+    parts = []
+    for part in scores.parts:
+        if part.kind == "listeners":
+            amounts = np.maximum(part.amounts, 0) * taste.shares(rows)
+            amounts[:, -1:] += np.minimum(part.amounts, 0)
+            part = Part("listeners", refs, amounts)  # noqa: PLW2901
+        parts.append(part)
+    return replace(scores, parts=tuple(parts))
 
 
 def familiar(known: _Values, sample: _Values, discovery: float) -> Part:

@@ -48,7 +48,7 @@ class Shelf:
 
     ids         int64 (n,), ascending
     living      whether its file is there, bool (n,)
-    sample      rows of at most N_SAMPLE living tracks, evenly spread
+    sample      rows of at most N_SAMPLE living tracks, evenly spread, and their vectors (n, dim)
     artists     code of its artist, UNKNOWN without one; albums likewise: int64 (n,)
     recordings  by audio or MBID; songs by artist and title
     durations   seconds, NaN where unknown, float32 (n,)
@@ -59,6 +59,7 @@ class Shelf:
     ids: _Codes
     living: NDArray[np.bool_]
     sample: NDArray[np.intp]
+    sample_vectors: NDArray[np.float32]
     artists: _Codes
     albums: _Codes
     recordings: Groups
@@ -86,6 +87,7 @@ class Shelf:
             ids=index.ids,
             living=living,
             sample=there[spread],
+            sample_vectors=index.vectors_at(there[spread]),
             artists=_codes(labels, lambda label: fold(label.artist)),
             albums=_codes(labels, _album),
             recordings=Groups(_codes(labels, lambda label: groups.get(label.id, label.id))),
@@ -108,7 +110,9 @@ class Shelf:
         """Return the row of each of `ids`, and whether it is indexed: a row means nothing else."""
         wanted = np.asarray(ids, np.int64)
         rows = np.searchsorted(self.ids, wanted)
-        return rows, np.searchsorted(self.ids, wanted, side="right") > rows
+        known = rows < len(self)
+        known[known] = self.ids[rows[known]] == wanted[known]
+        return rows, known
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,16 @@ _Rows = NDArray[np.intp]
 _Values = NDArray[np.float32]
 
 
+class Profile(Protocol):
+    """What a listening model knows of listeners; `recsys.blend.Profile` is one."""
+
+    def scores(self, tracks: NDArray[np.int64]) -> _Values:
+        """Score some tracks, by their columns: (n, n_some)."""
+
+    def candidates(self, n: int) -> NDArray[np.int64]:
+        """Return columns of tracks that may be scored high, about `n` or a few times as many."""
+
+
 class ListeningModel(Protocol):
     """What is learnt from a home's listens; `recsys.blend.Blend` is one.
 
@@ -30,8 +40,11 @@ class ListeningModel(Protocol):
     evidence: _Values
     similarity: sparse.csr_matrix
 
-    def scores(self, histories: sparse.csr_matrix) -> _Values:
-        """Score every track for listeners with these listens: both (n, n_tracks)."""
+    def profile(self, histories: sparse.csr_matrix) -> Profile:
+        """Return what listens (n, n_tracks) say of their listeners."""
+
+    def products(self) -> object:
+        """Make what candidates are found by."""
 
 
 class Tastes:
@@ -43,10 +56,12 @@ class Tastes:
         rows = np.searchsorted(ids, model.tracks)
         indexed = np.searchsorted(ids, model.tracks, side="right") > rows
         self.model = model
-        self._column_of = np.full(len(ids), -1, np.int64)  # of each row, -1 where it is unknown
-        self._column_of[rows[indexed]] = np.flatnonzero(indexed)
+        self.row_of = np.where(indexed, rows, -1)  # of each column, -1 where it is not indexed
+        self.column_of = np.full(len(ids), -1, np.int64)  # of each row, -1 where it is unknown
+        self.column_of[rows[indexed]] = np.flatnonzero(indexed)
         self.evidence = np.zeros(len(ids), np.float32)
         self.evidence[rows[indexed]] = model.evidence[indexed]
+        model.products()  # now, and not while somebody waits for an answer
 
     def of(self, ground: Ground, heard: Heard) -> Taste | None:
         """Return what listens say of what the answer stands on, None where that is nothing.
@@ -57,37 +72,53 @@ class Tastes:
         history = _history(ground, heard)
         rows = np.fromiter(history, np.intp, len(history))
         counts = np.fromiter(history.values(), np.float32, len(history))
-        columns = self._column_of[rows]
+        columns = self.column_of[rows]
         known = columns >= 0
         if not known.any():
             return None
         at = (np.zeros(int(known.sum()), np.intp), columns[known])
         listens = sparse.csr_matrix((counts[known], at), shape=(1, len(self.model.tracks)))
-        found = self.model.scores(listens)[0]
-        scores = np.where(self._column_of >= 0, found[self._column_of], found.mean())
         strongest = np.argsort(-counts[known], kind="stable")[:MAX_NAMED]
-        return Taste(self, scores.astype(np.float32), rows[known][strongest])
+        return Taste(self, self.model.profile(listens), rows[known][strongest])
 
     def co_listening(self, rows: _Rows, others: _Rows) -> _Values:
         """Return how much the listeners of rows and of others are the same: (n, n_others)."""
-        similar = self.model.similarity[self._column_of[others]]  # all of them are known
-        known = self._column_of[rows] >= 0
+        similar = self.model.similarity[self.column_of[others]]  # all of them are known
+        columns = self.column_of[rows]
+        order = np.argsort(columns)
+        at = np.searchsorted(columns[order], similar.indices).clip(max=len(rows) - 1)
+        (hits,) = np.nonzero(columns[order][at] == similar.indices)
+        other = np.searchsorted(similar.indptr, hits, side="right") - 1
         found = np.zeros((len(rows), len(others)), np.float32)
-        found[known] = similar[:, self._column_of[rows[known]]].T.toarray()
+        found[order[at[hits]], other] = similar.data[hits]
         return found
 
 
 @dataclass(frozen=True, eq=False)
 class Taste:
-    """What a listening model says of every row of the index, for one question.
+    """What a listening model says of the rows of the index, for one question.
 
-    scores   higher is better; the mean where the model does not know the track: (n,)
     history  the rows of the strongest of the listens that it goes by
     """
 
     model: Tastes
-    scores: _Values
+    profile: Profile
     history: _Rows
+
+    def scores(self, rows: _Rows) -> _Values:
+        """Return scores of rows, higher is better, (n,); 0 where the model does not know them.
+
+        That is the typical score, and what listens say of such a track does not count anyway.
+        """
+        columns = self.model.column_of[rows]
+        found = np.zeros(len(rows), np.float32)
+        found[columns >= 0] = self.profile.scores(columns[columns >= 0])[0]
+        return found
+
+    def candidates(self, n: int) -> _Rows:
+        """Return rows that listens may rank high, about `n` or a few times as many."""
+        rows: _Rows = self.model.row_of[self.profile.candidates(n)]
+        return rows[rows >= 0]
 
     def shares(self, rows: _Rows) -> _Values:
         """Return which part of what listens say of rows is traced to which of the history.

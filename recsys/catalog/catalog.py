@@ -145,6 +145,11 @@ class Catalog:
         with self._reading() as session:
             return tracks.by_ids(session, [int(track_id) for track_id in ids])
 
+    def titles(self, ids: Iterable[int]) -> dict[int, str]:
+        """Return the titles of the tracks of these ids, without unknown ids."""
+        with self._reading() as session:
+            return tracks.titles(session, ids)
+
     def at_paths(self, paths: Iterable[Path]) -> dict[Path, int]:
         """Return the ids of the tracks whose files are at these paths."""
         with self._reading() as session:

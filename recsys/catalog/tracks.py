@@ -162,6 +162,15 @@ def by_ids(session: Session, ids: Sequence[int]) -> list[Track]:
     return [found[track_id] for track_id in ids if track_id in found]
 
 
+def titles(session: Session, ids: Iterable[int]) -> dict[int, str]:
+    """Return the titles of the tracks of these ids, without unknown ids."""
+    found: dict[int, str] = {}
+    for batch in batches(ids, IDS_PER_QUERY):
+        query = select(TrackRow.id, TrackRow.title).where(TrackRow.id.in_(batch))
+        found.update((track_id, title) for track_id, title in session.execute(query))
+    return found
+
+
 def living_after(session: Session, track_id: int, limit: int) -> list[Track]:
     """Return the next `limit` living tracks by id."""
     query = select(*_TRACK).where(living, TrackRow.id > track_id).order_by(TrackRow.id)

@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 from scipy import sparse
 
-from recsys.blend import SMOOTHING, Blend
+from recsys.blend import FEW, SMOOTHING, Blend
 from recsys.closed_form import solve
 from recsys.collaborative import Als, weighted
 from recsys.interactions import Content
@@ -44,9 +44,12 @@ def naive(confidence: np.ndarray, y: np.ndarray, mu: np.ndarray, lam: float, kap
     return np.array(found), np.array(evidence)
 
 
-@pytest.mark.parametrize("kappa", [0.0, 7.0])
-def test_solutions_are_those_of_the_normal_equations(kappa: float) -> None:
-    """Rows of no entry, of fewer than factors, of as many and of more; all in their order."""
+@pytest.mark.parametrize(("kappa", "strength"), [(0.0, 3.0), (7.0, 3.0), (0.0, 1e-3)])
+def test_solutions_are_those_of_the_normal_equations(kappa: float, strength: float) -> None:
+    """Rows of no entry, of fewer than factors, of as many and of more; all in their order.
+
+    The weak prior takes double precision.
+    """
     rng = np.random.default_rng(1)
     table = np.where(
         rng.random((40, 30)) < rng.random(40)[:, None], 1 + 5 * rng.random((40, 30)), 0
@@ -56,8 +59,8 @@ def test_solutions_are_those_of_the_normal_equations(kappa: float) -> None:
     confidence = sparse.csr_matrix(table.astype(np.float32))
     y = rng.standard_normal((30, 8)).astype(np.float32)
     mu = rng.standard_normal((40, 8)).astype(np.float32)
-    found, evidence = solve(confidence, y, mu, 3.0, kappa)
-    wanted, wanted_evidence = naive(table, y, mu, 3.0, kappa)
+    found, evidence = solve(confidence, y, mu, strength, kappa)
+    wanted, wanted_evidence = naive(table, y, mu, strength, kappa)
     np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(evidence, wanted_evidence, atol=1e-5)
 
@@ -170,6 +173,41 @@ def test_co_listening_is_the_smoothed_chance_that_who_plays_one_plays_the_other(
             constant = np.log(SMOOTHING / (n[i] + SMOOTHING))
             assert together[i, j] + constant == pytest.approx(np.log(chance), abs=1e-4)
     assert not blend.similarity[44:].nnz, "nobody plays them together with anything"
+
+
+def standardised(values: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Each row less its mean among some columns, in deviations; 0 in the others."""
+    z = np.zeros(values.shape)
+    if not among.any():
+        return z
+    for row, found in zip(values, z, strict=True):
+        found[among] = (row[among] - row[among].mean()) / (row[among].std() or 1)
+    return z
+
+
+@pytest.mark.parametrize("n_known", [50, 44, 0])
+def test_scores_of_some_tracks_are_those_among_all_as_the_formula_says(n_known: int) -> None:
+    """Of listeners with many tracks, with one, and with none; moments take the place of a pass."""
+    counts, content = made()
+    table = counts.toarray()
+    table[2, 1:] = table[3] = 0
+    counts = sparse.csr_matrix(table)
+    content.known[n_known:] = False
+    blend = Blend(Als(8, 3.0, 5.0), n_neighbours=5, sound=0.4)
+    blend.fit(counts, content, 0)
+    scores = blend.scores(counts)
+    everything, liked = np.ones(50, bool), counts.toarray() > 0
+    n = np.maximum(liked.sum(axis=1), 1)[:, None]
+    wanted = standardised(blend.listener_factors(counts) @ blend.item_factors.T, everything)
+    together = blend.popularity + liked @ blend.similarity.toarray() / np.sqrt(n)
+    wanted += blend.neighbours * (1 + FEW / n) * standardised(together, blend.heard)
+    alike = (liked @ blend.directions) @ blend.directions.T
+    known = blend.directions.any(axis=1)
+    wanted += 0.4 * (1 - blend.evidence) * standardised(alike, known)
+    np.testing.assert_allclose(scores, wanted, atol=1e-5, rtol=1e-5)
+    some = np.array([49, 3, 3, 0])
+    found = blend.profile(counts).scores(some)
+    np.testing.assert_allclose(found, scores[:, some], atol=1e-5, rtol=1e-5)
 
 
 def test_the_blend_knows_tracks_that_nobody_heard() -> None:

@@ -57,7 +57,7 @@ def test_a_tenth_more_tracks_move_the_others_little(tmp_path: Path) -> None:
     assert len(new.ids) == n_more
     stayed = new.positions[np.isin(new.ids, old.ids)]
     moved = np.linalg.norm(stayed - old.positions, axis=1) / radius(old.positions)
-    assert np.median(moved) < 0.05
+    assert np.median(moved) < 0.06
     assert np.percentile(moved, 95) < 0.15
     # The new ones are where their groups are.
     for track in np.setdiff1d(new.ids, old.ids).tolist():

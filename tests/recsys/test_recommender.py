@@ -6,6 +6,7 @@ import itertools
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from small_library import Library, Song, towards
 
+from index import products
+from index.vector_index import VectorIndex
 from recsys import choosing, lookup
 from recsys.catalog import Catalog, Listen, Recording
 from recsys.listening_file import LISTENING_NAME
@@ -167,6 +170,35 @@ def test_many_tracks_are_answered_as_few_are(fan: Library, monkeypatch: pytest.M
         monkeypatch.setattr(choosing, "RARE", rare)
         recommender = Recommender(fan.home)
         assert [ids(recommender.recommend(query, 4)) for query in queries] == expected
+
+
+def test_candidates_hold_what_comparing_every_track_would_find(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight kinds of music; factors by their codes, sounds by lists, of 1,200 tracks 60 each."""
+    rng = np.random.default_rng(0)
+    kinds = rng.standard_normal((8, 8))
+    kind = rng.integers(8, size=1200)
+    vectors = kinds[kind] + 0.4 * rng.standard_normal((1200, 8))
+    library = make([Song(vector.tolist()) for vector in vectors])
+    for number in range(30):
+        near = np.flatnonzero(np.isin(kind, rng.choice(8, 2, replace=False))) + 1
+        library.listen(f"p{number}", *rng.choice(near, 25).tolist())
+    library.learn()
+    lists = VectorIndex.build(range(1, 1201), vectors, "IVF16,Flat", "nprobe=6")
+    library.home = replace(library.home, index=lists)
+    monkeypatch.setattr(products, "EXACT", 100)
+    queries = [Query(listener=listener) for listener in range(1, 31)]
+    queries += [Query.like(rng.integers(1, 1201, 3).tolist()) for _ in range(30)]
+    found = {}
+    for small in (1200, 0):
+        monkeypatch.setattr(choosing, "SMALL", small)
+        monkeypatch.setattr(choosing, "N_CANDIDATES", 60)
+        monkeypatch.setattr(choosing, "PER_RESULT", 3)
+        recommender = Recommender(library.home)
+        found[small] = [ids(recommender.recommend(query, 20)) for query in queries]
+    pairs = zip(found[1200], found[0], strict=True)
+    assert np.mean([np.isin(best, some).mean() for best, some in pairs]) >= 0.98
 
 
 def test_what_sounds_like_the_seed_and_unlike_the_other(fan: Library) -> None:

@@ -32,6 +32,7 @@ OWNERS = {  # what only they may ask for
     "builds.start_build",
     "builds.stop_build",
     "evaluation_page.page",
+    "library_api.failures",
 }
 FEEDBACK = "/api/v1/tracks/5/feedback"
 

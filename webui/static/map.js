@@ -1,6 +1,6 @@
 // The map: moving and zooming, what is near the pointer, the lasso, and what is done with it.
 
-import { itemOf, make, rows, say } from "./page.js";
+import { changed, itemOf, make, rows, say } from "./page.js";
 import { now, playAll } from "./player.js";
 import { drawer, finder } from "./points.js";
 
@@ -220,13 +220,14 @@ async function choose(numbers) {
   byId("chosen").replaceChildren();
   const mine = chosen;
   await nameAll(shown);
-  if (mine === chosen) byId("chosen").replaceChildren(...shown.filter((id) => names.has(id)).map((id) => song(names.get(id))));
+  if (mine !== chosen) return;
+  byId("chosen").replaceChildren(...shown.filter((id) => names.has(id)).map((id) => song(names.get(id))));
+  changed();
 }
 
 function song({ id, title, artist, duration }) {
-  const icon = byId("play-chosen").querySelector("svg").cloneNode(true);
   return make("li", { class: "song", "data-track": id, "data-title": title, "data-artist": artist, "data-duration": duration ?? "" },
-    make("button", { type: "button", class: "small", "data-play": "", "aria-label": `Play “${title}”` }, icon),
+    make("button", { type: "button", class: "small", "data-play": "", "aria-label": `Play “${title}”` }, byId("icons").content.cloneNode(true)),
     make("div", { class: "names" }, make("a", { class: "title", href: `/tracks/${id}`, title }, make("bdi", {}, title)),
       artist ? make("a", { class: "artist", href: `/artist?${new URLSearchParams({ name: artist })}` }, make("bdi", {}, artist)) : ""));
 }
