@@ -9,7 +9,7 @@ more noise, longer the more listens a track has. Popularity falls by rank to the
 of the tracks has no listener, the others have as many co-listened ones as a fitted model keeps, of
 the same component. A listener plays 120 tracks of four components; every question is another
 listener's, so that histories are read from the catalogue each time. "Limits" are an artist left
-out, a length that two of five tracks have not, and two tracks of an artist. Recall is against the
+out, a length that one track of six has not, and two tracks of an artist. Recall is against the
 same question with every track a candidate.
 """
 

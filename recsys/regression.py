@@ -13,16 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import Ridge
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics import r2_score
-from sklearn.model_selection import GridSearchCV, GroupKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.model_selection import GroupKFold
 
 from recsys.build import Features
 from recsys.metrics import interval
 
-PENALTIES = tuple(10.0**exponent for exponent in range(1, 7))
+PENALTIES = tuple(10.0**exponent for exponent in np.arange(-2.0, 3.1, 0.5))
 N_FOLDS = 5
 N_RESAMPLES = 1000
 LAYERS = ("tags", "penultimate", "pooled")  # from the top down
@@ -61,12 +59,40 @@ def predict(features: _Floats, values: _Floats, artists: NDArray[np.object_]) ->
     """Return out-of-fold predictions of `values` (n_tracks, n_columns) from (n_tracks, n)."""
     predictions = np.empty_like(values)
     for known, left in GroupKFold(N_FOLDS).split(features, groups=artists):
-        ridge = make_pipeline(StandardScaler(), Ridge())
-        search = GridSearchCV(ridge, {"ridge__alpha": PENALTIES}, cv=GroupKFold(N_FOLDS))
-        for column in range(values.shape[1]):
-            search.fit(features[known], values[known, column], groups=artists[known])
-            predictions[left, column] = search.predict(features[left])
+        mean, deviation = features[known].mean(axis=0), features[known].std(axis=0)
+        x = (features - mean) / np.maximum(deviation, 1e-6) / np.sqrt(features.shape[1])
+        kernel = x @ x.T  # there are fewer tracks than features
+        penalties = _penalties(kernel[np.ix_(known, known)], values[known], artists[known])
+        predictions[left] = _ridge(kernel, values, known, left, penalties)
     return predictions
+
+
+def _penalties(
+    kernel: _Floats, values: _Floats, artists: NDArray[np.object_]
+) -> NDArray[np.float64]:
+    """Return for each column the penalty of the least squared error on left-out artists."""
+    errors = np.zeros((len(PENALTIES), values.shape[1]))
+    for known, left in GroupKFold(N_FOLDS).split(kernel, groups=artists):
+        for number, penalty in enumerate(PENALTIES):
+            same = np.full(values.shape[1], penalty)
+            miss = values[left] - _ridge(kernel, values, known, left, same)
+            errors[number] += np.square(miss).sum(axis=0)
+    best: NDArray[np.float64] = np.array(PENALTIES)[errors.argmin(axis=0)]
+    return best
+
+
+def _ridge(
+    kernel: _Floats,
+    values: _Floats,
+    known: NDArray[np.int64],
+    left: NDArray[np.int64],
+    penalties: NDArray[np.float64],
+) -> _Floats:
+    mean = values[known].mean(axis=0)
+    ridge = KernelRidge(alpha=penalties, kernel="precomputed")
+    ridge.fit(kernel[np.ix_(known, known)], values[known] - mean)
+    predicted: _Floats = ridge.predict(kernel[np.ix_(left, known)]) + mean
+    return predicted
 
 
 def fits(values: _Floats, predictions: _Floats, artists: Sequence[str], seed: int = 0) -> list[Fit]:

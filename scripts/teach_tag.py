@@ -101,6 +101,8 @@ def teach(home: Home, args: argparse.Namespace) -> int:
     examples = next((e for e in taught(home, listener_id) if same(e, args.tag)), None)
     if examples is None:
         raise NotFound(f'{args.listener} has taught no tag "{args.tag}": give examples.')
+    if not examples.fitting:
+        raise NotFound(f"No example fits {examples.tag} yet: give some; what was said is kept.")
     score, why = judged(home, examples)
     found = Recommender(home).recommend(
         Query(listener=listener_id, seeds=(Seed("tag", args.tag),), exclude_played=False),

@@ -90,7 +90,7 @@ def features_of(home: Home, ids: list[int]) -> dict[str, NDArray[np.float64]]:
     if len(heard) < len(ids):
         raise CatalogError("Some tracks lack features: run build_index.py again.")
     layers = {name: np.stack([layer(heard[track_id], name) for track_id in ids]) for name in LAYERS}
-    found = {}
+    found: dict[str, NDArray[np.floating]] = {}
     for key in home.catalog.extractors():
         rows = dict(read_features(home.catalog, [key], ids)) if key.startswith(MFCC) else {}
         if len(rows) == len(ids):
