@@ -55,7 +55,7 @@ def test_a_planted_tag_is_learned_and_its_score_is_true() -> None:
 
 
 def test_a_tag_that_means_nothing_gets_no_score_for_knowing_its_artists() -> None:
-    """Ten artists at random: a tag learned from some of their tracks knows the others by voice."""
+    """Six artists at random: a tag learned from some of their tracks knows the others by voice."""
     honest, by_voice = [], []
     for seed in range(6):
         made, _ = lesson(seed, 0.0)
