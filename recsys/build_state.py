@@ -134,7 +134,8 @@ class BuildRecord:
     def __enter__(self) -> Self:
         """Begin. Raises BuildRunning where another build does."""
         last = read_state(self._home)
-        if last is not None and last.running:
+        # One of this very process has ended: its last word could not be written.
+        if last is not None and last.running and last.process != os.getpid():
             raise BuildRunning.on(self._home, last.process)
         now = time.time()
         began = psutil.Process().create_time()
