@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import resource
 import shutil
 import struct
 import sys
@@ -67,7 +68,9 @@ def draw(n: int, path: Path, workers: int, budget: float) -> None:
         new = Layout.load(path)
         finished = bool(drawn and drawn.finished)
         print(f"{len(rows):,} tracks: {seconds:.1f} s, {cpu:.1f} of a core, finished: {finished}")
-        print(f"  neighbours kept {kept(vectors[rows], new.positions):.3f}")
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+        print(f"  {peak:,.0f} MiB at most, in {len(np.unique(new.clusters))} clusters")
+        print(f"  neighbours kept {kept(vectors[rows], new.positions):.3f}", flush=True)
         if old is not None:
             stayed = new.positions[np.isin(new.ids, old.ids)]
             moved = np.linalg.norm(stayed - old.positions, axis=1) / radius(old.positions)
