@@ -19,8 +19,8 @@ from recsys.shelf import UNKNOWN
 
 SMALL = 2000  # tracks; where no more are allowed, all are candidates
 RARE = 0.05  # of the library; where less is allowed, all of it is compared
-N_CANDIDATES = 200  # that each search proposes, at least; PER_RESULT of each result asked for
-PER_RESULT = 10
+N_CANDIDATES = 500  # that each search proposes, at least; PER_RESULT of each result asked for
+PER_RESULT = 25
 GROWTH = 8  # as many are proposed where the limits left too few,
 MAX_CANDIDATES = 50_000  # up to so many of each search
 N_SEARCHES = 6  # at most so many; more anchors are searched for in groups,
