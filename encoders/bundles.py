@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 from encoders import conversion
+from encoders.architectures import ARCHITECTURES
 from encoders.errors import WeightsError
 from encoders.frontends import FrontEnd
-from encoders.melspec import MelConfig
-from encoders.models import crnn, fcn, musicnn_won, sample_cnn, sample_se, short_chunk
-from encoders.models.musicnn import Musicnn, MusicnnConfig
-from encoders.models.vgg import Vgg, VggConfig
+from encoders.trained import SUFFIX, Prior, TrainedWeights
 from encoders.weights import CollectionFile, PackagedWeights, Weights
 
 # The tags of MagnaTagATune, the Million Song Dataset (Last.fm) and MTG-Jamendo in the models'
@@ -56,12 +55,16 @@ JAMENDO_TAGS = (
 
 @dataclass(frozen=True)
 class Bundle:
-    """One pretrained tagger: what computes, with which weights, on what input, to which tags."""
+    """One pretrained tagger: what computes (a name of ARCHITECTURES), its weights, its tags."""
 
-    architecture: Callable[[], nn.Module]
-    weights: Weights
+    architecture: str
+    weights: Weights | TrainedWeights
     tags: tuple[str, ...]
-    front: FrontEnd = field(default_factory=MelConfig)
+
+    @property
+    def front(self) -> FrontEnd:
+        """What stands between a waveform and the model."""
+        return ARCHITECTURES[self.architecture].front
 
     @property
     def name(self) -> str:
@@ -73,7 +76,7 @@ class Bundle:
 
         Raises WeightsError if the weights are missing, altered or those of something else.
         """
-        model = self.architecture()
+        model = ARCHITECTURES[self.architecture].build(len(self.tags))
         state = self.weights.state(cache)
         try:
             model.load_state_dict(state)
@@ -83,13 +86,17 @@ class Bundle:
             ) from error
         return model.eval().requires_grad_(False)
 
+    def prior(self, model: nn.Module, cache: Path) -> Prior:
+        """Return where the outputs of the loaded `model` lie on its training data.
 
-def _musicnn() -> nn.Module:
-    return Musicnn(MusicnnConfig())
-
-
-def _vgg() -> nn.Module:
-    return Vgg(VggConfig())
+        It was measured for a model trained here. For the others it is read off the last batch
+        norms, whose shifts are their outputs' means.
+        """
+        if isinstance(self.weights, TrainedWeights):
+            return self.weights.prior(cache)
+        mean = model.mean_penultimate()  # type: ignore[operator]
+        with torch.inference_mode():
+            return Prior(mean.numpy().copy(), model.output(mean).numpy().copy())  # type: ignore[operator]
 
 
 def _packaged() -> list[Bundle]:
@@ -97,7 +104,7 @@ def _packaged() -> list[Bundle]:
     musicnn, vgg = conversion.musicnn_from_tensorflow, conversion.vgg_from_tensorflow
     return [
         Bundle(
-            _musicnn,
+            "musicnn",
             PackagedWeights(
                 "MTT_musicnn",
                 "041f3935e981a65cea739842d30c188d3a7d2adf4410955c8668eb3de4a5acab",
@@ -106,7 +113,7 @@ def _packaged() -> list[Bundle]:
             MTT_TAGS,
         ),
         Bundle(
-            _musicnn,
+            "musicnn",
             PackagedWeights(
                 "MSD_musicnn",
                 "8579734ee6388f799ed0def4bbd0d1fdcbeaf213ef2a9dc860917bd76a303de6",
@@ -115,7 +122,7 @@ def _packaged() -> list[Bundle]:
             MSD_TAGS,
         ),
         Bundle(
-            _vgg,
+            "vgg",
             PackagedWeights(
                 "MTT_vgg",
                 "458f5c8bcecc086a3bba3dce83809df6da6e0a3560a59ddd84711bf3d5fd8303",
@@ -124,7 +131,7 @@ def _packaged() -> list[Bundle]:
             MTT_TAGS,
         ),
         Bundle(
-            _vgg,
+            "vgg",
             PackagedWeights(
                 "MSD_vgg",
                 "9683d756b8311146534f333502ebf4a2a78a3e320c54ab0411dff6186d8375fc",
@@ -136,30 +143,14 @@ def _packaged() -> list[Bundle]:
 
 
 _Convert: TypeAlias = Callable[[conversion.Tensors], dict[str, Tensor]]
-# What the collection of Won et al. has for each data set: model, its conversion, its front end.
-_COLLECTED: dict[str, tuple[Callable[[], nn.Module], _Convert, FrontEnd]] = {
-    "fcn": (lambda: fcn.Fcn(fcn.FcnConfig()), conversion.fcn_from_won, fcn.MEL),
-    "crnn": (lambda: crnn.Crnn(crnn.CrnnConfig()), conversion.crnn_from_won, crnn.MEL),
-    "musicnn": (
-        lambda: musicnn_won.WonMusicnn(musicnn_won.WonMusicnnConfig()),
-        conversion.musicnn_from_won,
-        musicnn_won.MEL,
-    ),
-    "sample": (
-        lambda: sample_cnn.SampleCnn(sample_cnn.SampleCnnConfig()),
-        conversion.sample_from_won,
-        sample_cnn.WAVEFORM,
-    ),
-    "se": (
-        lambda: sample_se.SampleSe(sample_se.SampleSeConfig()),
-        conversion.se_from_won,
-        sample_se.WAVEFORM,
-    ),
-    "short": (
-        lambda: short_chunk.ShortChunk(short_chunk.ShortChunkConfig()),
-        conversion.short_chunk_from_won,
-        short_chunk.MEL,
-    ),
+# What the collection of Won et al. has for each data set: its name for a model, ours, conversion.
+_COLLECTED: dict[str, tuple[str, _Convert]] = {
+    "fcn": ("fcn", conversion.fcn_from_won),
+    "crnn": ("crnn", conversion.crnn_from_won),
+    "musicnn": ("musicnn-won", conversion.musicnn_from_won),
+    "sample": ("sample", conversion.sample_from_won),
+    "se": ("sample-se", conversion.se_from_won),
+    "short": ("short-chunk", conversion.short_chunk_from_won),
 }
 _DATASETS = {
     "mtat": (MTT_TAGS, "1f4d282693ac19cde4d30b86811fe0ae2452f406"),
@@ -186,16 +177,30 @@ def _collected() -> list[Bundle]:
     """List the models of the collection, which `scripts/get_weights.py` fetches."""
     bundles = []
     for dataset, (tags, revision) in _DATASETS.items():
-        for model, (architecture, convert, front) in _COLLECTED.items():
+        for model, (architecture, convert) in _COLLECTED.items():
             weights = CollectionFile(dataset, model, convert)
             if weights.name in _KNOWN:
                 size, sha256 = _KNOWN[weights.name]
                 weights = replace(weights, size=size, sha256=sha256, revision=revision)
             elif model in ("fcn", "crnn", "musicnn"):
                 continue
-            bundles.append(Bundle(architecture, weights, tags, front))
+            bundles.append(Bundle(architecture, weights, tags))
     return bundles
 
 
 DEFAULT_MODELS = ("MSD_musicnn", "MTT_musicnn")
 BUNDLES = {bundle.name: bundle for bundle in (*_packaged(), *_collected())}
+
+
+def find_bundle(name: str, cache: Path) -> Bundle | None:
+    """Return a tagger by name, a published one or one trained here that lies in `cache`.
+
+    None where there is none. Raises WeightsError for a trained one that is damaged.
+    """
+    if name in BUNDLES:
+        return BUNDLES[name]
+    path = cache / f"{name}{SUFFIX}"
+    if not path.is_file():
+        return None
+    weights = TrainedWeights.read(path)
+    return Bundle(weights.architecture, weights, weights.tags)

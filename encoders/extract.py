@@ -21,13 +21,14 @@ import torch
 from torch import nn
 
 from encoders.audio import SegmentGrid, Segments
-from encoders.bundles import BUNDLES
+from encoders.bundles import BUNDLES, Bundle, find_bundle
 from encoders.decoding import DecoderProcess
 from encoders.errors import AudioError
 from encoders.features import AudioInfo, TrackFeatures
 from encoders.frontends import FrontEnd, front_end, segment_grid
 from encoders.projection import Projection, fit_projection
 from encoders.tagger import Tagger, choose_device, choose_dtype, dtype_name
+from encoders.trained import trained_in
 
 SEGMENT_SECONDS = 3.0  # what budgets of segments are counted in
 N_SEGMENTS = 20  # 60 s of a track
@@ -201,13 +202,19 @@ def load_extractor(
     Where features are `known` under some precision already, that one is kept: figures of two
     precisions are not mixed. Raises WeightsError, and ValueError for an unknown model.
     """
-    unknown = [name for name in models if name not in BUNDLES]
-    if unknown or not models:
-        raise ValueError(f"wanted models out of {', '.join(BUNDLES)}; got {', '.join(models)!r}")
+    bundles = _bundles(models, cache)
     device = choose_device()
-    dtype = _known_dtype(models, known) or choose_dtype(BUNDLES[models[0]], cache, device)
-    taggers = [Tagger(BUNDLES[name], cache, device=device, dtype=dtype) for name in models]
+    dtype = _known_dtype(models, known) or choose_dtype(bundles[0], cache, device)
+    taggers = [Tagger(bundle, cache, device=device, dtype=dtype) for bundle in bundles]
     return Extractor(taggers, n_segments=n_segments, workers=workers, nice=nice)
+
+
+def _bundles(models: Sequence[str], cache: Path) -> list[Bundle]:
+    bundles = [bundle for name in models if (bundle := find_bundle(name, cache))]
+    if len(bundles) < len(models) or not models:
+        names = ", ".join([*BUNDLES, *trained_in(cache)])
+        raise ValueError(f"wanted models out of {names}; got {', '.join(models)!r}")
+    return bundles
 
 
 def load_known_extractor(names: Sequence[str], cache: Path) -> Extractor:

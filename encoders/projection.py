@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +34,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, save
 
 from encoders.features import TrackFeatures
+from encoders.files import replace_file
 
 MIN_TO_WHITEN = 100  # tracks
 MAX_DIM = 384
@@ -96,8 +96,8 @@ class Head:
             "weight": self.weight,
             "sha256": hashlib.sha256(data).hexdigest(),
         }
-        _replace(path, data)
-        _replace(path.with_suffix(".json"), json.dumps(described, indent=2).encode() + b"\n")
+        replace_file(path, data)
+        replace_file(path.with_suffix(".json"), json.dumps(described, indent=2).encode() + b"\n")
 
     @classmethod
     def load(cls, path: Path) -> tuple[Head, dict[str, Any]]:
@@ -223,7 +223,7 @@ class Projection:
                 "head_projection": self.head.projection,
                 "head_weight": self.head.weight.hex(),
             }
-        _replace(path, save(self._arrays(), metadata))
+        replace_file(path, save(self._arrays(), metadata))
 
     @classmethod
     def load(cls, path: Path) -> Projection:
@@ -343,17 +343,3 @@ def _unit(rows: NDArray[np.floating]) -> _Array:
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     unit: _Array = (rows / np.maximum(norms, 1e-12)).astype(np.float32)
     return unit
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file by rename, so that a reader meets the old one or the new one."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise

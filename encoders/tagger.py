@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,13 +22,6 @@ _VALUES_AT_ONCE = 180_000  # of a model's input, to bound its memory: 10 segment
 _WORTH_ROUNDING = 1.2  # bfloat16 must be this much faster than float32 to be used
 
 
-class Prior(NamedTuple):
-    """Where a model's outputs lie on its training data: float32 (n_units,) and (n_tags,)."""
-
-    penultimate: NDArray[np.float32]
-    logits: NDArray[np.float32]
-
-
 class Tagger:
     """One pretrained model on one device, in one precision."""
 
@@ -46,7 +38,7 @@ class Tagger:
         self.device = torch.device(device)
         self.dtype = dtype
         plain = bundle.load(cache)
-        self.prior = _prior(plain)
+        self.prior = bundle.prior(plain, cache)
         self.model = _prepared(plain, dtype).to(self.device)
 
     @property
@@ -114,13 +106,6 @@ def choose_dtype(bundle: Bundle, cache: Path, device: str) -> torch.dtype:
 
 def _prepared(model: nn.Module, dtype: torch.dtype) -> nn.Module:
     return FastMusicnn(model, dtype).eval() if isinstance(model, Musicnn) else model
-
-
-def _prior(model: nn.Module) -> Prior:
-    """Read the mean activations off the last batch norms, whose shifts are their outputs' means."""
-    mean = model.mean_penultimate()  # type: ignore[operator]
-    with torch.inference_mode():
-        return Prior(mean.numpy().copy(), model.output(mean).numpy().copy())  # type: ignore[operator]
 
 
 def _float16(values: Tensor) -> NDArray[np.float16]:

@@ -5,7 +5,9 @@
 3. A track's factors are the closed-form solution around μ_i, its zeros weighted by exposure
    (`recsys.closed_form`): nobody's track is its prediction, everybody's is its listens.
 
-A listener is known by the history alone, folded in with these factors. The score of a track is
+A listener is known by the history alone, folded in with x̃_i = (1 - told) x_i + told μ_i: what is
+new is ranked by what content predicts, so that part of a history is told in these terms. The score
+of a track is
 
     z(x_i·y_u) + neighbours · (1 + FEW / n) h_i z(co-listening with the history)
                + sound · (1 - ε_i) z(sum of content cosines to the history)
@@ -62,6 +64,7 @@ class Blend:
     artist_shrinkage  of the artists' effects in the prediction
     strength          λ of the prior, as a multiple of the ALS regularization
     kappa             κ: listeners that a track must have for half the weight of the zeros
+    told              share of the predictions in the factors that histories are folded in with
     neighbours        weight of co-listening
     sound             weight of content similarity
     n_neighbours      tracks most played together with each that are kept
@@ -73,6 +76,7 @@ class Blend:
     artist_shrinkage: float = 3.0
     strength: float = 1.0
     kappa: float = 5.0
+    told: float = 0.4
     neighbours: float = 0.5
     sound: float = 0.2
     n_neighbours: int = 500
@@ -102,6 +106,10 @@ class Blend:
             self.strength * self.als.regularization,
             self.kappa,
         )
+        self.told_factors = self.item_factors
+        if self.told:
+            share = np.float32(self.told)
+            self.told_factors = (1 - share) * self.item_factors + share * self.prediction
         self.heard = n_heard > 0
         self.directions = content.directions()
         self.popularity = np.log(np.maximum(n_heard, 1) / counts.shape[0]).astype(np.float32)
@@ -111,7 +119,7 @@ class Blend:
 
     def _prepare(self) -> None:
         """Work out what every history needs and no history changes."""
-        heard = self.item_factors[self.heard]
+        heard = self.told_factors[self.heard]
         self._gram = heard.T @ heard
         known = np.asarray(self.directions.any(axis=1), bool)
         self._of_factors = Moments.of(self.item_factors, np.ones(len(self.heard), bool))
@@ -128,7 +136,7 @@ class Blend:
 
         The zeros are those of the tracks that were heard: silence about the others says nothing.
         """
-        return fold_in(self.als, histories, self.item_factors, self._gram)
+        return fold_in(self.als, histories, self.told_factors, self._gram)
 
     def scores(self, histories: sparse.csr_matrix) -> _Floats:
         """Score every track for these histories: both (n, n_tracks)."""
@@ -152,6 +160,7 @@ class Blend:
         tensors = {
             "tracks": self.tracks,
             "item_factors": self.item_factors,
+            "told_factors": self.told_factors,
             "evidence": self.evidence,
             "heard": self.heard,
             "popularity": self.popularity,
@@ -180,6 +189,7 @@ class Blend:
                 "heard": (n,),
                 "popularity": (n,),
                 "item_factors": (n, blend.als.factors),
+                "told_factors": (n, blend.als.factors),
                 "directions": (n, tensors["directions"].shape[-1]),
             }
             for name, shape in shapes.items():
@@ -220,7 +230,7 @@ class Blend:
 
 _ALS_SETTINGS = ("factors", "regularization", "alpha", "weighting", "iterations")
 _SETTINGS = (
-    *("penalty", "linear", "artist_shrinkage", "strength", "kappa"),
+    *("penalty", "linear", "artist_shrinkage", "strength", "kappa", "told"),
     *("neighbours", "sound", "n_neighbours"),
 )
 

@@ -93,7 +93,7 @@ Fit = Callable[[Iterable[Features], int], Projection]
 
 
 class Progress(NamedTuple):
-    """How far a stage has come: "scan", "identify", "analyse", "fit" or "index"."""
+    """How far a stage has come; `recsys.build_state.STAGES` names them."""
 
     stage: str
     done: int = 0

@@ -8,6 +8,7 @@ c_ui = 1 + α w_ui where w_ui is the weighted count, 0 for no listens.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import implicit.gpu
 import numpy as np
@@ -21,6 +22,7 @@ from recsys.closed_form import solve
 from recsys.interactions import Content
 
 _Floats = NDArray[np.float32]
+_KEPT = 4  # fits: of the training listens, and of splits of them
 
 
 def weighted(counts: sparse.csr_matrix, weighting: str) -> sparse.csr_matrix:
@@ -52,13 +54,20 @@ def _bm25(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     return found
 
 
+class _Fit(NamedTuple):
+    counts: sparse.csr_matrix
+    seed: int
+    item_factors: _Floats
+    user_factors: _Floats
+
+
 @dataclass
 class Als:
     """Implicit alternating least squares, on the GPU where implicit has one (see `device`).
 
-    Fitting again on the same matrix with the same seed costs nothing, so that systems can share the
-    factors. Histories are folded in without a refit: the exact solution for fixed item factors,
-    weighted by log where the fit was weighted by BM25.
+    Fitting again on one of the last matrices, with the same seed, costs nothing, so that
+    systems can share factors. Histories are folded in without a refit: the exact solution for
+    fixed item factors, weighted by log where the fit was weighted by BM25.
     """
 
     factors: int = 64
@@ -66,12 +75,14 @@ class Als:
     alpha: float = 10.0
     weighting: str = "log"
     iterations: int = 15
-    _fitted: tuple[sparse.csr_matrix, int] | None = field(default=None, repr=False)
+    _fits: list[_Fit] = field(default_factory=list, repr=False)
 
     def fit(self, counts: sparse.csr_matrix, content: Content | None, seed: int) -> None:
         """Factorise the listens, float32 CSR (n_listeners, n_tracks); content is not looked at."""
-        if self._fitted and self._fitted[0] is counts and self._fitted[1] == seed:
-            return
+        for fit in self._fits:
+            if fit.counts is counts and fit.seed == seed:
+                self._take(fit)
+                return
         with threadpool_limits(1, "blas"):  # implicit brings its own threads
             model = AlternatingLeastSquares(
                 factors=self.factors,
@@ -82,9 +93,14 @@ class Als:
             )
             model.fit(self.confidence(counts, self.weighting), show_progress=False)
         on_cpu = model.to_cpu() if implicit.gpu.HAS_CUDA else model
-        self.item_factors: _Floats = on_cpu.item_factors
-        self.user_factors: _Floats = on_cpu.user_factors
-        self._fitted = counts, seed
+        self._fits = [
+            _Fit(counts, seed, on_cpu.item_factors, on_cpu.user_factors),
+            *self._fits[: _KEPT - 1],
+        ]
+        self._take(self._fits[0])
+
+    def _take(self, fit: _Fit) -> None:
+        self.item_factors, self.user_factors = fit.item_factors, fit.user_factors
 
     @property
     def device(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -42,6 +42,8 @@ class _Names(NamedTuple):
     tags: Mapping[str, Completion]
     album_of: Mapping[int, str]
     on_album: Mapping[str, Sequence[int]]
+    by_artist: Mapping[str, Sequence[int]]
+    by_album: Mapping[str, Sequence[int]]
 
 
 class Completer:
@@ -54,18 +56,23 @@ class Completer:
         self._lock = threading.Lock()
         self._names: _Names | None = None
 
-    def complete(self, words: str, limit: int = 12) -> list[Completion]:
+    def complete(
+        self, words: str, limit: int = 12, listener: int | None = None
+    ) -> list[Completion]:
         """Return at most `limit` names for what was typed: artists, albums, tags, then tracks.
 
-        Of all kinds, names that begin with what was typed go first.
+        Of all kinds, names that begin with what was typed go first. Tags that the `listener` has
+        taught are among the tags.
         """
         typed = fold(words[:MAX_WORDS])
         if not typed:
             return []
         names = self._current()
+        taught = self._catalog.examples(listener) if listener is not None else []
+        tags = {**_named("tag", [one.tag for one in taught]), **names.tags}
         found = [
             completion
-            for known in (names.artists, names.albums, names.tags)
+            for known in (names.artists, names.albums, tags)
             for completion in _matching(typed, known)
         ]
         tracks = self._catalog.search(words[:MAX_WORDS], max(limit - len(found), 1))
@@ -79,6 +86,14 @@ class Completer:
         album = names.album_of.get(track_id)
         return [track_id] if album is None else names.on_album[album]
 
+    def tracks_by(self, artist: str) -> Sequence[int]:
+        """Return the ids of an artist's living tracks, ascending; the name in any spelling."""
+        return self._current().by_artist.get(fold(artist), ())
+
+    def tracks_on(self, album: str) -> Sequence[int]:
+        """Return the ids of the living tracks on albums of a name, ascending."""
+        return self._current().by_album.get(fold(album), ())
+
     def _current(self) -> _Names:
         revision = self._catalog.track_revision
         with self._lock:
@@ -91,8 +106,12 @@ def _read(revision: int, labels: Sequence[Label], tags: Sequence[str]) -> _Names
     artists = Counter(label.artist for label in labels if fold(label.artist))
     genres = Counter(genre for label in labels for genre in label.genres if fold(genre))
     on_album: dict[str, list[int]] = {}
+    by_artist: defaultdict[str, list[int]] = defaultdict(list)
+    by_album: defaultdict[str, list[int]] = defaultdict(list)
     albums: dict[str, Completion] = {}
     for label in labels:
+        by_artist[fold(label.artist)].append(label.id)
+        by_album[fold(label.album or "")].append(label.id)
         if label.album and fold(label.album):
             by = label.album_artist or label.artist
             key = f"{fold(label.album)} {fold(by)}"
@@ -106,6 +125,8 @@ def _read(revision: int, labels: Sequence[Label], tags: Sequence[str]) -> _Names
         _named("tag", [*(name for name, _ in genres.most_common()), *tags]),
         {track_id: key for key, ids in on_album.items() for track_id in ids},
         on_album,
+        {artist: ids for artist, ids in by_artist.items() if artist},
+        {album: ids for album, ids in by_album.items() if album},
     )
 
 

@@ -20,6 +20,7 @@ from recsys.similarity import SAME, Similarity
 
 _SAME_LENGTH = 2.0  # s; two encodings of one recording differ by less
 _SAME_SOUND = 0.95  # cosine; two encodings of one recording are closer
+_N_NEAR = 10  # of a track, that are compared with it by names and sound
 _IDENTICAL = 0.9999  # cosine; what is heard of one audio twice is closer
 
 
@@ -99,10 +100,33 @@ class SimilarTracks:
         """The same for a file outside the library: its embedding (dim,) and its features."""
         return self._neighbours(vector, heard, None, k, artist_cap)
 
+    def copies(self, track: Track) -> list[Track]:
+        """Return the other tracks of an indexed track's recording, as far as is known, by id.
+
+        They have its audio or its MBID, or its names, length and sound. Raises KeyError if the
+        track is not in the index.
+        """
+        living = self._current_living()
+        mine = living.groups.get(track.id, track.id)
+        near = self.index.search(
+            self.index.vectors([track.id]), _N_NEAR, exclude=[*living.gone, track.id]
+        )[0]
+        same = {i for i, group in living.groups.items() if group == mine} - {track.id}
+        same |= {
+            other.id
+            for other in self.catalog.tracks(near.ids.tolist())
+            if self._same_recording(track, other)
+        }
+        return self.catalog.tracks(sorted(same))
+
     def heard(self, track: Track) -> Heard:
         """Return what is stored of a track's sound. Raises KeyError where features lack."""
         features = dict(read_features(self.catalog, self.names, [track.id]))[track.id]
         return Heard(features, track.duration, track.bpm)
+
+    def heard_all(self, ids: Sequence[int]) -> list[Features]:
+        """Return the features of those tracks that have them, by id."""
+        return [features for _, features in read_features(self.catalog, self.names, ids)]
 
     def reasons(self, query: Heard, others: Sequence[Track]) -> dict[int, Reasons]:
         """Say by id why others sound like the query, leaving out who lacks features."""

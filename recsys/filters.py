@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +9,8 @@ from index.vector_index import VectorIndex
 from recsys.catalog.search import fold
 from recsys.ground import Heard
 from recsys.query import Query
-from recsys.shelf import Shelf, TagTable, nearest_name
+from recsys.shelf import Shelf, nearest_name
+from recsys.taught import ListenersTags
 
 SAME_LENGTH = 2.0  # s; two encodings of one recording differ by less
 SAME_SOUND = 0.95  # cosine; two encodings of one recording are closer
@@ -21,7 +20,7 @@ _Rows = NDArray[np.intp]
 
 
 def allowed(
-    query: Query, heard: Heard, shelf: Shelf, index: VectorIndex, tags: Callable[[], TagTable]
+    query: Query, heard: Heard, shelf: Shelf, index: VectorIndex, tags: ListenersTags
 ) -> tuple[NDArray[np.bool_], list[str]]:
     """Return which rows the query lets in, (n,), and sentences on exclusions that mean nothing.
 
@@ -46,9 +45,9 @@ def allowed(
                 near = nearest_name(name, {key: shelf.names[key] for key in known})
                 sentences.append(f'No track has the {kind} "{name}" to be left out.{near}')
     for tag in query.exclude_tags:
-        column, filed = tags().column(tag), shelf.genre_rows.get(fold(tag))
+        column, filed = tags.column(tag), shelf.genre_rows.get(fold(tag))
         if column is None and filed is None:
-            near = nearest_name(tag, tags().names)
+            near = nearest_name(tag, tags.names)
             sentences.append(f'No track has the tag "{tag}" to be left out.{near}')
         if column is not None:
             mask &= column < STANDS_OUT

@@ -7,7 +7,7 @@ left, what many play speaks.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -18,7 +18,8 @@ from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, Track
 from recsys.catalog.search import fold
 from recsys.query import Query, ReasonKind, Rung, Seed
-from recsys.shelf import Shelf, TagTable, nearest_name
+from recsys.shelf import Shelf, nearest_name
+from recsys.taught import ListenersTags
 
 MAX_LISTENS = 100  # that speak for a listener: the strongest
 MAX_OF_ARTIST = 30  # tracks that speak for an artist
@@ -106,9 +107,9 @@ class Ladder:
     """Finds the ground for queries, among the tracks of one shelf."""
 
     def __init__(
-        self, catalog: Catalog, index: VectorIndex, shelf: Shelf, tags: Callable[[], TagTable]
+        self, catalog: Catalog, index: VectorIndex, shelf: Shelf, tags: ListenersTags
     ) -> None:
-        """`tags` reads the tags of the taggers, asked for when a query first names a tag."""
+        """`tags` are those that the asking listener can name."""
         self.catalog = catalog
         self.index = index
         self.shelf = shelf
@@ -244,11 +245,11 @@ class Ladder:
                 self._wish(ground, genre, float(plays))
 
     def _wish(self, ground: Ground, tag: str, weight: float) -> None:
-        """Add a tag, known to the taggers or in the files' genres."""
-        column = self.tags().column(tag)
+        """Add a tag: the listener's own, known to the taggers, or in the files' genres."""
+        column = self.tags.column(tag)
         rows = self.shelf.genre_rows.get(fold(tag))
         if column is None and rows is None:
-            known = self._written(self.shelf.genre_rows) | dict(self.tags().names)
+            known = self._written(self.shelf.genre_rows) | dict(self.tags.names)
             ground.sentences.append(
                 f'No track has the tag "{tag}", and no tagger knows it.{nearest_name(tag, known)}'
             )

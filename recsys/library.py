@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -103,6 +103,18 @@ def scan(folders: Iterable[Path]) -> Scan:
         tuple(sorted(walk.problems, key=lambda problem: os.fsencode(problem.path))),
         frozenset(walk.empty),
     )
+
+
+def folders_of(
+    given: Iterable[Path], known: Iterable[Path], tracks: Collection[Path]
+) -> tuple[Path, ...]:
+    """Return the folders that a library lies in: those `given`, and `known` ones with a track.
+
+    Real ones, sorted, none of them in another; those given may be single files.
+    """
+    kept = {Path(os.path.realpath(folder)) for folder in given}
+    kept.update(folder for folder in known if any(track.is_relative_to(folder) for track in tracks))
+    return tuple(sorted(folder for folder in kept if kept.isdisjoint(folder.parents)))
 
 
 class _Walk:

@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.vector_index import VectorIndex
-from recsys.filters import allowed
+from recsys.catalog.search import fold
+from recsys.filters import STANDS_OUT, allowed
 from recsys.ground import Ground, Heard, Ladder
 from recsys.home import Home, stamp
 from recsys.listening_file import LISTENING_NAME, DamagedModel
 from recsys.query import Query
 from recsys.shelf import Shelf, TagTable
 from recsys.taste import Taste, Tastes
+from recsys.taught import TaughtTags
 
 REST = 100  # times as long as counting plays takes, they are not counted again
 N_REMEMBERED = 100  # listeners
@@ -32,7 +34,6 @@ class _Library(NamedTuple):
 
     revision: int
     shelf: Shelf
-    ladder: Ladder
 
 
 class _Learnt(NamedTuple):
@@ -80,6 +81,7 @@ class Lookup:
         self._tags_lock = threading.Lock()
         self._plays_lock = threading.Lock()
         self._tastes_lock = threading.Lock()
+        self._taught = TaughtTags(home.catalog, home.index)
         self._library: _Library | None = None
         self._tags: TagTable | None = None
         self._plays: tuple[int, float, _Values] | None = None
@@ -91,9 +93,10 @@ class Lookup:
         library = self._current()
         shelf = library.shelf
         heard = self._heard_by(query.listener, shelf)
-        ground = library.ladder.ground(query, heard)
+        tags = self._taught.of(query.listener, library.revision, shelf, self.tag_table)
+        ground = Ladder(self.catalog, self.index, shelf, tags).ground(query, heard)
         learnt = self._learnt()
-        mask, sentences = allowed(query, heard, shelf, self.index, self._tag_table)
+        mask, sentences = allowed(query, heard, shelf, self.index, tags)
         question = Question(
             query,
             self.index,
@@ -107,14 +110,32 @@ class Lookup:
         )
         return question, [*ground.sentences, *sentences, *learnt.sentences]
 
+    def shelf(self) -> Shelf:
+        """Return what is known of each indexed track now."""
+        return self._current().shelf
+
+    def tagged(self, tag: str) -> NDArray[np.int64] | None:
+        """Return the ids of the living tracks that stand out in a tag, or whose files name it.
+
+        Ascending; None for a tag that neither taggers nor files know.
+        """
+        shelf = self._current().shelf
+        column, filed = self.tag_table().column(tag), shelf.genre_rows.get(fold(tag))
+        if column is None and filed is None:
+            return None
+        mask = np.zeros(len(shelf), np.bool_) if column is None else column >= STANDS_OUT
+        if filed is not None:
+            mask[filed] = True
+        ids: NDArray[np.int64] = shelf.ids[mask & shelf.living]
+        return ids
+
     def _current(self) -> _Library:
         """Read the catalogue's columns, once a revision."""
         revision = self.catalog.track_revision
         with self._lock:
             if self._library is None or self._library.revision != revision:
                 shelf = Shelf.read(self.catalog, self.index)
-                ladder = Ladder(self.catalog, self.index, shelf, self._tag_table)
-                self._library = _Library(revision, shelf, ladder)
+                self._library = _Library(revision, shelf)
             return self._library
 
     def _learnt(self) -> _Learnt:
@@ -135,7 +156,7 @@ class Lookup:
                     self._tastes = _Learnt(found, None, [str(error)])
             return self._tastes
 
-    def _tag_table(self) -> TagTable:
+    def tag_table(self) -> TagTable:
         """Read the taggers' tags of all tracks, when first needed. Raises ProjectionError."""
         with self._tags_lock:
             if self._tags is None:

@@ -114,14 +114,21 @@ def closest_moments(one: Heard, other: Heard, typical: _Array) -> tuple[Moment, 
     """
     a, b = (_unit_segments(track.features, typical) for track in (one, other))
     i, j = np.unravel_index(int(np.argmax(a @ b.T)), (len(a), len(b)))
-    return _moment(one, int(i)), _moment(other, int(j))
+    return moment(one, int(i)), moment(other, int(j))
+
+
+def aligned_logits(features: Sequence[TrackFeatures]) -> _Array:
+    """Return the log-odds of all extractors' tags, joined, for each segment of the first model.
+
+    The shape is (n_segments, n_tags); other models' segments are those nearest in time.
+    """
+    centres = features[0].starts + features[0].segment_seconds / 2
+    return np.concatenate([model.logits()[_nearest(model, centres)] for model in features], axis=1)
 
 
 def _unit_segments(features: Sequence[TrackFeatures], typical: _Array) -> _Array:
     """Return unit vectors (n_segments, n_tags), a row for each segment of the first model."""
-    centres = features[0].starts + features[0].segment_seconds / 2
-    aligned = [model.logits()[_nearest(model, centres)] for model in features]
-    logits = np.concatenate(aligned, axis=1) - typical
+    logits = aligned_logits(features) - typical
     unit: _Array = logits / np.maximum(np.linalg.norm(logits, axis=1, keepdims=True), 1e-12)
     return unit
 
@@ -133,7 +140,8 @@ def _nearest(model: TrackFeatures, times: _Array) -> NDArray[np.intp]:
     return nearest
 
 
-def _moment(track: Heard, number: int) -> Moment:
+def moment(track: Heard, number: int) -> Moment:
+    """Return when a segment of the first model is heard."""
     start = float(track.features[0].starts[number])
     end = start + track.features[0].segment_seconds
     return Moment(start, end if track.duration is None else min(end, track.duration))

@@ -14,7 +14,7 @@ from recsys.home import Home
 from recsys.lookup import Lookup, Question
 from recsys.paths import smooth_path, waypoints
 from recsys.query import Answer, Query, Reason, ReasonKind, Recommendation, Rung, Seed
-from recsys.shelf import Shelf
+from recsys.shelf import Shelf, TagTable
 from recsys.similarity import SAME, Similarity
 
 MAX_LENGTH = 500  # of a path
@@ -55,6 +55,14 @@ class Recommender:
         self._lookup = Lookup(home)
         self._similarity = Similarity(home.index.survey, "none")
 
+    def shelf(self) -> Shelf:
+        """Return what is known of each indexed track now."""
+        return self._lookup.shelf()
+
+    def tag_table(self) -> TagTable:
+        """Return how much each indexed track stands out in each tag. Raises ProjectionError."""
+        return self._lookup.tag_table()
+
     def recommend(self, query: Query, k: int) -> Answer:
         """Return at most `k` tracks, best first.
 
@@ -76,6 +84,14 @@ class Recommender:
         """
         question, _ = self._lookup.question(query)
         return tuple(self._results(question, weigh(question, question.shelf.rows(ids))))
+
+    def tagged(self, tag: str) -> Sequence[int] | None:
+        """Return the ids of the living tracks that stand out in a tag, or whose files name it.
+
+        Ascending; None for an unknown tag. Raises ProjectionError or StaleIndex as `recommend`.
+        """
+        found = self._lookup.tagged(tag)
+        return None if found is None else found.tolist()
 
     def path(self, start: int, end: int, length: int, query: Query | None = None) -> Answer:
         """Return a way of exactly `length` tracks from one track to another, both included.

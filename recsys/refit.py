@@ -125,5 +125,5 @@ def _tuned(data: ListeningData, blend: Blend) -> Blend:
         made = split(data.interactions, data.content.artists, _PROTOCOL, SEED)
     except NothingHeldOut:
         return blend
-    validation = sample(made, SEED), data.content
+    validation = [(sample(made, SEED), data.content)]
     return Blend(**tune_system(all_systems()["blend"], validation, _PROTOCOL, SEED))

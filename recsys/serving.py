@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from encoders.projection import ProjectionError
 from index.vector_index import DamagedIndex, StaleIndex
+from recsys.artists import Artists
 from recsys.build import INDEX_NAME, PROJECTION_NAME
 from recsys.catalog import Catalog, CatalogError
 from recsys.completion import Completer
 from recsys.content import SimilarTracks
 from recsys.home import Home, NotIndexed, open_home, stamp
+from recsys.library_map import LibraryMap
 from recsys.recommender import Recommender
 from recsys.settings import Settings
 
@@ -35,19 +37,23 @@ class Served:
     similar: SimilarTracks
     recommender: Recommender
     completer: Completer
+    artists: Artists
+    map: LibraryMap
 
     @classmethod
     def of(cls, home: Home) -> Served:
         """Put together what answers. Raises ProjectionError, StaleIndex."""
         similar = home.similar()
-        completer = Completer(home.catalog, similar.tags)
+        recommender = Recommender(home)
         return cls(
             home.catalog,
             len(home.index),
             home.projection.id,
             similar,
-            Recommender(home),
-            completer,
+            recommender,
+            Completer(home.catalog, similar.tags),
+            Artists(home.catalog, home.index, home.settings.hubs, recommender.shelf),
+            LibraryMap(home.settings.home, recommender.shelf, recommender.tag_table),
         )
 
 

@@ -136,11 +136,8 @@ class TagTable:
 
         `names` are the features' keys, `tags` the models' tags joined.
         """
-        folded = [fold(tag) for tag in tags]
-        columns = {tag: number for number, tag in enumerate(dict.fromkeys(folded))}
-        joined = np.zeros((len(tags), len(columns)), np.float32)
-        joined[np.arange(len(tags)), [columns[tag] for tag in folded]] = 1
-        joined /= joined.sum(axis=0)
+        written, joined = join_tags(tags)
+        columns = {fold(tag): number for number, tag in enumerate(written)}
         logits = np.full((len(ids), len(columns)), np.nan, np.float32)
         for track_id, heard in read_features(catalog, names, ids.tolist()):
             row = np.searchsorted(ids, track_id)
@@ -150,12 +147,29 @@ class TagTable:
             logits -= logits[known].mean(axis=0)
             logits /= np.maximum(logits[known].std(axis=0), 1e-6)
         values = np.nan_to_num(logits).astype(np.float16)
-        return cls(columns, dict(zip(folded, tags, strict=True)), values)
+        return cls(columns, {fold(tag): tag for tag in written}, values)
 
     def column(self, tag: str) -> NDArray[np.float32] | None:
         """Return the standardised log-odds of a tag, (n,); None for one that no tagger knows."""
         number = self.columns.get(fold(tag))
         return None if number is None else self.values[:, number].astype(np.float32)
+
+
+def join_tags(tags: Sequence[str]) -> tuple[list[str], NDArray[np.float32]]:
+    """Return the distinct names of all models' tags, and what averages those of one name.
+
+    The matrix is float32 (len(tags), n_names): log-odds of the tags times it are the names'.
+
+    >>> join_tags(["Rock", "calm", "rock"])[0]
+    ['Rock', 'calm']
+    """
+    names: dict[str, str] = {}
+    for tag in tags:
+        names.setdefault(fold(tag), tag)
+    columns = {folded: number for number, folded in enumerate(names)}
+    joined = np.zeros((len(tags), len(columns)), np.float32)
+    joined[np.arange(len(tags)), [columns[fold(tag)] for tag in tags]] = 1
+    return list(names.values()), joined / joined.sum(axis=0)
 
 
 def nearest_name(name: str, known: Mapping[str, str]) -> str:

@@ -1,9 +1,11 @@
 """Index a music folder: analyse every track once, and find what sounds alike ever after.
 
     python scripts/build_index.py ~/Music
+    python scripts/build_index.py --again
 
 With no folder, a demo library is composed and rendered into the home, and indexed. What is known
-already is not analysed again; Ctrl-C stops, and the next run goes on.
+already is not analysed again; Ctrl-C stops, and the next run goes on. How far it is stands in
+build.json in the home, where the library page of serve.py reads it.
 
 Exit status: 0 done, 1 nothing usable, 2 usage, 3 done with failures and --strict, 130 stopped.
 """
@@ -19,31 +21,32 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from display import Display
 
 from encoders.bundles import BUNDLES, DEFAULT_MODELS
 from encoders.errors import WeightsError
 from encoders.extract import N_SEGMENTS, Extractor, load_extractor
 from encoders.memory import PeakMemory
 from encoders.projection import Projection, ProjectionError
+from encoders.trained import SUFFIX, adopt
 from index.vector_index import DamagedIndex
 from recsys import build
+from recsys.build_state import BuildRecord, read_state
 from recsys.catalog import Catalog, CatalogError
+from recsys.catalog.base import shown
 from recsys.demo import make_demo_library
-from recsys.home import NotIndexed, open_home
-from recsys.library import LibraryError
+from recsys.home import Home, NotIndexed, open_home
+from recsys.layout import BUDGET, refresh_layout
+from recsys.layout_file import LAYOUT_NAME
+from recsys.library import LibraryError, folders_of
 from recsys.listens.matching import match_recordings
 from recsys.settings import Settings, SettingsError, load_settings
-from recsys.terminal import printable
 
 DEMO_NAME = "demo-library"
-PLAIN_INTERVAL = 10.0  # s between lines where there is no terminal
-SLOW = 5.0  # s after which a file is named
+REPEATED = ("taggers", "segments", "recipe")  # the options that --again repeats
 
 NOTHING_USABLE, USAGE, FAILURES, STOPPED = 1, 2, 3, 130
 
@@ -58,13 +61,19 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
     parser.add_argument("--home", type=Path, help="where catalogue and index are kept")
     parser.add_argument(
+        "--again",
+        action="store_true",
+        help="the folders, taggers, segments and recipe that the home was built with",
+    )
+    parser.add_argument(
         "--tagger",
         "--models",
         dest="taggers",
         metavar="NAME,…",
         default=",".join(DEFAULT_MODELS),
         help=f"listen with one or several of {', '.join(BUNDLES)} (default: %(default)s); "
-        "get_weights.py fetches those that are not there from the beginning",
+        "get_weights.py fetches those that are not there from the beginning; a file that "
+        "train_tagger.py wrote is another one",
     )
     parser.add_argument(
         "--segments",
@@ -82,6 +91,8 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(arguments)
     if args.workers < 1 or args.segments < 1 or args.nice < 0:
         parser.error("--workers and --segments take numbers of at least 1, --nice of at least 0")
+    if args.again and args.folders:
+        parser.error("--again brings all known folders up to date: name none")
     return args
 
 
@@ -115,53 +126,118 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
     if args.nice:
         os.nice(args.nice)
     settings = load_settings(args.home)
-    with Catalog(settings.home, settings.database) as catalog:
-        folders = args.folders or [demo(catalog, args.workers, display)]
-        if args.folders:
-            leave_demo(catalog, args.folders, display)
-        extractor = load_extractor(
-            [name.strip() for name in args.taggers.split(",") if name.strip()],
-            settings.home / build.WEIGHTS_NAME,
-            known=catalog.extractors(),
-            n_segments=args.segments,
-            workers=args.workers,
-            nice=args.nice,
-        )
-        display.extractor = extractor
-        report = build.build(
-            catalog,
-            folders,
-            extractor,
-            kept_projection(settings.home, extractor.names, display),
-            extractor.fit_projection,
-            recipe=args.recipe,
-            retry_failed=args.retry_failed,
-            refit=args.refit,
-            progress=display.show,
-        )
+    if args.again:
+        repeat(args, settings.home, display)
+    with Catalog(settings.home, settings.database) as catalog, BuildRecord(catalog.home) as record:
+        display.record = record
+        folders, extractor, report = build_library(args, settings, catalog, display)
         n_found = match_recordings(catalog)
-    display.close()
-    learn(settings, display)
-    summary = summarise(report, extractor, time.monotonic() - begin, memory.peak)
+        display.close()
+        learn(settings, display, args.workers)
+        record.plan(*plan(args, folders, catalog, record))
+        summary = summarise(report, extractor, time.monotonic() - begin, memory.peak)
+        record.finish({**summary, "failures": len(report.failures)})
+        if not args.json:
+            print_report(report, summary, args, display)
+            if n_found:
+                print(f"  {n_found:,} recordings of listening histories have another match now")
+        if report.tracks == 0:
+            display.say(f"Nothing usable was found in {', '.join(map(shown, folders))}.")
     if args.json:
         print(json.dumps(summary))
-    else:
-        print_report(report, summary, args, display)
-        if n_found:
-            print(f"  {n_found:,} recordings of listening histories have another match now")
     if report.tracks == 0:
-        display.say(f"Nothing usable was found in {', '.join(str(f) for f in folders)}.")
         return NOTHING_USABLE
     return FAILURES if args.strict and (report.failures or report.problems) else 0
 
 
-def learn(settings: Settings, display: Display) -> None:
-    """Learn from the home's listens, if it has some and anything has changed."""
+def repeat(args: argparse.Namespace, home: Path, display: Display) -> None:
+    """Take folders and options from the builds before this one. Raises LibraryError."""
+    last = read_state(home)
+    known = [Path(folder) for folder in last.folders] if last else []
+    args.folders = [folder for folder in known if folder.exists()]
+    if last is None or not args.folders:
+        raise LibraryError(
+            f"What {shown(home)} was built from is not known, or is not there: "
+            "name the folders of its library."
+        )
+    for folder in known:
+        if folder not in args.folders:
+            display.say(f"{shown(folder)} is not there: its tracks stay as they are.")
+    for name in REPEATED:
+        setattr(args, name, last.options[name])
+
+
+def plan(
+    args: argparse.Namespace, folders: Sequence[Path], catalog: Catalog, record: BuildRecord
+) -> tuple[Sequence[Path], dict[str, str | int]]:
+    """Return what a later --again needs: the library's folders, and the options."""
+    there = [folder for folder in folders if folder.exists()]
+    known = {Path(folder) for folder in record.state.folders}.difference(there)
+    rows = catalog.files().items() if known else ()
+    tracks = [path for path, row in rows if not row.removed]
+    return folders_of(there, known, tracks), {name: getattr(args, name) for name in REPEATED}
+
+
+def build_library(
+    args: argparse.Namespace, settings: Settings, catalog: Catalog, display: Display
+) -> tuple[Sequence[Path], Extractor, build.Report]:
+    """Bring the home up to its folders; return them, what listened, and what was done."""
+    folders = args.folders or [demo(catalog, args.workers, display)]
+    if args.folders:
+        leave_demo(catalog, args.folders, display)
+    weights = settings.home / build.WEIGHTS_NAME
+    names = tagger_names(args.taggers, weights)
+    args.taggers = ",".join(names)  # as they are called in this home, should it be built again
+    if display.record:
+        display.record.plan(*plan(args, folders, catalog, display.record))
+    extractor = load_extractor(
+        names,
+        weights,
+        known=catalog.extractors(),
+        n_segments=args.segments,
+        workers=args.workers,
+        nice=args.nice,
+    )
+    display.extractor = extractor
+    report = build.build(
+        catalog,
+        folders,
+        extractor,
+        kept_projection(settings.home, extractor.names, display),
+        extractor.fit_projection,
+        recipe=args.recipe,
+        retry_failed=args.retry_failed,
+        refit=args.refit,
+        progress=display.show,
+    )
+    return folders, extractor, report
+
+
+def tagger_names(text: str, weights: Path) -> list[str]:
+    """Return the names of the taggers asked for; a file of a trained one becomes the home's."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return [adopt(Path(n), weights) if n.endswith(SUFFIX) else n for n in names]
+
+
+def learn(settings: Settings, display: Display, workers: int) -> None:
+    """Draw the map, and learn from the home's listens, where anything has changed."""
     with contextlib.suppress(NotIndexed, DamagedIndex), open_home(settings) as home:
+        draw(home, display, workers)
         if home.catalog.listeners():
+            display.show(build.Progress("learn"))
             from recsys.refit import refit  # noqa: PLC0415 - implicit, scikit-learn: slow to load
 
             refit(home, progress=display.say)
+
+
+def draw(home: Home, display: Display, workers: int) -> None:
+    """Draw the map of the library, unless it is there."""
+    display.show(build.Progress("map"))
+    drawn = refresh_layout(home.index, home.settings.home / LAYOUT_NAME, workers=workers)
+    if drawn and not drawn.finished:
+        display.say(
+            f"The map was not finished within {BUDGET:.0f} s: it is coarser than it might be."
+        )
 
 
 def demo(catalog: Catalog, workers: int, display: Display) -> Path:
@@ -274,88 +350,6 @@ def print_report(
     print(f"  {summary['seconds']} s, {peak:,.0f} MiB at most")
     if report.index:
         print('Now try: python scripts/similar.py "a title, an artist, or an audio file"')
-
-
-@dataclass
-class Display:
-    """Progress on standard error: live on a terminal, a line now and then otherwise."""
-
-    console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
-    extractor: Extractor | None = None
-    _stage: str = ""
-    _stage_begin: float = 0.0
-    _last_line: float = 0.0
-
-    NAMES = {  # noqa: RUF012
-        "demo": "Rendering the demo library",
-        "scan": "Looking for files",
-        "identify": "Identifying",
-        "analyse": "Listening",
-        "fit": "Fitting the projection",
-        "index": "Indexing",
-    }
-
-    def __enter__(self) -> Display:
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[details]}"),
-            console=self.console,
-            transient=True,
-            disable=not self.console.is_terminal,
-        )
-        self._task = self._bar.add_task("Starting", total=None, details="")
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Stop drawing."""
-        self._bar.stop()
-
-    def say(self, sentence: str) -> None:
-        """Print a sentence beside the progress."""
-        self.console.print(printable(sentence), markup=False, soft_wrap=True)
-
-    def show(self, progress: build.Progress) -> None:
-        """Show how far a stage has come."""
-        now = time.monotonic()
-        name = self.NAMES[progress.stage]
-        if progress.stage != self._stage:
-            self._stage, self._stage_begin, self._last_line = progress.stage, now, now
-            if not self.console.is_terminal and progress.total:
-                self.say(f"{name}: {progress.total}")
-        details = self._details(progress, now - self._stage_begin)
-        self._bar.update(
-            self._task,
-            description=name,
-            completed=progress.done,
-            total=progress.total or None,
-            details=details.removeprefix(", "),
-        )
-        if not self.console.is_terminal and now - self._last_line > PLAIN_INTERVAL:
-            self._last_line = now
-            self.say(f"{name}: {progress.done} of {progress.total}{details}")
-
-    def _details(self, progress: build.Progress, seconds: float) -> str:
-        parts = []
-        if progress.failed:
-            parts.append(f"{progress.failed} failed")
-        if progress.done and progress.stage in ("identify", "analyse"):
-            rate = progress.done / max(seconds, 1e-9)
-            if progress.stage == "analyse":
-                parts.append(f"{3600 * rate:,.0f} songs/hour")
-            left = (progress.total - progress.done) / rate
-            parts.append(f"{int(left // 60)}:{int(left % 60):02} left")
-        slowest = self.extractor.in_progress()[:1] if self.extractor else []
-        parts += [
-            f"{printable(path.name)} takes {took:.0f} s" for path, took in slowest if took > SLOW
-        ]
-        return "".join(f", {part}" for part in parts)
 
 
 if __name__ == "__main__":

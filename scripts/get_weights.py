@@ -33,7 +33,7 @@ from recsys.build import WEIGHTS_NAME
 from recsys.settings import SettingsError, load_settings
 
 MISSING, USAGE, STOPPED = 1, 2, 130
-FETCHED = [name for name, b in BUNDLES.items() if isinstance(b.weights, CollectionFile)]
+FETCHED = {n: b.weights for n, b in BUNDLES.items() if isinstance(b.weights, CollectionFile)}
 
 
 def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -61,7 +61,7 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     if args.folder and not args.folder.is_dir():
         parser.error(f"--from: there is no folder {args.folder}")
     if args.all:
-        known = [name for name in FETCHED if BUNDLES[name].weights.sha256]
+        known = [name for name, weights in FETCHED.items() if weights.sha256]
         args.names = list(dict.fromkeys([*args.names, *known]))
     return args
 

@@ -45,6 +45,7 @@ from recsys.duplicates import find_duplicates
 from recsys.home import open_home
 from recsys.playlists import m3u8
 from recsys.reasons import Heard, Reasons
+from recsys.reports import keep_report
 from recsys.settings import load_settings
 from recsys.similarity import TABLE_DIGITS, shown
 from recsys.tags import read_tags
@@ -219,10 +220,14 @@ def list_duplicates(args: argparse.Namespace) -> int:
             lambda track: waveform(decoder, track),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
+        groups = [[copy_as_json(track) for track in group] for group in found.groups]
+        command = "python scripts/similar.py --duplicates"
+        kept = {"groups": groups, "failures": found.failures}
+        keep_report(home.settings.home, "duplicates", command, home.index, kept)
     for failure in found.failures:
         complain(failure)
     if args.json:
-        print(json.dumps([[copy_as_json(track) for track in group] for group in found.groups]))
+        print(json.dumps(groups))
     else:
         print_groups(found.groups)
     return 0

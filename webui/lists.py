@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from werkzeug.exceptions import BadRequest
@@ -13,7 +13,7 @@ from recsys.catalog.search import fold
 from recsys.query import Query, Recommendation, Seed
 from recsys.serving import Served
 from webui.mixes import Mix, Ref
-from webui.sounds import ID_LENGTH, read_sound
+from webui.sounds import ID_LENGTH, Sound, read_sound
 
 KEPT_WEIGHT = 0.5  # of a kept track that is liked; a seed has 1
 
@@ -55,7 +55,7 @@ class Listing:
 
 def answer(served: Served, mix: Mix, listener_id: int | None) -> Listing:
     """Answer a mix for a listener, None for nobody known."""
-    said = _feedback(served, listener_id)
+    said = feedback(served, listener_id)
     places = dict(mix.keep)
     query = _query(served, mix, listener_id, said)
     kept = served.recommender.describe(query, list(places))
@@ -66,12 +66,22 @@ def answer(served: Served, mix: Mix, listener_id: int | None) -> Listing:
         answered = served.recommender.recommend(query, wanted)
         found, sentences = answered.recommendations, answered.sentences
     chosen = _placed(found, kept, places)
-    shared = served.similar.shared_tags({c.track.id: _nearest(c) for c in chosen})
-    rows = tuple(
-        Row(place, c, c.track.id in places, said.get(c.track.id), shared[c.track.id])
+    return Listing(rows(served, chosen, said, kept=places), sentences, _named(served, mix))
+
+
+def rows(
+    served: Served,
+    chosen: Sequence[Recommendation],
+    said: Mapping[int, FeedbackKind],
+    *,
+    kept: Container[int] = (),
+) -> tuple[Row, ...]:
+    """Return recommendations with what is shown of them."""
+    shared = served.similar.shared_tags({c.track.id: nearest(c) for c in chosen})
+    return tuple(
+        Row(place, c, c.track.id in kept, said.get(c.track.id), shared[c.track.id])
         for place, c in enumerate(chosen, start=1)
     )
-    return Listing(rows, sentences, _named(served, mix))
 
 
 def _query(
@@ -113,15 +123,19 @@ def _seeds(served: Served, ref: Ref, weight: float) -> list[Seed]:
     if ref.kind == "tag":
         return [Seed("tag", ref.name, weight)]
     if ref.kind == "sound":
-        sound = read_sound(ref.name)
-        fits = len(sound.vector) == served.recommender.index.dim
-        if not fits or sound.projection != served.projection_id[:ID_LENGTH]:
-            raise BadRequest(
-                f"“{sound.name}” was analysed for an earlier state of this home: give it again."
-            )
-        return [Seed("sound", sound.name, weight, sound.vector)]
+        return [sound_seed(served, read_sound(ref.name), weight)]
     ids = _track_ids(served, ref)
     return [Seed("track", track_id, weight / len(ids)) for track_id in ids]
+
+
+def sound_seed(served: Served, sound: Sound, weight: float) -> Seed:
+    """Return the seed that a file from outside is, or raise BadRequest."""
+    fits = len(sound.vector) == served.recommender.index.dim
+    if not fits or sound.projection[:ID_LENGTH] != served.projection_id[:ID_LENGTH]:
+        raise BadRequest(
+            f"“{sound.name}” was analysed for an earlier state of this home: give it again."
+        )
+    return Seed("sound", sound.name, weight, sound.vector)
 
 
 def _track_ids(served: Served, ref: Ref) -> Sequence[int]:
@@ -143,7 +157,8 @@ def _at_their_cap(served: Served, mix: Mix, kept: Sequence[int]) -> list[str]:
     return [artists[name] for name, n in counts.items() if name and n >= mix.artist_cap]
 
 
-def _feedback(served: Served, listener_id: int | None) -> dict[int, FeedbackKind]:
+def feedback(served: Served, listener_id: int | None) -> dict[int, FeedbackKind]:
+    """Return what a listener says of tracks, by their ids."""
     if listener_id is None:
         return {}
     return {said.track_id: said.kind for said in served.catalog.feedback(listener_id)}
@@ -159,7 +174,7 @@ def _placed(
     return chosen
 
 
-def _nearest(recommendation: Recommendation) -> int | None:
+def nearest(recommendation: Recommendation) -> int | None:
     """Return the track that speaks loudest for a recommendation, None where no track does."""
     for reason in recommendation.reasons:
         speaks = reason.amount > 0 and reason.kind in ("seed", "listens", "listeners")

@@ -95,7 +95,7 @@ class Mix:
             diversity=_share(arguments, "diversity", cls.diversity),
             artist_cap=_whole(arguments, "artist_cap", MAX_LENGTH),
             max_duration=_whole(arguments, "max_duration", 24 * 3600),
-            unplayed=_last(arguments, "unplayed") == "1",
+            unplayed=_switch(arguments, "unplayed"),
         )
 
     def address(self, **changes: object) -> str:
@@ -211,6 +211,13 @@ def _share(arguments: Arguments, name: str, default: float) -> float:
     if not 0 <= value <= 1:
         raise BadRequest(f'"{name}" takes a number from 0 to 1.')
     return value
+
+
+def _switch(arguments: Arguments, name: str) -> bool:
+    text = _last(arguments, name)
+    if text not in (None, "0", "1"):
+        raise BadRequest(f'"{name}" takes 0 or 1.')
+    return text == "1"
 
 
 def _whole(arguments: Arguments, name: str, most: int) -> int | None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, redirect, render_template, request
+from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from recsys.catalog import Track
 from recsys.query import Reason
-from webui import lists
-from webui.api import current, listener_id
+from webui import lists, people
+from webui.api import current
 from webui.mixes import SIDES, Mix, Ref
-from webui.safety import token
 from webui.sounds import read_sound
 
 LENGTHS = (10, 20, 30, 50, 100, 200)
@@ -27,10 +26,10 @@ def workbench() -> AnyResponse | str:
     served = current()
     mix = Mix.parse(request.args)
     typed = request.args.get("q", "").strip()
-    found = served.completer.complete(typed, 1) if typed else []
+    found = served.completer.complete(typed, 1, people.listener(served)) if typed else []
     if found:  # a search sent off without scripts
         return redirect("/" + mix.adding("like", found[0].kind, found[0].ref))
-    listing = lists.answer(served, mix, listener_id(served))
+    listing = lists.answer(served, mix, people.listener(served))
     return render_template(
         "workbench.html",
         mix=mix,
@@ -38,8 +37,6 @@ def workbench() -> AnyResponse | str:
         chips=[(side, ref, _name(ref, listing)) for side in SIDES for ref in getattr(mix, side)],
         nothing_like=typed,
         n_tracks=served.n_indexed,
-        listener=current_app.config["LISTENER"],
-        token=token(),
         lengths=sorted({*LENGTHS, mix.length}),
         caps=sorted({*CAPS, mix.artist_cap or 1}),
         longest=sorted({*(60 * n for n in LONGEST), mix.max_duration or 60 * LONGEST[0]}),

@@ -9,15 +9,20 @@ import re
 import secrets
 import time
 
-from flask import Flask, Response, current_app, g, render_template, request
-from werkzeug.exceptions import BadRequest, Forbidden, HTTPException
+from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, Unauthorized
+from werkzeug.wrappers import Response as AnyResponse
 
 from recsys.catalog import CatalogError
 from recsys.serving import Unavailable
+from webui.people import know
 
 _log = logging.getLogger("webui.access")
 MAX_BODY = 4 << 20  # bytes
 TOKEN_HEADER = "X-Earshot-Token"
+_FOR_ANYBODY = frozenset({"static", "health"})  # who asks is not even looked at
+_FOR_STRANGERS = frozenset({"accounts.login", "accounts.log_in"})
 _POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
 _PAGE_POLICY = (
     f"{_POLICY}; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
@@ -26,7 +31,7 @@ _PAGE_POLICY = (
 _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with "no-referrer" forms would have no Origin
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -51,22 +56,49 @@ def protect(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def _begin() -> None:
-    """Number the request; refuse other hosts' names, by which foreign pages reach loopback."""
-    g.request_id, g.started = secrets.token_hex(8), time.monotonic()
+def _begin() -> AnyResponse | None:
+    """Number the request; refuse foreign hosts' names, strangers, and writers without a token."""
+    g.request_id, g.started, g.person = secrets.token_hex(8), time.monotonic(), None
+    _check_host()
+    if request.endpoint in _FOR_ANYBODY:
+        return None
+    know(by_key=not is_page())
+    if request.routing_exception is not None:
+        return None
+    if g.person is None and request.endpoint not in _FOR_STRANGERS:
+        return _send_to_login()
+    if request.method not in ("GET", "HEAD", "OPTIONS") and not g.by_key:
+        _check_writer()
+    return None
+
+
+def _check_host() -> None:
+    """Refuse names by which foreign pages reach this server (DNS rebinding)."""
     named = re.fullmatch(
         r"(?:\[([0-9a-fA-F:]+)\]|([^:]+))(?::\d+)?", request.headers.get("Host", "")
     )
-    if not named or not is_loopback((named[1] or named[2]).lower()):
+    host = (named[1] or named[2]).lower() if named else ""
+    if is_loopback(host) or host in current_app.config["PUBLIC_NAMES"]:
+        return
+    if current_app.extensions["accounts"] is None:
         raise BadRequest("Without accounts this server answers to loopback names alone.")
-    if request.method not in ("GET", "HEAD", "OPTIONS") and request.routing_exception is None:
-        _check_writer()
+    raise BadRequest("This server does not answer to that name: see --public-name.")
 
 
-def token() -> str:
-    """Return the token that writing takes, which only pages of this server can read."""
-    found: str = current_app.config["WRITE_TOKEN"]
-    return found
+def is_page() -> bool:
+    """Say whether a person reads the answer: every blueprint outside of /api/ makes pages."""
+    return request.blueprint is not None and not request.path.startswith("/api/")
+
+
+def _send_to_login() -> AnyResponse:
+    """Lead a person to the form and back; tell a program to show its key."""
+    if is_page():
+        back = request.full_path.rstrip("?") if request.method == "GET" else "/"
+        return redirect(url_for("accounts.login", next=back))
+    raise Unauthorized(
+        "This takes a key of yours: Authorization: Bearer KEY. Your account's page makes them.",
+        www_authenticate=WWWAuthenticate("bearer"),
+    )
 
 
 def _check_writer() -> None:
@@ -76,20 +108,26 @@ def _check_writer() -> None:
         raise Forbidden("Pages of other sites may not write here.")
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         raise Forbidden("Pages of other sites may not write here.")
-    if not secrets.compare_digest(request.headers.get(TOKEN_HEADER, "").encode(), token().encode()):
+    shown = request.headers.get(TOKEN_HEADER, "")
+    if is_page() and not shown:
+        shown = request.form.get("token", "")
+    if not g.token or not secrets.compare_digest(shown.encode(), g.token.encode()):
         raise Forbidden(
-            f"Writing takes the header {TOKEN_HEADER} with the token of /api/v1/session; "
-            "a page opened before the server was restarted is to be loaded again."
+            "This page was opened too long ago: load it again. "
+            f"(Writing takes the header {TOKEN_HEADER} with the token of /api/v1/session.)"
         )
 
 
 def _finish(response: Response) -> Response:
     """Set the headers and log the request as one line of JSON."""
     response.headers.update(_HEADERS)
-    page = request.blueprint == "pages"
+    page = is_page()
     response.headers["Content-Security-Policy"] = _PAGE_POLICY if page else _POLICY
-    if page or request.blueprint in ("writes", "sounds"):
+    if page or request.method not in ("GET", "HEAD") or request.endpoint == "listening.session":
         response.headers["Cache-Control"] = "no-store"
+    elif g.person is not None and g.person.account is not None:
+        response.cache_control.private = True
+        response.vary.update(("Authorization", "Cookie"))
     response.headers["X-Request-Id"] = g.request_id
     fields = {
         "request_id": g.request_id,
@@ -98,6 +136,8 @@ def _finish(response: Response) -> Response:
         "status": response.status_code,
         "milliseconds": round(1000 * (time.monotonic() - g.started), 1),
     }
+    if g.person is not None and g.person.account is not None:
+        fields["account"] = g.person.account.id
     _log.info("%s", json.dumps(fields))
     return response
 
@@ -110,7 +150,7 @@ def _problem(status: int, detail: str) -> Response:
 
 def _answer(status: int, detail: str) -> Response:
     """Return an error as its reader takes it: a page for a page, a problem for a program."""
-    if request.blueprint != "pages":
+    if not is_page():
         return _problem(status, detail)
     return Response(render_template("problem.html", detail=detail), status, mimetype="text/html")
 
@@ -118,7 +158,7 @@ def _answer(status: int, detail: str) -> Response:
 def _http_problem(error: HTTPException) -> Response:
     answer = _answer(error.code or 500, error.description or error.name)
     for name, value in error.get_headers(request.environ):
-        if name in ("Allow", "Content-Range"):
+        if name in ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate"):
             answer.headers[name] = value
     return answer
 

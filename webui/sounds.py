@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import current_app, request
 from numpy.typing import NDArray
 from werkzeug.exceptions import (
     BadRequest,
@@ -19,12 +19,13 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
+from webui.metrics import Metrics
+
 MAX_SOUND = 100 << 20  # bytes
 MAX_FILE_NAME = 200  # characters
 ID_LENGTH = 8  # of a projection's id, as far as an address has it
 _PIECE = 1 << 20  # bytes read at once
 
-sounds = Blueprint("sounds", __name__, url_prefix="/api/v1")
 _one_at_a_time = threading.Lock()  # an analysis takes a network's memory
 
 
@@ -68,18 +69,22 @@ def read_sound(text: str) -> Sound:
     return Sound(name, projection, vector / np.linalg.norm(vector))
 
 
-@sounds.post("/sounds")
-def analyse() -> Response:
-    """Analyse a file, and return what stands for it in an address; the file is not kept."""
+def hear_upload(called: str) -> Sound:
+    """Analyse the file that a request sends; it is not kept. `called` is a stranger's word.
+
+    Raises ServiceUnavailable, UnsupportedMediaType, RequestEntityTooLarge, and BadRequest for what
+    is no music.
+    """
     hear: Hear | None = current_app.config["HEAR"]
     if hear is None:
         raise ServiceUnavailable("This server analyses no files.")
     if request.mimetype != "application/octet-stream":
         raise UnsupportedMediaType("A sound is sent as it is, as application/octet-stream.")
-    name = Path(request.args.get("name", "").replace("\\", "/")).name.strip() or "a file"
+    name = Path(called.replace("\\", "/")).name.strip() or "a file"
     request.max_content_length = MAX_SOUND
     if (request.content_length or 0) > MAX_SOUND:
         raise RequestEntityTooLarge(f"A sound takes at most {MAX_SOUND >> 20} MiB.")
+    metrics: Metrics = current_app.extensions["metrics"]
     if not _one_at_a_time.acquire(blocking=False):
         raise ServiceUnavailable("Another file is being analysed: try again when it is done.")
     try:
@@ -88,9 +93,11 @@ def analyse() -> Response:
             with path.open("wb") as file:
                 while piece := request.stream.read(_PIECE):
                     file.write(piece)
-            projection, vector = hear(path)
+            sound = Sound(name, *hear(path))
+            metrics.count_upload("analysed")
+            return sound
     except SoundRefused as error:
+        metrics.count_upload("failed")
         raise BadRequest(f"{name} cannot be used as a seed. {error}") from error
     finally:
         _one_at_a_time.release()
-    return jsonify(name=name, ref=f"sound:{write_sound(Sound(name, projection, vector))}")

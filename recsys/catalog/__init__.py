@@ -2,15 +2,23 @@
 
 from recsys.catalog.catalog import Catalog
 from recsys.catalog.database import CatalogError
+from recsys.catalog.examples import TagExamples
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
-from recsys.catalog.histories import History
+from recsys.catalog.histories import History, KeptListen, Plays
 from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored, is_name
 from recsys.catalog.lock import BuildRunning
+from recsys.catalog.people import Account, AccountError, ApiKey, Role
+from recsys.catalog.playlists import LONGEST_PLAYLIST, KeptPlaylist, PlaylistChanged
 from recsys.catalog.recordings import KeptRecording, Match, Recording, Rung
 from recsys.catalog.sightings import Sighting
+from recsys.catalog.totals import Totals
 from recsys.catalog.tracks import Counts, KnownFile, Label, Status, Tags, Track
 
 __all__ = [
+    "LONGEST_PLAYLIST",
+    "Account",
+    "AccountError",
+    "ApiKey",
     "BuildRunning",
     "Catalog",
     "CatalogError",
@@ -18,6 +26,8 @@ __all__ = [
     "Feedback",
     "FeedbackKind",
     "History",
+    "KeptListen",
+    "KeptPlaylist",
     "KeptRecording",
     "KnownFile",
     "Label",
@@ -27,12 +37,17 @@ __all__ = [
     "Matched",
     "Opinion",
     "PlayCount",
+    "PlaylistChanged",
+    "Plays",
     "Recording",
+    "Role",
     "Rung",
     "Sighting",
     "Status",
     "Stored",
+    "TagExamples",
     "Tags",
+    "Totals",
     "Track",
     "is_name",
 ]

@@ -13,7 +13,18 @@ from sqlalchemy.orm import Session
 
 from encoders.errors import AudioError
 from encoders.features import TrackFeatures
-from recsys.catalog import features, feedback, histories, listens, recordings, sightings, tracks
+from recsys.catalog import (
+    examples,
+    features,
+    feedback,
+    histories,
+    listens,
+    playlists,
+    recordings,
+    sightings,
+    totals,
+    tracks,
+)
 from recsys.catalog.base import State, batches, locked_state, shown
 from recsys.catalog.database import (
     CatalogError,
@@ -23,13 +34,17 @@ from recsys.catalog.database import (
     open_engine,
     writing,
 )
+from recsys.catalog.examples import TagExamples
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
-from recsys.catalog.histories import History
+from recsys.catalog.histories import History, KeptListen, Plays
 from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored
-from recsys.catalog.lock import BuildRunning, exclusive
+from recsys.catalog.lock import LOCK_NAME, BuildRunning, exclusive
+from recsys.catalog.people import People
+from recsys.catalog.playlists import KeptPlaylist
 from recsys.catalog.recordings import KeptRecording, Match, Recording
 from recsys.catalog.search import WordIndex
 from recsys.catalog.sightings import Sighting
+from recsys.catalog.totals import Totals
 from recsys.catalog.tracks import Counts, KnownFile, Label, Track
 from recsys.interactions import Interactions
 
@@ -65,6 +80,7 @@ class Catalog:
         self._word_index = WordIndex([])
         self._word_index_revision = -1
         self._recording_ids: dict[Recording, int] = {}
+        self.people = People(self._reading, self._writing)
         try:
             with explained(self._url, patience):
                 migrate(self._engine)
@@ -143,22 +159,41 @@ class Catalog:
         """Give every track whose file is there, by id."""
         last = 0
         while True:
-            with self._reading() as session:
-                batch = tracks.living_after(session, last, _ROWS_PER_BATCH)
+            batch = self.living_after(last, _ROWS_PER_BATCH)
             if not batch:
                 return
             yield from batch
             last = batch[-1].id
+
+    def by_artist(self, name: str) -> list[int]:
+        """Return the ids of the living tracks of an artist who is written just so, ascending."""
+        with self._reading() as session:
+            return tracks.by_artist(session, name)
+
+    def living_after(self, track_id: int, limit: int) -> list[Track]:
+        """Return the next `limit` tracks whose file is there, by id."""
+        with self._reading() as session:
+            return tracks.living_after(session, track_id, limit)
 
     def labels(self) -> list[Label]:
         """Return what a list is filtered and spaced by, of each living track, by id."""
         with self._reading() as session:
             return tracks.labels(session)
 
-    def failures(self) -> list[Track]:
-        """Return the tracks whose file cannot be analysed, by id; `error` says why."""
+    def failures(self, *, after: int = 0, limit: int | None = None) -> list[Track]:
+        """Return the next tracks whose file cannot be analysed, by id; `error` says why."""
         with self._reading() as session:
-            return tracks.failures(session)
+            return tracks.failures(session, after, limit)
+
+    def totals(self) -> Totals:
+        """Count artists, listens and the like."""
+        with self._reading() as session:
+            return totals.totals(session)
+
+    def copies(self, limit: int) -> list[list[Track]]:
+        """Return the files of recordings that have several of the very same audio, most first."""
+        with self._reading() as session:
+            return totals.copies(session, limit)
 
     def search(self, words: str, limit: int = 10) -> list[Track]:
         """Find tracks by words of title, artist, album and genres, typos forgiven.
@@ -260,7 +295,7 @@ class Catalog:
 
     @property
     def listens_revision(self) -> int:
-        """A number that rises with every change of listens, feedback or matches to tracks."""
+        """A number that rises with each change of listens, feedback, matches or taught tags."""
         with self._reading() as session:
             return recordings.listening_state(session).revision
 
@@ -303,6 +338,26 @@ class Catalog:
         with self._writing() as session:
             recordings.listening_state(session, lock=True)
             feedback.set_feedback(session, int(listener_id), int(track_id), kind, int(at))
+
+    def examples(self, listener_id: int) -> list[TagExamples]:
+        """Return the tags that a listener has taught, and their examples among living tracks."""
+        with self._reading() as session:
+            return examples.examples(session, int(listener_id))
+
+    def teach(self, listener_id: int, tag: str, said: Iterable[tuple[int, bool | None]]) -> None:
+        """Write (track_id, whether it fits) of a listener's tag, None to take an example back.
+
+        Raises KeyError for an unknown listener or track, ValueError for a tag that is no name.
+        """
+        with self._writing() as session:
+            recordings.listening_state(session, lock=True)
+            examples.teach(session, int(listener_id), tag, said)
+
+    def forget_tag(self, listener_id: int, tag: str) -> bool:
+        """Delete a listener's tag with its examples; say whether there was one."""
+        with self._writing() as session:
+            recordings.listening_state(session, lock=True)
+            return examples.forget(session, int(listener_id), tag)
 
     def store_listening(self, events: Sequence[Listen | PlayCount | Opinion]) -> Stored:
         """Write a batch of a listening history in one transaction; what is known stays as it is.
@@ -367,6 +422,21 @@ class Catalog:
         with self._reading() as session:
             return histories.history(session, int(listener_id))
 
+    def plays(self, listener_id: int, track_id: int, limit: int = 10) -> Plays:
+        """Return how often one listener listened to one track, and the last `limit` times."""
+        with self._reading() as session:
+            return histories.plays(session, int(listener_id), int(track_id), limit)
+
+    def listens_before(
+        self, listener_id: int, before: tuple[int, int] | None, limit: int
+    ) -> list[KeptListen]:
+        """Return the next `limit` listens of a listener with a time, the latest first.
+
+        `before` is (listened_at, recording_id) of the last one seen, None to begin.
+        """
+        with self._reading() as session:
+            return histories.listens_before(session, int(listener_id), before, limit)
+
     def artists_missing(self, listener_id: int) -> list[tuple[str, int]]:
         """Return the artists of what a listener heard that is no track, with listens, most first.
 
@@ -379,6 +449,47 @@ class Catalog:
         """Return what a listener says of the tracks that are there, by id of the track."""
         with self._reading() as session:
             return feedback.feedback(session, int(listener_id))
+
+    # Playlists
+
+    def playlists(
+        self, listener_id: int, *, after: int = 0, limit: int | None = None
+    ) -> list[KeptPlaylist]:
+        """Return the playlists of a listener by id, those with ids above `after`."""
+        with self._reading() as session:
+            return playlists.playlists(session, int(listener_id), int(after), limit)
+
+    def playlist(self, listener_id: int, playlist_id: int) -> KeptPlaylist | None:
+        """Return a playlist of a listener, None for one that they do not have."""
+        with self._reading() as session:
+            return playlists.playlist(session, int(listener_id), int(playlist_id))
+
+    def save_playlist(
+        self,
+        listener_id: int,
+        name: str,
+        track_ids: Sequence[int],
+        playlist_id: int | None = None,
+        *,
+        revision: int | None = None,
+    ) -> KeptPlaylist:
+        """Write a playlist: a new one, or all of the one that has an id.
+
+        With `revision`, only where it has that one, so that no other writer's change is lost.
+        Raises KeyError for an unknown listener, playlist or track, ValueError for a name or a
+        length that cannot be, PlaylistChanged for another revision.
+        """
+        ids = [int(track_id) for track_id in track_ids]
+        with self._writing() as session:
+            recordings.listening_state(session, lock=True)
+            return playlists.save(session, int(listener_id), name, ids, playlist_id, revision)
+
+    def delete_playlist(
+        self, listener_id: int, playlist_id: int, *, revision: int | None = None
+    ) -> None:
+        """Delete a playlist. Raises KeyError for an unknown one, and PlaylistChanged."""
+        with self._writing() as session:
+            playlists.remove(session, int(listener_id), int(playlist_id), revision)
 
     # Files
 
@@ -398,7 +509,7 @@ class Catalog:
 
         Raises BuildRunning, which names the process that holds it.
         """
-        with exclusive(self.home / "build.lock"), self._database_lock():
+        with exclusive(self.home / LOCK_NAME), self._database_lock():
             yield
 
     @contextmanager

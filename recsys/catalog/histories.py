@@ -6,12 +6,12 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from recsys.catalog.listens import ListenRow, PlayCountRow
@@ -39,6 +39,31 @@ class History:
     last_at: Integers
 
 
+@dataclass(frozen=True)
+class Plays:
+    """How often one listener has listened to one track, and when, the latest first.
+
+    times  Unix seconds of those whose time is known, at most as many as were asked for
+    """
+
+    count: int
+    times: tuple[int, ...]
+
+
+class KeptListen(NamedTuple):
+    """A listen of a history; artist and title as the history names them, "" for a track heard here.
+
+    listened_at  Unix seconds
+    track_id     None for what is no track of the library
+    """
+
+    listened_at: int
+    recording_id: int
+    track_id: int | None
+    artist: str
+    title: str
+
+
 def interactions(session: Session) -> Interactions:
     """Return the listens of all listeners to the living tracks that are ready."""
     ready = select(TrackRow.id).where(living, TrackRow.status == "ready").order_by(TrackRow.id)
@@ -63,6 +88,43 @@ def history(session: Session, listener_id: int) -> History:
         found.append(_table(session, query, 3))
     _, tracks, counts, last_at = _sums(*found)
     return History(tracks, counts, last_at)
+
+
+def plays(session: Session, listener_id: int, track_id: int, limit: int) -> Plays:
+    """Return the listens of one listener to one track, with at most `limit` of their times."""
+    of_track = select(RecordingRow.id).where(RecordingRow.track_id == track_id)
+    times = select(ListenRow.listened_at).distinct()  # what two services report at once is one
+    times = times.where(
+        ListenRow.listener_id == listener_id, ListenRow.recording_id.in_(of_track)
+    ).order_by(ListenRow.listened_at.desc())
+    known = list(session.scalars(times))
+    counts = select(func.coalesce(func.sum(PlayCountRow.count), 0)).where(
+        PlayCountRow.listener_id == listener_id, PlayCountRow.recording_id.in_(of_track)
+    )
+    return Plays(len(known) + int(session.scalars(counts).one()), tuple(known[:limit]))
+
+
+def listens_before(
+    session: Session, listener_id: int, before: tuple[int, int] | None, limit: int
+) -> list[KeptListen]:
+    """Return the next `limit` listens of one listener, the latest first."""
+    key = tuple_(ListenRow.listened_at, ListenRow.recording_id)
+    query = (
+        select(
+            ListenRow.listened_at,
+            ListenRow.recording_id,
+            RecordingRow.track_id,
+            RecordingRow.artist,
+            RecordingRow.title,
+        )
+        .join(RecordingRow, RecordingRow.id == ListenRow.recording_id)
+        .where(ListenRow.listener_id == listener_id)
+        .order_by(ListenRow.listened_at.desc(), ListenRow.recording_id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(key < tuple_(*before))
+    return [KeptListen(*row) for row in session.execute(query)]
 
 
 def artists_missing(session: Session, listener_id: int) -> list[tuple[str, int]]:

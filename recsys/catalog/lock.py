@@ -26,8 +26,19 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+LOCK_NAME = "build.lock"
+
+
 class BuildRunning(CatalogError):
     """Another build holds the home; the message names its process."""
+
+    @classmethod
+    def on(cls, home: Path, process: object) -> BuildRunning:
+        """Say so of a home, given the number of the process or nothing."""
+        named = f" (process {process})" if process else ""
+        return cls(
+            f"Another build is running on {shown(home)}{named}. Wait for it, or stop it first."
+        )
 
 
 @contextmanager
@@ -45,10 +56,7 @@ def exclusive(path: Path) -> Iterator[None]:
             _lock(descriptor)
         except (BlockingIOError, PermissionError) as error:
             holder = os.read(descriptor, 20).decode("ascii", "replace").strip()
-            raise BuildRunning(
-                f"Another build is running on {shown(path.parent)}"
-                f"{f' (process {holder})' if holder else ''}. Wait for it, or stop it first."
-            ) from error
+            raise BuildRunning.on(path.parent, holder) from error
         except OSError as error:
             raise CatalogError(
                 f"{shown(path)} cannot be locked: {error.strerror}. Choose a home on a local disk."

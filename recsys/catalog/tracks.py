@@ -177,6 +177,12 @@ def living_after(session: Session, track_id: int, limit: int) -> list[Track]:
     return [Track(**row._mapping) for row in session.execute(query.limit(limit))]
 
 
+def by_artist(session: Session, name: str) -> list[int]:
+    """Return the ids of the living tracks of an artist who is written just so, ascending."""
+    query = select(TrackRow.id).where(living, TrackRow.artist == name).order_by(TrackRow.id)
+    return list(session.scalars(query))
+
+
 def labels(session: Session) -> list[Label]:
     """Return the label of each living track, by id."""
     columns = [getattr(TrackRow, name) for name in Label._fields]
@@ -184,10 +190,11 @@ def labels(session: Session) -> list[Label]:
     return [Label(*row) for row in session.execute(query)]
 
 
-def failures(session: Session) -> list[Track]:
-    """Return the living tracks that cannot be analysed, by id."""
-    query = select(*_TRACK).where(living, TrackRow.status == "failed").order_by(TrackRow.id)
-    return [Track(**row._mapping) for row in session.execute(query)]
+def failures(session: Session, after: int, limit: int | None) -> list[Track]:
+    """Return the next `limit` living tracks that cannot be analysed, by id."""
+    query = select(*_TRACK).where(living, TrackRow.status == "failed", TrackRow.id > after)
+    rows = session.execute(query.order_by(TrackRow.id).limit(limit))
+    return [Track(**row._mapping) for row in rows]
 
 
 def counts(session: Session) -> Counts:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from recsys.interactions import Content, Interactions
 from recsys.listening.evaluation import Evaluated, evaluate
 from recsys.listening.splits import split
-from recsys.listening.systems import Settings, System, tune, validation_split
+from recsys.listening.systems import Settings, System, tune, validation_splits
 from recsys.metrics import bootstrap_means, interval
 
 Progress = Callable[[str], None]
@@ -72,7 +72,7 @@ def compare_systems(
     comparison = Comparison()
     for seed in range(n_seeds):
         made = split(interactions, content.artists, protocol, seed, user_seeds=user_seeds)
-        validation = validation_split(made, content, protocol, seed)
+        validation = validation_splits(made, content, protocol, seed)
         chosen: dict[str, Settings] = {}
         for name, system in systems.items():
             start = time.perf_counter()

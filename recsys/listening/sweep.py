@@ -16,7 +16,7 @@ from recsys.listening.list_metrics import intra_list_similarity
 from recsys.listening.model import ListeningModel
 from recsys.listening.ranking import checked
 from recsys.listening.splits import Split, split
-from recsys.listening.systems import System, sample, tune, validation_split
+from recsys.listening.systems import System, sample, tune, validation_splits
 from recsys.metrics import attainable_recall_at_k, bootstrap_means, interval
 from recsys.rerank import rerank
 
@@ -63,7 +63,7 @@ def sweep(
     listeners = []
     for seed in range(n_seeds):
         made = sample(split(interactions, content.artists, protocol, seed), seed)
-        validation = validation_split(made, given, protocol, seed)
+        validation = validation_splits(made, given, protocol, seed)
         model = system.make(**tune(system, validation, protocol, seed))
         model.fit(made.train, given, seed)
         values.append(_measured(model, made, given, measure, control, levels))

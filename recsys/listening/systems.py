@@ -30,10 +30,13 @@ from recsys.listening.model import ListeningModel
 from recsys.listening.splits import USER_SEEDS, NothingHeldOut, Split, split
 
 MAX_TUNING_LISTENERS = 1000  # asked about when settings are compared
+MIN_TUNING_TRACKS = 1000  # held out, where tracks are, in as many as
+MAX_SPLITS = 3  # for validation
 COLD_ITEMS = ("cold-item", "cold-item-artist")
 
 Settings = Mapping[str, Any]
 Grid = Mapping[str, Sequence[Any]]
+Validation = tuple[Split, Content]
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,8 @@ def all_systems() -> dict[str, System]:
                 {"artist_shrinkage": [1.0, 5.0]},
                 {"neighbours": [0.5, 1.0]},
                 {"sound": [0.0, 0.2]},
-                {"kappa": [0.0, 5.0]},
+                {"told": [0.0, 0.4]},
+                {"kappa": [0.0, 5.0], "strength": [0.3, 1.0, 3.0]},
             ],
         ),
     }
@@ -135,40 +139,51 @@ def usable(
     return kept, tuple(notes)
 
 
-def tune(
-    system: System, validation: tuple[Split, Content] | None, protocol: str, seed: int
-) -> Settings:
-    """Choose a system's settings: those of the highest `quality` on a split for validation.
+def tune(system: System, validation: Sequence[Validation], protocol: str, seed: int) -> Settings:
+    """Choose a system's settings: those of the highest mean `quality` on splits for validation.
 
-    The defaults, {}, where there is none.
+    The defaults, {}, where there are none.
     """
     best: Settings = {}
-    if validation is None or (system.listens_only and protocol in COLD_ITEMS):
+    if not validation or (system.listens_only and protocol in COLD_ITEMS):
         return best
-    inner, content = validation
     for step in system.steps:
         tried = [{**best, **settings} for settings in _combinations(step)]
         if len(tried) > 1:
-            found = [quality(system.make(**some), inner, content, seed) for some in tried]
-            tried = [tried[int(np.argmax(found))]]
+            found = [
+                [quality(system.make(**some), inner, content, seed) for some in tried]
+                for inner, content in validation
+            ]
+            tried = [tried[int(np.argmax(np.mean(found, axis=0)))]]
         best = tried[0]
     return best
 
 
-def validation_split(
-    outer: Split, content: Content, protocol: str, seed: int
-) -> tuple[Split, Content] | None:
-    """Split the training listens again by the same protocol; None where they are too few.
+def validation_splits(outer: Split, content: Content, protocol: str, seed: int) -> list[Validation]:
+    """Split the training listens again by the same protocol; none where they are too few.
 
-    Tracks without training listens are left out, so that the validation resembles the test.
+    Tracks without training listens are left out, so that the validation resembles the test. Where
+    tracks are held out and they are few, whose turn it is decides much: then there are
+    `MAX_SPLITS` splits.
     """
     interactions, known = heard_only(outer, content)
     user_seeds = tuple(int(name) for name in outer.histories if name) or USER_SEEDS
+    made: list[Validation] = []
     try:
-        inner = split(interactions, known.artists, protocol, seed, user_seeds=user_seeds)
+        while not made or _few(made, protocol):
+            inner = split(
+                interactions, known.artists, protocol, seed + len(made), user_seeds=user_seeds
+            )
+            made.append((sample(inner, seed), known))
     except NothingHeldOut:
-        return None
-    return sample(inner, seed), known
+        pass
+    return made
+
+
+def _few(made: Sequence[Validation], protocol: str) -> bool:
+    """Say whether another split is due."""
+    held_out = sum(int(inner.candidates.sum()) for inner, _ in made)
+    return protocol in COLD_ITEMS and len(made) < MAX_SPLITS and held_out < MIN_TUNING_TRACKS
 
 
 def quality(model: ListeningModel, inner: Split, content: Content, seed: int) -> float:

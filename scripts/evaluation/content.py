@@ -13,7 +13,16 @@ from rich.console import Console
 from rich.table import Table
 
 from encoders.projection import Projection
-from evaluation.shared import Parents, bounds, chance, choose_systems, labels_of, opened, say
+from evaluation.shared import (
+    Parents,
+    bounds,
+    chance,
+    choose_systems,
+    keep,
+    labels_of,
+    opened,
+    say,
+)
 from recsys.baselines import HOME
 from recsys.catalog import Catalog
 from recsys.catalog.base import shown
@@ -105,6 +114,7 @@ def evaluate(args: argparse.Namespace, home: Home) -> int:
         figures["hubs"][name] = hub_report(degrees[name])
         if name != HOME:
             figures["paired"][name] = retrieval.compare(retrievals[HOME])
+    keep(args, home, "content", {**figures, "by": args.by, "exclude_same": args.exclude_same})
     if args.out:
         write_queries(args.out, retrievals, labels, home.catalog)
     if args.plot:

@@ -11,7 +11,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.shared import Parents, opened
+from evaluation.shared import Parents, keep, opened
 from recsys.baselines import HOME
 from recsys.evaluate import HUB_K
 from recsys.exposure import exposure, summarise
@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """Count who is in whose list and print it."""
     with opened(args) as home:
         figures = measure(args, home)
+        keep(args, home, "exposure", figures)
     if args.json:
         print(json.dumps(figures))
     else:

@@ -14,8 +14,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 from evaluation.content import OUT_SUFFIXES, PLOT_SUFFIXES, check_output
-from evaluation.shared import Parents, bounds, names, opened, say
+from evaluation.shared import Parents, bounds, keep, names, opened, say
 from recsys.baselines import UnknownSystem
+from recsys.home import Home
 from recsys.listening.data import ListeningData, of_home, restricted
 from recsys.listening.splits import PROTOCOLS, USER_SEEDS
 
@@ -99,10 +100,9 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate recommendations and print the result."""
     if args.interactions:
-        return evaluate(args, from_tables(args))
+        return evaluate(args, from_tables(args), None)
     with opened(args) as home:
-        data = of_home(home)
-    return evaluate(args, data)
+        return evaluate(args, of_home(home), home)
 
 
 def from_tables(args: argparse.Namespace) -> ListeningData:
@@ -124,7 +124,7 @@ def from_tables(args: argparse.Namespace) -> ListeningData:
     return read_tables(args.interactions, args.items, columns)
 
 
-def evaluate(args: argparse.Namespace, whole: ListeningData) -> int:
+def evaluate(args: argparse.Namespace, whole: ListeningData, home: Home | None) -> int:
     """Compare the systems on the data, or sweep a control."""
     from recsys.listening.systems import all_systems, usable  # noqa: PLC0415 - implicit, slow
 
@@ -143,7 +143,9 @@ def evaluate(args: argparse.Namespace, whole: ListeningData) -> int:
         raise UnknownSystem(f"None of the systems can be used. {' '.join(notes)}")
     for note in notes:
         say(note)
-    return (sweep if args.sweep else compare)(args, data, chosen, notes)
+    if args.sweep:
+        return sweep(args, data, chosen, notes)
+    return compare(args, data, chosen, notes, home)
 
 
 def compare(
@@ -151,8 +153,9 @@ def compare(
     data: ListeningData,
     systems: Mapping[str, Any],
     notes: tuple[str, ...],
+    home: Home | None,
 ) -> int:
-    """Compare the systems and print, write and draw what was asked for."""
+    """Compare the systems and print, write, draw and keep what was asked for."""
     from recsys.listening.comparison import (  # noqa: PLC0415 - implicit, slow
         compare_systems,
         figures,
@@ -186,6 +189,8 @@ def compare(
     }
     if len(of_history) > 1:
         report["by_user_seeds"] = of_history
+    if home:
+        keep(args, home, "listening", report)
     if args.out:
         write(args.out, comparison.table(data.listeners.tolist()))
     if args.plot:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import psutil
@@ -20,6 +20,7 @@ from recsys.baselines import MFCC, Systems, listen
 from recsys.build import HEAD_NAME
 from recsys.home import Home, open_home
 from recsys.labels import catalogue_labels, read_labels
+from recsys.reports import Kind, keep_report
 from recsys.settings import load_settings
 
 NOTHING, USAGE, STOPPED = 1, 2, 130
@@ -61,6 +62,11 @@ def names(text: str) -> list[str]:
 def opened(args: argparse.Namespace) -> AbstractContextManager[Home]:
     """Open the home that the arguments name."""
     return open_home(load_settings(args.home))
+
+
+def keep(args: argparse.Namespace, home: Home, kind: Kind, figures: Mapping[str, Any]) -> None:
+    """Keep figures in the home that they are of, for its evaluation page."""
+    keep_report(home.settings.home, kind, args.command_line, home.index, figures)
 
 
 def say(sentence: str) -> None:

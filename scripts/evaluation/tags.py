@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.shared import Parents, labels_of, opened
+from evaluation.shared import Parents, keep, labels_of, opened
 from recsys.home import Home
 from recsys.labels import LabelsError
 
@@ -69,6 +69,7 @@ def evaluate(args: argparse.Namespace, home: Home) -> int:
             figures[extractor] = {**tagging.mean_scores(scores), "tags": rows}
     if not figures:
         raise LabelsError("No tag of the taggers has tracks with and without it in the labels.")
+    keep(args, home, "tags", {"taggers": figures})
     if args.json:
         print(json.dumps({"taggers": figures}))
     else:

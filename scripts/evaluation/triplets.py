@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.shared import Parents, bounds, chance, choose_systems, opened
+from evaluation.shared import Parents, bounds, chance, choose_systems, keep, opened
 from recsys.baselines import HOME
 from recsys.home import Home
 from recsys.triplets import Triplets, odd_ones, read_triplets, summarise
@@ -53,6 +53,7 @@ def evaluate(args: argparse.Namespace, home: Home) -> int:
         },
         "triplets": {"used": len(triplets.ids), "left_out": triplets.n_left_out},
     }
+    keep(args, home, "triplets", figures)
     if args.json:
         print(json.dumps(figures))
     else:

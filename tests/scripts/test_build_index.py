@@ -13,7 +13,9 @@ from sounds import FORMATS, retag, tune, write
 
 from index.vector_index import VectorIndex
 from recsys.build import INDEX_NAME
+from recsys.build_state import read_state
 from recsys.demo import DEMO_TRACKS
+from recsys.layout_file import LAYOUT_NAME, Layout
 
 FIGURES = {
     "tracks",
@@ -57,15 +59,19 @@ def test_a_first_build_of_all_formats(earshot: Commands, music: Path) -> None:
     assert done["peak_memory_bytes"] > 0
     assert "float32" in done["device"]
     assert all(np.isfinite(vector).all() for vector in vectors(earshot.home).values())
+    layout = Layout.load(earshot.home / LAYOUT_NAME)
+    assert layout.ids.tolist() == list(vectors(earshot.home))
 
 
 def test_nothing_changed_nothing_done(earshot: Commands, library: Path) -> None:
     earshot.build_json(library)
     before = {path.name: path.read_bytes() for path in earshot.home.glob("*.*")}
+    drawn = (earshot.home / LAYOUT_NAME).stat().st_mtime_ns
     done = earshot.build_json(library)
     assert (done["tracks"], done["unchanged"], done["analysed"], done["failed"]) == (4, 4, 0, 0)
     assert done["index"]["ntotal"] == 4
-    for name in (INDEX_NAME, "projection.safetensors"):
+    assert (earshot.home / LAYOUT_NAME).stat().st_mtime_ns == drawn
+    for name in (INDEX_NAME, "projection.safetensors", LAYOUT_NAME):
         assert (earshot.home / name).read_bytes() == before[name]
 
 
@@ -176,6 +182,31 @@ def test_a_recipe_that_does_not_fit_loses_no_work(earshot: Commands, library: Pa
     assert earshot.build(library, "--recipe", "IVF1024,Flat").status == 2
     done = earshot.build_json(library)
     assert (done["tracks"], done["unchanged"], done["analysed"]) == (4, 4, 0)
+
+
+def test_a_build_is_repeated_as_it_was(earshot: Commands, library: Path, tmp_path: Path) -> None:
+    unknown = earshot.build("--again")
+    assert unknown.status == 2
+    assert "name the folders of its library" in unknown.err
+    assert earshot.build("--again", library).status == 2
+    other = tmp_path / "other"
+    write(other / "fifth.flac", tune(5), title="Fifth")
+    options = "--segments", 1, "--tagger", "MTT_musicnn"
+    earshot.build_json(library, *options)
+    earshot.build_json(other, *options)
+    write(library / "sixth.flac", tune(6), title="Sixth")
+    done = earshot.build_json("--again")
+    assert (done["tracks"], done["analysed"], done["unchanged"]) == (6, 1, 5)
+    assert done["index"]["dim"] == len(vectors(earshot.home)[1]) < 300  # one tagger's
+    state = read_state(earshot.home)
+    assert state
+    assert (state.state, state.result) == ("done", {**done, "failures": 0})
+    assert state.folders == (str(library), str(other))
+    shutil.move(other, tmp_path / "away")
+    again = earshot.build("--again")
+    assert again.status == 0
+    assert f"{other} is not there: its tracks stay as they are." in again.err
+    assert earshot.neighbours("Fifth")
 
 
 def test_a_home_with_a_library_gets_no_demo(earshot: Commands, library: Path) -> None:

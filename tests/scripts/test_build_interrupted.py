@@ -37,7 +37,9 @@ from encoders.features import AudioInfo, TrackFeatures
 from index.vector_index import VectorIndex
 from recsys import build
 from recsys.build import INDEX_NAME, PROJECTION_NAME
+from recsys.build_state import STATE_NAME
 from recsys.catalog import Catalog
+from recsys.layout_file import LAYOUT_NAME
 
 N_KILLS = 10
 KILLS_PER_HOME = 2
@@ -147,8 +149,9 @@ def run_to_end(music: Path, home: Path, log: Path) -> int | None:
 
 def leftovers(home: Path) -> list[str]:
     """Name what does not belong into a home at rest; an index's half is removed an hour later."""
-    known = {"catalogue.db", "build.lock", "weights", INDEX_NAME, PROJECTION_NAME}
-    names = {path.name for path in home.iterdir()} - known
+    derived = {INDEX_NAME, PROJECTION_NAME, LAYOUT_NAME, STATE_NAME}
+    names = {path.name for path in home.iterdir()} - derived
+    names -= {"catalogue.db", "build.lock", "weights"}
     return [name for name in names if not name.endswith(".saving")]
 
 

@@ -292,3 +292,25 @@ def test_nothing_heavy_is_loaded_that_is_not_asked_for(home: Path) -> None:
         cwd=SCRIPTS.parent,
         stdout=subprocess.DEVNULL,
     )
+
+
+def test_regression_foretells_numbers_on_other_artists(
+    earshot: Commands, home: Path, tmp_path: Path
+) -> None:
+    labels = home.parent / "music" / "numbers.csv"
+    rows = [f"{n}.wav,{float(n < N_TRACKS // 2)},{n}" for n in range(N_TRACKS)]
+    labels.parent.mkdir(exist_ok=True)
+    labels.write_text("\n".join(["path,rock,order", *rows]) + "\n")
+    few = earshot.run("evaluate", "regression", "--labels", labels, "--columns", "rock")
+    assert (few.status, "artists are too few" in few.err) == (2, True)
+    own = "\n".join(
+        ["path,rock,artist", *(f"{row.rsplit(',', 1)[0]},{n}" for n, row in enumerate(rows))]
+    )
+    labels.write_text(own + "\n")
+    found = earshot.run("evaluate", "regression", "--labels", labels, "--columns", "rock", "--json")
+    assert found.status == 0, found.err
+    layers = found.json["features"]
+    assert list(layers) == ["tags", "penultimate", "pooled", "all layers"]
+    assert all(layers[name]["rock"]["r2"] > 0.7 for name in layers)
+    missing = earshot.run("evaluate", "regression", "--labels", labels, "--columns", "artist,x")
+    assert (missing.status, 'no column "x"' in missing.err) == (2, True)

@@ -16,6 +16,7 @@ import torch
 from commands import Commands, load
 from sounds import tune, write
 
+from encoders.architectures import ARCHITECTURES
 from encoders.bundles import BUNDLES
 from encoders.models.sample_cnn import SampleCnn, SampleCnnConfig
 from encoders.weights import CollectionFile
@@ -52,7 +53,7 @@ def published(name: str) -> dict[str, torch.Tensor]:
         names = {"stem": "layer1", "head": "layer11", "output": "dense"}
         names |= {f"blocks.{i}": f"layer{i + 2}" for i in range(9)}
     state = {}
-    for ours, tensor in BUNDLES[name].architecture().state_dict().items():
+    for ours, tensor in ARCHITECTURES[BUNDLES[name].architecture].build(50).state_dict().items():
         prefix = max((p for p in names if ours.startswith(f"{p}.")), key=len)
         state[names[prefix] + ours.removeprefix(prefix)] = tensor
     return state

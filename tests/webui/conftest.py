@@ -4,12 +4,15 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import waitress
+from argon2 import PasswordHasher
+from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from waitress import wasyncore
@@ -20,8 +23,11 @@ sys.path.append(str(Path(__file__).parents[2] / "scripts"))  # for transcoding
 from made_home import N_TRACKS, make_home, write_music
 from transcoding import transcoded
 
+from recsys.accounts import Accounts
+from recsys.catalog import Catalog
 from recsys.settings import Settings
 from webui.app import create_app
+from webui.sounds import SoundRefused
 
 PATIENCE = 30  # s to wait for what ought to happen at once
 
@@ -63,8 +69,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def address(home: Path) -> Iterator[str]:
-    """The application, served by waitress in a thread."""
+def app(home: Path) -> Flask:
+    """The application without accounts."""
 
     def hear(path: Path) -> tuple[str, Any]:
         """Find everything to sound like track 20."""
@@ -72,14 +78,54 @@ def address(home: Path) -> Iterator[str]:
         return served.projection_id, served.recommender.index.vectors([20])[0]
 
     app = create_app(Settings(home), hear=hear, transcode=transcoded)
+    return app
+
+
+@pytest.fixture
+def two_people(home: Path) -> Iterator[Flask]:
+    """The application with the accounts of an owner, Ann, and of Bob; it can analyse nothing."""
+
+    def refuse(path: Path) -> Any:
+        raise SoundRefused("It is not music.")
+
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with Catalog(home) as catalog:
+        accounts = Accounts(catalog.people, hasher)
+        accounts.add("ann", role="owner", password="correct horse")
+        accounts.add("bob", password="correct horse")
+        app = create_app(
+            Settings(home), accounts=accounts, public_names={"music.example.org"}, hear=refuse
+        )
+        yield app
+        app.extensions["served_home"].close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Flask], str]]:
+    """Serves applications until the test is over, and gives their addresses."""
+    with ExitStack() as stack:
+        yield lambda app: stack.enter_context(serving(app))
+
+
+@pytest.fixture
+def address(app: Flask, serve: Callable[[Flask], str]) -> str:
+    """The application, served by waitress in a thread."""
+    return serve(app)
+
+
+@contextmanager
+def serving(app: Flask) -> Iterator[str]:
+    """Serve an application by waitress in a thread, and give its address."""
     server = waitress.create_server(app, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run)
     thread.start()
-    yield f"http://127.0.0.1:{server.effective_port}"
-    server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
-    thread.join()
-    server.task_dispatcher.shutdown()
-    app.extensions["served_home"].close()
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}"
+    finally:
+        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
+        thread.join()
+        server.task_dispatcher.shutdown()
+        app.extensions["served_home"].close()
 
 
 @pytest.fixture

@@ -179,14 +179,14 @@ def test_a_process_serves_and_stops(home: Path) -> None:
     assert (line["path"], line["status"]) == ("/healthz", 200)
 
 
-def test_other_machines_are_refused() -> None:
+def test_other_machines_need_a_name_to_reach_it_by() -> None:
     command = [sys.executable, "scripts/serve.py", "--host", "0.0.0.0"]
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert "no accounts" in done.stderr
+    assert "--public-name" in done.stderr
 
 
 def test_serving_loads_nothing_heavy() -> None:

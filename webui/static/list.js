@@ -1,28 +1,20 @@
 // The list and its question: every change is an address, whose page the server renders.
 
-import { send } from "./server.js";
+import { changed, rowOf, rows, say } from "./page.js";
+import { logIn, opine } from "./server.js";
 
 const done = []; // what can be undone: {address, back: {id, kind} or null, words}
 let latest = 0;
-
-export const rows = () => [...document.querySelectorAll("#rows > .row")];
-export const rowOf = (id) => document.querySelector(`#rows > .row[data-track="${id}"]`);
-
-const listeners = [];
-export const whenChanged = (call) => listeners.push(call);
-
-export function say(words, passing = true) {
-  const status = document.getElementById("status");
-  status.textContent = words;
-  clearTimeout(say.timer);
-  if (passing) say.timer = setTimeout(() => { status.textContent = ""; }, 6000);
-}
 
 /** Show what an address stands for; `push` makes it the page's own. */
 export async function show(address, { words = "", push = true } = {}) {
   const turn = ++latest;
   const page = new DOMParser().parseFromString(await read(address), "text/html");
   if (turn !== latest) return;
+  if (page.getElementById("password")) { // the session is over
+    logIn();
+    return;
+  }
   if (!page.getElementById("mix")) {
     say(page.querySelector("main p")?.textContent ?? "The server is not there.");
     return;
@@ -41,8 +33,8 @@ export async function show(address, { words = "", push = true } = {}) {
   for (const row of fresh) row.classList.add("new");
   refocus(focus);
   showUndo();
-  for (const call of listeners) call();
-  if (words) say(`${words} ${changed(fresh.length)}`);
+  changed();
+  if (words) say(`${words} ${counted(fresh.length)}`);
 }
 
 async function read(address) {
@@ -53,24 +45,19 @@ async function read(address) {
   }
 }
 
-const changed = (n) => (n ? `${n} new ${n === 1 ? "track" : "tracks"} in the list.` : "");
+const counted = (n) => (n ? `${n} new ${n === 1 ? "track" : "tracks"} in the list.` : "");
 
 /** Do one thing that can be undone: say something of a track, then go to an address. */
 export async function act(address, { words = "", say: said = null } = {}) {
   const here = location.pathname + location.search;
   say("");
   try {
-    if (said) await say_(said.id, said.kind);
+    if (said) await opine(said.id, said.kind);
     done.push({ address: here, back: said && { id: said.id, kind: said.was }, words });
     await show(address, { words });
   } catch (error) {
     say(error.message);
   }
-}
-
-function say_(id, kind) {
-  const path = `/api/v1/tracks/${id}/feedback`;
-  return kind ? send("PUT", path, { kind }) : send("DELETE", path);
 }
 
 export async function undo() {
@@ -79,8 +66,8 @@ export async function undo() {
   say("");
   try {
     if (last.back) {
-      await say_(last.back.id, null);
-      if (last.back.kind) await say_(last.back.id, last.back.kind);
+      await opine(last.back.id, null);
+      if (last.back.kind) await opine(last.back.id, last.back.kind);
     }
     await show(last.address, { words: `Undone: ${last.words}` });
   } catch (error) {

@@ -1,57 +1,110 @@
-// Plays the list from the top to the bottom, and tells the server what was heard.
+// Plays tracks one after the other, on every page and from page to page, and tells the server what
+// was heard.
 
-import { act, rowOf, rows, say, whenChanged } from "./list.js";
+import { clock, itemOf, rowOf, rows, say, whenChanged } from "./page.js";
 import { send } from "./server.js";
 import { draw, picture } from "./waveform.js";
 
+const KEPT = "earshot-player"; // in the session's storage, from one page to the next
 const audio = document.getElementById("audio");
 const seek = document.getElementById("seek");
 const byId = (id) => document.getElementById(id);
 
-let current = null; // {id, place, title, artist, duration, offset}
+let current = null; // {id, place, title, artist, duration, offset, from}
+let queue = null; // what is played through: null for the rows of this page, or items of another
 let heard = 0; // seconds of the current track that were played, not skipped over
 let last = 0; // where the audio was when they were counted
 let begun = 0; // Unix seconds
 let told = false;
 let failures = 0;
+let parts = []; // of tracks that are to be played, the current one first: {item, start, end}
 
 // A file that the browser cannot decode is sent as MP3, which begins anew where it is sought:
 // `offset` is where, null for a file as it is.
 const position = () => (current?.offset ?? 0) + audio.currentTime;
 const length = () => (current?.offset === null ? audio.duration : current?.duration) || 0;
+const items = () => queue ?? rows().map(itemOf);
+const here = () => location.pathname + location.search;
 
+export const isCurrent = (id) => current?.id === String(id);
+export const now = () => ({ id: current?.id, position: position(), playing: !audio.paused });
+
+/** Play a row of this page, or stop where it is playing. */
 export function play(row) {
-  if (current && row.dataset.track === current.id && audio.src) {
+  if (isCurrent(row.dataset.track) && audio.src) {
     toggle();
     return;
   }
-  const { track: id, title, artist, duration } = row.dataset;
-  current = { id, place: rows().indexOf(row), title, artist, duration: Number(duration), offset: null };
-  heard = last = 0;
+  queue = null;
+  begin(itemOf(row), rows().indexOf(row));
+}
+
+/** Play items {id, title, artist, duration} one after the other. */
+export function playAll(list) {
+  queue = list;
+  begin(list[0], 0);
+}
+
+/** Play parts {item, start, end} of tracks, in seconds, one after the other, then stop. */
+export function playParts(list) {
+  const [{ item, start }] = list;
+  begin(item, Math.max(items().findIndex((other) => other.id === item.id), 0), start);
+  parts = list;
+}
+
+/** Go to a time of the current track, in seconds, and play from there. */
+export function seekTo(seconds) {
+  parts = [];
+  if (current.offset !== null) transcode(seconds);
+  else {
+    audio.currentTime = seconds;
+    audio.play().catch(() => {});
+  }
+}
+
+function begin(item, place, from = 0) {
+  current = { ...item, place, offset: null, from };
+  heard = 0;
   begun = Math.floor(Date.now() / 1000);
   told = false;
-  audio.src = `/api/v1/tracks/${id}/audio`;
-  picture(audio.src);
-  byId("player").hidden = false;
-  byId("now-title").textContent = title;
-  byId("now-artist").textContent = artist;
+  parts = [];
+  open(from);
   audio.play().catch(() => {}); // an error event says more
-  describe();
   mark();
 }
 
-/** Play the next row, or the one that has taken the place of a current one that is gone. */
-export function next(by = 1) {
-  const all = rows();
-  const row = current && rowOf(current.id);
-  const place = row ? all.indexOf(row) + by : current ? current.place - (by < 0) : 0;
-  if (all[place]) play(all[place]);
+function open(from) {
+  audio.src = `/api/v1/tracks/${current.id}/audio`;
+  audio.currentTime = last = from;
+  picture(audio.src);
+  showCurrent();
+}
+
+function showCurrent() {
+  byId("player").hidden = false;
+  byId("now-title").textContent = current.title;
+  byId("now-title").href = `/tracks/${current.id}`;
+  byId("now-artist").textContent = current.artist;
+  if (!("mediaSession" in navigator)) return;
+  navigator.mediaSession.metadata = new MediaMetadata({ title: current.title, artist: current.artist });
+}
+
+/** Play the next track, or the one that has taken the place of a current one that is gone. */
+function next(by = 1) {
+  const all = items();
+  const at = current ? all.findIndex((item) => item.id === current.id) : -1;
+  const place = at >= 0 ? at + by : current ? current.place - (by < 0) : 0;
+  if (all[place]) begin(all[place], place);
   else if (by > 0) audio.pause();
 }
 
-export const isCurrent = (id) => current?.id === id;
+/** Go on to the next track where this one is playing. */
+export function giveWay(id) {
+  if (isCurrent(id) && !audio.paused) next();
+}
 
 function toggle() {
+  parts = [];
   if (!current) next();
   else if (audio.paused) audio.play().catch(() => {});
   else audio.pause();
@@ -59,24 +112,19 @@ function toggle() {
 
 function mark() {
   for (const row of rows()) {
-    const here = row.dataset.track === current?.id;
-    if (here) {
-      row.setAttribute("aria-current", "true");
-      current.place = rows().indexOf(row);
-    } else row.removeAttribute("aria-current");
-    const playing = here && !audio.paused;
-    const cover = row.querySelector("[data-play]");
-    cover.classList.toggle("playing", playing);
-    cover.setAttribute("aria-label", `${playing ? "Pause" : "Play"} “${row.dataset.title}”`);
+    const isIt = row.dataset.track === current?.id;
+    if (isIt) row.setAttribute("aria-current", "true"); else row.removeAttribute("aria-current");
+    const playing = isIt && !audio.paused;
+    for (const button of row.querySelectorAll("[data-play]")) {
+      button.classList.toggle("playing", playing);
+      button.setAttribute("aria-label", `${playing ? "Pause" : "Play"} “${row.dataset.title}”`);
+    }
   }
+  const row = queue || !current ? null : rowOf(current.id);
+  if (row) current.place = rows().indexOf(row);
   byId("toggle").classList.toggle("playing", !audio.paused);
   byId("toggle").setAttribute("aria-label", audio.paused ? "Play" : "Pause");
 }
-
-const clock = (seconds) => {
-  const whole = Math.floor(seconds || 0);
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
-};
 
 function showTime() {
   seek.max = length() || 1;
@@ -99,37 +147,47 @@ function count() {
   }
 }
 
-function transcode(start) {
+/** Where the part that is played ends: on to the next one, or stop. */
+function endPart() {
+  const rest = parts.slice(1);
+  parts = [];
+  if (rest.length) playParts(rest); else audio.pause();
+}
+
+function transcode(start, playing = true) {
   current.offset = start;
   last = 0;
   audio.src = `/api/v1/tracks/${current.id}/audio.mp3?start=${start}`;
-  audio.play().catch(() => {});
+  if (playing) audio.play().catch(() => {});
 }
 
-function describe() {
-  if (!("mediaSession" in navigator)) return;
-  navigator.mediaSession.metadata = new MediaMetadata({ title: current.title, artist: current.artist });
-}
-
-audio.addEventListener("timeupdate", () => { count(); showTime(); });
+audio.addEventListener("timeupdate", () => {
+  count();
+  showTime();
+  if (parts.length && !audio.seeking && position() >= parts[0].end) endPart();
+});
 audio.addEventListener("durationchange", showTime);
 audio.addEventListener("seeked", () => { last = audio.currentTime; });
 audio.addEventListener("play", mark);
 audio.addEventListener("pause", mark);
 audio.addEventListener("playing", () => { failures = 0; });
-audio.addEventListener("ended", () => { count(); next(); });
+audio.addEventListener("ended", () => {
+  count();
+  if (parts.length) endPart(); else next();
+});
 audio.addEventListener("error", () => {
-  if (current?.offset === null) {
-    transcode(0);
+  if (!current) return;
+  if (current.offset === null) {
+    transcode(current.from);
     return;
   }
-  const title = current?.title;
+  const { title } = current;
   failures += 1;
-  if (failures >= rows().length) audio.pause();
+  if (failures >= items().length) audio.pause();
   else next();
   say(`“${title}” cannot be played: its file is gone or damaged.`);
 });
-seek.addEventListener("input", () => { if (current?.offset === null) audio.currentTime = seek.value; });
+seek.addEventListener("input", () => { parts = []; if (current?.offset === null) audio.currentTime = seek.value; });
 seek.addEventListener("change", () => { if (current?.offset !== null) transcode(Number(seek.value)); });
 byId("toggle").addEventListener("click", toggle);
 byId("next").addEventListener("click", () => next());
@@ -138,6 +196,10 @@ byId("previous").addEventListener("click", () => {
   else if (current.offset === null) audio.currentTime = 0;
   else transcode(0);
 });
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-play]");
+  if (button) play(button.closest("[data-track]"));
+});
 whenChanged(mark);
 
 if ("mediaSession" in navigator) {
@@ -145,13 +207,37 @@ if ("mediaSession" in navigator) {
   navigator.mediaSession.setActionHandler("previoustrack", () => next(-1));
 }
 
-/** Like, dislike or skip a row; what is sent away while it plays gives way to the next. */
-export async function judge(button) {
-  const row = button.closest(".row");
-  const { track: id, title, feedback: was } = row.dataset;
-  const kind = button.dataset.sayKind;
-  const back = button.getAttribute("aria-pressed") === "true";
-  const words = back ? `Took the ${kind} of “${title}” back.` : `${{ like: "Liked", dislike: "Disliked", skip: "Skipped" }[kind]} “${title}”.`;
-  await act(`/${button.dataset.next}`, { words, say: { id, kind: back ? null : kind, was: was || null } });
-  if (kind !== "like" && !back && isCurrent(id) && !rowOf(id) && !audio.paused) next();
+// From page to page: what plays goes on where it was, with what was to come after it.
+
+window.addEventListener("pagehide", () => {
+  if (!current) return;
+  const kept = {
+    current, heard, begun, told, queue: items(), ofPage: queue === null && here(),
+    position: position(), playing: !audio.paused && !audio.ended,
+  };
+  sessionStorage.setItem(KEPT, JSON.stringify(kept));
+});
+
+function restore() {
+  const kept = JSON.parse(sessionStorage.getItem(KEPT));
+  sessionStorage.removeItem(KEPT); // so that a copy of this tab does not play too
+  if (!kept) return;
+  ({ current, heard, begun, told } = kept);
+  queue = kept.ofPage === here() ? null : kept.queue;
+  current.from = kept.position;
+  if (current.offset === null) {
+    open(kept.position);
+    if (kept.playing) audio.play().catch(waitForPerson);
+  } else {
+    transcode(kept.position, kept.playing);
+    showCurrent();
+  }
+  mark();
 }
+
+function waitForPerson(error) {
+  if (error.name === "NotAllowedError") say("The browser lets the music go on when you press play.");
+}
+
+restore();
+window.addEventListener("pageshow", (event) => { if (event.persisted) restore(); });

@@ -3,18 +3,38 @@
 let token = document.querySelector('meta[name="earshot-token"]').content;
 
 /** Send a request that writes; answers the JSON, null for none. Throws an Error with a sentence. */
-export async function send(method, path, body, type = "application/json") {
-  let answer = await attempt(method, path, body, type);
+export async function send(method, path, body, type = "application/json", more = {}) {
+  let answer = await attempt(method, path, body, type, more);
+  if (answer.status === 401) { // the session is over
+    logIn();
+    throw new Error("You are logged out.");
+  }
   if (answer.status === 403) { // the server was restarted since the page was opened
     token = (await (await fetch("/api/v1/session")).json()).token;
-    answer = await attempt(method, path, body, type);
+    answer = await attempt(method, path, body, type, more);
   }
   if (answer.ok) return answer.status === 204 ? null : answer.json();
   throw new Error(await problem(answer));
 }
 
-async function attempt(method, path, body, type) {
-  const headers = { "X-Earshot-Token": token };
+/** Go to the form and, from there, back here. */
+export function logIn() {
+  location.assign(`/login?${new URLSearchParams({ next: location.pathname + location.search })}`);
+}
+
+/** Say that a track is liked, disliked or skipped; null takes back what was said. */
+export function opine(id, kind) {
+  const path = `/api/v1/tracks/${id}/feedback`;
+  return kind ? send("PUT", path, { kind }) : send("DELETE", path);
+}
+
+/** Return in which state something is, as `If-Match` takes it. */
+export async function stateOf(path) {
+  return (await fetch(path, { method: "HEAD" })).headers.get("ETag");
+}
+
+async function attempt(method, path, body, type, more) {
+  const headers = { "X-Earshot-Token": token, ...more };
   if (body !== undefined) headers["Content-Type"] = type;
   if (body !== undefined && type === "application/json") body = JSON.stringify(body);
   try {

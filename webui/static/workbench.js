@@ -1,8 +1,11 @@
 // The page: clicks, keys, drags and drops, each turned into one of the few things that can be done.
 
-import { act, keepOrder, move, rows, say, show, undo } from "./list.js";
-import { judge, play } from "./player.js";
-import "./search.js";
+import { draggable } from "./dragging.js";
+import { act, keepOrder, move, show, undo } from "./list.js";
+import { rowOf, rows, say } from "./page.js";
+import { giveWay } from "./player.js";
+import "./saving.js";
+import { whenChosen } from "./search.js";
 import { send } from "./server.js";
 
 const mix = document.getElementById("mix");
@@ -11,18 +14,28 @@ document.addEventListener("click", (event) => {
   const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
   const link = event.target.closest("a[data-go]");
   const button = event.target.closest("button");
-  const row = event.target.closest(".row");
   if (link && plain) {
     event.preventDefault();
     act(link.getAttribute("href"), { words: link.dataset.say ?? "" });
   } else if (button?.dataset.sayKind) judge(button);
-  else if (button && "play" in button.dataset) play(row);
-  else if (button?.dataset.move) move(row, Number(button.dataset.move));
+  else if (button?.dataset.move) move(button.closest(".row"), Number(button.dataset.move));
   else if (button?.id === "undo") undo();
   for (const menu of document.querySelectorAll(".menu[open]")) {
     if (!menu.contains(event.target)) menu.open = false;
   }
 });
+
+/** Like, dislike or skip a row; what is sent away while it plays gives way to the next. */
+async function judge(button) {
+  const { track: id, title, feedback: was } = button.closest(".row").dataset;
+  const kind = button.dataset.sayKind;
+  const back = button.getAttribute("aria-pressed") === "true";
+  const words = back ? `Took the ${kind} of “${title}” back.` : `${{ like: "Liked", dislike: "Disliked", skip: "Skipped" }[kind]} “${title}”.`;
+  await act(`/${button.dataset.next}`, { words, say: { id, kind: back ? null : kind, was: was || null } });
+  if (kind !== "like" && !back && !rowOf(id)) giveWay(id);
+}
+
+whenChosen((question, words) => act(`/?${question}`, { words }));
 
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-side]")) act(`/${event.target.value}`, { words: "Changed a seed." });
@@ -71,33 +84,8 @@ function rowKey(event, row) {
   } else if (event.key === "Delete") row.querySelector("[data-remove]").click();
 }
 
-// Dragging by the handle, with any pointer
-
-mix.addEventListener("pointerdown", (event) => {
-  const handle = event.target.closest(".handle");
-  if (!handle || event.button) return;
-  const row = handle.closest(".row");
-  const from = rows().indexOf(row);
-  const follow = (moved) => {
-    const under = rows().find((other) => {
-      const box = other.getBoundingClientRect();
-      return moved.clientY >= box.top && moved.clientY < box.bottom;
-    });
-    if (!under || under === row) return;
-    const box = under.getBoundingClientRect();
-    if (moved.clientY < box.top + box.height / 2) under.before(row); else under.after(row);
-    handle.setPointerCapture(event.pointerId);
-  };
-  const drop = () => {
-    handle.removeEventListener("pointermove", follow);
-    row.classList.remove("dragged");
-    const to = rows().indexOf(row);
-    if (to !== from) keepOrder(Math.max(from, to), `Moved “${row.dataset.title}” to place ${to + 1}.`);
-  };
-  handle.setPointerCapture(event.pointerId);
-  row.classList.add("dragged");
-  handle.addEventListener("pointermove", follow);
-  handle.addEventListener("lostpointercapture", drop, { once: true });
+draggable(mix, rows, (row, from, to) => {
+  keepOrder(Math.max(from, to), `Moved “${row.dataset.title}” to place ${to + 1}.`);
 });
 
 // Files as seeds: playlists, and music that is not in the library
@@ -124,7 +112,7 @@ async function importPlaylist(file) {
     const question = new URLSearchParams(location.search);
     const known = new Set(question.getAll("like"));
     const room = 200 - ["like", "unlike", "without"].reduce((n, side) => n + question.getAll(side).length, 0);
-    const seeds = found.tracks.map((id) => `track:${id}`).filter((ref) => !known.has(ref)).slice(0, room);
+    const seeds = [...new Set(found.tracks)].map((id) => `track:${id}`).filter((ref) => !known.has(ref)).slice(0, room);
     for (const ref of seeds) question.append("like", ref);
     const missing = found.n_missing ? ` ${found.n_missing} entries are not in the library.` : "";
     await act(`/?${question}`, { words: `Added ${seeds.length} tracks of ${file.name} as seeds.${missing}` });

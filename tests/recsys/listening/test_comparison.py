@@ -16,12 +16,13 @@ from recsys.listening.comparison import compare_systems, figures
 from recsys.listening.plots import plot
 from recsys.listening.splits import PROTOCOLS, split
 from recsys.listening.systems import (
+    COLD_ITEMS,
     System,
     all_systems,
     sample,
     tune,
     usable,
-    validation_split,
+    validation_splits,
 )
 from recsys.metrics import paired_bootstrap
 
@@ -48,25 +49,27 @@ class Noisy:
 def test_validation_knows_nothing_of_the_test(protocol: str) -> None:
     listens, content = kinds()
     outer = split(listens, content.artists, protocol, 0, user_seeds=(1, 5))
-    validation = validation_split(outer, content, protocol, 0)
-    assert validation is not None
-    inner, known = validation
+    validation = validation_splits(outer, content, protocol, 0)
+    assert len(validation) == (3 if protocol in COLD_ITEMS else 1)
     heard = np.flatnonzero(np.bincount(outer.train.indices, minlength=300))
-    assert (known.vectors == content.vectors[heard]).all()
     whole = outer.train[:, heard]
-    assert inner.train.multiply(whole > 0).nnz == inner.train.nnz
-    of_asked = whole[inner.listeners] > 0
-    assert inner.held_out.multiply(of_asked).nnz == inner.held_out.nnz
-    assert list(inner.histories) == list(outer.histories)
+    for inner, known in validation:
+        assert (known.vectors == content.vectors[heard]).all()
+        assert inner.train.multiply(whole > 0).nnz == inner.train.nnz
+        of_asked = whole[inner.listeners] > 0
+        assert inner.held_out.multiply(of_asked).nnz == inner.held_out.nnz
+        assert list(inner.histories) == list(outer.histories)
+    candidates = {inner.candidates.tobytes() for inner, _ in validation}
+    assert len(candidates) == len(validation)
 
 
 def test_tuning_finds_the_best_step_by_step() -> None:
     listens, content = kinds()
     outer = split(listens, content.artists, "cold-item", 0)
-    validation = validation_split(outer, content, "cold-item", 0)
+    validation = validation_splits(outer, content, "cold-item", 0)
     system = System(Noisy, [{"noise": [3.0, 0.0, 1.0]}, {"sign": [-1, 1]}])
     assert tune(system, validation, "cold-item", 0) == {"noise": 0.0, "sign": 1}
-    assert tune(system, None, "cold-item", 0) == {}
+    assert tune(system, [], "cold-item", 0) == {}
     blind = System(Noisy, [{"noise": [3.0, 0.0]}], listens_only=True)
     assert tune(blind, validation, "cold-item", 0) == {}
     assert tune(blind, validation, "warm", 0) == {"noise": 0.0}
@@ -75,7 +78,7 @@ def test_tuning_finds_the_best_step_by_step() -> None:
 def test_too_few_listens_to_tune() -> None:
     listens, content = checkerboard(n_listeners=2, n_tracks=6), colours(n_tracks=6)
     outer = split(listens, content.artists, "cold-user", 0, user_seeds=(1,))
-    assert validation_split(outer, content, "cold-user", 0) is None
+    assert validation_splits(outer, content, "cold-user", 0) == []
 
 
 def test_a_sample_of_a_split() -> None:

@@ -1,0 +1,334 @@
+"""Who may use a home that is served to several: accounts, their sessions and API keys."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import BigInteger, ForeignKey, Integer, Select, delete, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from recsys.catalog import listens
+from recsys.catalog.base import Base, CleanText, clean_text
+from recsys.catalog.listens import ListenerRow, is_name
+from recsys.catalog.recordings import listening_state
+
+Role = Literal["owner", "member"]
+LONGEST_ACCOUNT_NAME = 64  # characters
+LONGEST_KEY_NAME = 64
+USED_EVERY = 3600  # seconds between two notes that a key is in use: reading stays reading
+
+
+class AccountError(Exception):
+    """An account or a key cannot be as asked for; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """A person who may log in.
+
+    listener_id, listener  the listener whose listens and words are theirs, and its name
+    """
+
+    id: int
+    name: str
+    role: Role
+    created_at: int  # Unix seconds
+    listener_id: int
+    listener: str
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """A key by which a program asks for a person; `prefix` is how it begins."""
+
+    id: int
+    name: str
+    prefix: str
+    created_at: int  # Unix seconds
+    last_used_at: int | None  # to the hour; None: never
+
+
+class AccountRow(Base):
+    """The table of accounts; `name_key` is the name as it is compared."""
+
+    __tablename__ = "accounts"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    name: Mapped[str]
+    name_key: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str]
+    role: Mapped[Role] = mapped_column(CleanText)
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    listener_id: Mapped[int] = mapped_column(ForeignKey("listeners.id"), unique=True)
+
+
+class SessionRow(Base):
+    """The table of browsers that are logged in, by the SHA-256 of what their cookie holds."""
+
+    __tablename__ = "sessions"
+
+    token_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    expires_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class ApiKeyRow(Base):
+    """The table of keys that are not revoked, by their SHA-256."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    name: Mapped[str]
+    prefix: Mapped[str]
+    key_hash: Mapped[bytes] = mapped_column(unique=True)
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    last_used_at: Mapped[int | None] = mapped_column(BigInteger)
+
+
+def name_key(name: str) -> str:
+    """Return a name as it is compared: without regard to case and to how it is encoded.
+
+    >>> name_key("Ａnn ") == name_key("ann")
+    True
+    """
+    folded = unicodedata.normalize("NFKC", clean_text(name)).casefold()
+    return clean_text(unicodedata.normalize("NFKC", folded)).strip()
+
+
+_Transaction = Callable[[], AbstractContextManager[Session]]
+
+
+class People:
+    """The accounts of a catalogue; `Catalog.people` is one.
+
+    Each call is one transaction. Every method raises CatalogError where the database does.
+    """
+
+    def __init__(self, reading: _Transaction, writing: _Transaction) -> None:
+        self._reading = reading
+        self._writing = writing
+
+    # Accounts
+
+    def accounts(self) -> list[Account]:
+        """Return all, by name."""
+        with self._reading() as session:
+            found = session.execute(_accounts().order_by(AccountRow.name_key))
+            return [Account(*fields) for fields in found]
+
+    def account(self, account_id: int) -> Account | None:
+        """Return one by id."""
+        with self._reading() as session:
+            return _account(session, AccountRow.id == account_id)
+
+    def called(self, name: str) -> tuple[Account, str] | None:
+        """Return the account of a name and its password's hash."""
+        with self._reading() as session:
+            account = _account(session, AccountRow.name_key == name_key(name))
+            if account is None:
+                return None
+            return account, session.get_one(AccountRow, account.id).password_hash
+
+    def add(
+        self, name: str, password_hash: str, role: Role, at: int, *, listener: str | None = None
+    ) -> Account:
+        """Make an account.
+
+        `listener` is whose history it goes on with; with None it begins one under its own name.
+        Raises AccountError for a name that cannot be one, or is taken, by an account or a history.
+        """
+        name = name.strip()
+        if not (is_name(name) and name.isprintable() and len(name) <= LONGEST_ACCOUNT_NAME):
+            raise AccountError(
+                f"An account's name has 1 to {LONGEST_ACCOUNT_NAME} printable characters."
+            )
+        with self._writing() as session:
+            listening_state(session, lock=True)
+            if _account(session, AccountRow.name_key == name_key(name)):
+                raise AccountError(f"There is an account {name} already: choose another name.")
+            listener_id = _free_listener(session, name, listener)
+            last = session.scalar(select(func.max(AccountRow.id))) or 0
+            row = AccountRow(
+                id=last + 1,
+                name=name,
+                name_key=name_key(name),
+                password_hash=password_hash,
+                role=role,
+                created_at=at,
+                listener_id=listener_id,
+            )
+            session.add(row)
+            session.flush()
+            return _known(session, row.id)
+
+    def remove(self, account_id: int) -> None:
+        """Remove an account with its sessions and keys; what it listened to stays its listener's.
+
+        Raises AccountError for an unknown one, and for the last owner.
+        """
+        with self._writing() as session:
+            listening_state(session, lock=True)
+            account = _known(session, account_id)
+            _keep_an_owner(session, account)
+            for table in (SessionRow, ApiKeyRow):
+                session.execute(delete(table).where(table.account_id == account_id))
+            session.execute(delete(AccountRow).where(AccountRow.id == account_id))
+
+    def set_role(self, account_id: int, role: Role) -> None:
+        """Make an owner or a member. Raises AccountError for an unknown one, and the last owner."""
+        with self._writing() as session:
+            listening_state(session, lock=True)
+            account = _known(session, account_id)
+            if role == "member":
+                _keep_an_owner(session, account)
+            session.get_one(AccountRow, account_id).role = role
+
+    def set_password(self, account_id: int, password_hash: str) -> None:
+        """Change a password's hash. Raises AccountError for an unknown account."""
+        with self._writing() as session:
+            _known(session, account_id)
+            session.get_one(AccountRow, account_id).password_hash = password_hash
+
+    # Sessions
+
+    def open_session(self, account_id: int, token_hash: bytes, at: int, expires_at: int) -> None:
+        """Write down that a browser is logged in, and forget those that no longer are.
+
+        Raises AccountError for an unknown account.
+        """
+        with self._writing() as session:
+            _known(session, account_id)
+            session.execute(delete(SessionRow).where(SessionRow.expires_at <= at))
+            session.add(
+                SessionRow(token_hash=token_hash, account_id=account_id, expires_at=expires_at)
+            )
+
+    def of_session(self, token_hash: bytes, at: int) -> Account | None:
+        """Return whose session this is, None where it is over or never was."""
+        with self._reading() as session:
+            row = session.get(SessionRow, token_hash)
+            if row is None or row.expires_at <= at:
+                return None
+            return _account(session, AccountRow.id == row.account_id)
+
+    def end_session(self, token_hash: bytes) -> None:
+        """Log one browser out."""
+        with self._writing() as session:
+            session.execute(delete(SessionRow).where(SessionRow.token_hash == token_hash))
+
+    def end_sessions(self, account_id: int, *, but: bytes | None = None) -> None:
+        """Log an account out everywhere, or everywhere but in one browser."""
+        ended = delete(SessionRow).where(SessionRow.account_id == account_id)
+        with self._writing() as session:
+            session.execute(ended if but is None else ended.where(SessionRow.token_hash != but))
+
+    # Keys
+
+    def keys(self, account_id: int) -> list[ApiKey]:
+        """Return an account's keys, oldest first."""
+        query = select(*_KEY_COLUMNS).where(ApiKeyRow.account_id == account_id)
+        with self._reading() as session:
+            return [ApiKey(*fields) for fields in session.execute(query.order_by(ApiKeyRow.id))]
+
+    def add_key(self, account_id: int, name: str, prefix: str, key_hash: bytes, at: int) -> ApiKey:
+        """Write a key down. Raises AccountError for an unknown account and what is no name."""
+        name = name.strip()
+        if not (is_name(name) and name.isprintable() and len(name) <= LONGEST_KEY_NAME):
+            raise AccountError(f"A key's name has 1 to {LONGEST_KEY_NAME} printable characters.")
+        with self._writing() as session:
+            listening_state(session, lock=True)
+            _known(session, account_id)
+            number = (session.scalar(select(func.max(ApiKeyRow.id))) or 0) + 1
+            session.add(
+                ApiKeyRow(
+                    id=number,
+                    account_id=account_id,
+                    name=name,
+                    prefix=prefix,
+                    key_hash=key_hash,
+                    created_at=at,
+                )
+            )
+        return ApiKey(number, name, prefix, at, None)
+
+    def of_key(self, key_hash: bytes, at: int) -> Account | None:
+        """Return whose key this is, None where it is revoked or never was; note that it is used."""
+        with self._reading() as session:
+            row = session.scalar(select(ApiKeyRow).where(ApiKeyRow.key_hash == key_hash))
+            if row is None:
+                return None
+            account = _account(session, AccountRow.id == row.account_id)
+            number, used = row.id, row.last_used_at
+        if used is None or at - used >= USED_EVERY:
+            with self._writing() as session:
+                if (row := session.get(ApiKeyRow, number)) is not None:
+                    row.last_used_at = at
+        return account
+
+    def revoke_key(self, account_id: int, key_id: int) -> None:
+        """Make a key worthless. Raises AccountError where the account has no such key."""
+        gone = delete(ApiKeyRow).where(ApiKeyRow.id == key_id, ApiKeyRow.account_id == account_id)
+        with self._writing() as session:
+            if not session.execute(gone.returning(ApiKeyRow.id)).all():
+                raise AccountError(f"There is no key {key_id}: it may be revoked already.")
+
+
+_KEY_COLUMNS = (
+    ApiKeyRow.id,
+    ApiKeyRow.name,
+    ApiKeyRow.prefix,
+    ApiKeyRow.created_at,
+    ApiKeyRow.last_used_at,
+)
+
+
+def _accounts() -> Select[int, str, Role, int, int, str]:
+    return select(
+        AccountRow.id,
+        AccountRow.name,
+        AccountRow.role,
+        AccountRow.created_at,
+        AccountRow.listener_id,
+        ListenerRow.name,
+    ).join(ListenerRow, ListenerRow.id == AccountRow.listener_id)
+
+
+def _account(session: Session, where: Any) -> Account | None:
+    found = session.execute(_accounts().where(where)).first()
+    return None if found is None else Account(*found)
+
+
+def _known(session: Session, account_id: int) -> Account:
+    account = _account(session, AccountRow.id == account_id)
+    if account is None:
+        raise AccountError(f"There is no account {account_id}: it may be removed already.")
+    return account
+
+
+def _keep_an_owner(session: Session, account: Account) -> None:
+    """Raise AccountError for the last owner."""
+    owners = select(func.count()).select_from(AccountRow).where(AccountRow.role == "owner")
+    if account.role == "owner" and session.scalar(owners) == 1:
+        raise AccountError(f"{account.name} is the last owner: make somebody else one first.")
+
+
+def _free_listener(session: Session, name: str, listener: str | None) -> int:
+    """Return the id of the listener for a new account, writing them down where they are new."""
+    if listener is None and listens.listener(session, name):
+        raise AccountError(
+            f"There is a listening history of {name} already, which may be somebody else's: "
+            f"give it to the account (--listener), or choose another name."
+        )
+    if listener is not None and not is_name(listener):
+        raise AccountError("A listener's name has 1 to 200 characters.")
+    wanted = listener or name
+    listener_id = listens.ids_of(session, [wanted])[wanted]
+    taken = _account(session, AccountRow.listener_id == listener_id)
+    if taken:
+        raise AccountError(f"The listening history of {wanted} is that of {taken.name} already.")
+    return listener_id

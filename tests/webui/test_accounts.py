@@ -1,0 +1,381 @@
+"""Accounts through a client."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.routing import AnyConverter, IntegerConverter
+
+from recsys.accounts import Accounts
+from recsys.catalog import Catalog
+from webui.safety import TOKEN_HEADER
+
+PASSWORD = "correct horse"
+OPEN = {
+    ("static", "GET"),
+    ("health", "GET"),
+    ("accounts.login", "GET"),
+    ("accounts.log_in", "POST"),
+}
+OWNERS = {  # what only they may ask for
+    "accounts.add_member",
+    "accounts.change_member",
+    "builds.follow_build",
+    "builds.show_build",
+    "builds.start_build",
+    "builds.stop_build",
+    "evaluation_page.page",
+    "library_api.failures",
+}
+FEEDBACK = "/api/v1/tracks/5/feedback"
+
+
+@pytest.fixture
+def app(two_people: Flask) -> Flask:
+    return two_people
+
+
+def accounts_of(app: Flask) -> Accounts:
+    found: Accounts = app.extensions["accounts"]
+    return found
+
+
+def form_token(client: FlaskClient, page: str = "/login", **options: Any) -> str:
+    found = re.search(r'name="token" value="(\w+)"', client.get(page, **options).text)
+    assert found
+    return found[1]
+
+
+def log_in(client: FlaskClient, name: str, password: str = PASSWORD, **fields: str) -> Any:
+    sent = {"token": form_token(client), "name": name, "password": password} | fields
+    return client.post("/login", data=sent)
+
+
+def logged_in(app: Flask, name: str) -> tuple[FlaskClient, dict[str, str]]:
+    """Return a browser of a person, and the header that writing takes."""
+    client = app.test_client()
+    assert log_in(client, name).status_code == 303
+    token = client.get("/api/v1/session").get_json()["token"]
+    return client, {TOKEN_HEADER: token}
+
+
+def routes(app: Flask) -> Iterator[tuple[str, str, str]]:
+    """Give endpoint, method and an address of each route but those open to anybody."""
+    adapter = app.url_map.bind("localhost")
+    for rule in app.url_map.iter_rules():
+        values: dict[str, str | int] = {}
+        for name, converter in rule._converters.items():
+            if isinstance(converter, IntegerConverter):
+                values[name] = 1
+            elif isinstance(converter, AnyConverter):
+                values[name] = "remove"
+            else:
+                values[name] = "m3u8"
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            if (rule.endpoint, method) not in OPEN:
+                yield rule.endpoint, method, adapter.build(rule.endpoint, values, method)
+
+
+def test_every_route_demands_login(app: Flask) -> None:
+    app.add_url_rule("/new", "forgotten", lambda: "something of somebody")
+    client = app.test_client()
+    headers = {TOKEN_HEADER: form_token(client)}  # a stranger's: it opens the form alone
+    seen = set()
+    for endpoint, method, address in routes(app):
+        shown: dict[str, str]
+        for shown in ({}, {"Authorization": "Bearer earshot_unknown"}):
+            answer = client.open(address, method=method, headers=headers | shown)
+            if answer.status_code == 302:
+                assert answer.location.startswith("/login?next="), (method, address)
+            else:
+                assert answer.status_code == 401, (method, address)
+                assert answer.content_type == "application/problem+json"
+                assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+                assert "Bearer KEY" in json.loads(answer.data)["detail"]
+        seen.add(endpoint)
+    assert {"pages.workbench", "accounts.account", "forgotten"} < seen
+    assert len(seen) > 20
+    for address in ("/healthz", "/login", "/static/earshot.css"):
+        with client.get(address) as found:
+            assert found.status_code == 200
+
+
+def test_every_writing_route_demands_the_token(app: Flask) -> None:
+    client, headers = logged_in(app, "ann")
+    n = 0
+    for _, method, address in [*routes(app), ("accounts.log_in", "POST", "/login")]:
+        if method == "GET":
+            continue
+        n += 1
+        for wrong in (
+            {},
+            {TOKEN_HEADER: "x"},
+            headers | {"Origin": "https://evil.example"},
+            headers | {"Origin": "null"},
+            headers | {"Sec-Fetch-Site": "cross-site"},
+        ):
+            answer = client.open(address, method=method, headers=wrong)
+            assert answer.status_code == 403, (method, address, wrong)
+    assert n > 10
+    other, foreign = logged_in(app, "bob")
+    assert client.put(FEEDBACK, json={"kind": "like"}, headers=foreign).status_code == 403
+    same_site = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
+    assert (
+        client.put(FEEDBACK, json={"kind": "like"}, headers=headers | same_site).status_code == 200
+    )
+    del other
+
+
+def test_logging_in_changes_the_session_and_logging_out_ends_it(app: Flask) -> None:
+    client = app.test_client()
+    token = form_token(client)
+    planted = client.get_cookie("earshot")
+    assert planted
+    answer = log_in(client, "Ann", next="/?like=track:5")
+    assert (answer.status_code, answer.location) == (303, "/?like=track:5")
+    for flag in ("HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=2592000"):
+        assert flag in answer.headers["Set-Cookie"]
+    cookie = client.get_cookie("earshot")
+    assert cookie and cookie.value != planted.value
+    assert form_token(client, "/account") != token
+    assert client.get("/login").status_code == 302  # who is logged in need not
+    other = app.test_client()
+    other.set_cookie("earshot", planted.value)
+    assert other.get("/api/v1/session").status_code == 401
+    assert client.post("/logout").status_code == 403
+    out = client.post("/logout", data={"token": form_token(client, "/account")})
+    assert (out.status_code, out.location) == (303, "/login")
+    assert client.get_cookie("earshot") is None
+    other.set_cookie("earshot", cookie.value)
+    assert other.get("/api/v1/session").status_code == 401
+    client, headers = logged_in(app, "ann")
+    cookie = client.get_cookie("earshot")
+    sent = {"name": "bob", "password": PASSWORD}
+    assert client.post("/login", data=sent, headers=headers).status_code == 303
+    assert client.get("/api/v1/session").get_json()["listener"] == "bob"
+    assert cookie and accounts_of(app).of_session(cookie.value) is None  # Ann has left
+
+
+def test_behind_https_the_cookie_is_for_this_host_alone(app: Flask) -> None:
+    client = app.test_client()
+    here = {"base_url": "https://music.example.org"}
+    token = form_token(client, **here)
+    answer = client.post(
+        "/login", data={"token": token, "name": "ann", "password": PASSWORD}, **here
+    )
+    assert answer.status_code == 303
+    assert answer.headers["Set-Cookie"].startswith("__Host-earshot=")
+    assert "Secure" in answer.headers["Set-Cookie"]
+    assert client.get("/api/v1/session", **here).get_json()["listener"] == "ann"
+    assert client.get("/healthz", base_url="https://evil.example").status_code == 400
+    assert client.get("/api/v1/search?q=a", **here).headers["Cache-Control"] == "private"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example/",
+        "/\t/evil.example/",
+        "\\\\evil.example",
+        "javascript:alert(1)",
+        "http:evil",
+        "//[",
+        "",
+    ],
+)
+def test_no_form_leads_elsewhere(app: Flask, address: str) -> None:
+    client = app.test_client()
+    assert 'name="next" value="/"' in client.get("/login", query_string={"next": address}).text
+    assert log_in(client, "ann", next=address).location == "/"
+    assert client.get("/login", query_string={"next": address}).location == "/"
+
+
+def test_a_key_speaks_for_its_person_until_it_is_revoked(app: Flask) -> None:
+    client, headers = logged_in(app, "bob")
+    page = client.post("/account/keys", data={"name": "<b>phone"}, headers=headers).text
+    key = re.search(r"<code>(earshot_[\w-]{43})</code>", page)
+    assert key
+    assert "&lt;b&gt;phone" in page and "<b>phone" not in page
+    assert key[1] not in client.get("/account").text
+    program, shown = app.test_client(), {"Authorization": f"Bearer {key[1]}"}
+    assert program.put(FEEDBACK, json={"kind": "like"}, headers=shown).status_code == 200
+    told = program.get("/api/v1/session", headers=shown).get_json()
+    assert (told["listener"], told["token"]) == ("bob", "")
+    assert program.get(f"/api/v1/session?key={key[1]}").status_code == 401
+    for address in ("/account", "/"):  # pages are for people
+        assert program.get(address, headers=shown).location.startswith("/login")
+    owned = program.post("/account/keys", data={"name": "more"}, headers=shown)
+    assert owned.location.startswith("/login")
+    number = accounts_of(app).people.keys(2)[0].id
+    other, foreign = logged_in(app, "ann")
+    assert other.post(f"/account/keys/{number}/revoke", headers=foreign).status_code == 400
+    assert program.get("/api/v1/session", headers=shown).status_code == 200
+    assert client.post(f"/account/keys/{number}/revoke", headers=headers).status_code == 303
+    assert program.get("/api/v1/session", headers=shown).status_code == 401
+
+
+def test_guesses_are_limited(app: Flask) -> None:
+    client = app.test_client()
+    token = form_token(client)
+
+    def guess(name: str, address: str) -> Any:
+        sent = {"token": token, "name": name, "password": "wrong horse"}
+        return client.post("/login", data=sent, environ_base={"REMOTE_ADDR": address})
+
+    for n in range(10):
+        answer = guess("Ann", f"10.0.0.{n}")
+        assert answer.status_code == 403
+        assert "The name or the password is wrong." in answer.text
+    answer = guess("a\0nn ", "10.0.0.99")  # however it is written
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["Retry-After"]) <= 900
+    assert "Too many attempts to log in under this name: try again in 15 minutes." in answer.text
+    assert guess("bob", "10.0.0.99").status_code == 403
+    for n in range(30):  # from anywhere in one network
+        assert guess(f"nobody {n}", f"2001:db8::{n}").status_code == 403
+    assert guess("nobody", "2001:db8::ff").status_code == 429
+    assert guess("nobody", "2001:db8:0:1::ff").status_code == 403
+
+
+def test_analyses_are_limited_for_each_account(app: Flask) -> None:
+    def upload(client: FlaskClient, headers: dict[str, str]) -> Any:
+        return client.post(
+            "/api/v1/sounds?name=x.mp3",
+            data=b"words",
+            content_type="application/octet-stream",
+            headers=headers,
+        )
+
+    bob = logged_in(app, "bob")
+    for _ in range(30):
+        assert upload(*bob).status_code == 400
+    refused = upload(*bob)
+    assert (refused.status_code, refused.content_type) == (429, "application/problem+json")
+    assert "Too many files to analyse: try again in 60 minutes." in refused.text
+    assert int(refused.headers["Retry-After"]) > 3500
+    assert upload(*logged_in(app, "ann")).status_code == 400
+
+
+def test_people_are_apart(app: Flask, home: Path) -> None:
+    (ann, as_ann), (bob, as_bob) = logged_in(app, "ann"), logged_in(app, "bob")
+    mix = "/api/v1/mix?like=track:6&length=30"
+
+    def said(client: FlaskClient) -> dict[int, str]:
+        rows = client.get(f"{mix}&keep=5@1").get_json()["tracks"]
+        return {row["id"]: row["feedback"] for row in rows if row["feedback"]}
+
+    before = bob.get(mix).get_json()["tracks"]
+    assert ann.put(FEEDBACK, json={"kind": "like"}, headers=as_ann).status_code == 200
+    assert (
+        ann.put("/api/v1/tracks/7/feedback", json={"kind": "dislike"}, headers=as_ann).status_code
+        == 200
+    )
+    assert ann.post("/api/v1/listens", json={"track_id": 8}, headers=as_ann).status_code == 201
+    assert said(ann) == {5: "like"}
+    assert 7 not in {row["id"] for row in ann.get(mix).get_json()["tracks"]}
+    assert said(bob) == {}
+    assert bob.get(mix).get_json()["tracks"] == before
+    unplayed = f"{mix}&unplayed=1"
+    assert 8 not in {row["id"] for row in ann.get(unplayed).get_json()["tracks"]}
+    assert 8 in {row["id"] for row in bob.get(unplayed).get_json()["tracks"]}
+    assert bob.put(FEEDBACK, json={"kind": "dislike"}, headers=as_bob).status_code == 200
+    assert bob.delete("/api/v1/tracks/7/feedback", headers=as_bob).status_code == 204
+    assert said(ann) == {5: "like"}
+    with Catalog(home) as catalog:
+        kept = {
+            name: {one.track_id: one.kind for one in catalog.feedback(found.id)}
+            for name in ("ann", "bob")
+            if (found := catalog.listener(name))
+        }
+    assert kept == {"ann": {5: "like", 7: "dislike"}, "bob": {5: "dislike"}}
+
+
+def test_only_owners_look_after_people(app: Flask) -> None:
+    (ann, as_ann), (bob, as_bob) = logged_in(app, "ann"), logged_in(app, "bob")
+    assert "bob" in ann.get("/account").text
+    assert "ann" not in bob.get("/account").text
+    for address in (
+        "/account/members",
+        *(f"/account/members/1/{what}" for what in ("password", "remove", "owner", "member")),
+        "/account/members/2/owner",
+    ):
+        assert bob.post(address, data={"name": "eve"}, headers=as_bob).status_code == 403
+    assert [one.name for one in accounts_of(app).people.accounts()] == ["ann", "bob"]
+    added = ann.post("/account/members", data={"name": "cleo"}, headers=as_ann).text
+    password = re.search(r"<code>([a-z0-9-]{23})</code>", added)
+    assert password
+    assert log_in(app.test_client(), "cleo", password[1]).status_code == 303
+    taken = ann.post("/account/members", data={"name": "Cleo"}, headers=as_ann)
+    assert taken.status_code == 400 and "There is an account Cleo already" in taken.text
+    reset = ann.post("/account/members/2/password", headers=as_ann).text
+    assert bob.get("/api/v1/session").status_code == 401  # logged out everywhere
+    password = re.search(r"<code>([a-z0-9-]{23})</code>", reset)
+    assert password and log_in(bob, "bob", password[1]).status_code == 303
+    assert ann.post("/account/members/1/remove", headers=as_ann).status_code == 403  # oneself
+    assert ann.post("/account/members/2/owner", headers=as_ann).status_code == 303
+    assert "Name of a new person" in bob.get("/account").text
+    assert ann.post("/account/members/2/remove", headers=as_ann).status_code == 303
+    assert bob.get("/api/v1/session").status_code == 401
+    gone = ann.post("/account/members/2/remove", headers=as_ann)
+    assert gone.status_code == 400 and "removed already" in gone.text
+
+
+def test_a_password_is_changed_and_other_browsers_leave(app: Flask) -> None:
+    (here, headers), (there, _) = logged_in(app, "bob"), logged_in(app, "bob")
+    new = {"old": PASSWORD, "new": "battery staple", "again": "battery staple"}
+    for wrong, words in (
+        ({"old": "x"}, "nothing was changed"),
+        ({"again": "x"}, "differ"),
+        ({"new": "short", "again": "short"}, "10 to 1000 characters"),
+    ):
+        answer = here.post("/account/password", data=new | wrong, headers=headers)
+        assert answer.status_code == 400 and words in answer.text
+    answer = here.post("/account/password", data=new, headers=headers)
+    assert answer.status_code == 303
+    assert "every other browser is logged out" in here.get(answer.location).text
+    assert there.get("/api/v1/session").status_code == 401
+    assert log_in(there, "bob").status_code == 403
+    assert log_in(there, "bob", "battery staple").status_code == 303
+    assert here.post("/account/elsewhere", headers=headers).status_code == 303
+    assert there.get("/api/v1/session").status_code == 401
+    assert here.get("/api/v1/session").status_code == 200
+
+
+def test_without_accounts_nobody_logs_in(client: FlaskClient) -> None:
+    assert client.get("/login").status_code == client.get("/account").status_code == 404
+    assert client.get("/api/v1/session").get_json()["listener"] == "me"
+    assert "Account of" not in client.get("/").text
+    assert client.get("/healthz", headers={"Host": "music.example.org"}).status_code == 400
+
+
+def test_nothing_of_one_person_is_shown_to_another_or_changed(app: Flask) -> None:
+    (ann, as_ann), (bob, as_bob) = logged_in(app, "ann"), logged_in(app, "bob")
+    written = {"name": "Ann’s own 7f3a", "track_ids": [3, 1, 4]}
+    made = ann.post("/api/v1/playlists", json=written, headers=as_ann)
+    assert made.status_code == 201
+    mine = f"/api/v1/playlists/{made.get_json()['id']}"
+    assert mine.endswith("/1")  # what every route is asked for
+    before = ann.get(mine).data
+    refused = set()
+    for endpoint, method, address in list(routes(app)):
+        if endpoint == "accounts.log_out":
+            continue
+        written = {"name": "Bob’s", "append": [5], "track_ids": [5]}
+        for body in (None,) if method == "GET" else ({}, written):
+            with bob.open(address, method=method, json=body, headers=as_bob) as answer:
+                assert answer.status_code < 500 or answer.status_code == 503, (method, address)
+                assert b"7f3a" not in answer.data, (method, address)
+                if answer.status_code == 403:
+                    refused.add(endpoint)
+    assert ann.get(mine).data == before
+    assert refused == OWNERS
+    assert bob.get("/api/v1/session").get_json()["listener"] == "bob"

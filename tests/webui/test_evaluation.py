@@ -1,0 +1,130 @@
+"""What evaluate.py measured, as charts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask.testing import FlaskClient
+from made_home import N_TRACKS
+from playwright.sync_api import Browser, expect
+
+from recsys.catalog import Catalog
+from recsys.reports import FOLDER, KINDS, read_report
+from webui.charts import Bar, Chart, charts, plain
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def measured(library: Path, home: Path) -> dict[str, Any]:
+    """Figures by kind, as evaluate.py prints them; the home keeps them."""
+    with Catalog(home) as catalog:
+        for number in range(12):
+            someone = catalog.listener(f"listener {number}", create=True)
+            assert someone
+            heard = [(1 + (number + 2 * i) % N_TRACKS, 1_764_000_000 + i) for i in range(8)]
+            catalog.record_listens(someone.id, heard)
+    labels = home.parent / "labels.csv"
+    rows = [f"{library}/music/{n}.wav,{('rock', 'piano')[n % 3 == 0]}" for n in range(N_TRACKS)]
+    labels.write_text("\n".join(["path,genre", *rows]))
+    asked = {
+        "content": ["--by", "artist", "-k", "3", "--systems", "logits,random"],
+        "tags": ["--labels", str(labels), "--by", "genre"],
+        "listening": ["--systems", "popularity,random"],
+        "exposure": ["-k", "5"],
+    }
+    found = {}
+    for kind, options in asked.items():
+        command = [sys.executable, "scripts/evaluate.py", kind, *options]
+        printed = subprocess.run(
+            [*command, "--home", str(home), "--json"], cwd=ROOT, check=True, capture_output=True
+        )
+        found[kind] = json.loads(printed.stdout)
+    return found
+
+
+def test_what_was_printed_is_drawn(
+    client: FlaskClient, home: Path, measured: dict[str, Any]
+) -> None:
+    page = " ".join(client.get("/evaluation").get_data(as_text=True).split())
+    home_p = measured["content"]["systems"]["home"]["P@3"]
+    low, high = home_p["ci_macro"]
+    assert f'{plain(home_p["macro"])} <span class="soft">{plain(low)} to {plain(high)}' in page
+    assert "Of the first 3 places, the share that are hits." in page
+    assert f"Attainable: {plain(home_p['ceiling']['macro'])}." in page
+    assert f"n = {home_p['n']}." in page
+    listened = measured["listening"]["systems"]["popularity"]["MAP"]["mean"]
+    exposed = measured["exposure"]["hubs"]["home"]["max_in_degree"]
+    tagged = measured["tags"]["taggers"]["MTT_musicnn-float32-2"]["roc_auc"]
+    for value in (listened, exposed, tagged):
+        assert f">{plain(value)}" in page
+    assert "--by artist -k 3 --systems logits,random" in page  # how it was asked
+    assert page.count("Not measured yet") == 1
+    assert "evaluate.py triplets judgements.csv" in page
+    assert "before the index was made anew" not in page
+
+
+def test_nothing_measured_names_the_commands(client: FlaskClient, home: Path) -> None:
+    assert client.get("/evaluation").get_data(as_text=True).count("Not measured yet") == 5
+    (home / FOLDER).mkdir()
+    for kind in KINDS:
+        report = {"kind": kind, "at": 0, "command": "x", "state": "", "figures": {"systems": {}}}
+        (home / FOLDER / f"{kind}.json").write_text(json.dumps(report))
+    answer = client.get("/evaluation")
+    assert answer.status_code == 200
+    assert answer.get_data(as_text=True).count("is of another version") == 5
+    (home / FOLDER / "content.json").write_text("[]")
+    assert read_report(home, "content") is None
+
+
+def test_bars_stand_where_their_values_are() -> None:
+    bars = (Bar("home", 0.5, True, 0.25, 0.75), Bar("other", -0.25))
+    chart = Chart("x", "", bars, (("attainable", 1.0),))
+    assert chart.domain == (-0.25, 1.0)
+    assert [chart.at(v) for v in (-0.25, 0.0, 0.5, 1.0)] == [0.0, 20.0, 60.0, 100.0]
+    assert Chart("x", "", (Bar("home", 0.0),)).at(0.0) == 0.0
+    ci = [0.1, 0.3]
+    value = {"mean": 0.2, "ci": ci, "n": 9, "chance": 0.33, "ceiling": 0.9}
+    figures = {
+        "systems": {"home": {"majority": value}, "mfcc": {"majority": value}},
+        "paired": {"mfcc": {"majority": {"diff": -0.05, "ci": [-0.1, 0.0002], "p": 0.1}}},
+    }
+    (drawn,) = charts("triplets", figures)
+    assert drawn.marks == (("chance", 0.33), ("attainable", 0.9))
+    assert (drawn.bars[1].difference, drawn.bars[1].between) == ("−.050", "−.100 to .000")
+    assert (drawn.bars[0].ours, drawn.bars[1].ours) == (True, False)
+    cold = {
+        "by_user_seeds": {
+            str(n): {"systems": {"blend": {"cold R@20": {"mean": float("nan")}, "MAP": value}}}
+            for n in (1, 5)
+        }
+    }
+    told = charts("listening", cold)
+    assert [chart.metric for chart in told] == ["told 1 tracks: MAP", "told 5 tracks: MAP"]
+    assert told[0].bars[0].ours
+
+
+def test_no_barrier_is_found(browser: Browser, address: str, measured: dict[str, Any]) -> None:
+    for scheme, width in (("light", 390), ("dark", 1200)):
+        context = browser.new_context(
+            base_url=address,
+            color_scheme=scheme,  # type: ignore[arg-type]
+            bypass_csp=True,
+            viewport={"width": width, "height": 800},
+        )
+        page = context.new_page()
+        page.goto("/evaluation")
+        expect(page.get_by_role("table", name="P@3")).to_be_visible()
+        bar = page.locator(".ours .value").first.bounding_box()
+        assert bar
+        assert bar["width"] > 10
+        found = Axe().run(page)
+        assert not found.response["violations"], found.generate_report()
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        context.close()

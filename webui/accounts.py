@@ -1,0 +1,257 @@
+"""Logging in and out, and one's account: password, keys, and for owners the other people."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from werkzeug.exceptions import Forbidden
+from werkzeug.wrappers import Response as AnyResponse
+
+from recsys import accounts as proving
+from recsys.accounts import SESSION_SECONDS, Accounts
+from recsys.catalog import Account, AccountError
+from recsys.catalog.people import name_key
+from webui import people
+from webui.limits import LOGINS_OF_ACCOUNT, LOGINS_OF_ADDRESS, network, spend
+
+_log = logging.getLogger("webui.access")
+_SAID = {
+    "password": "Your password is changed, and every other browser is logged out.",
+    "elsewhere": "Every other browser is logged out.",
+    "revoked": "The key is revoked.",
+    "removed": "The account is removed. What it listened to is kept.",
+    "role": "The role is changed.",
+}
+
+accounts = Blueprint("accounts", __name__)
+
+
+class Secret(NamedTuple):
+    """Something that is shown once: what it is, and what it says."""
+
+    label: str
+    text: str
+
+
+# In and out
+
+
+@accounts.get("/login")
+def login() -> AnyResponse:
+    """Show the form, or go on where it is not needed."""
+    if g.person is not None:
+        return redirect(local(request.args.get("next", "")))
+    return _login_page(request.args.get("next", ""))
+
+
+@accounts.post("/login")
+def log_in() -> AnyResponse:
+    """Begin a session, under a new token: what a browser held before is worth nothing."""
+    name, wanted = request.form.get("name", ""), request.form.get("next", "")
+    spend(LOGINS_OF_ADDRESS, network(request.remote_addr), "attempts to log in from your address")
+    spend(LOGINS_OF_ACCOUNT, name_key(name), "attempts to log in under this name")
+    token = _accounts().log_in(name, request.form.get("password", ""))
+    if token is None:
+        failed = {"event": "login failed", "address": request.remote_addr}
+        _log.warning("%s", json.dumps(failed | {"request_id": g.request_id}))
+        answer = _login_page(wanted, name, error="The name or the password is wrong.")
+        answer.status_code = 403
+        return answer
+    _accounts().log_out(people.session_cookie())
+    return _with_cookie(redirect(local(wanted), 303), token, SESSION_SECONDS)
+
+
+@accounts.post("/logout")
+def log_out() -> AnyResponse:
+    """End the session."""
+    _accounts().log_out(people.session_cookie())
+    answer = redirect(url_for(".login"), 303)
+    answer.delete_cookie(people.cookie_name(), secure=request.is_secure, httponly=True)
+    return answer
+
+
+def _login_page(wanted: str, name: str = "", error: str | None = None) -> Response:
+    """Return the form; its token goes with a cookie, which other sites' forms do not have."""
+    cookie = people.session_cookie() or secrets.token_urlsafe(32)
+    token = people.token_of(cookie)
+    page = render_template("login.html", next=local(wanted), name=name, error=error, token=token)
+    answer = make_response(page)
+    _with_cookie(answer, cookie, None)
+    return answer
+
+
+def _with_cookie(answer: AnyResponse, value: str, seconds: int | None) -> AnyResponse:
+    answer.set_cookie(
+        people.cookie_name(),
+        value,
+        max_age=seconds,
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Lax",
+    )
+    return answer
+
+
+def local(address: str) -> str:
+    r"""Return an address if it leads to this server, otherwise that of the workbench.
+
+    >>> local("/?like=track:5"), local("//evil.example"), local("/\\evil.example")
+    ('/?like=track:5', '/', '/')
+    """
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "/"
+    own = not parts.scheme and not parts.netloc and address.startswith("/")
+    return address if own and address.isprintable() and "\\" not in address else "/"
+
+
+# One's own account
+
+
+@accounts.get("/account")
+def account() -> str:
+    """Show what an account has."""
+    return _page(said=_SAID.get(request.args.get("said", "")))
+
+
+@accounts.post("/account/password")
+def change_password() -> AnyResponse:
+    """Change one's own password."""
+    me = _me()
+    spend(LOGINS_OF_ACCOUNT, name_key(me.name), "attempts under this name")
+    old, new, again = (request.form.get(field, "") for field in ("old", "new", "again"))
+
+    def change() -> str:
+        if new != again:
+            raise AccountError("The two new passwords differ: nothing was changed.")
+        _accounts().change_password(me, old, new, people.session_cookie())
+        return "password"
+
+    return _done(change)
+
+
+@accounts.post("/account/elsewhere")
+def log_out_elsewhere() -> AnyResponse:
+    """End one's other sessions."""
+    _accounts().log_out_elsewhere(_me(), people.session_cookie())
+    return redirect(url_for(".account", said="elsewhere"), 303)
+
+
+@accounts.post("/account/keys")
+def make_key() -> AnyResponse:
+    """Make a key and show it."""
+
+    def make() -> Secret:
+        key, text = _accounts().make_key(_me(), request.form.get("name", ""))
+        return Secret(f"The key “{key.name}”", text)
+
+    return _done(make)
+
+
+@accounts.post("/account/keys/<int:key_id>/revoke")
+def revoke_key(key_id: int) -> AnyResponse:
+    """Make one's key worthless."""
+
+    def revoke() -> str:
+        _accounts().people.revoke_key(_me().id, key_id)
+        return "revoked"
+
+    return _done(revoke)
+
+
+# Other people, for owners
+
+
+@accounts.post("/account/members")
+def add_member() -> AnyResponse:
+    """Make an account and show its password."""
+    people.demand_owner()
+
+    def add() -> Secret:
+        made, password = _accounts().add(request.form.get("name", ""))
+        return Secret(f"The password of {made.name}", password)
+
+    return _done(add)
+
+
+@accounts.post("/account/members/<int:account_id>/<any(password, remove, owner, member):what>")
+def change_member(account_id: int, what: str) -> AnyResponse:
+    """Give somebody a new password or a role, or remove the account."""
+    people.demand_owner()
+    if account_id == _me().id:
+        raise Forbidden("Another owner may do that to your account.")
+
+    def change() -> str | Secret:
+        found = _accounts().people.account(account_id)
+        if found is None:
+            raise AccountError("There is no such account: it may be removed already.")
+        if what == "password":
+            password = _accounts().reset_password(found)
+            return Secret(f"The new password of {found.name}", password)
+        if what == "remove":
+            _accounts().people.remove(account_id)
+            return "removed"
+        _accounts().people.set_role(account_id, "owner" if what == "owner" else "member")
+        return "role"
+
+    return _done(change)
+
+
+def _done(act: Callable[[], str | Secret]) -> AnyResponse:
+    """Act, and say what came of it: on a page of its own address unless a secret is shown."""
+    try:
+        result = act()
+    except AccountError as error:
+        return make_response(_page(error=str(error)), 400)
+    if isinstance(result, Secret):
+        return make_response(_page(secret=result))
+    return redirect(url_for(".account", said=result), 303)
+
+
+def _page(
+    *, said: str | None = None, error: str | None = None, secret: Secret | None = None
+) -> str:
+    known, me = _accounts().people, _me()
+    return render_template(
+        "account.html",
+        me=me,
+        keys=known.keys(me.id),
+        members=known.accounts() if me.role == "owner" else (),
+        said=said,
+        error=error,
+        secret=secret,
+        shortest=proving.SHORTEST,
+        token=g.token,
+    )
+
+
+@accounts.app_template_filter("day")
+def day(at: int | None) -> str:
+    """Write a day, of universal time.
+
+    >>> day(1_764_000_000)
+    '2025-11-24'
+    """
+    return "never" if at is None else datetime.fromtimestamp(at, UTC).date().isoformat()
+
+
+def _accounts() -> Accounts:
+    found = people.accounts()
+    if found is None:
+        raise RuntimeError("pages of accounts are served where there are none")
+    return found
+
+
+def _me() -> Account:
+    found = people.person().account
+    if found is None:
+        raise RuntimeError("somebody without an account is logged in")
+    return found

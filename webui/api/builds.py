@@ -1,0 +1,245 @@
+"""Builds: starting, following and stopping them. They run in processes of their own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from flask import Response, current_app
+from pydantic import Field
+from werkzeug.exceptions import Conflict, ServiceUnavailable
+
+from recsys.build_state import STAGES, BuildState, read_state, stop
+from recsys.catalog import BuildRunning
+from webui.api.describing import WRITES, answer, blueprint, content, problems
+from webui.api.fields import Described, Parameters, Strict
+from webui.people import demand_owner
+
+MAX_STREAMS = 3  # at once: each holds one of the server's threads
+POLL = 0.5  # s between two looks at the state
+HEARTBEAT = 15.0  # s after which a comment shows that the stream lives, and whether anybody listens
+LONGEST = 300.0  # s of a stream, whose reader then comes again
+
+api = blueprint("builds")
+_starting = threading.Lock()
+_streams = threading.BoundedSemaphore(MAX_STREAMS)
+
+
+class BuildRefused(Exception):
+    """A build ended at once; the message says why."""
+
+
+class StartBuild(Protocol):
+    """Starts builds of the home that is served."""
+
+    def __call__(self, *, retry_failed: bool) -> None:
+        """Return as soon as a build is at work. Raises BuildRunning, BuildRefused."""
+
+
+class Build(Described):
+    """A build, running or over."""
+
+    state: Literal["none", "running", "done", "stopped", "failed", "died"] = Field(
+        description='"died": its process is gone without a word; "none": nothing is known of any.',
+        examples=["running"],
+    )
+    sentence: str = Field(description="The same in words.", examples=["Listening: 12 of 40"])
+    details: str = Field(default="", description="How fast a running build is.")
+    stage: str = Field(default="", examples=["analyse"])
+    done: int = Field(default=0, description="Files of this stage.", examples=[12])
+    total: int = Field(default=0, examples=[40])
+    failed: int = 0
+    rate_per_hour: float | None = Field(default=None, examples=[2057.1])
+    seconds_left: float | None = None
+    seconds: float = Field(default=0.0, description="How long it took, or has taken.")
+    began_at: int | None = Field(default=None, description="Unix seconds.", examples=[1764000000])
+    ended_at: int | None = None
+    lines: list[str] = Field(default_factory=list, description="What it said last.")
+    result: dict[str, Any] | None = Field(
+        default=None, description="Figures of the last build that came to its end."
+    )
+
+    @classmethod
+    def of(cls, state: BuildState | None) -> Build:
+        """Describe what is known of a home's builds."""
+        if state is None:
+            return cls(state="none", sentence=sentence(None))
+        return cls(
+            state=state.state,
+            sentence=sentence(state),
+            details=details(state),
+            stage=state.stage,
+            done=state.done,
+            total=state.total,
+            failed=state.failed,
+            rate_per_hour=state.rate and round(state.rate, 1),
+            seconds_left=state.left and round(state.left, 1),
+            seconds=round(state.seconds, 1),
+            began_at=round(state.began),
+            ended_at=None if state.ended is None else round(state.ended),
+            lines=list(state.lines),
+            result=None if state.result is None else dict(state.result),
+        )
+
+
+class Wanted(Strict):
+    """How a build shall be."""
+
+    retry_failed: bool = Field(False, description="Try files again that failed.")
+
+
+class LastSeen(Parameters):
+    """Where a reader of events was cut off."""
+
+    last_event_id: str = Field("", alias="Last-Event-ID", description="The id it has seen last.")
+
+
+@api.get("/build", responses={200: Build, **problems(403)})
+def show_build() -> Response:
+    """Say what a build does, or how the last one ended."""
+    demand_owner()
+    return _answer()
+
+
+@api.post("/build", responses={202: Build, **problems(403, 409, 413, 415)}, security=WRITES)
+def start_build(body: Wanted) -> Response:
+    """Start a build like the last one: the same folders, taggers and recipe."""
+    demand_owner()
+    build: StartBuild | None = current_app.config["BUILD"]
+    if build is None:
+        raise ServiceUnavailable("This server starts no builds.")
+    if not _starting.acquire(blocking=False):
+        raise Conflict("A build is being started already.")
+    try:
+        build(retry_failed=body.retry_failed)
+    except (BuildRunning, BuildRefused) as error:
+        raise Conflict(str(error)) from error
+    finally:
+        _starting.release()
+    return _answer(202)
+
+
+@api.delete("/build", responses={202: Build, **problems(403, 409)}, security=WRITES)
+def stop_build() -> Response:
+    """Stop the build that runs, whoever started it; what it has analysed is kept."""
+    demand_owner()
+    if not stop(_home()):
+        raise Conflict("No build is running.")
+    return _answer(202)
+
+
+@api.get(
+    "/build/events",
+    responses={
+        200: content("text/event-stream"),
+        204: {"description": "No build runs: ask no more."},
+        **problems(403),
+    },
+)
+def follow_build(header: LastSeen) -> Response:
+    """Send the state of the build that runs, as server-sent events, until it ends."""
+    demand_owner()
+    home, seen = _home(), header.last_event_id
+    state = read_state(home)
+    if state is None or (not state.running and _id(state) == seen):
+        return Response(status=204)
+    if not _streams.acquire(blocking=False):
+        raise ServiceUnavailable(f"{MAX_STREAMS} streams are open already: ask /api/v1/build.")
+    following = _follow(home, seen, current_app.extensions["closing"])
+    sent = Response(following, mimetype="text/event-stream")
+    sent.headers["X-Accel-Buffering"] = "no"
+    sent.headers["Cache-Control"] = "no-store"
+    sent.call_on_close(_streams.release)
+    return sent
+
+
+def _follow(home: Path, seen: str, closing: threading.Event) -> Iterator[str]:
+    """Give events until the build or the server ends, or for as long as a stream may last."""
+    begin = spoke = time.monotonic()
+    yield "retry: 2000\n\n"
+    while (now := time.monotonic()) - begin < LONGEST:
+        state = read_state(home)
+        if state is None:
+            return
+        if _id(state) != seen:
+            seen, spoke = _id(state), now
+            yield f"id: {seen}\nevent: build\ndata: {Build.of(state).model_dump_json()}\n\n"
+        elif now - spoke > HEARTBEAT:
+            spoke = now
+            yield ": still there\n\n"
+        if not state.running or closing.wait(POLL):
+            return
+
+
+def sentence(state: BuildState | None) -> str:
+    """Say in a sentence what a build does or how it ended."""
+    if state is None:
+        return (
+            "Nothing is known here of a build of this home. Run build_index.py with the folders "
+            "of the library once; from then on it can be repeated here."
+        )
+    if state.running:
+        name = STAGES.get(state.stage, state.stage)
+        return f"{name}: {state.done:,} of {state.total:,}" if state.total else f"{name} …"
+    when = datetime.fromtimestamp(state.ended or state.updated).strftime("%d %b %Y, %H:%M")
+    took = clock(state.seconds)
+    if state.state == "done" and state.result:
+        did = state.result
+        return (
+            f"The last build ended on {when} after {took}: {did['analysed']:,} analysed, "
+            f"{did['removed']:,} removed, {did['unchanged']:,} unchanged, {did['failed']:,} failed."
+        )
+    if state.state == "stopped":
+        return f"The last build was stopped on {when}. What it analysed is kept; the next goes on."
+    if state.state == "died":
+        return (
+            f"The last build ended without a word after {when}: it was killed, or the machine went "
+            "down. What it analysed is kept; the next goes on."
+        )
+    why = state.lines[-1] if state.lines else "Its output says why."
+    return f"The last build failed on {when}. {why}"
+
+
+def details(state: BuildState) -> str:
+    """Say how fast a running build is."""
+    if not state.running:
+        return ""
+    parts = [f"running for {clock(state.seconds)}"]
+    if state.rate:
+        parts.append(f"{state.rate:,.0f} an hour")
+    if state.left is not None:
+        parts.append(f"{clock(state.left)} left")
+    if state.failed:
+        parts.append(f"{state.failed:,} failed")
+    return " · ".join(parts)
+
+
+def clock(seconds: float) -> str:
+    """Write a span of time.
+
+    >>> clock(7), clock(3723)
+    ('0:07', '1:02:03')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _home() -> Path:
+    home: Path = current_app.config["HOME"]
+    return home
+
+
+def _id(state: BuildState) -> str:
+    """Return what changes with a state."""
+    return f"{state.process}-{state.updated}-{state.state}"
+
+
+def _answer(status: int = 200) -> Response:
+    sent = answer(Build.of(read_state(_home())), status)
+    sent.headers["Cache-Control"] = "no-store"
+    return sent

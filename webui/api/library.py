@@ -1,0 +1,69 @@
+"""The library as a whole: how many tracks, what is indexed, which files failed."""
+
+from __future__ import annotations
+
+from flask import Response
+from pydantic import Field
+
+from webui.api.describing import NOT_MODIFIED, answer, blueprint, problems, tagged
+from webui.api.fields import Described, Page, Paged, Revalidating, write_cursor
+from webui.api.schemas import TrackDetails
+from webui.people import demand_owner
+from webui.served import current
+
+api = blueprint("library_api", tag="library")
+
+
+class Library(Described):
+    """What the library holds."""
+
+    n_ready: int = Field(description="Tracks that are analysed.", examples=[72])
+    n_pending: int = Field(description="Tracks that wait for the next build.")
+    n_failed: int = Field(description="Tracks whose file cannot be analysed.")
+    n_removed: int = Field(description="Tracks whose file is gone.")
+    n_indexed: int = Field(description="Tracks that are compared.", examples=[72])
+    dim: int = Field(description="Numbers of an embedding.", examples=[64])
+    projection: str = Field(description="Which space of sounds the index is of.")
+
+
+class Failed(TrackDetails):
+    """A track whose file cannot be analysed."""
+
+    error: str | None = Field(description="Why not; it names the file.")
+
+
+class Failures(Paged):
+    """Tracks whose files cannot be analysed, by id."""
+
+    tracks: list[Failed]
+
+
+@api.get("/library", responses={200: Library, **NOT_MODIFIED})
+def library(header: Revalidating) -> Response:
+    """Count the tracks by what is known of them."""
+    served = current()
+    counts = served.catalog.counts()
+    return tagged(
+        answer(
+            Library(
+                n_ready=counts.ready,
+                n_pending=counts.pending,
+                n_failed=counts.failed,
+                n_removed=counts.removed,
+                n_indexed=served.n_indexed,
+                dim=served.recommender.index.dim,
+                projection=served.projection_id,
+            )
+        )
+    )
+
+
+@api.get("/library/failures", responses={200: Failures, **NOT_MODIFIED, **problems(403)})
+def failures(query: Page, header: Revalidating) -> Response:
+    """List the tracks whose files cannot be analysed, and say why: to an owner."""
+    demand_owner()
+    after = query.cursor[0] if query.cursor else 0
+    found = current().catalog.failures(after=after, limit=query.limit + 1)
+    shown = found[: query.limit]
+    following = write_cursor(shown[-1].id, 0) if len(found) > len(shown) else None
+    return tagged(answer(Failures(tracks=[Failed.of(track) for track in shown], next=following)))

@@ -1,0 +1,117 @@
+"""The map of the library: places and colours, in as few bytes as they take."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from typing import Annotated
+
+from flask import Response
+from pydantic import Field, StringConstraints
+from werkzeug.exceptions import NotFound
+
+from recsys.library_map import Colours, Drawn
+from recsys.query import LARGEST_ID
+from recsys.serving import Served
+from webui.api.describing import BYTES, NOT_MODIFIED, answer, blueprint, content, problems, tagged
+from webui.api.fields import MAX_QUERY, MAX_RESULTS, Described, Parameters, Revalidating, takes
+from webui.api.schemas import Track
+from webui.served import current
+
+By = Annotated[
+    str,
+    StringConstraints(pattern="^(sound|genre|tag:.+)$", max_length=MAX_QUERY),
+    takes("sound, genre, or tag: and one of the taggers' tags"),
+]
+Ids = Annotated[
+    str,
+    StringConstraints(pattern=rf"^[0-9]{{1,10}}(,[0-9]{{1,10}}){{0,{MAX_RESULTS - 1}}}$"),
+    takes(f"1 to {MAX_RESULTS} ids with commas between them"),
+]
+
+api = blueprint("map")
+
+
+class ColoursQuery(Parameters):
+    """What the colours say."""
+
+    by: By = Field(
+        "sound",
+        description="`sound`: the tag that each track stands out in most; `genre`: of the files; "
+        "`tag:NAME`: how much it stands out in one tag of the taggers.",
+        examples=["tag:choir"],
+    )
+
+
+class MapColours(Described):
+    """What each track of the map is drawn in."""
+
+    names: list[str] = Field(
+        description="Of the groups 1, 2, ...; of a single tag, its name.", examples=[["choir"]]
+    )
+    values: str = Field(
+        description="Base64 of a uint8 for each track, in the order of the map: its group, 0 for "
+        "none; of a single tag how much it stands out, 0 to 255.",
+        examples=["AAECAw=="],
+    )
+
+
+class TracksQuery(Parameters):
+    """Which tracks."""
+
+    ids: Ids = Field(examples=["1,2"])
+
+
+class MapTracks(Described):
+    """The tracks that are there, in the order asked for."""
+
+    tracks: list[Track]
+
+
+@api.get("/map", responses={200: content(BYTES), **NOT_MODIFIED, **problems(404)})
+def places(header: Revalidating) -> Response:
+    """Send where every track lies.
+
+    Little-endian: how many there are, uint32; their ids, uint32 each; x and y of each, uint16.
+    """
+    drawn = _drawn(current())
+    parts = (
+        struct.pack("<I", len(drawn.ids)),
+        drawn.ids.astype("<u4").tobytes(),
+        drawn.places.astype("<u2").tobytes(),
+    )
+    return tagged(Response(b"".join(parts), mimetype=BYTES))
+
+
+@api.get("/map/colours", responses={200: MapColours, **NOT_MODIFIED, **problems(404)})
+def colours(query: ColoursQuery, header: Revalidating) -> Response:
+    """Say what the tracks of the map are drawn in."""
+    served = current()
+    drawn = _drawn(served)
+    found: Colours | None
+    if query.by == "sound":
+        found = served.map.by_sound(drawn)
+    elif query.by == "genre":
+        found = served.map.by_genre(drawn)
+    else:
+        found = served.map.by_tag(drawn, query.by.removeprefix("tag:"))
+    if found is None:
+        raise NotFound("No tagger knows this tag.")
+    values = base64.b64encode(found.values.tobytes()).decode()
+    return tagged(answer(MapColours(names=list(found.names), values=values)))
+
+
+@api.get("/map/tracks", responses={200: MapTracks})
+def named(query: TracksQuery) -> Response:
+    """Name some tracks of the map; unknown ones are left out."""
+    wanted = [int(text) for text in query.ids.split(",") if int(text) <= LARGEST_ID]
+    found = [track for track in current().catalog.tracks(wanted) if not track.removed]
+    return answer(MapTracks(tracks=[Track.of(track) for track in found]))
+
+
+def _drawn(served: Served) -> Drawn:
+    """Return the map, or raise NotFound."""
+    drawn = served.map.drawn()
+    if drawn is None:
+        raise NotFound("There is no map of this library yet: run build_index.py.")
+    return drawn

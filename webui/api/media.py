@@ -1,0 +1,117 @@
+"""The files themselves: sound as it is or transcoded, and covers."""
+
+from __future__ import annotations
+
+import itertools
+import stat
+from collections.abc import Generator
+from pathlib import Path
+from typing import Annotated, Protocol
+
+from flask import Response, current_app, send_file
+from pydantic import Field
+from werkzeug.exceptions import NotFound, UnsupportedMediaType
+
+from recsys.covers import read_cover
+from webui.api.describing import BYTES, NOT_MODIFIED, blueprint, content, problems, tagged
+from webui.api.fields import OfTrack, Parameters, Revalidating, takes
+from webui.served import current, living
+
+MAX_START = 100_000  # seconds
+_MEDIA_TYPES = {
+    ".flac": "audio/flac",
+    ".m4a": "audio/mp4",
+    ".mp3": "audio/mpeg",
+    ".oga": "audio/ogg",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".wav": "audio/wav",
+}
+_SENT = sorted({*_MEDIA_TYPES.values(), BYTES})
+
+api = blueprint("media")
+
+
+class Transcode(Protocol):
+    """Turns any audio into MP3."""
+
+    def __call__(self, path: Path, start: float) -> Generator[bytes, None, None]:
+        """Give a file from `start` seconds on, piece by piece; nothing for what is no audio."""
+
+
+class FromQuery(Parameters):
+    """Where to begin."""
+
+    start: Annotated[float, Field(ge=0, le=MAX_START), takes(f"seconds from 0 to {MAX_START}")] = (
+        Field(0.0, description="Seconds.", examples=[12.5])
+    )
+
+
+@api.get(
+    "/tracks/<int:track_id>/audio",
+    responses={
+        200: content(*_SENT),
+        206: content(*_SENT, status=206),
+        **problems(404, 416),
+    },
+)
+def audio(path: OfTrack) -> Response:
+    """Send a track's file, whole or the ranges asked for (RFC 9110, section 14)."""
+    file = _file(path.track_id)
+    kind = _MEDIA_TYPES.get(file.suffix.lower(), BYTES)
+    return send_file(file, mimetype=kind, conditional=True)
+
+
+@api.get(
+    "/tracks/<int:track_id>/audio.mp3",
+    responses={200: content("audio/mpeg"), **problems(404, 415)},
+)
+def transcoded(path: OfTrack, query: FromQuery) -> Response:
+    """Send a track as MP3 from a place on, for players that cannot decode its file."""
+    transcode: Transcode | None = current_app.config["TRANSCODE"]
+    if transcode is None:
+        raise UnsupportedMediaType("This server transcodes nothing.")
+    pieces = transcode(_file(path.track_id), query.start)
+    first = next(pieces, b"")
+    if not first:
+        raise UnsupportedMediaType(
+            f"The file of track {path.track_id} cannot be decoded from there."
+        )
+    sent = Response(itertools.chain([first], pieces), mimetype="audio/mpeg")
+    sent.call_on_close(pieces.close)
+    return sent
+
+
+@api.get(
+    "/tracks/<int:track_id>/cover",
+    responses={
+        200: content("image/gif", "image/jpeg", "image/png", "image/webp"),
+        **NOT_MODIFIED,
+        **problems(404),
+    },
+)
+def cover(path: OfTrack, header: Revalidating) -> Response:
+    """Send the picture inside a track's file."""
+    found = living(current(), path.track_id)
+    picture = read_cover(found.path) if found.has_cover and _is_plain_file(found.path) else None
+    if picture is None:
+        raise NotFound(f"Track {found.id} has no cover.")
+    sent = Response(picture.data, mimetype=picture.media_type)
+    sent.headers["Cache-Control"] = "private, max-age=86400"
+    return tagged(sent)
+
+
+def _file(track_id: int) -> Path:
+    """Return where the file of a track is, or raise NotFound."""
+    path = living(current(), track_id).path
+    if not _is_plain_file(path):
+        raise NotFound(f"The file of track {track_id} is gone: run build_index.py again.")
+    return path
+
+
+def _is_plain_file(path: Path) -> bool:
+    """Say whether a path leads to a file: no pipe or device put in its place, which may block."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False

@@ -1,0 +1,324 @@
+"""The playlists that listeners keep."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from flask import Response, request
+from pydantic import Field, StringConstraints
+from werkzeug.exceptions import Conflict, NotFound, PreconditionFailed
+
+from recsys.catalog import LONGEST_PLAYLIST, KeptPlaylist, PlaylistChanged
+from recsys.catalog import Track as CatalogTrack
+from recsys.playlists import WRITERS
+from recsys.query import LARGEST_ID, Answer, Query
+from recsys.serving import Served
+from webui import people
+from webui.api.describing import (
+    NOT_MODIFIED,
+    WRITES,
+    answer,
+    blueprint,
+    content,
+    problems,
+    tagged,
+)
+from webui.api.fields import (
+    Count,
+    Described,
+    Page,
+    Paged,
+    Parameters,
+    Revalidating,
+    Strict,
+    TrackId,
+    takes,
+    write_cursor,
+)
+from webui.api.playlist_files import MEDIA_TYPES, file_answer
+from webui.api.recommending import recommended
+from webui.api.schemas import RecommendedTracks, Track
+from webui.served import current
+
+MAX_NAME = 200  # characters
+N_SEEDS = 20  # of the last tracks, which a continuation goes by
+
+api = blueprint("playlists_api", tag="playlists")
+
+Name = Annotated[
+    str,
+    StringConstraints(max_length=MAX_NAME, pattern=r"^[^\x00]*\S[^\x00]*$"),
+    takes(f"1 to {MAX_NAME} characters"),
+]
+TrackIds = Annotated[
+    list[TrackId],
+    Field(max_length=LONGEST_PLAYLIST),
+    takes(f"up to {LONGEST_PLAYLIST} ids of tracks"),
+]
+
+
+class OfPlaylist(Parameters):
+    """The path of a playlist."""
+
+    playlist_id: int = Field(description="The id of a playlist.", examples=[1])
+
+
+class OfPlaylistFile(OfPlaylist):
+    """The path of a playlist as a file."""
+
+    kind: str = Field(description=f"One of {', '.join(WRITERS)}.", examples=["m3u8"])
+
+
+class IfUnchanged(Parameters):
+    """In which state a client has seen what it writes."""
+
+    if_match: str | None = Field(
+        None,
+        alias="If-Match",
+        description="The ETag of what the client has seen; 412 where there is something newer.",
+    )
+
+
+class Written(Strict):
+    """A playlist as it shall be."""
+
+    name: Name = Field(examples=["Evening"])
+    track_ids: TrackIds = Field(examples=[[3, 1, 4]])
+
+
+class Change(Strict):
+    """What shall change of a playlist, and nothing else."""
+
+    name: Name | None = Field(None, examples=["Night"])
+    append: TrackIds = Field(default_factory=list, examples=[[1, 5]])
+
+
+class Entry(Track):
+    """A track of a playlist."""
+
+    removed: bool = Field(
+        description="Whether its file is gone. It stays in the playlist, and comes back with "
+        "another file of the same recording."
+    )
+
+
+class Summary(Described):
+    """A playlist without its tracks."""
+
+    id: int = Field(examples=[1])
+    name: str = Field(examples=["Evening"])
+    n_tracks: int = Field(examples=[3])
+    created_at: int = Field(description="Unix seconds.", examples=[1764000000])
+    changed_at: int = Field(description="Unix seconds.", examples=[1764000000])
+
+
+class Playlist(Summary):
+    """A playlist."""
+
+    tracks: list[Entry]
+
+
+class PlaylistPage(Paged):
+    """Playlists by id."""
+
+    playlists: list[Summary]
+
+
+class ContinueQuery(Parameters):
+    """How many, and how many of one artist."""
+
+    k: Count = 10
+    artist_cap: Count | None = Field(None, description="At most so many of one artist.")
+
+
+@api.get("/playlists", responses={200: PlaylistPage, **NOT_MODIFIED})
+def playlists(query: Page, header: Revalidating) -> Response:
+    """List the listener's playlists."""
+    served = current()
+    listener = people.listener(served)
+    after = query.cursor[0] if query.cursor else 0
+    found: list[KeptPlaylist] = []
+    if listener is not None:
+        found = served.catalog.playlists(listener, after=after, limit=query.limit + 1)
+    shown = found[: query.limit]
+    following = write_cursor(shown[-1].id, 0) if len(found) > len(shown) else None
+    return tagged(
+        answer(
+            PlaylistPage(playlists=[Summary(**_summary(kept)) for kept in shown], next=following)
+        )
+    )
+
+
+@api.post("/playlists", responses={201: Playlist, **problems(403, 404, 413, 415)}, security=WRITES)
+def create_playlist(body: Written) -> Response:
+    """Keep a new playlist; two may have one name."""
+    served = current()
+    kept = _save(served, body.name, body.track_ids)
+    made = _answered(served, kept, 201)
+    made.headers["Location"] = f"{request.base_url}/{kept.id}"
+    return made
+
+
+@api.get("/playlists/<int:playlist_id>", responses={200: Playlist, **NOT_MODIFIED, **problems(404)})
+def playlist(path: OfPlaylist, header: Revalidating) -> Response:
+    """Show a playlist with its tracks."""
+    served = current()
+    return tagged(_answered(served, kept_playlist(served, path.playlist_id)))
+
+
+@api.put(
+    "/playlists/<int:playlist_id>",
+    responses={200: Playlist, **problems(403, 404, 412, 413, 415)},
+    security=WRITES,
+)
+def replace_playlist(path: OfPlaylist, header: IfUnchanged, body: Written) -> Response:
+    """Write a playlist anew: its name and all of its tracks."""
+    served = current()
+    kept = _unchanged(served, path.playlist_id)
+    revision = kept.revision if request.if_match else None
+    return _answered(served, _save(served, body.name, body.track_ids, kept, revision))
+
+
+@api.patch(
+    "/playlists/<int:playlist_id>",
+    responses={200: Playlist, **problems(403, 404, 409, 412, 413, 415)},
+    security=WRITES,
+)
+def change_playlist(path: OfPlaylist, header: IfUnchanged, body: Change) -> Response:
+    """Give a playlist another name, or more tracks at its end."""
+    served = current()
+    kept = _unchanged(served, path.playlist_id)
+    track_ids = [*kept.track_ids, *body.append]
+    if len(track_ids) > LONGEST_PLAYLIST:
+        raise Conflict(f"A playlist has at most {LONGEST_PLAYLIST} tracks.")
+    changed = _save(served, body.name or kept.name, track_ids, kept, kept.revision)
+    return _answered(served, changed)
+
+
+@api.delete(
+    "/playlists/<int:playlist_id>",
+    responses={204: None, **problems(403, 404, 412)},
+    security=WRITES,
+)
+def delete_playlist(path: OfPlaylist, header: IfUnchanged) -> Response:
+    """Delete a playlist."""
+    served = current()
+    kept = _unchanged(served, path.playlist_id)
+    try:
+        served.catalog.delete_playlist(kept.listener_id, kept.id, revision=kept.revision)
+    except PlaylistChanged as error:
+        raise _changed() from error
+    except KeyError:
+        raise _unknown(path.playlist_id) from None
+    return Response(status=204)
+
+
+@api.get(
+    "/playlists/<int:playlist_id>/continuation",
+    responses={200: RecommendedTracks, **problems(404)},
+)
+def continue_playlist(path: OfPlaylist, query: ContinueQuery) -> Response:
+    """Name what may come next: like the last tracks, and none of the playlist's."""
+    served = current()
+    kept = kept_playlist(served, path.playlist_id)
+    found = continuation(served, kept, query.k, query.artist_cap)
+    return recommended(served, kept.listener_id, found.recommendations, found.sentences)
+
+
+@api.get(
+    "/playlists/<int:playlist_id>/export.<kind>",
+    responses={200: content(*MEDIA_TYPES.values()), **problems(404)},
+)
+def export_playlist(path: OfPlaylistFile) -> Response:
+    """Write a playlist as a file that other players read."""
+    served = current()
+    kept = kept_playlist(served, path.playlist_id)
+    return file_answer(path.kind, _tracks(served, kept), kept.name)
+
+
+def continuation(
+    served: Served, kept: KeptPlaylist, k: int, artist_cap: int | None = None
+) -> Answer:
+    """Recommend what may come after a playlist."""
+    living = [track.id for track in _tracks(served, kept) if not track.removed]
+    asked = Query.like(
+        tuple(dict.fromkeys(living[-N_SEEDS:])),
+        listener=kept.listener_id,
+        exclude_tracks=tuple(kept.track_ids),
+        exclude_played=False,
+        artist_cap=artist_cap,
+    )
+    return served.recommender.recommend(asked, k)
+
+
+def kept_playlist(served: Served, playlist_id: int) -> KeptPlaylist:
+    """Return a playlist of the person who asks, or raise NotFound."""
+    listener = people.listener(served)
+    found = None
+    if listener is not None and playlist_id <= LARGEST_ID:
+        found = served.catalog.playlist(listener, playlist_id)
+    if found is None:
+        raise _unknown(playlist_id)
+    return found
+
+
+def _unchanged(served: Served, playlist_id: int) -> KeptPlaylist:
+    """Return a playlist in the state that the request has seen, or raise PreconditionFailed."""
+    kept = kept_playlist(served, playlist_id)
+    if request.if_match:
+        now = _answered(served, kept)
+        now.add_etag()
+        if not request.if_match.contains(now.get_etag()[0] or ""):
+            raise _changed()
+    return kept
+
+
+def _save(
+    served: Served,
+    name: str,
+    track_ids: list[int],
+    kept: KeptPlaylist | None = None,
+    revision: int | None = None,
+) -> KeptPlaylist:
+    """Write a playlist, in place of `kept`; raises PreconditionFailed, NotFound."""
+    listener = kept.listener_id if kept else people.writing_listener(served)
+    try:
+        return served.catalog.save_playlist(
+            listener, name, track_ids, kept.id if kept else None, revision=revision
+        )
+    except PlaylistChanged as error:
+        raise _changed() from error
+    except KeyError as error:
+        raise NotFound(f"The library has no track {error.args[0]}.") from error
+
+
+def _answered(served: Served, kept: KeptPlaylist, status: int = 200) -> Response:
+    """Return a playlist with its ETag."""
+    entries = [
+        Entry(**vars(Track.of(track)), removed=track.removed) for track in _tracks(served, kept)
+    ]
+    sent = answer(Playlist(**_summary(kept), tracks=entries), status)
+    sent.add_etag()
+    return sent
+
+
+def _tracks(served: Served, kept: KeptPlaylist) -> list[CatalogTrack]:
+    return served.catalog.tracks(kept.track_ids)
+
+
+def _summary(kept: KeptPlaylist) -> dict[str, Any]:
+    return {
+        "id": kept.id,
+        "name": kept.name,
+        "n_tracks": len(kept.track_ids),
+        "created_at": kept.created_at,
+        "changed_at": kept.changed_at,
+    }
+
+
+def _changed() -> PreconditionFailed:
+    return PreconditionFailed("The playlist was changed meanwhile: read it again.")
+
+
+def _unknown(playlist_id: int) -> NotFound:
+    return NotFound(f"You have no playlist {playlist_id}.")

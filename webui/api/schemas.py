@@ -1,0 +1,148 @@
+"""What the API says of tracks and recommendations."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field
+
+from recsys.catalog import FeedbackKind, Status
+from recsys.catalog import Track as CatalogTrack
+from recsys.query import ReasonKind, Rung
+from recsys.similarity import shown
+from webui.api.fields import Described
+from webui.lists import Row
+
+
+class Track(Described):
+    """A track; where its file lies is nobody's business."""
+
+    id: int = Field(examples=[1])
+    title: str = Field(examples=["Harbour Psalm"])
+    artist: str = Field(examples=["Aune Vesterdal"])
+    album: str | None = Field(examples=["Psalms for Empty Harbours"])
+    duration: float | None = Field(description="Seconds.", examples=[32.96])
+    status: Status = Field(
+        description="ready: analysed; pending: not yet; failed: its file cannot be read."
+    )
+
+    @classmethod
+    def of(cls, found: CatalogTrack) -> Track:
+        """Describe a track of the catalogue."""
+        return cls(**_common(found))
+
+
+class TrackDetails(Track):
+    """A track with all that its file says of it."""
+
+    album_artist: str | None
+    track_number: int | None
+    disc_number: int | None
+    year: int | None
+    genres: list[str] = Field(examples=[["Choral"]])
+    bpm: float | None = Field(description="Beats a minute, where the file names them.")
+    recording_mbid: str | None = Field(description="MusicBrainz's id of the recording.")
+    has_cover: bool
+    added_at: int = Field(description="Unix seconds.", examples=[1764000000])
+
+    @classmethod
+    def of(cls, found: CatalogTrack) -> Self:
+        """Describe a track of the catalogue."""
+        return cls(**{name: getattr(found, name) for name in cls.model_fields})
+
+
+class Similar(Track):
+    """A track that sounds like another."""
+
+    similarity: float = Field(
+        ge=0,
+        le=1,
+        description="The share of random pairs of the library's recordings that are less alike.",
+        examples=[0.994968],
+    )
+    shared_tags: list[str] = Field(examples=[["choir", "ambient"]])
+
+    @classmethod
+    def to(cls, found: CatalogTrack, similarity: float, tags: tuple[str, ...]) -> Similar:
+        """Describe a neighbour."""
+        return cls(**_common(found), similarity=shown(similarity), shared_tags=list(tags))
+
+
+class Reason(Described):
+    """A part of a score."""
+
+    kind: ReasonKind
+    ref: int | str | None = Field(description="A track's id, or a name.", examples=[1])
+    amount: float = Field(description="The amounts of all reasons add up to the score.")
+    text: str = Field(examples=["sounds like Harbour Psalm"])
+
+
+class Recommended(Track):
+    """A track of a list, with why it is there."""
+
+    score: float = Field(
+        description="Standard deviations above the library's typical track.", examples=[2.9231]
+    )
+    similarity: float = Field(ge=0, le=1, description="To the nearest seed.", examples=[0.9728])
+    evidence: float = Field(
+        ge=0, le=1, description="How much of what is known of its listeners rests on listens."
+    )
+    rung: Rung = Field(description="What the track stands on.")
+    reasons: list[Reason]
+    shared_tags: list[str]
+    feedback: FeedbackKind | None = Field(description="What the listener says of it.")
+    kept: bool = Field(description="Whether the listener keeps it at its place.")
+
+    @classmethod
+    def of_row(cls, row: Row) -> Recommended:
+        """Describe a row of a list."""
+        found = row.recommendation
+        return cls(
+            **_common(row.track),
+            score=round(found.score, 4),
+            similarity=round(found.similarity, 4),
+            evidence=round(found.evidence, 4),
+            rung=found.rung,
+            reasons=[
+                Reason(kind=r.kind, ref=r.ref, amount=round(r.amount, 4), text=r.words)
+                for r in found.reasons
+            ],
+            shared_tags=list(row.shared_tags),
+            feedback=row.feedback,
+            kept=row.kept,
+        )
+
+
+class SimilarTracks(Described):
+    """Tracks that sound alike, best first."""
+
+    tracks: list[Similar]
+
+
+class RecommendedTracks(Described):
+    """A list."""
+
+    tracks: list[Recommended]
+    sentences: list[str] = Field(
+        description="What a person should know: what was misspelt, why there are fewer.",
+        examples=[["12 instead of 20: 12 of the library's 72 tracks may be in the answer."]],
+    )
+
+
+class Completion(Described):
+    """A name that begins as what was typed."""
+
+    kind: Literal["artist", "album", "tag", "track"]
+    ref: int | str = Field(description="A track's id, one of an album's tracks, or a name.")
+    name: str
+    detail: str = Field(description="The artist of a track or an album.")
+
+
+class Completions(Described):
+    """Names that begin as what was typed, or nearly so."""
+
+    completions: list[Completion]
+
+
+def _common(found: CatalogTrack) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in Track.model_fields}

@@ -1,0 +1,37 @@
+"""Files from outside the library: analysed, and not kept."""
+
+from __future__ import annotations
+
+from flask import Response
+from pydantic import Field
+
+from webui.api.describing import WRITES, answer, blueprint, problems, taking_bytes
+from webui.api.fields import Described, Parameters
+from webui.sounds import hear_upload, write_sound
+
+api = blueprint("sounds")
+
+
+class SoundQuery(Parameters):
+    """What the file is called."""
+
+    name: str = Field("", description="The file's name.", examples=["new song.mp3"])
+
+
+class HeardSound(Described):
+    """A file that was analysed."""
+
+    name: str = Field(examples=["new song.mp3"])
+    ref: str = Field(description="What stands for it in a mix: its embedding, and its name.")
+
+
+@api.post(
+    "/sounds",
+    responses={200: HeardSound, **problems(403, 413, 415, 429)},
+    security=WRITES,
+    openapi_extensions=taking_bytes("Any file of music, up to 100 MiB."),
+)
+def analyse(query: SoundQuery) -> Response:
+    """Analyse a file, and return what stands for it in an address; the file is not kept."""
+    sound = hear_upload(query.name)
+    return answer(HeardSound(name=sound.name, ref=f"sound:{write_sound(sound)}"))

@@ -1,0 +1,206 @@
+"""Tracks: all of them, one of them, what sounds like it, and why."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection
+from typing import Annotated
+
+from flask import Response
+from pydantic import Field, StringConstraints
+from werkzeug.exceptions import Conflict
+
+from recsys.catalog import Track as CatalogTrack
+from recsys.serving import Served
+from recsys.taggram import taggram as taggram_of
+from webui.api.describing import NOT_MODIFIED, answer, blueprint, problems, tagged
+from webui.api.fields import (
+    Count,
+    Described,
+    OfTrack,
+    Page,
+    Paged,
+    Parameters,
+    Revalidating,
+    takes,
+    write_cursor,
+)
+from webui.api.schemas import Similar, SimilarTracks, Track, TrackDetails
+from webui.mixes import MAX_NAME
+from webui.people import person
+from webui.served import current, living
+
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_NAME), takes(f"1 to {MAX_NAME} characters")
+]
+
+api = blueprint("tracks")
+
+
+class TracksQuery(Page):
+    """Which tracks."""
+
+    artist: Name | None = Field(
+        None, description="By this artist; in any spelling.", examples=["aune vesterdal"]
+    )
+    album: Name | None = Field(None, description="On an album of this name; in any spelling.")
+    tag: Name | None = Field(
+        None,
+        description="That stand out in this tag of the taggers, or whose files name the genre.",
+        examples=["choir"],
+    )
+
+
+class TrackPage(Paged):
+    """Tracks by their ids."""
+
+    tracks: list[TrackDetails]
+
+
+class SimilarQuery(Parameters):
+    """How many, and how many of one artist."""
+
+    k: Count = 10
+    artist_cap: Count | None = Field(None, description="At most so many of one artist.")
+
+
+class OfTwoTracks(OfTrack):
+    """The path of two tracks."""
+
+    other_id: int = Field(description="The id of the other track.", examples=[2])
+
+
+class SharedTag(Described):
+    """A tag that both stand out in, with its share in the likeness of their taggings."""
+
+    tag: str = Field(examples=["choir"])
+    share: float = Field(examples=[0.1109])
+
+
+class Moment(Described):
+    """A part of a track, in seconds."""
+
+    start: float = Field(examples=[8.98])
+    end: float = Field(examples=[11.97])
+
+
+class Reasons(Described):
+    """Why two tracks sound alike."""
+
+    tracks: tuple[Track, Track]
+    shared_tags: list[SharedTag]
+    moments: tuple[Moment, Moment] = Field(
+        description="Of each track the segment that is most like one of the other's."
+    )
+    tempo: tuple[float, float] | None = Field(
+        description="Beats a minute, where both files name them."
+    )
+
+
+class TagOverTime(Described):
+    """How sure the taggers are of a tag, for each moment."""
+
+    tag: str = Field(examples=["choir"])
+    probabilities: list[float] = Field(examples=[[0.81, 0.77]])
+
+
+class Taggram(Described):
+    """A track's surest tags over time."""
+
+    track_id: int = Field(examples=[1])
+    duration: float | None = Field(description="Seconds.", examples=[32.96])
+    moments: list[Moment] = Field(description="What was heard of the track, in order.")
+    tags: list[TagOverTime]
+
+
+@api.get("/tracks", responses={200: TrackPage, **NOT_MODIFIED})
+def tracks(query: TracksQuery, header: Revalidating) -> Response:
+    """List the tracks by their ids, all or those of an artist, an album, a tag."""
+    served = current()
+    after = query.cursor[0] if query.cursor else 0
+    chosen = _chosen(served, query)
+    if chosen is None:
+        found = served.catalog.living_after(after, query.limit + 1)
+    else:
+        begin = bisect_right(chosen, after)
+        found = served.catalog.tracks(chosen[begin : begin + query.limit + 1])
+    shown = found[: query.limit]
+    following = write_cursor(shown[-1].id, 0) if len(found) > query.limit else None
+    return tagged(
+        answer(TrackPage(tracks=[TrackDetails.of(track) for track in shown], next=following))
+    )
+
+
+@api.get("/tracks/<int:track_id>", responses={200: TrackDetails, **NOT_MODIFIED, **problems(404)})
+def track(path: OfTrack, header: Revalidating) -> Response:
+    """Describe a track."""
+    return tagged(answer(TrackDetails.of(living(current(), path.track_id))))
+
+
+@api.get("/tracks/<int:track_id>/similar", responses={200: SimilarTracks, **problems(404, 409)})
+def similar(path: OfTrack, query: SimilarQuery) -> Response:
+    """Name the tracks that sound like one, best first."""
+    served = current()
+    seed = living(served, path.track_id)
+    try:
+        neighbours = served.similar.of_track(seed, query.k, artist_cap=query.artist_cap)
+    except KeyError:
+        raise not_compared(seed) from None
+    return answer(
+        SimilarTracks(tracks=[Similar.to(n.track, n.similarity, n.shared_tags) for n in neighbours])
+    )
+
+
+@api.get(
+    "/tracks/<int:track_id>/similar/<int:other_id>",
+    responses={200: Reasons, **problems(404, 409)},
+)
+def reasons(path: OfTwoTracks) -> Response:
+    """Say why two tracks sound alike."""
+    served = current()
+    one, other = living(served, path.track_id), living(served, path.other_id)
+    try:
+        found = served.similar.reasons(served.similar.heard(one), [other])[other.id]
+    except KeyError as missing:
+        raise Conflict(
+            f"Track {missing.args[0]} cannot be compared: it is not analysed. "
+            "Run build_index.py again."
+        ) from None
+    said = {"tracks": [vars(Track.of(one)), vars(Track.of(other))], **found.as_json()}
+    return answer(Reasons.model_validate(said))
+
+
+@api.get("/tracks/<int:track_id>/taggram", responses={200: Taggram, **problems(404, 409)})
+def taggram(path: OfTrack) -> Response:
+    """Say how sure the taggers are of a track's surest tags, for each moment that was heard."""
+    served = current()
+    found = living(served, path.track_id)
+    try:
+        heard = served.similar.heard(found)
+    except KeyError:
+        raise not_compared(found) from None
+    said = taggram_of(heard, served.similar.tags).as_json()
+    return answer(
+        Taggram.model_validate({"track_id": found.id, "duration": found.duration, **said})
+    )
+
+
+def not_compared(track: CatalogTrack) -> Conflict:
+    """Say why a track cannot be compared; a file that failed is named to an owner alone."""
+    reason = "It is not in the index: run build_index.py again."
+    if track.error is not None:
+        reason = track.error if person().is_owner else "Its file cannot be analysed."
+    return Conflict(f"Track {track.id} cannot be compared. {reason}")
+
+
+def _chosen(served: Served, query: TracksQuery) -> list[int] | None:
+    """Return the ids that the filters leave, ascending; None without a filter."""
+    sets: list[Collection[int]] = []
+    if query.artist is not None:
+        sets.append(served.completer.tracks_by(query.artist))
+    if query.album is not None:
+        sets.append(served.completer.tracks_on(query.album))
+    if query.tag is not None:
+        found = served.recommender.tagged(query.tag)
+        sets.append(found or ())
+    return sorted(set(sets[0]).intersection(*sets[1:])) if sets else None

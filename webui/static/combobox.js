@@ -1,0 +1,93 @@
+// A field that completes names of the library: a combobox with a list (ARIA Authoring Practices).
+
+import { make } from "./page.js";
+
+const WAIT = 120; // ms after the last key
+
+/**
+ * Make a field complete into a list; `chosen` is called with an option {kind, ref, name, detail} and
+ * whether Shift was held. `kinds` are those that are offered, null for all.
+ * Answers what takes the active option, asking first where nothing is known yet; false for none.
+ */
+export function combobox(input, list, chosen, kinds = null) {
+  let options = [];
+  let active = -1;
+  let timer = 0;
+  let asked = 0;
+
+  function close() {
+    list.hidden = true;
+    list.replaceChildren();
+    options = [];
+    activate(-1);
+    input.setAttribute("aria-expanded", "false");
+  }
+
+  function activate(place) {
+    active = place;
+    [...list.children].forEach((item, i) => item.setAttribute("aria-selected", String(i === place)));
+    const item = list.children[place];
+    if (item) {
+      input.setAttribute("aria-activedescendant", item.id);
+      item.scrollIntoView({ block: "nearest" });
+    } else input.removeAttribute("aria-activedescendant");
+  }
+
+  function render() {
+    list.replaceChildren(...options.map((option, i) => {
+      const item = make("li", { id: `${list.id}-${i}`, role: "option", "aria-selected": "false" },
+        make("span", { class: "kind" }, option.kind), make("bdi", { class: "name" }, option.name));
+      if (option.detail) item.append(make("bdi", { class: "detail" }, option.detail));
+      item.addEventListener("mousedown", (event) => event.preventDefault()); // keep the focus
+      item.addEventListener("click", (event) => choose(option, event.shiftKey));
+      return item;
+    }));
+    list.hidden = !options.length;
+    input.setAttribute("aria-expanded", String(options.length > 0));
+    activate(options.length ? 0 : -1);
+  }
+
+  async function complete() {
+    const turn = ++asked;
+    const words = input.value.trim();
+    if (!words) {
+      close();
+      return;
+    }
+    const answer = await fetch(`/api/v1/complete?${new URLSearchParams({ q: words })}`);
+    if (turn !== asked || !answer.ok) return;
+    const found = (await answer.json()).completions;
+    options = found.filter((option) => !kinds || kinds.includes(option.kind));
+    render();
+  }
+
+  function choose(option, shift) {
+    asked += 1;
+    close();
+    chosen(option, shift);
+  }
+
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(complete, WAIT);
+  });
+  input.addEventListener("keydown", (event) => {
+    const moves = { ArrowDown: 1, ArrowUp: -1 };
+    if (event.key in moves && options.length) {
+      event.preventDefault();
+      activate((active + moves[event.key] + options.length) % options.length);
+    } else if (event.key === "Escape" && options.length) {
+      event.preventDefault();
+      close();
+    }
+  });
+  input.addEventListener("blur", close);
+
+  return async (shift = false) => {
+    clearTimeout(timer);
+    if (!options.length) await complete();
+    if (!options[active]) return false;
+    choose(options[active], shift);
+    return true;
+  };
+}

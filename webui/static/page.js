@@ -1,0 +1,34 @@
+// What every page has: tracks that can be played, and a line that says what happened.
+
+/** The elements that stand for tracks, in their order; each may have a button `data-play`. */
+export const rows = () => [...document.querySelectorAll("[data-track]")];
+export const rowOf = (id) => document.querySelector(`[data-track="${id}"]`);
+
+export const itemOf = (row) => {
+  const { track: id, title, artist, duration } = row.dataset;
+  return { id, title, artist, duration: Number(duration) };
+};
+
+const listeners = [];
+export const whenChanged = (call) => listeners.push(call);
+export const changed = () => listeners.forEach((call) => call());
+
+export function say(words, passing = true) {
+  const status = document.getElementById("status");
+  status.textContent = words;
+  clearTimeout(say.timer);
+  if (passing) say.timer = setTimeout(() => { status.textContent = ""; }, 6000);
+}
+
+export const clock = (seconds) => {
+  const whole = Math.floor(seconds || 0);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+};
+
+/** Make an element with attributes and children, texts or elements. */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}

@@ -1,0 +1,21 @@
+// Tracks of this page that are kept as a playlist.
+
+import { make, rows, say } from "./page.js";
+import { send } from "./server.js";
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-save]");
+  if (!button) return;
+  button.disabled = true;
+  try {
+    const name = button.dataset.save.slice(0, 200);
+    const kept = await send("POST", "/api/v1/playlists", { name, track_ids: rows().map((row) => Number(row.dataset.track)) });
+    const link = make("a", { href: `/playlists/${kept.id}` }, "Open the playlist");
+    button.replaceWith(link);
+    link.focus({ preventScroll: true });
+    say(`Saved “${kept.name}” with ${kept.n_tracks} tracks.`);
+  } catch (error) {
+    say(error.message);
+    button.disabled = false;
+  }
+});

@@ -1,0 +1,143 @@
+// The taggram of a track, its playhead, and where a similarity comes from.
+
+import { clock, itemOf, make, say } from "./page.js";
+import { isCurrent, now, playParts, seekTo, play } from "./player.js";
+
+const track = document.getElementById("track");
+const figure = document.getElementById("taggram");
+const id = track.dataset.track;
+let taggram = null; // {duration, moments: [{start, end}], tags: [{tag, probabilities}]}
+
+// Drawing
+
+const GAMMA = 0.7; // so that what is unlikely is still seen
+
+function fit(canvas) {
+  const scale = window.devicePixelRatio || 1;
+  Object.assign(canvas, { width: canvas.clientWidth * scale, height: canvas.clientHeight * scale });
+  const pen = canvas.getContext("2d");
+  pen.fillStyle = getComputedStyle(canvas).color;
+  return pen;
+}
+
+/** Paint each moment's probability up to halfway to its neighbours. */
+function paint(canvas, probabilities) {
+  const pen = fit(canvas);
+  const { moments, duration } = taggram;
+  const across = canvas.width / duration;
+  const middles = moments.map(({ start, end }) => (start + end) / 2);
+  probabilities.forEach((probability, i) => {
+    const from = Math.round(i ? across * (middles[i - 1] + middles[i]) / 2 : 0);
+    const to = Math.round(i + 1 < middles.length ? across * (middles[i] + middles[i + 1]) / 2 : canvas.width);
+    pen.globalAlpha = probability ** GAMMA;
+    pen.fillRect(from, 0, to - from, canvas.height);
+  });
+}
+
+function paintMoments(canvas) {
+  const pen = fit(canvas);
+  const across = canvas.width / taggram.duration;
+  for (const { start, end } of taggram.moments) pen.fillRect(start * across, 0, (end - start) * across, canvas.height);
+}
+
+function paintAll() {
+  if (!taggram) return;
+  const rows = new Map(taggram.tags.map(({ tag, probabilities }) => [tag, probabilities]));
+  for (const strip of figure.querySelectorAll("[data-tag]")) {
+    if (rows.has(strip.dataset.tag)) paint(strip.querySelector("canvas"), rows.get(strip.dataset.tag));
+  }
+  paintMoments(figure.querySelector(".axis canvas"));
+}
+
+function fillTable() {
+  const head = make("tr", {}, make("th", { scope: "col" }, "Tag"), ...taggram.moments.map(({ start }) => make("th", { scope: "col" }, clock(start))));
+  const body = taggram.tags.map(({ tag, probabilities }) => make("tr", {}, make("th", { scope: "row" }, make("bdi", {}, tag)),
+    ...probabilities.map((probability) => make("td", {}, `${Math.round(100 * probability)} %`))));
+  figure.querySelector(".scroll").replaceChildren(make("table", {}, make("thead", {}, head), make("tbody", {}, ...body)));
+}
+
+async function load() {
+  const answer = await fetch(figure.dataset.address);
+  if (!answer.ok) return; // the bars are there without it
+  taggram = await answer.json();
+  taggram.duration ??= taggram.moments.at(-1).end;
+  figure.classList.add("timed");
+  for (const hidden of figure.querySelectorAll(".axis, [data-strips], #taggram-table")) hidden.hidden = false;
+  paintAll();
+  fillTable();
+  new ResizeObserver(paintAll).observe(figure);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paintAll);
+  requestAnimationFrame(follow);
+}
+
+// The playhead: one custom property, which every strip's line follows
+
+function follow() {
+  const { id: playing, position } = now();
+  const shows = playing === id;
+  figure.classList.toggle("played", shows);
+  if (shows) figure.style.setProperty("--at", Math.min(position / taggram.duration, 1));
+  requestAnimationFrame(follow);
+}
+
+figure?.addEventListener("click", (event) => {
+  const strip = event.target.closest(".strip");
+  if (!strip || !taggram) return;
+  const box = strip.getBoundingClientRect();
+  const seconds = taggram.duration * (event.clientX - box.left) / box.width;
+  if (!isCurrent(id)) play(track);
+  seekTo(seconds);
+});
+
+function mark(moment) {
+  figure.classList.toggle("marked", moment !== null);
+  if (!moment || !taggram) return;
+  figure.style.setProperty("--from", moment.start / taggram.duration);
+  figure.style.setProperty("--span", (moment.end - moment.start) / taggram.duration);
+}
+
+// Where a similarity comes from
+
+const span = ({ start, end }) => `${clock(start)}–${clock(end)}`;
+
+function partButton(words, parts) {
+  const button = make("button", { type: "button" }, words);
+  button.addEventListener("click", () => playParts(parts));
+  return button;
+}
+
+function explain({ shared_tags: shared, moments: [mine, its], tempo }, other) {
+  const [one, two] = [{ item: itemOf(track), ...mine }, { item: itemOf(other), ...its }];
+  const told = [make("p", {}, "Most alike are these moments of the two:"),
+    make("p", { class: "parts" },
+      partButton(`Here, ${span(mine)}`, [one]), partButton(`There, ${span(its)}`, [two]), partButton("Both in turn", [one, two]))];
+  if (shared.length) {
+    told.push(make("p", { class: "soft" }, "Of what speaks for their likeness: ",
+      ...shared.flatMap(({ tag, share }, i) => [i ? ", " : "", make("bdi", {}, tag), ` ${Math.round(100 * share)} %`]), "."));
+  }
+  if (tempo) told.push(make("p", { class: "soft" }, `Beats a minute: ${Math.round(tempo[0])} and ${Math.round(tempo[1])}.`));
+  return told;
+}
+
+document.addEventListener("toggle", async (event) => {
+  const where = event.target;
+  if (!where.matches?.(".where")) return;
+  if (!where.open) {
+    mark(null);
+    return;
+  }
+  for (const other of document.querySelectorAll(".where[open]")) if (other !== where) other.open = false;
+  if (!where.reasons) {
+    const answer = await fetch(where.dataset.address);
+    const found = await answer.json();
+    if (!answer.ok) {
+      say(found.detail);
+      return;
+    }
+    where.reasons = found;
+    where.querySelector("div").replaceChildren(...explain(found, where.closest("[data-track]")));
+  }
+  if (where.open) mark(where.reasons.moments[0]);
+}, { capture: true });
+
+if (figure) load();
