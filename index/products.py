@@ -18,7 +18,7 @@ class Products:
     Of up to EXACT vectors exactly. Of more by a product quantizer with codes of 4 bits for two
     numbers, summed from tables in registers (André, Kermarrec and Le Scouarnec, VLDB 2015; faiss's
     fast scan): one pass reads 16 times less than the vectors take, and unlike clusters the codes do
-    not mind that lengths differ. Several times as many as are wanted hold nearly all of the greatest.
+    not mind that lengths differ. Some times as many as are wanted hold nearly all of the best.
 
     Any number of threads may ask.
     """
