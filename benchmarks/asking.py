@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import sys
 import tempfile
 import time
@@ -34,7 +35,6 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).parent]
 
 from encoders.features import AudioInfo  # noqa: E402
-from encoders.memory import PeakMemory  # noqa: E402
 from index.vector_index import VectorIndex  # noqa: E402
 from recsys import choosing  # noqa: E402
 from recsys.blend import Blend  # noqa: E402
@@ -219,14 +219,15 @@ def main() -> None:
     parser.add_argument("--neighbours", type=int, default=500, help="co-listened that are kept")
     parser.add_argument("--home", type=Path, help="made there if it is not, and kept")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, PeakMemory() as memory:
+    with tempfile.TemporaryDirectory() as folder:
         path = args.home or Path(folder)
         if not (path / MODEL_NAME).exists():
             make_home(path, args.tracks, args.recipe, args.queries + 1, args.neighbours)
         faiss.omp_set_num_threads(1)
         with open_home(Settings(path)) as home, threadpool_limits(1):
             measure(home, args.queries, args.exhaustive)
-        print(f"at most {memory.peak / 2**30:.1f} GiB; load {os.getloadavg()[0]:.1f}")
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(f"at most {peak:.1f} GiB; load {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":
