@@ -19,28 +19,19 @@ import psutil
 import torch
 from torch import nn
 
+from encoders.architectures import ARCHITECTURES
 from encoders.frontends import FrontEnd, WaveformConfig, front_end, segment_grid
 from encoders.melspec import MelConfig
-from encoders.models import (
-    cnn1d,
-    crnn,
-    fcn,
-    multi_scale,
-    musicnn,
-    musicnn_fast,
-    musicnn_won,
-    rese,
-    sample_cnn,
-    sample_se,
-    short_chunk,
-    vgg,
-)
+from encoders.models import musicnn, musicnn_fast
 from encoders.models.blocks import receptive_field
 
 BATCH_SECONDS = 30.0  # of audio that are computed together
 
 
-class Architecture(NamedTuple):
+N_TAGS = 50
+
+
+class Model(NamedTuple):
     """A model in its published size, and what it hears."""
 
     paper: str
@@ -48,55 +39,31 @@ class Architecture(NamedTuple):
     front: FrontEnd
 
 
-ARCHITECTURES = {
-    "1-D CNN": Architecture(
-        "Dieleman and Schrauwen 2014", lambda: cnn1d.Cnn1d(cnn1d.Cnn1dConfig()), cnn1d.MEL
-    ),
-    "1-D CNN, end to end": Architecture(
-        "Dieleman and Schrauwen 2014",
-        lambda: cnn1d.Cnn1d(cnn1d.Cnn1dConfig(front=cnn1d.WAVEFORM)),
-        cnn1d.WAVEFORM,
-    ),
-    "FCN": Architecture("Choi et al. 2016", lambda: fcn.Fcn(fcn.FcnConfig()), fcn.MEL),
-    "FCN-4": Architecture("Choi et al. 2016", lambda: fcn.Fcn(fcn.FCN_4), fcn.FCN_4_MEL),
-    "VGG": Architecture("Pons and Serra 2019", lambda: vgg.Vgg(vgg.VggConfig()), MelConfig()),
-    "multi-scale": Architecture(
-        "Liu and Yang 2016",
-        lambda: multi_scale.MultiScale(multi_scale.MultiScaleConfig()),
-        multi_scale.MEL,
-    ),
-    "CRNN": Architecture("Choi et al. 2017", lambda: crnn.Crnn(crnn.CrnnConfig()), crnn.MEL),
-    "sample-level 3^9": Architecture(
-        "Lee et al. 2017",
-        lambda: sample_cnn.SampleCnn(sample_cnn.SampleCnnConfig()),
-        sample_cnn.WAVEFORM,
-    ),
-    "ReSE-2 multi-level": Architecture(
-        "Kim et al. 2018", lambda: rese.Rese(rese.ReseConfig()), rese.WAVEFORM
-    ),
-    "sample-level + SE": Architecture(
-        "Won et al. 2020",
-        lambda: sample_se.SampleSe(sample_se.SampleSeConfig()),
-        sample_se.WAVEFORM,
-    ),
-    "short-chunk": Architecture(
-        "Won et al. 2020",
-        lambda: short_chunk.ShortChunk(short_chunk.ShortChunkConfig()),
-        short_chunk.MEL,
-    ),
-    "musicnn": Architecture(
-        "Pons et al. 2018", lambda: musicnn.Musicnn(musicnn.MusicnnConfig()), MelConfig()
-    ),
-    "musicnn, our kernels": Architecture(
+def published(paper: str, name: str) -> Model:
+    """Return an architecture by its name."""
+    architecture = ARCHITECTURES[name]
+    return Model(paper, lambda: architecture.build(N_TAGS), architecture.front)
+
+
+MODELS = {
+    "1-D CNN": published("Dieleman and Schrauwen 2014", "cnn1d"),
+    "1-D CNN, end to end": published("Dieleman and Schrauwen 2014", "cnn1d-waveform"),
+    "FCN": published("Choi et al. 2016", "fcn"),
+    "FCN-4": published("Choi et al. 2016", "fcn-4"),
+    "VGG": published("Pons and Serra 2019", "vgg"),
+    "multi-scale": published("Liu and Yang 2016", "multi-scale"),
+    "CRNN": published("Choi et al. 2017", "crnn"),
+    "sample-level 3^9": published("Lee et al. 2017", "sample"),
+    "ReSE-2 multi-level": published("Kim et al. 2018", "rese"),
+    "sample-level + SE": published("Won et al. 2020", "sample-se"),
+    "short-chunk": published("Won et al. 2020", "short-chunk"),
+    "musicnn": published("Pons et al. 2018", "musicnn"),
+    "musicnn, our kernels": Model(
         "Pons et al. 2018",
         lambda: musicnn_fast.FastMusicnn(musicnn.Musicnn(musicnn.MusicnnConfig()), torch.float32),
         MelConfig(),
     ),
-    "musicnn of Won et al.": Architecture(
-        "Won et al. 2020",
-        lambda: musicnn_won.WonMusicnn(musicnn_won.WonMusicnnConfig()),
-        musicnn_won.MEL,
-    ),
+    "musicnn of Won et al.": published("Won et al. 2020", "musicnn-won"),
 }
 
 
@@ -113,17 +80,17 @@ def main() -> None:
     )
     context = multiprocessing.get_context("spawn")
     with context.Pool(args.workers) as pool:
-        for name, architecture in ARCHITECTURES.items():
+        for name, model in MODELS.items():
             jobs = [(name, args.seconds)] * args.workers
             rates = pool.starmap(listen, jobs, chunksize=1)
             wall = sum(audio / seconds for audio, seconds, _ in rates)
             processor = sum(r.audio for r in rates) / sum(r.processor for r in rates)
-            print(f"| {name} | {describe(architecture)} | {wall:,.0f} | {processor:,.0f} |")
+            print(f"| {name} | {describe(model)} | {wall:,.0f} | {processor:,.0f} |")
 
 
-def describe(architecture: Architecture) -> str:
+def describe(of: Model) -> str:
     """Return the columns that need no clock."""
-    model, front = architecture.build(), architecture.front
+    model, front = of.build(), of.front
     n_parameters = sum(p.numel() for p in model.parameters())
     grid = segment_grid(front)
     config = (model.model if isinstance(model, musicnn_fast.FastMusicnn) else model).config
@@ -134,7 +101,7 @@ def describe(architecture: Architecture) -> str:
         samples = (field - 1) * front.hop_length + front.n_fft
     seconds = [grid.step / grid.sample_rate, samples / grid.sample_rate]
     lengths = " | ".join(f"{length:.1f}" for length in seconds)
-    return f"{architecture.paper} | {n_parameters:,} | {lengths}"
+    return f"{of.paper} | {n_parameters:,} | {lengths}"
 
 
 class Rate(NamedTuple):
@@ -149,9 +116,9 @@ class Rate(NamedTuple):
 def listen(name: str, seconds: float) -> Rate:
     """Hear random audio for about `seconds`, on one thread."""
     torch.set_num_threads(1)
-    architecture = ARCHITECTURES[name]
-    model, front = architecture.build().eval(), front_end(architecture.front)
-    grid = segment_grid(architecture.front)
+    of = MODELS[name]
+    model, front = of.build().eval(), front_end(of.front)
+    grid = segment_grid(of.front)
     segment = grid.step / grid.sample_rate
     n = max(1, round(BATCH_SECONDS / segment))
     waveforms = 0.1 * torch.randn(n, grid.n_samples)

@@ -146,16 +146,16 @@ class Artists:
             return []
         code = int(shelf.artists[rows[0]])
         played = self._by_listeners(shelf)
-        listeners = played[:, [code]].nonzero()[0]
-        common = np.asarray(played.tocsr()[listeners].sum(axis=0)).ravel()
-        totals = np.diff(played.indptr)
+        listens = played[:, [code]].toarray().ravel()
+        common, totals = played.T @ listens, np.diff(played.indptr)
+        n_listeners = int(totals[code])
         common[code] = 0
-        cosines = common / np.sqrt(np.maximum(totals * len(listeners), 1))
+        cosines = common / np.sqrt(np.maximum(totals * n_listeners, 1))
         best = np.argsort(-cosines, kind="stable")
         best = best[common[best] >= MIN_COMMON][:k]
         names = _names(shelf)
         return [
-            CoListened(names[c], float(cosines[c]), int(common[c]), len(listeners))
+            CoListened(names[c], float(cosines[c]), int(common[c]), n_listeners)
             for c in best.tolist()
         ]
 

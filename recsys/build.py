@@ -26,6 +26,7 @@ from recsys.library import Summary, identify, scan
 INDEX_NAME = "tracks.index"
 PROJECTION_NAME = "projection.safetensors"
 HEAD_NAME = "head.safetensors"  # the head trained last, adopted or not; its card beside it
+DEMO_NAME = "demo-library"  # a folder, of the home that is built from no other
 WEIGHTS_NAME = "weights"  # a folder: the taggers' converted weights
 
 _BATCH = 16  # tracks whose features are written in one transaction

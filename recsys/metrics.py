@@ -156,6 +156,19 @@ def gini(counts: ArrayLike) -> float:
     )
 
 
+def resamples(groups: ArrayLike, n_resamples: int, seed: int) -> Iterator[NDArray[np.intp]]:
+    """Give the rows of whole groups drawn with replacement: for measures that are no means.
+
+    groups  (n_rows,), as in `bootstrap_means`, which is quicker
+    """
+    number = np.unique(np.asarray(groups), return_inverse=True)[1]
+    rows = [np.flatnonzero(number == group) for group in range(int(number.max()) + 1)]
+    generator = np.random.default_rng(seed)
+    for _ in range(n_resamples):
+        drawn = generator.integers(len(rows), size=len(rows))
+        yield np.concatenate([rows[group] for group in drawn])
+
+
 def bootstrap_means(
     values: ArrayLike,
     groups: ArrayLike,

@@ -11,21 +11,22 @@ import numpy as np
 
 from index.hubs import METHODS, SHARES
 from index.vector_index import VectorIndex
-from recsys.build import HEAD_NAME, INDEX_NAME, PROJECTION_NAME, WEIGHTS_NAME
+from recsys.build import DEMO_NAME, HEAD_NAME, INDEX_NAME, PROJECTION_NAME, WEIGHTS_NAME
 from recsys.catalog import Catalog, Counts, Totals
+from recsys.catalog.database import FILE_NAME
 from recsys.layout_file import LAYOUT_NAME
 from recsys.listening_file import LISTENING_NAME
 
 _LEVELS = (0.5, 0.9, 0.99)  # similarities whose cosines are named
 _PARTS = (  # of a home, and how their files and folders begin
-    ("catalogue, with all features", "catalogue.db"),
+    ("catalogue, with all features", FILE_NAME),
     ("index", INDEX_NAME),
     ("projection", PROJECTION_NAME),
     ("head", Path(HEAD_NAME).stem),
     ("listening model", LISTENING_NAME),
     ("map", LAYOUT_NAME),
     ("taggers' weights", WEIGHTS_NAME),
-    ("demo library", "demo-library"),
+    ("demo library", DEMO_NAME),
 )
 # What helps, by a phrase of why a file could not be analysed.
 _ADVICE = (

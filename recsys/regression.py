@@ -18,7 +18,7 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold
 
 from recsys.build import Features
-from recsys.metrics import interval
+from recsys.metrics import interval, resamples
 
 PENALTIES = tuple(10.0**exponent for exponent in np.arange(-2.0, 3.1, 0.5))
 N_FOLDS = 5
@@ -97,13 +97,10 @@ def _ridge(
 
 def fits(values: _Floats, predictions: _Floats, artists: Sequence[str], seed: int = 0) -> list[Fit]:
     """Return the fit of each column of (n_tracks, n_columns)."""
-    owner = np.unique(np.asarray(artists), return_inverse=True)[1]
-    rows = [np.flatnonzero(owner == number) for number in range(owner.max() + 1)]
-    rng = np.random.default_rng(seed)
-    again = []
-    for _ in range(N_RESAMPLES):
-        drawn = np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))])
-        again.append(r2_score(values[drawn], predictions[drawn], multioutput="raw_values"))
+    again = [
+        r2_score(values[drawn], predictions[drawn], multioutput="raw_values")
+        for drawn in resamples(artists, N_RESAMPLES, seed)
+    ]
     low, high = interval(np.array(again))
     found = r2_score(values, predictions, multioutput="raw_values")
     return [Fit(*map(float, row)) for row in zip(found, low, high, strict=True)]

@@ -109,21 +109,18 @@ def tag_figures(
     `exclusive` says that each clip has just one tag. Raises ValueError for shapes that do not fit.
     """
     has, values = np.asarray(truth) > 0.5, np.asarray(scores, np.float64)
-    owner = np.unique(np.asarray(artists), return_inverse=True)[1]
+    owner = np.asarray(artists)
     limits = np.asarray(thresholds, np.float64)
     if has.ndim != 2 or has.shape != values.shape or owner.shape != has.shape[:1]:
         raise ValueError(f"wanted truth and scores alike, got {has.shape}, {values.shape}")
     if limits.shape != has.shape[1:]:
         raise ValueError(f"thresholds: wanted {has.shape[1:]}, got {limits.shape}")
     n = min(n_resamples, max(_MOST_VALUES // max(has.size, 1), _FEWEST))
-    n_artists = int(owner.max()) + 1
-    drawn = np.random.default_rng(seed).integers(n_artists, size=(n, n_artists))
-    rows = [np.flatnonzero(owner == artist) for artist in range(n_artists)]
     found = _measures(has, values, limits, exclusive)
-    again = []
-    for artists_drawn in drawn:
-        picked = np.concatenate([rows[artist] for artist in artists_drawn])
-        again.append(_measures(has[picked], values[picked], limits, exclusive))
+    again = [
+        _measures(has[picked], values[picked], limits, exclusive)
+        for picked in metrics.resamples(owner, n, seed)
+    ]
     chances = _chances(has, exclusive)
     figures = {}
     for name, value in found.items():

@@ -23,7 +23,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
 from display import Display
 
 from encoders.bundles import BUNDLES, DEFAULT_MODELS
@@ -44,8 +43,8 @@ from recsys.layout_file import LAYOUT_NAME
 from recsys.library import LibraryError, folders_of
 from recsys.listens.matching import match_recordings
 from recsys.settings import Settings, SettingsError, load_settings
+from recsys.threads import n_cores
 
-DEMO_NAME = "demo-library"
 REPEATED = ("taggers", "segments", "recipe")  # the options that --again repeats
 
 NOTHING_USABLE, USAGE, FAILURES, STOPPED = 1, 2, 3, 130
@@ -53,7 +52,6 @@ NOTHING_USABLE, USAGE, FAILURES, STOPPED = 1, 2, 3, 130
 
 def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    n_cores = len(psutil.Process().cpu_affinity()) if psutil.LINUX else psutil.cpu_count()
     parser = argparse.ArgumentParser(
         description="Index music folders, to find what sounds alike. No folder: a demo library.",
         epilog="Exit status: 0 done, 1 nothing usable, 2 usage, 3 failures with --strict.",
@@ -81,7 +79,9 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=N_SEGMENTS,
         help="segments of 3 s read of each track (default: %(default)s)",
     )
-    parser.add_argument("--workers", type=int, default=n_cores, help="cores to use (default: all)")
+    parser.add_argument(
+        "--workers", type=int, default=n_cores(), help="cores to use (default: all)"
+    )
     parser.add_argument("--nice", type=int, default=0, metavar="N", help="lower the priority by N")
     parser.add_argument("--recipe", default="Flat", help="faiss index (default: %(default)s)")
     parser.add_argument("--retry-failed", action="store_true", help="try failed files again")
@@ -242,7 +242,7 @@ def draw(home: Home, display: Display, workers: int) -> None:
 
 def demo(catalog: Catalog, workers: int, display: Display) -> Path:
     """Make the demo library in the home, unless the home has a library of its own."""
-    folder = (catalog.home / DEMO_NAME).resolve()
+    folder = (catalog.home / build.DEMO_NAME).resolve()
     if any(not row.removed and folder not in path.parents for path, row in catalog.files().items()):
         raise LibraryError(
             f"The home {catalog.home} already has a library: name its folders to bring it up to "
@@ -261,7 +261,7 @@ def leave_demo(catalog: Catalog, folders: Sequence[Path], display: Display) -> N
 
     It stays where a folder is missing, or is its own.
     """
-    folder = (catalog.home / DEMO_NAME).resolve()
+    folder = (catalog.home / build.DEMO_NAME).resolve()
     if not all(other.exists() and apart(folder, other.resolve()) for other in folders):
         return
     rows = catalog.files().items()

@@ -98,13 +98,15 @@ def teach(home: Home, args: argparse.Namespace) -> int:
         except ValueError as error:
             raise NotFound(f"This cannot be taught: {error}.") from None
     listener_id = known_listener(home, args.listener)
-    examples = next((e for e in taught(home, listener_id) if same(e, args.tag)), None)
+    taught = home.catalog.examples(listener_id)
+    examples = next((e for e in taught if fold(e.tag) == fold(args.tag)), None)
     if examples is None:
         raise NotFound(f'{args.listener} has taught no tag "{args.tag}": give examples.')
     if not examples.fitting:
         raise NotFound(f"No example fits {examples.tag} yet: give some; what was said is kept.")
-    score, why = judged(home, examples)
-    found = Recommender(home).recommend(
+    recommender = Recommender(home)
+    score, why = judged(recommender, examples)
+    found = recommender.recommend(
         Query(listener=listener_id, seeds=(Seed("tag", args.tag),), exclude_played=False),
         args.k + len(examples.fitting) + len(examples.unfitting),
     )
@@ -155,21 +157,13 @@ def known_listener(home: Home, name: str) -> int:
     return found.id
 
 
-def taught(home: Home, listener: int) -> list[TagExamples]:
-    """Return what a listener has taught."""
-    return home.catalog.examples(listener)
-
-
-def same(examples: TagExamples, tag: str) -> bool:
-    """Say whether these are a tag's examples, in any spelling."""
-    return fold(examples.tag) == fold(tag)
-
-
-def judged(home: Home, examples: TagExamples) -> tuple[Mapping[str, Figure] | None, str]:
+def judged(
+    recommender: Recommender, examples: TagExamples
+) -> tuple[Mapping[str, Figure] | None, str]:
     """Return the honest score of a tag, or why there is none."""
-    shelf = Recommender(home).shelf()
     try:
-        return honest_score(lesson_of(examples, shelf, home.index), STANDS_OUT), ""
+        lesson = lesson_of(examples, recommender.shelf(), recommender.index)
+        return honest_score(lesson, STANDS_OUT), ""
     except TooFew as error:
         return None, str(error)
 
@@ -209,7 +203,9 @@ def as_json(examples: TagExamples, score: Mapping[str, Figure] | None, why: str)
 
 def show_list(home: Home, args: argparse.Namespace) -> int:
     """Print what a listener has taught, with the honest scores."""
-    rows = [(e, *judged(home, e)) for e in taught(home, known_listener(home, args.listener))]
+    recommender = Recommender(home)
+    taught = home.catalog.examples(known_listener(home, args.listener))
+    rows = [(e, *judged(recommender, e)) for e in taught]
     if args.json:
         print(json.dumps([as_json(*row) for row in rows]))
         return 0

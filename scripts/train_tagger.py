@@ -29,7 +29,6 @@ from typing import Any
 
 import numpy as np
 import platformdirs
-import psutil
 import torch
 from rich.console import Console
 from rich.progress import Progress
@@ -59,6 +58,7 @@ from recsys.labels import LabelsError
 from recsys.settings import SettingsError
 from recsys.tag_figures import best_thresholds, tag_auc, tag_figures
 from recsys.tagging import score_tags
+from recsys.threads import n_cores
 
 NOTHING, USAGE, STOPPED = 1, 2, 130
 CHECKPOINT = "checkpoint.pt"
@@ -232,13 +232,12 @@ def decoded(corpus: Corpus, args: argparse.Namespace) -> tuple[Corpus, dict[Path
     rate = ARCHITECTURES[args.architecture].front.sample_rate
     cache = AudioCache(folder, rate, int(args.cache_limit * GIGABYTE))
     paths = [clip.path for clips in (corpus.train, corpus.valid, corpus.test) for clip in clips]
-    n_cores = len(psutil.Process().cpu_affinity()) if psutil.LINUX else psutil.cpu_count()
     if rank() != 0:
         distributed.barrier()
     with Progress(console=Console(stderr=True), transient=True, disable=rank() != 0) as bar:
         task = bar.add_task("Decoding", total=None)
         places, errors = cache.add(
-            paths, n_cores, lambda done, total: bar.update(task, completed=done, total=total)
+            paths, n_cores(), lambda done, total: bar.update(task, completed=done, total=total)
         )
     if rank() == 0 and distributed.is_initialized():
         distributed.barrier()

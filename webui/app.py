@@ -33,7 +33,7 @@ from webui.api_page import api_page
 from webui.artist_page import artist_page
 from webui.evaluation_page import evaluation_page
 from webui.library_page import library_page
-from webui.limits import Limits, limit_sounds
+from webui.limits import Limits
 from webui.map_page import map_page
 from webui.metrics import Metrics
 from webui.pages import pages
@@ -104,7 +104,6 @@ def create_app(
     metrics = app.extensions["metrics"] = Metrics(home)
     metrics.watch(app)
     protect(app)
-    app.before_request(limit_sounds)
     app.context_processor(lambda: {"person": g.person})
     for resource in RESOURCES:
         app.register_api(resource.api)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from flask import Blueprint, current_app, render_template
 
 from recsys.reports import Kind, Report, read_report, state_of
-from webui.api import current
 from webui.charts import Chart, charts, plain
 from webui.people import demand_owner, person
+from webui.served import current
 
 _MEASURE = "python scripts/evaluate.py"
 

@@ -14,9 +14,9 @@ from recsys.overview import Overview, advice, overview
 from recsys.query import LARGEST_ID
 from recsys.reports import Report, read_report, state_of
 from recsys.serving import Served, Unavailable
-from webui.api import current
 from webui.api.builds import Build
 from webui.people import person
+from webui.served import current
 
 N_FAILURES = 25  # a page
 N_GROUPS = 20  # of copies

@@ -6,7 +6,7 @@ import ipaddress
 import math
 import time
 
-from flask import current_app, request
+from flask import current_app
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
@@ -17,7 +17,6 @@ from webui.people import person
 LOGINS_OF_ADDRESS = RateLimitItemPerMinute(30, 15, namespace="address")  # 30 in 15 minutes
 LOGINS_OF_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="account")
 SOUNDS_OF_ACCOUNT = RateLimitItemPerHour(30, namespace="sounds")
-_ANALYSES = frozenset({"sounds.analyse", "recommendations.similar_to_file"})
 _IPV6_NETWORK = 64  # bits: what one household has
 
 
@@ -46,9 +45,9 @@ def spend(limit: RateLimitItem, whose: str, what: str) -> None:
     limits.spend(limit, whose, what)
 
 
-def limit_sounds() -> None:
-    """Count the analyses of each account; without accounts there is one person, and no limit."""
-    if request.endpoint in _ANALYSES and (account := person().account) is not None:
+def spend_analysis() -> None:
+    """Count an analysis of an account; without accounts there is one person, and no limit."""
+    if (account := person().account) is not None:
         spend(SOUNDS_OF_ACCOUNT, str(account.id), "files to analyse")
 
 

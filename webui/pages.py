@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from recsys.catalog import Track
 from recsys.query import Reason
 from webui import lists, people
-from webui.api import current
 from webui.mixes import SIDES, Mix, Ref
+from webui.served import current
 from webui.sounds import read_sound
 
 LENGTHS = (10, 20, 30, 50, 100, 200)

@@ -12,9 +12,9 @@ from recsys.query import LARGEST_ID, Answer, Query
 from recsys.recommender import Unanswerable
 from recsys.serving import Served
 from webui import people
-from webui.api import current
 from webui.api.fields import MAX_RESULTS
 from webui.api.playlists import continuation, kept_playlist
+from webui.served import current
 
 N_MORE = 10  # tracks that a continuation names
 LENGTH = 8  # of a path where none is asked for

@@ -19,6 +19,7 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
+from webui.limits import spend_analysis
 from webui.metrics import Metrics
 
 MAX_SOUND = 100 << 20  # bytes
@@ -72,9 +73,10 @@ def read_sound(text: str) -> Sound:
 def hear_upload(called: str) -> Sound:
     """Analyse the file that a request sends; it is not kept. `called` is a stranger's word.
 
-    Raises ServiceUnavailable, UnsupportedMediaType, RequestEntityTooLarge, and BadRequest for what
-    is no music.
+    Raises TooManyRequests, ServiceUnavailable, UnsupportedMediaType, RequestEntityTooLarge, and
+    BadRequest for what is no music.
     """
+    spend_analysis()
     hear: Hear | None = current_app.config["HEAR"]
     if hear is None:
         raise ServiceUnavailable("This server analyses no files.")

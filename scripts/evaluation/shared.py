@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-import psutil
 from rich.console import Console
 from rich.progress import Progress
 
@@ -22,6 +21,7 @@ from recsys.home import Home, open_home
 from recsys.labels import catalogue_labels, read_labels
 from recsys.reports import Kind, keep_report
 from recsys.settings import load_settings
+from recsys.threads import n_cores
 
 NOTHING, USAGE, STOPPED = 1, 2, 130
 
@@ -123,9 +123,8 @@ def compute_mfccs(home: Home, ids: Sequence[int]) -> None:
     from encoders.mfcc import MfccExtractor  # noqa: PLC0415 - torch, which nothing else here needs
 
     budget = str(home.index.manifest.model if home.index.manifest else "").rsplit("-", 1)[-1]
-    n_cores = len(psutil.Process().cpu_affinity()) if psutil.LINUX else psutil.cpu_count()
     n_segments = int(budget) if budget.isdecimal() else None
-    extractor = MfccExtractor(n_segments=n_segments, workers=n_cores)
+    extractor = MfccExtractor(n_segments=n_segments, workers=n_cores())
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("MFCCs", total=None)
         errors = listen(

@@ -13,7 +13,3 @@ To add an endpoint:
 
 The view's name is the operation's id, and its docstring what the document says of it.
 """
-
-from webui.served import current, living
-
-__all__ = ["current", "living"]
