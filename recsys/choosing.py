@@ -24,7 +24,7 @@ PER_RESULT = 25
 GROWTH = 8  # as many are proposed where the limits left too few,
 MAX_CANDIDATES = 50_000  # up to so many of each search
 N_SEARCHES = 6  # at most so many; more anchors are searched for in groups,
-FULL = 3  # of which so many propose in full; of more each proposes less
+FULL = 4  # of which so many propose in full; of more each proposes less
 N_ROUNDS = 5  # found in so many rounds
 POOL = 500  # candidates that are re-ranked, if the limits leave enough of them
 
