@@ -33,6 +33,7 @@ from encoders.training.segments import RandomSegments, all_segments
 
 _AT_ONCE = 64  # segments that the teachers are given, and whose answers are one file
 _LENGTH = 0.05  # by which a teacher's segments may be longer or shorter than the student's
+_LEAST = 1e-3  # divergence of the tags' means, where the teachers always say the same
 _QUIETEST = 0.2  # share of the second segment in a mix, at least; at most half
 
 _Array = NDArray[np.float32]
@@ -137,7 +138,7 @@ class Lessons(Dataset[tuple[Tensor, Tensor]]):
         n_clips = len(self.segments.places)
         if number // n_clips % 2 == 0 or n_clips == 1:
             return own
-        rng = np.random.default_rng((self.segments.seed, len(self), number))
+        rng = np.random.default_rng((self.segments.seed, number))
         clip = (number + int(rng.integers(1, n_clips))) % n_clips
         other, _ = self.segments[number // n_clips * n_clips + clip]
         share = float(rng.uniform(_QUIETEST, 0.5))
@@ -156,7 +157,7 @@ class Lessons(Dataset[tuple[Tensor, Tensor]]):
         rows = []
         for first in range(0, len(self), _AT_ONCE):
             numbers = range(first, min(first + _AT_ONCE, len(self)))
-            key = f"{what} {own.n_samples} {own.crops} {own.seed} {numbers}"
+            key = f"{what} {own.n_samples} {own.seed} {numbers}"
             rows.append(teachers.answers(key, lambda n=numbers: self._waveforms(n)))  # type: ignore[misc]
             progress(numbers.stop, len(self))
         return torch.cat(rows)
@@ -207,7 +208,7 @@ class Aim:
             n_tags,
             mean.float(),
             F.pad(basis.float(), (0, n_units - kept)),
-            float(constant.clamp(min=1e-12)),
+            float(constant.clamp(min=_LEAST)),
             float(values.flip(0)[:kept].sum().clamp(min=1e-12)),
         )
 

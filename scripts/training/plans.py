@@ -123,8 +123,9 @@ def _places(clips: Sequence[Clip], places: Mapping[Path, Path]) -> list[Path]:
 
 
 def _named(clips: Sequence[Clip], said: Sequence[Tensor], tags: Sequence[str]) -> tuple[Clip, ...]:
-    """Give each clip the TOP tags that its teachers are surest of, over all of its segments."""
-    best = [rows[:, : len(tags)].mean(dim=0).topk(min(TOP, len(tags))).indices for rows in said]
+    """Give each clip the TOP tags that its teachers are surest of, of few tags at most half."""
+    n = max(1, min(TOP, len(tags) // 2))
+    best = [rows[:, : len(tags)].mean(dim=0).topk(n).indices for rows in said]
     return tuple(
         replace(clip, tags=tuple(tags[i] for i in row))
         for clip, row in zip(clips, best, strict=True)
