@@ -30,7 +30,7 @@ from encoders.errors import WeightsError
 from encoders.extract import N_SEGMENTS, Extractor, load_extractor
 from encoders.memory import PeakMemory
 from encoders.projection import Projection, ProjectionError
-from encoders.trained import SUFFIX, adopt
+from encoders.trained import tagger_names
 from index.vector_index import DamagedIndex
 from recsys import build
 from recsys.build_state import BuildRecord, read_state
@@ -211,12 +211,6 @@ def build_library(
         progress=display.show,
     )
     return folders, extractor, report
-
-
-def tagger_names(text: str, weights: Path) -> list[str]:
-    """Return the names of the taggers asked for; a file of a trained one becomes the home's."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    return [adopt(Path(n), weights) if n.endswith(SUFFIX) else n for n in names]
 
 
 def learn(settings: Settings, display: Display, workers: int) -> None:
