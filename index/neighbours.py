@@ -24,7 +24,7 @@ def nearest(points: _Floats, queries: _Floats, k: int) -> tuple[_Rows, _Floats]:
 
     points (n, dim) and queries (m, dim) are finite; both arrays are (m, min(k, n)), the distances
     Euclidean. Of more than EXACT points some few neighbours are missed: of clustered points less
-    than one in a thousand (`benchmarks/map.py`). The same points give the same answer.
+    than one in a thousand (docs/benchmarks.md). The same points give the same answer.
     """
     points, queries = (np.ascontiguousarray(part, np.float32) for part in (points, queries))
     k = min(k, len(points))
