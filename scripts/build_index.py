@@ -227,7 +227,12 @@ def learn(settings: Settings, display: Display, workers: int) -> None:
 def draw(home: Home, display: Display, workers: int) -> None:
     """Draw the map of the library, unless it is there."""
     display.show(build.Progress("map"))
-    drawn = refresh_layout(home.index, home.settings.home / LAYOUT_NAME, workers=workers)
+    drawn = refresh_layout(
+        home.index,
+        home.settings.home / LAYOUT_NAME,
+        workers=workers,
+        progress=lambda done, total: display.show(build.Progress("map", done, total)),
+    )
     if drawn and not drawn.finished:
         display.say(
             f"The map was not finished within {BUDGET:.0f} s: it is coarser than it might be."
