@@ -62,7 +62,8 @@ def _similarities(one: _Floats, other: _Floats, draw: NDArray[np.intp]) -> float
         (unit @ unit.T)[pairs[0][different], pairs[1][different]]
         for unit in (_unit(one), _unit(other))
     ]
-    return float(spearmanr(*cosines).statistic) if len(cosines[0]) > 1 else float("nan")
+    says_nothing = not different.any() or min(map(np.ptp, cosines)) == 0
+    return float("nan") if says_nothing else float(spearmanr(*cosines).statistic)
 
 
 def _unit(rows: _Floats) -> _Floats:

@@ -2,8 +2,8 @@
 
 A. Howard et al., "MobileNets: Efficient convolutional neural networks for mobile vision
 applications", arXiv:1704.04861, 2017, section 3.1: a convolution of each channel by itself, then a
-1 x 1 convolution over all of them, at an eighth of a full convolution's cost. It ends, as musicnn
-does, in a dense layer behind a batch norm, which a larger model's penultimate layer can be taught.
+1 x 1 convolution over all of them, at an eighth of a full convolution's cost. Its layer below
+the tags is linear, so that it can be taught any other model's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from encoders.models.blocks import mean_and_max
 
 @dataclass(frozen=True)
 class MobileConfig:
-    """Sizes: 252,188 parameters. The strides come early, where maps are large."""
+    """Sizes: 252,812 parameters. The strides come early, where maps are large."""
 
     n_tags: int = 50
     n_filters: tuple[int, ...] = (16, 32, 64, 64, 128, 128, 256, 256)
@@ -70,13 +70,13 @@ class Mobile(nn.Module):
                 )
             )
         )
+        self.pool_bn = nn.BatchNorm1d(2 * config.n_filters[-1])
         self.dense = nn.Linear(2 * config.n_filters[-1], config.n_units)
-        self.dense_bn = nn.BatchNorm1d(config.n_units)
         self.output = nn.Linear(config.n_units, config.n_tags)
 
     def forward(self, mel: Tensor) -> Activations:
         """Tag a batch of segments."""
         x = self.input_bn(mel.unsqueeze(1))
         pooled = mean_and_max(self.layers(self.bn(self.conv(x)).relu()))
-        penultimate = self.dense_bn(self.dense(pooled))
+        penultimate = self.dense(self.pool_bn(pooled))
         return Activations(self.output(penultimate), penultimate, pooled)

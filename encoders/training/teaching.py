@@ -171,7 +171,8 @@ class Aim:
     """What of the teachers' answers a student with `n_units` units below its tags is to give.
 
     Its units are the principal components of theirs, so that its cosines are theirs: each
-    teacher's centred on the lessons and scaled to the same variance in all.
+    teacher's centred on the lessons and scaled to the same variance in all, and all together to a
+    variance of 1 a unit, as far as a network's own at the beginning.
 
     mean      (units,) of the teachers together
     basis     (units, n_units)
@@ -202,14 +203,15 @@ class Aim:
         scaled = centred * scale
         values, vectors = torch.linalg.eigh(scaled.T @ scaled / len(scaled))
         kept = min(n_units, len(values))
-        basis = scale[:, None] * vectors.flip(1)[:, :kept]
+        variance = float(values.flip(0)[:kept].sum().clamp(min=1e-12))
+        basis = scale[:, None] * vectors.flip(1)[:, :kept] * (n_units / variance) ** 0.5
         constant = _divergence(tags.mean(dim=0).logit(eps=1e-6).expand_as(tags), tags)
         return cls(
             n_tags,
             mean.float(),
             F.pad(basis.float(), (0, n_units - kept)),
             float(constant.clamp(min=_LEAST)),
-            float(values.flip(0)[:kept].sum().clamp(min=1e-12)),
+            float(n_units),
         )
 
     def targets(self, answers: Tensor) -> Tensor:

@@ -187,3 +187,41 @@ def test_a_catalogue_is_trained_on_and_broken_files_are_left_out(
     assert home.status == 0, home.err
     assert home.json["tags"] == ["hiss", "hum"]
     assert sum(home.json["clips"].values()) == 12
+
+
+def test_a_student_is_taught_by_a_tagger_and_heard_with(
+    tmp_path: Path, clips: Path, train: Any, earshot: Commands
+) -> None:
+    labels = clips / "labels.csv"
+    teacher = train(labels, "--by", "kind", "--out", tmp_path / "kinds", *QUICK, "--epochs", "3")
+    assert teacher.status == 0, teacher.err
+    weights = tmp_path / "kinds" / "kinds.safetensors"
+    how = ("--teach-from", weights, "--home", earshot.home, "--out", tmp_path / "quick")
+    lessons = ("--crops", "2", "--epochs", "4", "--batch", "8", "--rate", "0.003")
+    taught = train(clips, *how, *lessons, "--json")
+    assert taught.status == 0, taught.err
+    figures = taught.json
+    assert figures["tags"] == ["hiss", "hum"]
+    assert figures["parameters"] < 1_000_000
+    assert figures["test"]["roc_auc"]["value"] == 1.0
+    for name in ("embedding_cosine", "similarities"):
+        assert figures["test"][name]["value"] > figures["test"][name]["chance"], name
+    history = json.loads((tmp_path / "quick" / "quick.json").read_text())["history"]
+    assert history[-1]["loss"] < history[0]["loss"]
+    card = (tmp_path / "quick" / "quick.md").read_text()
+    assert f"to answer as {weights} do" in card
+    assert train(clips, *how, "--by", "kind").status == 2
+    assert train(clips, *how, "--augment", "mixup=0.2").status == 2
+    unknown = train(
+        clips, "--teach-from", "nobody", "--home", earshot.home, "--out", tmp_path / "x"
+    )
+    assert (unknown.status, "nobody" in unknown.err) == (1, True)
+
+    music = tmp_path / "music"
+    for number, kind in enumerate(["hum", "hiss"] * 2):
+        sound = waveform(kind, 100 + number, 4.0)
+        write(music / f"{number}.flac", sound, title=f"{kind} {number}")
+    built = earshot.build_json(music, "--tagger", tmp_path / "quick" / "quick.safetensors")
+    assert built["tracks"] == 4
+    found = earshot.run("recommend", "--tag", "hum", "-k", "1", "--json")
+    assert [row["title"].split()[0] for row in found.json] == ["hum"]
