@@ -17,11 +17,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from recsys.build import Progress
+from recsys.build_state import BuildRecord
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "img"
@@ -40,6 +43,7 @@ def dark(page: Page) -> None:
     """Show the same in the dark, with a search open."""
     page.goto("/?like=track:40")
     _play(page, "#rows .row [data-play]")
+    page.mouse.move(0, 0)
     page.get_by_role("combobox", name="Start from").press_sequentially("mo")
     page.get_by_role("option").first.wait_for()
 
@@ -82,7 +86,7 @@ def playlist(page: Page) -> None:
 
 
 def library(page: Page) -> None:
-    """Show the library."""
+    """Show the library while a build goes on."""
     page.goto("/library")
 
 
@@ -146,7 +150,8 @@ def main() -> None:
         plain = [name for name in names if name != "account"]
         with _served(home) as (address, _):
             for name in plain:
-                _take(browser, address, name)
+                with _listening(home) if name == "library" else nullcontext():
+                    _take(browser, address, name)
         if "account" in names:
             _run("account.py", home, "add", "ann")
             with _served(home, "--accounts") as (address, password):
@@ -176,6 +181,14 @@ def _served(home: Path, *options: str) -> Iterator[tuple[str, str]]:
             process.terminate()
 
 
+@contextmanager
+def _listening(home: Path) -> Iterator[None]:
+    """Let a home say that a build listens to music."""
+    with BuildRecord(home) as record:
+        record.show(Progress("analyse", 28, 40))
+        yield
+
+
 def _take(browser: Browser, address: str, name: str, password: str = "") -> None:
     on_phone = name == "phone"
     height = HEIGHTS.get(name, 1080)
@@ -197,7 +210,7 @@ def _take(browser: Browser, address: str, name: str, password: str = "") -> None
         page.get_by_role("button", name=re.compile("Log in")).click()
         page.wait_for_url(f"{address}/")
     PICTURED[name](page)
-    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(2000)  # for covers; a stream of progress never falls silent
     path = PICTURES / f"{name}.png"
     page.screenshot(path=path)
     context.close()
