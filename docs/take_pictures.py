@@ -17,14 +17,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
-
-from recsys.build import Progress
-from recsys.build_state import BuildRecord
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "img"
@@ -86,7 +83,7 @@ def playlist(page: Page) -> None:
 
 
 def library(page: Page) -> None:
-    """Show the library while a build goes on."""
+    """Show the library."""
     page.goto("/library")
 
 
@@ -150,8 +147,7 @@ def main() -> None:
         plain = [name for name in names if name != "account"]
         with _served(home) as (address, _):
             for name in plain:
-                with _listening(home) if name == "library" else nullcontext():
-                    _take(browser, address, name)
+                _take(browser, address, name)
         if "account" in names:
             _run("account.py", home, "add", "ann")
             with _served(home, "--accounts") as (address, password):
@@ -181,14 +177,6 @@ def _served(home: Path, *options: str) -> Iterator[tuple[str, str]]:
             process.terminate()
 
 
-@contextmanager
-def _listening(home: Path) -> Iterator[None]:
-    """Let a home say that a build listens to music."""
-    with BuildRecord(home) as record:
-        record.show(Progress("analyse", 28, 40))
-        yield
-
-
 def _take(browser: Browser, address: str, name: str, password: str = "") -> None:
     on_phone = name == "phone"
     height = HEIGHTS.get(name, 1080)
@@ -210,7 +198,7 @@ def _take(browser: Browser, address: str, name: str, password: str = "") -> None
         page.get_by_role("button", name=re.compile("Log in")).click()
         page.wait_for_url(f"{address}/")
     PICTURED[name](page)
-    page.wait_for_timeout(2000)  # for covers; a stream of progress never falls silent
+    page.wait_for_timeout(2000)  # for covers
     path = PICTURES / f"{name}.png"
     page.screenshot(path=path)
     context.close()
