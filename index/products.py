@@ -7,21 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 EXACT = 50_000  # vectors; up to so many are all compared
-OVERFETCH = 8  # times as many as wanted are taken by their codes
 N_TRAINING = 16_384  # vectors that the codes are learnt from
 SAMPLE = 16_384  # of many values, whose greatest are looked for
 BITS, PER_CODE = 4, 2  # of a code, and the numbers that it stands for
 
 
 class Products:
-    """Finds about the greatest inner products with a query.
+    """Proposes vectors by about the greatest inner products with a query, for whom scores them.
 
-    Of many vectors, a product quantizer with codes of 4 bits for two numbers, summed from tables in
-    registers (André, Kermarrec and Le Scouarnec, VLDB 2015; faiss's fast scan), proposes OVERFETCH
-    times as many as are wanted, whose products are then computed. One pass reads 16 times less than
-    the vectors take, and unlike clusters the codes do not mind that lengths differ.
+    Of up to EXACT vectors exactly. Of more by a product quantizer with codes of 4 bits for two
+    numbers, summed from tables in registers (André, Kermarrec and Le Scouarnec, VLDB 2015; faiss's
+    fast scan): one pass reads 16 times less than the vectors take, and unlike clusters the codes do
+    not mind that lengths differ. Some times as many as are wanted hold nearly all of the best.
 
-    Any number of threads may search.
+    Any number of threads may ask.
     """
 
     def __init__(self, vectors: NDArray[np.float32]) -> None:
@@ -31,9 +30,8 @@ class Products:
         self._codes = None
         if n > EXACT:
             width = dim + dim % PER_CODE
-            codes = faiss.IndexPQFastScan(
-                width, width // PER_CODE, BITS, faiss.METRIC_INNER_PRODUCT
-            )
+            kind = faiss.METRIC_INNER_PRODUCT
+            codes = faiss.IndexPQFastScan(width, width // PER_CODE, BITS, kind)
             spread = np.linspace(0, n - 1, min(n, N_TRAINING)).astype(np.intp)
             codes.train(_padded(vectors[spread], width))
             for start in range(0, n, EXACT):
@@ -43,15 +41,14 @@ class Products:
     def __len__(self) -> int:
         return len(self._vectors)
 
-    def search(self, query: NDArray[np.float32], n: int) -> NDArray[np.intp]:
+    def propose(self, query: NDArray[np.float32], n: int) -> NDArray[np.intp]:
         """Return the rows of about the `n` greatest products with a query (dim,), in no order."""
         n = min(n, len(self))
         if self._codes is None:
             return greatest(self._vectors @ query, n)
-        fetch = min(OVERFETCH * n, len(self))
-        _, found = self._codes.search(_padded(query[None], self._codes.d), fetch)
+        _, found = self._codes.search(_padded(query[None], self._codes.d), n)
         rows: NDArray[np.intp] = found[0][found[0] >= 0]
-        return rows[greatest(self._vectors[rows] @ query, n)]
+        return rows
 
 
 def greatest(values: NDArray[np.float32], n: int) -> NDArray[np.intp]:

@@ -26,7 +26,14 @@ from index.hubs import (
 )
 from index.products import greatest
 from index.storage import DamagedIndex, Manifest, StaleIndex, read_manifest
-from index.structure import MAX_FETCH, Structure, build_structure, place, set_search
+from index.structure import (
+    MAX_FETCH,
+    Structure,
+    build_structure,
+    fewer_lists,
+    place,
+    set_search,
+)
 
 __all__ = ["DamagedIndex", "Manifest", "Ranking", "StaleIndex", "VectorIndex", "read_manifest"]
 
@@ -256,15 +263,16 @@ class VectorIndex:
     def nearby(self, queries: ArrayLike, n: int) -> list[NDArray[np.intp]]:
         """The rows in `ids` of about the `n` vectors nearest to each query, in no order, unscored.
 
-        What a structure proposes, for whom scores and filters them: cheaper than a search, exact
-        for "Flat" alone. Queries and errors are those of `search`.
+        What a structure proposes, for whom scores and filters them: exact for "Flat" alone, and
+        cheaper than a search, for IVF of fewer lists. Queries and errors are those of `search`.
         """
         unit = self._queries(queries, n)
         n = min(n, len(self) if self.device == "cpu" else MAX_FETCH, len(self))
         if self._structure is None:
             return [greatest(row, n) for row in unit @ self._vectors.T]
+        few = None if self.device == "gpu" else fewer_lists(self._structure)
         with self._turn if self.device == "gpu" else nullcontext():
-            _, found = self._structure.search(unit, n)
+            _, found = self._structure.search(unit, n, params=few)
         return [rows[rows >= 0] for rows in found]
 
     def _queries(self, queries: ArrayLike, k: int) -> NDArray[np.float32]:

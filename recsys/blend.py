@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -49,7 +50,7 @@ from recsys.prediction import predict_factors
 _Floats = NDArray[np.float32]
 FEW = 10  # tracks in a history that count half for factors beside co-listening
 SMOOTHING = 5  # listeners that the library's popularity counts for
-REPEATED = 3  # times as many terms of co-listening are taken as tracks are wanted
+PROPOSED = 4  # times as many tracks by each term as are wanted in all
 _ALL = slice(None)
 
 
@@ -255,13 +256,7 @@ class Profile:
 
     def scores(self, tracks: NDArray[np.int64] | slice = _ALL) -> _Floats:
         """Score some tracks, given by their columns; by default every one: (n, n_some)."""
-        of = self.blend
-        scale = of._of_factors.of_products(self.factors)
-        found = scale.standardise(self.factors @ of.item_factors[tracks].T)
-        if of.neighbours:
-            together = of.popularity[tracks] + self.together.sums[:, tracks].astype(np.float32)
-            share = np.float32(of.neighbours) * (1 + np.float32(FEW) / self.length)
-            found += share * of._heard[tracks] * self._co_listening().standardise(together)
+        of, found = self.blend, self._of_listeners(tracks)
         if of.sound:
             scale = of._of_directions.of_products(self.sound)
             alike = scale.standardise(self.sound @ of.directions[tracks].T)
@@ -269,20 +264,34 @@ class Profile:
         return found
 
     def candidates(self, n: int) -> NDArray[np.int64]:
-        """Return columns of tracks that factors or co-listening may rank high for the first.
+        """Return columns of the `n` tracks that listeners' choices rank highest for the first.
 
-        About the `n` greatest of each, of co-listening twice: with the history, and with anybody.
+        Of those that are proposed: PROPOSED times as many by the greatest products of factors, by
+        the greatest terms of co-listening, and by popularity, which counts in co-listening.
         """
-        of = self.blend
-        found = [of.products().search(self.factors[0], n)]
+        of, wanted = self.blend, PROPOSED * n
+        found = [of.products().propose(self.factors[0], wanted)]
         if of.neighbours:
             columns = self.together.columns[self.together.rows == 0]
-            best = greatest(of.popularity[columns] + self.together.sums[0, columns], REPEATED * n)
-            found += [columns[best], of._most_played[:n]]
-        return np.unique(np.concatenate(found))
+            best = greatest(of.popularity[columns] + self.together.sums[0, columns], wanted)
+            found += [columns[best], of._most_played[:wanted]]
+        proposed = np.unique(np.concatenate(found))
+        return proposed[greatest(self._of_listeners(proposed)[0], n)]
 
+    def _of_listeners(self, tracks: NDArray[np.int64] | slice) -> _Floats:
+        """Return the terms that rest on listens: (n, n_some)."""
+        of = self.blend
+        scale = of._of_factors.of_products(self.factors)
+        found = scale.standardise(self.factors @ of.item_factors[tracks].T)
+        if of.neighbours:
+            together = of.popularity[tracks] + self.together.sums[:, tracks].astype(np.float32)
+            share = np.float32(of.neighbours) * (1 + np.float32(FEW) / self.length)
+            found += share * of._heard[tracks] * self._co_listening.standardise(together)
+        return found
+
+    @cached_property
     def _co_listening(self) -> Scale:
-        """Return the scale of co-listening over the tracks that were heard."""
+        """The scale of co-listening over the tracks that were heard."""
         of, told, n = self.blend, self.together, len(self.length)
         heard = told.values * of._heard[told.columns]
         sums = (1.0, of._above[told.columns], told.sums[told.rows, told.columns])

@@ -19,11 +19,12 @@ from recsys.shelf import UNKNOWN
 
 SMALL = 2000  # tracks; where no more are allowed, all are candidates
 RARE = 0.05  # of the library; where less is allowed, all of it is compared
-N_CANDIDATES = 200  # that each search proposes, at least; PER_RESULT of each result asked for
-PER_RESULT = 10
+N_CANDIDATES = 500  # that each search proposes, at least; PER_RESULT of each result asked for
+PER_RESULT = 25
 GROWTH = 8  # as many are proposed where the limits left too few,
 MAX_CANDIDATES = 50_000  # up to so many of each search
 N_SEARCHES = 6  # at most so many; more anchors are searched for in groups,
+FULL = 4  # of which so many propose in full; of more each proposes less
 N_ROUNDS = 5  # found in so many rounds
 POOL = 500  # candidates that are re-ranked, if the limits leave enough of them
 
@@ -108,7 +109,8 @@ def _candidates(question: Question, fetch: int) -> _Rows:
         return np.flatnonzero(allowed)
     found = []
     if ground.liked:
-        found.append(near(question, _searches(ground.liked), fetch))
+        searches = _searches(ground.liked)
+        found.append(near(question, searches, round(fetch * min(1, FULL / len(searches)))))
     elif ground.rung == "popular" and not question.popularity().any():
         found.append(near(question, _middle(_sample(question)), fetch))
     elif ground.rung == "popular":

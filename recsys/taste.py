@@ -24,7 +24,7 @@ class Profile(Protocol):
         """Score some tracks, by their columns: (n, n_some)."""
 
     def candidates(self, n: int) -> NDArray[np.int64]:
-        """Return columns of tracks that may be scored high, about `n` or a few times as many."""
+        """Return columns of about `n` tracks that may be scored high."""
 
 
 class ListeningModel(Protocol):
@@ -116,7 +116,7 @@ class Taste:
         return found
 
     def candidates(self, n: int) -> _Rows:
-        """Return rows that listens may rank high, about `n` or a few times as many."""
+        """Return about `n` rows that listens may rank high."""
         rows: _Rows = self.model.row_of[self.profile.candidates(n)]
         return rows[rows >= 0]
 

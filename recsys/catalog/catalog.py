@@ -48,6 +48,7 @@ from recsys.catalog.totals import Totals
 from recsys.catalog.tracks import Counts, KnownFile, Label, Track
 from recsys.interactions import Interactions
 
+_TRACK_REVISION = select(State.track_revision)  # of the one row, which every answer asks for
 _ROWS_PER_BATCH = 500
 _RECORDINGS_KEPT = 100_000  # whose ids are remembered
 _BUILD_LOCK = 0x4541525348  # of PostgreSQL, beside the lock file
@@ -124,7 +125,7 @@ class Catalog:
     def track_revision(self) -> int:
         """A number that rises with every change of tags or presence."""
         with self._reading() as session:
-            return session.get_one(State, 1).track_revision
+            return session.scalars(_TRACK_REVISION).one()
 
     def counts(self) -> Counts:
         """Count the tracks by status."""

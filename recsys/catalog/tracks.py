@@ -7,7 +7,17 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from sqlalchemy import BigInteger, Double, Integer, Text, cast, func, select
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Double,
+    Integer,
+    Text,
+    bindparam,
+    cast,
+    func,
+    select,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recsys.catalog.base import Base, CleanText, batches
@@ -127,6 +137,9 @@ class TrackRow(Base):
 
 _TRACK = [getattr(TrackRow, field.name) for field in fields(Track)]
 living = TrackRow.removed_at.is_(None)
+_IDS: BindParameter[int] = bindparam("ids", expanding=True)
+_BY_IDS = select(*_TRACK).where(TrackRow.id.in_(_IDS))  # built once: every answer asks them
+_TITLES = select(TrackRow.id, TrackRow.title).where(TrackRow.id.in_(_IDS))
 
 
 def files(session: Session) -> dict[Path, KnownFile]:
@@ -156,7 +169,7 @@ def by_ids(session: Session, ids: Sequence[int]) -> list[Track]:
     """Return the tracks of these ids in this order, leaving out unknown ids."""
     found: dict[int, Track] = {}
     for batch in batches(ids, IDS_PER_QUERY):
-        for row in session.execute(select(*_TRACK).where(TrackRow.id.in_(batch))):
+        for row in session.execute(_BY_IDS, {"ids": batch}):
             track = Track(**row._mapping)
             found[track.id] = track
     return [found[track_id] for track_id in ids if track_id in found]
@@ -166,8 +179,8 @@ def titles(session: Session, ids: Iterable[int]) -> dict[int, str]:
     """Return the titles of the tracks of these ids, without unknown ids."""
     found: dict[int, str] = {}
     for batch in batches(ids, IDS_PER_QUERY):
-        query = select(TrackRow.id, TrackRow.title).where(TrackRow.id.in_(batch))
-        found.update((track_id, title) for track_id, title in session.execute(query))
+        rows = session.execute(_TITLES, {"ids": batch})
+        found.update((track_id, title) for track_id, title in rows)
     return found
 
 

@@ -20,10 +20,10 @@ def test_many_vectors_are_answered_nearly_as_by_comparing_all(dim, monkeypatch):
     recalls = []
     for query in queries:
         best = np.argsort(-(vectors @ query))[:20]
-        assert set(exact.search(query, 20)) == set(best)
-        recalls.append(np.isin(best, by_codes.search(query, 20)).mean())
+        assert set(exact.propose(query, 20)) == set(best)
+        recalls.append(np.isin(best, by_codes.propose(query, 160)).mean())
     assert np.mean(recalls) >= 0.95
-    assert len(by_codes) == len(by_codes.search(queries[0], 10_000)) == 6000
+    assert len(by_codes) == len(by_codes.propose(queries[0], 10_000)) == 6000
 
 
 @pytest.mark.parametrize("n", [0, 1, 5, 1000, 200_000])

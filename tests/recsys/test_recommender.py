@@ -185,7 +185,7 @@ def test_candidates_hold_what_comparing_every_track_would_find(
         near = np.flatnonzero(np.isin(kind, rng.choice(8, 2, replace=False))) + 1
         library.listen(f"p{number}", *rng.choice(near, 25).tolist())
     library.learn()
-    lists = VectorIndex.build(range(1, 1201), vectors, "IVF16,Flat", "nprobe=6")
+    lists = VectorIndex.build(range(1, 1201), vectors, "IVF16,Flat", "nprobe=16")
     library.home = replace(library.home, index=lists)
     monkeypatch.setattr(products, "EXACT", 100)
     queries = [Query(listener=listener) for listener in range(1, 31)]
