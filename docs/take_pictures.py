@@ -171,7 +171,9 @@ def _served(home: Path, *options: str) -> Iterator[tuple[str, str]]:
             lines = iter(process.stdout or ())
             address, password = next(lines).split()[-1], ""
             if options:
-                password = next(line for line in lines if "password " in line).split()[-1]
+                password = next(line for line in lines if line.startswith("    password")).split()[
+                    -1
+                ]
             yield address, password
         finally:
             process.terminate()
