@@ -119,10 +119,16 @@ def serving(app: Flask) -> Iterator[str]:
     server = waitress.create_server(app, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run)
     thread.start()
+
+    def close() -> None:
+        for channel in list(server.active_channels.values()):
+            channel.handle_close()  # with the files that it was sending
+        wasyncore.close_all(server._map)
+
     try:
         yield f"http://127.0.0.1:{server.effective_port}"
     finally:
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
+        server.trigger.pull_trigger(close)
         thread.join()
         server.task_dispatcher.shutdown()
         app.extensions["served_home"].close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import subprocess
-import sys
+import shutil
 from pathlib import Path
 from typing import Any
 
+import evaluate
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask.testing import FlaskClient
@@ -18,19 +20,19 @@ from recsys.catalog import Catalog
 from recsys.reports import FOLDER, KINDS, read_report
 from webui.charts import Bar, Chart, charts, plain
 
-ROOT = Path(__file__).parents[2]
 
-
-@pytest.fixture
-def measured(library: Path, home: Path) -> dict[str, Any]:
-    """Figures by kind, as evaluate.py prints them; the home keeps them."""
+@pytest.fixture(scope="module")
+def evaluated(library: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """A home that was evaluated, and its figures by kind, as evaluate.py prints them."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    home = shutil.copytree(library / "home", folder / "home")
     with Catalog(home) as catalog:
         for number in range(12):
             someone = catalog.listener(f"listener {number}", create=True)
             assert someone
             heard = [(1 + (number + 2 * i) % N_TRACKS, 1_764_000_000 + i) for i in range(8)]
             catalog.record_listens(someone.id, heard)
-    labels = home.parent / "labels.csv"
+    labels = folder / "labels.csv"
     rows = [f"{library}/music/{n}.wav,{('rock', 'piano')[n % 3 == 0]}" for n in range(N_TRACKS)]
     labels.write_text("\n".join(["path,genre", *rows]))
     asked = {
@@ -41,12 +43,19 @@ def measured(library: Path, home: Path) -> dict[str, Any]:
     }
     found = {}
     for kind, options in asked.items():
-        command = [sys.executable, "scripts/evaluate.py", kind, *options]
-        printed = subprocess.run(
-            [*command, "--home", str(home), "--json"], cwd=ROOT, check=True, capture_output=True
-        )
-        found[kind] = json.loads(printed.stdout)
-    return found
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            assert evaluate.main([kind, *options, "--home", str(home), "--json"]) == 0
+        found[kind] = json.loads(printed.getvalue())
+    return home, found
+
+
+@pytest.fixture
+def measured(evaluated: tuple[Path, Any], home: Path) -> dict[str, Any]:
+    """Figures by kind; the home has them as if it were the one that was evaluated."""
+    evaluated_home, found = evaluated
+    shutil.copytree(evaluated_home / FOLDER, home / FOLDER)
+    return dict(found)
 
 
 def test_what_was_printed_is_drawn(
