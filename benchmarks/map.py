@@ -1,12 +1,15 @@
 """How long the map takes to draw, how far a tenth more tracks move it, how long a frame takes.
 
     python benchmarks/map.py --tracks 20000 --workers 2
+    python benchmarks/map.py --tracks 20000 --sampled 5000
     python benchmarks/map.py --tracks 100000 --frames http://127.0.0.1:8000
 
 Embeddings are drawn from a mixture of Gaussians in 32 dimensions, one for each 200 tracks, mapped
 linearly to 300 with noise in all of them. Displacements are shares of the map's radius (the root
 mean square distance from its middle), of tracks that both maps have. Neighbours kept: the mean
 share of the 10 nearest by cosine, of 500 tracks, that are among the 30 nearest on the map.
+Trustworthiness (Venna and Kaski 2001) of the 15 nearest on the map, over the same 500 tracks: 1
+where all of them are among the 15 nearest by cosine, 0.5 where they are drawn by lot.
 With `--frames` the map page of a running server is opened in Chromium, given random places of as
 many tracks instead of its own, and drawn 20 times, each until its pixels can be read.
 """
@@ -15,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import resource
 import shutil
 import struct
 import sys
@@ -30,6 +34,7 @@ from numpy.typing import NDArray
 sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).parent]
 
 from index.vector_index import VectorIndex  # noqa: E402
+from recsys import layout  # noqa: E402
 from recsys.layout import refresh_layout  # noqa: E402
 from recsys.layout_file import LAYOUT_NAME, Layout  # noqa: E402
 
@@ -42,6 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--tracks", type=int, default=20_000)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--budget", type=float, default=300.0, help="seconds for the steps")
+    parser.add_argument(
+        "--sampled",
+        type=int,
+        default=layout.SAMPLED,
+        help="of more tracks than this, so many are laid out first (default: %(default)s)",
+    )
     parser.add_argument("--frames", metavar="URL", help="measure frames on this server's page")
     args = parser.parse_args(arguments)
     if args.frames:
@@ -49,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{args.tracks:,} points: {whole:.1f} ms a frame")
         print(f"  while moving {moving:.1f} ms, of {part:.0%} of them")
         return 0
+    layout.SAMPLED = args.sampled
     with tempfile.TemporaryDirectory() as folder:
         draw(args.tracks, Path(folder) / LAYOUT_NAME, args.workers, args.budget)
     return 0
@@ -67,7 +79,10 @@ def draw(n: int, path: Path, workers: int, budget: float) -> None:
         new = Layout.load(path)
         finished = bool(drawn and drawn.finished)
         print(f"{len(rows):,} tracks: {seconds:.1f} s, {cpu:.1f} of a core, finished: {finished}")
-        print(f"  neighbours kept {kept(vectors[rows], new.positions):.3f}")
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+        print(f"  {peak:,.0f} MiB at most, in {len(np.unique(new.clusters))} clusters")
+        near, trusted = kept(vectors[rows], new.positions), trust(vectors[rows], new.positions)
+        print(f"  neighbours kept {near:.3f}, trustworthiness {trusted:.4f}", flush=True)
         if old is not None:
             stayed = new.positions[np.isin(new.ids, old.ids)]
             moved = np.linalg.norm(stayed - old.positions, axis=1) / radius(old.positions)
@@ -100,6 +115,20 @@ def kept(vectors: NDArray[np.float32], positions: NDArray[np.float32]) -> float:
         on_map = np.argpartition(distances, 31)[:31]
         shares.append(len(np.intersect1d(near, on_map)) - 1)
     return float(np.mean(shares)) / 10
+
+
+def trust(vectors: NDArray[np.float32], positions: NDArray[np.float32], k: int = 15) -> float:
+    """Return the trustworthiness of the map, over 500 tracks."""
+    n, missed, rows = len(vectors), 0, np.random.default_rng(2).integers(len(vectors), size=500)
+    for row in rows.tolist():
+        distances = ((positions - positions[row]) ** 2).sum(axis=1)
+        distances[row] = np.inf
+        cosines = vectors @ vectors[row]
+        cosines[row] = -np.inf
+        on_map = np.argpartition(distances, k)[:k]
+        ranks = 1 + (cosines > cosines[on_map, None]).sum(axis=1)
+        missed += int(np.maximum(ranks - k, 0).sum())
+    return 1 - 2 * missed / (len(rows) * k * (2 * n - 3 * k - 1))
 
 
 def frames(address: str, n: int) -> tuple[float, float, float]:

@@ -47,6 +47,7 @@ def published(paper: str, name: str) -> Model:
 
 MODELS = {
     "1-D CNN": published("Dieleman and Schrauwen 2014", "cnn1d"),
+    "mobile": published("Howard et al. 2017", "mobile"),
     "1-D CNN, end to end": published("Dieleman and Schrauwen 2014", "cnn1d-waveform"),
     "FCN": published("Choi et al. 2016", "fcn"),
     "FCN-4": published("Choi et al. 2016", "fcn-4"),

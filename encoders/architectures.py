@@ -1,7 +1,7 @@
 """The architectures by name: what builds each for any number of tags, and what it hears.
 
 All are in their published sizes but `small`, an FCN (Choi et al. 2016) over three seconds, which
-learns on two cores in minutes.
+learns on two cores in minutes, and `mobile`, which is for being taught by them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from encoders.models import (
     cnn1d,
     crnn,
     fcn,
+    mobile,
     multi_scale,
     musicnn,
     musicnn_won,
@@ -50,6 +51,7 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
         "small": Architecture(
             lambda n: fcn.Fcn(fcn.FcnConfig(n, SMALL.n_filters, SMALL.pools)), MelConfig()
         ),
+        "mobile": Architecture(lambda n: mobile.Mobile(mobile.MobileConfig(n)), MelConfig()),
         "cnn1d": Architecture(lambda n: cnn1d.Cnn1d(cnn1d.Cnn1dConfig(n)), cnn1d.MEL),
         "cnn1d-waveform": Architecture(
             lambda n: cnn1d.Cnn1d(cnn1d.Cnn1dConfig(n, cnn1d.WAVEFORM)), cnn1d.WAVEFORM

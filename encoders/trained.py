@@ -155,6 +155,15 @@ def adopt(path: Path, folder: Path) -> str:
     return name
 
 
+def tagger_names(text: str, folder: Path) -> list[str]:
+    """Return the names in NAME,…; a file of a trained tagger becomes one of the folder's.
+
+    Raises WeightsError and OSError as `adopt` does.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return [adopt(Path(name), folder) if name.endswith(SUFFIX) else name for name in names]
+
+
 def trained_in(folder: Path) -> list[str]:
     """Return the names of the trained taggers in a folder of weights, sorted."""
     names = []

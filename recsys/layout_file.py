@@ -1,4 +1,4 @@
-"""The file of a map: where each track lies in it."""
+"""The file of a map: where each track lies in it, and among which others."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from index.storage import replacing
 
 LAYOUT_NAME = "map.safetensors"
 _FORMAT = "earshot-map-1"
+NO_CLUSTER = 0
 
 
 class DamagedLayout(Exception):
@@ -27,11 +28,13 @@ class Layout:
 
     ids        int64 (n,), ascending
     positions  float32 (n, 2), in t-SNE's own unit
+    clusters   uint8 (n,), numbers from 1 on, of what sounds alike; NO_CLUSTER in older files
     key        names the embeddings that it was drawn of
     """
 
     ids: NDArray[np.int64]
     positions: NDArray[np.float32]
+    clusters: NDArray[np.uint8]
     key: str
 
     def save(self, path: Path) -> None:
@@ -39,6 +42,7 @@ class Layout:
         arrays: dict[str, NDArray[Any]] = {
             "ids": np.ascontiguousarray(self.ids),
             "positions": np.ascontiguousarray(self.positions),
+            "clusters": np.ascontiguousarray(self.clusters),
         }
         with replacing(path) as file:
             file.write(save(arrays, {"format": _FORMAT, "key": self.key}))
@@ -51,8 +55,13 @@ class Layout:
                 metadata = file.metadata() or {}
                 if metadata.get("format") != _FORMAT:
                     raise ValueError("it is no map, or one of another version")
-                layout = cls(file.get_tensor("ids"), file.get_tensor("positions"), metadata["key"])
-            if layout.ids.ndim != 1 or layout.positions.shape != (len(layout.ids), 2):
+                ids, positions = file.get_tensor("ids"), file.get_tensor("positions")
+                clusters = np.full(len(ids), NO_CLUSTER, np.uint8)
+                if "clusters" in file.keys():  # noqa: SIM118 - no dict
+                    clusters = file.get_tensor("clusters")
+                layout = cls(ids, positions, clusters, metadata["key"])
+            n = len(layout.ids)
+            if ids.ndim != 1 or positions.shape != (n, 2) or clusters.shape != (n,):
                 raise ValueError("its arrays do not fit")
             if (np.diff(layout.ids) <= 0).any() or not np.isfinite(layout.positions).all():
                 raise ValueError("its arrays hold what they must not")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.catalog.search import fold
+from recsys.cluster_names import cluster_names
 from recsys.home import stamp
 from recsys.layout_file import LAYOUT_NAME, DamagedLayout, Layout
 from recsys.shelf import Shelf, TagTable
@@ -27,15 +28,17 @@ _SURE = 3.0  # standard deviations above the library's mean that have the full c
 class Drawn:
     """The living tracks of a map.
 
-    ids     int64 (n,), ascending
-    rows    of the shelf, (n,)
-    places  uint16 (n, 2), the longer side of the map being 0 to 65,535
-    key     changes with any of them
+    ids       int64 (n,), ascending
+    rows      of the shelf, (n,)
+    places    uint16 (n, 2), the longer side of the map being 0 to 65,535
+    clusters  of what sounds alike, numbers from 1 on, uint8 (n,); 0 in maps of older builds
+    key       changes with any of them
     """
 
     ids: NDArray[np.int64]
     rows: NDArray[np.intp]
     places: NDArray[np.uint16]
+    clusters: NDArray[np.uint8]
     key: str
 
 
@@ -100,6 +103,16 @@ class LibraryMap:
             (values[:, common].argmax(axis=1) + 1).astype(np.uint8),
         )
 
+    def by_cluster(self, drawn: Drawn) -> Colours:
+        """Colour by the clusters of the last build, named by the tags that set each apart."""
+        tags = self._tags()
+        written = {number: tags.names[folded] for folded, number in tags.columns.items()}
+        names = cluster_names(tags.values[drawn.rows], drawn.clusters)
+        return Colours(
+            tuple(", ".join(written[column] for column in columns) for columns in names),
+            drawn.clusters,
+        )
+
     def by_tag(self, drawn: Drawn, tag: str) -> Colours | None:
         """Colour by how much tracks stand out in one of the taggers' tags, None for another."""
         tags = self._tags()
@@ -128,4 +141,5 @@ class LibraryMap:
         centred = (places - (low + high) / 2) / unit + 0.5
         ids = layout.ids[known]
         key = hashlib.blake2b(ids.tobytes(), key=layout.key.encode(), digest_size=16).hexdigest()
-        return Drawn(ids, rows[known], np.rint(centred * _SPAN).astype(np.uint16), key)
+        pixels = np.rint(centred * _SPAN).astype(np.uint16)
+        return Drawn(ids, rows[known], pixels, layout.clusters[known], key)

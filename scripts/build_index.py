@@ -30,7 +30,7 @@ from encoders.errors import WeightsError
 from encoders.extract import N_SEGMENTS, Extractor, load_extractor
 from encoders.memory import PeakMemory
 from encoders.projection import Projection, ProjectionError
-from encoders.trained import SUFFIX, adopt
+from encoders.trained import tagger_names
 from index.vector_index import DamagedIndex
 from recsys import build
 from recsys.build_state import BuildRecord, read_state
@@ -213,12 +213,6 @@ def build_library(
     return folders, extractor, report
 
 
-def tagger_names(text: str, weights: Path) -> list[str]:
-    """Return the names of the taggers asked for; a file of a trained one becomes the home's."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    return [adopt(Path(n), weights) if n.endswith(SUFFIX) else n for n in names]
-
-
 def learn(settings: Settings, display: Display, workers: int) -> None:
     """Draw the map, and learn from the home's listens, where anything has changed."""
     with contextlib.suppress(NotIndexed, DamagedIndex), open_home(settings) as home:
@@ -233,7 +227,12 @@ def learn(settings: Settings, display: Display, workers: int) -> None:
 def draw(home: Home, display: Display, workers: int) -> None:
     """Draw the map of the library, unless it is there."""
     display.show(build.Progress("map"))
-    drawn = refresh_layout(home.index, home.settings.home / LAYOUT_NAME, workers=workers)
+    drawn = refresh_layout(
+        home.index,
+        home.settings.home / LAYOUT_NAME,
+        workers=workers,
+        progress=lambda done, total: display.show(build.Progress("map", done, total)),
+    )
     if drawn and not drawn.finished:
         display.say(
             f"The map was not finished within {BUDGET:.0f} s: it is coarser than it might be."

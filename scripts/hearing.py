@@ -14,6 +14,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,13 +29,22 @@ _log = logging.getLogger(__name__)
 
 SECONDS = 120  # of processor time; and twice of the clock's
 MEMORY = 4 << 30  # bytes of data: the networks take about one
+POLL = 0.2  # s between two looks whether the server is closing
 
 
 class Hearing:
-    """Analyses files with the networks of one home."""
+    """Analyses files with the networks of one home, until the server is `closing`."""
 
-    def __init__(self, home: Path, *, seconds: int = SECONDS, memory: int = MEMORY) -> None:
+    def __init__(
+        self,
+        home: Path,
+        closing: threading.Event,
+        *,
+        seconds: int = SECONDS,
+        memory: int = MEMORY,
+    ) -> None:
         self._home = home
+        self._closing = closing
         self._seconds = seconds
         self._memory = memory
 
@@ -45,9 +56,7 @@ class Hearing:
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
         ) as process:
             try:
-                out, complaints = process.communicate(timeout=2 * self._seconds)
-            except subprocess.TimeoutExpired:
-                raise SoundRefused("Its analysis takes too long.") from None
+                out, complaints = self._outcome(process)
             finally:
                 _end(process)
         if process.returncode:
@@ -57,6 +66,16 @@ class Hearing:
         if "error" in answer:
             raise SoundRefused(answer["error"])
         return answer["projection"], np.array(answer["vector"], np.float32)
+
+    def _outcome(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+        """Wait for what a process writes. Raises SoundRefused where it shall not go on."""
+        deadline = time.monotonic() + 2 * self._seconds
+        while time.monotonic() < deadline:
+            if self._closing.is_set():
+                raise SoundRefused("The server is being stopped.")
+            with suppress(subprocess.TimeoutExpired):
+                return process.communicate(timeout=POLL)
+        raise SoundRefused("Its analysis takes too long.")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -14,6 +14,7 @@ Exit status: 0 stopped by a signal, 1 the port or the catalogue cannot be had, 2
 from __future__ import annotations
 
 import argparse
+import gc
 import ipaddress
 import logging
 import re
@@ -45,7 +46,10 @@ THREADS = 8  # some of which streams of a build's progress may hold
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; requests under way are finished."""
+    """Serve until SIGINT or SIGTERM.
+
+    Requests under way are finished, but for streams and analyses of dropped files, which end.
+    """
     args = parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     with ExitStack() as stack:
@@ -129,6 +133,7 @@ def _is_any_address(host: str) -> bool:
 def serve(args: argparse.Namespace, stack: ExitStack) -> None:
     """Serve until a signal comes; the stack closes what was opened."""
     settings = load_settings(args.home)
+    closing = threading.Event()
     accounts = None
     if args.accounts:
         catalog = stack.enter_context(Catalog(settings.home, settings.database))
@@ -138,9 +143,10 @@ def serve(args: argparse.Namespace, stack: ExitStack) -> None:
         listener=args.listener,
         accounts=accounts,
         public_names={name.lower() for name in (*args.public_name, args.host)},
-        hear=Hearing(settings.home),
+        hear=Hearing(settings.home, closing),
         transcode=transcoded,
         build=Building(settings.home),
+        closing=closing,
     )
     home: ServedHome = app.extensions["served_home"]
     stack.callback(home.close)
@@ -157,7 +163,6 @@ def serve(args: argparse.Namespace, stack: ExitStack) -> None:
     # Only now, when the port is ours: a password that nobody reads would be lost.
     made = first_owner(accounts, args.listener) if accounts is not None else None
     threading.Thread(target=warm, args=(home,), daemon=True).start()
-    closing: threading.Event = app.extensions["closing"]
 
     def close(*_: object) -> None:
         closing.set()
@@ -218,4 +223,6 @@ def url_host(host: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    gc.freeze()  # the collector would look through all modules once more, which takes a second
+    sys.exit(status)

@@ -57,8 +57,11 @@ from recsys.catalog import CatalogError
 from recsys.head_data import embed_library
 from recsys.home import Home, NotIndexed, open_home
 from recsys.labels import LabelsError, catalogue_labels
+from recsys.layout import refresh_layout
+from recsys.layout_file import LAYOUT_NAME
 from recsys.refit import refit
 from recsys.settings import SettingsError
+from recsys.threads import n_cores
 
 
 def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -177,7 +180,7 @@ def run(args: argparse.Namespace, home: Home) -> int:
     else:
         print_verdict(verdict, home, head)
     if verdict.adopted:
-        learn(home)
+        follow(home)
     return 0
 
 
@@ -219,9 +222,14 @@ def serve(home: Home, projection: Projection, bar: Progress) -> None:
     reproject(home.catalog, projection, recipe, lambda p: show(p.done, p.total))
 
 
-def learn(home: Home) -> None:
-    """Learn from the home's listens anew, now that it is indexed otherwise."""
+def follow(home: Home) -> None:
+    """Redraw the map that there is, and learn from listens anew: the home is indexed otherwise."""
+    path = home.settings.home / LAYOUT_NAME
     with open_home(home.settings) as renewed:
+        if path.exists():
+            with Progress(console=Console(stderr=True), transient=True) as bar:
+                show = shown_by(bar, "Drawing the map")
+                refresh_layout(renewed.index, path, workers=n_cores(), progress=show)
         refit(renewed)
 
 
@@ -238,7 +246,7 @@ def remove(args: argparse.Namespace, home: Home) -> int:
     else:
         print("The home has no head: the default projection serves.")
     if projection.head:
-        learn(home)
+        follow(home)
     return 0
 
 

@@ -1,9 +1,10 @@
-"""Train a tagger on labelled music, from random weights, and say how good it is.
+"""Train a tagger on labelled music or on what other taggers say, and say how good it is.
 
     python scripts/train_tagger.py labels.csv --by genre --out runs/genres
     python scripts/train_tagger.py ~/clips-by-mood --architecture musicnn --out runs/moods
     python scripts/train_tagger.py --home ~/.earshot --by genres --tags 20 --out runs/library
     python scripts/train_tagger.py ~/mtat --dataset mtat --architecture short-chunk --out runs/mtat
+    python scripts/train_tagger.py ~/Music --teach-from MSD_musicnn,MTT_musicnn --out runs/quick
     torchrun --nproc-per-node 4 scripts/train_tagger.py ~/msd --dataset msd --out runs/msd
 
 Writes weights (NAME.safetensors) and their model card (NAME.md, NAME.json) into the folder --out;
@@ -33,42 +34,38 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 from torch import distributed
+from training.plans import Plan, first_of_all, from_labels, from_teachers, load_teachers
+from training.reports import NotInstalled, Result, finish, logging, print_figures, say
 from training.sources import read_corpus
 
 from encoders.architectures import ARCHITECTURES
-from encoders.trained import Prior, is_name, save_trained
+from encoders.errors import WeightsError
+from encoders.trained import is_name
 from encoders.training.audio_cache import AudioCache, CacheFull
 from encoders.training.augmentation import Augmentation
-from encoders.training.card import Training, card
-from encoders.training.clips import Clip, Corpus, CorpusError, groups, targets
+from encoders.training.clips import Clip, Corpus, CorpusError
 from encoders.training.datasets import DATASETS
 from encoders.training.loop import (
     PRECISIONS,
     SCHEDULES,
     CheckpointError,
-    Epoch,
-    Material,
-    Outcome,
     Recipe,
     Trainer,
     rank,
 )
+from encoders.training.teaching import TeachingError
 from recsys.catalog import CatalogError
 from recsys.labels import LabelsError
 from recsys.settings import SettingsError
-from recsys.tag_figures import best_thresholds, tag_auc, tag_figures
-from recsys.tagging import score_tags
 from recsys.threads import n_cores
 
 NOTHING, USAGE, STOPPED = 1, 2, 130
 CHECKPOINT = "checkpoint.pt"
-AUGMENT = "gain=6,noise=20,spec=1,mixup=0.3"
+# What is not named on the command line: where labels are learned, and where taggers teach.
+LABELLED = {"architecture": "small", "augment": "gain=6,noise=20,spec=1,mixup=0.3", "crops": 1}
+TAUGHT = {"architecture": "mobile", "augment": "none", "crops": 20}
 N_PRIOR = 2000  # training clips that the means of the outputs are taken of, at most
 GIGABYTE = 10**9
-
-
-class NotInstalled(Exception):
-    """An extra is not installed; the message says how to get it."""
 
 
 def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -86,14 +83,26 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--name", help="of the tagger (default: the name of RUN)")
     parser.add_argument("--dataset", choices=DATASETS, help="what the source is the root of")
     parser.add_argument("--home", type=Path, help="whose library, where no source is named")
-    parser.add_argument("--by", default="genre", help="column of tags, a|b (default: %(default)s)")
+    parser.add_argument(
+        "--teach-from",
+        dest="teachers",
+        default="",
+        metavar="NAME,…",
+        help="learn what these taggers of build_index.py say, instead of labels",
+    )
+    parser.add_argument("--by", help="column of tags, a|b (default: genre)")
     parser.add_argument("--tags", type=int, metavar="N", help="the N commonest (default: all)")
     parser.add_argument(
-        "--architecture", choices=ARCHITECTURES, default="small", help="(default: %(default)s)"
+        "--architecture", choices=ARCHITECTURES, help="(default: small; mobile with --teach-from)"
+    )
+    parser.add_argument(
+        "--crops",
+        type=int,
+        help="segments of each clip an epoch (default: 1); with --teach-from the same in each, "
+        "every second one mixed with another clip (default: 20)",
     )
     for name, text in (
         ("epochs", "at most"),
-        ("crops", "segments of each clip an epoch"),
         ("batch", "segments learned from at once"),
         ("rate", "step at the beginning"),
         ("decay", "of weights"),
@@ -109,9 +118,9 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--precision", choices=PRECISIONS, help="(default: the device's best)")
     parser.add_argument(
         "--augment",
-        default=AUGMENT,
         metavar="WHAT=HOW_FAR,…",
-        help="of pitch, time, gain, noise, spec, mixup, or none (default: %(default)s)",
+        help="of pitch, time, gain, noise, spec, mixup, or none "
+        f"(default: {LABELLED['augment']}; {TAUGHT['augment']} with --teach-from)",
     )
     parser.add_argument("--workers", type=int, default=0, help="processes that read segments")
     parser.add_argument("--cache", type=Path, help="folder of decoded audio")
@@ -127,6 +136,12 @@ def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"--name takes letters, digits, dots and underscores, not {args.name}")
     if args.dataset and args.source is None:
         parser.error("--dataset needs its root")
+    if args.teachers and (args.by or args.tags):
+        parser.error("--teach-from needs no labels: leave out --by and --tags")
+    for name, value in (TAUGHT if args.teachers else LABELLED).items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    args.by = args.by or ("" if args.teachers else "genre")
     try:
         args.recipe = recipe_of(args)
     except ValueError as error:
@@ -141,7 +156,14 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
         has_bfloat16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
         on_gpu = "bfloat16" if has_bfloat16 else "float16"
         chosen["precision"] = on_gpu if torch.cuda.is_available() else "float32"
-    return Recipe(**chosen, augmentation=augmentation_of(args.augment))
+    augmentation = augmentation_of(args.augment)
+    chosen["teachers"] = tuple(name.strip() for name in args.teachers.split(",") if name.strip())
+    if args.teachers and (augmentation.pitch or augmentation.time or augmentation.mixup):
+        raise ValueError(
+            "--augment takes gain, noise and spec with --teach-from: what the others "
+            "make of a segment the teachers have not heard"
+        )
+    return Recipe(**chosen, augmentation=augmentation)
 
 
 def augmentation_of(text: str) -> Augmentation:
@@ -171,7 +193,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (LabelsError, SettingsError) as error:
         say(str(error))
         return USAGE
-    except (CacheFull, CatalogError, CheckpointError, CorpusError, NotInstalled) as error:
+    except (
+        *(CacheFull, CatalogError, CheckpointError, CorpusError),
+        *(NotInstalled, TeachingError, WeightsError),
+    ) as error:
         say(str(error))
     except OSError as error:
         say(f"{error.filename or args.out} cannot be written: {error.strerror}.")
@@ -190,32 +215,40 @@ def run(args: argparse.Namespace) -> int:
         raise CorpusError(
             f"{args.out} holds a training: go on with --resume, or name another folder."
         )
-    corpus = read_corpus(args)
-    corpus, places, lost = decoded(corpus, args)
+    folder = args.cache or platformdirs.user_cache_path("earshot") / "training"
+    teachers = load_teachers(args, folder)
+    corpus = read_corpus(args, teachers.tags if teachers else ())
+    corpus, places, lost = decoded(corpus, args, folder)
     for sentence in lost:
         say(sentence)
-    train, valid, test = (
-        Material(
-            [places[clip.path] for clip in clips], torch.from_numpy(targets(clips, corpus.tags))
-        )
-        for clips in (corpus.train, corpus.valid, corpus.test)
-    )
-    torch.manual_seed(args.seed)
-    architecture = ARCHITECTURES[args.architecture]
-    model = architecture.build(len(corpus.tags))
-    trainer = Trainer(model, architecture.front, args.recipe, device=device(), workers=args.workers)
+    plan = from_labels(corpus, places)
+    if teachers:
+        with bar("Asking the teachers") as progress:
+            plan = from_teachers(corpus, places, teachers, args, progress)
+    trainer = new_trainer(args, plan)
+    untrained = embedded(trainer, plan)
     if args.resume and checkpoint.exists():
         trainer.restore(checkpoint)
     with logging(args) as report:
-        outcome = trainer.train(train, valid, tag_auc, checkpoint=checkpoint, report=report)
-    judged = {name: trainer.judged(part)[0] for name, part in (("valid", valid), ("test", test))}
+        outcome = trainer.train(
+            plan.train, plan.valid, plan.judge, checkpoint=checkpoint, report=report
+        )
+    judged = trainer.judged(plan.valid)[0], trainer.judged(plan.test)[0]
     if rank() != 0:
         return 0
-    seconds = time.monotonic() - begin
-    prior = trainer.prior(train.places[:: -(-len(train.places) // N_PRIOR)])
-    figures = finish(
-        args, corpus, trainer, outcome, judged=judged, prior=prior, lost=len(lost), seconds=seconds
+    learned = [places[clip.path] for clip in corpus.train]
+    prior = trainer.prior(learned[:: -(-len(learned) // N_PRIOR)])
+    trained = embedded(trainer, plan)
+    result = Result(
+        outcome,
+        n_parameters=sum(p.numel() for p in trainer.model.parameters()),
+        judged=judged,
+        embeddings=(untrained, trained - prior.penultimate) if teachers else None,
+        prior=prior,
+        lost=len(lost),
+        seconds=time.monotonic() - begin,
     )
+    figures = finish(args, plan, result)
     if args.json:
         print(json.dumps(figures))
     else:
@@ -223,24 +256,45 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def decoded(corpus: Corpus, args: argparse.Namespace) -> tuple[Corpus, dict[Path, Path], list[str]]:
-    """Decode the clips; return those that could be, where their audio is, and what went wrong.
+def new_trainer(args: argparse.Namespace, plan: Plan) -> Trainer:
+    """Return what trains a model of random weights."""
+    torch.manual_seed(args.seed)
+    architecture = ARCHITECTURES[args.architecture]
+    return Trainer(
+        architecture.build(len(plan.corpus.tags)),
+        architecture.front,
+        args.recipe,
+        criterion=plan.criterion,
+        device=device(),
+        workers=args.workers,
+    )
 
-    One of several processes decodes, the others find it done.
-    """
-    folder = args.cache or platformdirs.user_cache_path("earshot") / "training"
+
+def embedded(trainer: Trainer, plan: Plan) -> np.ndarray:
+    """Return the test clips' embeddings where they are compared: float32 (n_clips, n_units)."""
+    if plan.aims is None or rank() != 0:
+        return np.zeros((0, 0), np.float32)
+    heard = trainer.listen(plan.test.places)
+    return torch.stack([clip.penultimate.mean(dim=0) for clip in heard]).numpy()
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how far something is, where one of several processes does it."""
+    with Progress(console=Console(stderr=True), transient=True, disable=rank() != 0) as shown:
+        task = shown.add_task(what, total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)
+
+
+def decoded(
+    corpus: Corpus, args: argparse.Namespace, folder: Path
+) -> tuple[Corpus, dict[Path, Path], list[str]]:
+    """Decode the clips; return those that could be, where their audio is, and what went wrong."""
     rate = ARCHITECTURES[args.architecture].front.sample_rate
     cache = AudioCache(folder, rate, int(args.cache_limit * GIGABYTE))
     paths = [clip.path for clips in (corpus.train, corpus.valid, corpus.test) for clip in clips]
-    if rank() != 0:
-        distributed.barrier()
-    with Progress(console=Console(stderr=True), transient=True, disable=rank() != 0) as bar:
-        task = bar.add_task("Decoding", total=None)
-        places, errors = cache.add(
-            paths, n_cores(), lambda done, total: bar.update(task, completed=done, total=total)
-        )
-    if rank() == 0 and distributed.is_initialized():
-        distributed.barrier()
+    with first_of_all(), bar("Decoding") as progress:
+        places, errors = cache.add(paths, n_cores(), progress)
 
     def kept(clips: Sequence[Clip]) -> tuple[Clip, ...]:
         return tuple(clip for clip in clips if clip.path in places)
@@ -250,143 +304,11 @@ def decoded(corpus: Corpus, args: argparse.Namespace) -> tuple[Corpus, dict[Path
     return whole, places, [str(error) for error in errors]
 
 
-def finish(
-    args: argparse.Namespace,
-    corpus: Corpus,
-    trainer: Trainer,
-    outcome: Outcome,
-    *,
-    judged: dict[str, np.ndarray],
-    prior: Prior,
-    lost: int,
-    seconds: float,
-) -> dict[str, Any]:
-    """Measure on the test clips, write weights and cards, return the figures."""
-    thresholds = best_thresholds(targets(corpus.valid, corpus.tags), judged["valid"])
-    truth = targets(corpus.test, corpus.tags)
-    measured = tag_figures(
-        truth, judged["test"], groups(corpus.test), thresholds, exclusive=corpus.exclusive
-    )
-    by_tag = {tag.casefold(): column > 0 for tag, column in zip(corpus.tags, truth.T, strict=True)}
-    rows = [
-        {
-            "tag": score.tag,
-            "roc_auc": score.roc_auc,
-            "average_precision": score.average_precision,
-            "clips": score.n_positive,
-        }
-        for score in score_tags(judged["test"], corpus.tags, by_tag)
-    ]
-    weights = args.out / f"{args.name}.safetensors"
-    digest = save_trained(weights, args.architecture, corpus.tags, outcome.state, prior)
-    training = Training(
-        name=args.name,
-        architecture=args.architecture,
-        n_parameters=sum(p.numel() for p in trainer.model.parameters()),
-        corpus=corpus,
-        recipe=args.recipe,
-        best=outcome.best,
-        n_epochs=len(outcome.history),
-        seconds=seconds,
-        device=device_name(),
-        figures=measured,
-        per_tag=rows,
-        lost=lost,
-        sha256=digest,
-    )
-    weights.with_suffix(".md").write_text(card(training), encoding="utf-8")
-    figures = {
-        "weights": str(weights),
-        "sha256": digest,
-        "parameters": training.n_parameters,
-        "tags": list(corpus.tags),
-        "clips": {part: len(corpus.part(part)) for part in ("train", "valid", "test")},
-        "epochs": training.n_epochs,
-        "best_epoch": outcome.best.number,
-        "valid_roc_auc": outcome.best.score,
-        "seconds": round(seconds, 1),
-        "test": {name: figure._asdict() for name, figure in measured.items()},
-        "per_tag": rows,
-    }
-    history = [epoch._asdict() for epoch in outcome.history]
-    text = json.dumps({**figures, "history": history}, indent=2)
-    weights.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
-    return figures
-
-
-def print_figures(figures: dict[str, Any], args: argparse.Namespace) -> None:
-    """Print the outcome for people."""
-    clips = figures["clips"]
-    print(
-        f"{args.architecture}, {figures['parameters']:,} parameters, {len(figures['tags'])} tags; "
-        f"{clips['train']} clips to learn from, {clips['valid']} to validate on, {clips['test']} "
-        f"to test on; epoch {figures['best_epoch']} of {figures['epochs']} in "
-        f"{figures['seconds']:.0f} s."
-    )
-    for name, figure in figures["test"].items():
-        ends = f"95 % {figure['low']:.3f} to {figure['high']:.3f}"
-        print(f"{name:18} {figure['value']:.3f}  ({ends}; chance {figure['chance']:.3f})")
-    print(f"Written: {figures['weights']}, its model card beside it.")
-    print(f"To listen with it: build_index.py FOLDER --tagger {figures['weights']}")
-
-
-@contextmanager
-def logging(args: argparse.Namespace) -> Iterator[Callable[[Epoch], None]]:
-    """Give what says how an epoch went, to people and with --tensorboard to its files."""
-    writer = None
-    if args.tensorboard and rank() == 0:
-        writer = tensorboard(args.out / "tensorboard")
-    begin = time.monotonic()
-
-    def report(epoch: Epoch) -> None:
-        if rank() != 0:
-            return
-        say(
-            f"epoch {epoch.number}: loss {epoch.loss:.4f}, validation {epoch.valid_loss:.4f}, "
-            f"ROC-AUC {epoch.score:.4f}, {time.monotonic() - begin:.0f} s"
-        )
-        if writer:
-            values = epoch._asdict()
-            for name in ("loss", "valid_loss", "score", "rate"):
-                writer.add_scalar(name, values[name], epoch.number)
-            writer.flush()
-
-    try:
-        yield report
-    finally:
-        if writer:
-            writer.close()
-
-
-def tensorboard(folder: Path) -> Any:
-    """Open a log for TensorBoard. Raises NotInstalled."""
-    try:
-        # Only who asks for it needs it, and it is an extra.
-        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
-    except ImportError:
-        raise NotInstalled(
-            "TensorBoard is not installed; add it with: pip install 'earshot[training]'"
-        ) from None
-    return SummaryWriter(str(folder))
-
-
 def device() -> str:
     """Name the device of this process: one GPU each."""
     if not torch.cuda.is_available():
         return "cpu"
     return f"cuda:{int(os.environ.get('LOCAL_RANK', '0'))}"
-
-
-def device_name() -> str:
-    """Name the device in words, for the card."""
-    name = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    n = distributed.get_world_size() if distributed.is_initialized() else 1
-    return name if n == 1 else f"{n} x {name}"
-
-
-def say(sentence: str) -> None:
-    """Print a sentence on standard error."""
-    print(sentence.encode("utf-8", "replace").decode(), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -78,6 +78,7 @@ def create_app(
     hear: Hear | None = None,
     transcode: Transcode | None = None,
     build: StartBuild | None = None,
+    closing: threading.Event | None = None,
 ) -> Flask:
     """Make the application for one home.
 
@@ -85,7 +86,7 @@ def create_app(
     this machine. It answers to loopback names, and to `public_names`, in lower case.
     `hear` analyses files that are dropped on the page, `transcode` turns those of the library into
     what every browser plays, `build` starts builds. With None there is no such thing.
-    Streams end when `extensions["closing"]` is set.
+    Streams end when `closing` is set.
     """
     app = described_app(__name__)
     app.config.update(
@@ -100,7 +101,7 @@ def create_app(
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
-    app.extensions.update(accounts=accounts, limits=Limits(), closing=threading.Event())
+    app.extensions.update(accounts=accounts, limits=Limits(), closing=closing or threading.Event())
     metrics = app.extensions["metrics"] = Metrics(home)
     metrics.watch(app)
     protect(app)

@@ -15,7 +15,7 @@ from recsys.query import LARGEST_ID
 from recsys.reports import Report, read_report, state_of
 from recsys.serving import Served, Unavailable
 from webui.api.builds import Build
-from webui.people import person
+from webui.people import person, unreadable
 from webui.served import current
 
 N_FAILURES = 25  # a page
@@ -31,7 +31,9 @@ def page() -> str:
     try:
         served = current()
     except Unavailable as error:  # also while the first build runs
-        return render_template("library.html", person=person(), nothing=str(error), **_building())
+        return render_template(
+            "library.html", person=person(), nothing=unreadable(error), **_building()
+        )
     after = _after()
     failures = served.catalog.failures(after=after, limit=N_FAILURES + 1)
     return render_template(

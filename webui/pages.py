@@ -9,7 +9,7 @@ from recsys.catalog import Track
 from recsys.query import Reason
 from webui import lists, people
 from webui.mixes import SIDES, Mix, Ref
-from webui.served import current
+from webui.served import current, label
 from webui.sounds import read_sound
 
 LENGTHS = (10, 20, 30, 50, 100, 200)
@@ -77,7 +77,7 @@ def _name(ref: Ref, listing: lists.Listing) -> str:
         return f"{ref.kind} {ref.name}"
     if ref.kind == "album":
         return track.album or track.title
-    return f"{track.title} · {track.artist}" if track.artist else track.title
+    return label(track)
 
 
 def _title(mix: Mix, listing: lists.Listing) -> str:

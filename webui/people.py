@@ -89,6 +89,19 @@ def demand_owner() -> None:
         raise Forbidden("Only an owner of this server may do that.")
 
 
+def to_owner(words: str, to_others: str) -> str:
+    """Return words that name files of this machine, and for whoever is no owner other ones."""
+    return words if accounts() is None or (g.person and g.person.is_owner) else to_others
+
+
+def unreadable(error: Exception) -> str:
+    """Say why nothing can be answered from the library."""
+    return to_owner(
+        str(error),
+        "The library cannot be read now: the server's log says why. Try again in a while.",
+    )
+
+
 def cookie_name() -> str:
     """Return the name of the session's cookie; by https one that no other host can set."""
     return "__Host-earshot" if request.is_secure else "earshot"

@@ -14,7 +14,7 @@ from recsys.serving import Served
 from webui import people
 from webui.api.fields import MAX_RESULTS
 from webui.api.playlists import continuation, kept_playlist
-from webui.served import current
+from webui.served import current, label
 
 N_MORE = 10  # tracks that a continuation names
 LENGTH = 8  # of a path where none is asked for
@@ -32,10 +32,7 @@ class End(NamedTuple):
     @property
     def label(self) -> str:
         """The track as a person reads it, or what was typed."""
-        if self.track is None:
-            return self.words
-        artist = f" · {self.track.artist}" if self.track.artist else ""
-        return f"{self.track.title}{artist}"
+        return self.words if self.track is None else label(self.track)
 
 
 @playlist_pages.get("/playlists")

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from recsys.catalog import CatalogError
 from recsys.serving import Unavailable
-from webui.people import know
+from webui.people import know, unreadable
 
 _log = logging.getLogger("webui.access")
 MAX_BODY = 4 << 20  # bytes
@@ -51,8 +51,8 @@ def protect(app: Flask) -> None:
     app.before_request(_begin)
     app.after_request(_finish)
     app.register_error_handler(HTTPException, _http_problem)
-    app.register_error_handler(Unavailable, lambda error: _answer(503, str(error)))
-    app.register_error_handler(CatalogError, lambda error: _answer(503, str(error)))
+    app.register_error_handler(Unavailable, _unreadable)
+    app.register_error_handler(CatalogError, _unreadable)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -161,6 +161,11 @@ def _http_problem(error: HTTPException) -> Response:
         if name in ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate"):
             answer.headers[name] = value
     return answer
+
+
+def _unreadable(error: Exception) -> Response:
+    _log.warning("request %s: %s", g.request_id, error)
+    return _answer(503, unreadable(error))
 
 
 def _unexpected(error: Exception) -> Response:

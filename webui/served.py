@@ -8,6 +8,7 @@ from werkzeug.exceptions import NotFound
 from recsys.catalog import Track
 from recsys.query import LARGEST_ID
 from recsys.serving import Served, ServedHome
+from webui.people import to_owner
 
 
 def current() -> Served:
@@ -22,3 +23,15 @@ def living(served: Served, track_id: int) -> Track:
     if found is None or found.removed:
         raise NotFound(f"The library has no track {track_id}.")
     return found
+
+
+def label(track: Track) -> str:
+    """Return a track as a person reads it."""
+    return f"{track.title} · {track.artist}" if track.artist else track.title
+
+
+def why_not_heard(track: Track) -> str:
+    """Say why nothing is known of how a track sounds."""
+    if track.error is None:
+        return "It is not in the index: run build_index.py again."
+    return to_owner(track.error, "Its file cannot be analysed.")

@@ -14,7 +14,7 @@ from recsys.reasons import mean_logits
 from recsys.serving import Served
 from recsys.taggram import TagBar, tag_bars
 from webui import people
-from webui.served import current, living
+from webui.served import current, label, living, why_not_heard
 
 N_SIMILAR = 12
 ARTIST_CAP = 3  # of the similar tracks, so that an album does not fill the list
@@ -48,11 +48,15 @@ def show(track_id: int) -> str:
         "track.html",
         track=track,
         sound=_sound(served, track),
+        why=why_not_heard(track),
         history=_history(served, track),
         is_drawn=served.map.drawn() is not None,
         n_tracks=served.n_indexed,
         person=people.person(),
     )
+
+
+track_page.add_app_template_filter(label)
 
 
 @track_page.app_template_filter("artist_page")

@@ -65,8 +65,8 @@ def card(training: Training) -> str:
             f"# {training.name}",
             "",
             f"A music tagger: {training.architecture}, {training.n_parameters:,} parameters, "
-            f"{len(corpus.tags)} tags, trained from random weights by `train_tagger.py`. "
-            f"SHA-256 of its weights: `{training.sha256}`.",
+            f"{len(corpus.tags)} tags, trained from random weights by `train_tagger.py`"
+            f"{_taught(training)}. SHA-256 of its weights: `{training.sha256}`.",
             "",
             f"Tags: {', '.join(corpus.tags)}.",
             "",
@@ -86,15 +86,15 @@ def card(training: Training) -> str:
             "## Training",
             "",
             f"{training.n_epochs} epochs in {training.seconds:.0f} s on {training.device}; kept is "
-            f"epoch {best.number}, whose mean ROC-AUC on the validation clips was the highest, "
-            f"{best.score:.3f}.",
+            f"epoch {best.number}, {_best(training)}.",
             "",
             *(f"- {name}: {value}" for name, value in _settings(training.recipe)),
             "",
             "## Test",
             "",
-            "On the test clips, which nothing was chosen on; thresholds are those of the highest F "
-            "on the validation clips. Intervals are of 95 % of resamples of artists.",
+            f"On the test clips, which nothing was chosen on{_truth(training)}; thresholds are "
+            "those of the highest F on the validation clips. Intervals are of 95 % of resamples of "
+            "artists.",
             "",
             *_table(
                 ("measure", "value", "95 %", "chance"),
@@ -104,21 +104,26 @@ def card(training: Training) -> str:
                 ],
             ),
             "",
-            *_table(
-                ("tag", "ROC-AUC", "average precision", "clips"),
-                [
-                    (
-                        row["tag"],
-                        f"{row['roc_auc']:.3f}",
-                        f"{row['average_precision']:.3f}",
-                        row["clips"],
-                    )
-                    for row in training.per_tag
-                ],
-            ),
+            *_table(("tag", "ROC-AUC", "average precision", "clips"), _by_tag(training.per_tag)),
             "",
         ]
     )
+
+
+def _taught(training: Training) -> str:
+    teachers = ", ".join(training.recipe.teachers)
+    return f" to answer as {teachers} do" if teachers else ""
+
+
+def _truth(training: Training) -> str:
+    of_teachers = ". A clip's tags are those that its teachers were surest of"
+    return of_teachers if training.recipe.teachers else ""
+
+
+def _best(training: Training) -> str:
+    if training.recipe.teachers:
+        return f"whose loss on the validation clips was the lowest, {training.best.valid_loss:.3f}"
+    return f"whose mean ROC-AUC on the validation clips was the highest, {training.best.score:.3f}"
 
 
 def _by_tag(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, int]]:
@@ -136,6 +141,7 @@ def _settings(recipe: Recipe) -> list[tuple[str, Any]]:
     given = asdict(recipe)
     changes = {name: value for name, value in given.pop("augmentation").items() if value}
     words = ", ".join(f"{name} {value}" for name, value in changes.items())
+    given["teachers"] = ", ".join(given["teachers"]) or "none"
     return [*given.items(), ("augmentation", words or "none")]
 
 

@@ -15,7 +15,7 @@ import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ from encoders.trained import Prior
 from encoders.training.audio_cache import read
 from encoders.training.augmentation import Augmentation
 from encoders.training.segments import RandomSegments, all_segments
+from encoders.training.teaching import Lessons
 
 SCHEDULES = ("cosine", "plateau")
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -40,6 +41,7 @@ _CHECKPOINT = "earshot-training-1"
 Criterion = Callable[[Activations, Tensor], Tensor]
 Judge = Callable[[NDArray[np.float32], NDArray[np.float32]], float]
 State = dict[str, Tensor]
+Segments: TypeAlias = RandomSegments | Lessons
 
 
 class CheckpointError(Exception):
@@ -57,6 +59,7 @@ class Recipe:
     patience   epochs without a better one after which training ends
     segments   of a clip that are listened to where it is judged; None: all
     precision  of the forward pass; the others need a GPU to pay
+    teachers   what it learns from instead of labels
     """
 
     epochs: int = 100
@@ -70,6 +73,7 @@ class Recipe:
     precision: str = "float32"
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
+    teachers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES or self.precision not in PRECISIONS:
@@ -83,10 +87,13 @@ class Recipe:
 
 
 class Material(NamedTuple):
-    """Clips to learn from or to be judged on: their cached audio, and targets (n_clips, n)."""
+    """Clips to learn from or to be judged on: their cached audio, and what each is to give.
+
+    Targets are (n_clips, n), or of each clip (n_segments, n) where its segments differ.
+    """
 
     places: Sequence[Path]
-    targets: Tensor
+    targets: Tensor | Sequence[Tensor]
 
 
 class Epoch(NamedTuple):
@@ -144,9 +151,9 @@ class Trainer:
 
     def train(
         self,
-        train: Material,
+        train: Material | Lessons,
         valid: Material,
-        judge: Judge,
+        judge: Judge | None,
         *,
         checkpoint: Path | None = None,
         report: Callable[[Epoch], None] = lambda epoch: None,
@@ -154,21 +161,16 @@ class Trainer:
         """Train until the last epoch, or until patience ends; goes on from what was restored.
 
         `judge` is given probabilities and targets of the validation clips, (n_clips, n_tags) each;
-        the more it says the better. After each epoch `checkpoint` is written.
+        the more it says the better. Without one it is the lower the validation loss the better.
+        After each epoch `checkpoint` is written.
         """
-        data = RandomSegments(
-            train.places,
-            train.targets,
-            self.recipe.augmentation.n_samples(self.grid.n_samples),
-            self.recipe.crops,
-            self.recipe.seed,
-        )
+        data = self._segments(train) if isinstance(train, Material) else train
         learner = self._shared()
         while len(self.history) < self.recipe.epochs and not self._out_of_patience():
             number = len(self.history)
             loss = self._epoch(learner, data, number)
             probabilities, valid_loss = self.judged(valid)
-            score = judge(probabilities, valid.targets.numpy())
+            score = judge(probabilities, _stacked(valid).numpy()) if judge else -valid_loss
             rate = self.optimiser.param_groups[0]["lr"]
             epoch = Epoch(number + 1, loss, valid_loss, score, rate)
             if isinstance(self.schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
@@ -230,7 +232,13 @@ class Trainer:
             heard.append(Activations(*joined))
         return heard
 
-    def _epoch(self, learner: nn.Module, data: RandomSegments, number: int) -> float:
+    def _segments(self, train: Material) -> RandomSegments:
+        n_samples = self.recipe.augmentation.n_samples(self.grid.n_samples)
+        return RandomSegments(
+            train.places, _stacked(train), n_samples, self.recipe.crops, self.recipe.seed
+        )
+
+    def _epoch(self, learner: nn.Module, data: Segments, number: int) -> float:
         """Learn from every segment of an epoch once; return the mean loss."""
         torch.manual_seed(1_000_003 * self.recipe.seed + world() * number + rank())
         data.epoch = number
@@ -254,7 +262,7 @@ class Trainer:
             mean /= world()
         return float(mean)
 
-    def _batches(self, data: RandomSegments, number: int) -> DataLoader[tuple[Tensor, Tensor]]:
+    def _batches(self, data: Segments, number: int) -> DataLoader[tuple[Tensor, Tensor]]:
         """Deal the segments out to the processes, as many to each, in a random order."""
         order = np.random.default_rng((self.recipe.seed, number)).permutation(len(data))
         share = len(data) // world()
@@ -329,6 +337,10 @@ class Trainer:
             *(IndexError, pickle.UnpicklingError),
         ) as error:
             raise CheckpointError(f"{path} cannot be gone on from: {error}.") from error
+
+
+def _stacked(clips: Material) -> Tensor:
+    return torch.stack(tuple(clips.targets))
 
 
 def _schedule(

@@ -15,6 +15,7 @@ from encoders.models import (
     cnn1d,
     crnn,
     fcn,
+    mobile,
     multi_scale,
     musicnn,
     musicnn_won,
@@ -53,6 +54,9 @@ CASES = {
     ),
     "FCN": Case(lambda: fcn.Fcn(fcn.FcnConfig()), fcn.MEL, 447_732, 64, 128, 1130),
     "CRNN": Case(lambda: crnn.Crnn(crnn.CrnnConfig()), crnn.MEL, 394_100, 32, 256, 90),
+    "mobile": Case(
+        lambda: mobile.Mobile(mobile.MobileConfig()), MelConfig(), 252_188, 200, 512, 119
+    ),
     "multi-scale": Case(
         lambda: multi_scale.MultiScale(multi_scale.MultiScaleConfig()),
         multi_scale.MEL,
@@ -150,6 +154,10 @@ SMALL: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     ),
     "FCN": (lambda: fcn.Fcn(fcn.FcnConfig(3, (8, 8), ((4, 4), (4, 4)))), (32, 16)),
     "CRNN": (lambda: crnn.Crnn(crnn.CrnnConfig(3, (8, 8), (4, 4), 8)), (64, 16)),
+    "mobile": (
+        lambda: mobile.Mobile(mobile.MobileConfig(3, (8, 8, 16), (2, 1, 2), 16)),
+        (32, 16),
+    ),
     "multi-scale": (
         lambda: multi_scale.MultiScale(
             multi_scale.MultiScaleConfig(3, 2, 16, 8, n_units=32, smoothing=1.0)

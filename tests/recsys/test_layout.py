@@ -7,10 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from safetensors.numpy import save
+from sklearn.manifold import trustworthiness
+from sklearn.neighbors import NearestNeighbors
 
 from index.vector_index import VectorIndex
+from recsys import layout
 from recsys.layout import lay_out, refresh_layout
-from recsys.layout_file import DamagedLayout, Layout
+from recsys.layout_file import NO_CLUSTER, DamagedLayout, Layout
 
 N_GROUPS, N_EACH, DIM = 8, 30, 24
 
@@ -46,6 +50,54 @@ def test_what_is_alike_lies_close() -> None:
     assert (groups[nearest] == groups[:, None]).mean() > 0.95
     again, _ = lay_out(library(), nowhere(N_GROUPS * N_EACH))
     np.testing.assert_array_equal(again, positions)
+
+
+def test_of_very_many_some_are_laid_out_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps neighbourhoods as a map of all from the beginning does, and says each step."""
+    n = N_GROUPS * N_EACH
+    groups = np.arange(n) // N_EACH
+    trusted = {}
+    for name, n_sampled, n_steps in (("whole", n, 750), ("sampled", n // 3, 810)):
+        monkeypatch.setattr(layout, "SAMPLED", n_sampled)
+        said: list[tuple[int, int]] = []
+        positions, finished = lay_out(
+            library(), nowhere(n), progress=lambda *done, said=said: said.append(done)
+        )
+        assert finished
+        assert said[-1] == (n_steps, n_steps)
+        assert [done for done, _ in said] == sorted(done for done, _ in said)
+        trusted[name] = trustworthiness(library(), positions, n_neighbors=5)
+        nearest = NearestNeighbors(n_neighbors=5).fit(positions).kneighbors(return_distance=False)
+        assert (groups[nearest] == groups[:, None]).mean() > 0.95
+    assert trusted["sampled"] > trusted["whole"] - 0.01
+
+
+def test_a_map_can_be_interrupted(tmp_path: Path) -> None:
+    """Whoever is told of progress can stop it, and the last map stays."""
+    path = tmp_path / "map.safetensors"
+    drawn(60, path)
+    before = path.read_bytes()
+
+    def stop(done: int, total: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        refresh_layout(VectorIndex.build(np.arange(90), library()[:90]), path, progress=stop)
+    assert path.read_bytes() == before
+
+
+def test_a_map_without_clusters_gets_them_and_keeps_its_places(tmp_path: Path) -> None:
+    path = tmp_path / "map.safetensors"
+    new = drawn(60, path)
+    arrays = {"ids": new.ids, "positions": new.positions}
+    path.write_bytes(save(arrays, {"format": "earshot-map-1", "key": "of an older build"}))
+    old = Layout.load(path)
+    assert (old.clusters == NO_CLUSTER).all()
+    renewed = drawn(60, path)
+    assert (renewed.clusters != NO_CLUSTER).all()
+    moved = np.linalg.norm(renewed.positions - new.positions, axis=1) / radius(new.positions)
+    assert np.median(moved) < 0.1
 
 
 def test_a_tenth_more_tracks_move_the_others_little(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,19 +18,22 @@ from webui.sounds import SoundRefused
 
 def test_a_file_is_heard_within_limits(earshot: Commands, music: Path, tmp_path: Path) -> None:
     sys.path.append(str(SCRIPTS))
-    hearing = load("hearing").Hearing
+    hearing, closing = load("hearing").Hearing, threading.Event()
     for number in range(3):
         write(music / f"{number}.flac", tune(number))
     earshot.build_json(music)
     path = (music / "1.flac").rename(tmp_path / "sound")  # without a suffix
-    projection, vector = hearing(earshot.home)(path)
+    projection, vector = hearing(earshot.home, closing)(path)
     assert projection == Projection.load(earshot.home / PROJECTION_NAME).id
     index = VectorIndex.load(earshot.home / INDEX_NAME, model=None, projection=None, dim=None)
     assert float(index.vectors([2])[0] @ vector) == pytest.approx(1, abs=1e-3)
     (tmp_path / "words").write_text("words " * 100)
     with pytest.raises(SoundRefused, match=r"^It is not readable as audio") as refused:
-        hearing(earshot.home)(tmp_path / "words")
+        hearing(earshot.home, closing)(tmp_path / "words")
     assert str(tmp_path) not in str(refused.value)
     for limit in ({"seconds": 1}, {"memory": 64 << 20}):
         with pytest.raises(SoundRefused, match=r"too much memory or time|takes too long"):
-            hearing(earshot.home, **limit)(path)
+            hearing(earshot.home, closing, **limit)(path)
+    closing.set()
+    with pytest.raises(SoundRefused, match="being stopped"):
+        hearing(earshot.home, closing)(path)

@@ -18,6 +18,8 @@ from encoders.projection import Head, Projection
 from index.vector_index import VectorIndex
 from recsys.build import HEAD_LOST, HEAD_NAME, INDEX_NAME, PROJECTION_NAME
 from recsys.catalog import Catalog
+from recsys.layout import refresh_layout
+from recsys.layout_file import LAYOUT_NAME, Layout
 from recsys.listening_file import LISTENING_NAME, read_manifest
 
 QUICK = ("--splits", "2", "--epochs", "1", "--alike", "artist=1,segments=0.3", "--json")
@@ -48,6 +50,10 @@ def served(home: Path) -> tuple[Projection, VectorIndex]:
     projection = Projection.load(home / PROJECTION_NAME)
     path = home / INDEX_NAME
     return projection, VectorIndex.load(path, model=None, projection=projection.id, dim=None)
+
+
+def map_is_current(home: Path) -> bool:
+    return refresh_layout(served(home)[1], home / LAYOUT_NAME) is None
 
 
 def contents(home: Path) -> list[bytes]:
@@ -135,8 +141,13 @@ def test_a_head_is_evaluated_learned_from_and_removed(home: Path, earshot: Comma
             listener = catalog.listener(name, create=True)
             catalog.record_listens(listener.id, [(track, 100 + track) for track in range(1, 9)])
     before = served(home)[0].id
+    refresh_layout(served(home)[1], home / LAYOUT_NAME)
+    places = Layout.load(home / LAYOUT_NAME).positions
     assert earshot.run("train_head", *QUICK).json["adopted"]
     assert model_of_listens(home) == served(home)[0].id
+    assert map_is_current(home)
+    moved = np.linalg.norm(Layout.load(home / LAYOUT_NAME).positions - places, axis=1)
+    assert np.median(moved) < 0.25 * np.linalg.norm(places - places.mean(axis=0), axis=1).mean()
     result = earshot.run("evaluate", "content", "--by", "artist", "-k", "5", "--json")
     assert {"home", "projection", "head"} <= set(result.json["systems"])
     assert "flatters" in result.err
@@ -144,6 +155,7 @@ def test_a_head_is_evaluated_learned_from_and_removed(home: Path, earshot: Comma
     assert removed.json == {"removed": True}
     projection, _ = served(home)
     assert projection.id == model_of_listens(home) == before
+    assert map_is_current(home)
     result = earshot.run("evaluate", "content", "--by", "artist", "-k", "5", "--json")
     assert "head" in result.json["systems"]  # trained, though not served
     assert "projection" not in result.json["systems"]

@@ -11,10 +11,16 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from made_home import N_TRACKS, sighting
 from werkzeug.routing import AnyConverter, IntegerConverter
 
+from encoders.errors import AudioError
+from encoders.features import AudioInfo
 from recsys.accounts import Accounts
+from recsys.build import INDEX_NAME
 from recsys.catalog import Catalog
+from recsys.settings import Settings
+from webui.app import create_app
 from webui.safety import TOKEN_HEADER
 
 PASSWORD = "correct horse"
@@ -379,3 +385,29 @@ def test_nothing_of_one_person_is_shown_to_another_or_changed(app: Flask) -> Non
     assert ann.get(mine).data == before
     assert refused == OWNERS
     assert bob.get("/api/v1/session").get_json()["listener"] == "bob"
+
+
+def test_where_files_lie_is_for_owners(app: Flask, home: Path, library: Path) -> None:
+    with Catalog(home) as catalog:
+        info = AudioInfo(1.0, 16_000, 1, "flac", "f" * 32)
+        catalog.record([sighting(0, library / "new")._replace(audio=info)])
+        failed = AudioError(f"{library}/new/0.wav is empty.")
+        catalog.store_features("x", [(N_TRACKS + 1, failed)])
+    of_failed = [f"/tracks/{N_TRACKS + 1}", f"/api/v1/tracks/{N_TRACKS + 1}/taggram"]
+    (ann, _), (bob, as_bob) = logged_in(app, "ann"), logged_in(app, "bob")
+    told = bob.post("/api/v1/playlists", json={"name": "x", "track_ids": [2]}, headers=as_bob)
+    assert told.status_code == 201
+    read = [route for route in routes(app) if route[1] == "GET"]
+    asked = [address for name, _, address in read if "export" not in name]  # those name files
+    for address in (*asked, *of_failed):
+        with bob.get(address) as answer:
+            assert not re.search(rf"{library}|{home}".encode(), answer.data), address
+    for address in (*of_failed, "/library"):
+        assert str(failed) in ann.get(address).text, address
+    (home / INDEX_NAME).unlink()
+    again = create_app(Settings(home), accounts=accounts_of(app))
+    (ann, _), (bob, _) = logged_in(again, "ann"), logged_in(again, "bob")
+    for address in ("/", "/library", "/healthz", "/api/v1/tracks"):
+        assert "build_index.py" in ann.get(address).text or address == "/healthz"
+        assert "the server's log says why" in bob.get(address).text.replace("&#39;", "'")
+    again.extensions["served_home"].close()

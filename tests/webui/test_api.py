@@ -6,12 +6,16 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from made_home import N_TRACKS, make_home, sighting, write_music
 
@@ -27,6 +31,7 @@ from recsys.settings import Settings
 from webui.app import create_app
 
 ROOT = Path(__file__).parents[2]
+THREADS = 4  # of waitress, where nothing else is said
 
 
 @pytest.fixture
@@ -76,6 +81,38 @@ def test_audio_comes_whole_and_in_ranges(client: FlaskClient, tmp_path: Path) ->
     assert beyond.status_code == 416
 
 
+def make_long(path: Path) -> None:
+    """Let a file be longer than what a server and a system keep for a player."""
+    with path.open("r+b") as file:
+        file.seek(1000)
+        file.write(b"music")
+        file.truncate(64 << 20)
+
+
+def slow_player(address: str) -> socket.socket:
+    """Ask for track 5 as a browser does, and read no more than how the answer begins."""
+    host, _, port = address.removeprefix("http://").partition(":")
+    player = socket.create_connection((host, int(port)), timeout=60)
+    asked = f"GET /api/v1/tracks/5/audio HTTP/1.1\r\nHost: {host}\r\nRange: bytes=7-\r\n\r\n"
+    player.sendall(asked.encode())
+    assert player.recv(12) == b"HTTP/1.1 206"
+    return player
+
+
+def test_players_that_read_slowly_hold_nobody_up(
+    client: FlaskClient, tmp_path: Path, serve: Callable[[Flask], str]
+) -> None:
+    make_long(tmp_path / "music" / "4.wav")
+    address = serve(client.application)
+    with ExitStack() as stack:
+        for _ in range(2 * THREADS):
+            stack.enter_context(slow_player(address))
+        part = urllib.request.Request(f"{address}/api/v1/tracks/5/audio")
+        part.add_header("Range", "bytes=1000-1004")
+        with urllib.request.urlopen(part, timeout=60) as answer:
+            assert answer.read() == b"music"
+
+
 def test_audio_is_transcoded_on_request(home: Path, tmp_path: Path) -> None:
     app = create_app(Settings(home), transcode=transcoded)
     client = app.test_client()
@@ -86,6 +123,10 @@ def test_audio_is_transcoded_on_request(home: Path, tmp_path: Path) -> None:
     assert client.get("/api/v1/tracks/5/audio.mp3?start=nan").status_code == 400
     (tmp_path / "music" / "4.wav").write_text("words")
     assert client.get("/api/v1/tracks/5/audio.mp3").status_code == 415
+    app.config["TRANSCODE"] = lambda path, start: (piece for piece in (b"first", b"second"))
+    app.extensions["closing"].set()  # as serve.py does when a signal comes
+    with client.get("/api/v1/tracks/6/audio.mp3") as answer:
+        assert answer.data == b"first"
     app.config["TRANSCODE"] = None
     assert client.get("/api/v1/tracks/6/audio.mp3").status_code == 415
     app.extensions["served_home"].close()
@@ -164,7 +205,8 @@ def test_nothing_indexed_is_said(tmp_path: Path) -> None:
     assert b"build_index.py" in answer.data
 
 
-def test_a_process_serves_and_stops(home: Path) -> None:
+def test_a_process_serves_and_stops(home: Path, tmp_path: Path) -> None:
+    make_long(tmp_path / "music" / "4.wav")
     command = [sys.executable, "scripts/serve.py", "--home", str(home), "--port", "0"]
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=-1, stderr=-1, text=True) as run:
@@ -172,9 +214,11 @@ def test_a_process_serves_and_stops(home: Path) -> None:
         address = run.stdout.readline().removeprefix("Serving on ").strip()
         with urllib.request.urlopen(f"{address}/healthz", timeout=60) as answer:
             assert json.load(answer)["n_indexed"] == N_TRACKS
-        run.send_signal(signal.SIGTERM)
-        log = run.communicate(timeout=60)[1]
+        with slow_player(address):
+            run.send_signal(signal.SIGTERM)
+            log = run.communicate(timeout=60)[1]
         assert run.returncode == 0, log
+    assert "still running" not in log  # no thread was waited for in vain
     line = next(json.loads(text) for text in log.splitlines() if text.startswith("{"))
     assert (line["path"], line["status"]) == ("/healthz", 200)
 

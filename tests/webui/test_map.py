@@ -27,7 +27,8 @@ def home(home: Path) -> Path:
     turn = 2 * np.pi * (numbers // 4) / len(ARTISTS)
     places = 30 * np.stack([np.cos(turn), np.sin(turn)], axis=1)
     places += np.stack([numbers % 2, numbers % 4 // 2], axis=1)
-    Layout(numbers + 1, places.astype(np.float32), "of a circle").save(home / LAYOUT_NAME)
+    clusters = (1 + numbers * 3 // N_TRACKS).astype(np.uint8)
+    Layout(numbers + 1, places.astype(np.float32), clusters, "of a circle").save(home / LAYOUT_NAME)
     return home
 
 
@@ -69,6 +70,11 @@ def test_colours_are_groups_or_how_much(client: FlaskClient) -> None:
     names, values = colours("tag:Rock")
     assert names == ["rock"]
     assert min(values[:half]) > max(values[half:])
+    names, values = colours("cluster")
+    third = N_TRACKS // 3
+    assert values == [1] * third + [2] * third + [3] * third
+    assert "rock" in names[0].split(", ")
+    assert "classical" in names[2].split(", ")
     for by, status in (("", 400), ("id", 400), ("tag:nothing", 404)):
         assert client.get("/api/v1/map/colours", query_string={"by": by}).status_code == status
     named = client.get("/api/v1/map/tracks?ids=5,2,999").get_json()["tracks"]
@@ -110,6 +116,31 @@ def draw_lasso(page: Page, number: int) -> None:
     page.keyboard.up("Shift")
 
 
+def lit(page: Page, group: int) -> int:
+    """Return how many pixels of the map have the colour of a group, undimmed."""
+    n_lit: int = page.evaluate(
+        """async (group) => {
+            const { measure } = await import("/static/map.js");
+            const map = document.getElementById("map");
+            const hex = getComputedStyle(map).getPropertyValue(`--group-${group}`).trim();
+            const wanted = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+            measure(1); // what is drawn can be read until the browser shows it
+            const pixels = new Uint8Array(4 * map.width * map.height);
+            const gl = map.getContext("webgl2");
+            gl.readPixels(0, 0, map.width, map.height, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
+            let n = 0;
+            for (let at = 0; at < pixels.length; at += 4) {
+                const opacity = pixels[at + 3] / 255;
+                const apart = wanted.map((c, i) => Math.abs(c - pixels[at + i] / opacity));
+                if (opacity > 0.5 && Math.max(...apart) < 12) n += 1;
+            }
+            return n;
+        }""",
+        group,
+    )
+    return n_lit
+
+
 def opened(page: Page, path: str = "/map") -> None:
     page.goto(path)
     expect(page.locator(".map[data-ready]")).to_be_visible()
@@ -143,6 +174,17 @@ def test_a_point_is_named_and_played(page: Page) -> None:
     page.locator("#legend button", has_text="rock").click()
     page.get_by_label("Coloured by").select_option("genre")
     expect(page.locator("#legend bdi")).to_have_text(["Classical", "Rock"])
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_label("Coloured by").select_option("cluster")
+    expect(page.locator("#legend .number")).to_have_text([str(N_TRACKS // 3)] * 3)
+    first = page.locator("#legend button", has_text="rock").first
+    assert lit(page, 3) > 0
+    first.click()
+    expect(first).to_have_attribute("aria-pressed", "true")
+    assert lit(page, 1) > 0
+    assert lit(page, 3) == 0, "what is not of the chosen cluster is dimmed"
+    first.click()
+    expect(first).to_have_attribute("aria-pressed", "false")
 
 
 def test_the_map_by_keyboard_alone(page: Page) -> None:

@@ -20,8 +20,8 @@ from webui.served import current
 
 By = Annotated[
     str,
-    StringConstraints(pattern="^(sound|genre|tag:.+)$", max_length=MAX_QUERY),
-    takes("sound, genre, or tag: and one of the taggers' tags"),
+    StringConstraints(pattern="^(sound|cluster|genre|tag:.+)$", max_length=MAX_QUERY),
+    takes("sound, cluster, genre, or tag: and one of the taggers' tags"),
 ]
 Ids = Annotated[
     str,
@@ -37,7 +37,8 @@ class ColoursQuery(Parameters):
 
     by: By = Field(
         "sound",
-        description="`sound`: the tag that each track stands out in most; `genre`: of the files; "
+        description="`sound`: the tag that each track stands out in most; `cluster`: of what "
+        "sounds alike, named by the tags that set it apart; `genre`: of the files; "
         "`tag:NAME`: how much it stands out in one tag of the taggers.",
         examples=["tag:choir"],
     )
@@ -91,6 +92,8 @@ def colours(query: ColoursQuery, header: Revalidating) -> Response:
     found: Colours | None
     if query.by == "sound":
         found = served.map.by_sound(drawn)
+    elif query.by == "cluster":
+        found = served.map.by_cluster(drawn)
     elif query.by == "genre":
         found = served.map.by_genre(drawn)
     else:

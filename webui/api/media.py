@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import stat
+import threading
 from collections.abc import Generator
 from pathlib import Path
 from typing import Annotated, Protocol
 
-from flask import Response, current_app, send_file
+from flask import Response, current_app, request, send_file
 from pydantic import Field
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
@@ -18,6 +19,7 @@ from webui.api.fields import OfTrack, Parameters, Revalidating, takes
 from webui.served import current, living
 
 MAX_START = 100_000  # seconds
+PARTIAL = 206
 _MEDIA_TYPES = {
     ".flac": "audio/flac",
     ".m4a": "audio/mp4",
@@ -59,7 +61,8 @@ def audio(path: OfTrack) -> Response:
     """Send a track's file, whole or the ranges asked for (RFC 9110, section 14)."""
     file = _file(path.track_id)
     kind = _MEDIA_TYPES.get(file.suffix.lower(), BYTES)
-    return send_file(file, mimetype=kind, conditional=True)
+    sent = send_file(file, mimetype=kind, conditional=True)
+    return _without_a_thread(sent, file) if sent.status_code == PARTIAL else sent
 
 
 @api.get(
@@ -77,7 +80,9 @@ def transcoded(path: OfTrack, query: FromQuery) -> Response:
         raise UnsupportedMediaType(
             f"The file of track {path.track_id} cannot be decoded from there."
         )
-    sent = Response(itertools.chain([first], pieces), mimetype="audio/mpeg")
+    closing: threading.Event = current_app.extensions["closing"]
+    rest = itertools.takewhile(lambda _: not closing.is_set(), pieces)
+    sent = Response(itertools.chain([first], rest), mimetype="audio/mpeg")
     sent.call_on_close(pieces.close)
     return sent
 
@@ -99,6 +104,21 @@ def cover(path: OfTrack, header: Revalidating) -> Response:
     sent = Response(picture.data, mimetype=picture.media_type)
     sent.headers["Cache-Control"] = "private, max-age=86400"
     return tagged(sent)
+
+
+def _without_a_thread(sent: Response, path: Path) -> Response:
+    """Let the server's own loop send a range, as it does a whole file.
+
+    Otherwise a player that reads no more than it plays would hold one of its threads meanwhile.
+    """
+    wrap = request.environ.get("wsgi.file_wrapper")
+    if wrap is None or request.method != "GET" or sent.content_range.start is None:
+        return sent
+    sent.close()
+    file = path.open("rb")
+    file.seek(sent.content_range.start)
+    sent.response = wrap(file)  # sent up to Content-Length (PEP 3333)
+    return sent
 
 
 def _file(track_id: int) -> Path:

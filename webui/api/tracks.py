@@ -27,8 +27,7 @@ from webui.api.fields import (
 )
 from webui.api.schemas import Similar, SimilarTracks, Track, TrackDetails
 from webui.mixes import MAX_NAME
-from webui.people import person
-from webui.served import current, living
+from webui.served import current, living, why_not_heard
 
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=MAX_NAME), takes(f"1 to {MAX_NAME} characters")
@@ -186,11 +185,8 @@ def taggram(path: OfTrack) -> Response:
 
 
 def not_compared(track: CatalogTrack) -> Conflict:
-    """Say why a track cannot be compared; a file that failed is named to an owner alone."""
-    reason = "It is not in the index: run build_index.py again."
-    if track.error is not None:
-        reason = track.error if person().is_owner else "Its file cannot be analysed."
-    return Conflict(f"Track {track.id} cannot be compared. {reason}")
+    """Say why a track cannot be compared."""
+    return Conflict(f"Track {track.id} cannot be compared. {why_not_heard(track)}")
 
 
 def _chosen(served: Served, query: TracksQuery) -> list[int] | None:

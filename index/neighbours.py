@@ -1,0 +1,62 @@
+"""The nearest of some points to each of some others, for maps: exact for few, by lists for many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from index.structure import set_search
+
+EXACT = 20_000  # points; up to so many, all distances are computed
+LISTS = 2  # times the square root of the points: lists that many are parted into (faiss's IVF)
+N_PROBE = 16  # lists that are looked through for each query
+BLOCK = 4096  # queries that are answered before anybody can interrupt
+
+_Floats = NDArray[np.float32]
+_Rows = NDArray[np.int64]
+
+
+def nearest(points: _Floats, queries: _Floats, k: int) -> tuple[_Rows, _Floats]:
+    """Return the rows of the `k` points nearest to each query, the nearest first, and how far.
+
+    points (n, dim) and queries (m, dim) are finite; both arrays are (m, min(k, n)), the distances
+    Euclidean. Of more than EXACT points some few neighbours are missed: of clustered points less
+    than one in a thousand (`benchmarks/map.py`). The same points give the same answer.
+    """
+    points, queries = (np.ascontiguousarray(part, np.float32) for part in (points, queries))
+    k = min(k, len(points))
+    exact = faiss.IndexFlatL2(points.shape[1])
+    structure = exact if len(points) <= EXACT else _lists(points)
+    if structure is exact:
+        exact.add(points)
+    rows = np.empty((len(queries), k), np.int64)
+    squares = np.empty((len(queries), k), np.float32)
+    for begin in range(0, len(queries), BLOCK):
+        part = slice(begin, begin + BLOCK)
+        squares[part], rows[part] = structure.search(queries[part], k)
+    short = np.flatnonzero(rows[:, -1] < 0)  # faiss pads what its lists do not fill
+    if short.size:
+        squares[short], rows[short] = faiss.knn(queries[short], points, k)
+    return rows, np.sqrt(np.maximum(squares, 0))
+
+
+def neighbours(points: _Floats, k: int) -> tuple[_Rows, _Floats]:
+    """Return the `k` nearest of each point to the others, and how far: both (n, min(k, n - 1))."""
+    rows, distances = nearest(points, points, k + 1)
+    # A point is not always the first that is found: copies of it are as near.
+    drop = rows == np.arange(len(points))[:, None]
+    drop[~drop.any(axis=1), -1] = True
+    kept = (len(points), rows.shape[1] - 1)
+    return rows[~drop].reshape(kept), distances[~drop].reshape(kept)
+
+
+def _lists(points: _Floats) -> Any:
+    n_lists = round(LISTS * len(points) ** 0.5)
+    index = faiss.index_factory(points.shape[1], f"IVF{n_lists},Flat", faiss.METRIC_L2)
+    index.train(points)
+    index.add(points)
+    set_search(index, f"nprobe={N_PROBE}")
+    return index

@@ -1,0 +1,45 @@
+"""Names of clusters: the tags that set each apart from the rest of the library."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+N_NAMES = 3  # tags of a cluster's name
+SYNONYMS = 0.9  # correlation
+
+
+def cluster_names(
+    values: NDArray[np.float16], clusters: NDArray[np.uint8]
+) -> tuple[tuple[int, ...], ...]:
+    """Return the columns of the tags that name the clusters 1, 2, ..., the strongest first.
+
+    values    log-odds of tags, standardised over the library, (n_tracks, n_tags)
+    clusters  of each track, (n_tracks,); 0 is none
+
+    A tag's lift in a cluster is its mean there less its mean elsewhere, in standard deviations.
+    A cluster takes the tags of the greatest lift, but none that says nearly the same as one before:
+    whose log-odds correlate with its by more than SYNONYMS over the library. A cluster without
+    tracks, or in a library without tags, has no name.
+    """
+    table = values.astype(np.float32)
+    n_clusters = int(clusters.max(initial=0))
+    mine = np.arange(1, n_clusters + 1)[:, None] == clusters
+    sizes = mine.sum(axis=1)[:, None]
+    sums = mine.astype(np.float32) @ table
+    elsewhere = (table.sum(axis=0) - sums) / np.maximum(len(table) - sizes, 1)
+    lifts = (sums / np.maximum(sizes, 1) - elsewhere).astype(np.float32)
+    lengths = np.maximum(np.linalg.norm(table, axis=0), 1e-6)
+    unit: NDArray[np.float32] = table / lengths
+    alike = unit.T @ unit
+    return tuple(
+        _named(lift, alike) if size else () for lift, (size,) in zip(lifts, sizes, strict=True)
+    )
+
+
+def _named(lift: NDArray[np.float32], alike: NDArray[np.float32]) -> tuple[int, ...]:
+    chosen: list[int] = []
+    for column in np.argsort(-lift, kind="stable").tolist():
+        if len(chosen) < N_NAMES and (alike[column, chosen] <= SYNONYMS).all():
+            chosen.append(column)
+    return tuple(chosen)
