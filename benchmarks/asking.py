@@ -121,7 +121,7 @@ def listening_model(
     blend.evidence = (0.9 * plays / (plays + 20)).astype(np.float32)
     factors *= (0.1 + blend.evidence)[:, None]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    blend.item_factors = blend.told_factors = factors
+    blend.item_factors = blend.told_factors = blend.audience = factors
     blend.directions = vectors
     blend.popularity = np.log(np.maximum(plays, 1) * 10 / n).astype(np.float32)
     places = np.where(blend.heard, components, COMPONENTS)

@@ -5,24 +5,30 @@
 3. A track's factors are the closed-form solution around μ_i, its zeros weighted by exposure
    (`recsys.closed_form`): nobody's track is its prediction, everybody's is its listens.
 
-A listener is known by the history alone, folded in with x̃_i = (1 - told) x_i + told μ_i: what is
-new is ranked by what content predicts, so that part of a history is told in these terms. The score
-of a track is
+A listener is known by the history alone, and solved likewise around a prediction: the mean of the
+audiences of what was heard. A track's audience is the mean factors of its listeners,
 
-    z(x_i·y_u) + neighbours · (1 + FEW / n) h_i z(co-listening with the history)
+    a_j = (Σ y_u + AUDIENCE α_j) / (n_j + AUDIENCE)
+
+around what a linear regression on its prediction μ_j says, α_j: who plays a track is like who else
+plays it. A short history says little of what it is silent about, and the listener is near the
+prediction; a long one speaks for itself, its zeros weighing n / (n + patience). In the histories
+x̃_i = (1 - told) x_i + told μ_i: what is new is ranked by what content predicts, so that part of a
+history is told in these terms. The score of a track is
+
+    z(x_i·y_u) + neighbours · h_i z(co-listening with the history)
                + sound · (1 - ε_i) z(sum of content cosines to the history)
 
 with z the standardisation over the tracks for this listener, of co-listening over the tracks that
 were heard, of content over those that are known (0 elsewhere: the typical track). h_i is 1 where i
-was heard, ε_i the evidence, n the number of tracks in the history. The terms have the same scale,
-so that a track without listens can stand beside one with many.
+was heard, ε_i the evidence. The terms have the same scale, so that a track without listens can
+stand beside one with many.
 
 Co-listening is the smoothed log-probability that who plays the history plays i:
-log p_i + n^-1/2 Σ_j log(1 + n_ij / (SMOOTHING p_i)), with p_i the share of the listeners who play i
-and n_ij how many play both. Of one track it is log((n_ij + SMOOTHING p_i) / (n_j + SMOOTHING)) but
-for a constant: Dirichlet smoothing with the library's popularity (Zhai and Lafferty 2004). One
-track says little to factors, whose listeners must share it with others, but who else plays what
-can be counted; so co-listening weighs most where the history is short.
+log p_i + n^-1/2 Σ_j log(1 + n_ij / (SMOOTHING p_i)), with p_i the share of the listeners who play
+i, n_ij how many play both and n the number of tracks in the history. Of one track it is
+log((n_ij + SMOOTHING p_i) / (n_j + SMOOTHING)) but for a constant: Dirichlet smoothing with the
+library's popularity (Zhai and Lafferty 2004).
 """
 
 from __future__ import annotations
@@ -48,9 +54,11 @@ from recsys.moments import Moments, Scale
 from recsys.prediction import predict_factors
 
 _Floats = NDArray[np.float32]
-FEW = 10  # tracks in a history that count half for factors beside co-listening
+AUDIENCE = 5  # listeners that the prediction of an audience counts for
+RIDGE = 0.01  # of that prediction, as a share of its mean variance
 SMOOTHING = 5  # listeners that the library's popularity counts for
 PROPOSED = 4  # times as many tracks by each term as are wanted in all
+_TINY = 1e-9
 _ALL = slice(None)
 
 
@@ -65,6 +73,7 @@ class Blend:
     strength          λ of the prior, as a multiple of the ALS regularization
     kappa             κ: listeners that a track must have for half the weight of the zeros
     told              share of the predictions in the factors that histories are folded in with
+    patience          κ of listeners: tracks of a history for half the weight of its zeros
     neighbours        weight of co-listening
     sound             weight of content similarity
     n_neighbours      tracks most played together with each that are kept
@@ -77,7 +86,8 @@ class Blend:
     strength: float = 1.0
     kappa: float = 5.0
     told: float = 0.4
-    neighbours: float = 0.5
+    patience: float = 20.0
+    neighbours: float = 0.2
     sound: float = 0.2
     n_neighbours: int = 500
     tracks: NDArray[np.int64] = field(default_factory=lambda: np.arange(0), repr=False)
@@ -111,6 +121,7 @@ class Blend:
             share = np.float32(self.told)
             self.told_factors = (1 - share) * self.item_factors + share * self.prediction
         self.heard = n_heard > 0
+        self.audience = self._audience(counts, n_heard)
         self.directions = content.directions()
         self.popularity = np.log(np.maximum(n_heard, 1) / counts.shape[0]).astype(np.float32)
         self.similarity = self._similarity(counts, n_heard)
@@ -136,7 +147,9 @@ class Blend:
 
         The zeros are those of the tracks that were heard: silence about the others says nothing.
         """
-        return fold_in(self.als, histories, self.told_factors, self._gram)
+        liked = weighted(histories, "binary")
+        alike = (liked @ self.audience) / _lengths(liked)
+        return fold_in(self.als, histories, self.told_factors, self._gram, alike, self.patience)
 
     def scores(self, histories: sparse.csr_matrix) -> _Floats:
         """Score every track for these histories: both (n, n_tracks)."""
@@ -145,9 +158,9 @@ class Blend:
     def profile(self, histories: sparse.csr_matrix) -> Profile:
         """Return what these histories (n, n_tracks) say of their listeners."""
         liked = weighted(histories, "binary")
-        n = np.maximum(np.diff(liked.indptr), 1)[:, None].astype(np.float32)
-        together = _Together.of(liked, self.similarity, 1 / np.sqrt(n[:, 0]))
-        return Profile(self, self.listener_factors(histories), together, liked @ self.directions, n)
+        scale = np.sqrt(1 / _lengths(liked)[:, 0]).astype(np.float32)
+        together = _Together.of(liked, self.similarity, scale)
+        return Profile(self, self.listener_factors(histories), together, liked @ self.directions)
 
     def products(self) -> Products:
         """Return what finds tracks by their factors; made when first asked for, in seconds."""
@@ -161,6 +174,7 @@ class Blend:
             "tracks": self.tracks,
             "item_factors": self.item_factors,
             "told_factors": self.told_factors,
+            "audience": self.audience,
             "evidence": self.evidence,
             "heard": self.heard,
             "popularity": self.popularity,
@@ -190,6 +204,7 @@ class Blend:
                 "popularity": (n,),
                 "item_factors": (n, blend.als.factors),
                 "told_factors": (n, blend.als.factors),
+                "audience": (n, blend.als.factors),
                 "directions": (n, tensors["directions"].shape[-1]),
             }
             for name, shape in shapes.items():
@@ -209,6 +224,23 @@ class Blend:
     def _settings(self) -> dict[str, Any]:
         als = {n: getattr(self.als, n) for n in _ALS_SETTINGS}
         return {"als": als} | {n: getattr(self, n) for n in _SETTINGS}
+
+    def _audience(self, counts: sparse.csr_matrix, n_heard: NDArray[np.int64]) -> _Floats:
+        """Mean factors of each track's listeners, around a regression on its prediction."""
+        if not self.heard.any():
+            return np.zeros_like(self.prediction)
+        n = n_heard[self.heard, None].astype(np.float32)
+        sums = weighted(counts, "binary").T @ self.als.user_factors
+        known, shares = self.prediction[self.heard], n / (n + AUDIENCE)
+        middle = known.mean(axis=0)
+        gram = (known - middle).T @ (shares * (known - middle))
+        gram += (RIDGE * np.trace(gram) / len(gram) + _TINY) * np.eye(len(gram), dtype=np.float32)
+        means = sums[self.heard] / n
+        typical = means.mean(axis=0)
+        slope = np.linalg.solve(gram, (known - middle).T @ (shares * (means - typical)))
+        found: _Floats = typical + (self.prediction - middle) @ slope
+        found[self.heard] += shares * (means - found[self.heard])
+        return found
 
     def _similarity(
         self, counts: sparse.csr_matrix, n_heard: NDArray[np.int64]
@@ -231,7 +263,7 @@ class Blend:
 _ALS_SETTINGS = ("factors", "regularization", "alpha", "weighting", "iterations")
 _SETTINGS = (
     *("penalty", "linear", "artist_shrinkage", "strength", "kappa", "told"),
-    *("neighbours", "sound", "n_neighbours"),
+    *("patience", "neighbours", "sound", "n_neighbours"),
 )
 
 
@@ -245,14 +277,12 @@ class Profile:
     factors   y, (n, f)
     together  co-listening with the history, less the popularity of the tracks
     sound     sums of the directions of the history, (n, dim)
-    length    tracks in the history, at least 1: float32 (n, 1)
     """
 
     blend: Blend
     factors: _Floats
     together: _Together
     sound: _Floats
-    length: _Floats
 
     def scores(self, tracks: NDArray[np.int64] | slice = _ALL) -> _Floats:
         """Score some tracks, given by their columns; by default every one: (n, n_some)."""
@@ -285,14 +315,14 @@ class Profile:
         found = scale.standardise(self.factors @ of.item_factors[tracks].T)
         if of.neighbours:
             together = of.popularity[tracks] + self.together.sums[:, tracks].astype(np.float32)
-            share = np.float32(of.neighbours) * (1 + np.float32(FEW) / self.length)
-            found += share * of._heard[tracks] * self._co_listening.standardise(together)
+            share = np.float32(of.neighbours) * of._heard[tracks]
+            found += share * self._co_listening.standardise(together)
         return found
 
     @cached_property
     def _co_listening(self) -> Scale:
         """The scale of co-listening over the tracks that were heard."""
-        of, told, n = self.blend, self.together, len(self.length)
+        of, told, n = self.blend, self.together, len(self.factors)
         heard = told.values * of._heard[told.columns]
         sums = (1.0, of._above[told.columns], told.sums[told.rows, told.columns])
         mean, product, square = (
@@ -300,6 +330,12 @@ class Profile:
         )
         variance = of._of_popularity.covariance + 2 * product + square - mean**2
         return Scale.of(of._of_popularity.mean + mean, variance)
+
+
+def _lengths(histories: sparse.csr_matrix) -> _Floats:
+    """Return the number of tracks in each history, at least 1: (n, 1)."""
+    lengths: _Floats = np.maximum(np.diff(histories.indptr), 1)[:, None].astype(np.float32)
+    return lengths
 
 
 @dataclass(frozen=True, eq=False)

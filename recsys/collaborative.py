@@ -124,11 +124,17 @@ class Als:
 
 
 def fold_in(
-    als: Als, histories: sparse.csr_matrix, item_factors: _Floats, gram: _Floats | None = None
+    als: Als,
+    histories: sparse.csr_matrix,
+    item_factors: _Floats,
+    gram: _Floats | None = None,
+    prior: _Floats | None = None,
+    kappa: float = 0.0,
 ) -> _Floats:
     """Solve for listeners with these histories and fixed item factors: (n, factors).
 
-    `gram` is XᵀX of the tracks whose zeros count, (factors, factors); None: of all tracks.
+    `gram` is XᵀX of the tracks whose zeros count, (factors, factors); None: of all tracks. Of the
+    prior (n, factors) and κ `recsys.closed_form` has the meaning.
     """
     weighting = "log" if als.weighting == "bm25" else als.weighting
     gram = item_factors.T @ item_factors if gram is None else gram
@@ -137,4 +143,5 @@ def fold_in(
         (histories.data, places, histories.indptr), (histories.shape[0], len(columns))
     )
     confidence = als.confidence(told, weighting)
-    return solve(confidence, item_factors[columns], None, als.regularization, gram=gram)[0]
+    factors = item_factors[columns]
+    return solve(confidence, factors, prior, als.regularization, kappa, gram)[0]

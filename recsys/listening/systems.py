@@ -65,7 +65,7 @@ def all_systems() -> dict[str, System]:
     This is the one place to add a system: a name, how to make it, what to tune.
     """
     shared = [Als(64, 10.0, 1.0), Als(64, 100.0, 10.0), Als(128, 30.0, 10.0)]
-    flat = [Als(64, 30.0, 1.0), Als(128, 100.0, 1.0)]  # confidences, for tracks with listens
+    flat = [Als(64, 30.0, 1.0), Als(128, 30.0, 1.0)]  # confidences, for tracks with listens
     shrinkage: Grid = {"artist_shrinkage": [0.3, 1.0, 3.0, 10.0]}
     penalty: Grid = {"penalty": [0.3, 1.0, 3.0, 10.0]}
     return {
@@ -109,7 +109,8 @@ def all_systems() -> dict[str, System]:
                 {"als": [*shared[1:], Als(128, 60.0, 10.0), *flat]},
                 {"penalty": [0.3, 1.0], "linear": [0.0, 1.0]},
                 {"artist_shrinkage": [1.0, 5.0]},
-                {"neighbours": [0.5, 1.0]},
+                {"neighbours": [0.2, 0.5]},
+                {"patience": [0.0, 5.0, 20.0]},
                 {"sound": [0.0, 0.2]},
                 {"told": [0.0, 0.4]},
                 {"kappa": [0.0, 5.0], "strength": [0.3, 1.0, 3.0]},

@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 from scipy import sparse
 
-from recsys.blend import FEW, SMOOTHING, Blend
+from recsys.blend import AUDIENCE, SMOOTHING, Blend
 from recsys.closed_form import solve
 from recsys.collaborative import Als, weighted
 from recsys.interactions import Content
@@ -159,6 +159,34 @@ def test_predictions_with_linear_features_are_regressions_on_both_kernels() -> N
     np.testing.assert_allclose(found, kernel[:, :24] @ dual + mean, rtol=1e-3, atol=1e-3)
 
 
+def test_an_audience_is_the_mean_of_the_listeners_around_what_the_prediction_says() -> None:
+    """Without content the prediction says what is typical; with it, the colour of cold tracks."""
+    counts, content = made()
+    blend = Blend(Als(8, 3.0, 5.0))
+    nothing = Content(np.zeros((50, 6), np.float32), np.zeros(50, bool), np.full(50, -1))
+    blend.fit(counts, nothing, 0)
+    plays, listeners = (counts.toarray() > 0).astype(float), blend.als.user_factors
+    n = plays.sum(axis=0)[:, None]
+    typical = ((plays.T @ listeners)[:44] / n[:44]).mean(axis=0)
+    wanted = (plays.T @ listeners + AUDIENCE * typical) / (n + AUDIENCE)
+    np.testing.assert_allclose(blend.audience, wanted, atol=1e-4)
+    blend.fit(counts, content, 0)
+    colour = blend.audience @ (listeners[0] - listeners[1])
+    assert colour[:44:2].min() > colour[1:44:2].max()
+    assert colour[44::2].min() > colour[45::2].max()
+
+
+def test_listeners_are_solved_around_the_mean_of_the_audiences() -> None:
+    counts, content = made()
+    blend = Blend(Als(4, 20.0, 5.0), told=0.0, patience=6.0)
+    blend.fit(counts, content, 0)
+    heard = (counts.toarray() > 0).astype(float)
+    around = heard @ blend.audience / heard.sum(axis=1, keepdims=True)
+    told = blend.als.confidence(counts, "log").toarray()[:, blend.heard]
+    wanted, _ = naive(told, blend.item_factors[blend.heard], around, 20.0, 6.0)
+    np.testing.assert_allclose(blend.listener_factors(counts), wanted, rtol=1e-3, atol=1e-4)
+
+
 def test_co_listening_is_the_smoothed_chance_that_who_plays_one_plays_the_other() -> None:
     counts, content = made()
     blend = Blend(Als(8, 3.0, 5.0), n_neighbours=50)
@@ -200,7 +228,7 @@ def test_scores_of_some_tracks_are_those_among_all_as_the_formula_says(n_known: 
     n = np.maximum(liked.sum(axis=1), 1)[:, None]
     wanted = standardised(blend.listener_factors(counts) @ blend.item_factors.T, everything)
     together = blend.popularity + liked @ blend.similarity.toarray() / np.sqrt(n)
-    wanted += blend.neighbours * (1 + FEW / n) * standardised(together, blend.heard)
+    wanted += blend.neighbours * standardised(together, blend.heard)
     alike = (liked @ blend.directions) @ blend.directions.T
     known = blend.directions.any(axis=1)
     wanted += 0.4 * (1 - blend.evidence) * standardised(alike, known)
