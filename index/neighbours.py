@@ -28,10 +28,7 @@ def nearest(points: _Floats, queries: _Floats, k: int) -> tuple[_Rows, _Floats]:
     """
     points, queries = (np.ascontiguousarray(part, np.float32) for part in (points, queries))
     k = min(k, len(points))
-    exact = faiss.IndexFlatL2(points.shape[1])
-    structure = exact if len(points) <= EXACT else _lists(points)
-    if structure is exact:
-        exact.add(points)
+    structure = _structure(points)
     rows = np.empty((len(queries), k), np.int64)
     squares = np.empty((len(queries), k), np.float32)
     for begin in range(0, len(queries), BLOCK):
@@ -53,10 +50,12 @@ def neighbours(points: _Floats, k: int) -> tuple[_Rows, _Floats]:
     return rows[~drop].reshape(kept), distances[~drop].reshape(kept)
 
 
-def _lists(points: _Floats) -> Any:
+def _structure(points: _Floats) -> Any:
     n_lists = round(LISTS * len(points) ** 0.5)
-    index = faiss.index_factory(points.shape[1], f"IVF{n_lists},Flat", faiss.METRIC_L2)
+    recipe = "Flat" if len(points) <= EXACT else f"IVF{n_lists},Flat"
+    index = faiss.index_factory(points.shape[1], recipe, faiss.METRIC_L2)
     index.train(points)
     index.add(points)
-    set_search(index, f"nprobe={N_PROBE}")
+    if len(points) > EXACT:
+        set_search(index, f"nprobe={N_PROBE}")
     return index

@@ -147,9 +147,7 @@ class Blend:
 
         The zeros are those of the tracks that were heard: silence about the others says nothing.
         """
-        liked = weighted(histories, "binary")
-        alike = (liked @ self.audience) / _lengths(liked)
-        return fold_in(self.als, histories, self.told_factors, self._gram, alike, self.patience)
+        return self._listener_factors(histories, weighted(histories, "binary"))
 
     def scores(self, histories: sparse.csr_matrix) -> _Floats:
         """Score every track for these histories: both (n, n_tracks)."""
@@ -160,7 +158,12 @@ class Blend:
         liked = weighted(histories, "binary")
         scale = np.sqrt(1 / _lengths(liked)[:, 0]).astype(np.float32)
         together = _Together.of(liked, self.similarity, scale)
-        return Profile(self, self.listener_factors(histories), together, liked @ self.directions)
+        factors = self._listener_factors(histories, liked)
+        return Profile(self, factors, together, liked @ self.directions)
+
+    def _listener_factors(self, histories: sparse.csr_matrix, liked: sparse.csr_matrix) -> _Floats:
+        alike = (liked @ self.audience) / _lengths(liked)
+        return fold_in(self.als, histories, self.told_factors, self._gram, alike, self.patience)
 
     def products(self) -> Products:
         """Return what finds tracks by their factors; made when first asked for, in seconds."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,17 +20,11 @@ from encoders.training.loop import Material, Recipe, Trainer
 from encoders.training.segments import all_segments
 from encoders.training.teaching import Aim, Lessons, Teachers, TeachingError
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 STUDENT = ARCHITECTURES["mobile"]
 GRID = segment_grid(STUDENT.front)
 TAGS = {"small": ("hum", "hiss", "loud"), "cnn1d": ("loud", "low")}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +17,10 @@ from encoders.training.clips import targets
 from encoders.training.loop import CheckpointError, Material, Recipe, Trainer
 from encoders.training.segments import all_segments
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TAGS = ("hiss", "hum")
 QUICK = {"epochs": 4, "crops": 1, "batch": 8, "patience": 10, "rate": 3e-3}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
