@@ -12,7 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
@@ -32,6 +32,7 @@ from encoders.trained import trained_in
 
 SEGMENT_SECONDS = 3.0  # what budgets of segments are counted in
 N_SEGMENTS = 20  # 60 s of a track
+TURN = 0.5  # s after which whoever waits looks whether it was interrupted
 
 _Job = TypeVar("_Job")
 _Answer = TypeVar("_Answer")
@@ -285,7 +286,7 @@ class Crew(Generic[_Job, _Answer, _Result]):
                 threads.append(thread)
             running = len(threads)
             while running:
-                result = self._results.get()
+                result = self._next()
                 if not isinstance(result, _Ended):
                     yield result
                 elif result.error:
@@ -299,6 +300,11 @@ class Crew(Generic[_Job, _Answer, _Result]):
                 decoder.close()
             for thread in threads:
                 thread.join()
+
+    def _next(self) -> tuple[int, _Job, _Result | AudioError] | _Ended:
+        while True:  # in turns: an interrupt that comes just before a wait is heard after it
+            with suppress(queue.Empty):
+                return self._results.get(timeout=TURN)
 
     def _work(self, decoder: DecoderProcess, jobs: Iterator[tuple[int, _Job]]) -> None:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
+import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -172,6 +174,32 @@ def test_an_interrupt_while_a_thread_starts_stays_one(
     monkeypatch.setattr(threading.Thread, "start", torn)
     with pytest.raises(KeyboardInterrupt):
         list(extractor.extract([(folder / "a.wav", 1.0)]))
+
+
+def test_an_interrupt_just_before_a_wait_is_heard(
+    tagger: Tagger, tracks: list[tuple[Path, float]]
+) -> None:
+    rescued = threading.Event()
+
+    def jobs() -> Iterator[tuple[Path, float]]:
+        (decoder,) = psutil.Process().children()
+        decoder.suspend()  # no result ends the wait
+        for seconds, act in ((0.5, interrupt), (30.0, lambda: (rescued.set(), decoder.kill()))):
+            timer = threading.Timer(seconds, act)
+            timer.daemon = True
+            timer.start()
+        yield from tracks
+
+    def interrupt() -> None:
+        _thread.interrupt_main(signal.SIGTERM)  # like a signal, but it wakes nobody
+
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(Extractor([tagger], n_segments=N_SEGMENTS, workers=1).extract(jobs()))
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert not rescued.is_set()
 
 
 def test_an_exception_of_the_jobs_reaches_the_consumer(
