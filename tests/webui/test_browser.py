@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from sounds import tune, write
 
 from encoders.features import AudioInfo
@@ -69,6 +69,18 @@ def test_seed_like_dislike_see_the_list_change_and_undo(page: Page, home: Path) 
         settled(page, "Undone: Disliked")
         assert titles(page) == before
         assert not catalog.feedback(me.id)
+
+
+def test_what_is_done_before_the_scripts_have_run_is_not_lost(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/workbench.js", lambda route: held.append(route))
+    page.goto(LIST, wait_until="commit")
+    expect(page.locator(".row")).to_have_count(8)
+    page.locator(".row [data-play]").nth(2).click()
+    page.get_by_label("What “Song 4 · Bix” does").select_option("unlike")
+    held[0].continue_()
+    expect(page).to_have_url(re.compile("unlike=track%3A5"))
+    expect(page.get_by_role("region", name="Player")).to_be_visible()
 
 
 def test_controls_and_exclusions_are_in_the_address(page: Page) -> None:

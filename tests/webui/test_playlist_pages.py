@@ -258,7 +258,6 @@ def test_a_way_by_keyboard_is_kept(page: Page, home: Path) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("From Song 4 to Song 21")
     way = titles(page, ".song")
     assert (len(way), way[0], way[-1]) == (6, "Song 4", "Song 21")
-    page.wait_for_load_state()  # a form was sent, so that nothing has waited for the scripts yet
     page.get_by_role("button", name="playlist", exact=True).click()
     settled(page, "with 6 tracks")
     page.get_by_role("link", name="Open the playlist").click()

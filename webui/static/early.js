@@ -1,0 +1,22 @@
+// What is pressed or changed before the page's modules have run waits until they have: then
+// DOMContentLoaded comes. A classic script in the head, so that it is there before any control.
+
+{
+  const waiting = new Map(); // by control, the kind of event: each control acts once
+
+  const hold = (event) => {
+    const control = event.type === "click" ? event.target.closest('button[type="button"]') : event.target;
+    if (!control) return; // what the browser does by itself, it does at once
+    event.stopImmediatePropagation();
+    waiting.set(control, event.type);
+  };
+  for (const kind of ["click", "change"]) document.addEventListener(kind, hold, { capture: true });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const kind of ["click", "change"]) document.removeEventListener(kind, hold, { capture: true });
+    for (const [control, kind] of waiting) {
+      if (kind === "click") control.click();
+      else control.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+  });
+}
