@@ -1,10 +1,11 @@
 """How fast tracks are analysed, where the time goes, and what the budget and the kernels gain.
 
-    python benchmarks/encode.py FOLDER [--models MSD_musicnn] [--tracks 60]
+    python benchmarks/encode.py FOLDER [--models NAME,… NAME,…] [--tracks 60]
 
-The models must share a front end. The folder's files are repeated up to `--tracks`. Prints Markdown
-tables. "As published" is what musicnn's own package does: every segment of the whole track, one at
-a time, through plain float32 convolutions.
+Each of `--models` is what `build_index.py --tagger` takes; those that listen together must share a
+front end. The folder's files are repeated up to `--tracks`. Prints Markdown tables. "As
+published" is what musicnn's own package does: every segment of the whole track, one at a time,
+through plain float32 convolutions.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ import torch
 from torch import Tensor, nn
 
 from encoders.audio import inspect, read_segments
-from encoders.bundles import BUNDLES, DEFAULT_MODELS
+from encoders.bundles import DEFAULT_MODELS
 from encoders.errors import AudioError
 from encoders.extract import N_SEGMENTS, Extractor, load_extractor
 from encoders.memory import PeakMemory
 from encoders.models.activations import Activations
 from encoders.tagger import Tagger, dtype_name
+from encoders.trained import tagger_names
 from recsys.library import scan
 
 WARM_UP = 4  # tracks before the clock of the steady state starts
@@ -62,7 +64,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--models", default=",".join(DEFAULT_MODELS))
+    parser.add_argument(
+        "--models", nargs="+", metavar="NAME,…", default=["MSD_musicnn", ",".join(DEFAULT_MODELS)]
+    )
     parser.add_argument("--tracks", type=int, default=60)
     parser.add_argument("--slow-tracks", type=int, default=10, help="for the settings as published")
     parser.add_argument("--workers", type=int, default=psutil.cpu_count())
@@ -70,8 +74,14 @@ def main() -> None:
     files = [file.path for file in scan([args.folder]).files]
     paths = list(islice(cycle(files), args.tracks))
     with tempfile.TemporaryDirectory() as cache:
-        for models in (["MSD_musicnn"], args.models.split(",")):
-            measure(models, paths, files[: args.slow_tracks], args.workers, Path(cache))
+        for models in args.models:
+            measure(
+                tagger_names(models, Path(cache)),
+                paths,
+                files[: args.slow_tracks],
+                args.workers,
+                Path(cache),
+            )
 
 
 def measure(
@@ -194,7 +204,7 @@ def published(models: Sequence[str], cache: Path) -> tuple[Tagger, ...]:
     """Load the models as they were published."""
     taggers = load(models, cache, torch.float32).taggers
     for tagger in taggers:
-        tagger.model = OneByOne(BUNDLES[tagger.bundle.name].load(cache))
+        tagger.model = OneByOne(tagger.bundle.load(cache))
     return taggers
 
 

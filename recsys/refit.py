@@ -81,25 +81,6 @@ def refit(home: Home, *, tune: bool = False, progress: Progress = lambda _: None
     return Refit(**figures, seconds=time.perf_counter() - begin)
 
 
-def listening_of(home: Home) -> tuple[Blend | None, str]:
-    """Return the home's model of listening, None where there is none, and a sentence if it is old.
-
-    An old model is of use: tracks that it does not know are ranked by sound. Raises DamagedModel.
-    """
-    path = home.settings.home / LISTENING_NAME
-    try:
-        blend = Blend.load(path)
-        manifest = read_manifest(path)
-    except FileNotFoundError:
-        return None, ""
-    if manifest.get("state") == _state(home):
-        return blend, ""
-    return blend, (
-        "The library or its listens have changed since they were learnt from: "
-        "import_listens.py or build_index.py learns again."
-    )
-
-
 def _state(home: Home) -> dict[str, Any]:
     """What a model depends on, as it is now."""
     served = home.index.manifest

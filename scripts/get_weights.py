@@ -31,6 +31,7 @@ from encoders.fetch import fetch
 from encoders.weights import COLLECTION, CollectionFile
 from recsys.build import WEIGHTS_NAME
 from recsys.settings import SettingsError, load_settings
+from recsys.terminal import table_console
 
 MISSING, USAGE, STOPPED = 1, 2, 130
 FETCHED = {n: b.weights for n, b in BUNDLES.items() if isinstance(b.weights, CollectionFile)}
@@ -192,7 +193,7 @@ def show(folder: Path, *, as_json: bool) -> None:
             "yes" if row["here"] else "no",
             row["from"].removeprefix("https://raw.githubusercontent.com/"),
         )
-    Console(markup=False, highlight=False, width=200).print(table)
+    table_console().print(table)
 
 
 def say(sentence: str) -> None:

@@ -35,7 +35,7 @@ from recsys.listens.importing import Imported, import_file
 from recsys.listens.matching import match_recordings
 from recsys.listens.sources import FormatError
 from recsys.settings import Settings, SettingsError, load_settings
-from recsys.terminal import printable
+from recsys.terminal import printable, table_console
 
 FAILED, USAGE, STOPPED = 1, 2, 130
 GARBAGE = 200_000  # allocations between collections: rows make none, and walking them takes long
@@ -213,7 +213,7 @@ def print_matches(summary: dict[str, object]) -> None:
     for row in sorted(rows, key=lambda row: (row["rung"] is None, -int(str(row["listens"])))):
         rung = row["rung"] or ("artists, no track" if row["kind"] == "artist" else "not found")
         table.add_row(str(rung), f"{row['recordings']:,}", f"{row['listens']:,}")
-    console = Console(markup=False, highlight=False, emoji=False)
+    console = table_console()
     console.print(table)
     unmatched: list[dict[str, object]] = summary["unmatched"]  # type: ignore[assignment]
     for entry in unmatched:

@@ -28,7 +28,6 @@ from asking import (
     track_name,
     track_of_file,
 )
-from rich.console import Console
 from rich.table import Table
 
 from index.storage import replacing
@@ -38,7 +37,7 @@ from recsys.query import Answer, Query, Recommendation, Seed
 from recsys.recommender import Recommender, Unanswerable
 from recsys.settings import load_settings
 from recsys.similarity import TABLE_DIGITS, shown
-from recsys.terminal import printable
+from recsys.terminal import printable, table_console
 
 N_SHOWN_REASONS = 2
 LEAST_SHOWN = 0.05  # of the amounts
@@ -301,7 +300,7 @@ def print_table(answer: Answer) -> None:
             f"{shown(result.similarity, TABLE_DIGITS):.{TABLE_DIGITS}f}",
             printable("; ".join(because)),
         )
-    Console(markup=False, highlight=False, emoji=False).print(table)
+    table_console().print(table)
 
 
 if __name__ == "__main__":

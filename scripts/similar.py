@@ -49,7 +49,7 @@ from recsys.reports import keep_report
 from recsys.settings import load_settings
 from recsys.similarity import TABLE_DIGITS, shown
 from recsys.tags import read_tags
-from recsys.terminal import printable
+from recsys.terminal import printable, table_console
 
 
 class Answer(NamedTuple):
@@ -191,7 +191,7 @@ def print_table(answer: Answer, why: bool) -> None:
         reason = reasons.get(track.id)
         cells += because(reason) if reason else [", ".join(neighbour.shared_tags)]
         table.add_row(*cells[: len(columns)])
-    Console(markup=False, highlight=False, emoji=False).print(table)
+    table_console().print(table)
 
 
 def because(reasons: Reasons) -> list[str]:
@@ -275,7 +275,7 @@ def print_groups(groups: Sequence[Sequence[Track]]) -> None:
                 track.codec,
                 f"{(track.sample_rate or 0) / 1000:g}",
             )
-    Console(markup=False, highlight=False, emoji=False).print(table)
+    table_console().print(table)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 from asking import NotFound, complain, find, status_of, track_name
-from rich.console import Console
 from rich.table import Table
 
 from recsys.catalog import TagExamples
@@ -36,7 +35,7 @@ from recsys.recommender import Recommender
 from recsys.settings import load_settings
 from recsys.tag_figures import Figure
 from recsys.teaching import TooFew, honest_score, lesson_of
-from recsys.terminal import printable
+from recsys.terminal import printable, table_console
 
 
 def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -217,7 +216,7 @@ def show_list(home: Home, args: argparse.Namespace) -> int:
         cells = (f"{area.value:.2f}", f"{area.low:.2f} to {area.high:.2f}") if area else ("", "")
         counts = str(len(examples.fitting)), str(len(examples.unfitting))
         table.add_row(printable(examples.tag), *counts, *cells)
-    Console(markup=False, highlight=False, emoji=False).print(table)
+    table_console().print(table)
     return 0
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from recsys.demo.files import write_whole
 from recsys.demo.listeners import feedback_lines, listen_lines
 from recsys.demo.tracks import DEMO_TRACKS, DemoTrack
+from recsys.threads import n_cores
 
 __all__ = ["DEMO_TRACKS", "FEEDBACK", "LISTENS", "DemoTrack", "make_demo_library"]
 
@@ -55,7 +56,7 @@ def make_demo_library(
 
     count(0)
     if missing:
-        _render(folder, missing, workers or min(os.cpu_count() or 1, _MOST_WORKERS), count)
+        _render(folder, missing, workers or min(n_cores(), _MOST_WORKERS), count)
     for name, lines in ((LISTENS, listen_lines), (FEEDBACK, feedback_lines)):
         if not (folder / name).exists():
             text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines())

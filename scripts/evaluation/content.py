@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 
 from encoders.projection import Projection
@@ -28,6 +27,7 @@ from recsys.catalog import Catalog
 from recsys.catalog.base import shown
 from recsys.evaluate import Retrieval, evaluate_retrieval, hub_degrees, hub_report
 from recsys.home import Home
+from recsys.terminal import table_console
 
 OUT_SUFFIXES, PLOT_SUFFIXES = (".parquet", ".csv"), (".png", ".svg", ".pdf")
 
@@ -180,7 +180,7 @@ def print_content(figures: Mapping[str, Any], args: argparse.Namespace) -> None:
             macro, micro = (f"{home['ceiling'][mean]:.3f}" for mean in ("macro", "micro"))
             table.add_row("", "attainable", macro, "", micro)
         table.add_section()
-    console = Console(markup=False, highlight=False)
+    console = table_console()
     console.print(table)
     for system, hubs in figures["hubs"].items():
         console.print(

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 
 from evaluation.shared import Parents, keep, opened
@@ -17,7 +16,7 @@ from recsys.evaluate import HUB_K
 from recsys.exposure import exposure, summarise
 from recsys.home import Home, NotIndexed
 from recsys.labels import catalogue_labels
-from recsys.terminal import printable
+from recsys.terminal import printable, table_console
 
 UNCORRECTED = "uncorrected"  # the home without its correction for hubs
 
@@ -114,7 +113,7 @@ def most_exposed_artists(served: pd.DataFrame, top: int) -> list[dict[str, Any]]
 
 def print_exposure(figures: Mapping[str, Any]) -> None:
     """Print the result for people."""
-    console = Console(markup=False, highlight=False, emoji=False)
+    console = table_console()
     k = figures["k"]
     table = Table(
         *("", "scores", "largest", "skewness", "orphans", "Gini"),

@@ -19,6 +19,7 @@ from recsys.baselines import UnknownSystem
 from recsys.home import Home
 from recsys.listening.data import ListeningData, of_home, restricted
 from recsys.listening.splits import PROTOCOLS, USER_SEEDS
+from recsys.terminal import table_console
 
 OURS = "blend"
 SHOWN = ("P@10", "R@20", "nDCG@100", "MAP", "AUC")
@@ -243,7 +244,7 @@ def sweep(
     if args.json:
         print(json.dumps(report))
         return 0
-    Console(markup=False, highlight=False).print(sweep_table(report))
+    table_console().print(sweep_table(report))
     return 0
 
 
@@ -264,7 +265,7 @@ def sweep_table(report: Mapping[str, Any]) -> Table:
 
 def print_report(report: Mapping[str, Any], of_history: Mapping[str, Any]) -> None:
     """Print the result for people."""
-    console = Console(markup=False, highlight=False)
+    console = table_console()
     size = f"{report['listeners']} listeners, {report['items']} items, {report['pairs']} pairs"
     console.print(f"{report['protocol']}, seeds: {report['seeds']}, {size}", soft_wrap=True)
     for history, found in of_history.items():

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.table import Table
 
 from evaluation.shared import Parents, compute_mfccs, labels_of, names, opened
@@ -19,6 +18,7 @@ from recsys.build import read_features
 from recsys.catalog import CatalogError
 from recsys.home import Home
 from recsys.labels import LabelsError, artist_groups
+from recsys.terminal import table_console
 
 
 def add_to(commands: Any, parents: Parents) -> None:
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     for name, found in rows.items():
         cells = [f"{fit.r2:.2f} ({fit.low:.2f} to {fit.high:.2f})" for fit in found]
         table.add_row(name, *cells, f"{np.mean([fit.r2 for fit in found]):.3f}")
-    Console(markup=False, highlight=False).print(table)
+    table_console().print(table)
     return 0
 
 

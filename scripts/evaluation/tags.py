@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from evaluation.shared import Parents, keep, labels_of, opened
 from recsys.home import Home
 from recsys.labels import LabelsError
+from recsys.terminal import table_console
 
 
 def add_to(commands: Any, parents: Parents) -> None:
@@ -79,7 +79,7 @@ def evaluate(args: argparse.Namespace, home: Home) -> int:
 
 def print_tags(taggers: Mapping[str, Mapping[str, Any]]) -> None:
     """Print the scores of tags for people."""
-    console = Console(markup=False, highlight=False)
+    console = table_console()
     for name, figures in taggers.items():
         head = ("tag", "ROC-AUC", "average precision", "chance", "tracks with it")
         table = Table(*head, title=name, box=None)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from evaluation.shared import Parents, bounds, chance, choose_systems, keep, opened
 from recsys.baselines import HOME
 from recsys.home import Home
+from recsys.terminal import table_console
 from recsys.triplets import Triplets, odd_ones, read_triplets, summarise
 
 
@@ -77,6 +77,6 @@ def print_triplets(figures: Mapping[str, Any], triplets: Triplets) -> None:
         table.add_row("", "chance", f"{home['chance']:.3f}")
         table.add_row("", "attainable", f"{home['ceiling']:.3f}")
         table.add_section()
-    console = Console(markup=False, highlight=False)
+    console = table_console()
     console.print(table)
     console.print(f"{len(triplets.ids)} triplets used, {triplets.n_left_out} left out.")

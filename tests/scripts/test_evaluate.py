@@ -138,8 +138,7 @@ def test_exposure(earshot: Commands, home: Path) -> None:
     assert earshot.run("evaluate", "exposure", "--top", "0").status == 2
 
 
-def test_the_table(earshot: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "150")
+def test_the_table(earshot: Commands) -> None:
     text = earshot.run("evaluate", "content", "--by", "artist", "-k", "5").out.decode()
     for word in ("macro", "attainable", "R-precision", "penultimate:MTT_musicnn", "in-degree"):
         assert word in text
@@ -215,7 +214,6 @@ def test_tags(earshot: Commands, labels: Path, monkeypatch: pytest.MonkeyPatch) 
     columns = earshot.run("evaluate", "tags", "--labels", labels, "--json").json["taggers"]
     assert [row["tag"] for row in columns[NAMES[0]]["tags"]] == ["rock"]
     assert [row["tag"] for row in columns[NAMES[1]]["tags"]] == ["rock", "piano"]
-    monkeypatch.setenv("COLUMNS", "100")
     text = earshot.run("evaluate", "tags", "--by", "genre").out.decode()
     assert "mean of 2" in text
     assert "ROC-AUC" in text
