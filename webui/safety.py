@@ -86,8 +86,12 @@ def _check_host() -> None:
 
 
 def is_page() -> bool:
-    """Say whether a person reads the answer: every blueprint outside of /api/ makes pages."""
-    return request.blueprint is not None and not request.path.startswith("/api/")
+    """Say whether a person reads the answer: every blueprint outside of /api/ makes pages.
+
+    An address that nothing answers is one that a person mistyped.
+    """
+    answers = request.blueprint is not None or request.routing_exception is not None
+    return answers and not request.path.startswith("/api/")
 
 
 def _send_to_login() -> AnyResponse:

@@ -1,6 +1,7 @@
 // A field that completes names of the library: a combobox with a list (ARIA Authoring Practices).
 
 import { make } from "./page.js";
+import { ask } from "./server.js";
 
 const WAIT = 120; // ms after the last key
 
@@ -54,7 +55,7 @@ export function combobox(input, list, chosen, kinds = null) {
       close();
       return;
     }
-    const answer = await fetch(`/api/v1/complete?${new URLSearchParams({ q: words })}`);
+    const answer = await ask(`/api/v1/complete?${new URLSearchParams({ q: words })}`);
     if (turn !== asked || !answer.ok) return;
     const found = (await answer.json()).completions;
     options = found.filter((option) => !kinds || kinds.includes(option.kind));

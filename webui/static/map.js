@@ -3,6 +3,7 @@
 import { changed, itemOf, make, rows, say } from "./page.js";
 import { now, playAll } from "./player.js";
 import { drawer, finder } from "./points.js";
+import { ask } from "./server.js";
 
 const N_COLOURS = 9; // beside that of the rest
 const N_LISTED = 100;
@@ -123,7 +124,7 @@ function fit() {
 // Colours
 
 async function colour(by) {
-  const answer = await fetch(`/api/v1/map/colours?${new URLSearchParams({ by })}`);
+  const answer = await ask(`/api/v1/map/colours?${new URLSearchParams({ by })}`);
   const found = await answer.json();
   if (!answer.ok) {
     say(found.detail);
@@ -166,7 +167,7 @@ const names = new Map(); // by id, tracks as the API gives them
 async function nameAll(wanted) {
   const missing = wanted.filter((id) => !names.has(id)).slice(0, 200);
   if (!missing.length) return;
-  const answer = await fetch(`/api/v1/map/tracks?ids=${missing.join(",")}`);
+  const answer = await ask(`/api/v1/map/tracks?ids=${missing.join(",")}`);
   if (answer.ok) for (const track of (await answer.json()).tracks) names.set(track.id, track);
 }
 
@@ -340,7 +341,7 @@ byId("lasso").addEventListener("click", (event) => {
 byId("by").addEventListener("change", () => colour(byId("by").value));
 
 async function begin() {
-  const answer = await fetch("/api/v1/map");
+  const answer = await ask("/api/v1/map");
   if (!answer.ok) return;
   const content = await answer.arrayBuffer();
   const n = new DataView(content).getUint32(0, true);

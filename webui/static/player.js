@@ -2,7 +2,7 @@
 // was heard.
 
 import { clock, itemOf, rowOf, rows, say, whenChanged } from "./page.js";
-import { send } from "./server.js";
+import { ask, send } from "./server.js";
 import { draw, picture } from "./waveform.js";
 
 const KEPT = "earshot-player"; // in the session's storage, from one page to the next
@@ -106,6 +106,7 @@ export function giveWay(id) {
 function toggle() {
   parts = [];
   if (!current) next();
+  else if (audio.error) begin(current, current.place);
   else if (audio.paused) audio.play().catch(() => {});
   else audio.pause();
 }
@@ -175,17 +176,19 @@ audio.addEventListener("ended", () => {
   count();
   if (parts.length) endPart(); else next();
 });
-audio.addEventListener("error", () => {
+audio.addEventListener("error", async () => {
   if (!current) return;
   if (current.offset === null) {
     transcode(current.from);
     return;
   }
-  const { title } = current;
+  const failed = current;
+  await ask("/healthz"); // without a server no file can be blamed
+  if (current !== failed) return;
   failures += 1;
   if (failures >= items().length) audio.pause();
   else next();
-  say(`“${title}” cannot be played: its file is gone or damaged.`);
+  say(`“${failed.title}” cannot be played: its file is gone or damaged.`);
 });
 seek.addEventListener("input", () => { parts = []; if (current?.offset === null) audio.currentTime = seek.value; });
 seek.addEventListener("change", () => { if (current?.offset !== null) transcode(Number(seek.value)); });

@@ -4,7 +4,7 @@ import { draggable } from "./dragging.js";
 import { changed, itemOf, say } from "./page.js";
 import { playAll } from "./player.js";
 import "./search.js";
-import { send, stateOf } from "./server.js";
+import { ask, send, stateOf } from "./server.js";
 
 const main = document.getElementById("playlist");
 const address = `/api/v1/playlists/${main.dataset.playlist}`;
@@ -19,7 +19,7 @@ let writing = Promise.resolve();
 
 /** Keep a change, after those before it. */
 function keep(change, words, how = {}) {
-  writing = writing.then(() => write(change, words, how));
+  writing = writing.then(() => write(change, words, how)).catch((error) => say(error.message));
 }
 
 /** Write a change; where another window has made one meanwhile, show that instead. */
@@ -34,14 +34,15 @@ async function write(change, words, { undoing = false, focus = null }) {
   } catch (error) {
     said = error.message;
   }
-  state = stateOf(address);
+  const latest = await stateOf(address);
   await renew(focus);
+  state = latest;
   say(said);
 }
 
 /** Show the playlist as it is now. */
 async function renew(focus) {
-  const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+  const page = new DOMParser().parseFromString(await (await ask(location.href)).text(), "text/html");
   const fresh = page.getElementById("playlist");
   if (!fresh) return;
   for (const id of ["name", "entries"]) byId(id).replaceWith(page.getElementById(id));

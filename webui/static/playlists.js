@@ -3,7 +3,7 @@
 import { make, say } from "./page.js";
 import "./player.js";
 import "./search.js";
-import { send } from "./server.js";
+import { ask, send } from "./server.js";
 import "./way.js";
 
 const PLAYLISTS = "/api/v1/playlists";
@@ -18,7 +18,7 @@ function showUndo() {
 
 /** Show the page as it is now. */
 async function renew() {
-  const page = new DOMParser().parseFromString(await (await fetch("/playlists")).text(), "text/html");
+  const page = new DOMParser().parseFromString(await (await ask("/playlists")).text(), "text/html");
   const now = document.querySelector(".kept-lists, #read + .note");
   now.replaceWith(page.querySelector(".kept-lists, #read + .note"));
   showUndo();
@@ -36,7 +36,7 @@ async function remove(button) {
 
 /** Delete a playlist, and keep what it was for this session. */
 export async function deletePlaylist(id) {
-  const kept = await (await fetch(`${PLAYLISTS}/${id}`)).json();
+  const kept = await (await ask(`${PLAYLISTS}/${id}`)).json();
   await send("DELETE", `${PLAYLISTS}/${id}`);
   const track_ids = kept.tracks.map((track) => track.id);
   sessionStorage.setItem(DELETED, JSON.stringify({ name: kept.name, track_ids }));

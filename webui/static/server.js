@@ -1,6 +1,25 @@
 // Talking to the API.
 
+import { say } from "./page.js";
+
+class Away extends Error {}
+
 let token = document.querySelector('meta[name="earshot-token"]').content;
+
+/** Fetch. Throws an Error with a sentence where no server answers; who does not catch it has it said. */
+export async function ask(path, options) {
+  try {
+    return await fetch(path, options);
+  } catch {
+    throw new Away("The server is not there.");
+  }
+}
+
+window.addEventListener("unhandledrejection", (event) => {
+  if (!(event.reason instanceof Away)) return;
+  event.preventDefault();
+  say(event.reason.message);
+});
 
 /** Send a request that writes; answers the JSON, null for none. Throws an Error with a sentence. */
 export async function send(method, path, body, type = "application/json", more = {}) {
@@ -10,7 +29,7 @@ export async function send(method, path, body, type = "application/json", more =
     throw new Error("You are logged out.");
   }
   if (answer.status === 403) { // the server was restarted since the page was opened
-    token = (await (await fetch("/api/v1/session")).json()).token;
+    token = (await (await ask("/api/v1/session")).json()).token;
     answer = await attempt(method, path, body, type, more);
   }
   if (answer.ok) return answer.status === 204 ? null : answer.json();
@@ -30,18 +49,14 @@ export function opine(id, kind) {
 
 /** Return in which state something is, as `If-Match` takes it. */
 export async function stateOf(path) {
-  return (await fetch(path, { method: "HEAD" })).headers.get("ETag");
+  return (await ask(path, { method: "HEAD" })).headers.get("ETag");
 }
 
-async function attempt(method, path, body, type, more) {
+function attempt(method, path, body, type, more) {
   const headers = { "X-Earshot-Token": token, ...more };
   if (body !== undefined) headers["Content-Type"] = type;
   if (body !== undefined && type === "application/json") body = JSON.stringify(body);
-  try {
-    return await fetch(path, { method, headers, body });
-  } catch {
-    throw new Error("The server is not there.");
-  }
+  return ask(path, { method, headers, body });
 }
 
 async function problem(answer) {

@@ -2,6 +2,7 @@
 
 import { clock, itemOf, make, say } from "./page.js";
 import { isCurrent, now, playParts, seekTo, play } from "./player.js";
+import { ask } from "./server.js";
 
 const track = document.getElementById("track");
 const figure = document.getElementById("taggram");
@@ -57,7 +58,7 @@ function fillTable() {
 }
 
 async function load() {
-  const answer = await fetch(figure.dataset.address);
+  const answer = await ask(figure.dataset.address);
   if (!answer.ok) return; // the bars are there without it
   taggram = await answer.json();
   taggram.duration ??= taggram.moments.at(-1).end;
@@ -128,7 +129,7 @@ document.addEventListener("toggle", async (event) => {
   }
   for (const other of document.querySelectorAll(".where[open]")) if (other !== where) other.open = false;
   if (!where.reasons) {
-    const answer = await fetch(where.dataset.address);
+    const answer = await ask(where.dataset.address);
     const found = await answer.json();
     if (!answer.ok) {
       say(found.detail);
