@@ -73,7 +73,7 @@ def test_seed_like_dislike_see_the_list_change_and_undo(page: Page, home: Path) 
 
 def test_what_is_done_before_the_scripts_have_run_is_not_lost(page: Page) -> None:
     held: list[Route] = []
-    page.route("**/workbench.js", lambda route: held.append(route))
+    page.route("**/workbench.js", held.append)
     page.goto(LIST, wait_until="commit")
     expect(page.locator(".row")).to_have_count(8)
     page.locator(".row [data-play]").nth(2).click()

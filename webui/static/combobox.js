@@ -1,6 +1,6 @@
 // A field that completes names of the library: a combobox with a list (ARIA Authoring Practices).
 
-import { make } from "./page.js";
+import { make, say } from "./page.js";
 
 const WAIT = 120; // ms after the last key
 
@@ -54,11 +54,14 @@ export function combobox(input, list, chosen, kinds = null) {
       close();
       return;
     }
-    const answer = await fetch(`/api/v1/complete?${new URLSearchParams({ q: words })}`);
-    if (turn !== asked || !answer.ok) return;
+    const answer = await fetch(`/api/v1/complete?${new URLSearchParams({ q: words })}`).catch(() => null);
+    if (turn !== asked) return;
+    if (!answer) say("The server is not there.");
+    if (!answer?.ok) return;
     const found = (await answer.json()).completions;
     options = found.filter((option) => !kinds || kinds.includes(option.kind));
     render();
+    if (!options.length) say(`Nothing here is called “${words}”.`);
   }
 
   function choose(option, shift) {
