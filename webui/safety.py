@@ -8,10 +8,11 @@ import logging
 import re
 import secrets
 import time
+from http import HTTPStatus
 
 from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
 from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, Unauthorized
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, Unauthorized
 from werkzeug.wrappers import Response as AnyResponse
 
 from recsys.catalog import CatalogError
@@ -86,12 +87,16 @@ def _check_host() -> None:
 
 
 def is_page() -> bool:
-    """Say whether a person reads the answer: every blueprint outside of /api/ makes pages.
+    """Say whether a person reads the answer.
 
-    An address that nothing answers is one that a person mistyped.
+    Every blueprint outside of /api/ makes pages; where there is nothing, a browser wants one.
     """
-    answers = request.blueprint is not None or request.routing_exception is not None
-    return answers and not request.path.startswith("/api/")
+    if request.path.startswith("/api/"):
+        return False
+    if request.endpoint is None:
+        accepted = request.accept_mimetypes.best_match(("application/json", "text/html"))
+        return accepted == "text/html"
+    return request.blueprint is not None
 
 
 def _send_to_login() -> AnyResponse:
@@ -156,11 +161,15 @@ def _answer(status: int, detail: str) -> Response:
     """Return an error as its reader takes it: a page for a page, a problem for a program."""
     if not is_page():
         return _problem(status, detail)
-    return Response(render_template("problem.html", detail=detail), status, mimetype="text/html")
+    page = render_template("problem.html", reason=HTTPStatus(status).phrase, detail=detail)
+    return Response(page, status, mimetype="text/html")
 
 
 def _http_problem(error: HTTPException) -> Response:
-    answer = _answer(error.code or 500, error.description or error.name)
+    detail = error.description or error.name
+    if isinstance(request.routing_exception, NotFound):
+        detail = "There is nothing at this address."
+    answer = _answer(error.code or 500, detail)
     for name, value in error.get_headers(request.environ):
         if name in ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate"):
             answer.headers[name] = value

@@ -176,6 +176,15 @@ def test_errors_are_problems(client: FlaskClient, path: str, status: int) -> Non
     assert body["request_id"] == answer.headers["X-Request-Id"]
 
 
+def test_where_there_is_nothing_a_browser_gets_a_page(client: FlaskClient) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,image/avif,*/*;q=0.8"}
+    page = client.get("/nowhere", headers=browser)
+    assert (page.status_code, page.mimetype) == (404, "text/html")
+    assert "There is nothing at this address." in page.get_data(as_text=True)
+    for path, headers in (("/nowhere", {}), ("/api/v1/nowhere", browser)):
+        assert client.get(path, headers=headers).mimetype == "application/problem+json"
+
+
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "192.168.1.2", ""])
 def test_a_foreign_page_cannot_reach_in(client: FlaskClient, host: str) -> None:
     assert client.get("/healthz", headers={"Host": host}).status_code == 400

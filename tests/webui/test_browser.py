@@ -74,7 +74,7 @@ def test_seed_like_dislike_see_the_list_change_and_undo(page: Page, home: Path) 
 def test_what_is_done_before_the_scripts_have_run_is_not_lost(page: Page) -> None:
     held: list[Route] = []
 
-    def hold(route: Route) -> None:
+    def hold(route: Route) -> None:  # a builtin Playwright does not take
         held.append(route)
 
     page.route("**/workbench.js", hold)

@@ -45,11 +45,9 @@ def test_a_track_that_is_not_analysed_says_so(client: FlaskClient, home: Path) -
     problem = client.get(f"/api/v1/tracks/{N_TRACKS + 1}/taggram")
     assert (problem.status_code, problem.content_type) == (409, "application/problem+json")
     assert "Its file is <damaged>." in problem.get_json()["detail"]
-    unknown = ("/tracks/999", "/tracks/99999999999", "/artist?name=Nobody", "/artist", "/nowhere")
-    for path in unknown:
+    for path in ("/tracks/999", "/tracks/99999999999", "/artist?name=Nobody", "/artist"):
         missing = client.get(path)
         assert (missing.status_code, missing.mimetype) == (404, "text/html")
-        assert "<title>This cannot be shown – Earshot</title>" in missing.text
 
 
 def test_history_and_copies_are_shown(client: FlaskClient, home: Path) -> None:

@@ -1,6 +1,6 @@
 // A field that completes names of the library: a combobox with a list (ARIA Authoring Practices).
 
-import { make } from "./page.js";
+import { make, say } from "./page.js";
 import { ask } from "./server.js";
 
 const WAIT = 120; // ms after the last key
@@ -60,6 +60,7 @@ export function combobox(input, list, chosen, kinds = null) {
     const found = (await answer.json()).completions;
     options = found.filter((option) => !kinds || kinds.includes(option.kind));
     render();
+    if (!options.length) say(`Nothing here is called “${words}”.`);
   }
 
   function choose(option, shift) {
