@@ -180,13 +180,18 @@ def test_an_interrupt_just_before_a_wait_is_heard(
     tagger: Tagger, tracks: list[tuple[Path, float]]
 ) -> None:
     rescued = threading.Event()
+    timers: list[threading.Timer] = []
 
     def jobs() -> Iterator[tuple[Path, float]]:
         (decoder,) = psutil.Process().children()
+
+        def rescue() -> None:
+            rescued.set()
+            decoder.kill()
+
         decoder.suspend()  # no result ends the wait
-        for seconds, act in ((0.5, interrupt), (30.0, lambda: (rescued.set(), decoder.kill()))):
-            timer = threading.Timer(seconds, act)
-            timer.daemon = True
+        timers.extend((threading.Timer(0.5, interrupt), threading.Timer(30.0, rescue)))
+        for timer in timers:
             timer.start()
         yield from tracks
 
@@ -199,6 +204,9 @@ def test_an_interrupt_just_before_a_wait_is_heard(
             list(Extractor([tagger], n_segments=N_SEGMENTS, workers=1).extract(jobs()))
     finally:
         signal.signal(signal.SIGTERM, handler)
+        for timer in timers:
+            timer.cancel()
+            timer.join()
     assert not rescued.is_set()
 
 
