@@ -73,15 +73,11 @@ def main() -> None:
     args = parser.parse_args()
     files = [file.path for file in scan([args.folder]).files]
     paths = list(islice(cycle(files), args.tracks))
-    with tempfile.TemporaryDirectory() as cache:
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Path(folder)
         for models in args.models:
-            measure(
-                tagger_names(models, Path(cache)),
-                paths,
-                files[: args.slow_tracks],
-                args.workers,
-                Path(cache),
-            )
+            names = tagger_names(models, cache)
+            measure(names, paths, files[: args.slow_tracks], args.workers, cache)
 
 
 def measure(

@@ -55,7 +55,7 @@ def test_changes_are_noticed_and_learnt(library: Library) -> None:
     library.catalog.set_presence(gone=[1])
     report = refit(home)
     assert report
-    assert report.tracks == 15
+    assert (report.current, report.tracks) == (False, 15)
     assert model_of(home).tracks.tolist() == list(range(2, 17))
 
 

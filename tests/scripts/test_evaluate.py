@@ -204,7 +204,7 @@ def test_mfccs_of_nothing(earshot: Commands) -> None:
     assert "Not one of the tracks" in result.err
 
 
-def test_tags(earshot: Commands, labels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tags(earshot: Commands, labels: Path) -> None:
     figures = earshot.run("evaluate", "tags", "--labels", labels, "--by", "kind", "--json").json
     msd, mtt = (figures["taggers"][name] for name in NAMES)
     assert [row["tag"] for row in msd["tags"]] == ["rock", "classical"]

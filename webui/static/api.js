@@ -3,6 +3,7 @@
 import { make } from "./page.js";
 import "./player.js";
 import "./search.js";
+import { ask } from "./server.js";
 
 const token = document.querySelector('meta[name="earshot-token"]').content;
 const LONGEST = 20000; // characters of an answer that are shown
@@ -72,15 +73,15 @@ document.addEventListener("submit", async (event) => {
   const [address, options] = question(form);
   show(place, [["p", "Sent …"]]);
   try {
-    const answer = await fetch(address, options);
+    const answer = await ask(address, options);
     const etag = answer.headers.get("ETag");
     show(place, [
       ["p", `${answer.status} ${answer.statusText}${etag ? `, ETag ${etag}` : ""}`],
       ["pre", await readable(answer)],
       ["pre", command(address, options)],
     ]);
-  } catch {
-    show(place, [["p", "The server is not there."]]);
+  } catch (error) {
+    show(place, [["p", error.message]]);
   }
 });
 

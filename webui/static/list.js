@@ -1,7 +1,7 @@
 // The list and its question: every change is an address, whose page the server renders.
 
 import { changed, rowOf, rows, say } from "./page.js";
-import { logIn, opine } from "./server.js";
+import { ask, logIn, opine } from "./server.js";
 
 const done = []; // what can be undone: {address, back: {id, kind} or null, words}
 let latest = 0;
@@ -37,13 +37,7 @@ export async function show(address, { words = "", push = true } = {}) {
   if (words) say(`${words} ${counted(fresh.length)}`);
 }
 
-async function read(address) {
-  try {
-    return await (await fetch(address, { headers: { Accept: "text/html" } })).text();
-  } catch { // a network's error says nothing to a person
-    return "";
-  }
-}
+const read = async (address) => (await ask(address, { headers: { Accept: "text/html" } })).text();
 
 const counted = (n) => (n ? `${n} new ${n === 1 ? "track" : "tracks"} in the list.` : "");
 
