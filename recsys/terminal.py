@@ -6,7 +6,7 @@ import unicodedata
 
 from rich.console import Console
 
-WIDE = 200  # columns, where nothing limits them
+WIDE = 500  # columns, where nothing limits them
 
 
 def printable(text: str) -> str:
