@@ -166,6 +166,9 @@ def serve(args: argparse.Namespace, stack: ExitStack) -> None:
 
     def close(*_: object) -> None:
         closing.set()
+        for channel in list(server.active_channels.values()):
+            if channel.total_outbufs_len > server.adj.outbuf_high_watermark:
+                channel.handle_close()  # its thread waits for a player that reads no further
         raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM):

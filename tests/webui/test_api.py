@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -92,13 +93,12 @@ def make_long(path: Path) -> None:
         file.truncate(64 << 20)
 
 
-def slow_player(address: str) -> socket.socket:
-    """Ask for track 5 as a browser does, and read no more than how the answer begins."""
+def slow_player(address: str, path: str = "/api/v1/tracks/5/audio") -> socket.socket:
+    """Ask for a sound as a browser does, and read no more than how the answer begins."""
     host, _, port = address.removeprefix("http://").partition(":")
     player = socket.create_connection((host, int(port)), timeout=60)
-    asked = f"GET /api/v1/tracks/5/audio HTTP/1.1\r\nHost: {host}\r\nRange: bytes=7-\r\n\r\n"
-    player.sendall(asked.encode())
-    assert player.recv(12) == b"HTTP/1.1 206"
+    player.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nRange: bytes=7-\r\n\r\n".encode())
+    assert player.recv(11) == b"HTTP/1.1 20"
     return player
 
 
@@ -235,6 +235,39 @@ def test_a_process_serves_and_stops(home: Path, music: Path) -> None:
     assert "still running" not in log  # no thread was waited for in vain
     line = next(json.loads(text) for text in log.splitlines() if text.startswith("{"))
     assert (line["path"], line["status"]) == ("/healthz", 200)
+
+
+def test_a_server_stops_while_a_player_reads_none_of_an_endless_sound(
+    home: Path, music: Path, tmp_path: Path
+) -> None:
+    given = tmp_path / "given"
+    code = f"""
+import sys, pathlib
+sys.path.insert(0, "scripts")
+import serve
+
+def endless(path, start):
+    for number in range(1 << 30):
+        pathlib.Path({str(given)!r}).write_text(str(number))
+        yield bytes(1 << 20)
+
+serve.transcoded = endless
+sys.exit(serve.main(["--home", {str(home)!r}, "--port", "0"]))
+"""
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=-1, stderr=-1) as run:
+        assert run.stdout
+        address = run.stdout.readline().decode().removeprefix("Serving on ").strip()
+        with slow_player(address, "/api/v1/tracks/5/audio.mp3"):
+            before = "nothing"
+            while before != (now := given.read_text()):  # until it has to wait
+                before = now
+                time.sleep(1.0)
+            run.send_signal(signal.SIGTERM)
+            log = run.communicate(timeout=60)[1].decode()
+        assert run.returncode == 0, log
+    assert int(before) > 16  # MiB that the server keeps for a player
+    assert "still running" not in log  # its thread was not waited for in vain
+    assert "Traceback" not in log
 
 
 def test_serving_loads_nothing_heavy() -> None:
