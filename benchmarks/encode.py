@@ -28,11 +28,13 @@ from encoders.errors import AudioError
 from encoders.extract import N_SEGMENTS, Extractor, load_extractor
 from encoders.memory import PeakMemory
 from encoders.models.activations import Activations
-from encoders.tagger import Tagger, dtype_name
+from encoders.tagger import Tagger, choose_device, dtype_name
 from encoders.trained import tagger_names
 from recsys.library import scan
 
 WARM_UP = 4  # tracks before the clock of the steady state starts
+# A GPU is given segments together, by plain convolutions.
+OURS = "our kernels" if choose_device() == "cpu" else "segments together"
 
 
 class OneByOne(nn.Module):
@@ -95,7 +97,7 @@ def measure(
     parts = split(extractor, few)
     for stage, cost in parts.items():
         print(f"| {stage} | {cost:.3f} | {cost / sum(parts.values()):.0%} |")
-    print("\n| network alone, one thread | audio seconds a processor second | gain |")
+    print("\n| network alone, one thread | audio seconds a second of its device | gain |")
     print("|---|---:|---:|")
     kernels = compare_kernels(models, few, cache, extractor)
     plain = kernels["as published: plain float32, one segment at a time"]
@@ -138,14 +140,16 @@ def split(extractor: Extractor, paths: list[Path]) -> dict[str, float]:
         for path, info in zip(paths, infos, strict=True)
     ]
     with torch.inference_mode():
-        mels = [ear.front(torch.from_numpy(s.waveforms)) for s in segments]
+        device = extractor.taggers[0].device
+        waveforms = [torch.from_numpy(s.waveforms).to(device) for s in segments]
+        mels = [ear.front(heard) for heard in waveforms]
         tracks = list(zip(paths, infos, segments, mels, strict=True))
         stages: dict[str, Callable[[int], object]] = {
             "inspect": lambda i: inspect(tracks[i][0]),
             "decode": lambda i: read_segments(
                 tracks[i][0], tracks[i][1].duration, ear.grid, ear.n_segments
             ),
-            "mel": lambda i: ear.front(torch.from_numpy(tracks[i][2].waveforms)),
+            "mel": lambda i: ear.front(waveforms[i]).cpu(),  # a GPU goes on by itself until asked
         }
         for tagger in extractor.taggers:
             stages[f"network {tagger.bundle.name}"] = lambda i, tagger=tagger: tagger.features(  # type: ignore[misc]
@@ -165,28 +169,30 @@ def _seconds_each(stage: Callable[[int], object], n: int) -> float:
 def compare_kernels(
     models: Sequence[str], paths: list[Path], cache: Path, extractor: Extractor
 ) -> dict[str, float]:
-    """Time the networks alone on the same segments: audio seconds a processor second."""
+    """Time the networks alone on the same segments: audio seconds a second of their device."""
     torch.set_num_threads(1)
+    on_gpu = extractor.taggers[0].device.type == "cuda"
+    clock = time.perf_counter if on_gpu else time.thread_time
     best = extractor.taggers[0].dtype
     taggers = {
         "as published: plain float32, one segment at a time": published(models, cache),
-        "our kernels in float32": load(models, cache, torch.float32).taggers,
-        f"our kernels in {dtype_name(best)}": load(models, cache, best).taggers,
+        f"{OURS} in float32": load(models, cache, torch.float32).taggers,
+        f"{OURS} in {dtype_name(best)}": load(models, cache, best).taggers,
     }
     (ear,) = extractor.ears.values()
     rates = {}
     for name, chosen in taggers.items():
-        audio = processor = 0.0
+        audio = seconds = 0.0
         for path in paths:
             segments = read_segments(path, inspect(path).duration, ear.grid, N_SEGMENTS)
             with torch.inference_mode():
-                mel = ear.front(torch.from_numpy(segments.waveforms))
-            begin = time.thread_time()
+                mel = ear.front(torch.from_numpy(segments.waveforms).to(chosen[0].device))
+            begin = clock()
             for tagger in chosen:
                 tagger.features(mel, segments.starts)
-            processor += time.thread_time() - begin
+            seconds += clock() - begin
             audio += len(segments.starts) * ear.grid.step / ear.grid.sample_rate
-        rates[name] = audio / processor
+        rates[name] = audio / seconds
     return rates
 
 
@@ -200,7 +206,7 @@ def published(models: Sequence[str], cache: Path) -> tuple[Tagger, ...]:
     """Load the models as they were published."""
     taggers = load(models, cache, torch.float32).taggers
     for tagger in taggers:
-        tagger.model = OneByOne(tagger.bundle.load(cache))
+        tagger.model = OneByOne(tagger.bundle.load(cache)).to(tagger.device)
     return taggers
 
 
@@ -211,11 +217,11 @@ def compare(
     name = dtype_name(best)
     settings: dict[str, tuple[int | None, torch.dtype | None]] = {
         "as published: whole tracks, plain float32, one segment at a time": (None, None),
-        "whole tracks, our kernels in float32": (None, torch.float32),
-        f"whole tracks, our kernels in {name}": (None, best),
+        f"whole tracks, {OURS} in float32": (None, torch.float32),
+        f"whole tracks, {OURS} in {name}": (None, best),
         f"{N_SEGMENTS} segments, as published otherwise": (N_SEGMENTS, None),
-        f"{N_SEGMENTS} segments, our kernels in float32": (N_SEGMENTS, torch.float32),
-        f"{N_SEGMENTS} segments, our kernels in {name}": (N_SEGMENTS, best),
+        f"{N_SEGMENTS} segments, {OURS} in float32": (N_SEGMENTS, torch.float32),
+        f"{N_SEGMENTS} segments, {OURS} in {name}": (N_SEGMENTS, best),
     }
     seconds = sum(inspect(path).duration for path in paths) / len(paths)
     results = {}

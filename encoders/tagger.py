@@ -39,7 +39,7 @@ class Tagger:
         self.dtype = dtype
         plain = bundle.load(cache)
         self.prior = bundle.prior(plain, cache)
-        self.model = _prepared(plain, dtype).to(self.device)
+        self.model = _prepared(plain, self.device, dtype)
 
     @property
     def name(self) -> str:
@@ -89,10 +89,12 @@ def choose_device() -> str:
 
 
 def choose_dtype(bundle: Bundle, cache: Path, device: str) -> torch.dtype:
-    """Pick bfloat16 where the processor has it and a short timing shows that it pays."""
-    if device == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+    """Pick bfloat16 where the processor has it and a short timing shows that it pays.
+
+    On a GPU it does not: float32 was the faster of the two on an H200 (docs/benchmarks.md).
+    """
+    has_bfloat16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    if device == "cuda" or not has_bfloat16:
         return torch.float32
     torch.set_num_threads(1)
     heard = torch.rand(4, *bundle.front.shape)
@@ -104,8 +106,10 @@ def choose_dtype(bundle: Bundle, cache: Path, device: str) -> torch.dtype:
     return torch.bfloat16 if pays else torch.float32
 
 
-def _prepared(model: nn.Module, dtype: torch.dtype) -> nn.Module:
-    return FastMusicnn(model, dtype).eval() if isinstance(model, Musicnn) else model
+def _prepared(model: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    if isinstance(model, Musicnn) and device.type == "cpu":
+        return FastMusicnn(model, dtype).eval()
+    return model.to(device)  # our kernels suit a processor's cache: a GPU is slower with them
 
 
 def _float16(values: Tensor) -> NDArray[np.float16]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_FETCH = 2048  # candidates that a GPU can return
+ON_GPU = (faiss.IndexFlat, faiss.IndexIVFFlat)
 POINTS_PER_CENTROID = 39  # fewer than this, and faiss's k-means warns
 
 
@@ -95,10 +96,14 @@ def _check_training_size(index: Any, recipe: str, n: int) -> None:
 
 
 def place(index: Any) -> tuple[Any, str]:
-    """`index` on the first GPU, and "gpu", where faiss has both; else `index` and "cpu"."""
-    if faiss.get_num_gpus() > 0:
+    """`index` on the first GPU, and "gpu", where there is one for it; else `index` and "cpu".
+
+    Only what was tried there goes there: faiss ends the process where a GPU cannot do what it is
+    asked, as with scalar quantisers and more than 512 candidates (faiss issue 4509).
+    """
+    if isinstance(index, ON_GPU) and faiss.get_num_gpus() > 0:
         try:
             return faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index), "gpu"
-        except RuntimeError:  # faiss: "This index type is not implemented on GPU."
+        except RuntimeError:  # its memory is too small
             pass
     return index, "cpu"

@@ -74,8 +74,7 @@ class VectorIndex:
     survey             what is usual in the library, surroundings in the order of `ids`
     recipe             the `index_factory` string it was built by
     search_parameters  the `ParameterSpace` string in force
-    device             "gpu" where faiss sees one and has the recipe there, else "cpu" (so always
-                       for HNSW). The GPU branch follows faiss's documentation and was not run here.
+    device             "gpu" where faiss sees one and the recipe is Flat or IVF…,Flat, else "cpu"
     manifest           what the file says it was loaded from; None if it was built here
     """
 

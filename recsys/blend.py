@@ -39,6 +39,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from recsys import cuda_libraries  # noqa: F401  # isort: skip
 import numpy as np
 from implicit.nearest_neighbours import ItemItemRecommender
 from numpy.typing import NDArray

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from recsys import cuda_libraries  # noqa: F401  # isort: skip
 import implicit.gpu
 import numpy as np
 from implicit.als import AlternatingLeastSquares

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,6 +44,14 @@ def test_a_package_imports_only_what_is_below_it(package: str) -> None:
             if top in OURS - {package}:
                 allowed = {top, module} & ALLOWED[package]
                 assert allowed, f"{path} imports {module}"
+
+
+def test_the_libraries_that_implicit_needs_are_loaded_before_it() -> None:
+    for path in sorted((ROOT / "recsys").rglob("*.py")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        ours = [n for n, line in enumerate(lines) if line.startswith("from recsys import cuda_lib")]
+        theirs = [n for n, line in enumerate(lines) if re.match("(from|import) implicit", line)]
+        assert not theirs or min(ours, default=len(lines)) < theirs[0], path
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from recsys import cuda_libraries  # noqa: F401  # isort: skip
 import numpy as np
 from implicit.bpr import BayesianPersonalizedRanking
 from implicit.nearest_neighbours import ItemItemRecommender
@@ -105,6 +106,7 @@ class Bpr:
             iterations=self.iterations,
             num_threads=1,  # with more, the result depends on their order
             random_state=seed,
+            use_gpu=False,
         )
         model.fit(weighted(counts, "binary"), show_progress=False)
         heard = n_listeners(counts) > 0

@@ -98,7 +98,7 @@ def test_scatter_of_tracks_with_several_labels_counts_in_each() -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_training_is_repeatable_and_blind_to_other_rows(loss: str) -> None:
+def test_training_is_repeatable_and_blind_to_other_rows(loss: str, device: str) -> None:
     data = made(artist=1.0, genre=0.5, segments=0.3)
     others = np.setdiff1d(np.arange(N), ROWS)
     vectors, parts = data.vectors.copy(), data.segments[0].copy()
@@ -107,7 +107,7 @@ def test_training_is_repeatable_and_blind_to_other_rows(loss: str) -> None:
     blind = replace(data, vectors=vectors, segments=(parts, data.segments[1]))
 
     def trained(data: TrainingData, seed: int) -> np.ndarray:
-        learner = Learner(data, loss)
+        learner = Learner(data, loss, device)
         (start,) = learner.closed_form(ROWS, [0.2])
         return next(islice(learner.refine(start, ROWS, seed), 2, None)).matrix
 
@@ -120,11 +120,13 @@ def test_training_is_repeatable_and_blind_to_other_rows(loss: str) -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_training_draws_what_is_alike_together(loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_draws_what_is_alike_together(
+    loss: str, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """From the plain axes, where artists' tracks lie far apart."""
     monkeypatch.setattr("encoders.head_training.STEP", 0.02)
     data = made(artist=1.0)
-    learner = Learner(data, loss)
+    learner = Learner(data, loss, device)
     (start,) = learner.closed_form(ROWS, [1.0])
     trained = next(islice(learner.refine(start, ROWS, 0), 29, None))
 

@@ -96,19 +96,21 @@ def test_frequency_max_of_every_height(height: int) -> None:
         torch.testing.assert_close(got, block(mel), rtol=1e-4, atol=1e-5)
 
 
-def test_bfloat16_is_close(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", PACKAGED)
+def test_bfloat16_is_close(name: str, device: str, tmp_path: Path) -> None:
     mel = torch.rand(6, 187, 96) * 3
     starts = np.arange(6, dtype=np.float32)
-    exact = Tagger(BUNDLES["MSD_musicnn"], tmp_path).features(mel, starts)
-    rounded = Tagger(BUNDLES["MSD_musicnn"], tmp_path, dtype=torch.bfloat16).features(mel, starts)
+    exact = Tagger(BUNDLES[name], tmp_path).features(mel, starts)
+    tagger = Tagger(BUNDLES[name], tmp_path, device=device, dtype=torch.bfloat16)
+    rounded = tagger.features(mel, starts)
     a, b = exact.penultimate.astype(float).mean(0), rounded.penultimate.astype(float).mean(0)
     assert a @ b / np.linalg.norm(a) / np.linalg.norm(b) > 0.999
     assert np.abs(exact.tags.astype(float) - rounded.tags.astype(float)).max() < 0.03
 
 
 @pytest.mark.parametrize("name", PACKAGED)
-def test_a_tagger_hears(name: str, tmp_path: Path) -> None:
-    tagger = Tagger(BUNDLES[name], tmp_path)
+def test_a_tagger_hears(name: str, device: str, tmp_path: Path) -> None:
+    tagger = Tagger(BUNDLES[name], tmp_path, device=device)
     heard = tagger.features(torch.rand(2, 187, 96), np.array([0.0, 3.0], np.float32))
     assert heard.tags.shape == (2, 50)
     assert ((heard.tags >= 0) & (heard.tags <= 1)).all()

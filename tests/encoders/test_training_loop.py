@@ -14,7 +14,7 @@ from encoders.frontends import front_end, segment_grid
 from encoders.training.audio_cache import AudioCache, read
 from encoders.training.augmentation import Augmentation
 from encoders.training.clips import targets
-from encoders.training.loop import CheckpointError, Material, Recipe, Trainer
+from encoders.training.loop import PRECISIONS, CheckpointError, Material, Recipe, Trainer
 from encoders.training.segments import all_segments
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -41,22 +41,30 @@ def agreement(probabilities: np.ndarray, truth: np.ndarray) -> float:
     return float((probabilities.argmax(axis=1) == truth.argmax(axis=1)).mean())
 
 
-def trainer(recipe: Recipe, architecture: str = "cnn1d") -> Trainer:
+def trainer(recipe: Recipe, architecture: str = "cnn1d", device: str = "cpu") -> Trainer:
     torch.manual_seed(recipe.seed)
     model = ARCHITECTURES[architecture].build(len(TAGS))
-    return Trainer(model, ARCHITECTURES[architecture].front, recipe)
+    return Trainer(model, ARCHITECTURES[architecture].front, recipe, device=device)
 
 
-def test_it_learns_to_tell_hums_from_hisses(material: tuple[Material, Material]) -> None:
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_it_learns_to_tell_hums_from_hisses(
+    material: tuple[Material, Material], precision: str, device: str
+) -> None:
+    if (precision, device) == ("float16", "cpu"):
+        pytest.skip("float16 is for GPUs")
     train, valid = material
-    one = trainer(Recipe(**QUICK, augmentation=Augmentation(gain=3, noise=30, spec=1, mixup=0.2)))
+    augmentation = Augmentation(gain=3, noise=30, spec=1, mixup=0.2)
+    recipe = Recipe(**QUICK, precision=precision, augmentation=augmentation)
+    one = trainer(recipe, device=device)
     before = agreement(one.judged(valid)[0], valid.targets.numpy())
     outcome = one.train(train, valid, agreement)
     assert before < 1.0
     assert outcome.best.score == 1.0
     assert outcome.history[-1].valid_loss < outcome.history[0].valid_loss
     assert outcome.best.number == min(e.number for e in outcome.history if e.score == 1.0)
-    assert torch.equal(one.model.state_dict()["output.weight"], outcome.state["output.weight"])
+    learned = one.model.state_dict()["output.weight"].cpu()
+    assert torch.equal(learned, outcome.state["output.weight"])
 
 
 def test_a_clip_is_judged_by_the_mean_of_its_segments(material: tuple[Material, Material]) -> None:

@@ -330,13 +330,15 @@ class TestDevices:
     def test_without_a_gpu_all_recipes_run_on_the_cpu(self, index):
         assert faiss.get_num_gpus() > 0 or index.device == "cpu"
 
+    @pytest.mark.skipif(faiss.get_num_gpus() == 0, reason="needs a GPU")
+    def test_with_a_gpu_flat_vectors_are_searched_there(self, index):
+        assert (index.device == "gpu") == (index.recipe in ("Flat", "IVF25,Flat"))
+
     @pytest.fixture
     def moved(self, monkeypatch):
         moved = []
 
         def index_cpu_to_gpu(resources, device, index):
-            if isinstance(index, faiss.IndexHNSW):
-                raise RuntimeError("This index type is not implemented on GPU.")
             moved.append(type(index).__name__)
             return index
 
@@ -350,9 +352,18 @@ class TestDevices:
             monkeypatch.setattr(faiss, name, stand_in, raising=False)
         return moved
 
-    @pytest.mark.parametrize("recipe", ["Flat", "IVF8,Flat", "HNSW16"])
-    def test_with_a_gpu_what_it_implements_runs_there(self, moved, recipe, tmp_path):
-        names = {"Flat": ["IndexFlat"], "IVF8,Flat": ["IndexIVFFlat"], "HNSW16": []}[recipe]
+    def test_a_gpu_without_room_leaves_it_to_the_cpu(self, moved, monkeypatch):
+        def full(resources, device, index):
+            raise RuntimeError("out of memory")
+
+        monkeypatch.setattr(faiss, "index_cpu_to_gpu", full, raising=False)
+        built = VectorIndex.build(IDS, VECTORS)
+        assert built.device == "cpu"
+        assert built.search(VECTORS[:1], 1)[0].ids.tolist() == [IDS[0]]
+
+    @pytest.mark.parametrize("recipe", ["Flat", "IVF8,Flat", "IVF8,SQ8", "HNSW16"])
+    def test_with_a_gpu_what_was_tried_there_runs_there(self, moved, recipe, tmp_path):
+        names = {"Flat": ["IndexFlat"], "IVF8,Flat": ["IndexIVFFlat"]}.get(recipe, [])
         built = VectorIndex.build(IDS, VECTORS, recipe)
         built.save(tmp_path / "index", model="m", projection="p", catalogue_revision=1)
         loaded = VectorIndex.load(tmp_path / "index", model="m", projection="p", dim=DIM)
