@@ -126,14 +126,16 @@ forks.set_forkserver_preload(["encoders.extract", "recsys.build", "recsys.demo",
 def fork(script: str, *arguments: Argument, output: Path) -> BaseProcess:
     """Start a script in a process that has imported what it needs: the same, but at once.
 
-    What it says on standard error goes to the file `output`.
+    What it says on standard error goes to the file `output`. It has as many threads as this one.
     """
-    process = forks.Process(target=_forked, args=(script, list(map(str, arguments)), output))
+    how = (script, list(map(str, arguments)), output, torch.get_num_threads())
+    process = forks.Process(target=_forked, args=how)
     process.start()
     return process
 
 
-def _forked(script: str, arguments: list[str], output: Path) -> None:
+def _forked(script: str, arguments: list[str], output: Path, n_threads: int) -> None:
+    torch.set_num_threads(n_threads)
     with output.open("wb") as file:
         os.dup2(file.fileno(), 2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
