@@ -243,6 +243,34 @@ def test_rows_are_dragged(page: Page) -> None:
     assert titles(page) == before
 
 
+def test_a_change_that_no_server_keeps_is_not_shown(page: Page) -> None:
+    page.goto(LIST)
+    before = titles(page)
+    row(page, before[4]).get_by_role("button", name="Skip").click()
+    settled(page, "Skipped")
+    shown, address = titles(page), page.url
+    page.route("**/*", lambda route: route.abort())
+    row(page, shown[0]).locator(".handle").focus()
+    page.keyboard.press("ArrowDown")
+    settled(page, "The server is not there.")
+    assert titles(page) == shown
+    assert page.url == address
+    expect(row(page, shown[0]).locator(".handle")).to_be_focused()
+    side = page.get_by_role("combobox", name="What “Song 4 · Bix” does")
+    side.select_option("unlike")
+    expect(side.locator(":checked")).to_have_text("like")
+    page.get_by_text("How the list shall be").click()
+    page.get_by_label("Of one artist").select_option("at most 1")
+    expect(page.get_by_label("Of one artist")).to_have_value("")
+    page.keyboard.press("Control+z")
+    settled(page, "The server is not there.")
+    page.unroute("**/*")
+    page.keyboard.press("Control+z")
+    settled(page, "Undone: Skipped")
+    assert titles(page) == before
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+
+
 def test_by_keyboard_alone(page: Page, home: Path) -> None:
     page.goto("/")
 
