@@ -166,6 +166,18 @@ def test_what_the_browser_cannot_decode_is_transcoded(
     expect(page.locator("#now-title")).not_to_have_text("Old")  # at its end the next one begins
 
 
+def test_lengths_of_hours_have_hours(page: Page, home: Path, tmp_path: Path) -> None:
+    with Catalog(home) as catalog:
+        info = AudioInfo(5025.0, 22_050, 1, "wmav2", f"{5:032x}")
+        path = write(tmp_path / "long.wma", tune(1, 6.0))
+        catalog.record([Sighting(6, path, 1, 1, info, Tags(title="Long", artist="Bix"))])
+    page.goto(LIST)
+    expect(row(page, "Long").locator(".duration")).to_have_text("1:23:45")
+    row(page, "Long").locator("[data-play]").click()
+    expect(page.locator("#total")).to_have_text("1:23:45")
+    expect(page.locator("#elapsed")).to_have_text(re.compile(r"^0:0\d$"))
+
+
 def test_what_is_sent_away_while_it_plays_gives_way(page: Page) -> None:
     page.goto(LIST)
     page.evaluate("document.getElementById('audio').playbackRate = 0.1")
