@@ -39,6 +39,7 @@ from encoders.audio import SegmentGrid
 from encoders.decoding import DecoderProcess
 from encoders.projection import Projection
 from recsys.catalog import Track
+from recsys.clock import clock
 from recsys.coherence import RATE
 from recsys.content import Neighbour, SimilarTracks
 from recsys.duplicates import find_duplicates
@@ -200,12 +201,6 @@ def because(reasons: Reasons) -> list[str]:
     moments = " and ".join(f"{clock(m.start)}-{clock(m.end)}" for m in reasons.moments)
     tempo = " and ".join(f"{bpm:.0f}" for bpm in reasons.tempo or ())
     return [tags, moments, tempo]
-
-
-def clock(seconds: float) -> str:
-    """Print a time as players do."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}"
 
 
 def list_duplicates(args: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from recsys.catalog import Track
+from recsys.clock import clock
 from recsys.query import Reason
 from webui import lists, people
 from webui.mixes import SIDES, Mix, Ref
@@ -45,14 +46,10 @@ def workbench() -> AnyResponse | str:
     )
 
 
-@pages.app_template_filter("minutes")
-def minutes(seconds: float | None) -> str:
-    """Write a length.
-
-    >>> minutes(185.2)
-    '3:05'
-    """
-    return "" if seconds is None else f"{round(seconds) // 60}:{round(seconds) % 60:02d}"
+@pages.app_template_filter("clock")
+def length(seconds: float | None) -> str:
+    """Write a length, empty where it is not known."""
+    return "" if seconds is None else clock(seconds)
 
 
 @pages.app_template_filter("hue")

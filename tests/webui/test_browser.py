@@ -166,6 +166,18 @@ def test_what_the_browser_cannot_decode_is_transcoded(
     expect(page.locator("#now-title")).not_to_have_text("Old")  # at its end the next one begins
 
 
+def test_lengths_of_hours_have_hours(page: Page, home: Path, tmp_path: Path) -> None:
+    with Catalog(home) as catalog:
+        info = AudioInfo(5025.0, 22_050, 1, "wmav2", f"{5:032x}")
+        path = write(tmp_path / "long.wma", tune(1, 6.0))
+        catalog.record([Sighting(6, path, 1, 1, info, Tags(title="Long", artist="Bix"))])
+    page.goto(LIST)
+    expect(row(page, "Long").locator(".duration")).to_have_text("1:23:45")
+    row(page, "Long").locator("[data-play]").click()
+    expect(page.locator("#total")).to_have_text("1:23:45")
+    expect(page.locator("#elapsed")).to_have_text(re.compile(r"^0:0\d$"))
+
+
 def test_what_is_sent_away_while_it_plays_gives_way(page: Page) -> None:
     page.goto(LIST)
     page.evaluate("document.getElementById('audio').playbackRate = 0.1")
@@ -241,6 +253,34 @@ def test_rows_are_dragged(page: Page) -> None:
     page.get_by_role("link", name="Free the 3 kept").click()
     settled(page, "Nothing is kept")
     assert titles(page) == before
+
+
+def test_a_change_that_no_server_keeps_is_not_shown(page: Page) -> None:
+    page.goto(LIST)
+    before = titles(page)
+    row(page, before[4]).get_by_role("button", name="Skip").click()
+    settled(page, "Skipped")
+    shown, address = titles(page), page.url
+    page.route("**/*", lambda route: route.abort())
+    row(page, shown[0]).locator(".handle").focus()
+    page.keyboard.press("ArrowDown")
+    settled(page, "The server is not there.")
+    assert titles(page) == shown
+    assert page.url == address
+    expect(row(page, shown[0]).locator(".handle")).to_be_focused()
+    side = page.get_by_role("combobox", name="What “Song 4 · Bix” does")
+    side.select_option("unlike")
+    expect(side.locator(":checked")).to_have_text("like")
+    page.get_by_text("How the list shall be").click()
+    page.get_by_label("Of one artist").select_option("at most 1")
+    expect(page.get_by_label("Of one artist")).to_have_value("")
+    page.keyboard.press("Control+z")
+    settled(page, "The server is not there.")
+    page.unroute("**/*")
+    page.keyboard.press("Control+z")
+    settled(page, "Undone: Skipped")
+    assert titles(page) == before
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
 
 
 def test_by_keyboard_alone(page: Page, home: Path) -> None:

@@ -40,6 +40,18 @@ def settled(page: Page, words: str) -> None:
     expect(page.locator("#status")).to_contain_text(words)
 
 
+def drag_first(page: Page, place: int) -> None:
+    """Drag the first entry below the one at a place, counted from 0."""
+    start = page.locator(".entry .handle").first.bounding_box()
+    end = page.locator(".entry").nth(place).bounding_box()
+    assert start
+    assert end
+    page.mouse.move(start["x"] + 5, start["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(end["x"] + 20, end["y"] + end["height"] - 5, steps=10)
+    page.mouse.up()
+
+
 # Through a client
 
 
@@ -147,14 +159,7 @@ def test_every_step_is_undone(page: Page, home: Path) -> None:
     page.unroute("**/api/v1/playlists/*")
     page.get_by_role("button", name=f"Remove “{before[1]}”").click()
     settled(page, "Removed")
-    start = page.locator(".entry .handle").first.bounding_box()
-    end = page.locator(".entry").nth(2).bounding_box()
-    assert start
-    assert end
-    page.mouse.move(start["x"] + 5, start["y"] + 5)
-    page.mouse.down()
-    page.mouse.move(end["x"] + 20, end["y"] + end["height"] - 5, steps=10)
-    page.mouse.up()
+    drag_first(page, 2)
     settled(page, f"Moved “{before[0]}” to place 3")
     assert titles(page) == [before[2], before[3], before[0]]
     page.get_by_role("button", name="Undo").click()
@@ -172,6 +177,27 @@ def test_every_step_is_undone(page: Page, home: Path) -> None:
     settled(page, "was changed meanwhile")
     expect(page.get_by_role("heading", level=1)).to_have_text("Elsewhere")
     assert kept(home)[0].track_ids == (20, 21)
+
+
+def test_a_move_that_is_not_kept_goes_back(page: Page, home: Path) -> None:
+    one = keep(home)
+    page.goto(f"/playlists/{one.id}")
+    before = titles(page)
+    page.route("**/*", lambda route: route.abort())
+    first = page.locator(".entry .handle").first
+    first.focus()
+    page.keyboard.press("ArrowDown")  # twice, without waiting for the first
+    page.keyboard.press("ArrowDown")
+    settled(page, "The server is not there.")
+    assert titles(page) == before
+    expect(first).to_be_focused()
+    drag_first(page, 2)
+    expect(page.locator(".entry .title")).to_have_text(before)
+    page.unroute("**/*")
+    page.get_by_role("button", name=f"Remove “{before[1]}”").click()
+    settled(page, "Removed")
+    assert titles(page) == [before[0], *before[2:]]
+    assert kept(home)[0].track_ids == (TRACKS[0], *TRACKS[2:])
 
 
 def test_what_comes_next_is_added(page: Page, home: Path) -> None:

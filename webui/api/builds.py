@@ -15,6 +15,7 @@ from werkzeug.exceptions import Conflict, ServiceUnavailable
 
 from recsys.build_state import STAGES, BuildState, read_state, stop
 from recsys.catalog import BuildRunning
+from recsys.clock import clock
 from webui.api.describing import WRITES, answer, blueprint, content, problems
 from webui.api.fields import Described, Parameters, Strict
 from webui.people import demand_owner
@@ -216,17 +217,6 @@ def details(state: BuildState) -> str:
     if state.failed:
         parts.append(f"{state.failed:,} failed")
     return " · ".join(parts)
-
-
-def clock(seconds: float) -> str:
-    """Write a span of time.
-
-    >>> clock(7), clock(3723)
-    ('0:07', '1:02:03')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _home() -> Path:

@@ -29,3 +29,10 @@ export function draggable(container, rows, moved) {
     handle.addEventListener("lostpointercapture", drop, { once: true });
   });
 }
+
+/** Put rows back to the places at which the server has them. */
+export function putBack(rows) {
+  const focus = document.activeElement;
+  rows[0]?.parentElement.append(...rows.toSorted((one, other) => one.dataset.place - other.dataset.place));
+  focus.focus({ preventScroll: true });
+}

@@ -1,5 +1,6 @@
 // The list and its question: every change is an address, whose page the server renders.
 
+import { putBack } from "./dragging.js";
 import { changed, rowOf, rows, say } from "./page.js";
 import { ask, logIn, opine } from "./server.js";
 
@@ -16,8 +17,7 @@ export async function show(address, { words = "", push = true } = {}) {
     return;
   }
   if (!page.getElementById("mix")) {
-    say(page.querySelector("main p")?.textContent ?? "The server is not there.");
-    return;
+    throw new Error(page.querySelector("main p")?.textContent ?? "The server is not there.");
   }
   if (push) history.pushState(null, "", page.getElementById("mix").dataset.address);
   document.title = page.title;
@@ -44,14 +44,25 @@ const counted = (n) => (n ? `${n} new ${n === 1 ? "track" : "tracks"} in the lis
 /** Do one thing that can be undone: say something of a track, then go to an address. */
 export async function act(address, { words = "", say: said = null } = {}) {
   const here = location.pathname + location.search;
+  const step = { address: here, back: said && { id: said.id, kind: said.was }, words };
   say("");
   try {
     if (said) await opine(said.id, said.kind);
-    done.push({ address: here, back: said && { id: said.id, kind: said.was }, words });
+    done.push(step);
     await show(address, { words });
   } catch (error) {
+    if (!said) done.splice(done.indexOf(step), 1);
+    showKept();
     say(error.message);
   }
+}
+
+/** Show what the list was asked for with, where nothing came of a change. */
+function showKept() {
+  putBack(rows());
+  document.getElementById("controls").reset();
+  for (const side of document.querySelectorAll("[data-side]")) side.value = side.querySelector("[selected]").value;
+  showUndo();
 }
 
 export async function undo() {
@@ -65,6 +76,7 @@ export async function undo() {
     }
     await show(last.address, { words: `Undone: ${last.words}` });
   } catch (error) {
+    done.push(last);
     say(error.message);
   }
 }

@@ -22,7 +22,9 @@ export function say(words, passing = true) {
 
 export const clock = (seconds) => {
   const whole = Math.floor(seconds || 0);
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+  const parts = [Math.floor(whole / 60) % 60, whole % 60];
+  if (whole >= 3600) parts.unshift(Math.floor(whole / 3600));
+  return parts.map((part, i) => (i ? String(part).padStart(2, "0") : part)).join(":");
 };
 
 /** Make an element with attributes and children, texts or elements. */

@@ -1,6 +1,6 @@
 // One playlist: its order, its name, what comes next. Every change is kept at once, and can be undone.
 
-import { draggable } from "./dragging.js";
+import { draggable, putBack } from "./dragging.js";
 import { changed, itemOf, say } from "./page.js";
 import { playAll } from "./player.js";
 import "./search.js";
@@ -32,6 +32,7 @@ async function write(change, words, { undoing = false, focus = null }) {
     if (undoing) done.pop();
     else done.push({ ...before, words });
   } catch (error) {
+    putBack(entries());
     said = error.message;
   }
   const latest = await stateOf(address);

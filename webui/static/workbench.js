@@ -48,7 +48,9 @@ document.addEventListener("change", (event) => {
   }
 });
 
-window.addEventListener("popstate", () => show(location.pathname + location.search, { push: false }));
+window.addEventListener("popstate", () => {
+  show(location.pathname + location.search, { push: false }).catch((error) => say(error.message));
+});
 
 // Keys: they act on the row that has the focus, never on what is typed into a field.
 
