@@ -15,7 +15,7 @@ from index.vector_index import VectorIndex
 from recsys.build import Features, read_features
 from recsys.catalog import Catalog, Track
 from recsys.catalog.search import fold
-from recsys.reasons import Heard, Reasons, explain, mean_logits, shared_tags
+from recsys.reasons import Heard, Moment, Reasons, explain, highlight, mean_logits, shared_tags
 from recsys.similarity import SAME, Similarity
 
 _SAME_LENGTH = 2.0  # s; two encodings of one recording differ by less
@@ -127,6 +127,10 @@ class SimilarTracks:
     def heard_all(self, ids: Sequence[int]) -> list[Features]:
         """Return the features of those tracks that have them, by id."""
         return [features for _, features in read_features(self.catalog, self.names, ids)]
+
+    def highlight(self, heard: Heard) -> Moment:
+        """Find the moment that is most like the whole track."""
+        return highlight(heard, self.typical_logits)
 
     def reasons(self, query: Heard, others: Sequence[Track]) -> dict[int, Reasons]:
         """Say by id why others sound like the query, leaving out who lacks features."""

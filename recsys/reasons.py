@@ -33,6 +33,10 @@ class Moment:
     start: float
     end: float
 
+    def as_json(self) -> dict[str, float]:
+        """Return the form in which commands and the API show it."""
+        return {"start": round(self.start, 2), "end": round(self.end, 2)}
+
 
 @dataclass(frozen=True)
 class Reasons:
@@ -51,7 +55,7 @@ class Reasons:
         """Return the form in which commands and the API show it."""
         return {
             "shared_tags": [{"tag": s.tag, "share": round(s.share, 4)} for s in self.shared_tags],
-            "moments": [{"start": round(m.start, 2), "end": round(m.end, 2)} for m in self.moments],
+            "moments": [m.as_json() for m in self.moments],
             "tempo": list(self.tempo) if self.tempo else None,
         }
 
@@ -115,6 +119,18 @@ def closest_moments(one: Heard, other: Heard, typical: _Array) -> tuple[Moment, 
     a, b = (_unit_segments(track.features, typical) for track in (one, other))
     i, j = np.unravel_index(int(np.argmax(a @ b.T)), (len(a), len(b)))
     return moment(one, int(i)), moment(other, int(j))
+
+
+def highlight(track: Heard, typical: _Array) -> Moment:
+    """Find the segment that is most like the whole track: a summary of one excerpt.
+
+    It has the greatest mean cosine with all the track's segments, which compare as in
+    `closest_moments`; of equal ones the first (Cooper and Foote 2002, "Automatic music
+    summarization via similarity analysis", where frames of a spectrum compare).
+    """
+    units = _unit_segments(track.features, typical)
+    likeness = units @ units.mean(axis=0)
+    return moment(track, int(np.argmax(likeness.round(6))))
 
 
 def aligned_logits(features: Sequence[TrackFeatures]) -> _Array:

@@ -42,7 +42,7 @@ class Taggram:
     def as_json(self) -> dict[str, object]:
         """Return the form in which the API shows it."""
         return {
-            "moments": [{"start": round(m.start, 2), "end": round(m.end, 2)} for m in self.moments],
+            "moments": [m.as_json() for m in self.moments],
             "tags": [
                 {"tag": tag, "probabilities": [round(p, 3) for p in row]}
                 for tag, row in zip(self.tags, self.probabilities.tolist(), strict=True)

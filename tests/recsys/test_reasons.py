@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from encoders.features import TrackFeatures
-from recsys.reasons import Heard, Moment, explain, mean_logits, shared_tags
+from recsys.reasons import Heard, Moment, explain, highlight, mean_logits, shared_tags
 
 TAGS = ("Rock", "quiet", "piano", "rock")
 TYPICAL = np.log(np.array([0.1, 0.1, 0.2, 0.1]) / np.array([0.9, 0.9, 0.8, 0.9])).astype(np.float32)
@@ -122,3 +122,15 @@ def test_models_that_cut_tracks_their_own_way_speak_of_the_same_moments() -> Non
 
     found = explain(track(1), track(2), TYPICAL, TAGS)
     assert found.moments == (Moment(2.5, 5.0), Moment(5.0, 7.5))
+
+
+def test_the_highlight_is_the_segment_most_like_the_whole() -> None:
+    for track in random_tracks(20):
+        joined = np.concatenate([model.logits() for model in track.features], axis=1) - TYPICAL
+        units = [row.astype(float) / np.linalg.norm(row) for row in joined]
+        naive = [sum(float(a @ b) for b in units) for a in units]
+        assert highlight(track, TYPICAL).start == 10 * naive.index(max(naive))
+    verse, chorus = (0.9, 0.05, 0.1, 0.9), (0.1, 0.8, 0.7, 0.1)
+    song = heard(verse, chorus, verse, chorus, chorus, duration=12.0)
+    assert highlight(song, TYPICAL) == Moment(10, 12)  # the first of equal ones
+    assert highlight(heard(verse), TYPICAL) == Moment(0, SECONDS)

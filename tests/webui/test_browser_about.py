@@ -124,6 +124,48 @@ def test_the_music_goes_on_from_page_to_page(page: Page) -> None:
     assert page.evaluate("document.getElementById('audio').paused")
 
 
+def test_tracks_start_at_their_highlights_on_request(page: Page) -> None:
+    starts = {}
+    for number in (5, 6):
+        answer = page.request.get(f"/api/v1/tracks/{number}/taggram").json()
+        starts[number] = answer["highlight"]["start"]
+        assert starts[number] >= 3
+    page.goto("/?like=track:7&length=6&keep=5@1,6@2")
+    page.locator('.row[data-title="Song 4"] [data-play]').click()
+    reached(page, 0.2)
+    assert position(page) < 3
+    star = page.get_by_role("button", name="Start at the highlight")
+    star.click()
+    expect(page.locator("#status")).to_have_text("Tracks start at their highlights.")
+    reached(page, starts[5])
+    assert position(page) < starts[5] + 3
+    page.get_by_role("button", name="Next track").click()
+    expect(page.locator("#now-title")).to_have_text("Song 5")
+    reached(page, starts[6])
+    assert position(page) < starts[6] + 3
+    page.goto("/?like=track:7&length=6&keep=5@1,6@2")
+    expect(star).to_have_attribute("aria-pressed", "true")
+    star.click()
+    expect(star).to_have_attribute("aria-pressed", "false")
+    page.locator('.row[data-title="Song 4"] [data-play]').click()
+    reached(page, 0.2)
+    assert position(page) < 3
+
+
+def test_a_browser_without_sound_blames_no_file(page: Page) -> None:
+    page.goto("/?like=track:7&length=6&keep=5@1,6@2")
+    page.locator('.row[data-title="Song 4"] [data-play]').click()
+    reached(page, 0.2)
+    page.evaluate(
+        "() => { const audio = document.getElementById('audio');"
+        " Object.defineProperty(audio, 'error', { value: { message: 'OnMediaSinkAudioError' } });"
+        " audio.dispatchEvent(new Event('error')); }"
+    )
+    expect(page.locator("#status")).to_have_text("This browser has no sound output.")
+    stopped(page)
+    expect(page.locator("#now-title")).to_have_text("Song 4")
+
+
 def test_an_artist_is_played_and_mixed(page: Page, home: Path) -> None:
     with Catalog(home) as catalog:
         info = AudioInfo(1.0, 16_000, 1, "pcm_s16le", f"{8:032x}")

@@ -109,6 +109,7 @@ class Taggram(Described):
     track_id: int = Field(examples=[1])
     duration: float | None = Field(description="Seconds.", examples=[32.96])
     moments: list[Moment] = Field(description="What was heard of the track, in order.")
+    highlight: Moment = Field(description="The one that is most like the whole track.")
     tags: list[TagOverTime]
 
 
@@ -178,10 +179,13 @@ def taggram(path: OfTrack) -> Response:
         heard = served.similar.heard(found)
     except KeyError:
         raise not_compared(found) from None
-    said = taggram_of(heard, served.similar.tags).as_json()
-    return answer(
-        Taggram.model_validate({"track_id": found.id, "duration": found.duration, **said})
-    )
+    said = {
+        "track_id": found.id,
+        "duration": found.duration,
+        "highlight": served.similar.highlight(heard).as_json(),
+        **taggram_of(heard, served.similar.tags).as_json(),
+    }
+    return answer(Taggram.model_validate(said))
 
 
 def not_compared(track: CatalogTrack) -> Conflict:

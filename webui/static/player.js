@@ -6,6 +6,7 @@ import { ask, send } from "./server.js";
 import { draw, picture } from "./waveform.js";
 
 const KEPT = "earshot-player"; // in the session's storage, from one page to the next
+const HIGHLIGHT = "earshot-highlight"; // in the browser's, while tracks start at their highlights
 const audio = document.getElementById("audio");
 const seek = document.getElementById("seek");
 const byId = (id) => document.getElementById(id);
@@ -62,15 +63,25 @@ export function seekTo(seconds) {
   }
 }
 
-function begin(item, place, from = 0) {
-  current = { ...item, place, offset: null, from };
+function begin(item, place, from) {
+  current = { ...item, place, offset: null, from: from ?? 0 };
   heard = 0;
   begun = Math.floor(Date.now() / 1000);
   told = false;
   parts = [];
-  open(from);
+  open(current.from);
   audio.play().catch(() => {}); // an error event says more
   mark();
+  if (from === undefined && localStorage.getItem(HIGHLIGHT)) toHighlight();
+}
+
+/** Go to the moment of the current track that is most like the whole of it, where one is known. */
+async function toHighlight() {
+  const track = current;
+  const answer = await ask(`/api/v1/tracks/${track.id}/taggram`);
+  if (!answer.ok) return;
+  track.from = (await answer.json()).highlight.start;
+  if (current === track) seekTo(track.from);
 }
 
 function open(from) {
@@ -178,6 +189,11 @@ audio.addEventListener("ended", () => {
 });
 audio.addEventListener("error", async () => {
   if (!current) return;
+  if (audio.error?.message?.includes("MediaSink")) { // as Firefox says it
+    audio.pause();
+    say("This browser has no sound output.");
+    return;
+  }
   if (current.offset === null) {
     transcode(current.from);
     return;
@@ -193,6 +209,14 @@ audio.addEventListener("error", async () => {
 seek.addEventListener("input", () => { parts = []; if (current?.offset === null) audio.currentTime = seek.value; });
 seek.addEventListener("change", () => { if (current?.offset !== null) transcode(Number(seek.value)); });
 byId("toggle").addEventListener("click", toggle);
+byId("highlight").addEventListener("click", () => {
+  const wanted = !localStorage.getItem(HIGHLIGHT);
+  if (wanted) localStorage.setItem(HIGHLIGHT, "yes");
+  else localStorage.removeItem(HIGHLIGHT);
+  showWhere();
+  say(wanted ? "Tracks start at their highlights." : "Tracks start at their beginnings.");
+  if (wanted && current) toHighlight();
+});
 byId("next").addEventListener("click", () => next());
 byId("previous").addEventListener("click", () => {
   if (position() <= 3) next(-1);
@@ -238,9 +262,14 @@ function restore() {
   mark();
 }
 
+function showWhere() {
+  byId("highlight").setAttribute("aria-pressed", Boolean(localStorage.getItem(HIGHLIGHT)));
+}
+
 function waitForPerson(error) {
   if (error.name === "NotAllowedError") say("The browser lets the music go on when you press play.");
 }
 
+showWhere();
 restore();
 window.addEventListener("pageshow", (event) => { if (event.persisted) restore(); });
