@@ -30,6 +30,7 @@ def test_by_keyboard_one_logs_in_likes_and_leaves_and_another_sees_nothing_of_it
         page.keyboard.press("Tab")
         page.keyboard.type(PASSWORD)
         page.keyboard.press("Enter")
+        page.wait_for_url(lambda url: "/login" not in url)  # with its scripts
         expect(page.get_by_role("link", name=f"Account of {name}")).to_be_visible()
 
     def tab_to(words: str) -> None:

@@ -82,9 +82,11 @@ def test_what_is_done_before_the_scripts_have_run_is_not_lost(page: Page) -> Non
     expect(page.locator(".row")).to_have_count(8)
     page.locator(".row [data-play]").nth(2).click()
     page.get_by_label("What “Song 4 · Bix” does").select_option("unlike")
+    page.get_by_role("combobox", name="Start from").press_sequentially("ella")
     held[0].continue_()
     expect(page).to_have_url(re.compile("unlike=track%3A5"))
     expect(page.get_by_role("region", name="Player")).to_be_visible()
+    expect(page.get_by_role("option", name="Ella", exact=False).first).to_be_visible()
 
 
 def test_controls_and_exclusions_are_in_the_address(page: Page) -> None:

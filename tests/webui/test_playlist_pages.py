@@ -124,6 +124,7 @@ def test_a_list_is_saved_ordered_named_and_brought_back(page: Page, home: Path) 
     page.get_by_role("button", name="playlist", exact=True).click()
     settled(page, "Saved “Song 4 · Bix” with 5 tracks")
     page.get_by_role("link", name="Open the playlist").click()
+    page.wait_for_url("**/playlists/*")  # with its scripts
     expect(page.get_by_role("heading", level=1)).to_have_text("Song 4 · Bix")
     assert titles(page) == listed
     first, second, third = listed[:3]

@@ -1,7 +1,8 @@
-// What is pressed or changed before the page's modules have run waits until they have: then
+// What is pressed, typed or changed before the page's modules have run waits until they have: then
 // DOMContentLoaded comes. A classic script in the head, so that it is there before any control.
 
 {
+  const KINDS = ["click", "input", "change"];
   const waiting = new Map(); // by control, the kind of event: each control acts once
 
   const hold = (event) => {
@@ -10,13 +11,13 @@
     event.stopImmediatePropagation();
     waiting.set(control, event.type);
   };
-  for (const kind of ["click", "change"]) document.addEventListener(kind, hold, { capture: true });
+  for (const kind of KINDS) document.addEventListener(kind, hold, { capture: true });
 
   document.addEventListener("DOMContentLoaded", () => {
-    for (const kind of ["click", "change"]) document.removeEventListener(kind, hold, { capture: true });
+    for (const kind of KINDS) document.removeEventListener(kind, hold, { capture: true });
     for (const [control, kind] of waiting) {
       if (kind === "click") control.click();
-      else control.dispatchEvent(new Event("change", { bubbles: true }));
+      else control.dispatchEvent(new Event(kind, { bubbles: true }));
     }
   });
 }
