@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,6 +145,22 @@ def lit(page: Page, group: int) -> int:
 def opened(page: Page, path: str = "/map") -> None:
     page.goto(path)
     expect(page.locator(".map[data-ready]")).to_be_visible()
+
+
+def test_without_webgl_the_page_says_so_and_offers_no_tools(browser: Browser, address: str) -> None:
+    path = shutil.which("chromium")
+    args = ["--no-sandbox", "--disable-3d-apis"]
+    with browser.browser_type.launch(executable_path=path, args=args) as plain:
+        page = plain.new_page(base_url=address)
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto("/map")
+        expect(page.get_by_text("does not draw WebGL 2")).to_be_visible()
+        expect(page.get_by_role("button", name="Lasso")).to_have_count(0)
+        expect(page.get_by_role("heading", name="Nothing chosen")).to_have_count(0)
+        page.get_by_role("combobox", name="Start from").press_sequentially("song 4")
+        expect(page.get_by_role("option").first).to_be_visible()
+        assert not complaints
 
 
 def test_a_lasso_leads_to_seeds(page: Page) -> None:

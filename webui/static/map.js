@@ -350,7 +350,8 @@ async function begin() {
   draws = drawer(canvas, places);
   if (!draws) {
     byId("no-webgl").hidden = false;
-    canvas.hidden = true;
+    frame.replaceChildren(byId("no-webgl")); // nothing of it can be used
+    document.querySelector(".map-page aside").remove();
     return;
   }
   finds = finder(places);
