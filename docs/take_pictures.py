@@ -25,7 +25,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "img"
-COLOURS = 128  # of a picture
+COLOURS = 256  # of a picture
 PATIENCE = 120_000  # ms
 
 
@@ -65,9 +65,21 @@ def artist(page: Page) -> None:
 
 
 def the_map(page: Page) -> None:
-    """Show the map."""
+    """Show the map in clusters, one part of it chosen with the lasso."""
     page.goto("/map")
-    page.wait_for_timeout(2000)
+    page.locator(".map[data-ready]").wait_for()
+    page.get_by_label("Coloured by").select_option("cluster")
+    box = page.locator("#map").bounding_box()
+    assert box
+    page.get_by_role("button", name="Lasso").click()
+    corners = [(0.04, 0.6), (0.45, 0.6), (0.45, 0.95), (0.04, 0.95), (0.04, 0.6)]
+    for number, (x, y) in enumerate(corners):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=8)
+        if number == 0:
+            page.mouse.down()
+    page.mouse.up()
+    _play(page, "#chosen [data-play]")
+    page.mouse.move(0, 0)
 
 
 def playlist(page: Page) -> None:
@@ -205,7 +217,10 @@ def _take(browser: Browser, address: str, name: str, password: str = "") -> None
     page.screenshot(path=path)
     context.close()
     with Image.open(path) as picture:
-        picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+        few = picture.convert("RGB").quantize(
+            COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=5, dither=Image.Dither.NONE
+        )
+        few.save(path, optimize=True)
 
 
 def _play(page: Page, selector: str) -> None:
