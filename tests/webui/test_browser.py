@@ -195,6 +195,18 @@ def test_what_is_sent_away_while_it_plays_gives_way(page: Page) -> None:
     assert second in titles(page)
 
 
+def test_one_tab_plays_at_a_time(page: Page) -> None:
+    page.goto(LIST)
+    other = page.context.new_page()
+    other.goto(LIST)
+    for one, silent in [(page, other), (other, page), (page, other)]:
+        one.evaluate("document.getElementById('audio').defaultPlaybackRate = 0.1")
+        one.locator("[data-play]").nth(1).click()
+        played(one, 0.01)
+        silent.wait_for_function("() => document.getElementById('audio').paused")
+        assert not one.evaluate("document.getElementById('audio').paused")
+
+
 def test_saved_as_m3u8_and_read_again_as_seeds(page: Page, tmp_path: Path) -> None:
     page.goto(LIST)
     seen = titles(page)

@@ -7,6 +7,7 @@ import { draw, picture } from "./waveform.js";
 
 const KEPT = "earshot-player"; // in the session's storage, from one page to the next
 const HIGHLIGHT = "earshot-highlight"; // in the browser's, while tracks start at their highlights
+const tabs = new BroadcastChannel("earshot-player"); // the other tabs, one of which plays at a time
 const audio = document.getElementById("audio");
 const seek = document.getElementById("seek");
 const byId = (id) => document.getElementById(id);
@@ -181,6 +182,8 @@ audio.addEventListener("timeupdate", () => {
 audio.addEventListener("durationchange", showTime);
 audio.addEventListener("seeked", () => { last = audio.currentTime; });
 audio.addEventListener("play", mark);
+audio.addEventListener("play", () => tabs.postMessage("play"));
+tabs.addEventListener("message", () => audio.pause());
 audio.addEventListener("pause", mark);
 audio.addEventListener("playing", () => { failures = 0; });
 audio.addEventListener("ended", () => {
