@@ -261,7 +261,9 @@ def test_deleting_is_taken_back(page: Page, home: Path) -> None:
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Playlists")
     assert titles(page, ".kept-lists") == ["One"]
-    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+    settled(page, "Deleted “Two”")
+    expect(page.get_by_role("button", name="Undo")).to_be_focused()
+    assert page.url.endswith("/playlists")
     page.keyboard.press("Control+z")
     settled(page, "“Two” is back")
     assert {found.name: found.track_ids for found in kept(home)} == {

@@ -111,7 +111,7 @@ async function drop() {
   try {
     await send("DELETE", address);
     sessionStorage.setItem("deleted-playlist", JSON.stringify(kept));
-    location.assign("/playlists");
+    location.assign("/playlists#deleted");
   } catch (error) {
     say(error.message);
   }

@@ -35,7 +35,7 @@ async function remove(button) {
 }
 
 /** Delete a playlist, and keep what it was for this session. */
-export async function deletePlaylist(id) {
+async function deletePlaylist(id) {
   const kept = await (await ask(`${PLAYLISTS}/${id}`)).json();
   await send("DELETE", `${PLAYLISTS}/${id}`);
   const track_ids = kept.tracks.map((track) => track.id);
@@ -93,3 +93,8 @@ document.getElementById("file").addEventListener("change", (event) => {
   event.target.value = "";
 });
 showUndo();
+if (location.hash === "#deleted" && !undo.hidden) { // on its own page, a moment ago
+  history.replaceState(null, "", location.pathname);
+  undo.focus();
+  say(`Deleted “${JSON.parse(sessionStorage.getItem(DELETED)).name}”.`);
+}
