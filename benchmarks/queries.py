@@ -25,7 +25,7 @@ from recsys.catalog import Catalog, Sighting, Tags  # noqa: E402
 from recsys.content import SimilarTracks  # noqa: E402
 from recsys.settings import HUBS  # noqa: E402
 
-NAMES = ("one", "two")  # of two models with the sizes of musicnn
+NAMES = ("one-float32-20", "two-float32-20")  # of two models with the sizes of musicnn
 N_SEGMENTS, N_TAGS, N_UNITS, N_POOLS, DIM = 20, 50, 200, 1506, 380
 N_QUERIES = 200
 

@@ -16,6 +16,7 @@ from recsys.completion import Completer
 from recsys.content import SimilarTracks
 from recsys.home import Home, NotIndexed, open_home, stamp
 from recsys.library_map import LibraryMap
+from recsys.query import Query
 from recsys.recommender import Recommender
 from recsys.settings import Settings
 
@@ -55,6 +56,16 @@ class Served:
             Artists(home.catalog, home.index, home.settings.hubs, recommender.shelf),
             LibraryMap(home.settings.home, recommender.shelf, recommender.tag_table),
         )
+
+    def warm(self) -> None:
+        """Read what the first question of each kind would wait for.
+
+        Raises CatalogError, ProjectionError.
+        """
+        self.recommender.recommend(Query(), 1)
+        self.completer.complete("a")
+        self.recommender.tag_table()
+        self.artists.similar("")
 
 
 class ServedHome:

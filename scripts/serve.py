@@ -31,10 +31,10 @@ from building import Building
 from hearing import Hearing
 from transcoding import transcoded
 
+from encoders.projection import ProjectionError
 from recsys.accounts import Accounts
 from recsys.catalog import Account, AccountError, Catalog, CatalogError, is_name
-from recsys.query import Query
-from recsys.serving import ServedHome, Unavailable
+from recsys.serving import Served, ServedHome, Unavailable
 from recsys.settings import SettingsError, load_settings
 from webui.app import DEFAULT_LISTENER, create_app
 from webui.safety import is_loopback
@@ -42,6 +42,7 @@ from webui.sounds import MAX_SOUND
 
 FAILED, USAGE = 1, 2
 FIRST_OWNER = "owner"
+LOOK = 5.0  # s between two looks for a new index
 THREADS = 8  # some of which streams of a build's progress may hold
 
 
@@ -162,7 +163,7 @@ def serve(args: argparse.Namespace, stack: ExitStack) -> None:
     address = f"http://{url_host(args.host)}:{server.effective_port}"
     # Only now, when the port is ours: a password that nobody reads would be lost.
     made = first_owner(accounts, args.listener) if accounts is not None else None
-    threading.Thread(target=warm, args=(home,), daemon=True).start()
+    threading.Thread(target=keep_warm, args=(home, closing), daemon=True).start()
 
     def close(*_: object) -> None:
         closing.set()
@@ -214,10 +215,16 @@ accounts too. Where it is lost: python scripts/account.py password {owner.name}
 """
 
 
-def warm(home: ServedHome) -> None:
-    """Read, before the first question comes, what it takes: the catalogue, the listening model."""
-    with suppress(Unavailable, CatalogError):
-        home.current().recommender.recommend(Query(), 1)
+def keep_warm(home: ServedHome, closing: threading.Event) -> None:
+    """Take up each new index, and read what questions to it will need, before they come."""
+    warmed: Served | None = None
+    while not closing.is_set():
+        with suppress(Unavailable, CatalogError, ProjectionError):
+            served = home.current()
+            if served is not warmed:
+                warmed = served
+                served.warm()
+        closing.wait(LOOK)
 
 
 def url_host(host: str) -> str:
