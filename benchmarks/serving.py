@@ -87,18 +87,10 @@ def serving(
     home: Path,
 ) -> Iterator[tuple[subprocess.Popen[str], http.client.HTTPConnection, float]]:
     """Serve a home; give the process, a connection, and after how many seconds it answered."""
-    command: list[str | Path] = [
-        sys.executable,
-        ROOT / "scripts" / "serve.py",
-        "--home",
-        home,
-        "--port",
-        "0",
-    ]
+    script = str(ROOT / "scripts" / "serve.py")
+    command = [sys.executable, script, "--home", str(home), "--port", "0"]
     begin = time.perf_counter()
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
+    with subprocess.Popen(command, stdout=-1, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout
             address = process.stdout.readline().rpartition("/")[2].strip()
@@ -110,7 +102,7 @@ def serving(
 
 
 def questions() -> list[tuple[str, str]]:
-    """Return kinds of questions; two ids of tracks are put into each path."""
+    """Return kinds of questions, each a path into which two ids of tracks are put."""
     return [
         ("workbench, one seed", "/?like=track:{}"),
         ("workbench, two seeds, one turned away from", "/?like=track:{}&unlike=track:{}"),

@@ -29,8 +29,11 @@ def script(name: str, *arguments: str | Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home that build_index.py makes where it is given nothing, and what people listened to."""
+def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home that build_index.py makes where it is given nothing, and what people listened to.
+
+    Not made where there is no browser to show it.
+    """
     home = tmp_path_factory.mktemp("demo") / "home"
     for command in [
         script("build_index.py", "--home", home),
