@@ -18,11 +18,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# A benchmark is called `index`; it must not pass for the package of that name.
+# A benchmark is called `index`; it must not pass for the package of that name. The folder is looked
+# through last, for queries.py.
 sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).parent]
 sys.path.append(str(Path(__file__).parent))
 
 import numpy as np  # noqa: E402
+import psutil  # noqa: E402
 from queries import N_TAGS, N_UNITS, NAMES, fill  # noqa: E402
 
 from encoders.projection import fit_projection  # noqa: E402
@@ -56,8 +58,7 @@ def main() -> None:
                 times = [ask(connection, path.format(*pair)) for pair in draws(rng, args.tracks)]
                 later = np.median(times[1:])
                 print(f"| {name} | {times[0]:.1f} | {later:.1f} | {max(times[1:]):.1f} |")
-            status = Path(f"/proc/{process.pid}/status").read_text()
-            print(f"\n{int(status.split('VmRSS:')[1].split()[0]) // 1024} MiB")
+            print(f"\n{psutil.Process(process.pid).memory_info().rss >> 20} MiB")
 
 
 def make_home(home: Path, n: int) -> None:

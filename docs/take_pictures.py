@@ -23,6 +23,9 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from recsys.build import DEMO_NAME
+from recsys.demo import LISTENS
+
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "img"
 COLOURS = 256  # of a picture
@@ -150,7 +153,7 @@ def main() -> None:
     names = args.names or list(PICTURED)
     with tempfile.TemporaryDirectory(prefix="pictures-") as folder, sync_playwright() as driver:
         home = shutil.copytree(args.home, Path(folder) / "home")
-        _run("import_listens.py", home, args.home / "demo-library" / "listens.jsonl")
+        _run("import_listens.py", home, args.home / DEMO_NAME / LISTENS)
         if "evaluation" in names:
             _run("evaluate.py", home, "content", "--by", "artist", "-k", "3")
         browser = driver.chromium.launch(

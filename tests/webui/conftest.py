@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from waitress import wasyncore
 
+sys.path.append(str(Path(__file__).parent))  # for browsing
 sys.path.append(str(Path(__file__).parents[1] / "scripts"))  # for made_home and sounds
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))  # for transcoding
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from browsing import drop_file, played, row, settled, tab_to, titles
 from playwright.sync_api import Browser, Page, Route, expect
 from sounds import tune, write
 
@@ -15,28 +16,6 @@ from recsys.catalog import Catalog, Sighting, Tags
 
 LIST = "/?like=track:5&length=8"
 HOSTILE = '"><script>window.hurt = 1</script><img src=x onerror="window.hurt = 1">'
-
-
-def played(page: Page, seconds: float) -> None:
-    """Wait until the audio is so far."""
-    for _ in range(1500):
-        if page.evaluate("document.getElementById('audio').currentTime") > seconds:
-            return
-        page.wait_for_timeout(20)
-    raise AssertionError(f"the audio never came to {seconds} s")
-
-
-def titles(page: Page) -> list[str]:
-    return page.locator("#rows .title").all_text_contents()
-
-
-def row(page: Page, title: str):  # type: ignore[no-untyped-def]
-    return page.locator(f'.row[data-title="{title}"]')
-
-
-def settled(page: Page, words: str) -> None:
-    """Wait until the page says so: then the list has changed."""
-    expect(page.locator("#status")).to_contain_text(words)
 
 
 def test_seed_like_dislike_see_the_list_change_and_undo(page: Page, home: Path) -> None:
@@ -230,15 +209,7 @@ def test_saved_as_m3u8_and_read_again_as_seeds(page: Page, tmp_path: Path) -> No
 
 def test_music_is_dropped(page: Page) -> None:
     page.goto("/")
-    page.evaluate(
-        """() => {
-            const files = new DataTransfer();
-            files.items.add(new File(["music"], "mine.mp3"));
-            for (const type of ["dragover", "drop"])
-                document.body.dispatchEvent(
-                    new DragEvent(type, { dataTransfer: files, bubbles: true, cancelable: true }));
-        }"""
-    )
+    drop_file(page, "mine.mp3", b"music")
     settled(page, "Added mine.mp3")
     expect(page.locator(".chip .name")).to_have_text("mine.mp3")
     before = titles(page)
@@ -300,14 +271,7 @@ def test_a_change_that_no_server_keeps_is_not_shown(page: Page) -> None:
 def test_by_keyboard_alone(page: Page, home: Path) -> None:
     page.goto("/")
 
-    def tab_to(selector: str) -> None:
-        for _ in range(60):
-            page.keyboard.press("Tab")
-            if page.evaluate(f"document.activeElement.matches({selector!r})"):
-                return
-        raise AssertionError(f"no way to {selector} by Tab")
-
-    tab_to("#search")
+    tab_to(page, "#search")
     page.keyboard.type("ella")
     expect(page.get_by_role("option").first).to_have_attribute("aria-selected", "true")
     page.keyboard.press("ArrowDown")
@@ -318,7 +282,7 @@ def test_by_keyboard_alone(page: Page, home: Path) -> None:
     expect(page.get_by_role("option", name="calm")).to_be_visible()
     page.keyboard.press("Shift+Enter")
     settled(page, "Left out calm")
-    tab_to("#rows [data-play]")
+    tab_to(page, "#rows [data-play]")
     before = titles(page)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Alt+ArrowUp")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 import shutil
 import signal
@@ -13,14 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browsing import drop_file, played, row, settled, tab_to, titles
 from playwright.sync_api import Browser, Page, expect
 
+from recsys.build import DEMO_NAME
 from recsys.catalog import Catalog
 from recsys.demo import DEMO_TRACKS, LISTENS
 from recsys.playlists import read_playlist
 
 ROOT = Path(__file__).parents[2]
-MUSIC = "demo-library"
 SEED = "Low Tide, High Cloud"
 
 
@@ -37,7 +37,7 @@ def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("demo") / "home"
     for command in [
         script("build_index.py", "--home", home),
-        script("import_listens.py", home / MUSIC / LISTENS, "--home", home),
+        script("import_listens.py", home / DEMO_NAME / LISTENS, "--home", home),
     ]:
         subprocess.run(command, check=True, capture_output=True)
     return home
@@ -46,7 +46,7 @@ def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def home(demo: Path, tmp_path: Path) -> Path:
     """A home of one's own; its music stays where it was made."""
-    return shutil.copytree(demo, tmp_path / "home", ignore=shutil.ignore_patterns(MUSIC))
+    return shutil.copytree(demo, tmp_path / "home", ignore=shutil.ignore_patterns(DEMO_NAME))
 
 
 @pytest.fixture
@@ -64,26 +64,12 @@ def address(home: Path) -> Iterator[str]:
             run.kill()  # where something above failed
 
 
-def titles(page: Page) -> list[str]:
-    return page.locator("#rows .title").all_text_contents()
-
-
 def seeds(page: Page) -> list[str]:
     return [name.split(" · ")[0] for name in page.locator(".chip .name").all_text_contents()]
 
 
-def until(page: Page, words: str) -> None:
-    expect(page.locator("#status")).to_contain_text(words)
-
-
-def advances(page: Page) -> None:
-    """See that the sound goes on."""
-    page.wait_for_function("() => document.getElementById('audio').currentTime > 0.5")
-
-
 def judge(page: Page, title: str, word: str) -> None:
-    row = page.locator(f'.row[data-title="{title}"]')
-    row.get_by_role("button", name=word, exact=True).click()
+    row(page, title).get_by_role("button", name=word, exact=True).click()
 
 
 def style(title: str) -> str:
@@ -95,16 +81,16 @@ def test_seed_listen_judge_and_take_it_along(page: Page, demo: Path, tmp_path: P
     assert len(titles(page)) == 20, "without a seed, what most people play"
     page.get_by_role("combobox", name="Start from").press_sequentially("low tide")
     page.get_by_role("option", name=SEED).click()
-    until(page, f"Added {SEED}")
+    settled(page, f"Added {SEED}")
     before = titles(page)
     assert [style(title) for title in before[:4]] == 4 * [style(SEED)]
     page.locator("#rows [data-play]").first.click()
-    advances(page)
+    played(page, 0.5)
     disliked, liked = before[1], before[4]
     judge(page, disliked, "Dislike")
-    until(page, f"Disliked “{disliked}”")
+    settled(page, f"Disliked “{disliked}”")
     judge(page, liked, "Like")
-    until(page, f"Liked “{liked}”")
+    settled(page, f"Liked “{liked}”")
     after = titles(page)
     assert disliked not in after and liked in after and after != before
     expect(page.locator("#now-title")).to_have_text(before[0])
@@ -112,28 +98,18 @@ def test_seed_listen_judge_and_take_it_along(page: Page, demo: Path, tmp_path: P
         page.get_by_role("link", name="M3U8").click()
     saved = tmp_path / "mix.m3u8"
     download.value.save_as(saved)
-    paths = {str(demo / MUSIC / track.path): track.title for track in DEMO_TRACKS}
+    paths = {str(demo / DEMO_NAME / track.path): track.title for track in DEMO_TRACKS}
     assert [paths[entry.location] for entry in read_playlist(saved).entries] == after
     page.goto("/")
     page.get_by_label("A file as seed").set_input_files(saved)
-    until(page, f"Added {len(after)} tracks of mix.m3u8 as seeds")
+    settled(page, f"Added {len(after)} tracks of mix.m3u8 as seeds")
     assert seeds(page) == after
 
 
 def test_a_dropped_file_is_heard_as_the_build_heard_it(page: Page, demo: Path) -> None:
     (seed,) = [track for track in DEMO_TRACKS if track.title == SEED]
     page.goto("/")
-    page.evaluate(
-        """(encoded) => {
-            const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
-            const files = new DataTransfer();
-            files.items.add(new File([bytes], "unknown.bin"));
-            for (const type of ["dragover", "drop"])
-                document.body.dispatchEvent(
-                    new DragEvent(type, { dataTransfer: files, bubbles: true, cancelable: true }));
-        }""",
-        base64.b64encode((demo / MUSIC / seed.path).read_bytes()).decode(),
-    )
+    drop_file(page, "unknown.bin", (demo / DEMO_NAME / seed.path).read_bytes())
     expect(page.locator(".chip .name")).to_have_text("unknown.bin", timeout=120_000)
     assert titles(page)[0] == SEED
     expect(page.locator("#rows .row").first).to_contain_text("100 %")
@@ -171,37 +147,26 @@ def test_a_lasso_on_the_map_leads_to_a_mix(page: Page, home: Path) -> None:
 
 def test_by_keyboard_alone(page: Page) -> None:
     page.goto("/")
-
-    def tab_to(words: str) -> None:
-        for _ in range(60):
-            page.keyboard.press("Tab")
-            focus = page.evaluate(
-                "(({ ariaLabel, id }) => ariaLabel || id)(document.activeElement)"
-            )
-            if focus.startswith(words):
-                return
-        raise AssertionError(f"no way to {words} by Tab")
-
-    tab_to("search")
+    tab_to(page, "#search")
     page.keyboard.type("cartograph")
     expect(page.get_by_role("option").first).to_be_visible()
     page.keyboard.press("Enter")
-    until(page, "Added Moth Cartography")
-    tab_to("Play “")
-    first, second = titles(page)[:2]
+    settled(page, "Added Moth Cartography")
+    tab_to(page, "[data-play]")
+    first = titles(page)[0]
     page.keyboard.press("Enter")
     expect(page.locator("#now-title")).to_have_text(first)
-    advances(page)
+    played(page, 0.5)
     page.keyboard.press("l")
-    until(page, f"Liked “{first}”")
+    settled(page, f"Liked “{first}”")
     page.keyboard.press("ArrowDown")
     second = titles(page)[1]
     page.keyboard.press("d")
-    until(page, f"Disliked “{second}”")
+    settled(page, f"Disliked “{second}”")
     page.keyboard.press("Control+z")
-    until(page, f"Undone: Disliked “{second}”")
+    settled(page, f"Undone: Disliked “{second}”")
     page.keyboard.press("Control+z")
-    until(page, f"Undone: Liked “{first}”")
+    settled(page, f"Undone: Liked “{first}”")
 
 
 def test_on_a_phone(browser: Browser, address: str) -> None:
@@ -215,12 +180,12 @@ def test_on_a_phone(browser: Browser, address: str) -> None:
     page.goto("/")
     page.get_by_role("combobox", name="Start from").press_sequentially("sitar")
     page.get_by_role("option", name="sitar").first.tap()
-    until(page, "Added")
+    settled(page, "Added")
     page.locator("#rows [data-play]").first.tap()
-    advances(page)
+    played(page, 0.5)
     title = titles(page)[0]
     judge(page, title, "Like")
-    until(page, f"Liked “{title}”")
+    settled(page, f"Liked “{title}”")
     for path in ("/map", "/library", "/playlists", "/tracks/1", "/api", page.url):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") == 390, path

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from browsing import settled
 from flask.testing import FlaskClient
 from made_home import N_TRACKS
 from playwright.sync_api import Browser, Page, expect
@@ -33,11 +34,6 @@ def kept(home: Path) -> list[KeptPlaylist]:
 
 def titles(page: Page, rows: str = ".entry") -> list[str]:
     return page.locator(f"{rows} .title").all_text_contents()
-
-
-def settled(page: Page, words: str) -> None:
-    """Wait until the page says so: then it shows what is kept."""
-    expect(page.locator("#status")).to_contain_text(words)
 
 
 def drag_first(page: Page, place: int) -> None:

@@ -10,8 +10,10 @@ const PLAYLISTS = "/api/v1/playlists";
 const DELETED = "deleted-playlist"; // in the session: also the one deleted on its own page
 const undo = document.getElementById("undo");
 
+const lastDeleted = () => JSON.parse(sessionStorage.getItem(DELETED));
+
 function showUndo() {
-  const last = JSON.parse(sessionStorage.getItem(DELETED));
+  const last = lastDeleted();
   undo.hidden = !last;
   undo.title = last ? `Bring “${last.name}” back` : "";
 }
@@ -43,7 +45,7 @@ async function deletePlaylist(id) {
 }
 
 async function bringBack() {
-  const last = JSON.parse(sessionStorage.getItem(DELETED));
+  const last = lastDeleted();
   await send("POST", PLAYLISTS, last);
   sessionStorage.removeItem(DELETED);
   await renew();
@@ -96,5 +98,5 @@ showUndo();
 if (location.hash === "#deleted" && !undo.hidden) { // on its own page, a moment ago
   history.replaceState(null, "", location.pathname);
   undo.focus();
-  say(`Deleted “${JSON.parse(sessionStorage.getItem(DELETED)).name}”.`);
+  say(`Deleted “${lastDeleted().name}”.`);
 }

@@ -1,0 +1,49 @@
+"""What is done and seen in a browser, for the tests that use one."""
+
+from __future__ import annotations
+
+import base64
+
+from playwright.sync_api import Locator, Page, expect
+
+
+def titles(page: Page) -> list[str]:
+    return page.locator("#rows .title").all_text_contents()
+
+
+def row(page: Page, title: str) -> Locator:
+    return page.locator(f'.row[data-title="{title}"]')
+
+
+def settled(page: Page, words: str) -> None:
+    """Wait until the page says so: then what it shows has changed."""
+    expect(page.locator("#status")).to_contain_text(words)
+
+
+def played(page: Page, seconds: float) -> None:
+    """Wait until the audio is so far."""
+    page.wait_for_function("at => document.getElementById('audio').currentTime > at", arg=seconds)
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until the focus is on such an element."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate(f"document.activeElement.matches({selector!r})"):
+            return
+    raise AssertionError(f"no way to {selector} by Tab")
+
+
+def drop_file(page: Page, name: str, content: bytes) -> None:
+    """Drop a file on the page."""
+    page.evaluate(
+        """([name, encoded]) => {
+            const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
+            const files = new DataTransfer();
+            files.items.add(new File([bytes], name));
+            for (const type of ["dragover", "drop"])
+                document.body.dispatchEvent(
+                    new DragEvent(type, { dataTransfer: files, bubbles: true, cancelable: true }));
+        }""",
+        [name, base64.b64encode(content).decode()],
+    )
