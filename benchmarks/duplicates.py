@@ -1,6 +1,6 @@
 """How many copies of a recording are found, and whether anything else is taken for one.
 
-    python benchmarks/duplicates.py CLIPS --work FOLDER [--clips-copied 14] [--songs 6]
+    python -m benchmarks.duplicates CLIPS --work FOLDER [--clips-copied 14] [--songs 6]
 
 CLIPS holds music with a `labels.csv` that has a column `path`. Some clips are copied in 15 ways
 into FOLDER, all are built into a home there (what is there already is kept), and the duplicates of
@@ -27,19 +27,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import fft, signal
 
-# A benchmark is called `index`; it must not pass for the package of that name.
-sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).parent]
-
-from encoders.audio import SegmentGrid, inspect  # noqa: E402
-from encoders.decoding import DecoderProcess  # noqa: E402
-from recsys.catalog import Track  # noqa: E402
-from recsys.coherence import MAX_CUT, RATE, same_recording  # noqa: E402
-from recsys.demo import DEMO_TRACKS  # noqa: E402
-from recsys.demo.compose import Song  # noqa: E402
-from recsys.demo.mix import play  # noqa: E402
-from recsys.duplicates import Duplicates, find_duplicates  # noqa: E402
-from recsys.home import open_home  # noqa: E402
-from recsys.settings import load_settings  # noqa: E402
+from encoders.audio import SegmentGrid, inspect
+from encoders.decoding import DecoderProcess
+from recsys.catalog import Track
+from recsys.demo import DEMO_TRACKS
+from recsys.demo.compose import Song
+from recsys.demo.mix import play
+from recsys.home.home import open_home
+from recsys.home.settings import load_settings
+from recsys.library.coherence import MAX_CUT, RATE, same_recording
+from recsys.library.duplicates import Duplicates, find_duplicates
 
 BUILD = Path(__file__).parents[1] / "scripts" / "build_index.py"
 RATE_CD = 44_100  # Hz

@@ -1,6 +1,6 @@
 """How fast tracks are analysed, where the time goes, and what the budget and the kernels gain.
 
-    python benchmarks/encode.py FOLDER [--models NAME,… NAME,…] [--tracks 60]
+    python -m benchmarks.encode FOLDER [--models NAME,… NAME,…] [--tracks 60]
 
 Each of `--models` is what `build_index.py --tagger` takes; those that listen together must share a
 front end. The folder's files are repeated up to `--tracks`. Prints Markdown tables. "As
@@ -29,8 +29,8 @@ from encoders.extract import N_SEGMENTS, Extractor, load_extractor
 from encoders.memory import PeakMemory
 from encoders.models.activations import Activations
 from encoders.tagger import Tagger, choose_device, dtype_name
-from encoders.trained import tagger_names
-from recsys.library import scan
+from encoders.trained_bundles import tagger_names
+from recsys.library.scanning import scan
 
 WARM_UP = 4  # tracks before the clock of the steady state starts
 # A GPU is given segments together, by plain convolutions.

@@ -1,8 +1,8 @@
 """How fast listening histories are imported, matched and read again, and in how much memory.
 
-    python benchmarks/listens.py                          2 million rows of each form, in SQLite
-    python benchmarks/listens.py --rows 50000000 --forms triplets
-    python benchmarks/listens.py --database postgresql+psycopg://…/name
+    python -m benchmarks.listens                          2 million rows of each form, in SQLite
+    python -m benchmarks.listens --rows 50000000 --forms triplets
+    python -m benchmarks.listens --database postgresql+psycopg://…/name
 
 Listeners play recordings by a Zipf law (exponent 1): a few are heard by all and most by few. Half
 of the artists are in the library, with all their tracks; a twentieth of all titles is written with

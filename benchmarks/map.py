@@ -1,8 +1,8 @@
 """How long the map takes to draw, how far a tenth more tracks move it, how long a frame takes.
 
-    python benchmarks/map.py --tracks 20000 --workers 2
-    python benchmarks/map.py --tracks 20000 --sampled 5000
-    python benchmarks/map.py --tracks 100000 --frames http://127.0.0.1:8000
+    python -m benchmarks.map --tracks 20000 --workers 2
+    python -m benchmarks.map --tracks 20000 --sampled 5000
+    python -m benchmarks.map --tracks 100000 --frames http://127.0.0.1:8000
 
 Embeddings are drawn from a mixture of Gaussians in 32 dimensions, one for each 200 tracks, mapped
 linearly to 300 with noise in all of them. Displacements are shares of the map's radius (the root
@@ -30,13 +30,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-# This folder's index.py must not pass for the package `index`.
-sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).parent]
-
-from index.vector_index import VectorIndex  # noqa: E402
-from recsys import layout  # noqa: E402
-from recsys.layout import refresh_layout  # noqa: E402
-from recsys.layout_file import LAYOUT_NAME, Layout  # noqa: E402
+from index.vector_index import VectorIndex
+from recsys.home.files import LAYOUT_NAME
+from recsys.track_map import layout
+from recsys.track_map.layout import refresh_layout
+from recsys.track_map.layout_file import Layout
 
 DIM, LATENT, PER_COMPONENT = 300, 32, 200
 

@@ -1,6 +1,6 @@
 """How many recordings find their track by name, and how many a wrong one.
 
-    python benchmarks/matching.py NAMES.csv
+    python -m benchmarks.matching NAMES.csv
 
 NAMES.csv has the columns artist, title and album of real tracks. A random half of them is the
 library. All are then looked for under names changed in the ways services change them: those of the

@@ -1,6 +1,6 @@
 """The architectures beside one another: parameters, receptive field, speed on this machine's cores.
 
-    python benchmarks/models.py [--seconds 20] [--workers 2]
+    python -m benchmarks.models [--seconds 20] [--workers 2]
 
 Random weights and random audio: neither changes the speed. Every worker is a process with one
 thread, as a build has them; each hears segments until its time is up, its front end included.

@@ -1,6 +1,6 @@
 """How good the default projection is where none of its settings was chosen.
 
-    python benchmarks/projection.py --home H --labels labels.csv [--repeats 20] [--json FILE]
+    python -m benchmarks.projection --home H --labels labels.csv [--repeats 20] [--json FILE]
 
 A labelled home's artists are parted in two at random, many times. On the clips of one half alone
 the projection is fitted with every setting of a grid, and the setting with the greatest sum of
@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,19 +28,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-# A benchmark is called `index`; it must not pass for the package of that name.
-sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).parent]
-
-from encoders import projection  # noqa: E402
-from encoders.extract import Extractor, load_known_extractor  # noqa: E402
-from encoders.features import TrackFeatures  # noqa: E402
-from index.hubs import METHODS, describe  # noqa: E402
-from recsys.build import WEIGHTS_NAME, read_features  # noqa: E402
-from recsys.evaluate import Correction, evaluate_retrieval, hub_degrees  # noqa: E402
-from recsys.home import open_home  # noqa: E402
-from recsys.labels import artist_groups, read_labels  # noqa: E402
-from recsys.metrics import bootstrap_means, interval, macro_mean  # noqa: E402
-from recsys.settings import HUBS, load_settings  # noqa: E402
+from encoders import projection
+from encoders.extract import Extractor, load_known_extractor
+from encoders.features import TrackFeatures
+from index.hubs import METHODS, describe
+from recsys.catalog.track_features import read_features
+from recsys.evaluation.labels import artist_groups, read_labels
+from recsys.evaluation.metrics import bootstrap_means, interval, macro_mean
+from recsys.evaluation.retrieval import Correction, evaluate_retrieval, hub_degrees
+from recsys.home.files import WEIGHTS_NAME
+from recsys.home.home import open_home
+from recsys.home.settings import HUBS, load_settings
 
 GENRE_K, ARTIST_K = 10, 5
 Features = Sequence[Sequence[TrackFeatures]]

@@ -1,6 +1,6 @@
 """How long an answer takes after start-up: neighbours, reasons and search results.
 
-    python benchmarks/queries.py [--tracks 10000]
+    python -m benchmarks.queries [--tracks 10000]
 
 The library is invented: random features of the real sizes in a real catalogue and index.
 """
@@ -8,22 +8,18 @@ The library is invented: random features of the real sizes in a real catalogue a
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-# A benchmark is called `index`; it must not pass for the package of that name.
-sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).parent]
+import numpy as np
 
-import numpy as np  # noqa: E402
-
-from encoders.features import AudioInfo, TrackFeatures  # noqa: E402
-from index.vector_index import VectorIndex  # noqa: E402
-from recsys.catalog import Catalog, Sighting, Tags  # noqa: E402
-from recsys.content import SimilarTracks  # noqa: E402
-from recsys.settings import HUBS  # noqa: E402
+from encoders.features import AudioInfo, TrackFeatures
+from index.vector_index import VectorIndex
+from recsys.catalog import Catalog, Sighting, Tags
+from recsys.home.settings import HUBS
+from recsys.similarity.similar_tracks import SimilarTracks
 
 NAMES = ("one-float32-20", "two-float32-20")  # of two models with the sizes of musicnn
 N_SEGMENTS, N_TAGS, N_UNITS, N_POOLS, DIM = 20, 50, 200, 1506, 380

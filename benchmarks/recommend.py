@@ -1,6 +1,6 @@
 """Fit time and memory of the blend, against plain implicit ALS in the same run.
 
-    python benchmarks/recommend.py --tracks 100000 --listeners 10000 --listens 2000000
+    python -m benchmarks.recommend --tracks 100000 --listeners 10000 --listens 2000000
 
 Made listens: popularity falls by rank to the power 0.8, listeners prefer one of 50 kinds, which
 content tells with noise. "als" is the plain fit. "prior" is what the blend takes on top of it, for
@@ -11,21 +11,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import psutil
 from scipy import sparse
 
-# This folder's index.py must not pass for the package `index`.
-sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).parent]
-
-from encoders.memory import PeakMemory  # noqa: E402
-from recsys.blend import Blend  # noqa: E402
-from recsys.collaborative import Als  # noqa: E402
-from recsys.interactions import Content  # noqa: E402
+from encoders.memory import PeakMemory
+from recsys.interactions import Content
+from recsys.models.als import Als
+from recsys.models.hybrid import Blend
 
 N_KINDS, DIM, PER_ARTIST = 50, 64, 10
 

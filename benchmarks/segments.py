@@ -1,6 +1,6 @@
 """What the segment budget and the rounding cost: embeddings and neighbours, on labelled clips.
 
-    python benchmarks/segments.py CLIPS --tracks FOLDER
+    python -m benchmarks.segments CLIPS --tracks FOLDER
 
 CLIPS holds labelled clips (a `labels.csv` with the columns path, artist and genre), FOLDER full
 tracks. The projection is fitted on the whole clips in float32, and frozen.
@@ -25,9 +25,9 @@ from encoders.errors import AudioError
 from encoders.extract import Extractor
 from encoders.features import TrackFeatures
 from encoders.tagger import Tagger
-from recsys.evaluate import Retrieval, evaluate_retrieval, rank
-from recsys.library import scan
-from recsys.metrics import paired_bootstrap
+from recsys.evaluation.metrics import paired_bootstrap
+from recsys.evaluation.retrieval import Retrieval, evaluate_retrieval, rank
+from recsys.library.scanning import scan
 
 Track = tuple[TrackFeatures, ...]
 TRACK_BUDGETS = (5, 10, 20, 30)

@@ -1,6 +1,6 @@
 """What a server's answers take, the first of each kind after its start and later ones.
 
-    python benchmarks/serving.py [--tracks 100000] [--after 60]
+    python -m benchmarks.serving [--tracks 100000] [--after 60]
 
 The library is that of queries.py, with a projection fitted on a part of it; the server is serve.py,
 asked one question at a time, from `--after` seconds after its start on.
@@ -18,19 +18,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# A benchmark is called `index`; it must not pass for the package of that name. The folder is looked
-# through last, for queries.py.
-sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).parent]
-sys.path.append(str(Path(__file__).parent))
+import numpy as np
+import psutil
 
-import numpy as np  # noqa: E402
-import psutil  # noqa: E402
-from queries import N_TAGS, N_UNITS, NAMES, fill  # noqa: E402
-
-from encoders.projection import fit_projection  # noqa: E402
-from index.vector_index import VectorIndex  # noqa: E402
-from recsys.build import INDEX_NAME, PROJECTION_NAME, read_features  # noqa: E402
-from recsys.catalog import Catalog  # noqa: E402
+from benchmarks.queries import N_TAGS, N_UNITS, NAMES, fill
+from encoders.projection import fit_projection
+from index.vector_index import VectorIndex
+from recsys.catalog import Catalog
+from recsys.catalog.track_features import read_features
+from recsys.home.files import INDEX_NAME, PROJECTION_NAME
 
 ROOT = Path(__file__).parents[1]
 N_FITTED = 2000  # tracks that the projection is fitted on

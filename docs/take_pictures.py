@@ -23,8 +23,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from recsys.build import DEMO_NAME
 from recsys.demo import LISTENS
+from recsys.home.files import DEMO_NAME
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "img"

@@ -14,7 +14,7 @@ from encoders import conversion
 from encoders.architectures import ARCHITECTURES
 from encoders.errors import WeightsError
 from encoders.frontends import FrontEnd
-from encoders.trained import SUFFIX, Prior, TrainedWeights
+from encoders.trained_bundles import SUFFIX, Prior, TrainedWeights
 from encoders.weights import CollectionFile, PackagedWeights, Weights
 
 # The tags of MagnaTagATune, the Million Song Dataset (Last.fm) and MTG-Jamendo in the models'

@@ -28,7 +28,7 @@ from encoders.features import AudioInfo, TrackFeatures
 from encoders.frontends import FrontEnd, front_end, segment_grid
 from encoders.projection import Projection, fit_projection
 from encoders.tagger import Tagger, choose_device, choose_dtype, dtype_name
-from encoders.trained import trained_in
+from encoders.trained_bundles import trained_in
 
 SEGMENT_SECONDS = 3.0  # what budgets of segments are counted in
 N_SEGMENTS = 20  # 60 s of a track

@@ -48,7 +48,7 @@ def build_structure(vectors: NDArray[np.float32], recipe: str, search: str) -> S
 
 
 def _default_search(index: Any, recipe: str) -> str:
-    """Parameters that found 98 % of the ten nearest in `benchmarks/index.py`."""
+    """Parameters that found 98 % of the ten nearest in `benchmarks/vector_index.py`."""
     ivf = faiss.try_extract_index_ivf(index)
     if ivf is not None:
         return f"nprobe={min(round(4 * ivf.nlist**0.5), ivf.nlist, MAX_FETCH)}"

@@ -18,8 +18,8 @@ from recsys import accounts as proving
 from recsys.accounts import SESSION_SECONDS, Accounts
 from recsys.catalog import Account, AccountError
 from recsys.catalog.people import name_key
-from webui import people
-from webui.limits import LOGINS_OF_ACCOUNT, LOGINS_OF_ADDRESS, network, spend
+from webui import current_listener
+from webui.rate_limits import LOGINS_OF_ACCOUNT, LOGINS_OF_ADDRESS, network, spend
 
 _log = logging.getLogger("webui.access")
 _SAID = {
@@ -64,23 +64,23 @@ def log_in() -> AnyResponse:
         answer = _login_page(wanted, name, error="The name or the password is wrong.")
         answer.status_code = 403
         return answer
-    _accounts().log_out(people.session_cookie())
+    _accounts().log_out(current_listener.session_cookie())
     return _with_cookie(redirect(local(wanted), 303), token, SESSION_SECONDS)
 
 
 @accounts.post("/logout")
 def log_out() -> AnyResponse:
     """End the session."""
-    _accounts().log_out(people.session_cookie())
+    _accounts().log_out(current_listener.session_cookie())
     answer = redirect(url_for(".login"), 303)
-    answer.delete_cookie(people.cookie_name(), secure=request.is_secure, httponly=True)
+    answer.delete_cookie(current_listener.cookie_name(), secure=request.is_secure, httponly=True)
     return answer
 
 
 def _login_page(wanted: str, name: str = "", error: str | None = None) -> Response:
     """Return the form; its token goes with a cookie, which other sites' forms do not have."""
-    cookie = people.session_cookie() or secrets.token_urlsafe(32)
-    token = people.token_of(cookie)
+    cookie = current_listener.session_cookie() or secrets.token_urlsafe(32)
+    token = current_listener.token_of(cookie)
     page = render_template("login.html", next=local(wanted), name=name, error=error, token=token)
     answer = make_response(page)
     _with_cookie(answer, cookie, None)
@@ -89,7 +89,7 @@ def _login_page(wanted: str, name: str = "", error: str | None = None) -> Respon
 
 def _with_cookie(answer: AnyResponse, value: str, seconds: int | None) -> AnyResponse:
     answer.set_cookie(
-        people.cookie_name(),
+        current_listener.cookie_name(),
         value,
         max_age=seconds,
         secure=request.is_secure,
@@ -132,7 +132,7 @@ def change_password() -> AnyResponse:
     def change() -> str:
         if new != again:
             raise AccountError("The two new passwords differ: nothing was changed.")
-        _accounts().change_password(me, old, new, people.session_cookie())
+        _accounts().change_password(me, old, new, current_listener.session_cookie())
         return "password"
 
     return _done(change)
@@ -141,7 +141,7 @@ def change_password() -> AnyResponse:
 @accounts.post("/account/elsewhere")
 def log_out_elsewhere() -> AnyResponse:
     """End one's other sessions."""
-    _accounts().log_out_elsewhere(_me(), people.session_cookie())
+    _accounts().log_out_elsewhere(_me(), current_listener.session_cookie())
     return redirect(url_for(".account", said="elsewhere"), 303)
 
 
@@ -173,7 +173,7 @@ def revoke_key(key_id: int) -> AnyResponse:
 @accounts.post("/account/members")
 def add_member() -> AnyResponse:
     """Make an account and show its password."""
-    people.demand_owner()
+    current_listener.demand_owner()
 
     def add() -> Secret:
         made, password = _accounts().add(request.form.get("name", ""))
@@ -185,7 +185,7 @@ def add_member() -> AnyResponse:
 @accounts.post("/account/members/<int:account_id>/<any(password, remove, owner, member):what>")
 def change_member(account_id: int, what: str) -> AnyResponse:
     """Give somebody a new password or a role, or remove the account."""
-    people.demand_owner()
+    current_listener.demand_owner()
     if account_id == _me().id:
         raise Forbidden("Another owner may do that to your account.")
 
@@ -244,14 +244,14 @@ def day(at: int | None) -> str:
 
 
 def _accounts() -> Accounts:
-    found = people.accounts()
+    found = current_listener.accounts()
     if found is None:
         raise RuntimeError("pages of accounts are served where there are none")
     return found
 
 
 def _me() -> Account:
-    found = people.person().account
+    found = current_listener.person().account
     if found is None:
         raise RuntimeError("somebody without an account is logged in")
     return found

@@ -9,50 +9,50 @@ from collections.abc import Collection
 from flask import Flask, Response, g, jsonify
 
 from recsys.accounts import Accounts
-from recsys.serving import ServedHome
-from recsys.settings import Settings
+from recsys.home.settings import Settings
+from recsys.served_home import ServedHome
 from webui.accounts import accounts as accounts_pages
 from webui.api import (
     builds,
     document,
     library,
-    listening,
+    listeners,
     maps,
     media,
     playlist_files,
     playlists,
-    recommending,
-    searching,
+    recommendations,
+    search,
     sounds,
     tracks,
 )
 from webui.api.builds import StartBuild
-from webui.api.describing import described_app
 from webui.api.media import Transcode
-from webui.api_page import api_page
-from webui.artist_page import artist_page
-from webui.evaluation_page import evaluation_page
-from webui.library_page import library_page
-from webui.limits import Limits
-from webui.map_page import map_page
+from webui.api.openapi import described_app
 from webui.metrics import Metrics
-from webui.pages import pages
-from webui.playlist_pages import playlist_pages
-from webui.safety import MAX_BODY, protect
-from webui.sounds import Hear
-from webui.track_page import track_page
+from webui.pages.api_reference import api_page
+from webui.pages.artist import artist_page
+from webui.pages.evaluation import evaluation_page
+from webui.pages.library import library_page
+from webui.pages.map import map_page
+from webui.pages.playlists import playlist_pages
+from webui.pages.track import track_page
+from webui.pages.workbench import pages
+from webui.rate_limits import Limits
+from webui.security import MAX_BODY, protect
+from webui.uploads import Hear
 
 DEFAULT_LISTENER = "me"
 RESOURCES = (
-    searching,
+    search,
     tracks,
     maps,
     media,
-    recommending,
+    recommendations,
     sounds,
     playlist_files,
     playlists,
-    listening,
+    listeners,
     library,
     builds,
     document,

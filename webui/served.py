@@ -6,9 +6,9 @@ from flask import current_app
 from werkzeug.exceptions import NotFound
 
 from recsys.catalog import Track
-from recsys.query import LARGEST_ID
-from recsys.serving import Served, ServedHome
-from webui.people import to_owner
+from recsys.recommendation.query import LARGEST_ID
+from recsys.served_home import Served, ServedHome
+from webui.current_listener import to_owner
 
 
 def current() -> Served:

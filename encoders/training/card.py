@@ -14,7 +14,10 @@ from encoders.training.loop import Epoch, Recipe
 
 
 class Measured(Protocol):
-    """A measure with its interval and what chance gives; `recsys.tag_figures.Figure` is one."""
+    """A measure with its interval and what chance gives.
+
+    `recsys.evaluation.tag_metrics.Figure` is one.
+    """
 
     @property
     def value(self) -> float:

@@ -27,11 +27,11 @@ from torch.utils.data import DataLoader
 from encoders.files import replace_file
 from encoders.frontends import FrontEnd, front_end, segment_grid
 from encoders.models.activations import Activations
-from encoders.trained import Prior
+from encoders.trained_bundles import Prior
 from encoders.training.audio_cache import read
 from encoders.training.augmentation import Augmentation
+from encoders.training.distillation import Lessons
 from encoders.training.segments import RandomSegments, all_segments
-from encoders.training.teaching import Lessons
 
 SCHEDULES = ("cosine", "plateau")
 PRECISIONS = ("float32", "bfloat16", "float16")

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "scripts"))  # for sounds
+sys.path.append(str(Path(__file__).parents[1] / "commands"))  # for sounds
 
 from sounds import cut, write
 

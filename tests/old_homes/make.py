@@ -20,14 +20,14 @@ from typing import Any
 import mutagen.wave
 from mutagen.id3 import TALB, TCON, TIT2, TPE1
 
-sys.path.append(str(Path(__file__).parents[1] / "scripts"))  # for sounds
+sys.path.append(str(Path(__file__).parents[1] / "commands"))  # for sounds
 sys.path.append(str(Path(__file__).parents[2]))  # where this is run by name
 
 from sounds import tune, write
 
 from recsys.accounts import Accounts
 from recsys.catalog import Catalog
-from recsys.settings import Settings
+from recsys.home.settings import Settings
 from webui.app import create_app
 
 HERE = Path(__file__).parent

@@ -15,7 +15,7 @@ import numpy as np
 from encoders.errors import AudioError
 from encoders.features import AudioInfo
 from recsys.catalog import Catalog
-from recsys.library import identify, scan
+from recsys.library.scanning import identify, scan
 
 # By suffix: encoder and its sample format.
 ENCODERS = {

@@ -11,13 +11,13 @@ import numpy as np
 from encoders.features import AudioInfo, TrackFeatures
 from encoders.projection import fit_projection
 from index.vector_index import VectorIndex
-from recsys.blend import Blend
 from recsys.catalog import Catalog, Sighting, Tags
-from recsys.collaborative import Als
-from recsys.home import Home
+from recsys.home.files import LISTENING_NAME
+from recsys.home.home import Home
+from recsys.home.settings import Settings
 from recsys.interactions import Content
-from recsys.listening_file import LISTENING_NAME
-from recsys.settings import Settings
+from recsys.models.als import Als
+from recsys.models.hybrid import Blend
 
 NAME = "model"
 TAGS = ("jazz", "Heavy Metal", "Party")

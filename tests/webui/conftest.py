@@ -18,17 +18,16 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 from waitress import wasyncore
 
 sys.path.append(str(Path(__file__).parent))  # for browsing
-sys.path.append(str(Path(__file__).parents[1] / "scripts"))  # for made_home and sounds
-sys.path.append(str(Path(__file__).parents[2] / "scripts"))  # for transcoding
+sys.path.append(str(Path(__file__).parents[1] / "commands"))  # for made_home and sounds
 
 from made_home import N_TRACKS, make_home, write_music
-from transcoding import transcoded
 
+from earshot.transcoding import transcoded
 from recsys.accounts import Accounts
 from recsys.catalog import Catalog
-from recsys.settings import Settings
+from recsys.home.settings import Settings
 from webui.app import create_app
-from webui.sounds import SoundRefused
+from webui.uploads import SoundRefused
 
 PATIENCE = 30  # s to wait for what ought to happen at once
 

@@ -17,11 +17,11 @@ from werkzeug.routing import AnyConverter, IntegerConverter
 from encoders.errors import AudioError
 from encoders.features import AudioInfo
 from recsys.accounts import Accounts
-from recsys.build import INDEX_NAME
 from recsys.catalog import Catalog
-from recsys.settings import Settings
+from recsys.home.files import INDEX_NAME
+from recsys.home.settings import Settings
 from webui.app import create_app
-from webui.safety import TOKEN_HEADER
+from webui.security import TOKEN_HEADER
 
 PASSWORD = "correct horse"
 OPEN = {

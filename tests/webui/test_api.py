@@ -20,15 +20,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from made_home import N_TRACKS, sighting
 
-sys.path.append(str(Path(__file__).parents[2] / "scripts"))  # for transcoding
-
-from transcoding import transcoded
-
+from earshot.transcoding import transcoded
 from encoders.audio import inspect
 from encoders.features import AudioInfo
-from recsys.build import INDEX_NAME
 from recsys.catalog import Catalog
-from recsys.settings import Settings
+from recsys.home.files import INDEX_NAME
+from recsys.home.settings import Settings
 from webui.app import create_app
 
 ROOT = Path(__file__).parents[2]
@@ -221,7 +218,7 @@ def test_nothing_indexed_is_said(tmp_path: Path) -> None:
 
 def test_a_process_serves_and_stops(home: Path, music: Path) -> None:
     make_long(music / "4.wav")
-    command = [sys.executable, "scripts/serve.py", "--home", str(home), "--port", "0"]
+    command = [sys.executable, "-m", "earshot", "serve", "--home", str(home), "--port", "0"]
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=-1, stderr=-1, text=True) as run:
         assert run.stdout
@@ -243,8 +240,7 @@ def test_a_server_stops_while_a_player_reads_none_of_an_endless_sound(
     given = tmp_path / "given"
     code = f"""
 import sys, pathlib
-sys.path.insert(0, "scripts")
-import serve
+from earshot.commands import serve
 
 def endless(path, start):
     for number in range(1 << 30):

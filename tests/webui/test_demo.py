@@ -15,9 +15,9 @@ import pytest
 from browsing import drop_file, played, row, settled, tab_to, titles
 from playwright.sync_api import Browser, Page, expect
 
-from recsys.build import DEMO_NAME
 from recsys.catalog import Catalog
 from recsys.demo import DEMO_TRACKS, LISTENS
+from recsys.home.files import DEMO_NAME
 from recsys.playlists import read_playlist
 
 ROOT = Path(__file__).parents[2]

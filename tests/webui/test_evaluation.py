@@ -9,16 +9,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import evaluate
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask.testing import FlaskClient
 from made_home import N_TRACKS
 from playwright.sync_api import Browser, expect
 
+from earshot.commands import evaluate
 from recsys.catalog import Catalog
-from recsys.reports import FOLDER, KINDS, read_report
-from webui.charts import Bar, Chart, charts, plain
+from recsys.home.evaluation_reports import FOLDER, KINDS, read_report
+from webui.pages.charts import Bar, Chart, charts, plain
 
 
 @pytest.fixture(scope="module")

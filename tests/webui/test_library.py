@@ -15,12 +15,13 @@ from encoders.audio import inspect
 from encoders.errors import AudioError
 from encoders.features import AudioInfo
 from index.vector_index import VectorIndex
-from recsys.build import INDEX_NAME, Progress
-from recsys.build_state import BuildRecord
 from recsys.catalog import BuildRunning, Catalog, Sighting, Tags
-from recsys.overview import advice
-from recsys.reports import keep_report
-from recsys.settings import Settings
+from recsys.home.evaluation_reports import keep_report
+from recsys.home.files import INDEX_NAME
+from recsys.home.overview import advice
+from recsys.home.settings import Settings
+from recsys.library.build import Progress
+from recsys.library.build_state import BuildRecord
 from webui.api import builds
 from webui.api.builds import BuildRefused
 from webui.app import create_app

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from building import Building
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 from sounds import tune, write
 
-from recsys.build_state import BuildRecord, read_state
-from recsys.settings import Settings
+from earshot.build_process import Building
+from recsys.home.settings import Settings
+from recsys.library.build_state import BuildRecord, read_state
 from webui.app import create_app
 
 ROOT = Path(__file__).parents[2]
-BUILD = [sys.executable, "scripts/build_index.py", "--tagger", "MTT_musicnn", "--segments", "1"]
+BUILD = [sys.executable, "-m", "earshot", "build", "--tagger", "MTT_musicnn", "--segments", "1"]
 N_BEFORE, N_NEW, N_MANY = 2, 40, 60
 PATIENCE = 180_000  # ms for what a build takes where much else runs
 

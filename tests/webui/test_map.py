@@ -16,8 +16,9 @@ from made_home import ARTISTS, N_TRACKS
 from playwright.sync_api import Browser, Page, expect
 
 from recsys.catalog import Catalog
-from recsys.layout_file import LAYOUT_NAME, Layout
-from recsys.settings import Settings
+from recsys.home.files import LAYOUT_NAME
+from recsys.home.settings import Settings
+from recsys.track_map.layout_file import Layout
 from webui.app import create_app
 
 

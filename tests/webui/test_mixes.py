@@ -13,11 +13,11 @@ from made_home import N_TRACKS
 from werkzeug.datastructures import MultiDict
 
 from recsys.catalog import Catalog
+from recsys.home.settings import Settings
 from recsys.playlists import read_playlist
-from recsys.settings import Settings
 from webui.app import create_app
-from webui.mixes import Mix, Ref
-from webui.safety import MAX_BODY, TOKEN_HEADER
+from webui.mix_query import Mix, Ref
+from webui.security import MAX_BODY, TOKEN_HEADER
 
 Write = Callable[..., Any]
 

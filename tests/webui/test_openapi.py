@@ -13,12 +13,12 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from schemathesis.config import SchemathesisConfig
-from transcoding import transcoded
 
-from recsys.settings import Settings
-from webui.api.fields import write_cursor
+from earshot.transcoding import transcoded
+from recsys.home.settings import Settings
+from webui.api.parameters import write_cursor
 from webui.app import create_app
-from webui.safety import TOKEN_HEADER
+from webui.security import TOKEN_HEADER
 
 # What is well formed and yet refused, by its meaning: lengths the wrong way round, one track as
 # both ends, more than 200 seeds in all, a file that is no playlist, a listen of the future, a place

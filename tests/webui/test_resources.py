@@ -12,7 +12,7 @@ from made_home import N_TRACKS, sighting
 
 from recsys.catalog import Catalog, Tags
 from recsys.playlists import read_playlist
-from webui.safety import TOKEN_HEADER
+from webui.security import TOKEN_HEADER
 
 Send = Callable[..., Any]
 

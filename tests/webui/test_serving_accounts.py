@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import account as command
 import pytest
-import serve
 from argon2 import PasswordHasher
 
+from earshot.commands import account as command
+from earshot.commands import serve
 from recsys.accounts import Accounts
 from recsys.catalog import Catalog
 
@@ -31,7 +31,7 @@ def test_a_process_introduces_its_owner_and_believes_its_proxy(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = ["--public-name", "Music.Example.org", "--trusted-proxy", "127.0.0.1", "--port", "0"]
-    serving = [sys.executable, "scripts/serve.py", "--home", str(home), *options]
+    serving = [sys.executable, "-m", "earshot", "serve", "--home", str(home), *options]
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(serving, cwd=ROOT, env=environ, stdout=-1, stderr=-1, text=True) as run:
         try:

@@ -14,7 +14,7 @@ from made_home import N_TRACKS, NAMES, sighting
 
 from encoders.errors import AudioError
 from recsys.catalog import Catalog
-from recsys.reasons import mean_logits
+from recsys.similarity.explanation import mean_logits
 
 STRANGE = "AC/DC \u202eevil\u202c & <b>“ß?#%2F</b>"
 

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-import serve
 from flask.testing import FlaskClient
 from made_home import N_TRACKS
 
-import recsys.shelf
-from recsys.build import INDEX_NAME
+import recsys.home.track_table
+from earshot.commands import serve
 from recsys.catalog import Catalog, CatalogError
-from recsys.serving import Served, ServedHome
-from recsys.settings import Settings
+from recsys.home.files import INDEX_NAME
+from recsys.home.settings import Settings
+from recsys.served_home import Served, ServedHome
 
 PATIENCE = 30  # s
 
@@ -32,7 +32,7 @@ def test_what_was_read_ahead_is_not_read_again(
     def statuses() -> set[int]:
         with monkeypatch.context() as patch:
             patch.setattr(Catalog, "labels", refuse)
-            patch.setattr(recsys.shelf, "read_features", refuse)
+            patch.setattr(recsys.home.track_table, "read_features", refuse)
             paths = ("/api/v1/mix?like=tag:rock", "/api/v1/complete?q=ro", "/artist?name=Bix")
             return {client.get(path).status_code for path in paths}
 

@@ -13,12 +13,12 @@ from flask import Response, current_app
 from pydantic import Field
 from werkzeug.exceptions import Conflict, ServiceUnavailable
 
-from recsys.build_state import STAGES, BuildState, read_state, stop
 from recsys.catalog import BuildRunning
-from recsys.clock import clock
-from webui.api.describing import WRITES, answer, blueprint, content, problems
-from webui.api.fields import Described, Parameters, Strict
-from webui.people import demand_owner
+from recsys.durations import clock
+from recsys.library.build_state import STAGES, BuildState, read_state, stop
+from webui.api.openapi import WRITES, answer, blueprint, content, problems
+from webui.api.parameters import Described, Parameters, Strict
+from webui.current_listener import demand_owner
 
 MAX_STREAMS = 3  # at once: each holds one of the server's threads
 POLL = 0.5  # s between two looks at the state

@@ -8,8 +8,8 @@ from typing import cast
 from flask import Response, current_app
 from flask_openapi3.openapi import OpenAPI
 
-from webui.api.describing import NOT_MODIFIED, blueprint, content, tagged
-from webui.api.fields import Revalidating
+from webui.api.openapi import NOT_MODIFIED, blueprint, content, tagged
+from webui.api.parameters import Revalidating
 
 api = blueprint("document")
 

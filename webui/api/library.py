@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Response
 from pydantic import Field
 
-from webui.api.describing import NOT_MODIFIED, answer, blueprint, problems, tagged
-from webui.api.fields import Described, Page, Paged, Revalidating, write_cursor
+from webui.api.openapi import NOT_MODIFIED, answer, blueprint, problems, tagged
+from webui.api.parameters import Described, Page, Paged, Revalidating, write_cursor
 from webui.api.schemas import TrackDetails
-from webui.people import demand_owner
+from webui.current_listener import demand_owner
 from webui.served import current
 
 api = blueprint("library_api", tag="library")

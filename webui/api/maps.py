@@ -10,11 +10,11 @@ from flask import Response
 from pydantic import Field, StringConstraints
 from werkzeug.exceptions import NotFound
 
-from recsys.library_map import Colours, Drawn
-from recsys.query import LARGEST_ID
-from recsys.serving import Served
-from webui.api.describing import BYTES, NOT_MODIFIED, answer, blueprint, content, problems, tagged
-from webui.api.fields import MAX_QUERY, MAX_RESULTS, Described, Parameters, Revalidating, takes
+from recsys.recommendation.query import LARGEST_ID
+from recsys.served_home import Served
+from recsys.track_map.track_map import Colours, Drawn
+from webui.api.openapi import BYTES, NOT_MODIFIED, answer, blueprint, content, problems, tagged
+from webui.api.parameters import MAX_QUERY, MAX_RESULTS, Described, Parameters, Revalidating, takes
 from webui.api.schemas import Track
 from webui.served import current
 

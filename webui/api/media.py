@@ -13,9 +13,9 @@ from flask import Response, current_app, request, send_file
 from pydantic import Field
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
-from recsys.covers import read_cover
-from webui.api.describing import BYTES, NOT_MODIFIED, blueprint, content, problems, tagged
-from webui.api.fields import OfTrack, Parameters, Revalidating, takes
+from recsys.library.covers import read_cover
+from webui.api.openapi import BYTES, NOT_MODIFIED, blueprint, content, problems, tagged
+from webui.api.parameters import OfTrack, Parameters, Revalidating, takes
 from webui.served import current, living
 
 MAX_START = 100_000  # seconds

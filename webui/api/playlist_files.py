@@ -12,9 +12,9 @@ from werkzeug.exceptions import BadRequest, NotFound, UnsupportedMediaType
 
 from recsys.catalog import Track
 from recsys.playlists import WRITERS, PlaylistError, parse, resolve
-from recsys.query import LARGEST_ID
-from webui.api.describing import BYTES, WRITES, answer, blueprint, content, problems, taking_bytes
-from webui.api.fields import MAX_QUERY, MAX_RESULTS, Described, Parameters, takes
+from recsys.recommendation.query import LARGEST_ID
+from webui.api.openapi import BYTES, WRITES, answer, blueprint, content, problems, taking_bytes
+from webui.api.parameters import MAX_QUERY, MAX_RESULTS, Described, Parameters, takes
 from webui.served import current
 
 MAX_ENTRIES = 5_000  # of a playlist

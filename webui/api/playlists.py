@@ -11,19 +11,11 @@ from werkzeug.exceptions import Conflict, NotFound, PreconditionFailed
 from recsys.catalog import LONGEST_PLAYLIST, KeptPlaylist, PlaylistChanged
 from recsys.catalog import Track as CatalogTrack
 from recsys.playlists import WRITERS
-from recsys.query import LARGEST_ID, Answer, Query
-from recsys.serving import Served
-from webui import people
-from webui.api.describing import (
-    NOT_MODIFIED,
-    WRITES,
-    answer,
-    blueprint,
-    content,
-    problems,
-    tagged,
-)
-from webui.api.fields import (
+from recsys.recommendation.query import LARGEST_ID, Answer, Query
+from recsys.served_home import Served
+from webui import current_listener
+from webui.api.openapi import NOT_MODIFIED, WRITES, answer, blueprint, content, problems, tagged
+from webui.api.parameters import (
     Count,
     Described,
     Page,
@@ -36,7 +28,7 @@ from webui.api.fields import (
     write_cursor,
 )
 from webui.api.playlist_files import MEDIA_TYPES, file_answer
-from webui.api.recommending import recommended
+from webui.api.recommendations import recommended
 from webui.api.schemas import RecommendedTracks, Track
 from webui.served import current
 
@@ -135,7 +127,7 @@ class ContinueQuery(Parameters):
 def playlists(query: Page, header: Revalidating) -> Response:
     """List the listener's playlists."""
     served = current()
-    listener = people.listener(served)
+    listener = current_listener.listener(served)
     after = query.cursor[0] if query.cursor else 0
     found: list[KeptPlaylist] = []
     if listener is not None:
@@ -253,7 +245,7 @@ def continuation(
 
 def kept_playlist(served: Served, playlist_id: int) -> KeptPlaylist:
     """Return a playlist of the person who asks, or raise NotFound."""
-    listener = people.listener(served)
+    listener = current_listener.listener(served)
     found = None
     if listener is not None and playlist_id <= LARGEST_ID:
         found = served.catalog.playlist(listener, playlist_id)
@@ -281,7 +273,7 @@ def _save(
     revision: int | None = None,
 ) -> KeptPlaylist:
     """Write a playlist, in place of `kept`; raises PreconditionFailed, NotFound."""
-    listener = kept.listener_id if kept else people.writing_listener(served)
+    listener = kept.listener_id if kept else current_listener.writing_listener(served)
     try:
         return served.catalog.save_playlist(
             listener, name, track_ids, kept.id if kept else None, revision=revision

@@ -8,10 +8,10 @@ from pydantic import Field
 
 from recsys.catalog import FeedbackKind, Status
 from recsys.catalog import Track as CatalogTrack
-from recsys.query import ReasonKind, Rung
-from recsys.similarity import shown
-from webui.api.fields import Described
-from webui.lists import Row
+from recsys.recommendation.query import ReasonKind, Rung
+from recsys.similarity.percentile import shown
+from webui.api.parameters import Described
+from webui.mix_list import Row
 
 
 class Track(Described):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Response
 from pydantic import Field
 
-from webui.api.describing import WRITES, answer, blueprint, problems, taking_bytes
-from webui.api.fields import Described, Parameters
-from webui.sounds import hear_upload, write_sound
+from webui.api.openapi import WRITES, answer, blueprint, problems, taking_bytes
+from webui.api.parameters import Described, Parameters
+from webui.uploads import hear_upload, write_sound
 
 api = blueprint("sounds")
 

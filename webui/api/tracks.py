@@ -11,10 +11,10 @@ from pydantic import Field, StringConstraints
 from werkzeug.exceptions import Conflict
 
 from recsys.catalog import Track as CatalogTrack
-from recsys.serving import Served
-from recsys.taggram import taggram as taggram_of
-from webui.api.describing import NOT_MODIFIED, answer, blueprint, problems, tagged
-from webui.api.fields import (
+from recsys.served_home import Served
+from recsys.tagging.taggram import taggram as taggram_of
+from webui.api.openapi import NOT_MODIFIED, answer, blueprint, problems, tagged
+from webui.api.parameters import (
     Count,
     Described,
     OfTrack,
@@ -26,7 +26,7 @@ from webui.api.fields import (
     write_cursor,
 )
 from webui.api.schemas import Similar, SimilarTracks, Track, TrackDetails
-from webui.mixes import MAX_NAME
+from webui.mix_query import MAX_NAME
 from webui.served import current, living, why_not_heard
 
 Name = Annotated[

@@ -1,0 +1,243 @@
+"""How long one recommendation takes, on one thread, and what its shortcuts miss.
+
+    python -m benchmarks.recommending                        100,000 tracks
+    python -m benchmarks.recommending --tracks 1000000 --home /tmp/million
+
+Sounds are drawn from a mixture of 500 Gaussians in 32 dimensions, overlapping, mapped linearly to
+300 with noise in all of them; the factors of the listening model are another mapping to 128, with
+more noise, longer the more listens a track has. Popularity falls by rank to the power 0.8, a tenth
+of the tracks has no listener, the others have as many co-listened ones as a fitted model keeps, of
+the same component. A listener plays 120 tracks of four components; every question is another
+listener's, so that histories are read from the catalogue each time. "Limits" are an artist left
+out, a length that one track of six has not, and two tracks of an artist. Recall is against the
+same question with every track a candidate. As machines differ, and one from hour to hour, the time
+of a plain pass over 64 factors is printed beside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import faiss
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+from scipy import sparse
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from encoders.features import AudioInfo
+from index.vector_index import VectorIndex
+from recsys.catalog import Catalog, Sighting, Tags
+from recsys.catalog.base import batches
+from recsys.home.files import INDEX_NAME, LISTENING_NAME
+from recsys.home.home import Home, open_home
+from recsys.home.settings import Settings
+from recsys.models.hybrid import Blend
+from recsys.recommendation import ranking
+from recsys.recommendation.context import Question
+from recsys.recommendation.query import Query
+from recsys.recommendation.recommender import Recommender
+
+DIM, FACTORS, LATENT, COMPONENTS = 300, 128, 32, 500
+N_PLAYS, N_KINDS = 120, 4  # of a listener
+K = 20
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+MODEL_NAME = "model-of-listens"  # until it is put in its place
+
+
+def mixture(n: int) -> tuple[Floats, Floats, Ints]:
+    """Return vectors (n, DIM), factors (n, FACTORS) and components (n,), reproducible."""
+    rng = np.random.default_rng(0)
+    centres = rng.standard_normal((COMPONENTS, LATENT), dtype=np.float32)
+    to_sound = rng.standard_normal((LATENT, DIM), dtype=np.float32) / np.float32(LATENT**0.5)
+    to_factors = rng.standard_normal((LATENT, FACTORS), dtype=np.float32) / np.float32(LATENT**0.5)
+    components = rng.integers(COMPONENTS, size=n)
+    vectors, factors = np.empty((n, DIM), np.float32), np.empty((n, FACTORS), np.float32)
+    for start in range(0, n, 50_000):
+        block = slice(start, start + 50_000)
+        latent = centres[components[block]]
+        latent += rng.standard_normal(latent.shape, dtype=np.float32)
+        for values, mapping, noise in ((vectors, to_sound, 0.3), (factors, to_factors, 0.5)):
+            drawn = rng.standard_normal((len(latent), values.shape[1]), dtype=np.float32)
+            values[block] = latent @ mapping + np.float32(noise) * drawn
+    return vectors, factors, components
+
+
+def make_home(home: Path, n: int, recipe: str, n_listeners: int, kept: int) -> None:
+    """Fill a home with tracks, an index, listeners p0, p1, … and a listening model beside it."""
+    vectors, factors, components = mixture(n)
+    rng = np.random.default_rng(1)
+    with Catalog(home) as catalog:
+        for numbers in batches(range(n), 10_000):
+            catalog.record([sighting(number, int(components[number])) for number in numbers])
+        index = VectorIndex.build(np.arange(1, n + 1), vectors, recipe)
+        index.save(home / INDEX_NAME, model="-", projection="-", catalogue_revision=0)
+        del index
+        plays = made_plays(n)
+        for number in range(n_listeners):
+            listener = catalog.listener(f"p{number}", create=True)
+            kinds = rng.choice(COMPONENTS, N_KINDS, replace=False)
+            among = np.flatnonzero(np.isin(components, kinds))
+            chances = plays[among] / plays[among].sum()
+            played = rng.choice(among, N_PLAYS, p=chances) + 1
+            if listener:
+                heard = [(track, at) for at, track in enumerate(played.tolist())]
+                catalog.record_listens(listener.id, heard)
+    listening_model(vectors, factors, components, plays, kept).save(home / MODEL_NAME)
+
+
+def made_plays(n: int) -> Ints:
+    """Return how many listen to each track: popularity falls by rank, a tenth has no listener."""
+    rng = np.random.default_rng(4)
+    chance = rng.permutation((np.arange(n) + 10.0) ** -0.8)
+    chance *= rng.random(n) > 0.1
+    plays: Ints = np.minimum(rng.poisson(20 * n * chance / chance.sum()), n // 20)
+    return plays
+
+
+def listening_model(
+    vectors: Floats, factors: Floats, components: Ints, plays: Ints, kept: int
+) -> Blend:
+    """Return a model of the size that a fit has; nothing is fitted.
+
+    Co-listened are tracks of one component. As after a fit, factors are longer the more listens
+    there are. `vectors` and `factors` are changed in place.
+    """
+    n, rng = len(vectors), np.random.default_rng(3)
+    blend = Blend(n_neighbours=kept)
+    blend.tracks, blend.heard = np.arange(1, n + 1), plays > 0
+    blend.evidence = (0.9 * plays / (plays + 20)).astype(np.float32)
+    factors *= (0.1 + blend.evidence)[:, None]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    blend.item_factors = blend.told_factors = blend.audience = factors
+    blend.directions = vectors
+    blend.popularity = np.log(np.maximum(plays, 1) * 10 / n).astype(np.float32)
+    places = np.where(blend.heard, components, COMPONENTS)
+    members = [np.flatnonzero(places == number) for number in range(COMPONENTS)]
+    widths = np.zeros(n, np.int64)
+    for rows in members:
+        widths[rows] = min(kept, len(rows) - 1)
+    starts = np.concatenate([[0], np.cumsum(widths)])
+    columns, values = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.float32)
+    for rows in members:
+        width = min(kept, len(rows) - 1)
+        of_row = (np.arange(len(rows))[:, None] + np.arange(1, width + 1)) % len(rows)
+        at = starts[rows][:, None] + np.arange(width)
+        columns[at] = rows[of_row]
+        values[at] = rng.exponential(0.5, of_row.shape)
+    blend.similarity = sparse.csr_matrix((values, columns, starts.astype(np.int32)), shape=(n, n))
+    return blend
+
+
+def sighting(number: int, component: int) -> Sighting:
+    """Return a track as a scan would; twenty artists play each kind of music."""
+    info = AudioInfo(180.0 + number % 120, 44_100, 2, "mp3", f"{number:032x}")
+    tags = Tags(title=f"Title {number}", artist=f"Artist {component}-{number % 20}")
+    return Sighting(None, Path(f"/music/{number}.mp3"), 1, 1, info, tags)
+
+
+def ask(recommender: Recommender, queries: Sequence[Query]) -> tuple[list[set[int]], Floats]:
+    """Return what each query finds, and the milliseconds it took: by the clock, of processor."""
+    found, milliseconds = [], []
+    for query in queries:
+        start, used = time.perf_counter(), time.process_time()
+        answer = recommender.recommend(query, K)
+        took = time.perf_counter() - start, time.process_time() - used
+        milliseconds.append(took)
+        found.append({result.track.id for result in answer.recommendations})
+    return found, 1000 * np.array(milliseconds, np.float32)
+
+
+def exhaustive(question: Question, fetch: int) -> NDArray[np.intp]:
+    """Return the best candidates of all that are allowed, by their exact scores."""
+    rows = np.flatnonzero(question.allowed)
+    blocks = [rows[start : start + 20_000] for start in range(0, len(rows), 20_000)]
+    values = np.concatenate([ranking._score(question, block).values for block in blocks])
+    return np.sort(rows[np.argsort(-values)[: max(fetch, 5000)]])
+
+
+def recall(recommender: Recommender, queries: Sequence[Query], found: list[set[int]]) -> float:
+    """Return how much of what every track's score would give is found."""
+    proposed, ranking.candidate_rows = ranking.candidate_rows, exhaustive
+    wanted, _ = ask(recommender, queries)
+    ranking.candidate_rows = proposed
+    pairs = zip(wanted, found, strict=False)
+    return float(np.mean([len(true & got) / len(true) for true, got in pairs]))
+
+
+def yardstick(n: int) -> float:
+    """Return the median milliseconds of one pass over 64 factors of every track, on one thread."""
+    factors = np.random.default_rng(5).random((n, 64), np.float32)
+    took = []
+    for query in factors[:21]:
+        start = time.perf_counter()
+        factors @ query
+        took.append(1000 * (time.perf_counter() - start))
+    return float(np.median(took))
+
+
+def measure(home: Home, n_queries: int, n_exhaustive: int) -> None:
+    """Print a row for each kind of question, without and with the listening model."""
+    rng = np.random.default_rng(2)
+    n = len(home.index)
+    seeds = [Query.like(rng.integers(1, n, 3).tolist()) for _ in range(n_queries)]
+    people = [Query(listener=person.id) for person in home.catalog.listeners()]
+    limited = [
+        replace(query, artist_cap=2, min_duration=200.0, exclude_artists=("Artist 1-1",))
+        for query in people
+    ]
+    kinds = {"listener": people, "listener, limits": limited, "three seeds": seeds}
+    print("| asked with | model | first s | p50 ms | p99 ms | p50 cpu | p99 cpu | recall@20 |")
+    print("|---|---|---:|---:|---:|---:|---:|---:|")
+    model = home.settings.home / LISTENING_NAME
+    model.unlink(missing_ok=True)
+    for name in ("sound alone", "sound and listens"):
+        if name == "sound and listens":
+            model.hardlink_to(home.settings.home / MODEL_NAME)
+        recommender = Recommender(home)
+        start = time.perf_counter()
+        recommender.recommend(people[0], K)
+        first = time.perf_counter() - start
+        for kind, queries in kinds.items():
+            found, milliseconds = ask(recommender, queries[-n_queries:])
+            (p50, cpu50), (p99, cpu99) = np.percentile(milliseconds, [50, 99], axis=0)
+            share = recall(recommender, queries[-n_queries:][:n_exhaustive], found)
+            print(
+                f"| {kind} | {name} | {first:.1f} | {p50:.1f} | {p99:.1f} | {cpu50:.1f} "
+                f"| {cpu99:.1f} | {share:.4f} |",
+                flush=True,
+            )
+
+
+def main() -> None:
+    """Parse, make, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tracks", type=int, default=100_000)
+    parser.add_argument("--recipe", default="IVF1024,PQ150x4fs")
+    parser.add_argument("--queries", type=int, default=100, help="of each kind")
+    parser.add_argument("--exhaustive", type=int, default=20, help="of them checked for recall")
+    parser.add_argument("--neighbours", type=int, default=500, help="co-listened that are kept")
+    parser.add_argument("--home", type=Path, help="made there if it is not, and kept")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = args.home or Path(folder)
+        if not (path / MODEL_NAME).exists():
+            make_home(path, args.tracks, args.recipe, args.queries + 1, args.neighbours)
+        faiss.omp_set_num_threads(1)
+        with open_home(Settings(path)) as home, threadpool_limits(1):
+            measure(home, args.queries, args.exhaustive)
+            print(f"one pass over 64 factors of every track: {yardstick(len(home.index)):.1f} ms")
+            of_process = psutil.Process().memory_info()
+            memory = of_process.rss - of_process.shared
+            print(f"{memory / 2**30:.1f} GiB beside mapped files; load {os.getloadavg()[0]:.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Earshot: music that sounds alike, and mixes of it for a listener."""

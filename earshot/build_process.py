@@ -1,0 +1,72 @@
+"""Starting builds for a server: each in a process of its own, which outlives it."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import IO
+
+from recsys.catalog import BuildRunning
+from recsys.catalog.lock import LOCK_NAME, exclusive
+from recsys.library.build_state import read_state
+from webui.api.builds import BuildRefused
+
+_log = logging.getLogger(__name__)
+_INTERVAL = 0.05  # s
+NICE = 10  # a server answers first
+
+
+class Building:
+    """Starts builds of one home."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    def __call__(self, *, retry_failed: bool = False) -> None:
+        """Start a build like the last one, and return as soon as it is at work.
+
+        Raises BuildRunning where the home is held, BuildRefused where the build ends at once.
+        """
+        last = read_state(self._home)
+        if last is not None and last.running:
+            raise BuildRunning.on(self._home, last.process)
+        with exclusive(self._home / LOCK_NAME):  # free, or whoever trains a head holds it
+            pass
+        command = [sys.executable, "-P", "-m", "earshot", "build", "--home", str(self._home)]
+        command += ["--again", "--nice", str(NICE), *(["--retry-failed"] if retry_failed else [])]
+        said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by who waits for the build
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,  # Ctrl-C is for the server alone
+        )
+        while process.poll() is None:
+            state = read_state(self._home)
+            if state is not None and state.process == process.pid:
+                threading.Thread(target=_attend, args=(process, said), daemon=True).start()
+                return
+            time.sleep(_INTERVAL)
+        raise BuildRefused(_last_line(said) or "The build ended at once.")
+
+
+def _attend(process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
+    """Wait for a build to end, so that no dead process stays, and log what it died of."""
+    process.wait()
+    line = _last_line(said)
+    if process.returncode not in (0, 1, 130):
+        _log.warning("the build ended with %d: %s", process.returncode, line)
+
+
+def _last_line(said: IO[bytes]) -> str:
+    """Return the last line of what a build said that has ended."""
+    with said:
+        said.seek(0)
+        lines = said.read().decode("utf-8", "replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

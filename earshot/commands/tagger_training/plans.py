@@ -1,0 +1,132 @@
+"""What a training learns from and is judged by: labels, or what taggers say."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, distributed
+
+from encoders.architectures import ARCHITECTURES
+from encoders.extract import load_extractor
+from encoders.frontends import segment_grid
+from encoders.trained_bundles import tagger_names
+from encoders.training.clips import Clip, Corpus, targets
+from encoders.training.distillation import Aim, Lessons, Teachers, TeachingError
+from encoders.training.loop import Criterion, Judge, Material, rank, tag_loss
+from recsys.evaluation.tag_metrics import tag_auc
+from recsys.home.files import WEIGHTS_NAME
+from recsys.home.settings import load_settings
+
+TOP = 5  # tags of a clip that its teachers are most sure of: what a student is tested on
+
+Progress = Callable[[int, int], None]
+
+
+class Plan(NamedTuple):
+    """What is learned and how it is judged.
+
+    corpus  its clips' tags are what the result is tested on
+    judge   None: by the loss on the validation clips
+    aims    the test clips' embeddings, as the teachers have them; None where there are none
+    """
+
+    corpus: Corpus
+    train: Material | Lessons
+    valid: Material
+    test: Material
+    criterion: Criterion
+    judge: Judge | None
+    aims: NDArray[np.float32] | None
+
+
+@contextmanager
+def first_of_all() -> Iterator[None]:
+    """Let one of several processes do something that the others then find done."""
+    if rank() != 0:
+        distributed.barrier()
+    yield
+    if rank() == 0 and distributed.is_initialized():
+        distributed.barrier()
+
+
+def load_teachers(args: argparse.Namespace, folder: Path) -> Teachers | None:
+    """Load the taggers that --teach-from names; None where it names none.
+
+    Raises WeightsError, SettingsError, and TeachingError for an unknown one or another front end.
+    """
+    if not args.teachers:
+        return None
+    weights = load_settings(args.home).home / WEIGHTS_NAME
+    with first_of_all():
+        names = tagger_names(args.teachers, weights)
+        try:  # in float32 wherever it runs: a resumed training must be told the same
+            extractor = load_extractor(names, weights, known=[f"{names[0]}-float32-"])
+        except (IndexError, ValueError) as error:
+            raise TeachingError(f"--teach-from: {error}.") from error
+    grid = segment_grid(ARCHITECTURES[args.architecture].front)
+    return Teachers(extractor.taggers, grid, folder / "answers")
+
+
+def from_labels(corpus: Corpus, places: Mapping[Path, Path]) -> Plan:
+    """Learn the clips' labels."""
+    train, valid, test = (
+        Material(_places(clips, places), torch.from_numpy(targets(clips, corpus.tags)))
+        for clips in (corpus.train, corpus.valid, corpus.test)
+    )
+    return Plan(corpus, train, valid, test, tag_loss, tag_auc, None)
+
+
+def from_teachers(
+    corpus: Corpus,
+    places: Mapping[Path, Path],
+    teachers: Teachers,
+    args: argparse.Namespace,
+    progress: Progress,
+) -> Plan:
+    """Learn what taggers say; the test is on each clip's TOP tags by them."""
+    architecture, recipe = ARCHITECTURES[args.architecture], args.recipe
+    grid = segment_grid(architecture.front)
+    n_units: int = architecture.build(len(corpus.tags)).output.in_features  # type: ignore[union-attr,assignment]
+    lessons = Lessons(_places(corpus.train, places), grid.n_samples, recipe.crops, recipe.seed)
+    with first_of_all():
+        answers = lessons.answers(teachers, progress)
+        said = [
+            [teachers.of_clip(places[clip.path], grid, recipe.segments) for clip in clips]
+            for clips in (corpus.valid, corpus.test)
+        ]
+    aim = Aim.fit(answers, teachers.widths, len(corpus.tags), n_units)
+    lessons.targets = aim.targets(answers)
+    wanted = [[aim.targets(rows) for rows in part] for part in said]
+    valid, test = (
+        Material(_places(clips, places), part)
+        for clips, part in zip((corpus.valid, corpus.test), wanted, strict=True)
+    )
+    aims = torch.stack([rows[:, aim.n_tags :].mean(dim=0) for rows in wanted[1]]).numpy()
+    named = replace(
+        corpus,
+        valid=_named(corpus.valid, said[0], corpus.tags),
+        test=_named(corpus.test, said[1], corpus.tags),
+    )
+    return Plan(named, lessons, valid, test, aim.loss, None, aims)
+
+
+def _places(clips: Sequence[Clip], places: Mapping[Path, Path]) -> list[Path]:
+    return [places[clip.path] for clip in clips]
+
+
+def _named(clips: Sequence[Clip], said: Sequence[Tensor], tags: Sequence[str]) -> tuple[Clip, ...]:
+    """Give each clip the TOP tags that its teachers are surest of, of few tags at most half."""
+    n = max(1, min(TOP, len(tags) // 2))
+    best = [rows[:, : len(tags)].mean(dim=0).topk(n).indices for rows in said]
+    return tuple(
+        replace(clip, tags=tuple(tags[i] for i in row))
+        for clip, row in zip(clips, best, strict=True)
+    )

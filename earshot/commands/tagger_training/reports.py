@@ -1,0 +1,178 @@
+"""How a training goes and what came of it: to people, to TensorBoard, and into the run's folder."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import distributed
+
+from earshot.commands.tagger_training.plans import TOP, Plan
+from encoders.trained_bundles import Prior, save_trained
+from encoders.training.card import Training, card
+from encoders.training.clips import groups, targets
+from encoders.training.loop import Epoch, Outcome, rank
+from recsys.evaluation.embedding_agreement import agreement
+from recsys.evaluation.tag_metrics import best_thresholds, tag_figures
+from recsys.evaluation.tag_scores import score_tags
+
+
+class NotInstalled(Exception):
+    """An extra is not installed; the message says how to get it."""
+
+
+class Result(NamedTuple):
+    """What a training came to.
+
+    judged       probabilities of the validation and the test clips, (n_clips, n_tags) each
+    embeddings   of the test clips before the training and after it, centred: (n_clips, n_units)
+                 each; None where there is nothing to compare them with
+    lost         files that could not be decoded
+    """
+
+    outcome: Outcome
+    n_parameters: int
+    judged: tuple[NDArray[np.float32], NDArray[np.float32]]
+    embeddings: tuple[NDArray[np.float32], NDArray[np.float32]] | None
+    prior: Prior
+    lost: int
+    seconds: float
+
+
+def finish(args: argparse.Namespace, plan: Plan, result: Result) -> dict[str, Any]:
+    """Measure on the test clips, write weights and cards, return the figures. Raises OSError."""
+    corpus, outcome = plan.corpus, result.outcome
+    valid, test = result.judged
+    thresholds = best_thresholds(targets(corpus.valid, corpus.tags), valid)
+    truth, artists = targets(corpus.test, corpus.tags), groups(corpus.test)
+    measured = tag_figures(truth, test, artists, thresholds, exclusive=corpus.exclusive)
+    if result.embeddings and plan.aims is not None:
+        untrained, trained = result.embeddings
+        measured |= agreement(trained, plan.aims, untrained, artists)
+    by_tag = {tag.casefold(): column > 0 for tag, column in zip(corpus.tags, truth.T, strict=True)}
+    rows = [
+        {
+            "tag": score.tag,
+            "roc_auc": score.roc_auc,
+            "average_precision": score.average_precision,
+            "clips": score.n_positive,
+        }
+        for score in score_tags(test, corpus.tags, by_tag)
+    ]
+    weights = args.out / f"{args.name}.safetensors"
+    digest = save_trained(weights, args.architecture, corpus.tags, outcome.state, result.prior)
+    training = Training(
+        name=args.name,
+        architecture=args.architecture,
+        n_parameters=result.n_parameters,
+        corpus=corpus,
+        recipe=args.recipe,
+        best=outcome.best,
+        n_epochs=len(outcome.history),
+        seconds=result.seconds,
+        device=device_name(),
+        figures=measured,
+        per_tag=rows,
+        lost=result.lost,
+        sha256=digest,
+    )
+    weights.with_suffix(".md").write_text(card(training), encoding="utf-8")
+    figures = {
+        "weights": str(weights),
+        "sha256": digest,
+        "parameters": training.n_parameters,
+        "teachers": list(args.recipe.teachers),
+        "tags": list(corpus.tags),
+        "clips": {part: len(corpus.part(part)) for part in ("train", "valid", "test")},
+        "epochs": training.n_epochs,
+        "best_epoch": outcome.best.number,
+        "valid_loss": outcome.best.valid_loss,
+        "valid_roc_auc": None if args.recipe.teachers else outcome.best.score,
+        "seconds": round(result.seconds, 1),
+        "test": {name: figure._asdict() for name, figure in measured.items()},
+        "per_tag": rows,
+    }
+    history = [epoch._asdict() for epoch in outcome.history]
+    text = json.dumps({**figures, "history": history}, indent=2)
+    weights.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    return figures
+
+
+def print_figures(figures: dict[str, Any], args: argparse.Namespace) -> None:
+    """Print the outcome for people."""
+    clips = figures["clips"]
+    print(
+        f"{args.architecture}, {figures['parameters']:,} parameters, {len(figures['tags'])} tags; "
+        f"{clips['train']} clips to learn from, {clips['valid']} to validate on, {clips['test']} "
+        f"to test on; epoch {figures['best_epoch']} of {figures['epochs']} in "
+        f"{figures['seconds']:.0f} s."
+    )
+    if args.teachers:
+        print(f"Taught by {args.teachers}; how far it agrees with them, by their {TOP} top tags:")
+    for name, figure in figures["test"].items():
+        ends = f"95 % {figure['low']:.3f} to {figure['high']:.3f}"
+        print(f"{name:18} {figure['value']:.3f}  ({ends}; chance {figure['chance']:.3f})")
+    print(f"Written: {figures['weights']}, its model card beside it.")
+    print(f"To listen with it: build_index.py FOLDER --tagger {figures['weights']}")
+
+
+@contextmanager
+def logging(args: argparse.Namespace) -> Iterator[Callable[[Epoch], None]]:
+    """Give what says how an epoch went, to people and with --tensorboard to its files."""
+    writer = None
+    if args.tensorboard and rank() == 0:
+        writer = tensorboard(args.out / "tensorboard")
+    begin = time.monotonic()
+
+    def report(epoch: Epoch) -> None:
+        if rank() != 0:
+            return
+        score = "" if args.teachers else f"ROC-AUC {epoch.score:.4f}, "
+        say(
+            f"epoch {epoch.number}: loss {epoch.loss:.4f}, validation {epoch.valid_loss:.4f}, "
+            f"{score}{time.monotonic() - begin:.0f} s"
+        )
+        if writer:
+            values = epoch._asdict()
+            for name in ("loss", "valid_loss", "score", "rate"):
+                writer.add_scalar(name, values[name], epoch.number)
+            writer.flush()
+
+    try:
+        yield report
+    finally:
+        if writer:
+            writer.close()
+
+
+def tensorboard(folder: Path) -> Any:
+    """Open a log for TensorBoard. Raises NotInstalled."""
+    try:
+        # Only who asks for it needs it, and it is an extra.
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
+    except ImportError:
+        raise NotInstalled(
+            "TensorBoard is not installed; add it with: pip install 'earshot[training]'"
+        ) from None
+    return SummaryWriter(str(folder))
+
+
+def device_name() -> str:
+    """Name the device in words, for the card."""
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    n = distributed.get_world_size() if distributed.is_initialized() else 1
+    return name if n == 1 else f"{n} x {name}"
+
+
+def say(sentence: str) -> None:
+    """Print a sentence on standard error."""
+    print(sentence.encode("utf-8", "replace").decode(), file=sys.stderr, flush=True)

@@ -1,0 +1,71 @@
+"""How far one model's embeddings agree with another's: a distilled tagger's with its teachers'.
+
+embedding_cosine  mean over clips of the cosine of both embeddings, which must be in the same
+                  coordinates and centred
+similarities      Spearman's correlation, over all pairs of clips, of the cosines that one model
+                  finds and those that the other finds: 1 where both would rank everything alike
+
+Intervals are of the central 95 % of resamples of whole artists (`recsys.evaluation.metrics`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import spearmanr
+
+from recsys.evaluation.metrics import interval, resamples
+from recsys.evaluation.tag_metrics import Figure
+
+MOST_CLIPS = 500  # that pairs are made of; of more, so many are taken evenly
+N_RESAMPLES = 200
+
+_Floats = NDArray[np.float64]
+
+
+def agreement(
+    student: ArrayLike, teacher: ArrayLike, untrained: ArrayLike, artists: ArrayLike
+) -> dict[str, Figure]:
+    """Compare embeddings (n_clips, n_units) with the teacher's; `artists` are (n_clips,).
+
+    A figure's chance is what the `untrained` student has. Raises ValueError for other shapes.
+    """
+    own, wanted, before = (np.asarray(rows, np.float64) for rows in (student, teacher, untrained))
+    owner = np.asarray(artists)
+    if own.shape != wanted.shape or own.shape != before.shape or owner.shape != own.shape[:1]:
+        raise ValueError(f"wanted embeddings alike, got {own.shape}, {wanted.shape}")
+    chosen = np.linspace(0, len(own) - 1, min(len(own), MOST_CLIPS)).round().astype(int)
+    own, wanted, before, owner = own[chosen], wanted[chosen], before[chosen], owner[chosen]
+    draws = [np.arange(len(own)), *resamples(owner, N_RESAMPLES, 0)]
+    measures = {"embedding_cosine": _cosine, "similarities": _similarities}
+    figures = {}
+    for name, measure in measures.items():
+        value, *again = (measure(own, wanted, draw) for draw in draws)
+        spread = np.array(again)
+        low, high = interval(spread[np.isfinite(spread)][:, None])
+        figures[name] = Figure(
+            value, float(low[0]), float(high[0]), measure(before, wanted, draws[0])
+        )
+    return figures
+
+
+def _cosine(one: _Floats, other: _Floats, draw: NDArray[np.intp]) -> float:
+    return float((_unit(one) * _unit(other)).sum(axis=1)[draw].mean())
+
+
+def _similarities(one: _Floats, other: _Floats, draw: NDArray[np.intp]) -> float:
+    """Correlate over pairs of different clips; a clip drawn twice is no pair with itself."""
+    first, second = np.triu_indices(len(draw), 1)
+    pairs = draw[first], draw[second]
+    different = pairs[0] != pairs[1]
+    cosines = [
+        (unit @ unit.T)[pairs[0][different], pairs[1][different]]
+        for unit in (_unit(one), _unit(other))
+    ]
+    says_nothing = not different.any() or min(map(np.ptp, cosines)) == 0
+    return float("nan") if says_nothing else float(spearmanr(*cosines).statistic)
+
+
+def _unit(rows: _Floats) -> _Floats:
+    unit: _Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return unit

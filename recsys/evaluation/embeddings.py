@@ -1,0 +1,235 @@
+"""What a home is compared with: vectors of other systems, made of the features it keeps.
+
+home         what the home serves: the vectors of its index, its scores corrected for hubs
+hubs         the same vectors by each other score of `index.hubs`; on request alone
+projection   its default projection applied anew; the same as `home` unless that serves a head
+head         the head trained last on that projection, adopted or not, without the default beside it
+logits       the tags of the home's taggers as log-odds, averaged over segments, joined
+penultimate  each tagger's layer below the tags, averaged over segments, as it is
+tagger       each tagger alone: the default projection of its features, fitted on what is compared
+mfcc         mean and standard deviation of the MFCCs, standardised over the library
+random       a random vector for each track, the same in every run
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoders.errors import AudioError
+from encoders.features import TrackFeatures
+from encoders.projection import Head, Projection, fit_projection
+from index.hubs import METHODS
+from index.vector_index import VectorIndex
+from recsys.catalog import Catalog, CatalogError
+from recsys.catalog.track_features import Features, read_features
+from recsys.evaluation.retrieval import Correction
+from recsys.interactions import unit_rows
+
+HOME, RANDOM, MFCC, LOGITS = "home", "random", "mfcc", "logits"
+PROJECTION, PENULTIMATE, HEAD = "projection", "penultimate", "head"
+TAGGER, HUBS = "tagger", "hubs:"
+
+_BATCH = 64  # tracks whose features are written in one transaction
+_BLOCK = 500  # tracks whose features are in memory at once
+_FIT_SAMPLE = 2000  # tracks that a tagger's own projection is fitted on
+_RANDOM_DIM = 64
+
+_Vectors = NDArray[np.float32]
+
+
+class UnknownSystem(ValueError):
+    """There is no such system in this home; the message says which there are."""
+
+
+class Listener(Protocol):
+    """Files to features under one name; `encoders.mfcc.MfccExtractor` is one."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The key under which each track's features are kept."""
+
+    def extract(
+        self, tracks: Iterable[tuple[Path, float]]
+    ) -> Generator[tuple[Path, Features | AudioError], None, None]:
+        """Analyse files given with their durations, in any order."""
+
+
+class Systems:
+    """The systems that a home can be compared with, and their vectors."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        index: VectorIndex,
+        projection: Projection | None = None,
+        head: Head | None = None,
+        hubs: str = "none",
+    ) -> None:
+        """`projection` is the home's and `head` the one trained last, None where there is none.
+
+        A head that was trained on another projection is left out. `hubs` is how the home scores.
+        """
+        self._catalog = catalog
+        self._index = index
+        self._projection = projection.default if projection else None
+        self._head = head
+        self._hubs = hubs
+        mfcc = [key for key in catalog.extractors() if key.startswith(MFCC)]
+        taggers = [key for key in catalog.extractors() if not key.startswith(MFCC)]
+        served = index.manifest.model.split("+") if index.manifest else []
+        # The features that each system is made of, by extractor.
+        self.sources: dict[str, tuple[str, ...]] = {HOME: ()}
+        self.sources |= {f"{HUBS}{method}": () for method in METHODS if method != hubs}
+        if projection and set(projection.extractors) <= set(taggers):
+            self.sources[PROJECTION] = projection.extractors
+            if head and head.projection == projection.default.id:
+                self.sources[HEAD] = projection.extractors
+        if served and set(served) <= set(taggers):
+            self.sources[LOGITS] = tuple(served)
+        models = [key.rsplit("-", 2)[0] for key in taggers]  # without precision and budget
+        for key, model in zip(taggers, models, strict=True):
+            name = model if models.count(model) == 1 else key
+            self.sources[f"{PENULTIMATE}:{name}"] = (key,)
+            if len(taggers) > 1:  # else it is the home's own
+                self.sources[f"{TAGGER}:{name}"] = (key,)
+        for key in mfcc:
+            self.sources[MFCC if len(mfcc) == 1 else key] = (key,)
+        self.sources[RANDOM] = ()
+
+    def choose(self, wanted: Sequence[str], ids: Sequence[int]) -> list[str]:
+        """Return the names meant by `wanted`, `home` among them and first.
+
+        "penultimate" means all of its kind; nothing means every system whose features all of
+        `ids` have, less a projection that is the home's own, each tagger alone and other scores.
+        Raises UnknownSystem.
+        """
+        if not wanted:
+            return [name for name in self.sources if self._belongs(name, ids)]
+        chosen = {HOME}
+        for wish in wanted:
+            meant = {n for n in self.sources if n == wish or n.startswith(f"{wish}:")}
+            if not meant:
+                hint = "; --mfcc makes it" if wish == MFCC else ""
+                raise UnknownSystem(
+                    f'There is no system "{wish}" in this home: '
+                    f"got {', '.join(self.sources)}{hint}."
+                )
+            chosen |= meant
+        return [name for name in self.sources if name in chosen]
+
+    def _belongs(self, name: str, ids: Sequence[int]) -> bool:
+        if name.startswith((TAGGER, HUBS)):
+            return False
+        manifest, projection = self._index.manifest, self._projection
+        served = manifest and projection and manifest.projection == projection.id
+        return not (name == PROJECTION and served) and len(self.complete([name], ids)) == len(ids)
+
+    def complete(self, names: Sequence[str], ids: Sequence[int]) -> list[int]:
+        """Return those of `ids` that have the features of all these systems.
+
+        A system that the home cannot have is one that no track has the features of.
+        """
+        if any(name not in self.sources for name in names):
+            return []
+        keys = {key for name in names for key in self.sources[name]}
+        having = [set(self._catalog.ready_ids(key)) for key in keys]
+        return [i for i in ids if all(i in ready for ready in having)]
+
+    def vectors(self, name: str, ids: Sequence[int]) -> _Vectors:
+        """Return one system's unit vectors, a row for each of `ids`, which must be `complete`."""
+        if name == HOME or name.startswith(HUBS):
+            return self._index.vectors(ids)
+        if name == RANDOM:
+            return unit_rows(np.stack([_random(track_id) for track_id in ids]))
+        blocks = []
+        keys = self.sources[name]
+        projection = self._fitted(keys, ids) if name.startswith(TAGGER) else self._projection
+        for start in range(0, len(ids), _BLOCK):
+            heard = dict(read_features(self._catalog, keys, ids[start : start + _BLOCK]))
+            if len(heard) < len(ids[start : start + _BLOCK]):
+                raise CatalogError(
+                    f"Some of the features that {name} is made of are damaged: "
+                    "run build_index.py again."
+                )
+            tracks = [heard[track_id] for track_id in ids[start : start + _BLOCK]]
+            blocks.append(self._embed(name, tracks, projection))
+        joined = np.concatenate(blocks)
+        if self.sources[name][0].startswith(MFCC):
+            joined = (joined - joined.mean(axis=0)) / (joined.std(axis=0) + 1e-6)
+        return unit_rows(joined)
+
+    def correction(self, name: str, ids: Sequence[int]) -> Correction | None:
+        """Return how a system corrects the scores of `ids` for hubs; None for cosines."""
+        method = self._hubs if name == HOME else name.removeprefix(HUBS)
+        if method not in METHODS or method == "none":
+            return None
+        return Correction(method, self._index.surroundings(ids))
+
+    def _fitted(self, keys: Sequence[str], ids: Sequence[int]) -> Projection:
+        """Fit the default projection on some of `ids`, centred on their own means."""
+        sample = ids[:: -(-len(ids) // _FIT_SAMPLE)]
+        tracks = [heard for _, heard in read_features(self._catalog, keys, sample)]
+        penultimate = np.stack([t[0].penultimate.astype(np.float32).mean(axis=0) for t in tracks])
+        logits = np.stack([track[0].mean_logits() for track in tracks])
+        means = penultimate.mean(axis=0), logits.mean(axis=0)
+        return fit_projection(tracks, len(ids), keys, (), *means)
+
+    def _embed(
+        self, name: str, tracks: Sequence[Features], projection: Projection | None
+    ) -> _Vectors:
+        if projection and (name in (PROJECTION, HEAD) or name.startswith(TAGGER)):
+            vectors = projection.embed(tracks)
+            return self._head.apply(vectors) if name == HEAD and self._head else vectors
+        if name == LOGITS:
+            joined = [np.concatenate([heard.mean_logits() for heard in track]) for track in tracks]
+            return np.stack(joined)
+        if name.startswith(PENULTIMATE):
+            return np.stack([t[0].penultimate.astype(np.float32).mean(axis=0) for t in tracks])
+        return np.stack([track[0].pooled.astype(np.float32) for track in tracks])
+
+
+def listen(
+    catalog: Catalog,
+    listener: Listener,
+    ids: Iterable[int],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[AudioError]:
+    """Give those of `ids` that lack them the features of `listener`; return what went wrong.
+
+    A file that cannot be read stays in the library as it is. Raises CatalogError, BuildRunning
+    among them.
+    """
+    (key,) = listener.names
+    with catalog.build_lock():
+        having = set(catalog.ready_ids(key))
+        tracks = [track for track in catalog.tracks(ids) if track.id not in having]
+        firsts = {track.audio_hash or track.id: track for track in reversed(tracks)}
+        jobs = {track.path: track for track in firsts.values() if not track.removed}
+        batch: list[tuple[int, TrackFeatures | AudioError]] = []
+        errors = []
+        todo = sorted((path, track.duration or 0.0) for path, track in jobs.items())
+        try:
+            with closing(listener.extract(todo)) as results:
+                for done, (path, heard) in enumerate(results, start=1):
+                    if isinstance(heard, AudioError):
+                        errors.append(heard)
+                    else:
+                        batch.append((jobs[path].id, heard[0]))
+                    if len(batch) == _BATCH:
+                        catalog.store_features(key, batch)
+                        batch = []
+                    progress(done, len(todo))
+        finally:  # also when Ctrl-C stops it
+            if batch:
+                catalog.store_features(key, batch)
+    return errors
+
+
+def _random(track_id: int) -> NDArray[np.float64]:
+    return np.random.default_rng(track_id).standard_normal(_RANDOM_DIM)

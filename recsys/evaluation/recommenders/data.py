@@ -1,0 +1,100 @@
+"""What recommendations are evaluated on: interactions, content, and how the rows are called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.home.home import Home
+from recsys.interactions import Content, Interactions, n_listeners
+
+
+class NoListens(Exception):
+    """There are no listens to evaluate; the message says what to do."""
+
+
+class TablesError(ValueError):
+    """Tables cannot be used; the message says which one, which column and why."""
+
+
+@dataclass(frozen=True, eq=False)
+class ListeningData:
+    """Interactions and content, a column and a row for each item.
+
+    listeners, items  how rows and columns are called
+    complete          which items lack no content: bool (n_tracks,)
+    notes             what was done to the data, a sentence each
+    """
+
+    interactions: Interactions
+    content: Content
+    listeners: NDArray[np.object_]
+    items: NDArray[np.object_]
+    complete: NDArray[np.bool_]
+    notes: tuple[str, ...] = ()
+
+
+def of_home(home: Home) -> ListeningData:
+    """Return a home's listens, with the embeddings of its index as content. Raises NoListens."""
+    interactions = home.catalog.interactions()
+    if not interactions.counts.nnz:
+        raise NoListens(
+            f"Nobody has listened to a track of {home.settings.home} yet: "
+            "import_listens.py reads listening histories."
+        )
+    known = np.isin(interactions.tracks, home.index.ids)
+    vectors = np.zeros((len(known), home.index.dim), np.float32)
+    vectors[known] = home.index.vectors(interactions.tracks[known])
+    of_track = {track.id: track for track in home.catalog.tracks(interactions.tracks.tolist())}
+    tracks = [of_track[track_id] for track_id in interactions.tracks.tolist()]
+    names = {track.artist: number for number, track in enumerate(tracks) if track.artist}
+    artists = np.array([names.get(track.artist, -1) for track in tracks], np.int64)
+    listeners = {listener.id: listener.name for listener in home.catalog.listeners()}
+    return ListeningData(
+        interactions,
+        Content(vectors, known, artists),
+        np.array([listeners[i] for i in interactions.listeners.tolist()], object),
+        interactions.tracks.astype(object),
+        known,
+        ("Content: the embeddings of the index.",),
+    )
+
+
+def restricted(
+    data: ListeningData, *, min_item_listeners: int = 0, require_content: bool = False
+) -> ListeningData:
+    """Leave out items with few listeners or without complete content, then empty listeners.
+
+    Raises NoListens where nothing is left.
+    """
+    counts, times = data.interactions.counts, data.interactions.times
+    n_items = counts.shape[1]
+    keep = n_listeners(counts) >= min_item_listeners
+    if require_content:
+        keep &= data.complete
+    stays = keep[counts.indices]
+    if not stays.any():
+        lacking = " and complete content" if require_content else ""
+        raise NoListens(
+            f"None of the {n_items} items has {max(min_item_listeners, 1)} listeners{lacking}."
+        )
+    kept = counts[:, keep]
+    rows = np.diff(kept.indptr) > 0
+    content = data.content
+    note = () if keep.all() else (f"{keep.sum()} of {n_items} items are kept, as was asked.",)
+    return replace(
+        data,
+        interactions=Interactions(
+            data.interactions.listeners[rows],
+            data.interactions.tracks[keep],
+            kept[rows],
+            None if times is None else times[stays],
+        ),
+        content=Content(content.vectors[keep], content.known[keep], content.artists[keep]),
+        listeners=data.listeners[rows],
+        items=data.items[keep],
+        complete=data.complete[keep],
+        notes=(*data.notes, *note),
+    )

@@ -1,0 +1,155 @@
+"""Offline evaluation of recommendations: the metrics of every listener's ranking.
+
+A listener is one query. `recsys.evaluation.metrics` and
+`recsys.evaluation.recommenders.list_metrics` have the formulas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from recsys.evaluation.metrics import (
+    attainable_recall_at_k,
+    average_precision_of_ranks,
+    ndcg_at_k,
+    precision_at_k,
+    roc_auc,
+)
+from recsys.evaluation.recommenders.list_metrics import (
+    artist_repetition,
+    coverage,
+    gini,
+    intra_list_similarity,
+    novelty,
+)
+from recsys.evaluation.recommenders.ranking import Scores, rankings
+from recsys.evaluation.recommenders.splits import Split, tail
+from recsys.interactions import Content, n_listeners
+
+KS = (10, 20, 100)
+LIST_LENGTH = 20  # of the lists whose coverage, novelty, … are reported
+SLICES = ("warm", "tail", "cold")
+
+_Floats = NDArray[np.float64]
+_Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """One system's result on one split.
+
+    listeners  rows of the listeners: int64 (n_queries,)
+    per_query  each metric of each listener, by its name ("R@20"), NaN where a slice has nothing to
+               find for one ("tail R@20"): float64 (n_queries,)
+    of_all     each metric that only all lists together have: coverage and gini
+    """
+
+    listeners: _Ints
+    per_query: Mapping[str, _Floats]
+    of_all: Mapping[str, float]
+
+
+def evaluate(
+    scores: Scores,
+    split: Split,
+    content: Content,
+    seed: int,
+    *,
+    history: str = "",
+    ks: Sequence[int] = KS,
+) -> Evaluated:
+    """Rank the candidates for each listener of a split and compare with what was held out.
+
+    scores   of every track for histories, both (n, n_tracks), as `ListeningModel.scores`
+    history  which one of the split's histories to tell
+    seed     of the order of equal scores
+
+    Raises ValueError for scores that are not finite or of another shape.
+    """
+    kinds = _kinds(split)
+    per_query: dict[str, list[_Floats]] = {}
+    lists = []
+    for rows, ranking in rankings(
+        scores, split.histories[history], split.seen, split.candidates, seed
+    ):
+        held_out = split.held_out[rows]
+        found = [ranking.of(i, tracks) for i, tracks in enumerate(_tracks_of(held_out))]
+        for name, values in _accuracy(found, held_out, ranking.n_candidates, ks, kinds).items():
+            per_query.setdefault(name, []).append(values)
+        lists.append(ranking.first(LIST_LENGTH))
+    best = np.concatenate(lists)
+    metrics = {name: np.concatenate(values) for name, values in per_query.items()}
+    metrics |= list_metrics(best, split, content)
+    of_all = {
+        "coverage": coverage(best, split.candidates),
+        "gini": gini(best, split.candidates),
+    }
+    return Evaluated(split.listeners, metrics, of_all)
+
+
+def list_metrics(lists: _Ints, split: Split, content: Content) -> dict[str, _Floats]:
+    """What lists are besides their hits, of each listener: (n_queries,) by name."""
+    n_active = int((np.diff(split.train.indptr) > 0).sum())
+    return {
+        "novelty": novelty(lists, n_listeners(split.train), n_active),
+        "intra-list similarity": intra_list_similarity(lists, content.vectors),
+        "artist repetition": artist_repetition(lists, content.artists),
+    }
+
+
+def _kinds(split: Split) -> dict[str, NDArray[np.bool_]]:
+    """The slices of tracks: heard much, heard little, never heard in training: bool (n_tracks,)."""
+    cold = n_listeners(split.train) == 0
+    in_tail = tail(split.train) & ~cold
+    return dict(zip(SLICES, (~in_tail & ~cold, in_tail, cold), strict=True))
+
+
+def _accuracy(
+    found: Sequence[tuple[_Ints, _Floats]],
+    held_out: sparse.csr_matrix,
+    n_candidates: _Ints,
+    ks: Sequence[int],
+    kinds: Mapping[str, NDArray[np.bool_]],
+) -> dict[str, _Floats]:
+    """Metrics of a block, from the rank of each held-out track and how many score above it."""
+    n_relevant = np.diff(held_out.indptr)
+    hits = _hits([ranks for ranks, _ in found], max(ks))
+    metrics = {f"P@{k}": precision_at_k(hits[:, :k]) for k in ks}
+    metrics |= {f"R@{k}": attainable_recall_at_k(hits[:, :k], n_relevant) for k in ks}
+    metrics |= {f"nDCG@{k}": ndcg_at_k(hits[:, :k], n_relevant) for k in ks}
+    metrics["MAP"] = np.array([average_precision_of_ranks(ranks) for ranks, _ in found])
+    metrics["AUC"] = np.array(
+        [
+            roc_auc(above, len(above), n)
+            for (_, above), n in zip(found, n_candidates.tolist(), strict=True)
+        ]
+    )
+    for kind, of_kind in kinds.items():
+        ranks = [
+            ranks[of_kind[tracks]]
+            for (ranks, _), tracks in zip(found, _tracks_of(held_out), strict=True)
+        ]
+        n = np.array([len(of_row) for of_row in ranks])
+        of_hits = _hits(ranks, max(ks))
+        for k in ks:
+            recall = attainable_recall_at_k(of_hits[:, :k], n)
+            metrics[f"{kind} R@{k}"] = np.where(n > 0, recall, np.nan)
+    return metrics
+
+
+def _hits(ranks: Sequence[_Ints], k: int) -> NDArray[np.bool_]:
+    """Turn ranks from 1 into hits: bool (n_queries, k)."""
+    hits = np.zeros((len(ranks), k), bool)
+    for row, of_row in zip(hits, ranks, strict=True):
+        row[of_row[of_row <= k] - 1] = True
+    return hits
+
+
+def _tracks_of(rows: sparse.csr_matrix) -> list[_Ints]:
+    """The stored columns of each row."""
+    return np.split(rows.indices, rows.indptr[1:-1])

@@ -1,0 +1,82 @@
+"""Metrics of recommended lists besides their hits: what is shown, to how many, and how alike it is.
+
+`lists` holds rows of tracks int64 (n_lists, k), best first, -1 behind a list that is shorter. A
+list of no track has the value 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.evaluation.metrics import gini as gini_index
+from recsys.evaluation.metrics import in_degrees
+from recsys.interactions import unit_rows
+
+_Floats = NDArray[np.float64]
+_Ints = NDArray[np.int64]
+
+
+def coverage(lists: _Ints, candidates: NDArray[np.bool_]) -> float:
+    """Catalogue coverage = candidates that are in some list / candidates.
+
+    Ge, Delgado-Battenfeld and Jannach (RecSys 2010).
+    """
+    return float(_exposure(lists, candidates).astype(bool).mean())
+
+
+def gini(lists: _Ints, candidates: NDArray[np.bool_]) -> float:
+    """Gini coefficient of exposure: 0 where all candidates are in as many lists, near 1 for few.
+
+    The Gini index of the number of lists that each candidate is in (Fleder and Hosanagar 2009).
+    """
+    return gini_index(_exposure(lists, candidates))
+
+
+def novelty(lists: _Ints, n_heard: _Ints, n_listeners: int) -> _Floats:
+    """Mean self-information of a list's tracks in bits: (n_lists,).
+
+    -log2((listeners who heard it + 1) / (listeners + 1)), the one more being for tracks that nobody
+    heard (Zhou et al. 2010; Vargas and Castells 2011).
+    """
+    bits = -np.log2((n_heard + 1) / (n_listeners + 1))
+    return _mean_of_list(bits[lists], lists >= 0)
+
+
+def intra_list_similarity(lists: _Ints, vectors: NDArray[np.float32]) -> _Floats:
+    """Mean cosine over a list's pairs of tracks (Ziegler et al. 2005): (n_lists,).
+
+    vectors  (n_tracks, dim), a zero row where a track is unknown: its pairs do not count
+    """
+    values = np.zeros(len(lists))
+    units = unit_rows(vectors)
+    for i, row in enumerate(lists):
+        listed = units[row[row >= 0]]
+        known = listed[listed.any(axis=1)].astype(np.float64)
+        n = len(known)
+        if n > 1:  # sum over pairs of a·b = (|sum of all|² - n) / 2
+            values[i] = (np.square(known.sum(axis=0)).sum() - n) / (n * (n - 1))
+    return values
+
+
+def artist_repetition(lists: _Ints, artists: _Ints) -> _Floats:
+    """Share of a list's tracks whose artist is in it already, higher up: (n_lists,).
+
+    artists  number of each track's artist, -1 where it is unknown: never a repetition
+    """
+    values = np.zeros(len(lists))
+    for i, row in enumerate(lists):
+        listed = artists[row[row >= 0]]
+        known = listed[listed >= 0]
+        values[i] = (len(known) - len(np.unique(known))) / max(len(listed), 1)
+    return values
+
+
+def _exposure(lists: _Ints, candidates: NDArray[np.bool_]) -> _Ints:
+    return in_degrees(lists, len(candidates))[candidates]
+
+
+def _mean_of_list(values: _Floats, present: NDArray[np.bool_]) -> _Floats:
+    total = np.where(present, values, 0).sum(axis=1)
+    means: _Floats = total / np.maximum(present.sum(axis=1), 1)
+    return means

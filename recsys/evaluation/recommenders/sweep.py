@@ -1,0 +1,128 @@
+"""What drawing a list together, or apart, does to it and costs, on content that no model saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from recsys.evaluation.metrics import attainable_recall_at_k, bootstrap_means, interval
+from recsys.evaluation.recommenders.evaluation import LIST_LENGTH
+from recsys.evaluation.recommenders.list_metrics import intra_list_similarity
+from recsys.evaluation.recommenders.ranking import checked
+from recsys.evaluation.recommenders.splits import Split, split
+from recsys.evaluation.recommenders.systems import System, sample, tune, validation_splits
+from recsys.interactions import Content, Interactions
+from recsys.models.protocol import ListeningModel
+from recsys.reranking import POOL, rerank
+
+CONTROLS = ("consistency", "diversity")
+LEVELS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+MEASURES = ("R@20", "intra-list similarity", "held-out similarity")
+
+_Floats = NDArray[np.float64]
+
+
+def halves(content: Content) -> tuple[Content, NDArray[np.float32]]:
+    """Split the content by every other column: what the model gets, and what lists are measured by.
+
+    The measure's vectors are centred, so that 0 is how alike two tracks are by chance.
+    """
+    given, measure = content.vectors[:, 0::2], content.vectors[:, 1::2]
+    return (
+        Content(given, content.known & given.any(axis=1), content.artists),
+        Content(measure, content.known & measure.any(axis=1), content.artists).centred(),
+    )
+
+
+def sweep(
+    interactions: Interactions,
+    content: Content,
+    system: System,
+    control: str,
+    protocol: str,
+    n_seeds: int,
+    levels: Sequence[float] = LEVELS,
+) -> list[dict[str, Any]]:
+    """Re-rank each listener's best `POOL` candidates at each level of a control of `rerank`.
+
+    The model and the re-ranking know half of the content. For each level: R@20 and the intra-list
+    similarity of lists of 20, in the half that was given and in the one held out, each with its
+    mean, its 95 % interval over listeners, and the paired difference from the first level.
+
+    Raises NothingHeldOut, ValueError for an unknown control.
+    """
+    if control not in CONTROLS:
+        raise ValueError(f"control: wanted one of {', '.join(CONTROLS)}, got {control}")
+    given, measure = halves(content)
+    values: list[_Floats] = []
+    listeners = []
+    for seed in range(n_seeds):
+        made = sample(split(interactions, content.artists, protocol, seed), seed)
+        validation = validation_splits(made, given, protocol, seed)
+        model = system.make(**tune(system, validation, protocol, seed))
+        model.fit(made.train, given, seed)
+        values.append(_measured(model, made, given, measure, control, levels))
+        listeners.append(made.listeners)
+    table, groups = np.concatenate(values), np.concatenate(listeners)
+    rows: list[dict[str, Any]] = []
+    for i, level in enumerate(levels):
+        row: dict[str, Any] = {"level": level}
+        means, against = table[:, i], table[:, i] - table[:, 0]
+        bounds = np.stack(interval(bootstrap_means(means, groups)), axis=1)
+        apart = np.stack(interval(bootstrap_means(against, groups)), axis=1)
+        for j, name in enumerate(MEASURES):
+            row[name] = {"mean": float(means[:, j].mean()), "ci": bounds[j].tolist()}
+            row[name] |= {"diff": float(against[:, j].mean()), "diff_ci": apart[j].tolist()}
+        rows.append(row)
+    return rows
+
+
+def _measured(
+    model: ListeningModel,
+    made: Split,
+    given: Content,
+    measure: NDArray[np.float32],
+    control: str,
+    levels: Sequence[float],
+) -> _Floats:
+    """The measures of each listener's list at each level: (n_queries, n_levels, n_measures)."""
+    units = given.directions()
+    history = next(iter(made.histories.values()))
+    measured = np.zeros((history.shape[0], len(levels), len(MEASURES)))
+    for i in range(history.shape[0]):
+        rows, scores = _pool(model, history[i], made.candidates & ~_stored(made.seen[i]))
+        relevant = made.held_out[i].indices
+        for j, level in enumerate(levels):
+            together, apart = (level, 0.0) if control == "consistency" else (0.0, level)
+            listed = rows[
+                rerank(scores, units[rows], LIST_LENGTH, consistency=together, diversity=apart)
+            ]
+            hits = np.zeros(LIST_LENGTH, bool)
+            hits[: len(listed)] = np.isin(listed, relevant)
+            measured[i, j] = (
+                attainable_recall_at_k(hits[None], [len(relevant)])[0],
+                intra_list_similarity(listed[None], units)[0],
+                intra_list_similarity(listed[None], measure)[0],
+            )
+    return measured
+
+
+def _pool(
+    model: ListeningModel, history: sparse.csr_matrix, candidates: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """The best candidates of one listener and their scores, best first."""
+    scores = checked(model.scores(history), history.shape)[0]
+    (rows,) = np.nonzero(candidates)
+    best = rows[np.argsort(-scores[rows], kind="stable")[:POOL]]
+    return best, scores[best]
+
+
+def _stored(row: sparse.csr_matrix) -> NDArray[np.bool_]:
+    """Which columns of a row are stored: bool (n_tracks,)."""
+    stored = np.zeros(row.shape[1], bool)
+    stored[row.indices] = True
+    return stored

@@ -1,0 +1,106 @@
+"""How well stored features foretell numbers that people gave: R² on artists nothing was learned of.
+
+Transfer learning by the features of several layers (K. Choi, G. Fazekas, M. Sandler, K. Cho,
+"Transfer learning for music classification and regression tasks", ISMIR 2017), with ridge
+regression. Whole artists are left out in turn; the penalty is chosen within the others, by artists
+left out again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GroupKFold
+
+from recsys.catalog.track_features import Features
+from recsys.evaluation.metrics import interval, resamples
+
+PENALTIES = tuple(10.0**exponent for exponent in np.arange(-2.0, 3.1, 0.5))
+N_FOLDS = 5
+N_RESAMPLES = 1000
+LAYERS = ("tags", "penultimate", "pooled")  # from the top down
+
+_Floats = NDArray[np.float64]
+
+
+class Fit(NamedTuple):
+    """R² = 1 - squared errors / squared distances from the mean, with its 95 % interval.
+
+    Predictions are out of fold; 0 is what the mean would get, which is worse than that by a little
+    where the mean is of other artists. The interval is of resampled artists.
+    """
+
+    r2: float
+    low: float
+    high: float
+
+
+def layer(track: Features, name: str) -> NDArray[np.float32]:
+    """Return a layer of a track, of all its taggers, averaged over segments: (n,).
+
+    "pooled" is of musicnn the front end and three layers behind it, of others their last map.
+    """
+    if name == "tags":
+        return np.concatenate([heard.mean_logits() for heard in track])
+    if name == "penultimate":
+        means = [heard.penultimate.astype(np.float32).mean(axis=0) for heard in track]
+        return np.concatenate(means)
+    if name == "pooled":
+        return np.concatenate([heard.pooled.astype(np.float32) for heard in track])
+    raise ValueError(f"wanted a layer of {', '.join(LAYERS)}; got {name}")
+
+
+def predict(features: _Floats, values: _Floats, artists: NDArray[np.object_]) -> _Floats:
+    """Return out-of-fold predictions of `values` (n_tracks, n_columns) from (n_tracks, n)."""
+    predictions = np.empty_like(values)
+    for known, left in GroupKFold(N_FOLDS).split(features, groups=artists):
+        mean, deviation = features[known].mean(axis=0), features[known].std(axis=0)
+        x = (features - mean) / np.maximum(deviation, 1e-6) / np.sqrt(features.shape[1])
+        kernel = x @ x.T  # there are fewer tracks than features
+        penalties = _penalties(kernel[np.ix_(known, known)], values[known], artists[known])
+        predictions[left] = _ridge(kernel, values, known, left, penalties)
+    return predictions
+
+
+def _penalties(
+    kernel: _Floats, values: _Floats, artists: NDArray[np.object_]
+) -> NDArray[np.float64]:
+    """Return for each column the penalty of the least squared error on left-out artists."""
+    errors = np.zeros((len(PENALTIES), values.shape[1]))
+    for known, left in GroupKFold(N_FOLDS).split(kernel, groups=artists):
+        for number, penalty in enumerate(PENALTIES):
+            same = np.full(values.shape[1], penalty)
+            miss = values[left] - _ridge(kernel, values, known, left, same)
+            errors[number] += np.square(miss).sum(axis=0)
+    best: NDArray[np.float64] = np.array(PENALTIES)[errors.argmin(axis=0)]
+    return best
+
+
+def _ridge(
+    kernel: _Floats,
+    values: _Floats,
+    known: NDArray[np.int64],
+    left: NDArray[np.int64],
+    penalties: NDArray[np.float64],
+) -> _Floats:
+    mean = values[known].mean(axis=0)
+    ridge = KernelRidge(alpha=penalties, kernel="precomputed")
+    ridge.fit(kernel[np.ix_(known, known)], values[known] - mean)
+    predicted: _Floats = ridge.predict(kernel[np.ix_(left, known)]) + mean
+    return predicted
+
+
+def fits(values: _Floats, predictions: _Floats, artists: Sequence[str], seed: int = 0) -> list[Fit]:
+    """Return the fit of each column of (n_tracks, n_columns)."""
+    again = [
+        r2_score(values[drawn], predictions[drawn], multioutput="raw_values")
+        for drawn in resamples(artists, N_RESAMPLES, seed)
+    ]
+    low, high = interval(np.array(again))
+    found = r2_score(values, predictions, multioutput="raw_values")
+    return [Fit(*map(float, row)) for row in zip(found, low, high, strict=True)]

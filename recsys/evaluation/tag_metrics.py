@@ -1,0 +1,187 @@
+"""How good a tagger is on clips it never saw: the field's measures, each with its interval.
+
+Conventions: `truth` is 0 or 1 and `scores` a tagger's probabilities, both (n_clips, n_tags); a
+clip's score is the mean over its segments. Tags that no clip has, or every clip, say nothing and
+are left out of means over tags. The measures (Nam et al. 2019, "Evaluation"):
+
+roc_auc            mean over tags of the area under the ROC curve; chance is .5
+average_precision  mean over tags of the area under the precision-recall curve, as average
+                   precision; chance is the mean share of clips with the tag
+accuracy           share of clips whose most probable tag is theirs, where each has just one;
+                   chance is the share of the commonest tag
+precision, recall, f
+                   means over tags at each tag's threshold; F = 2 P R / (P + R)
+map                mean over clips of the average precision of their tags, ranked by score
+p_at_1, p_at_10    mean over tags of the share of the K most probable clips that have the tag
+
+Intervals are of the central 95 % of resamples of whole artists (`recsys.evaluation.metrics`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
+
+from recsys.evaluation import metrics
+from recsys.evaluation.metrics import interval
+
+KS = (1, 10)
+N_RESAMPLES = 1000
+_MOST_VALUES = 20_000_000  # clips x tags x resamples; of larger data fewer resamples are drawn
+_FEWEST = 100
+
+_Floats = NDArray[np.float64]
+
+
+class Figure(NamedTuple):
+    """A measure, its 95 % interval, and what a tagger would get that knows nothing."""
+
+    value: float
+    low: float
+    high: float
+    chance: float
+
+
+def tag_auc(truth: ArrayLike, scores: ArrayLike) -> float:
+    """Return the mean over tags of the area under the ROC curve; .5 where no tag says anything."""
+    has, values = np.asarray(truth) > 0.5, np.asarray(scores)
+    telling = has.any(axis=0) & ~has.all(axis=0)
+    return float(roc_areas(has[:, telling], values[:, telling]).mean()) if telling.any() else 0.5
+
+
+def roc_areas(has: NDArray[np.bool_], scores: _Floats) -> _Floats:
+    """Return each tag's area under the ROC curve, equal scores counting half: (n_tags,).
+
+    U / (n m), Mann and Whitney's, for all tags at once: a thousand resamples take a second.
+    """
+    n_having = has.sum(axis=0)
+    ranks = (rankdata(scores, axis=0) * has).sum(axis=0)
+    areas: _Floats = (ranks / n_having - (n_having + 1) / 2) / (len(has) - n_having)
+    return areas
+
+
+def average_precisions(has: NDArray[np.bool_], scores: _Floats) -> _Floats:
+    """Return each tag's average precision, clips of equal scores taken together: (n_tags,)."""
+    order = np.argsort(-scores, axis=0, kind="stable")
+    right = np.take_along_axis(has, order, axis=0)
+    ordered = np.take_along_axis(scores, order, axis=0)
+    precision = np.cumsum(right, axis=0) / np.arange(1, len(has) + 1)[:, None]
+    last = np.append(ordered[1:] != ordered[:-1], np.ones((1, has.shape[1]), bool), axis=0)
+    # Within clips of equal scores the precision behind the last of them counts.
+    places = np.where(last, np.arange(len(has))[:, None], len(has))
+    behind = np.minimum.accumulate(places[::-1], axis=0)[::-1]
+    precision = np.take_along_axis(precision, behind, axis=0)
+    areas: _Floats = (precision * right).sum(axis=0) / has.sum(axis=0)
+    return areas
+
+
+def best_thresholds(truth: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]:
+    """Return the score of each tag from which on F is highest: (n_tags,); .5 for a tag of no clip.
+
+    To be chosen on validation clips.
+    """
+    has, values = np.asarray(truth) > 0.5, np.asarray(scores, np.float64)
+    thresholds = np.full(has.shape[1], 0.5)
+    for tag in range(has.shape[1]):
+        order = np.argsort(-values[:, tag], kind="stable")
+        n_right = np.cumsum(has[order, tag])
+        if n_right[-1]:
+            f = 2 * n_right / (np.arange(1, len(has) + 1) + n_right[-1])
+            thresholds[tag] = values[order[np.argmax(f)], tag]
+    return thresholds
+
+
+def tag_figures(
+    truth: ArrayLike,
+    scores: ArrayLike,
+    artists: ArrayLike,
+    thresholds: ArrayLike,
+    *,
+    exclusive: bool,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+) -> dict[str, Figure]:
+    """Measure a tagger; `thresholds` (n_tags,), `artists` (n_clips,).
+
+    `exclusive` says that each clip has just one tag. Raises ValueError for shapes that do not fit.
+    """
+    has, values = np.asarray(truth) > 0.5, np.asarray(scores, np.float64)
+    owner = np.asarray(artists)
+    limits = np.asarray(thresholds, np.float64)
+    if has.ndim != 2 or has.shape != values.shape or owner.shape != has.shape[:1]:
+        raise ValueError(f"wanted truth and scores alike, got {has.shape}, {values.shape}")
+    if limits.shape != has.shape[1:]:
+        raise ValueError(f"thresholds: wanted {has.shape[1:]}, got {limits.shape}")
+    n = min(n_resamples, max(_MOST_VALUES // max(has.size, 1), _FEWEST))
+    found = _measures(has, values, limits, exclusive)
+    again = [
+        _measures(has[picked], values[picked], limits, exclusive)
+        for picked in metrics.resamples(owner, n, seed)
+    ]
+    chances = _chances(has, exclusive)
+    figures = {}
+    for name, value in found.items():
+        column = np.array([measures[name] for measures in again])
+        low, high = interval(column[np.isfinite(column)][:, None])
+        figures[name] = Figure(value, float(low[0]), float(high[0]), chances[name])
+    return figures
+
+
+def _measures(
+    has: NDArray[np.bool_], values: _Floats, limits: _Floats, exclusive: bool
+) -> dict[str, float]:
+    n_having = has.sum(axis=0)
+    telling = np.flatnonzero((n_having > 0) & (n_having < len(has)))
+    if not len(telling):
+        return dict.fromkeys(_names(exclusive), float("nan"))
+    truth, scores = has[:, telling], values[:, telling]
+    chosen = scores >= limits[telling]
+    n_right = (chosen & truth).sum(axis=0)
+    precision = n_right / np.maximum(chosen.sum(axis=0), 1)
+    recall = n_right / truth.sum(axis=0)
+    f = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+    result = {
+        "roc_auc": float(roc_areas(truth, scores).mean()),
+        "average_precision": float(average_precisions(truth, scores).mean()),
+        "precision": float(precision.mean()),
+        "recall": float(recall.mean()),
+        "f": float(f.mean()),
+    }
+    ranked = np.take_along_axis(has, np.argsort(-values, axis=1, kind="stable"), axis=1)
+    result["map"] = float(metrics.average_precision(ranked, has.sum(axis=1)).mean())
+    best = np.take_along_axis(truth, np.argsort(-scores, axis=0, kind="stable"), axis=0)
+    for k in KS:
+        result[f"p_at_{k}"] = float(best[:k].sum(axis=0).mean() / min(k, len(best)))
+    if exclusive:
+        right = has[np.arange(len(has)), values.argmax(axis=1)]
+        result["accuracy"] = float(right.mean())
+    return result
+
+
+def _names(exclusive: bool) -> list[str]:
+    names = ["roc_auc", "average_precision", "precision", "recall", "f", "map"]
+    return [*names, *(f"p_at_{k}" for k in KS), *(["accuracy"] if exclusive else [])]
+
+
+def _chances(has: NDArray[np.bool_], exclusive: bool) -> dict[str, float]:
+    """Return what comes of giving every clip each tag's share as its score, or a random one.
+
+    Precision, recall and F are those of giving every tag to every clip.
+    """
+    share = has.mean(axis=0)
+    telling = share[(share > 0) & (share < 1)]
+    ranked = has[:, np.argsort(-share, kind="stable")]
+    chances = {
+        "roc_auc": 0.5,
+        "average_precision": float(telling.mean()),
+        "precision": float(telling.mean()),
+        "recall": 1.0,
+        "f": float((2 * telling / (1 + telling)).mean()),
+        "map": float(metrics.average_precision(ranked, has.sum(axis=1)).mean()),
+        "accuracy": float(share.max()),
+    }
+    chances |= {f"p_at_{k}": float(telling.mean()) for k in KS}
+    return {name: chances[name] for name in _names(exclusive)}

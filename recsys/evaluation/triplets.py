@@ -1,0 +1,154 @@
+"""Does a system hear what people hear? Agreement with odd-one-out judgements.
+
+People were played three clips and chose the one least like the others (the form of MagnaTagATune;
+Law et al. 2009). A system's odd one out is the clip that is not in its most similar pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.hubs import pair_scores
+from recsys.catalog import Catalog
+from recsys.evaluation.labels import LabelsError, read_table, track_ids
+from recsys.evaluation.metrics import bootstrap_means, interval, sign_flip_test
+from recsys.evaluation.retrieval import Correction, Figures
+
+CLIPS, VOTES = ("a", "b", "c"), ("votes_a", "votes_b", "votes_c")
+CHANCE = 1 / 3
+
+
+@dataclass(frozen=True, eq=False)
+class Triplets:
+    """Judgements of people.
+
+    ids         track ids int64 (n, 3)
+    votes       how many people chose each of them as the odd one out: int64 (n, 3)
+    n_left_out  triplets that have a clip which is not known, or no vote
+    """
+
+    ids: NDArray[np.int64]
+    votes: NDArray[np.int64]
+    n_left_out: int = 0
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """The same number for triplets of the same three clips: (n,)."""
+        _, number = np.unique(np.sort(self.ids, axis=1), axis=0, return_inverse=True)
+        return number.ravel()
+
+    @property
+    def clear(self) -> NDArray[np.bool_]:
+        """Whether one clip has more votes than each of the others: (n,)."""
+        top = np.sort(self.votes, axis=1)
+        clear: NDArray[np.bool_] = top[:, 2] > top[:, 1]
+        return clear
+
+    def among(self, known: Sequence[int] | NDArray[np.int64]) -> Triplets:
+        """Return those whose three clips are known. Raises LabelsError where there are none."""
+        kept = np.isin(self.ids, known).all(axis=1)
+        if not kept.any():
+            raise LabelsError("No triplet has votes and three clips that all systems know.")
+        return Triplets(self.ids[kept], self.votes[kept], self.n_left_out + int((~kept).sum()))
+
+
+def read_triplets(path: Path, catalog: Catalog, known: NDArray[np.int64]) -> Triplets:
+    """Read `a,b,c,votes_a,votes_b,votes_c`, paths relative to the CSV's folder.
+
+    Triplets with a clip that is not among the `known` ids, and those without a vote, are left out.
+    Raises LabelsError.
+    """
+    table = read_table(path, [*CLIPS, *VOTES])
+    ids = np.stack([track_ids(path.parent, table[clip], catalog) for clip in CLIPS], axis=1)
+    try:
+        votes = np.stack([table[column].astype(int).to_numpy(np.int64) for column in VOTES], axis=1)
+    except (ValueError, OverflowError):
+        raise LabelsError(f"The votes in {path} must be whole numbers.") from None
+    if (votes < 0).any():
+        raise LabelsError(f"The votes in {path} must not be negative.")
+    usable = np.isin(ids, known).all(axis=1) & (votes.sum(axis=1) > 0)
+    twice = usable & (np.diff(np.sort(ids, axis=1), axis=1) == 0).any(axis=1)
+    if twice.any():
+        line = int(np.flatnonzero(twice)[0]) + 2
+        raise LabelsError(f"Line {line} of {path} does not name three different clips.")
+    if not usable.any():
+        raise LabelsError(f"No triplet of {path} has votes and three clips of the library.")
+    return Triplets(ids[usable], votes[usable], int((~usable).sum()))
+
+
+def odd_ones(
+    triplets: Triplets,
+    row: Mapping[int, int],
+    vectors: NDArray[np.float32],
+    correction: Correction | None = None,
+) -> NDArray[np.int64]:
+    """Say which clip of each triplet, 0 to 2, a system finds the odd one: (n,).
+
+    `row` finds a track's unit vector in `vectors` (n_tracks, dim), and what is usual around it in
+    the correction for hubs. The first one where pairs tie.
+    """
+    a, b, c = ([row[int(track_id)] for track_id in column] for column in triplets.ids.T)
+    pairs = []  # the pair that remains when a, b or c goes
+    for one, other in ((b, c), (a, c), (a, b)):
+        alike = (vectors[one] * vectors[other]).sum(axis=1).astype(np.float64)
+        if correction:
+            usual = correction.surroundings
+            alike = pair_scores(correction.method, alike, usual[one], usual[other])
+        pairs.append(alike)
+    odd: NDArray[np.int64] = np.argmax(np.stack(pairs, axis=1), axis=1)
+    return odd
+
+
+def agreement(triplets: Triplets, odd: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """How far a system agrees with people, per triplet.
+
+    majority  1 where its odd one out is that of most people, else 0, of the `clear` triplets
+    votes     share of the votes that its odd one out has, of all triplets
+    """
+    if odd.shape != (len(triplets.ids),):
+        raise ValueError(f"odd: wanted shape ({len(triplets.ids)},), got {odd.shape}")
+    chosen = np.take_along_axis(triplets.votes, odd[:, None], axis=1)[:, 0]
+    most, clear = triplets.votes.max(axis=1), triplets.clear
+    return {
+        "majority": (chosen[clear] == most[clear]).astype(np.float64),
+        "votes": chosen / triplets.votes.sum(axis=1),
+    }
+
+
+def summarise(
+    triplets: Triplets, odd: NDArray[np.int64], base: NDArray[np.int64] | None = None
+) -> dict[str, Figures]:
+    """Average each agreement, with its 95 % interval; or what it is more than the base's.
+
+    Triplets of the same clips are drawn together. A measure of no triplets at all is left out.
+    """
+    ours = agreement(triplets, odd)
+    theirs = agreement(triplets, base) if base is not None else {}
+    best = agreement(triplets, triplets.votes.argmax(axis=1))
+    groups = {"majority": triplets.groups[triplets.clear], "votes": triplets.groups}
+    figures: dict[str, Figures] = {}
+    for measure, values in ours.items():
+        if len(values) == 0:
+            continue
+        difference = values - theirs.get(measure, 0.0)
+        low, high = interval(bootstrap_means(difference[:, None], groups[measure]))
+        ci = [float(low[0]), float(high[0])]
+        mean, n = float(difference.mean()), len(values)
+        if base is not None:
+            p = sign_flip_test(difference[:, None], groups[measure])
+            figures[measure] = {"diff": mean, "ci": ci, "p": float(p[0])}
+        else:
+            ceiling = float(best[measure].mean())
+            figures[measure] = {
+                "mean": mean,
+                "ci": ci,
+                "chance": CHANCE,
+                "ceiling": ceiling,
+                "n": n,
+            }
+    return figures

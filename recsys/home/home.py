@@ -1,0 +1,76 @@
+"""An opened home: the catalogue, the projection and the index, and what answers from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from encoders.projection import Projection, ProjectionError
+from index.vector_index import StaleIndex, VectorIndex
+from recsys.catalog import Catalog
+from recsys.home.files import INDEX_NAME, PROJECTION_NAME
+from recsys.home.settings import Settings
+
+REST = 100  # times as long as counting plays takes, they are not counted again
+
+
+class NotIndexed(Exception):
+    """There is nothing to answer from yet; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """What lies in a home.
+
+    `read_projection` is the projection, or why it cannot be read: the index alone is enough for
+    what needs no features.
+    """
+
+    settings: Settings
+    catalog: Catalog
+    index: VectorIndex
+    read_projection: Projection | ProjectionError
+
+    @property
+    def projection(self) -> Projection:
+        """The projection that the index was made by. Raises ProjectionError, StaleIndex."""
+        if isinstance(self.read_projection, ProjectionError):
+            raise self.read_projection
+        served = self.index.manifest
+        if served and served.projection != self.read_projection.id:
+            raise StaleIndex(
+                f"The index in {self.settings.home} was built for projection {served.projection}, "
+                f"not for the one beside it, {self.read_projection.id}: run build_index.py again."
+            )
+        return self.read_projection
+
+
+def stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when a file is replaced, None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+@contextmanager
+def open_home(settings: Settings) -> Iterator[Home]:
+    """Open a home for reading.
+
+    Raises NotIndexed, CatalogError, and DamagedIndex or StaleIndex for an index that cannot be
+    used.
+    """
+    path = settings.home / INDEX_NAME
+    if not path.exists():
+        raise NotIndexed(f"Nothing is indexed in {settings.home} yet: run build_index.py first.")
+    with Catalog(settings.home, settings.database) as catalog:
+        index = VectorIndex.load(path, model=None, projection=None, dim=None)
+        projection: Projection | ProjectionError
+        try:
+            projection = Projection.load(settings.home / PROJECTION_NAME)
+        except ProjectionError as error:
+            projection = error
+        yield Home(settings, catalog, index, projection)

@@ -1,0 +1,70 @@
+"""How much each indexed track stands out in each tag of the taggers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.catalog import Catalog
+from recsys.catalog.search import fold
+from recsys.catalog.track_features import read_features
+
+
+@dataclass(frozen=True, eq=False)
+class TagTable:
+    """How much each indexed track stands out in each tag of the taggers.
+
+    columns  number of the column of each tag, by the name folded
+    names    how each is written
+    values   log-odds, standardised over the library: float16 (n, n_tags)
+    """
+
+    columns: Mapping[str, int]
+    names: Mapping[str, str]
+    values: NDArray[np.float16]
+
+    @classmethod
+    def read(
+        cls, catalog: Catalog, ids: NDArray[np.int64], names: Sequence[str], tags: Sequence[str]
+    ) -> TagTable:
+        """Average the tags of all models, those of one name together, over each track.
+
+        `names` are the features' keys, `tags` the models' tags joined.
+        """
+        written, joined = join_tags(tags)
+        columns = {fold(tag): number for number, tag in enumerate(written)}
+        logits = np.full((len(ids), len(columns)), np.nan, np.float32)
+        for track_id, heard in read_features(catalog, names, ids.tolist()):
+            row = np.searchsorted(ids, track_id)
+            logits[row] = np.concatenate([features.mean_logits() for features in heard]) @ joined
+        known = ~np.isnan(logits[:, 0]) if columns else np.zeros(len(ids), bool)
+        if known.any():
+            logits -= logits[known].mean(axis=0)
+            logits /= np.maximum(logits[known].std(axis=0), 1e-6)
+        values = np.nan_to_num(logits).astype(np.float16)
+        return cls(columns, {fold(tag): tag for tag in written}, values)
+
+    def column(self, tag: str) -> NDArray[np.float32] | None:
+        """Return the standardised log-odds of a tag, (n,); None for one that no tagger knows."""
+        number = self.columns.get(fold(tag))
+        return None if number is None else self.values[:, number].astype(np.float32)
+
+
+def join_tags(tags: Sequence[str]) -> tuple[list[str], NDArray[np.float32]]:
+    """Return the distinct names of all models' tags, and what averages those of one name.
+
+    The matrix is float32 (len(tags), n_names): log-odds of the tags times it are the names'.
+
+    >>> join_tags(["Rock", "calm", "rock"])[0]
+    ['Rock', 'calm']
+    """
+    names: dict[str, str] = {}
+    for tag in tags:
+        names.setdefault(fold(tag), tag)
+    columns = {folded: number for number, folded in enumerate(names)}
+    joined = np.zeros((len(tags), len(columns)), np.float32)
+    joined[np.arange(len(tags)), [columns[fold(tag)] for tag in tags]] = 1
+    return list(names.values()), joined / joined.sum(axis=0)

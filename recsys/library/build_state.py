@@ -1,0 +1,201 @@
+"""What a build is doing, or did last: a small file in the home, from which everybody knows it.
+
+The build writes it whole, twice a second at most; pages, programs and other builds read it. It is
+derived: without it nothing is known of the last build, and nothing else is lost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import psutil
+
+from index.storage import replacing
+from recsys.catalog import BuildRunning
+from recsys.library.build import Progress
+
+STATE_NAME = "build.json"
+STAGES = {
+    "start": "Starting",
+    "demo": "Rendering the demo library",
+    "scan": "Looking for files",
+    "identify": "Identifying",
+    "analyse": "Listening",
+    "fit": "Fitting the projection",
+    "index": "Indexing",
+    "map": "Drawing the map",
+    "learn": "Learning from listens",
+}
+MEASURED = ("identify", "analyse")  # stages whose speed says when they will end
+
+INTERVAL = 0.5  # s between two writes
+N_LINES = 20  # sentences that are kept
+_SAME_TIME = 2.0  # s by which the system's word on when a process began may differ
+
+
+@dataclass(frozen=True)
+class BuildState:
+    """A build, running or over.
+
+    state      "died": its process is gone without a word
+    process    its id; process_began, like the next three in Unix seconds, tells it from a later one
+    ended      None while it runs
+    stage      one of STAGES, with how many of how many are done and how many failed
+    rate       done an hour, in a stage of MEASURED; left: seconds until its end. None if not known
+    lines      what it said last, in sentences
+    folders    where the library lies, over all builds
+    options    of build_index.py, with which it is brought up to date
+    result     figures of the last build that came to its end, as --json prints them; None: no such
+    """
+
+    state: Literal["running", "done", "stopped", "failed", "died"]
+    process: int
+    process_began: float
+    began: float
+    updated: float
+    ended: float | None = None
+    stage: str = "start"
+    done: int = 0
+    total: int = 0
+    failed: int = 0
+    rate: float | None = None
+    left: float | None = None
+    lines: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    options: Mapping[str, str | int] = field(default_factory=dict)
+    result: Mapping[str, Any] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it goes on."""
+        return self.state == "running"
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, or has taken up to its last word."""
+        return (self.ended or self.updated) - self.began
+
+
+def read_state(home: Path) -> BuildState | None:
+    """Read what is known of the last build, None where nothing is."""
+    try:
+        values = json.loads((home / STATE_NAME).read_text(encoding="utf-8"))
+        lines, folders = tuple(values.pop("lines")), tuple(values.pop("folders"))
+        state = BuildState(**values, lines=lines, folders=folders)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):  # a damaged one says nothing
+        return None
+    if state.running and _process(state) is None:
+        return replace(state, state="died", ended=state.updated)
+    return state
+
+
+def stop(home: Path) -> bool:
+    """Ask the build that runs to stop, and to keep what it has; say whether there was one."""
+    state = read_state(home)
+    process = _process(state) if state is not None and state.running else None
+    if process is None:
+        return False
+    try:
+        process.terminate()  # as Ctrl-C does, but heard by processes started in the background too
+    except psutil.NoSuchProcess:
+        return False
+    return True
+
+
+def _process(state: BuildState) -> psutil.Process | None:
+    """Return the process of a build, None where it has ended."""
+    try:
+        found = psutil.Process(state.process)
+        same = abs(found.create_time() - state.process_began) < _SAME_TIME
+        return found if same and found.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.Error:
+        return None
+
+
+class BuildRecord:
+    """Writes a build's state while it goes on, and how it ended.
+
+    A home that cannot be written to is none of its business: the build itself will say so.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._written = self._stage_began = 0.0
+        self._is_ours = True  # the file, not another build's
+
+    def __enter__(self) -> Self:
+        """Begin. Raises BuildRunning where another build does."""
+        last = read_state(self._home)
+        # One of this very process has ended: its last word could not be written.
+        if last is not None and last.running and last.process != os.getpid():
+            raise BuildRunning.on(self._home, last.process)
+        now = time.time()
+        began = psutil.Process().create_time()
+        self.state = BuildState("running", os.getpid(), began, now, now)
+        if last is not None:
+            self.state = replace(
+                self.state, folders=last.folders, options=last.options, result=last.result
+            )
+        self._stage_began = now
+        self._write()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, BuildRunning):  # which may have written the file since
+            last = read_state(self._home)
+            self._is_ours = last is None or last.process == os.getpid()
+        state = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+        self._set(state=state if error else "done", ended=time.time())
+        self._write()
+
+    def show(self, progress: Progress) -> BuildState:
+        """Write how far a stage has come, and return the state."""
+        now = time.time()
+        begins = progress.stage != self.state.stage
+        if begins:
+            self._stage_began = now
+        rate = left = None
+        if progress.done and progress.stage in MEASURED:
+            rate = progress.done / max(now - self._stage_began, 1e-9)
+            left = (progress.total - progress.done) / rate
+        self._set(**progress._asdict(), rate=rate and 3600 * rate, left=left)
+        if begins or not 0 <= now - self._written < INTERVAL:
+            self._write()
+        return self.state
+
+    def say(self, sentence: str) -> None:
+        """Keep a sentence among the last ones."""
+        self._set(lines=(*self.state.lines, sentence)[-N_LINES:])
+        if not self.state.running:  # why it ended
+            self._write()
+
+    def plan(self, folders: Sequence[Path], options: Mapping[str, str | int]) -> None:
+        """Write down what it takes to bring this home up to date."""
+        self._set(folders=tuple(map(str, folders)), options=options)
+        self._write()
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Keep the figures of a build that came to its end."""
+        self._set(result=result)
+
+    def _set(self, **changes: Any) -> None:
+        self.state = replace(self.state, updated=time.time(), **changes)
+
+    def _write(self) -> None:
+        if self._is_ours:
+            self._written = time.time()
+            with suppress(OSError), replacing(self._home / STATE_NAME) as file:
+                file.write(json.dumps(asdict(self.state)).encode())

@@ -1,0 +1,75 @@
+"""The file of a fitted listening model: arrays and a manifest, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from index.storage import replacing
+
+_FORMAT = "earshot-listening-1"
+
+Tensors = dict[str, NDArray[Any]]
+
+
+class DamagedModel(Exception):
+    """A file of a listening model is damaged or foreign."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"The listening model {path} cannot be used ({reason}); delete it and run "
+            "import_listens.py or build_index.py again."
+        )
+
+
+def write(path: Path, tensors: Mapping[str, NDArray[Any]], manifest: Mapping[str, Any]) -> None:
+    """Write by rename, so that a reader meets the old file or the new one."""
+    metadata = {"format": _FORMAT, "manifest": json.dumps(manifest)}
+    arrays = {name: np.ascontiguousarray(values) for name, values in tensors.items()}
+    with replacing(path) as file:
+        mode = os.fstat(file.fileno()).st_mode
+        save_file(arrays, file.name, metadata)  # no copy in memory, but a file of its own making
+        with open(file.name, "rb+") as written:  # noqa: PTH123
+            os.fchmod(written.fileno(), mode)
+            os.fsync(written.fileno())
+
+
+def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
+    """Read the arrays and the manifest. Raises DamagedModel, FileNotFoundError."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            manifest = _manifest(path, file.metadata() or {})
+            return {name: file.get_tensor(name) for name in file.keys()}, manifest  # noqa: SIM118
+    except FileNotFoundError:
+        raise
+    except (OSError, SafetensorError) as error:
+        raise DamagedModel(path, str(error)) from error
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read the manifest alone. Raises DamagedModel, FileNotFoundError."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return _manifest(path, file.metadata() or {})
+    except FileNotFoundError:
+        raise
+    except (OSError, SafetensorError) as error:
+        raise DamagedModel(path, str(error)) from error
+
+
+def _manifest(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    if metadata.get("format") != _FORMAT:
+        raise DamagedModel(path, "it is no listening model, or one of another version")
+    try:
+        found: dict[str, Any] = json.loads(metadata["manifest"])
+    except (KeyError, ValueError) as error:
+        raise DamagedModel(path, "its manifest cannot be read") from error
+    return found

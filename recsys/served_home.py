@@ -1,0 +1,127 @@
+"""An open home that long-running programs answer from, renewed when a build replaces its index."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from encoders.projection import ProjectionError
+from index.vector_index import DamagedIndex, StaleIndex
+from recsys.autocomplete import Completer
+from recsys.catalog import Catalog, CatalogError
+from recsys.home.files import INDEX_NAME, PROJECTION_NAME
+from recsys.home.home import Home, NotIndexed, open_home, stamp
+from recsys.home.settings import Settings
+from recsys.recommendation.query import Query
+from recsys.recommendation.recommender import Recommender
+from recsys.similarity.artists import Artists
+from recsys.similarity.similar_tracks import SimilarTracks
+from recsys.track_map.track_map import LibraryMap
+
+_log = logging.getLogger(__name__)
+_Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+class Unavailable(Exception):
+    """The home cannot be answered from now; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """What answers from one opened home."""
+
+    catalog: Catalog
+    n_indexed: int
+    projection_id: str
+    similar: SimilarTracks
+    recommender: Recommender
+    completer: Completer
+    artists: Artists
+    map: LibraryMap
+
+    @classmethod
+    def of(cls, home: Home) -> Served:
+        """Put together what answers. Raises ProjectionError, StaleIndex."""
+        similar = SimilarTracks.of(home)
+        recommender = Recommender(home)
+        return cls(
+            home.catalog,
+            len(home.index),
+            home.projection.id,
+            similar,
+            recommender,
+            Completer(home.catalog, similar.tags),
+            Artists(home.catalog, home.index, home.settings.hubs, recommender.shelf),
+            LibraryMap(home.settings.home, recommender.shelf, recommender.tag_table),
+        )
+
+    def warm(self) -> None:
+        """Read what the first question of each kind would wait for.
+
+        Raises CatalogError, ProjectionError.
+        """
+        self.recommender.recommend(Query(), 1)
+        self.completer.complete("a")
+        self.recommender.tag_table()
+        self.artists.similar("")
+
+
+class ServedHome:
+    """Keeps a home open for many threads.
+
+    A new index is taken up by the first request after it; while a build is between writing the
+    projection and the index, and where a new index is damaged, the last good one answers.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._stack = ExitStack()
+        self._served: Served | None = None
+        self._stamp: _Stamp | None = None
+
+    def current(self) -> Served:
+        """Return what answers from the newest usable index; it stays usable when replaced.
+
+        Raises Unavailable where there never was one.
+        """
+        with self._lock:
+            current = self._read_stamp()
+            if self._served is None or current != self._stamp:
+                self._renew()
+                self._stamp = current
+            if self._served is None:
+                raise Unavailable("Nothing can be served yet.")
+            return self._served
+
+    def close(self) -> None:
+        """Close the catalogue."""
+        with self._lock:
+            self._stack.close()
+            self._served = None
+
+    def _renew(self) -> None:
+        """Open the home anew; keep the old one where that fails."""
+        with ExitStack() as opened:
+            try:
+                served = Served.of(opened.enter_context(open_home(self._settings)))
+            except (
+                CatalogError,
+                DamagedIndex,
+                NotIndexed,
+                ProjectionError,
+                StaleIndex,
+            ) as error:
+                if self._served is None:
+                    raise Unavailable(str(error)) from error
+                _log.warning("The last good index is still served: %s", error)
+                return
+            old, self._stack, self._served = self._stack, opened.pop_all(), served
+            old.close()  # requests still answering from it reconnect as they need
+
+    def _read_stamp(self) -> _Stamp:
+        """Return what changes when a file of the index is replaced."""
+        home = self._settings.home
+        return tuple(stamp(home / name) for name in (INDEX_NAME, PROJECTION_NAME))

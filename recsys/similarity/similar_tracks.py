@@ -1,0 +1,298 @@
+"""What sounds alike: neighbours in the index, looked up in the catalogue, with their reasons."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.hubs import pair_scores
+from index.vector_index import VectorIndex
+from recsys.catalog import Catalog, Track
+from recsys.catalog.search import fold
+from recsys.catalog.track_features import Features, read_features
+from recsys.home.home import Home
+from recsys.similarity.explanation import (
+    Heard,
+    Moment,
+    Reasons,
+    explain,
+    highlight,
+    mean_logits,
+    shared_tags,
+)
+from recsys.similarity.percentile import SAME, Similarity
+
+_SAME_LENGTH = 2.0  # s; two encodings of one recording differ by less
+_SAME_SOUND = 0.95  # cosine; two encodings of one recording are closer
+_N_NEAR = 10  # of a track, that are compared with it by names and sound
+_IDENTICAL = 0.9999  # cosine; what is heard of one audio twice is closer
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A track that sounds like the query.
+
+    similarity   0 to 1: the share of random pairs of the library that are less alike; 1 for the
+                 same recording alone
+    shared_tags  what both sound like, what makes them most alike
+                 first: `recsys.similarity.explanation`
+    """
+
+    track: Track
+    similarity: float
+    shared_tags: tuple[str, ...]
+
+
+class SimilarTracks:
+    """Answers queries by track or by vector from one index. Safe to share between threads."""
+
+    @classmethod
+    def of(cls, home: Home) -> SimilarTracks:
+        """Return what answers from an opened home. Raises ProjectionError, StaleIndex."""
+        projection = home.projection
+        return cls(
+            home.catalog,
+            home.index,
+            projection.extractors,
+            projection.tags,
+            projection.logits_mean,
+            home.settings.hubs,
+        )
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        index: VectorIndex,
+        names: Sequence[str],
+        tags: Sequence[str],
+        typical_logits: NDArray[np.float32],
+        hubs: str = "none",
+    ) -> None:
+        """`names` key the features; `typical_logits` (n_tags,) is the library's mean of `tags`.
+
+        `hubs` is how scores are corrected for hubs, one of `index.hubs.METHODS`.
+        """
+        self.catalog = catalog
+        self.index = index
+        self.names = tuple(names)
+        self.tags = tuple(tags)
+        self.typical_logits = typical_logits
+        self.hubs = hubs
+        self._similarity = Similarity(index.survey, hubs)
+        self._living = _Living(-1, {}, [])
+
+    def similarity(self, one: Track, other: Track) -> float:
+        """Return how alike two indexed tracks are, as `Neighbour.similarity`.
+
+        Raises KeyError if one is not in the index.
+        """
+        ids = [one.id, other.id]
+        a, b = self.index.vectors(ids)
+        mine, theirs = self.index.surroundings(ids)
+        groups = self._current_living().groups
+        if groups.get(one.id, one.id) == groups.get(other.id, other.id):
+            return SAME
+        if self._same_recording(one, other):
+            return SAME
+        cosine = (a.astype(np.float64) * b).sum().astype(np.float32)  # as the search has it
+        return float(self._similarity.of(pair_scores(self.hubs, cosine, mine, theirs)))
+
+    def of_track(self, track: Track, k: int, *, artist_cap: int | None = None) -> list[Neighbour]:
+        """Return up to `k` tracks that sound like an indexed one, best first.
+
+        The track itself and its duplicates are left out, each recording appears once, and no
+        artist more than `artist_cap` times. Raises KeyError if the track is not in the index.
+        """
+        vector = self.index.vectors([track.id])[0]
+        heard = next(read_features(self.catalog, self.names, [track.id]), (0, None))[1]
+        return self._neighbours(vector, heard, track, k, artist_cap)
+
+    def of_vector(
+        self,
+        vector: NDArray[np.float32],
+        heard: Features,
+        k: int,
+        *,
+        artist_cap: int | None = None,
+    ) -> list[Neighbour]:
+        """The same for a file outside the library: its embedding (dim,) and its features."""
+        return self._neighbours(vector, heard, None, k, artist_cap)
+
+    def copies(self, track: Track) -> list[Track]:
+        """Return the other tracks of an indexed track's recording, as far as is known, by id.
+
+        They have its audio or its MBID, or its names, length and sound. Raises KeyError if the
+        track is not in the index.
+        """
+        living = self._current_living()
+        mine = living.groups.get(track.id, track.id)
+        near = self.index.search(
+            self.index.vectors([track.id]), _N_NEAR, exclude=[*living.gone, track.id]
+        )[0]
+        same = {i for i, group in living.groups.items() if group == mine} - {track.id}
+        same |= {
+            other.id
+            for other in self.catalog.tracks(near.ids.tolist())
+            if self._same_recording(track, other)
+        }
+        return self.catalog.tracks(sorted(same))
+
+    def heard(self, track: Track) -> Heard:
+        """Return what is stored of a track's sound. Raises KeyError where features lack."""
+        features = dict(read_features(self.catalog, self.names, [track.id]))[track.id]
+        return Heard(features, track.duration, track.bpm)
+
+    def heard_all(self, ids: Sequence[int]) -> list[Features]:
+        """Return the features of those tracks that have them, by id."""
+        return [features for _, features in read_features(self.catalog, self.names, ids)]
+
+    def highlight(self, heard: Heard) -> Moment:
+        """Find the moment that is most like the whole track."""
+        return highlight(heard, self.typical_logits)
+
+    def reasons(self, query: Heard, others: Sequence[Track]) -> dict[int, Reasons]:
+        """Say by id why others sound like the query, leaving out who lacks features."""
+        tracks = {track.id: track for track in others}
+        return {
+            track_id: explain(
+                query,
+                Heard(features, tracks[track_id].duration, tracks[track_id].bpm),
+                self.typical_logits,
+                self.tags,
+            )
+            for track_id, features in read_features(self.catalog, self.names, sorted(tracks))
+        }
+
+    def shared_tags(self, pairs: Mapping[int, int | None]) -> dict[int, tuple[str, ...]]:
+        """Name what each track shares with another, given by ids, strongest first.
+
+        With None for the other: what the track itself stands out in.
+        """
+        ids = {*pairs, *(other for other in pairs.values() if other is not None)}
+        heard = {
+            track_id: mean_logits(features)
+            for track_id, features in read_features(self.catalog, self.names, sorted(ids))
+        }
+        return {
+            track_id: self._shared(heard.get(track_id), heard.get(other or track_id))
+            for track_id, other in pairs.items()
+        }
+
+    def _neighbours(
+        self,
+        vector: NDArray[np.float32],
+        heard: Features | None,
+        seed: Track | None,
+        k: int,
+        artist_cap: int | None,
+    ) -> list[Neighbour]:
+        chosen = self._choose(vector, seed, k, artist_cap)
+        query = None if heard is None else mean_logits(heard)
+        ids = sorted(track.id for track, _ in chosen)
+        theirs = {
+            track_id: mean_logits(features)
+            for track_id, features in read_features(self.catalog, self.names, ids)
+        }
+        return [
+            Neighbour(track, similarity, self._shared(query, theirs.get(track.id)))
+            for track, similarity in chosen
+        ]
+
+    def _choose(
+        self, vector: NDArray[np.float32], seed: Track | None, k: int, artist_cap: int | None
+    ) -> list[tuple[Track, float]]:
+        """Take the nearest living tracks, one of each recording, with their similarities."""
+        living = self._current_living()
+        mine = None if seed is None else self.index.surroundings([seed.id])
+        fetch = 2 * k + 10
+        while True:
+            ids, scores = self.index.search(
+                vector[None], fetch, exclude=living.gone, hubs=self.hubs, surroundings=mine
+            )[0]
+            tracks = self.catalog.tracks(ids.tolist())
+            chosen = self._distinct(tracks, living.groups, seed, artist_cap)
+            if len(chosen) >= k or len(ids) < fetch:
+                alike = dict(zip(ids.tolist(), self._similarity.of(scores).tolist(), strict=True))
+                if seed is None:
+                    alike |= dict.fromkeys(self._identical(vector, ids), SAME)
+                return [(track, alike[track.id]) for track in chosen[:k]]
+            fetch *= 4
+
+    def _identical(self, vector: NDArray[np.float32], ids: NDArray[np.int64]) -> list[int]:
+        """Return which of some tracks are what a vector from outside is of."""
+        unit = vector / np.linalg.norm(vector)
+        same: list[int] = ids[self.index.vectors(ids) @ unit >= _IDENTICAL].tolist()
+        return same
+
+    def _distinct(
+        self,
+        ranked: Iterable[Track],
+        groups: dict[int, int],
+        seed: Track | None,
+        artist_cap: int | None,
+    ) -> list[Track]:
+        """Drop the seed, later copies of one recording, and what exceeds the artist's cap."""
+        known = [seed] if seed else []
+        chosen: list[Track] = []
+        taken = {groups.get(track.id, track.id) for track in known}
+        per_artist: Counter[str] = Counter()
+        for track in ranked:
+            artist = fold(track.artist)
+            if groups.get(track.id, track.id) in taken:
+                continue
+            if artist_cap is not None and artist and per_artist[artist] >= artist_cap:
+                continue
+            if any(self._same_recording(track, other) for other in (*known, *chosen)):
+                continue
+            per_artist[artist] += 1
+            taken.add(groups.get(track.id, track.id))
+            chosen.append(track)
+        return chosen
+
+    def _same_recording(self, one: Track, other: Track) -> bool:
+        """Say whether two indexed tracks are two encodings of one recording."""
+        if not _same_names(one, other):
+            return False
+        a, b = self.index.vectors([one.id, other.id])
+        return float(a @ b) >= _SAME_SOUND
+
+    def _current_living(self) -> _Living:
+        """Ask the catalogue which tracks are there, once a revision."""
+        revision = self.catalog.revision
+        if self._living.revision != revision:
+            groups = self.catalog.recording_groups()
+            gone = [track_id for track_id in self.index.ids.tolist() if track_id not in groups]
+            self._living = _Living(revision, groups, gone)
+        return self._living
+
+    def _shared(
+        self, one: NDArray[np.float32] | None, other: NDArray[np.float32] | None
+    ) -> tuple[str, ...]:
+        """Name the tags that two tracks' mean log-odds share."""
+        if one is None or other is None:
+            return ()
+        return tuple(s.tag for s in shared_tags(one, other, self.typical_logits, self.tags))
+
+
+class _Living(NamedTuple):
+    """The tracks at one revision: each one's recording, and who is indexed but gone."""
+
+    revision: int
+    groups: dict[int, int]
+    gone: list[int]
+
+
+def _same_names(one: Track, other: Track) -> bool:
+    """Say whether two tracks have the same artist, title and length."""
+    if one.duration is None or other.duration is None:
+        return False
+    return (
+        abs(one.duration - other.duration) <= _SAME_LENGTH
+        and fold(one.title) == fold(other.title)
+        and fold(one.artist) == fold(other.artist)
+    )

@@ -1,0 +1,76 @@
+"""What the taggers heard in a track, on the whole and over time, as a person looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from recsys.home.tag_table import join_tags
+from recsys.similarity.explanation import Heard, Moment, aligned_logits, mean_logits, moment
+
+N_TAGS = 12
+
+_Array = NDArray[np.float32]
+
+
+class TagBar(NamedTuple):
+    """How sure the taggers are of a tag, and how sure they usually are in this library: 0 to 1."""
+
+    tag: str
+    probability: float
+    usual: float
+
+
+@dataclass(frozen=True, eq=False)
+class Taggram:
+    """Tags over time.
+
+    moments        what was heard of the track, in order
+    tags           the names
+    probabilities  float32 (n_tags, n_moments)
+    """
+
+    moments: tuple[Moment, ...]
+    tags: tuple[str, ...]
+    probabilities: _Array
+
+    def as_json(self) -> dict[str, object]:
+        """Return the form in which the API shows it."""
+        return {
+            "moments": [m.as_json() for m in self.moments],
+            "tags": [
+                {"tag": tag, "probabilities": [round(p, 3) for p in row]}
+                for tag, row in zip(self.tags, self.probabilities.tolist(), strict=True)
+            ],
+        }
+
+
+def tag_bars(
+    logits: _Array, typical: _Array, tags: Sequence[str], n: int = N_TAGS
+) -> tuple[TagBar, ...]:
+    """Name the `n` tags that the taggers are surest of, the surest first.
+
+    logits, typical  a track's mean log-odds and the library's, of all models' tags: (n_tags,)
+    Where several models have a tag of one name their log-odds are averaged.
+    """
+    names, joined = join_tags(tags)
+    mine, usual = expit(logits @ joined), expit(typical @ joined)
+    surest = np.argsort(-mine, kind="stable")[:n]
+    return tuple(TagBar(names[i], float(mine[i]), float(usual[i])) for i in surest.tolist())
+
+
+def taggram(heard: Heard, tags: Sequence[str], n: int = N_TAGS) -> Taggram:
+    """Return how sure the taggers are of the tags of `tag_bars`, in their order, over time."""
+    names, joined = join_tags(tags)
+    surest = np.argsort(-(mean_logits(heard.features) @ joined), kind="stable")[:n]
+    logits = aligned_logits(heard.features) @ joined
+    return Taggram(
+        tuple(moment(heard, number) for number in range(len(logits))),
+        tuple(names[i] for i in surest.tolist()),
+        expit(logits[:, surest].T),
+    )

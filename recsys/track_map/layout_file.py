@@ -1,0 +1,73 @@
+"""The file of a map: where each track lies in it, and among which others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from index.storage import replacing
+
+_FORMAT = "earshot-map-1"
+NO_CLUSTER = 0
+
+
+class DamagedLayout(Exception):
+    """A file of a map is damaged or foreign."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Where tracks lie.
+
+    ids        int64 (n,), ascending
+    positions  float32 (n, 2), in t-SNE's own unit
+    clusters   uint8 (n,), numbers from 1 on, of what sounds alike; NO_CLUSTER in older files
+    key        names the embeddings that it was drawn of
+    """
+
+    ids: NDArray[np.int64]
+    positions: NDArray[np.float32]
+    clusters: NDArray[np.uint8]
+    key: str
+
+    def save(self, path: Path) -> None:
+        """Write by rename, so that a reader meets the old file or the new one."""
+        arrays: dict[str, NDArray[Any]] = {
+            "ids": np.ascontiguousarray(self.ids),
+            "positions": np.ascontiguousarray(self.positions),
+            "clusters": np.ascontiguousarray(self.clusters),
+        }
+        with replacing(path) as file:
+            file.write(save(arrays, {"format": _FORMAT, "key": self.key}))
+
+    @classmethod
+    def load(cls, path: Path) -> Layout:
+        """Read a saved map. Raises DamagedLayout, FileNotFoundError."""
+        try:
+            with safe_open(path, framework="numpy") as file:
+                metadata = file.metadata() or {}
+                if metadata.get("format") != _FORMAT:
+                    raise ValueError("it is no map, or one of another version")
+                ids, positions = file.get_tensor("ids"), file.get_tensor("positions")
+                clusters = np.full(len(ids), NO_CLUSTER, np.uint8)
+                if "clusters" in file.keys():  # noqa: SIM118 - no dict
+                    clusters = file.get_tensor("clusters")
+                layout = cls(ids, positions, clusters, metadata["key"])
+            n = len(layout.ids)
+            if ids.ndim != 1 or positions.shape != (n, 2) or clusters.shape != (n,):
+                raise ValueError("its arrays do not fit")
+            if (np.diff(layout.ids) <= 0).any() or not np.isfinite(layout.positions).all():
+                raise ValueError("its arrays hold what they must not")
+        except FileNotFoundError:
+            raise
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            raise DamagedLayout(
+                f"The map {path} cannot be used ({error}); build_index.py draws another."
+            ) from error
+        return layout

@@ -1,0 +1,59 @@
+"""What a head learns from: the default embeddings of tracks and of their segments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoders.features import TrackFeatures
+from encoders.projection import Projection
+from recsys.catalog import Catalog
+from recsys.catalog.track_features import Features, read_features
+
+SEGMENTS_KEPT = 8  # of a track, spread over it
+_BLOCK = 500  # tracks whose features are in memory at once
+
+_Vectors = NDArray[np.float32]
+
+
+def embed_library(
+    catalog: Catalog,
+    projection: Projection,
+    ids: Sequence[int],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[list[int], _Vectors, _Vectors, NDArray[np.int64]]:
+    """Embed tracks and up to SEGMENTS_KEPT segments of each by the default projection.
+
+    Returns those of `ids` that have their features; the vectors float32 (n_tracks, dim) and
+    (n_segments, dim); and the row of each segment's track, ascending.
+    """
+    default, kept = projection.default, list[int]()
+    whole, parts, owners = [], [], []
+    for start in range(0, len(ids), _BLOCK):
+        progress(start, len(ids))
+        for track_id, heard in read_features(
+            catalog, default.extractors, ids[start : start + _BLOCK]
+        ):
+            segments = list(single_segments(heard))
+            vectors = default.embed([heard, *segments])
+            owners += [len(kept)] * len(segments)
+            kept.append(track_id)
+            whole.append(vectors[0])
+            parts.append(vectors[1:])
+    if not kept:
+        empty = np.zeros((0, default.dim), np.float32)
+        return [], empty, empty, np.zeros(0, np.int64)
+    return kept, np.stack(whole), np.concatenate(parts), np.array(owners, np.int64)
+
+
+def single_segments(heard: Features) -> Iterator[Features]:
+    """Give a track's segments, each as a track of its own: with its tags and the track's pools."""
+    n = len(heard[0].starts)
+    for number in np.unique(np.linspace(0, n - 1, SEGMENTS_KEPT).round().astype(np.int64)):
+        one = slice(number, number + 1)
+        yield tuple(
+            TrackFeatures(model.starts[one], model.tags[one], model.penultimate[one], model.pooled)
+            for model in heard
+        )

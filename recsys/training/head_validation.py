@@ -1,0 +1,305 @@
+"""Whether a learned head is worth adopting, measured on artists that it never saw.
+
+The artists are split into folds. For each fold a head is learned from the other artists, how it
+is learned and how much it counts being chosen among those alone; the fold's tracks are then the
+queries, and all tracks the candidates. So every query is answered once, by a head that never saw
+its artist, and is compared with the default projection's answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from encoders.projection import Head
+from recsys.evaluation.metrics import bootstrap_means, interval, macro_mean, precision_at_k
+from recsys.training.positives import artist_numbers, label_members
+
+ARTIST_K, GENRE_K = 5, 10
+MIN_ARTISTS = 10  # with two tracks or more, below which there is nothing to learn from
+SHRINKAGES = (0.5, 0.2, 0.1, 0.05, 0.02)  # of the closed form, that are tried
+WEIGHTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # a head's share, that are tried
+GENRE_KEPT = 0.995  # of the default's genre P@10, at least, where those are chosen
+INNER_SPLITS = 3
+PATIENCE = 2  # epochs without a better validation
+MAX_QUERIES = 500  # of one validation
+_BLOCK = 500  # queries answered at once
+
+_Vectors = NDArray[np.float32]
+_Rows = NDArray[np.int64]
+_Floats = NDArray[np.float64]
+
+
+class Learner(Protocol):
+    """Learns heads from some rows alone; `encoders.head_training.Learner` is one."""
+
+    def closed_form(self, rows: _Rows, shrinkages: Sequence[float]) -> list[Head]:
+        """Return the head with which training begins, at each shrinkage."""
+
+    def refine(self, start: Head, rows: _Rows, seed: int) -> Iterator[Head]:
+        """Give what it is after each epoch of training."""
+
+
+class TooFewArtists(ValueError):
+    """There is nothing to learn from; the message says what is missing."""
+
+
+class Choice(NamedTuple):
+    """How a head is learned, and how much it counts beside the default."""
+
+    shrinkage: float
+    weight: float
+    epochs: int
+
+
+class Change(NamedTuple):
+    """One figure of the default projection and of the head, and the difference."""
+
+    baseline: float
+    head: float
+    diff: float
+    ci: tuple[float, float]  # 95 %, paired bootstrap over artists
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What cross-fitting found; `genre` is None where no genre is known of enough tracks."""
+
+    splits: int
+    choices: tuple[Choice, ...]
+    artist: Change
+    genre: Change | None
+
+    @property
+    def adopted(self) -> bool:
+        """Artist P@5 rises beyond its interval, and genre P@10 does not fall beyond its own."""
+        return self.artist.ci[0] > 0 and (self.genre is None or self.genre.ci[1] >= 0)
+
+
+class GateLabels:
+    """The labels by which heads are judged.
+
+    artists  number of each track's artist: tracks that share one, also through others, are one's
+    artist   which artists each track has: CSR (n_tracks, n_labels) of ones
+    genre    which genres, likewise; None where fewer than two could fill a list
+    """
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        """Raises TooFewArtists; a table without artists raises LabelsError."""
+        self.artists = artist_numbers(table)
+        self.artist = label_members(table, "artist")
+        n_artists = int((np.bincount(self.artists) >= 2).sum())
+        if n_artists < MIN_ARTISTS:
+            raise TooFewArtists(
+                f"Artists that have two tracks or more: {n_artists}; a head needs at least "
+                f"{MIN_ARTISTS} to learn from. Nothing was changed."
+            )
+        self.genre: sparse.csr_matrix | None = None
+        if "genre" in table.columns:
+            genre = label_members(table, "genre")
+            # With one genre every result is a hit, and nothing could be seen to get worse.
+            if (_sizes(genre) > GENRE_K).sum() >= 2:
+                self.genre = genre
+
+    def counted(self, queries: _Rows) -> list[tuple[_Rows, _Rows]]:
+        """Say which queries count in artist P@5 and in genre P@10: positions, and their labels.
+
+        The former is the mean over queries whose artist has another track, the latter the mean over
+        genres of the mean over their queries, the second being left out where genres are not known.
+        """
+        several = np.flatnonzero(self.artist[queries] @ (_sizes(self.artist) >= 2))
+        pairs = [(several, np.zeros_like(several))]
+        if self.genre is not None:
+            pairs.append(self.genre[queries].nonzero())
+        return pairs
+
+
+def folds(artists: _Rows, n: int, seed: int) -> _Rows:
+    """Deal artists out to `n` folds of about as many tracks: the fold of each track (n_tracks,)."""
+    numbers, index, sizes = np.unique(artists, return_inverse=True, return_counts=True)
+    rng = np.random.default_rng(seed)
+    order = np.lexsort((rng.random(len(numbers)), -sizes))  # the largest first
+    fold_of, filled = np.zeros(len(numbers), np.int64), np.zeros(n)
+    for artist in order:
+        fold = int(np.argmin(filled + 1e-3 * rng.random(n)))
+        fold_of[artist] = fold
+        filled[fold] += sizes[artist]
+    dealt: _Rows = fold_of[index]
+    return dealt
+
+
+def cross_fit(
+    vectors: _Vectors,
+    labels: GateLabels,
+    learner: Learner,
+    *,
+    splits: int,
+    seed: int,
+    max_epochs: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Verdict:
+    """Compare heads with the default `vectors` (n_tracks, dim), a row for each of the labels."""
+    everything = np.arange(len(vectors))
+    fold = folds(labels.artists, splits, seed)
+    base, values = np.zeros((2, len(vectors), 2))
+    choices = []
+    for number in range(splits):
+        progress(number, splits + 1)
+        head, choice = fit(
+            vectors, labels, learner, np.flatnonzero(fold != number), seed, max_epochs
+        )
+        choices.append(choice)
+        queries = np.flatnonzero(fold == number)
+        both = precisions(vectors, labels, head, queries, everything, [0.0, head.weight])
+        base[queries], values[queries] = both[:, 0], both[:, 1]
+    artist, *genre = (
+        _change(base[query, i], values[query, i], labels.artists[query], label)
+        for i, (query, label) in enumerate(labels.counted(everything))
+    )
+    return Verdict(splits, tuple(choices), artist, genre[0] if genre else None)
+
+
+def _change(base: _Floats, values: _Floats, artists: _Rows, label: _Rows) -> Change:
+    means = bootstrap_means((values - base)[:, None], artists, label)
+    low, high = (float(bound[0]) for bound in interval(means))
+    before, after = macro_mean(base, label), macro_mean(values, label)
+    return Change(before, after, after - before, (low, high))
+
+
+def fit(
+    vectors: _Vectors, labels: GateLabels, learner: Learner, rows: _Rows, seed: int, max_epochs: int
+) -> tuple[Head, Choice]:
+    """Learn a head from `rows` alone, how to do so being chosen by validation within them."""
+    choice = choose(vectors, labels, learner, rows, seed, max_epochs)
+    (head,) = learner.closed_form(rows, [choice.shrinkage])
+    if choice.epochs:
+        head = next(islice(learner.refine(head, rows, seed), choice.epochs - 1, None))
+    return replace(head, weight=choice.weight), choice
+
+
+def choose(
+    vectors: _Vectors, labels: GateLabels, learner: Learner, rows: _Rows, seed: int, max_epochs: int
+) -> Choice:
+    """Choose shrinkage, weight and epochs on artists that are left out of the training in turn.
+
+    The largest sum of relative gains in artist P@5 and genre P@10, of which GENRE_KEPT must be
+    left.
+    """
+    fold = folds(labels.artists[rows], INNER_SPLITS, seed)
+    rng = np.random.default_rng(seed)
+    asked, grids = [], []
+    for number in range(INNER_SPLITS):
+        asked.append(np.sort(rng.permutation(rows[fold == number])[:MAX_QUERIES]))
+        starts = learner.closed_form(rows[fold != number], SHRINKAGES)
+        grids.append([precisions(vectors, labels, h, asked[-1], rows, WEIGHTS) for h in starts])
+    grid = np.concatenate(grids, axis=1)  # (n_shrinkages, n_queries, n_weights, 2)
+    means = _means(grid, labels.counted(np.concatenate(asked)))
+    i, j = np.unravel_index(int(np.argmax(_scores(means, means[0, 0]))), means.shape[:2])
+    choice = Choice(SHRINKAGES[int(i)], WEIGHTS[int(j)], 0)
+    training = rows[fold != 0]
+    (start,) = learner.closed_form(training, [choice.shrinkage])
+    heads = chain([start], islice(learner.refine(start, training, seed), max_epochs))
+    return choice._replace(
+        epochs=_best_epoch(vectors, labels, heads, asked[0], rows, choice.weight)
+    )
+
+
+def _best_epoch(
+    vectors: _Vectors,
+    labels: GateLabels,
+    heads: Iterator[Head],
+    queries: _Rows,
+    candidates: _Rows,
+    weight: float,
+) -> int:
+    """Say when to stop training: at once unless it gains more than its standard error."""
+    counted = labels.counted(queries)
+    curve: list[_Floats] = []  # of each epoch (n_queries, 2)
+    best = 0
+    for epoch, head in enumerate(heads):
+        curve.append(precisions(vectors, labels, head, queries, candidates, [weight])[:, 0])
+        means = _means(np.stack(curve)[:, :, None], counted)[:, 0]
+        best = int(np.argmax(_scores(means, means[0])))
+        if epoch - best >= PATIENCE:
+            break
+    query = counted[0][0]
+    if best == 0 or not len(query):
+        return 0
+    gains = (curve[best] - curve[0])[query, :1]
+    resampled = bootstrap_means(gains, labels.artists[queries[query]], n_resamples=200)
+    return best if gains.mean() > resampled.std() else 0
+
+
+def _means(values: _Floats, counted: Sequence[tuple[_Rows, _Rows]]) -> _Floats:
+    """Artist P@5 and genre P@10 of (n, n_queries, n_weights, 2): (n, n_weights, 2)."""
+    means = np.zeros((len(values), values.shape[2], 2))
+    for column, (query, label) in enumerate(counted):
+        for i, j in np.ndindex(means.shape[:2]):
+            if len(query):
+                means[i, j, column] = macro_mean(values[i, query, j, column], label)
+    return means
+
+
+def _scores(means: _Floats, base: _Floats) -> _Floats:
+    """Sum up the relative gains of both; -inf where too little of the base's genre P@10 is left."""
+    gains = (means / np.maximum(base, 1e-9)).sum(axis=-1)
+    scores: _Floats = np.where(means[..., 1] >= GENRE_KEPT * base[1], gains, -np.inf)
+    return scores
+
+
+def precisions(
+    vectors: _Vectors,
+    labels: GateLabels,
+    head: Head,
+    queries: _Rows,
+    candidates: _Rows,
+    weights: Sequence[float],
+) -> _Floats:
+    """P@5 by artist, and P@10 by genre with the query's own artists left out.
+
+    Of each query, with the head at each weight beside the default: (n_queries, n_weights, 2); the
+    latter is 0 where genres are not judged.
+    """
+    learned = head.apply(vectors)
+    values = np.zeros((len(queries), len(weights), 2))
+    for start in range(0, len(queries), _BLOCK):
+        rows = queries[start : start + _BLOCK]
+        cosines = [x[rows] @ x[candidates].T for x in (vectors, learned)]
+        artist = _shared(labels.artist, rows, candidates)
+        genre = artist if labels.genre is None else _shared(labels.genre, rows, candidates)
+        for number, weight in enumerate(weights):
+            scores = (1 - weight) * cosines[0] + weight * cosines[1]
+            scores[rows[:, None] == candidates] = -np.inf
+            block = values[start : start + _BLOCK, number]
+            block[:, 0] = _precision(scores, artist, ARTIST_K)
+            if labels.genre is not None:
+                scores[artist] = -np.inf
+                block[:, 1] = _precision(scores, genre, GENRE_K)
+    return values
+
+
+def _shared(members: sparse.csr_matrix, rows: _Rows, others: _Rows) -> NDArray[np.bool_]:
+    """Say which rows share a label: (n_rows, n_others)."""
+    shared: NDArray[np.bool_] = (members[rows] @ members[others].T).toarray() > 0
+    return shared
+
+
+def _precision(scores: _Vectors, relevant: NDArray[np.bool_], k: int) -> _Floats:
+    """P@K of rankings by score; what scores -inf is no result, and a shorter list misses."""
+    best = np.argpartition(-scores, min(k, scores.shape[1]) - 1, axis=1)[:, :k]
+    found = np.take_along_axis(relevant & np.isfinite(scores), best, axis=1)
+    precision: _Floats = precision_at_k(found) * (found.shape[1] / k)
+    return precision
+
+
+def _sizes(members: sparse.csr_matrix) -> NDArray[np.float32]:
+    """Return how many tracks have each label."""
+    sizes: NDArray[np.float32] = np.asarray(members.sum(axis=0)).ravel()
+    return sizes

@@ -1,0 +1,62 @@
+"""What counts as alike when a head is trained: shared labels, and shared listeners."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from recsys.evaluation.labels import LabelColumn
+from recsys.interactions import Interactions
+
+N_COMPANIONS = 10  # tracks that most of a track's listeners play too
+MIN_SHARED = 2  # listeners
+_BLOCK = 500  # tracks whose companions are looked for at once
+
+
+def label_members(labels: pd.DataFrame, column: str) -> sparse.csr_matrix:
+    """Return which labels of a column each track has: CSR (n_tracks, n_labels) of ones.
+
+    Raises LabelsError for an unknown column.
+    """
+    chosen = LabelColumn(labels, column)
+    _, number = np.unique(chosen.names.astype(str), return_inverse=True)
+    shape = (len(labels), max(int(number.max(initial=-1)) + 1, 1))
+    return sparse.csr_matrix((np.ones(len(number), np.float32), (chosen.rows, number)), shape)
+
+
+def listener_members(interactions: Interactions, ids: NDArray[np.int64]) -> sparse.csr_matrix:
+    """Return the pairs of tracks that the same listeners play, a column a pair, of ones.
+
+    CSR (n_ids, n_pairs). A pair shares at least MIN_SHARED listeners, and each is among the
+    other's N_COMPANIONS by the cosine of their listeners.
+    """
+    _, columns, rows = np.intersect1d(interactions.tracks, ids, return_indices=True)
+    played = (interactions.counts[:, columns] > 0).astype(np.float32)
+    norms = np.sqrt(np.asarray(played.sum(axis=0)).ravel())
+    near = sparse.csr_matrix((0, len(rows)), dtype=bool)
+    for start in range(0, len(rows), _BLOCK):
+        shared = (played.T[start : start + _BLOCK] @ played).toarray()
+        np.fill_diagonal(shared[:, start:], 0)
+        known = shared >= MIN_SHARED
+        cosine = np.divide(shared, norms, out=np.zeros_like(shared), where=known)
+        order = np.argsort(-cosine, axis=1, kind="stable")
+        known[order.argsort(axis=1) >= N_COMPANIONS] = False
+        near = sparse.vstack([near, sparse.csr_matrix(known)], "csr")
+    pairs = np.stack(sparse.triu(near.multiply(near.T)).nonzero(), axis=1)
+    columns = np.repeat(np.arange(len(pairs)), 2)
+    shape = (len(ids), max(len(pairs), 1))
+    ones = np.ones(len(columns), np.float32)
+    return sparse.csr_matrix((ones, (rows[pairs.ravel()], columns)), shape)
+
+
+def artist_numbers(labels: pd.DataFrame) -> NDArray[np.int64]:
+    """Number the artists: tracks that share one, also through others, have one number (n_tracks,).
+
+    A track whose artist is unknown has one of its own.
+    """
+    members = label_members(labels, "artist")
+    _, numbers = sparse.csgraph.connected_components(members @ members.T, directed=False)
+    artists: NDArray[np.int64] = numbers.astype(np.int64)
+    return artists

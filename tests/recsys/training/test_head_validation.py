@@ -1,0 +1,186 @@
+"""The gate: its figures against the evaluation's, its folds, and what it adopts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from encoders.projection import Head
+from recsys.evaluation.labels import LabelsError
+from recsys.evaluation.retrieval import evaluate_retrieval
+from recsys.interactions import Interactions
+from recsys.training.head_validation import (
+    Change,
+    GateLabels,
+    TooFewArtists,
+    Verdict,
+    cross_fit,
+    folds,
+    precisions,
+)
+from recsys.training.positives import artist_numbers, label_members, listener_members
+
+N, DIM, N_TRAITS = 240, 12, 3
+
+
+def library() -> tuple[np.ndarray, pd.DataFrame]:
+    """Tracks of 80 artists and 4 genres: what tells artists apart is a small part of a vector."""
+    rng = np.random.default_rng(0)
+    artist = np.arange(N) // 3
+    genre = artist % 4
+    vectors = np.concatenate(
+        [
+            0.6 * rng.standard_normal((N, N_TRAITS))[artist],
+            2.0 * np.eye(4)[genre] + 0.7 * rng.standard_normal((N, 4)),
+            rng.standard_normal((N, DIM - N_TRAITS - 4)),
+        ],
+        axis=1,
+    )
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    table = pd.DataFrame(
+        {
+            "artist": [f"artist {a}" for a in artist],
+            "genre": [("rock|pop", "rock", "folk", "")[g] for g in genre],
+        }
+    )
+    table.loc[3:4, "artist"] = ""  # two tracks of nobody
+    table.loc[9, "artist"] = "artist 3|artist 4"
+    return vectors.astype(np.float32), table
+
+
+VECTORS, TABLE = library()
+# Whom a good head would listen to: artists' traits, and genres.
+GOOD = np.diag([2.0] * N_TRAITS + [1.5] * 4 + [0.2] * (DIM - N_TRAITS - 4)).astype(np.float32)
+
+
+class Fixed:
+    """A learner of one matrix, which remembers what it was shown."""
+
+    def __init__(self, matrix: np.ndarray) -> None:
+        self.matrix = matrix
+        self.shown: list[np.ndarray] = []
+
+    def closed_form(self, rows: np.ndarray, shrinkages: Sequence[float]) -> list[Head]:
+        self.shown.append(rows)
+        head = Head("default", np.zeros(DIM, np.float32), self.matrix)
+        return [head for _ in shrinkages]
+
+    def refine(self, start: Head, rows: np.ndarray, seed: int) -> Iterator[Head]:
+        self.shown.append(rows)
+        return repeat(start)
+
+
+def judge(matrix: np.ndarray, table: pd.DataFrame = TABLE) -> tuple[Verdict, Fixed]:
+    learner = Fixed(matrix)
+    return (
+        cross_fit(VECTORS, GateLabels(table), learner, splits=4, seed=0, max_epochs=3),
+        learner,
+    )
+
+
+def test_the_figures_are_those_of_the_evaluation() -> None:
+    verdict, _ = judge(GOOD)
+    artist = evaluate_retrieval(VECTORS, TABLE, "artist", [5], min_group=2).summary()["P@5"]
+    genre = evaluate_retrieval(VECTORS, TABLE, "genre", [10], exclude_same="artist").summary()
+    assert verdict.artist.baseline == pytest.approx(artist["micro"])
+    assert verdict.genre
+    assert verdict.genre.baseline == pytest.approx(genre["P@10"]["macro"])
+    (weight,) = {choice.weight for choice in verdict.choices}  # then all folds serve one space
+    head = Head("default", np.zeros(DIM, np.float32), GOOD, weight)
+    joined = evaluate_retrieval(head.join(VECTORS), TABLE, "artist", [5], min_group=2)
+    assert verdict.artist.head == pytest.approx(joined.summary()["P@5"]["micro"])
+
+
+def test_a_good_head_is_adopted_and_others_are_not() -> None:
+    assert judge(GOOD)[0].adopted
+    noise = np.random.default_rng(1).standard_normal((DIM, DIM)).astype(np.float32)
+    for useless in (noise, np.eye(DIM, dtype=np.float32), np.zeros((DIM, 1), np.float32)):
+        assert not judge(useless)[0].adopted
+
+
+@pytest.mark.parametrize(
+    ("artist", "genre", "adopted"),
+    [
+        ((0.01, 0.1), (-0.02, 0.01), True),  # genre may have fallen, but not beyond doubt
+        ((0.01, 0.1), (-0.02, -0.001), False),
+        ((0.0, 0.1), (0.01, 0.02), False),
+        ((0.01, 0.1), None, True),
+    ],
+)
+def test_the_rule(artist: tuple[float, float], genre: tuple[float, float], adopted: bool) -> None:
+    def change(ci: tuple[float, float]) -> Change:
+        return Change(0.5, 0.5 + sum(ci) / 2, sum(ci) / 2, ci)
+
+    verdict = Verdict(5, (), change(artist), genre and change(genre))
+    assert verdict.adopted == adopted
+
+
+def test_no_artist_is_on_both_sides_of_a_fold() -> None:
+    artists = artist_numbers(TABLE)
+    fold = folds(artists, 4, 0)
+    assert all(len(np.unique(fold[artists == artist])) == 1 for artist in artists)
+    assert np.ptp(np.bincount(fold)) <= 6
+    _, learner = judge(GOOD)
+    everyone = {frozenset(np.flatnonzero(fold != number).tolist()) for number in range(4)}
+    shown = [frozenset(rows.tolist()) for rows in learner.shown]
+    assert everyone <= set(shown)
+    assert all(any(rows <= training for training in everyone) for rows in shown)
+    for rows in learner.shown:
+        assert not set(artists[rows]) & set(np.delete(artists, rows))
+
+
+def test_precision_of_a_library_shorter_than_a_list() -> None:
+    """What is not there is a miss."""
+    table = pd.DataFrame({"artist": [f"{i // 2}" for i in range(24)]})
+    labels = GateLabels(table)
+    vectors = np.repeat(np.eye(12, dtype=np.float32), 2, axis=0)
+    head = Head("default", np.zeros(12, np.float32), np.eye(12, dtype=np.float32))
+    rows = np.arange(4)
+    found = precisions(vectors, labels, head, rows, rows, [0.0, 1.0])
+    np.testing.assert_allclose(found[..., 0], 1 / 5)
+    assert not found[..., 1].any()
+
+
+def test_what_cannot_be_judged() -> None:
+    few = TABLE.iloc[:24]
+    with pytest.raises(TooFewArtists, match="two tracks or more: 6;"):
+        GateLabels(few)
+    together = TABLE.assign(artist=TABLE["artist"] + "|everybody")  # nobody is on their own
+    with pytest.raises(TooFewArtists, match="two tracks or more: 1;"):
+        GateLabels(together)
+    with pytest.raises(LabelsError, match='no column "artist"'):
+        GateLabels(TABLE[["genre"]])
+    assert GateLabels(TABLE.assign(genre="rock")).genre is None
+    assert judge(GOOD, TABLE[["artist"]])[0].genre is None
+
+
+def test_labels_become_members() -> None:
+    members = label_members(TABLE, "genre").toarray()
+    expected = [
+        [name in (genre.split("|") if genre else []) for name in ("folk", "pop", "rock")]
+        for genre in TABLE["genre"]
+    ]
+    np.testing.assert_array_equal(members, np.array(expected, np.float32))
+
+
+def test_companions_are_tracks_of_the_same_listeners() -> None:
+    """Two circles of listeners, and one track that both play."""
+    counts = np.zeros((6, 7), np.float32)
+    counts[:3, :3], counts[3:, 3:6] = 2, 1
+    counts[:, 6] = [1, 0, 0, 1, 0, 0]  # with each circle it shares one listener: too few
+    listens = Interactions(np.arange(6), np.arange(10, 17), sparse.csr_matrix(counts))
+    ids = np.array([10, 11, 12, 13, 14, 16, 99])  # 15 is not indexed, 99 nobody plays
+    members = listener_members(listens, ids)
+    alike = (members @ members.T).toarray() > 0
+    expected = np.zeros((7, 7), bool)
+    expected[:3, :3] = expected[3:5, 3:5] = True
+    np.testing.assert_array_equal(alike & ~np.eye(7, dtype=bool), expected & ~np.eye(7, dtype=bool))
+    nothing = listener_members(
+        Interactions(np.arange(1), np.arange(2), sparse.csr_matrix((1, 2), dtype=np.float32)), ids
+    )
+    assert nothing.nnz == 0

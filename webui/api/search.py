@@ -1,0 +1,70 @@
+"""Finding by words."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from flask import Response
+from pydantic import Field, StringConstraints
+
+from webui.api.openapi import answer, blueprint
+from webui.api.parameters import MAX_QUERY, Count, Page, Paged, Parameters, takes, write_cursor
+from webui.api.schemas import Completion, Completions, Track
+from webui.current_listener import listener
+from webui.served import current
+
+Words = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=MAX_QUERY, pattern=r"\S"),
+    takes(f"1 to {MAX_QUERY} characters"),
+]
+
+api = blueprint("search")
+
+
+MAX_FOUND = 2_000  # tracks of one search
+
+
+class SearchQuery(Page):
+    """What is looked for."""
+
+    q: Words = Field(description="Words of title, artist, album, genres.", examples=["psalm"])
+    limit: Count = 10
+
+
+class Found(Paged):
+    """Tracks, best first."""
+
+    tracks: list[Track]
+
+
+class CompleteQuery(Parameters):
+    """What was typed."""
+
+    q: str = Field("", description=f"Its first {MAX_QUERY} characters count.", examples=["aun"])
+    limit: Count = 12
+
+
+@api.get("/search", responses={200: Found})
+def search(query: SearchQuery) -> Response:
+    """Find tracks by words, typos forgiven."""
+    begin = min(max(query.cursor[0], 0), MAX_FOUND) if query.cursor else 0
+    end = min(begin + query.limit, MAX_FOUND)
+    found = current().catalog.search(query.q, end + 1)
+    following = write_cursor(end, 0) if len(found) > end < MAX_FOUND else None
+    return answer(Found(tracks=[Track.of(track) for track in found[begin:end]], next=following))
+
+
+@api.get("/complete", responses={200: Completions})
+def complete(query: CompleteQuery) -> Response:
+    """Complete the name of an artist, an album, a tag or a track."""
+    served = current()
+    found = served.completer.complete(query.q[:MAX_QUERY], query.limit, listener(served))
+    return answer(
+        Completions(
+            completions=[
+                Completion(kind=one.kind, ref=one.ref, name=one.name, detail=one.detail)
+                for one in found
+            ]
+        )
+    )

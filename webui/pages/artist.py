@@ -1,0 +1,57 @@
+"""The page of an artist: albums, tags, who is similar by sound and by listeners."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+import numpy as np
+from flask import Blueprint, render_template, request
+from werkzeug.exceptions import NotFound
+
+from recsys.catalog import Track
+from recsys.served_home import Served
+from recsys.similarity.explanation import mean_logits
+from recsys.tagging.taggram import TagBar, tag_bars
+from webui import current_listener
+from webui.mix_query import MAX_NAME
+from webui.served import current
+
+MAX_TRACKS = 500  # shown on one page
+MAX_HEARD = 100  # whose tags are averaged
+
+artist_page = Blueprint("artist_page", __name__)
+
+
+@artist_page.get("/artist")
+def show() -> str:
+    """Show the artist of a name, in any spelling."""
+    name = request.args.get("name", "").strip()
+    served = current()
+    albums = served.artists.albums(name) if name and len(name) <= MAX_NAME else []
+    if not albums:
+        raise NotFound(f"The library has no artist “{name[:100]}”.")
+    tracks = [track for album in albums for track in album.tracks]
+    return render_template(
+        "artist.html",
+        name=tracks[0].artist,
+        albums=albums,
+        tracks=tracks,
+        n_shown=MAX_TRACKS,
+        bars=_bars(served, tracks),
+        similar=served.artists.similar(name),
+        co_listened=served.artists.co_listened(name),
+        n_tracks=served.n_indexed,
+        person=current_listener.person(),
+    )
+
+
+def _bars(served: Served, tracks: Sequence[Track]) -> tuple[TagBar, ...]:
+    """Return the tags of the mean of some of an artist's tracks, nothing where none is heard."""
+    step = -(-len(tracks) // MAX_HEARD)
+    similar = served.similar
+    heard = similar.heard_all([track.id for track in islice(tracks, 0, None, step)])
+    if not heard:
+        return ()
+    logits = np.mean([mean_logits(features) for features in heard], axis=0)
+    return tag_bars(logits, similar.typical_logits, similar.tags)

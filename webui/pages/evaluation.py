@@ -1,0 +1,102 @@
+"""The evaluation page: what was measured last, as charts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, current_app, render_template
+
+from recsys.home.evaluation_reports import Kind, Report, read_report, state_of
+from webui.current_listener import demand_owner, person
+from webui.pages.charts import Chart, charts, plain
+from webui.served import current
+
+_MEASURE = "python scripts/evaluate.py"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What one kind of evaluation asks, and the command that answers it."""
+
+    kind: Kind
+    title: str
+    explained: str
+    command: str
+
+
+QUESTIONS = (
+    Question(
+        "content",
+        "Does what sounds alike share a label?",
+        "Every labelled track is a query once, and the others are ranked by how alike they sound: "
+        "one with the query's label is a hit. Means over labels, so that a large one counts no "
+        "more than a small one.",
+        f"{_MEASURE} content --by genre --exclude-same artist",
+    ),
+    Question(
+        "listening",
+        "Do recommendations find what people went on to hear?",
+        "Part of what listeners heard is hidden, and looked for among what is recommended to them.",
+        f"{_MEASURE} listening",
+    ),
+    Question(
+        "tags",
+        "Do the taggers say what people say?",
+        "Each tag that the labels know, by how the taggers rank all tracks for it.",
+        f"{_MEASURE} tags --labels labels.csv --by genre",
+    ),
+    Question(
+        "triplets",
+        "Is it the odd one out for people too?",
+        "Of three clips, the one that is least like the other two.",
+        f"{_MEASURE} triplets judgements.csv",
+    ),
+    Question(
+        "exposure",
+        "Who is in whose list?",
+        "The list of every track, as it is served, and who is in it.",
+        f"{_MEASURE} exposure",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A question with its last report; `charts` is None for one of another form.
+
+    is_current  whether the index that it is of answers now
+    """
+
+    question: Question
+    report: Report | None
+    charts: list[Chart] | None
+    is_current: bool
+
+
+evaluation_page = Blueprint("evaluation_page", __name__)
+evaluation_page.add_app_template_filter(plain, "plain")
+
+
+@evaluation_page.get("/evaluation")
+def page() -> str:
+    """Show what was measured."""
+    demand_owner()
+    served = current()
+    state = state_of(served.recommender.index)
+    return render_template(
+        "evaluation.html",
+        person=person(),
+        n_tracks=served.n_indexed,
+        answered=[_answered(question, state) for question in QUESTIONS],
+    )
+
+
+def _answered(question: Question, state: str) -> Answered:
+    report = read_report(current_app.config["HOME"], question.kind)
+    found: list[Chart] | None = []
+    if report is not None:
+        try:
+            found = charts(question.kind, report.figures)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            found = None
+    return Answered(question, report, found, report is not None and report.state == state)

@@ -1,0 +1,143 @@
+"""The pages of playlists: those that are kept, one of them, and the way from a track to another."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from flask import Blueprint, render_template, request
+from werkzeug.exceptions import BadRequest, NotFound
+
+from recsys.catalog import LONGEST_PLAYLIST, KeptPlaylist, Track
+from recsys.recommendation.query import LARGEST_ID, Answer, Query
+from recsys.recommendation.recommender import Unanswerable
+from recsys.served_home import Served
+from webui import current_listener
+from webui.api.parameters import MAX_RESULTS
+from webui.api.playlists import continuation, kept_playlist
+from webui.served import current, label
+
+N_MORE = 10  # tracks that a continuation names
+LENGTH = 8  # of a path where none is asked for
+MAX_WORDS = 200  # characters
+
+playlist_pages = Blueprint("playlist_pages", __name__)
+
+
+class End(NamedTuple):
+    """An end of a path: what was typed for it, and the track that it is."""
+
+    words: str
+    track: Track | None
+
+    @property
+    def label(self) -> str:
+        """The track as a person reads it, or what was typed."""
+        return self.words if self.track is None else label(self.track)
+
+
+@playlist_pages.get("/playlists")
+def playlists() -> str:
+    """List the playlists of who asks, the last changed first."""
+    served = current()
+    listener = current_listener.listener(served)
+    kept = [] if listener is None else served.catalog.playlists(listener)
+    return render_template(
+        "playlists.html",
+        kept=sorted(kept, key=lambda one: (-one.changed_at, -one.id)),
+        start=End("", None),
+        end=End("", None),
+        length=LENGTH,
+        **_common(served),
+    )
+
+
+@playlist_pages.get("/playlists/<int:playlist_id>")
+def playlist(playlist_id: int) -> str:
+    """Show one playlist; with "more" what could come next too."""
+    served = current()
+    kept = kept_playlist(served, playlist_id)
+    tracks = served.catalog.tracks(kept.track_ids)
+    more = continuation(served, kept, N_MORE) if _asks_for_more(kept) else None
+    return render_template(
+        "playlist.html",
+        kept=kept,
+        tracks=tracks,
+        seconds=sum(track.duration or 0 for track in tracks if not track.removed),
+        more=more,
+        longest=LONGEST_PLAYLIST,
+        **_common(served),
+    )
+
+
+@playlist_pages.get("/playlists/path")
+def path() -> str:
+    """Lead from one track to another in so many steps."""
+    served = current()
+    start, end = _end(served, "start"), _end(served, "end")
+    length = _length()
+    sentences: list[str] = []
+    answer: Answer | None = None
+    for name, one in (("start", start), ("end", end)):
+        if one.track is None:
+            sentences.append(
+                f"Nothing in the library is called “{one.words}”."
+                if one.words
+                else f"The {name} of the way is missing."
+            )
+    if start.track and end.track:
+        answer, sentence = _path(served, start.track, end.track, length)
+        sentences += [sentence] if sentence else []
+    return render_template(
+        "path.html",
+        start=start,
+        end=end,
+        length=length,
+        answer=answer,
+        sentences=sentences,
+        **_common(served),
+    )
+
+
+def _path(served: Served, start: Track, end: Track, length: int) -> tuple[Answer | None, str]:
+    """Return a path, or why there is none."""
+    if start.id == end.id:
+        return None, "The way begins and ends at one track: choose another end."
+    try:
+        asked = Query(listener=current_listener.listener(served))
+        return served.recommender.path(start.id, end.id, length, asked), ""
+    except Unanswerable as error:
+        return None, str(error)
+
+
+def _end(served: Served, name: str) -> End:
+    """Return the track of an id, or else the one that is called as what was typed."""
+    words = request.args.get(name, "").strip()[:MAX_WORDS]
+    text = request.args.get(f"{name}_id", "")
+    if text:
+        if not (text.isascii() and text.isdigit() and int(text) <= LARGEST_ID):
+            raise BadRequest(f'"{name}_id" takes the id of a track.')
+        track = served.catalog.track(int(text))
+        if track is None or track.removed:
+            raise NotFound(f"The library has no track {text}.")
+        return End(words, track)
+    found = served.catalog.search(words, 1) if words else []
+    return End(words, found[0] if found else None)
+
+
+def _length() -> int:
+    text = request.args.get("length") or str(LENGTH)
+    if not (text.isascii() and text.isdigit() and 2 <= int(text[:9]) <= MAX_RESULTS):
+        raise BadRequest(f'"length" takes a whole number from 2 to {MAX_RESULTS}.')
+    return int(text)
+
+
+def _asks_for_more(kept: KeptPlaylist) -> bool:
+    return "more" in request.args and bool(kept.track_ids)
+
+
+def _common(served: Served) -> dict[str, object]:
+    return {
+        "person": current_listener.person(),
+        "n_tracks": served.n_indexed,
+        "longest_path": MAX_RESULTS,
+    }

@@ -1,0 +1,125 @@
+"""The page of a track: what it sounds like, what sounds like it, what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlencode
+
+from flask import Blueprint, render_template
+
+from recsys.catalog import Feedback, Plays, Track
+from recsys.served_home import Served
+from recsys.similarity.explanation import mean_logits
+from recsys.similarity.similar_tracks import Neighbour
+from recsys.tagging.taggram import TagBar, tag_bars
+from webui import current_listener
+from webui.served import current, label, living, why_not_heard
+
+N_SIMILAR = 12
+ARTIST_CAP = 3  # of the similar tracks, so that an album does not fill the list
+
+track_page = Blueprint("track_page", __name__)
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What is known of how a track sounds."""
+
+    bars: tuple[TagBar, ...]
+    similar: tuple[Neighbour, ...]
+    copies: tuple[Track, ...]
+
+
+@dataclass(frozen=True)
+class History:
+    """What the listener has heard and said of a track."""
+
+    plays: Plays
+    said: Feedback | None
+
+
+@track_page.get("/tracks/<int:track_id>")
+def show(track_id: int) -> str:
+    """Show a track."""
+    served = current()
+    track = living(served, track_id)
+    return render_template(
+        "track.html",
+        track=track,
+        sound=_sound(served, track),
+        why=why_not_heard(track),
+        history=_history(served, track),
+        is_drawn=served.map.drawn() is not None,
+        n_tracks=served.n_indexed,
+        person=current_listener.person(),
+    )
+
+
+track_page.add_app_template_filter(label)
+
+
+@track_page.app_template_filter("artist_page")
+def artist_page(name: str) -> str:
+    """Return the address of an artist's page. Names may hold anything, so they are no path.
+
+    >>> artist_page("AC/DC")
+    '/artist?name=AC%2FDC'
+    """
+    return f"/artist?{urlencode({'name': name})}"
+
+
+@track_page.app_template_filter("moment")
+def moment(at: int) -> str:
+    """Write a time in Unix seconds as this machine's clock has it.
+
+    >>> len(moment(1_700_000_000)) in (18, 19)
+    True
+    """
+    local = datetime.fromtimestamp(at).astimezone()
+    return f"{local.day} {local:%b %Y, %H:%M}"
+
+
+@track_page.app_template_filter("file_kind")
+def file_kind(track: Track) -> str:
+    """Say what a track's file is: "mp3, 44.1 kHz, stereo"."""
+    channels = {None: "", 1: "mono", 2: "stereo"}.get(track.channels, f"{track.channels} channels")
+    rate = f"{track.sample_rate / 1000:g} kHz" if track.sample_rate else ""
+    codec = (track.codec or "").removesuffix("float")
+    return ", ".join(filter(None, (codec, rate, channels)))
+
+
+@track_page.app_template_filter("spoken")
+def spoken(seconds: float) -> str:
+    """Write a length as a person says it.
+
+    >>> spoken(30), spoken(3540), spoken(8100)
+    ('30 s', '59 min', '2 h 15 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def _sound(served: Served, track: Track) -> Sound | None:
+    """Return how a track sounds, None for one that is not in the index."""
+    similar = served.similar
+    try:
+        return Sound(
+            tag_bars(
+                mean_logits(similar.heard(track).features), similar.typical_logits, similar.tags
+            ),
+            tuple(similar.of_track(track, N_SIMILAR, artist_cap=ARTIST_CAP)),
+            tuple(similar.copies(track)),
+        )
+    except KeyError:
+        return None
+
+
+def _history(served: Served, track: Track) -> History:
+    listener = current_listener.listener(served)
+    if listener is None:
+        return History(Plays(0, ()), None)
+    said = (one for one in served.catalog.feedback(listener) if one.track_id == track.id)
+    return History(served.catalog.plays(listener, track.id), next(said, None))

@@ -1,0 +1,83 @@
+"""The pages for people."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from recsys.catalog import Track
+from recsys.durations import clock
+from recsys.recommendation.query import Reason
+from webui import current_listener, mix_list
+from webui.mix_query import SIDES, Mix, Ref
+from webui.served import current, label
+from webui.uploads import read_sound
+
+LENGTHS = (10, 20, 30, 50, 100, 200)
+CAPS = (1, 2, 3, 5)
+LONGEST = (3, 5, 8, 12, 20)  # minutes
+N_HUES = 8  # of the placeholders of covers
+
+pages = Blueprint("pages", __name__)
+
+
+@pages.get("/")
+def workbench() -> AnyResponse | str:
+    """Show the list that the address asks for."""
+    served = current()
+    mix = Mix.parse(request.args)
+    typed = request.args.get("q", "").strip()
+    found = served.completer.complete(typed, 1, current_listener.listener(served)) if typed else []
+    if found:  # a search sent off without scripts
+        return redirect("/" + mix.adding("like", found[0].kind, found[0].ref))
+    listing = mix_list.answer(served, mix, current_listener.listener(served))
+    return render_template(
+        "workbench.html",
+        mix=mix,
+        listing=listing,
+        chips=[(side, ref, _name(ref, listing)) for side in SIDES for ref in getattr(mix, side)],
+        nothing_like=typed,
+        n_tracks=served.n_indexed,
+        lengths=sorted({*LENGTHS, mix.length}),
+        caps=sorted({*CAPS, mix.artist_cap or 1}),
+        longest=sorted({*(60 * n for n in LONGEST), mix.max_duration or 60 * LONGEST[0]}),
+        sides=SIDES,
+        title=_title(mix, listing),
+    )
+
+
+@pages.app_template_filter("clock")
+def length(seconds: float | None) -> str:
+    """Write a length, empty where it is not known."""
+    return "" if seconds is None else clock(seconds)
+
+
+@pages.app_template_filter("hue")
+def hue(track: Track) -> int:
+    """Return the number of a colour, the same for all tracks of one artist."""
+    return sum((track.album or track.artist).encode()) % N_HUES
+
+
+@pages.app_template_filter("share")
+def share(reason: Reason, reasons: tuple[Reason, ...]) -> int:
+    """Return how great a reason is beside the greatest, in percent."""
+    return round(100 * abs(reason.amount) / max(abs(other.amount) for other in reasons))
+
+
+def _name(ref: Ref, listing: mix_list.Listing) -> str:
+    if ref.kind in ("artist", "tag"):
+        return ref.name
+    if ref.kind == "sound":
+        return read_sound(ref.name).name
+    track = listing.tracks.get(ref.track_id)
+    if track is None:
+        return f"{ref.kind} {ref.name}"
+    if ref.kind == "album":
+        return track.album or track.title
+    return label(track)
+
+
+def _title(mix: Mix, listing: mix_list.Listing) -> str:
+    """Name a list as its seeds do."""
+    names = [_name(ref, listing) for ref in mix.like]
+    return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")

@@ -1,0 +1,186 @@
+"""What every request and answer must pass: known hosts, writers with a token, strict headers."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+import re
+import secrets
+import time
+from http import HTTPStatus
+
+from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, Unauthorized
+from werkzeug.wrappers import Response as AnyResponse
+
+from recsys.catalog import CatalogError
+from recsys.served_home import Unavailable
+from webui.current_listener import know, unreadable
+
+_log = logging.getLogger("webui.access")
+MAX_BODY = 4 << 20  # bytes
+TOKEN_HEADER = "X-Earshot-Token"
+_FOR_ANYBODY = frozenset({"static", "health"})  # who asks is not even looked at
+_FOR_STRANGERS = frozenset({"accounts.login", "accounts.log_in"})
+_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
+_PAGE_POLICY = (
+    f"{_POLICY}; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
+    "connect-src 'self'; form-action 'self'"
+)
+_HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",  # with "no-referrer" forms would have no Origin
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine reaches `host`, a name or an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def protect(app: Flask) -> None:
+    """Give an app its checks, headers, error answers and log."""
+    app.before_request(_begin)
+    app.after_request(_finish)
+    app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(Unavailable, _unreadable)
+    app.register_error_handler(CatalogError, _unreadable)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _begin() -> AnyResponse | None:
+    """Number the request; refuse foreign hosts' names, strangers, and writers without a token."""
+    g.request_id, g.started, g.person = secrets.token_hex(8), time.monotonic(), None
+    _check_host()
+    if request.endpoint in _FOR_ANYBODY:
+        return None
+    know(by_key=not is_page())
+    if request.routing_exception is not None:
+        return None
+    if g.person is None and request.endpoint not in _FOR_STRANGERS:
+        return _send_to_login()
+    if request.method not in ("GET", "HEAD", "OPTIONS") and not g.by_key:
+        _check_writer()
+    return None
+
+
+def _check_host() -> None:
+    """Refuse names by which foreign pages reach this server (DNS rebinding)."""
+    named = re.fullmatch(
+        r"(?:\[([0-9a-fA-F:]+)\]|([^:]+))(?::\d+)?", request.headers.get("Host", "")
+    )
+    host = (named[1] or named[2]).lower() if named else ""
+    if is_loopback(host) or host in current_app.config["PUBLIC_NAMES"]:
+        return
+    if current_app.extensions["accounts"] is None:
+        raise BadRequest("Without accounts this server answers to loopback names alone.")
+    raise BadRequest("This server does not answer to that name: see --public-name.")
+
+
+def is_page() -> bool:
+    """Say whether a person reads the answer.
+
+    Every blueprint outside of /api/ makes pages; where there is nothing, a browser wants one.
+    """
+    if request.path.startswith("/api/"):
+        return False
+    if request.endpoint is None:
+        accepted = request.accept_mimetypes.best_match(("application/json", "text/html"))
+        return accepted == "text/html"
+    return request.blueprint is not None
+
+
+def _send_to_login() -> AnyResponse:
+    """Lead a person to the form and back; tell a program to show its key."""
+    if is_page():
+        back = request.full_path.rstrip("?") if request.method == "GET" else "/"
+        return redirect(url_for("accounts.login", next=back))
+    raise Unauthorized(
+        "This takes a key of yours: Authorization: Bearer KEY. Your account's page makes them.",
+        www_authenticate=WWWAuthenticate("bearer"),
+    )
+
+
+def _check_writer() -> None:
+    """Refuse what another site's page sends, and who has not read the token."""
+    origin = request.headers.get("Origin")
+    if origin is not None and origin != f"{request.scheme}://{request.host}":
+        raise Forbidden("Pages of other sites may not write here.")
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        raise Forbidden("Pages of other sites may not write here.")
+    shown = request.headers.get(TOKEN_HEADER, "")
+    if is_page() and not shown:
+        shown = request.form.get("token", "")
+    if not g.token or not secrets.compare_digest(shown.encode(), g.token.encode()):
+        raise Forbidden(
+            "This page was opened too long ago: load it again. "
+            f"(Writing takes the header {TOKEN_HEADER} with the token of /api/v1/session.)"
+        )
+
+
+def _finish(response: Response) -> Response:
+    """Set the headers and log the request as one line of JSON."""
+    response.headers.update(_HEADERS)
+    page = is_page()
+    response.headers["Content-Security-Policy"] = _PAGE_POLICY if page else _POLICY
+    if page or request.method not in ("GET", "HEAD") or request.endpoint == "listening.session":
+        response.headers["Cache-Control"] = "no-store"
+    elif g.person is not None and g.person.account is not None:
+        response.cache_control.private = True
+        response.vary.update(("Authorization", "Cookie"))
+    response.headers["X-Request-Id"] = g.request_id
+    fields = {
+        "request_id": g.request_id,
+        "method": request.method,
+        "path": request.path,
+        "status": response.status_code,
+        "milliseconds": round(1000 * (time.monotonic() - g.started), 1),
+    }
+    if g.person is not None and g.person.account is not None:
+        fields["account"] = g.person.account.id
+    _log.info("%s", json.dumps(fields))
+    return response
+
+
+def _problem(status: int, detail: str) -> Response:
+    """Return an error as RFC 9457 has it."""
+    body = {"type": "about:blank", "status": status, "detail": detail, "request_id": g.request_id}
+    return Response(json.dumps(body), status, content_type="application/problem+json")
+
+
+def _answer(status: int, detail: str) -> Response:
+    """Return an error as its reader takes it: a page for a page, a problem for a program."""
+    if not is_page():
+        return _problem(status, detail)
+    page = render_template("problem.html", reason=HTTPStatus(status).phrase, detail=detail)
+    return Response(page, status, mimetype="text/html")
+
+
+def _http_problem(error: HTTPException) -> Response:
+    detail = error.description or error.name
+    if isinstance(request.routing_exception, NotFound):
+        detail = "There is nothing at this address."
+    answer = _answer(error.code or 500, detail)
+    for name, value in error.get_headers(request.environ):
+        if name in ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate"):
+            answer.headers[name] = value
+    return answer
+
+
+def _unreadable(error: Exception) -> Response:
+    _log.warning("request %s: %s", g.request_id, error)
+    return _answer(503, unreadable(error))
+
+
+def _unexpected(error: Exception) -> Response:
+    _log.error("request %s failed", g.request_id, exc_info=error)
+    return _answer(500, "The server made a mistake; its log has this request's id.")

@@ -1,0 +1,105 @@
+"""Files from outside the library as seeds: analysed, deleted, and kept in the address alone."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import tempfile
+import threading
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from flask import current_app, request
+from numpy.typing import NDArray
+from werkzeug.exceptions import (
+    BadRequest,
+    RequestEntityTooLarge,
+    ServiceUnavailable,
+    UnsupportedMediaType,
+)
+
+from webui.metrics import Metrics
+from webui.rate_limits import spend_analysis
+
+MAX_SOUND = 100 << 20  # bytes
+MAX_FILE_NAME = 200  # characters
+ID_LENGTH = 8  # of a projection's id, as far as an address has it
+_PIECE = 1 << 20  # bytes read at once
+
+_one_at_a_time = threading.Lock()  # an analysis takes a network's memory
+
+
+class SoundRefused(Exception):
+    """A file cannot be analysed; the message says why."""
+
+
+class Sound(NamedTuple):
+    """A file from outside: its name, its embedding, float32 (dim,), and by which projection."""
+
+    name: str
+    projection: str
+    vector: NDArray[np.float32]
+
+
+class Hear(Protocol):
+    """Analyses a file that may be anything, in bounded time and memory."""
+
+    def __call__(self, path: Path) -> tuple[str, NDArray[np.float32]]:
+        """Return the projection's id and the embedding (dim,). Raises SoundRefused."""
+
+
+def write_sound(sound: Sound) -> str:
+    """Return a sound as an address has it; its vector's numbers in a byte each."""
+    scaled = 127 * sound.vector / np.abs(sound.vector).max()
+    packed = base64.urlsafe_b64encode(np.rint(scaled).astype(np.int8).tobytes()).decode()
+    return f"{sound.projection[:ID_LENGTH]}.{packed}.{sound.name[:MAX_FILE_NAME]}"
+
+
+def read_sound(text: str) -> Sound:
+    """Read what `write_sound` wrote. Raises BadRequest for anything else."""
+    projection, _, rest = text.partition(".")
+    packed, _, name = rest.partition(".")
+    try:
+        values = np.frombuffer(base64.b64decode(packed, b"-_", validate=True), np.int8)
+    except (ValueError, binascii.Error):
+        values = np.empty(0, np.int8)
+    if not values.any() or not name.strip() or len(projection) > ID_LENGTH:
+        raise BadRequest("A sound in this address is damaged: give its file again.")
+    vector = values.astype(np.float32)
+    return Sound(name, projection, vector / np.linalg.norm(vector))
+
+
+def hear_upload(called: str) -> Sound:
+    """Analyse the file that a request sends; it is not kept. `called` is a stranger's word.
+
+    Raises TooManyRequests, ServiceUnavailable, UnsupportedMediaType, RequestEntityTooLarge, and
+    BadRequest for what is no music.
+    """
+    spend_analysis()
+    hear: Hear | None = current_app.config["HEAR"]
+    if hear is None:
+        raise ServiceUnavailable("This server analyses no files.")
+    if request.mimetype != "application/octet-stream":
+        raise UnsupportedMediaType("A sound is sent as it is, as application/octet-stream.")
+    name = Path(called.replace("\\", "/")).name.strip() or "a file"
+    request.max_content_length = MAX_SOUND
+    if (request.content_length or 0) > MAX_SOUND:
+        raise RequestEntityTooLarge(f"A sound takes at most {MAX_SOUND >> 20} MiB.")
+    metrics: Metrics = current_app.extensions["metrics"]
+    if not _one_at_a_time.acquire(blocking=False):
+        raise ServiceUnavailable("Another file is being analysed: try again when it is done.")
+    try:
+        with tempfile.TemporaryDirectory(prefix="earshot-") as folder:
+            path = Path(folder) / "sound"  # what a stranger calls it names no file here
+            with path.open("wb") as file:
+                while piece := request.stream.read(_PIECE):
+                    file.write(piece)
+            sound = Sound(name, *hear(path))
+            metrics.count_upload("analysed")
+            return sound
+    except SoundRefused as error:
+        metrics.count_upload("failed")
+        raise BadRequest(f"{name} cannot be used as a seed. {error}") from error
+    finally:
+        _one_at_a_time.release()
