@@ -24,11 +24,11 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import fft, signal
 
 from encoders.audio import SegmentGrid, inspect
 from encoders.decoding import DecoderProcess
+from index.arrays import Float32Array
 from recsys.catalog import Track
 from recsys.demo import DEMO_TRACKS
 from recsys.demo.compose import Song
@@ -50,7 +50,7 @@ ENCODERS = {
     "opus": ("ogg", "libopus", "flt"),
     "m4a": ("ipod", "aac", "fltp"),
 }
-Wave = NDArray[np.float32]
+Wave = Float32Array
 
 
 class Copy(NamedTuple):

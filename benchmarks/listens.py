@@ -30,7 +30,7 @@ from encoders.features import AudioInfo
 from encoders.memory import PeakMemory
 from recsys.catalog import Catalog, Sighting, Tags
 from recsys.catalog.base import batches
-from recsys.listens.formats import Choice
+from recsys.listens.formats import FormatChoice
 from recsys.listens.importing import import_file
 from recsys.listens.matching import match_recordings
 
@@ -166,8 +166,8 @@ def measure(form: str, n_rows: int, n_recordings: int, database: str | None) -> 
         with Catalog(home, database) as catalog:
             fill(catalog, n_recordings, form)
             with PeakMemory(0.1) as memory:
-                first = import_file(catalog, path, Choice())
-            again = import_file(catalog, path, Choice())
+                first = import_file(catalog, path, FormatChoice())
+            again = import_file(catalog, path, FormatChoice())
             if (
                 first.stored.new + first.stored.known + first.stored.changed == 0
                 or again.stored.new

@@ -28,8 +28,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import Float32Array
 from index.vector_index import VectorIndex
 from recsys.home.files import LAYOUT_NAME
 from recsys.track_map import layout
@@ -87,7 +87,7 @@ def draw(n: int, path: Path, workers: int, budget: float) -> None:
             print(f"  moved {np.median(moved):.4f} median, {np.percentile(moved, 95):.4f} of 95 %")
 
 
-def mixture(n: int) -> NDArray[np.float32]:
+def mixture(n: int) -> Float32Array:
     """Return unit vectors (n, DIM), reproducible."""
     rng = np.random.default_rng(0)
     centres = rng.standard_normal((max(n // PER_COMPONENT, 2), LATENT), dtype=np.float32)
@@ -95,16 +95,16 @@ def mixture(n: int) -> NDArray[np.float32]:
     latent = centres[rng.integers(len(centres), size=n)]
     latent += np.float32(0.5) * rng.standard_normal((n, LATENT), dtype=np.float32)
     vectors = latent @ to_sound + np.float32(0.5) * rng.standard_normal((n, DIM), dtype=np.float32)
-    unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Float32Array = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return unit
 
 
-def radius(positions: NDArray[np.float32]) -> float:
+def radius(positions: Float32Array) -> float:
     """Return the root mean square distance from the middle."""
     return float(np.sqrt(((positions - positions.mean(axis=0)) ** 2).sum(axis=1).mean()))
 
 
-def kept(vectors: NDArray[np.float32], positions: NDArray[np.float32]) -> float:
+def kept(vectors: Float32Array, positions: Float32Array) -> float:
     """Return how many of the 10 nearest are among the 30 nearest on the map."""
     shares = []
     for row in np.random.default_rng(2).integers(len(vectors), size=500).tolist():
@@ -115,7 +115,7 @@ def kept(vectors: NDArray[np.float32], positions: NDArray[np.float32]) -> float:
     return float(np.mean(shares)) / 10
 
 
-def trust(vectors: NDArray[np.float32], positions: NDArray[np.float32], k: int = 15) -> float:
+def trust(vectors: Float32Array, positions: Float32Array, k: int = 15) -> float:
     """Return the trustworthiness of the map, over 500 tracks."""
     n, missed, rows = len(vectors), 0, np.random.default_rng(2).integers(len(vectors), size=500)
     for row in rows.tolist():

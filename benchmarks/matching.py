@@ -18,7 +18,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from recsys.catalog import Recording, Tags, Track
-from recsys.listens.matching import Library
+from recsys.listens.matching import LibraryTracks
 
 N_HALVES = 10
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -80,7 +80,7 @@ def count(names: Sequence[Recording], change: str, seed: int) -> Counter[str]:
     """Look for all names in a library of half of them."""
     rng = random.Random(seed)
     inside = set(rng.sample(range(len(names)), len(names) // 2))
-    library = Library([track(number, names[number]) for number in sorted(inside)], {})
+    library = LibraryTracks([track(number, names[number]) for number in sorted(inside)], {})
     outcome: Counter[str] = Counter()
     for number, heard in enumerate(names):
         match = library.match(CHANGES[change](heard, rng))

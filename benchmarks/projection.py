@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from encoders import projection
 from encoders.extract import Extractor, load_known_extractor
 from encoders.features import TrackFeatures
+from index.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from index.hubs import METHODS, describe
 from recsys.catalog.track_features import read_features
 from recsys.evaluation.labels import artist_groups, read_labels
@@ -42,7 +43,6 @@ from recsys.home.settings import HUBS, load_settings
 
 GENRE_K, ARTIST_K = 10, 5
 Features = Sequence[Sequence[TrackFeatures]]
-Vectors = NDArray[np.float32]
 
 
 class Setting(NamedTuple):
@@ -65,9 +65,9 @@ GRID = [
 class Figures:
     """Each clip's genre P@10 and artist P@5, NaN where it is no query, and its in-degree."""
 
-    genre: NDArray[np.float64]
-    artist: NDArray[np.float64]
-    degrees: NDArray[np.int64]
+    genre: Float64Array
+    artist: Float64Array
+    degrees: Int64Array
 
     def goal(self, labels: pd.DataFrame) -> float:
         """What settings are chosen by."""
@@ -75,7 +75,7 @@ class Figures:
         return float(by_genre.mean() + np.nanmean(self.artist))
 
 
-def fit(extractor: Extractor, heard: Features, setting: Setting) -> Vectors:
+def fit(extractor: Extractor, heard: Features, setting: Setting) -> Float32Array:
     """Fit the projection on these clips with other constants, and embed them."""
     kept = projection.N_WHITENED, projection.DAMPING, projection.MIN_TO_WHITEN, projection.MAX_DIM
     projection.N_WHITENED, projection.DAMPING = setting.n_whitened, setting.damping
@@ -90,13 +90,13 @@ def fit(extractor: Extractor, heard: Features, setting: Setting) -> Vectors:
     return unit(vectors)
 
 
-def unit(rows: NDArray[np.floating]) -> Vectors:
+def unit(rows: NDArray[np.floating]) -> Float32Array:
     """Scale rows to length 1."""
-    scaled: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    scaled: Float32Array = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     return scaled
 
 
-def measure(vectors: Vectors, labels: pd.DataFrame, hubs: str) -> Figures:
+def measure(vectors: Float32Array, labels: pd.DataFrame, hubs: str) -> Figures:
     """Score every clip as a query among all of these."""
     correction = None
     if hubs != "none":
@@ -112,7 +112,7 @@ def measure(vectors: Vectors, labels: pd.DataFrame, hubs: str) -> Figures:
     return Figures(values[0], values[1], hub_degrees(vectors, correction))
 
 
-def references(heard: Features) -> Iterator[tuple[str, Vectors]]:
+def references(heard: Features) -> Iterator[tuple[str, Float32Array]]:
     """Give the systems that need no projection of ours: name and unit vectors."""
     first, second = (
         np.stack([track[model].penultimate.astype(np.float32).mean(axis=0) for track in heard])
@@ -136,13 +136,13 @@ def references(heard: Features) -> Iterator[tuple[str, Vectors]]:
     )
 
 
-def standardised(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def standardised(rows: Float32Array) -> Float32Array:
     """Centre columns and scale them to a deviation of 1."""
-    scaled: NDArray[np.float32] = (rows - rows.mean(axis=0)) / (rows.std(axis=0) + 1e-6)
+    scaled: Float32Array = (rows - rows.mean(axis=0)) / (rows.std(axis=0) + 1e-6)
     return scaled
 
 
-def halves(labels: pd.DataFrame, repeats: int) -> Iterator[NDArray[np.bool_]]:
+def halves(labels: pd.DataFrame, repeats: int) -> Iterator[BoolArray]:
     """Part the artists in two of about as many clips: bool (n_clips,), many times."""
     artists = artist_groups(labels).astype(str)
     names, number = np.unique(artists, return_inverse=True)
@@ -157,7 +157,7 @@ def halves(labels: pd.DataFrame, repeats: int) -> Iterator[NDArray[np.bool_]]:
 
 def cross_fitted(
     everything: dict[Setting, Figures],
-    parts: Sequence[tuple[NDArray[np.bool_], dict[Setting, Figures]]],
+    parts: Sequence[tuple[BoolArray, dict[Setting, Figures]]],
     labels: pd.DataFrame,
 ) -> tuple[Figures, list[float], Counter[Setting]]:
     """Score each clip by settings chosen without its half: mean figures, largest in-degrees."""

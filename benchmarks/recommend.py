@@ -20,7 +20,7 @@ from scipy import sparse
 from encoders.memory import PeakMemory
 from recsys.interactions import Content
 from recsys.models.als import Als
-from recsys.models.hybrid import Blend
+from recsys.models.hybrid import HybridModel
 
 N_KINDS, DIM, PER_ARTIST = 50, 64, 10
 
@@ -66,7 +66,7 @@ def main() -> None:
     als = Als(args.factors, 60.0, 10.0)
     seconds, cpu_seconds = {}, {}
     for name in ("als", "prior", "neighbours")[: 2 + args.neighbours]:
-        blend = Blend(als, neighbours=float(name == "neighbours"))
+        blend = HybridModel(als, neighbours=float(name == "neighbours"))
         with PeakMemory() as memory:
             begin, cpu = time.perf_counter(), time.process_time()
             if name == "als":

@@ -23,36 +23,35 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import faiss
 import numpy as np
 import psutil
-from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from encoders.features import AudioInfo
+from index.arrays import Float32Array, IndexArray, Int64Array
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, Sighting, Tags
 from recsys.catalog.base import batches
 from recsys.home.files import INDEX_NAME, LISTENING_NAME
 from recsys.home.home import Home, open_home
 from recsys.home.settings import Settings
-from recsys.models.hybrid import Blend
+from recsys.models.hybrid import HybridModel
 from recsys.recommendation import ranking
-from recsys.recommendation.context import Question
+from recsys.recommendation.context import QueryContext
 from recsys.recommendation.query import Query
 from recsys.recommendation.recommender import Recommender
 
 DIM, FACTORS, LATENT, COMPONENTS = 300, 128, 32, 500
 N_PLAYS, N_KINDS = 120, 4  # of a listener
 K = 20
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 MODEL_NAME = "model-of-listens"  # until it is put in its place
 
 
-def mixture(n: int) -> tuple[Floats, Floats, Ints]:
+def mixture(n: int) -> tuple[Float32Array, Float32Array, Int64Array]:
     """Return vectors (n, DIM), factors (n, FACTORS) and components (n,), reproducible."""
     rng = np.random.default_rng(0)
     centres = rng.standard_normal((COMPONENTS, LATENT), dtype=np.float32)
@@ -93,25 +92,29 @@ def make_home(home: Path, n: int, recipe: str, n_listeners: int, kept: int) -> N
     listening_model(vectors, factors, components, plays, kept).save(home / MODEL_NAME)
 
 
-def made_plays(n: int) -> Ints:
+def made_plays(n: int) -> Int64Array:
     """Return how many listen to each track: popularity falls by rank, a tenth has no listener."""
     rng = np.random.default_rng(4)
     chance = rng.permutation((np.arange(n) + 10.0) ** -0.8)
     chance *= rng.random(n) > 0.1
-    plays: Ints = np.minimum(rng.poisson(20 * n * chance / chance.sum()), n // 20)
+    plays: Int64Array = np.minimum(rng.poisson(20 * n * chance / chance.sum()), n // 20)
     return plays
 
 
 def listening_model(
-    vectors: Floats, factors: Floats, components: Ints, plays: Ints, kept: int
-) -> Blend:
+    vectors: Float32Array,
+    factors: Float32Array,
+    components: Int64Array,
+    plays: Int64Array,
+    kept: int,
+) -> HybridModel:
     """Return a model of the size that a fit has; nothing is fitted.
 
     Co-listened are tracks of one component. As after a fit, factors are longer the more listens
     there are. `vectors` and `factors` are changed in place.
     """
     n, rng = len(vectors), np.random.default_rng(3)
-    blend = Blend(n_neighbours=kept)
+    blend = HybridModel(n_neighbours=kept)
     blend.tracks, blend.heard = np.arange(1, n + 1), plays > 0
     blend.evidence = (0.9 * plays / (plays + 20)).astype(np.float32)
     factors *= (0.1 + blend.evidence)[:, None]
@@ -143,7 +146,7 @@ def sighting(number: int, component: int) -> Sighting:
     return Sighting(None, Path(f"/music/{number}.mp3"), 1, 1, info, tags)
 
 
-def ask(recommender: Recommender, queries: Sequence[Query]) -> tuple[list[set[int]], Floats]:
+def ask(recommender: Recommender, queries: Sequence[Query]) -> tuple[list[set[int]], Float32Array]:
     """Return what each query finds, and the milliseconds it took: by the clock, of processor."""
     found, milliseconds = [], []
     for query in queries:
@@ -155,7 +158,7 @@ def ask(recommender: Recommender, queries: Sequence[Query]) -> tuple[list[set[in
     return found, 1000 * np.array(milliseconds, np.float32)
 
 
-def exhaustive(question: Question, fetch: int) -> NDArray[np.intp]:
+def exhaustive(question: QueryContext, fetch: int) -> IndexArray:
     """Return the best candidates of all that are allowed, by their exact scores."""
     rows = np.flatnonzero(question.allowed)
     blocks = [rows[start : start + 20_000] for start in range(0, len(rows), 20_000)]
@@ -165,9 +168,8 @@ def exhaustive(question: Question, fetch: int) -> NDArray[np.intp]:
 
 def recall(recommender: Recommender, queries: Sequence[Query], found: list[set[int]]) -> float:
     """Return how much of what every track's score would give is found."""
-    proposed, ranking.candidate_rows = ranking.candidate_rows, exhaustive
-    wanted, _ = ask(recommender, queries)
-    ranking.candidate_rows = proposed
+    with mock.patch("recsys.recommendation.ranking.candidate_rows", exhaustive):
+        wanted, _ = ask(recommender, queries)
     pairs = zip(wanted, found, strict=False)
     return float(np.mean([len(true & got) / len(true) for true, got in pairs]))
 

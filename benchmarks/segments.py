@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 import psutil
 import torch
-from numpy.typing import NDArray
 
 from encoders.audio import inspect
 from encoders.bundles import BUNDLES, DEFAULT_MODELS
@@ -25,6 +24,7 @@ from encoders.errors import AudioError
 from encoders.extract import Extractor
 from encoders.features import TrackFeatures
 from encoders.tagger import Tagger
+from index.arrays import Float32Array
 from recsys.evaluation.metrics import paired_bootstrap
 from recsys.evaluation.retrieval import Retrieval, evaluate_retrieval, rank
 from recsys.library.scanning import scan
@@ -89,9 +89,7 @@ def print_header(title: str) -> None:
     )
 
 
-def print_row(
-    name: str, vectors: NDArray[np.float32], whole: NDArray[np.float32], labels: pd.DataFrame
-) -> None:
+def print_row(name: str, vectors: Float32Array, whole: Float32Array, labels: pd.DataFrame) -> None:
     """Print one setting of the clips beside the whole clips."""
     cosine = np.median((vectors * whole).sum(axis=1))
     queries = np.arange(len(whole))
@@ -109,12 +107,12 @@ def print_row(
     print(f"| {name} | {cosine:.4f} | {overlap:.1%} | {' | '.join(columns)} |")
 
 
-def by_genre(vectors: NDArray[np.float32], labels: pd.DataFrame) -> Retrieval:
+def by_genre(vectors: Float32Array, labels: pd.DataFrame) -> Retrieval:
     """Retrieve by genre, the query's artist left out."""
     return evaluate_retrieval(vectors, labels, "genre", [K], exclude_same="artist")
 
 
-def by_artist(vectors: NDArray[np.float32], labels: pd.DataFrame) -> Retrieval:
+def by_artist(vectors: Float32Array, labels: pd.DataFrame) -> Retrieval:
     """Retrieve by artist, for artists with at least two clips."""
     return evaluate_retrieval(vectors, labels, "artist", [5], min_group=2)
 

@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import Float32Array, Float64Array
 from index.vector_index import Ranking, VectorIndex
 
 DIM = 328
@@ -45,7 +45,7 @@ class Row:
     file_mib: float
 
 
-def mixture(n: int, n_queries: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def mixture(n: int, n_queries: int) -> tuple[Float32Array, Float32Array]:
     """Vectors (n, DIM) and queries (n_queries, DIM) of the mixture, reproducible."""
     rng = np.random.default_rng(0)
     centres = rng.standard_normal((500, 32), dtype=np.float32)
@@ -72,9 +72,7 @@ def recipes(n: int, all_up_to: int) -> Iterator[tuple[str, list[str]]]:
         yield "HNSW32", ["efSearch=32", "efSearch=64", "", "efSearch=256"]
 
 
-def one_at_a_time(
-    index: VectorIndex, queries: NDArray[np.float32]
-) -> tuple[list[Ranking], NDArray[np.float64]]:
+def one_at_a_time(index: VectorIndex, queries: Float32Array) -> tuple[list[Ranking], Float64Array]:
     """The rankings of the queries, and the milliseconds each took."""
     index.search(queries[:WARM_UP], K)
     rankings, milliseconds = [], []

@@ -18,7 +18,7 @@ SLOW = 5.0  # s after which a file is named
 
 
 @dataclass
-class Display:
+class BuildDisplay:
     """Progress on standard error: live on a terminal, a line now and then otherwise."""
 
     console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
@@ -27,7 +27,7 @@ class Display:
     _stage: str = ""
     _last_line: float = 0.0
 
-    def __enter__(self) -> Display:
+    def __enter__(self) -> BuildDisplay:
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),

@@ -9,12 +9,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from earshot.terminal import printable
 from encoders.errors import AudioError, WeightsError
 from encoders.projection import Projection, ProjectionError
+from index.arrays import Float32Array
 from index.vector_index import DamagedIndex, StaleIndex
 from recsys.catalog import Catalog, CatalogError, Track
 from recsys.catalog.track_features import Features
@@ -104,9 +102,7 @@ def track_of_file(catalog: Catalog, path: Path) -> Track | None:
     return track if track and track.status == "ready" else None
 
 
-def hear(
-    path: Path, catalog: Catalog, projection: Projection
-) -> tuple[NDArray[np.float32], Features]:
+def hear(path: Path, catalog: Catalog, projection: Projection) -> tuple[Float32Array, Features]:
     """Return embedding (dim,) and features of a file from outside. Raises AudioError."""
     # Only such a file needs the networks, which take seconds to import.
     from encoders.extract import load_known_extractor  # noqa: PLC0415

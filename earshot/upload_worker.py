@@ -20,8 +20,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import Float32Array
 from recsys.home.files import PROJECTION_NAME, WEIGHTS_NAME
 from webui.uploads import SoundRefused
 
@@ -48,7 +48,7 @@ class Hearing:
         self._seconds = seconds
         self._memory = memory
 
-    def __call__(self, path: Path) -> tuple[str, NDArray[np.float32]]:
+    def __call__(self, path: Path) -> tuple[str, Float32Array]:
         """Return the projection's id and the embedding (dim,). Raises SoundRefused."""
         limits = ["--seconds", str(self._seconds), "--memory", str(self._memory)]
         command = [sys.executable, "-P", "-m", "earshot.upload_worker"]

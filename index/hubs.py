@@ -32,6 +32,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
+from index.arrays import Float32Array, Float64Array, Int64Array
+
 METHODS: Final = ("none", "nicdm", "csls", "mutual-proximity")
 NEAREST, FARTHEST = 6, 30  # ranks of the first and the last neighbour that a local scale is of
 MAX_REFERENCES = 10_000  # tracks, spread evenly over a larger library
@@ -44,8 +46,6 @@ _LEAST = 1e-4  # of a scale or a deviation: many copies of one recording have no
 _DIGITS = 6  # kept of statistics, so that rounding in a product does not part equal vectors
 _BLOCK = 2**23  # numbers computed at once (32 MiB)
 
-_Floats = NDArray[np.float32]
-
 
 class Survey(NamedTuple):
     """What is usual in a library.
@@ -56,26 +56,26 @@ class Survey(NamedTuple):
                   for each of `METHODS`: float32 (len(METHODS), len(SHARES)); NaN for no pairs
     """
 
-    surroundings: _Floats
-    quantiles: _Floats
+    surroundings: Float32Array
+    quantiles: Float32Array
 
 
 def pair_scores(
-    method: str, cosines: NDArray[np.floating], mine: _Floats, theirs: _Floats
-) -> NDArray[np.float64]:
+    method: str, cosines: NDArray[np.floating], mine: Float32Array, theirs: Float32Array
+) -> Float64Array:
     """Return the scores of pairs, given their cosines and the surroundings of each side.
 
     `mine` and `theirs` have N_STATISTICS columns and otherwise shapes that broadcast to that of
     `cosines`: (n, N_STATISTICS) and (m, 1, N_STATISTICS) for cosines (m, n). Raises ValueError.
     """
-    c: NDArray[np.float64] = np.asarray(cosines, np.float64)
+    c: Float64Array = np.asarray(cosines, np.float64)
     (s, mean, deviation), (s_, mean_, deviation_) = (
         np.moveaxis(np.asarray(side, np.float64), -1, 0) for side in (mine, theirs)
     )
     if method == "none":
         return c
     if method == "nicdm":
-        scores: NDArray[np.float64] = (c - 1.0) / np.sqrt(s * s_)
+        scores: Float64Array = (c - 1.0) / np.sqrt(s * s_)
     elif method == "csls":
         scores = 2.0 * c - ((1.0 - s) + (1.0 - s_))  # in this order, so that it is symmetric
     elif method == "mutual-proximity":
@@ -85,7 +85,7 @@ def pair_scores(
     return scores
 
 
-def survey_library(vectors: _Floats, recordings: NDArray[np.int64]) -> Survey:
+def survey_library(vectors: Float32Array, recordings: Int64Array) -> Survey:
     """Learn what is usual in a library of unit vectors (n_tracks, dim).
 
     `recordings` (n_tracks,) are equal for copies of one recording, whose pairs are no measure of
@@ -98,15 +98,15 @@ def survey_library(vectors: _Floats, recordings: NDArray[np.int64]) -> Survey:
     return Survey(surroundings, _quantiles(vectors, surroundings, recordings))
 
 
-def reference_rows(n_tracks: int) -> NDArray[np.int64]:
+def reference_rows(n_tracks: int) -> Int64Array:
     """Return the rows of a library that its tracks are compared with, ascending."""
     n = min(n_tracks, MAX_REFERENCES)
     return np.arange(n, dtype=np.int64) * n_tracks // max(n, 1)
 
 
 def describe(
-    vectors: _Floats, references: _Floats, own: NDArray[np.int64] | None = None
-) -> _Floats:
+    vectors: Float32Array, references: Float32Array, own: Int64Array | None = None
+) -> Float32Array:
     """Return the surroundings of unit vectors among `references`: (n_vectors, N_STATISTICS).
 
     `own` says which of the references is the vector itself, which is no neighbour: int64
@@ -122,7 +122,7 @@ def describe(
     return described
 
 
-def _describe(cosines: _Floats, own: NDArray[np.int64]) -> NDArray[np.float64]:
+def _describe(cosines: Float32Array, own: Int64Array) -> Float64Array:
     """Describe tracks by their cosines (n, n_references), which are overwritten."""
     itself = np.flatnonzero(own >= 0)
     n_references = cosines.shape[1]
@@ -147,7 +147,9 @@ def _describe(cosines: _Floats, own: NDArray[np.int64]) -> NDArray[np.float64]:
     return described.round(_DIGITS)
 
 
-def _quantiles(vectors: _Floats, surroundings: _Floats, recordings: NDArray[np.int64]) -> _Floats:
+def _quantiles(
+    vectors: Float32Array, surroundings: Float32Array, recordings: Int64Array
+) -> Float32Array:
     """Return the scores of random pairs of different recordings, as `Survey.quantiles`."""
     one, other = _random_pairs(len(vectors))
     different = recordings[one] != recordings[other]
@@ -174,7 +176,7 @@ def _quantiles(vectors: _Floats, surroundings: _Floats, recordings: NDArray[np.i
     return np.stack(table).astype(np.float32)
 
 
-def _random_pairs(n_tracks: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _random_pairs(n_tracks: int) -> tuple[Int64Array, Int64Array]:
     """Return the rows of all pairs of different tracks, or of `N_PAIRS` of them."""
     if n_tracks * (n_tracks - 1) // 2 <= N_PAIRS:
         one, other = np.triu_indices(n_tracks, 1)

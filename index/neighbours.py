@@ -6,8 +6,8 @@ from typing import Any
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import Float32Array, Int64Array
 from index.structure import set_search
 
 EXACT = 20_000  # points; up to so many, all distances are computed
@@ -15,11 +15,8 @@ LISTS = 2  # times the square root of the points: lists that many are parted int
 N_PROBE = 16  # lists that are looked through for each query
 BLOCK = 4096  # queries that are answered before anybody can interrupt
 
-_Floats = NDArray[np.float32]
-_Rows = NDArray[np.int64]
 
-
-def nearest(points: _Floats, queries: _Floats, k: int) -> tuple[_Rows, _Floats]:
+def nearest(points: Float32Array, queries: Float32Array, k: int) -> tuple[Int64Array, Float32Array]:
     """Return the rows of the `k` points nearest to each query, the nearest first, and how far.
 
     points (n, dim) and queries (m, dim) are finite; both arrays are (m, min(k, n)), the distances
@@ -40,7 +37,7 @@ def nearest(points: _Floats, queries: _Floats, k: int) -> tuple[_Rows, _Floats]:
     return rows, np.sqrt(np.maximum(squares, 0))
 
 
-def neighbours(points: _Floats, k: int) -> tuple[_Rows, _Floats]:
+def neighbours(points: Float32Array, k: int) -> tuple[Int64Array, Float32Array]:
     """Return the `k` nearest of each point to the others, and how far: both (n, min(k, n - 1))."""
     rows, distances = nearest(points, points, k + 1)
     # A point is not always the first that is found: copies of it are as near.
@@ -50,7 +47,7 @@ def neighbours(points: _Floats, k: int) -> tuple[_Rows, _Floats]:
     return rows[~drop].reshape(kept), distances[~drop].reshape(kept)
 
 
-def _structure(points: _Floats) -> Any:
+def _structure(points: Float32Array) -> Any:
     n_lists = round(LISTS * len(points) ** 0.5)
     recipe = "Flat" if len(points) <= EXACT else f"IVF{n_lists},Flat"
     index = faiss.index_factory(points.shape[1], recipe, faiss.METRIC_L2)

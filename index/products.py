@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
+
+from index.arrays import Float32Array, IndexArray
 
 EXACT = 50_000  # vectors; up to so many are all compared
 N_TRAINING = 16_384  # vectors that the codes are learnt from
@@ -12,7 +13,7 @@ SAMPLE = 16_384  # of many values, whose greatest are looked for
 BITS = 4  # of the code of each number
 
 
-class Products:
+class InnerProductIndex:
     """Proposes vectors by about the greatest inner products with a query, for whom scores them.
 
     Of up to EXACT vectors exactly. Of more by codes of 4 bits a number, whose products are summed
@@ -23,7 +24,7 @@ class Products:
     Any number of threads may ask.
     """
 
-    def __init__(self, vectors: NDArray[np.float32]) -> None:
+    def __init__(self, vectors: Float32Array) -> None:
         """`vectors` float32 (n, dim) are kept, not copied."""
         self._vectors = vectors
         n, dim = vectors.shape
@@ -41,17 +42,17 @@ class Products:
     def __len__(self) -> int:
         return len(self._vectors)
 
-    def propose(self, query: NDArray[np.float32], n: int) -> NDArray[np.intp]:
+    def propose(self, query: Float32Array, n: int) -> IndexArray:
         """Return the rows of about the `n` greatest products with a query (dim,), in no order."""
         n = min(n, len(self))
         if self._codes is None:
-            return greatest(self._vectors @ query, n)
+            return top_n(self._vectors @ query, n)
         _, found = self._codes.search(_padded(query[None], self._codes.d), n)
-        rows: NDArray[np.intp] = found[0][found[0] >= 0]
+        rows: IndexArray = found[0][found[0] >= 0]
         return rows
 
 
-def greatest(values: NDArray[np.float32], n: int) -> NDArray[np.intp]:
+def top_n(values: Float32Array, n: int) -> IndexArray:
     """Return the places of the `n` greatest values, in no order; of fewer, all.
 
     Of many values, only those above what a sample says are looked at: as exact, and sooner.
@@ -69,7 +70,7 @@ def greatest(values: NDArray[np.float32], n: int) -> NDArray[np.intp]:
     return np.argpartition(values, -n)[-n:]
 
 
-def _padded(vectors: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+def _padded(vectors: Float32Array, width: int) -> Float32Array:
     """Return the vectors with zeros up to a width."""
     if vectors.shape[1] == width:
         return np.ascontiguousarray(vectors)

@@ -31,8 +31,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import Float32Array, Int64Array
 from index.hubs import METHODS, N_STATISTICS, SHARES, Survey
 
 FORMAT = 2
@@ -70,8 +70,8 @@ class Contents(NamedTuple):
     """What an index file holds; the arrays are read-only views of the mapped file."""
 
     manifest: Manifest
-    ids: NDArray[np.int64]
-    vectors: NDArray[np.float32]
+    ids: Int64Array
+    vectors: Float32Array
     survey: Survey
     structure: Any  # faiss.Index, or None
 
@@ -79,8 +79,8 @@ class Contents(NamedTuple):
 def write(
     path: Path,
     manifest: Manifest,
-    ids: NDArray[np.int64],
-    vectors: NDArray[np.float32],
+    ids: Int64Array,
+    vectors: Float32Array,
     survey: Survey,
     structure: Any,
 ) -> Manifest:
@@ -122,7 +122,7 @@ def read(path: Path) -> Contents:
         return Contents(manifest, ids, vectors, Survey(*usual), _read_structure(path, file))
 
 
-def _floats(data: mmap.mmap, file: BinaryIO, n: int, width: int) -> NDArray[np.float32]:
+def _floats(data: mmap.mmap, file: BinaryIO, n: int, width: int) -> Float32Array:
     """Return the numbers at the file's position, as a view of its map, and step over them."""
     numbers = np.frombuffer(data, "<f4", n * width, file.tell())
     file.seek(numbers.nbytes, os.SEEK_CUR)

@@ -6,8 +6,8 @@ import re
 from typing import Any, NamedTuple
 
 import faiss
-import numpy as np
-from numpy.typing import NDArray
+
+from index.arrays import Float32Array
 
 MAX_FETCH = 2048  # candidates that a GPU can return
 ON_GPU = (faiss.IndexFlat, faiss.IndexIVFFlat)
@@ -22,7 +22,7 @@ class Structure(NamedTuple):
     search: str
 
 
-def build_structure(vectors: NDArray[np.float32], recipe: str, search: str) -> Structure:
+def build_structure(vectors: Float32Array, recipe: str, search: str) -> Structure:
     """Build what a recipe names over unit vectors (n, dim). Raises ValueError where it cannot."""
     n, dim = vectors.shape
     if re.search(r"IVF0+(?!\d)|HNSW0*[01](?!\d)", recipe):  # faiss would end the process

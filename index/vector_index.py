@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from index import storage
+from index.arrays import BoolArray, Float32Array, Float64Array, IndexArray, Int64Array
 from index.hubs import (
     METHODS,
     N_STATISTICS,
@@ -24,7 +25,7 @@ from index.hubs import (
     reference_rows,
     survey_library,
 )
-from index.products import greatest
+from index.products import top_n
 from index.storage import DamagedIndex, Manifest, StaleIndex, read_manifest
 from index.structure import (
     MAX_FETCH,
@@ -50,8 +51,8 @@ BLOCK = 2**24  # numbers computed at once by exact search (64 MiB) and by normal
 class Ranking(NamedTuple):
     """What a query found: best first, never padded, ids unique, equal scores by ascending id."""
 
-    ids: NDArray[np.int64]  # (n,)
-    scores: NDArray[np.float32]  # (n,)
+    ids: Int64Array  # (n,)
+    scores: Float32Array  # (n,)
 
 
 class VectorIndex:
@@ -80,8 +81,8 @@ class VectorIndex:
 
     def __init__(
         self,
-        ids: NDArray[np.int64],
-        vectors: NDArray[np.float32],
+        ids: Int64Array,
+        vectors: Float32Array,
         survey: Survey,
         recipe: str,
         structure: Structure,
@@ -202,25 +203,25 @@ class VectorIndex:
         """Numbers per vector."""
         return int(self._vectors.shape[1])
 
-    def vectors(self, ids: ArrayLike) -> NDArray[np.float32]:
+    def vectors(self, ids: ArrayLike) -> Float32Array:
         """The unit vectors stored under `ids`, float32 (len(ids), dim).
 
         Raises KeyError, naming the ids that are not there.
         """
-        found: NDArray[np.float32] = self._vectors[self._known_rows(ids)]
+        found: Float32Array = self._vectors[self._known_rows(ids)]
         return found
 
-    def vectors_at(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+    def vectors_at(self, rows: IndexArray) -> Float32Array:
         """The unit vectors of some rows in `ids`, float32 (len(rows), dim)."""
-        found: NDArray[np.float32] = self._vectors[rows]
+        found: Float32Array = self._vectors[rows]
         return found
 
-    def surroundings(self, ids: ArrayLike) -> NDArray[np.float32]:
+    def surroundings(self, ids: ArrayLike) -> Float32Array:
         """What is usual around the tracks `ids`: float32 (len(ids), 3), see `hubs.Survey`.
 
         Raises KeyError, naming the ids that are not there.
         """
-        found: NDArray[np.float32] = self.survey.surroundings[self._known_rows(ids)]
+        found: Float32Array = self.survey.surroundings[self._known_rows(ids)]
         return found
 
     def search(
@@ -259,7 +260,7 @@ class VectorIndex:
         rankings.update(zip(rest, exact, strict=True))
         return [rankings[i] for i in range(len(unit))]
 
-    def nearby(self, queries: ArrayLike, n: int) -> list[NDArray[np.intp]]:
+    def nearby(self, queries: ArrayLike, n: int) -> list[IndexArray]:
         """The rows in `ids` of about the `n` vectors nearest to each query, in no order, unscored.
 
         What a structure proposes, for whom scores and filters them: exact for "Flat" alone, and
@@ -268,13 +269,13 @@ class VectorIndex:
         unit = self._queries(queries, n)
         n = min(n, len(self) if self.device == "cpu" else MAX_FETCH, len(self))
         if self._structure is None:
-            return [greatest(row, n) for row in unit @ self._vectors.T]
+            return [top_n(row, n) for row in unit @ self._vectors.T]
         few = None if self.device == "gpu" else fewer_lists(self._structure)
         with self._turn if self.device == "gpu" else nullcontext():
             _, found = self._structure.search(unit, n, params=few)
         return [rows[rows >= 0] for rows in found]
 
-    def _queries(self, queries: ArrayLike, k: int) -> NDArray[np.float32]:
+    def _queries(self, queries: ArrayLike, k: int) -> Float32Array:
         """The queries as unit vectors. Raises ValueError for what cannot be searched with."""
         queries = np.asarray(queries)
         if queries.ndim != 2 or queries.shape[1] != self.dim:
@@ -284,8 +285,8 @@ class VectorIndex:
         return _unit(queries, np.arange(len(queries)), "queries")
 
     def _describe(
-        self, queries: NDArray[np.float32], hubs: str, surroundings: ArrayLike | None
-    ) -> NDArray[np.float32]:
+        self, queries: Float32Array, hubs: str, surroundings: ArrayLike | None
+    ) -> Float32Array:
         """What is usual around the queries, where the scores depend on it."""
         if surroundings is not None:
             given = np.asarray(surroundings, np.float32)
@@ -297,7 +298,7 @@ class VectorIndex:
             return np.zeros((len(queries), N_STATISTICS), np.float32)
         return describe(queries, self._vectors[reference_rows(len(self))])
 
-    def _known_rows(self, ids: ArrayLike) -> NDArray[np.intp]:
+    def _known_rows(self, ids: ArrayLike) -> IndexArray:
         """The rows of ids that must be there. Raises KeyError."""
         wanted = _as_ids(ids)
         rows, known = self._rows(wanted)
@@ -305,7 +306,7 @@ class VectorIndex:
             raise KeyError(f"no vectors for ids {wanted[~known].tolist()}")
         return rows
 
-    def _rows(self, ids: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    def _rows(self, ids: Int64Array) -> tuple[IndexArray, BoolArray]:
         """The rows of `ids`, and which of them exist."""
         rows = np.searchsorted(self.ids, ids)
         known = rows < len(self)
@@ -314,9 +315,9 @@ class VectorIndex:
 
     def _propose(
         self,
-        queries: NDArray[np.float32],
+        queries: Float32Array,
         k: int,
-        allowed: NDArray[np.bool_],
+        allowed: BoolArray,
         scoring: _Scoring,
     ) -> Iterator[tuple[int, Ranking]]:
         """The number and ranking of each query that the structure's candidates can answer."""
@@ -338,9 +339,9 @@ class VectorIndex:
 
     def _exact(
         self,
-        queries: NDArray[np.float32],
+        queries: Float32Array,
         k: int,
-        allowed: NDArray[np.bool_],
+        allowed: BoolArray,
         scoring: _Scoring,
     ) -> Iterator[Ranking]:
         """The rankings of all queries, by products with all vectors."""
@@ -368,11 +369,11 @@ class VectorIndex:
 
     def _scores(
         self,
-        query: NDArray[np.float32],
-        rows: NDArray[np.int64],
-        mine: NDArray[np.float32],
+        query: Float32Array,
+        rows: Int64Array,
+        mine: Float32Array,
         hubs: str,
-    ) -> NDArray[np.float32]:
+    ) -> Float32Array:
         """The scores of some rows, from their exact cosines."""
         cosines = self._cosines(query, rows)
         if hubs == "none":
@@ -380,16 +381,16 @@ class VectorIndex:
         theirs = self.survey.surroundings[rows]
         return pair_scores(hubs, cosines, mine, theirs).astype(np.float32)
 
-    def _cosines(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _cosines(self, query: Float32Array, rows: Int64Array) -> Float32Array:
         """Cosines that depend on nothing but the two vectors: equal vectors get equal scores.
 
         A matrix product would not do: its rounding changes with a row's place in the matrix.
         """
         products = self._vectors[rows] * query.astype(np.float64)
-        cosines: NDArray[np.float64] = products.sum(axis=1)
+        cosines: Float64Array = products.sum(axis=1)
         return cosines.clip(-1, 1).astype(np.float32)
 
-    def _best(self, rows: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> Ranking:
+    def _best(self, rows: Int64Array, scores: Float32Array, k: int) -> Ranking:
         best = np.lexsort((rows, -scores))[:k]
         return Ranking(self.ids[rows[best]], scores[best])
 
@@ -398,21 +399,21 @@ class _Scoring(NamedTuple):
     """How queries are scored: the method, and what is usual around each, float32 (n, 3)."""
 
     hubs: str
-    mine: NDArray[np.float32]
+    mine: Float32Array
 
     def of(self, numbers: list[int]) -> _Scoring:
         """The same for some of the queries."""
         return _Scoring(self.hubs, self.mine[numbers])
 
 
-def _as_ids(ids: ArrayLike) -> NDArray[np.int64]:
+def _as_ids(ids: ArrayLike) -> Int64Array:
     array = np.asarray(ids)
     if array.ndim != 1 or not (array.size == 0 or np.issubdtype(array.dtype, np.integer)):
         raise ValueError(f"ids: wanted integers (n,), got {array.dtype} {array.shape}")
     return array.astype(np.int64)
 
 
-def _unit(matrix: NDArray[Any], order: NDArray[np.int64], name: str) -> NDArray[np.float32]:
+def _unit(matrix: NDArray[Any], order: Int64Array, name: str) -> Float32Array:
     """The rows of `matrix` in `order`, each scaled to unit length.
 
     Those that have it are left as they are, so that a vector of an index is itself as a query.

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from index.arrays import BoolArray, Float32Array, Int64Array
+
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
@@ -20,10 +22,10 @@ class Interactions:
                int64 (n_entries,); None where times are not known
     """
 
-    listeners: NDArray[np.int64]
-    tracks: NDArray[np.int64]
+    listeners: Int64Array
+    tracks: Int64Array
     counts: sparse.csr_matrix
-    times: NDArray[np.int64] | None = None
+    times: Int64Array | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.listeners), len(self.tracks))
@@ -33,7 +35,7 @@ class Interactions:
             raise ValueError(f"times: wanted shape ({self.counts.nnz},), got {self.times.shape}")
 
 
-def n_listeners(counts: sparse.csr_matrix) -> NDArray[np.int64]:
+def n_listeners(counts: sparse.csr_matrix) -> Int64Array:
     """Count each track's listeners: int64 (n_tracks,)."""
     return np.bincount(counts.indices, minlength=counts.shape[1])
 
@@ -47,9 +49,9 @@ class Content:
     artists  number of each track's artist, -1 where it is unknown: int64 (n_tracks,)
     """
 
-    vectors: NDArray[np.float32]
-    known: NDArray[np.bool_]
-    artists: NDArray[np.int64]
+    vectors: Float32Array
+    known: BoolArray
+    artists: Int64Array
 
     def __post_init__(self) -> None:
         n = len(self.vectors)
@@ -59,18 +61,18 @@ class Content:
                 f"{self.vectors.shape}, {self.known.shape}, {self.artists.shape}"
             )
 
-    def centred(self) -> NDArray[np.float32]:
+    def centred(self) -> Float32Array:
         """Return the vectors less their mean over the tracks that are known, 0 for the others."""
         n_known = max(int(self.known.sum()), 1)
         mean = self.vectors[self.known].sum(axis=0) / n_known
         return np.asarray(np.where(self.known[:, None], self.vectors - mean, 0), np.float32)
 
-    def directions(self) -> NDArray[np.float32]:
+    def directions(self) -> Float32Array:
         """Return the centred vectors scaled to length 1, zero rows as they are."""
         return unit_rows(self.centred())
 
 
-def unit_rows(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
+def unit_rows(vectors: NDArray[np.floating]) -> Float32Array:
     """Return rows of length 1, zero rows as they are: float32 (n, dim)."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)

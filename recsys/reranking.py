@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from index.arrays import Float32Array, IndexArray, Int64Array
 
 RANDOM_SPREAD = 1.0  # what `randomness` of 1 adds, in standard deviations of the scores
 CENTRE_SHARE = 0.7  # of the relevance at a `consistency` of 1, the rest being the scores
@@ -28,20 +29,20 @@ class Limit:
     spacing  at least so many others between two of one code
     """
 
-    codes: NDArray[np.int64]
+    codes: Int64Array
     cap: int | None = None
     spacing: int = 0
 
 
 def rerank(
-    scores: NDArray[np.float32],
-    vectors: NDArray[np.float32],
+    scores: Float32Array,
+    vectors: Float32Array,
     k: int,
     *,
     consistency: float = 0.0,
     diversity: float = 0.0,
     limits: Sequence[Limit] = (),
-) -> NDArray[np.intp]:
+) -> IndexArray:
     """Return the rows of at most `k` candidates, in the order of the list.
 
     scores   (n,), finite, higher is better
@@ -92,8 +93,8 @@ def rerank(
 
 
 def consistent(
-    scores: NDArray[np.float32], vectors: NDArray[np.float32], k: int, consistency: float
-) -> NDArray[np.float32]:
+    scores: Float32Array, vectors: Float32Array, k: int, consistency: float
+) -> Float32Array:
     """Return the relevance of each candidate, 0 to 1 (n,); `rerank` has the formula."""
     relevance = scaled(scores)
     if not consistency or not relevance.size:
@@ -106,7 +107,7 @@ def consistent(
     return (1 - share) * relevance + share * scaled(alike)
 
 
-def scaled(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def scaled(values: Float32Array) -> Float32Array:
     """Return values as float32 from 0, the least, to 1, the greatest; all 1 where none differ.
 
     >>> scaled(np.array([2.0, 4.0, 3.0])).tolist()
@@ -119,7 +120,7 @@ def scaled(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return (values - least) / spread if spread > 0 else np.ones_like(values)
 
 
-def shuffled(scores: NDArray[np.float32], randomness: float, seed: int) -> NDArray[np.float32]:
+def shuffled(scores: Float32Array, randomness: float, seed: int) -> Float32Array:
     """Return the scores with chance added: candidates near in score change places.
 
     Adds `randomness` times RANDOM_SPREAD standard deviations of the scores times a standard Gumbel

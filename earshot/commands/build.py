@@ -22,7 +22,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from earshot.build_progress import Display
+from earshot.build_progress import BuildDisplay
 from encoders.bundles import BUNDLES, DEFAULT_MODELS
 from encoders.errors import WeightsError
 from encoders.extract import N_SEGMENTS, Extractor, load_extractor
@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     args = parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    display = Display()
+    display = BuildDisplay()
     try:
         with PeakMemory() as memory, display:
             return run(args, display, memory)
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return NOTHING_USABLE
 
 
-def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
+def run(args: argparse.Namespace, display: BuildDisplay, memory: PeakMemory) -> int:
     """Build, and say what was done."""
     begin = time.monotonic()
     if args.nice:
@@ -148,7 +148,7 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
     return FAILURES if args.strict and (report.failures or report.problems) else 0
 
 
-def repeat(args: argparse.Namespace, home: Path, display: Display) -> None:
+def repeat(args: argparse.Namespace, home: Path, display: BuildDisplay) -> None:
     """Take folders and options from the builds before this one. Raises LibraryError."""
     last = read_state(home)
     known = [Path(folder) for folder in last.folders] if last else []
@@ -177,8 +177,8 @@ def plan(
 
 
 def build_library(
-    args: argparse.Namespace, settings: Settings, catalog: Catalog, display: Display
-) -> tuple[Sequence[Path], Extractor, build.Report]:
+    args: argparse.Namespace, settings: Settings, catalog: Catalog, display: BuildDisplay
+) -> tuple[Sequence[Path], Extractor, build.BuildReport]:
     """Bring the home up to its folders; return them, what listened, and what was done."""
     folders = args.folders or [demo(catalog, args.workers, display)]
     if args.folders:
@@ -211,7 +211,7 @@ def build_library(
     return folders, extractor, report
 
 
-def learn(settings: Settings, display: Display, workers: int) -> None:
+def learn(settings: Settings, display: BuildDisplay, workers: int) -> None:
     """Draw the map, and learn from the home's listens, where anything has changed."""
     with contextlib.suppress(NotIndexed, DamagedIndex), open_home(settings) as home:
         draw(home, display, workers)
@@ -222,7 +222,7 @@ def learn(settings: Settings, display: Display, workers: int) -> None:
             refit(home, progress=display.say)
 
 
-def draw(home: Home, display: Display, workers: int) -> None:
+def draw(home: Home, display: BuildDisplay, workers: int) -> None:
     """Draw the map of the library, unless it is there."""
     display.show(build.Progress("map"))
     drawn = refresh_layout(
@@ -237,7 +237,7 @@ def draw(home: Home, display: Display, workers: int) -> None:
         )
 
 
-def demo(catalog: Catalog, workers: int, display: Display) -> Path:
+def demo(catalog: Catalog, workers: int, display: BuildDisplay) -> Path:
     """Make the demo library in the home, unless the home has a library of its own."""
     folder = (catalog.home / DEMO_NAME).resolve()
     if any(not row.removed and folder not in path.parents for path, row in catalog.files().items()):
@@ -253,7 +253,7 @@ def demo(catalog: Catalog, workers: int, display: Display) -> Path:
     return folder
 
 
-def leave_demo(catalog: Catalog, folders: Sequence[Path], display: Display) -> None:
+def leave_demo(catalog: Catalog, folders: Sequence[Path], display: BuildDisplay) -> None:
     """Take the demo library out of a home that gets a real one.
 
     It stays where a folder is missing, or is its own.
@@ -275,7 +275,7 @@ def apart(one: Path, other: Path) -> bool:
     return not one.is_relative_to(other) and not other.is_relative_to(one)
 
 
-def kept_projection(home: Path, names: tuple[str, ...], display: Display) -> Projection | None:
+def kept_projection(home: Path, names: tuple[str, ...], display: BuildDisplay) -> Projection | None:
     """Load the home's projection if it takes these features; a damaged one is fitted anew."""
     path = home / PROJECTION_NAME
     if not path.exists():
@@ -292,7 +292,7 @@ def kept_projection(home: Path, names: tuple[str, ...], display: Display) -> Pro
 
 
 def summarise(
-    report: build.Report, extractor: Extractor, seconds: float, peak_memory: int
+    report: build.BuildReport, extractor: Extractor, seconds: float, peak_memory: int
 ) -> dict[str, object]:
     """Return the figures of a build, as --json prints them."""
     analysis = max(report.analysis_seconds, 1e-9)
@@ -316,10 +316,10 @@ def summarise(
 
 
 def print_report(
-    report: build.Report,
+    report: build.BuildReport,
     summary: dict[str, object],
     args: argparse.Namespace,
-    display: Display,
+    display: BuildDisplay,
 ) -> None:
     """Print a build's outcome for people."""
     for sentence in (*report.problems, *report.notes):

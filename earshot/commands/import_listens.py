@@ -31,7 +31,7 @@ from recsys.catalog import Catalog, CatalogError, Recording
 from recsys.home.home import NotIndexed, open_home
 from recsys.home.settings import Settings, SettingsError, load_settings
 from recsys.listens.columns import parse_columns
-from recsys.listens.formats import FORMATS, Choice
+from recsys.listens.formats import FORMATS, FormatChoice
 from recsys.listens.importing import Imported, import_file
 from recsys.listens.matching import match_recordings
 from recsys.listens.sources import FormatError
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     gc.set_threshold(GARBAGE)
-    display = Display()
+    display = ImportDisplay()
     try:
         with PeakMemory() as memory:
             return run(args, display, memory)
@@ -100,9 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return FAILED
 
 
-def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
+def run(args: argparse.Namespace, display: ImportDisplay, memory: PeakMemory) -> int:
     """Import the files, match what was heard, and say what became of it."""
-    choice = Choice(args.format, args.listener, args.columns)
+    choice = FormatChoice(args.format, args.listener, args.columns)
     settings = load_settings(args.home)
     failures: list[str] = []
     files: list[Imported] = []
@@ -124,7 +124,7 @@ def run(args: argparse.Namespace, display: Display, memory: PeakMemory) -> int:
     return FAILED if failures else 0
 
 
-def learn(settings: Settings, display: Display, *, tune: bool) -> dict[str, object] | None:
+def learn(settings: Settings, display: ImportDisplay, *, tune: bool) -> dict[str, object] | None:
     """Learn from the home's listens, as far as its library is indexed, and say so."""
     from recsys.training.listening_model import refit  # noqa: PLC0415 - implicit and scikit-learn, slow to load
 
@@ -228,7 +228,7 @@ def name_of(heard: Recording) -> str:
 
 
 @dataclass
-class Display:
+class ImportDisplay:
     """Progress on standard error: live on a terminal, a line now and then otherwise."""
 
     console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))

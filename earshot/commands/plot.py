@@ -16,12 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from encoders.bundles import BUNDLES
 from encoders.errors import WeightsError
 from encoders.models.musicnn import Musicnn
 from encoders.models.musicnn_won import WonMusicnn
+from index.arrays import Float32Array
 from recsys.catalog import Catalog, CatalogError
 from recsys.catalog.track_features import read_features
 from recsys.evaluation.kernels import choose_kernels, draw_kernels, kernel_scores
@@ -101,13 +101,13 @@ def run(args: argparse.Namespace) -> None:
 
 def kernels_of(
     model: Musicnn | WonMusicnn,
-) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
+) -> tuple[list[Float32Array], Float32Array]:
     """Return the timbral kernels (n_mels, n_frames) in the order of the pools, and their signs.
 
     The sign is that of the batch norm's scale: a channel with a negative one falls as its kernel is
     excited.
     """
-    kernels: list[NDArray[np.float32]] = []
+    kernels: list[Float32Array] = []
     signs = []
     for block in model.timbral:
         weights = block.conv.weight[:, 0].numpy()  # type: ignore[union-attr,index]

@@ -34,7 +34,7 @@ from index.storage import replacing
 from recsys.home.home import Home, open_home
 from recsys.home.settings import load_settings
 from recsys.playlists import WRITERS, PlaylistError, read_playlist, resolve
-from recsys.recommendation.query import Answer, Query, Recommendation, Seed
+from recsys.recommendation.query import Query, Recommendation, RecommendedList, Seed
 from recsys.recommendation.recommender import Recommender, Unanswerable
 from recsys.similarity.percentile import TABLE_DIGITS, shown
 
@@ -213,7 +213,7 @@ def ask(home: Home, args: argparse.Namespace) -> Query:
     return Query(listener=listener, seeds=tuple(seeds), **args.controls)
 
 
-def ask_path(home: Home, recommender: Recommender, args: argparse.Namespace) -> Answer:
+def ask_path(home: Home, recommender: Recommender, args: argparse.Namespace) -> RecommendedList:
     """Answer with a way between two tracks."""
     ends = [as_seed(home, what, 1.0) for what in (args.start, args.end)]
     for end, what in zip(ends, (args.start, args.end), strict=True):
@@ -250,7 +250,7 @@ def playlist_seeds(home: Home, path: Path) -> list[Seed]:
     return [Seed("track", track_id) for track_id in ids]
 
 
-def write_playlist(answer: Answer, path: Path, *, relative: bool) -> None:
+def write_playlist(answer: RecommendedList, path: Path, *, relative: bool) -> None:
     """Write the tracks to a playlist, which takes the place of what is there once it is whole."""
     write = WRITERS[path.suffix.lower().removeprefix(".")]
     tracks = [result.track for result in answer.recommendations]
@@ -283,7 +283,7 @@ def as_json(result: Recommendation) -> dict[str, object]:
     }
 
 
-def print_table(answer: Answer) -> None:
+def print_table(answer: RecommendedList) -> None:
     """Print the results for people."""
     table = Table(box=None, header_style="bold")
     for column in ("", "track", "score", "alike", "because"):

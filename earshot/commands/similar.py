@@ -18,8 +18,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -39,6 +37,7 @@ from earshot.terminal import printable, table_console
 from encoders.audio import SegmentGrid
 from encoders.decoding import DecoderProcess
 from encoders.projection import Projection
+from index.arrays import Float32Array
 from recsys.catalog import Track
 from recsys.durations import clock
 from recsys.home.evaluation_reports import keep_report
@@ -48,12 +47,12 @@ from recsys.library.coherence import RATE
 from recsys.library.duplicates import find_duplicates
 from recsys.library.file_tags import read_tags
 from recsys.playlists import m3u8
-from recsys.similarity.explanation import Heard, Reasons
+from recsys.similarity.explanation import Reasons, TrackSound
 from recsys.similarity.percentile import TABLE_DIGITS, shown
 from recsys.similarity.similar_tracks import Neighbour, SimilarTracks
 
 
-class Answer(NamedTuple):
+class SimilarAnswer(NamedTuple):
     """What sounds like the query called `title`, and with --why the reasons, by track id."""
 
     title: str
@@ -116,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def by_track(track: Track, similar: SimilarTracks, args: argparse.Namespace) -> Answer:
+def by_track(track: Track, similar: SimilarTracks, args: argparse.Namespace) -> SimilarAnswer:
     """Find the neighbours of a track of the library."""
     try:
         neighbours = similar.of_track(track, args.k, artist_cap=args.artist_cap)
@@ -129,27 +128,27 @@ def by_track(track: Track, similar: SimilarTracks, args: argparse.Namespace) -> 
 
 def by_file(
     path: Path, similar: SimilarTracks, projection: Projection, args: argparse.Namespace
-) -> Answer:
+) -> SimilarAnswer:
     """Find the neighbours of a file, which may be one of the library's."""
     track = track_of_file(similar.catalog, path)
     if track:
         return by_track(track, similar, args)
     vector, features = hear(path, similar.catalog, projection)
     neighbours = similar.of_vector(vector, features, args.k, artist_cap=args.artist_cap)
-    heard = Heard(features, bpm=read_tags(path).bpm) if args.why else None
+    heard = TrackSound(features, bpm=read_tags(path).bpm) if args.why else None
     return explained(path.name, neighbours, heard, similar)
 
 
 def explained(
-    title: str, neighbours: list[Neighbour], heard: Heard | None, similar: SimilarTracks
-) -> Answer:
+    title: str, neighbours: list[Neighbour], heard: TrackSound | None, similar: SimilarTracks
+) -> SimilarAnswer:
     """Add the reasons, where what was heard in the query is given."""
     if heard is None:
-        return Answer(title, neighbours, {})
-    return Answer(title, neighbours, similar.reasons(heard, [n.track for n in neighbours]))
+        return SimilarAnswer(title, neighbours, {})
+    return SimilarAnswer(title, neighbours, similar.reasons(heard, [n.track for n in neighbours]))
 
 
-def as_json(answer: Answer, why: bool) -> list[dict[str, object]]:
+def as_json(answer: SimilarAnswer, why: bool) -> list[dict[str, object]]:
     """Return the results in the form --json prints."""
     rows: list[dict[str, object]] = []
     for rank, neighbour in enumerate(answer.neighbours, start=1):
@@ -171,7 +170,7 @@ def as_json(answer: Answer, why: bool) -> list[dict[str, object]]:
     return rows
 
 
-def print_table(answer: Answer, why: bool) -> None:
+def print_table(answer: SimilarAnswer, why: bool) -> None:
     """Print the results for people."""
     title = f"Like {printable(answer.title)}"
     table = Table(title=title, title_justify="left", box=None, header_style="bold")
@@ -228,11 +227,11 @@ def list_duplicates(args: argparse.Namespace) -> int:
     return 0
 
 
-def waveform(decoder: DecoderProcess, track: Track) -> NDArray[np.float32]:
+def waveform(decoder: DecoderProcess, track: Track) -> Float32Array:
     """Decode a whole track for comparison, in pieces of 1/4 s that join. Raises AudioError."""
     grid = SegmentGrid(RATE, hop_length=2, n_fft=2, n_frames=RATE // 8)
     decoder.request_segments(track.path, track.duration or 0.0, grid, None)
-    joined: NDArray[np.float32] = decoder.receive_segments(track.path).waveforms.reshape(-1)
+    joined: Float32Array = decoder.receive_segments(track.path).waveforms.reshape(-1)
     return joined
 
 

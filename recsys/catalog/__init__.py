@@ -9,7 +9,7 @@ from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored,
 from recsys.catalog.lock import BuildRunning
 from recsys.catalog.people import Account, AccountError, ApiKey, Role
 from recsys.catalog.playlists import LONGEST_PLAYLIST, KeptPlaylist, PlaylistChanged
-from recsys.catalog.recordings import KeptRecording, Match, Recording, Rung
+from recsys.catalog.recordings import KeptRecording, Match, MatchLevel, Recording
 from recsys.catalog.sightings import Sighting
 from recsys.catalog.totals import Totals
 from recsys.catalog.tracks import Counts, KnownFile, Label, Status, Tags, Track
@@ -34,6 +34,7 @@ __all__ = [
     "Listen",
     "Listener",
     "Match",
+    "MatchLevel",
     "Matched",
     "Opinion",
     "PlayCount",
@@ -41,7 +42,6 @@ __all__ = [
     "Plays",
     "Recording",
     "Role",
-    "Rung",
     "Sighting",
     "Status",
     "Stored",

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from sqlalchemy import Row, Select, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from index.arrays import Float32Array, Int64Array
 from recsys.catalog.listens import ListenRow, PlayCountRow
 from recsys.catalog.recordings import RecordingRow
 from recsys.catalog.tracks import TrackRow, living
@@ -22,7 +22,7 @@ from recsys.interactions import Interactions
 _ROWS_AT_ONCE = 50_000
 _HEARD = ((ListenRow, ListenRow.listened_at), (PlayCountRow, PlayCountRow.count))
 
-Integers: TypeAlias = NDArray[np.int64]
+Integers: TypeAlias = Int64Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class History:
     """
 
     track_ids: Integers
-    counts: NDArray[np.float32]
+    counts: Float32Array
     last_at: Integers
 
 
@@ -195,9 +195,7 @@ def _partitions(
     yield from result.partitions()
 
 
-def _sums(
-    listens: Integers, plays: Integers
-) -> tuple[Integers, Integers, NDArray[np.float32], Integers]:
+def _sums(listens: Integers, plays: Integers) -> tuple[Integers, Integers, Float32Array, Integers]:
     """Add up what one listener heard of one track: people, positions, counts, last times.
 
     A listen that two services report at the same second is one. Sorted by listener and position.

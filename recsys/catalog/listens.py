@@ -21,7 +21,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recsys.catalog import recordings
 from recsys.catalog.base import Base, batches, clean_text
-from recsys.catalog.recordings import Kind, Recording, RecordingRow, Rung, listening_state
+from recsys.catalog.recordings import Kind, MatchLevel, Recording, RecordingRow, listening_state
 from recsys.catalog.tracks import IDS_PER_QUERY
 
 LONGEST_NAME = 200  # characters of a listener's name
@@ -253,7 +253,7 @@ class Matched(NamedTuple):
     """How many recordings of a kind a rung found (None: not found), heard and played how often."""
 
     kind: Kind
-    rung: Rung | None
+    rung: MatchLevel | None
     recordings: int
     listens: int
 

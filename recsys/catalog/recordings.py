@@ -31,7 +31,7 @@ from recsys.catalog.base import Base, CleanText, State, batches, clean_text
 from recsys.catalog.tracks import IDS_PER_QUERY, TrackRow
 
 Kind = Literal["recording", "artist", "library"]
-Rung = Literal["library", "mbid", "isrc", "file", "item", "name", "fuzzy"]
+MatchLevel = Literal["library", "mbid", "isrc", "file", "item", "name", "fuzzy"]
 
 LONGEST_ITEM = 500  # characters; an index cannot hold much longer ones
 
@@ -84,7 +84,7 @@ class Match(NamedTuple):
     """The track that a recording is, and the rung that found it."""
 
     track_id: int
-    rung: Rung
+    rung: MatchLevel
 
 
 class KeptRecording(NamedTuple):
@@ -112,7 +112,7 @@ class RecordingRow(Base):
     item: Mapped[str] = mapped_column(index=True)
     mapped_mbid: Mapped[str | None]
     track_id: Mapped[int | None] = mapped_column(ForeignKey("tracks.id"), index=True)
-    rung: Mapped[Rung | None] = mapped_column(CleanText)
+    rung: Mapped[MatchLevel | None] = mapped_column(CleanText)
 
 
 class ListeningState(Base):

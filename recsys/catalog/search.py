@@ -7,8 +7,9 @@ import unicodedata
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
+
+from index.arrays import Float32Array
 
 # Similarities are rapidfuzz's: 0 to 100. One wrong letter of five gives 80, of four 75.
 WORD_SIMILARITY = 78.0
@@ -78,7 +79,7 @@ class WordIndex:
         order = np.lexsort((self._ids[near], -np.array(closeness), -scores[near]))
         return [int(i) for i in self._ids[near[order]]][:limit]
 
-    def _best(self, word: str) -> NDArray[np.float32]:
+    def _best(self, word: str) -> Float32Array:
         """Return each track's best similarity to one word, float32 (n_tracks,)."""
         similarity = process.cdist(
             [word], self._words, scorer=fuzz.ratio, score_cutoff=WORD_SIMILARITY

@@ -58,7 +58,7 @@ class Event(NamedTuple):
     shade: float = 1.0
 
 
-class Bar(NamedTuple):
+class SongBar(NamedTuple):
     """A bar of the form."""
 
     number: int
@@ -78,18 +78,18 @@ class Bar(NamedTuple):
 class Score:
     """The frame that all players of a song share."""
 
-    bars: tuple[Bar, ...]
+    bars: tuple[SongBar, ...]
     beats: int
     key: int
     scale: tuple[int, ...]
     groove: int
 
-    def following(self, bar: Bar) -> Chord:
+    def following(self, bar: SongBar) -> Chord:
         """The chord after a bar's last."""
         return self.bars[(bar.number + 1) % len(self.bars)].chords[0]
 
 
-class Part(NamedTuple):
+class SongPart(NamedTuple):
     """A layer and the notes it plays."""
 
     layer: Layer
@@ -101,7 +101,7 @@ class Song(NamedTuple):
 
     tempo: float  # beats a minute
     seconds: float
-    parts: tuple[Part, ...]
+    parts: tuple[SongPart, ...]
     kicks: tuple[float, ...]  # the times of the kick drum, for what is pumped by it
     finish: Finish
 
@@ -113,7 +113,7 @@ def compose(artist: Artist, style: Style, rng: np.random.Generator) -> Song:
     swing = artist.swing or style.swing
     beat = 60 / float(rng.uniform(*artist.tempo))
     score = _lay_out(artist, style, ends=not finish.fade, rng=rng)
-    parts: dict[str, Part] = {}
+    parts: dict[str, SongPart] = {}
     events: list[Event] = []
     tune: list[Event] = []
     for (name, layer), own in zip(layers.items(), rng.spawn(len(layers)), strict=True):
@@ -123,7 +123,7 @@ def compose(artist: Artist, style: Style, rng: np.random.Generator) -> Song:
             events = list(_PLAYERS[layer.plays](score, layer, own))
         if layer.plays == "tune":
             tune = events
-        parts[name] = Part(layer, tuple(_perform(events, beat, swing, style.human, own)))
+        parts[name] = SongPart(layer, tuple(_perform(events, beat, swing, style.human, own)))
     seconds = len(score.bars) * score.beats * beat
     if not finish.fade:
         seconds += max(0.5, _LAST_CHORD - score.beats * beat)
@@ -149,7 +149,7 @@ def _lay_out(artist: Artist, style: Style, ends: bool, rng: np.random.Generator)
     keys = artist.keys.split()
     key = KEYS[keys[rng.integers(len(keys))]]
     a, b = parse_progression(harmony.a, key), parse_progression(harmony.b, key)
-    bars: list[Bar] = []
+    bars: list[SongBar] = []
     visits: Counter[str] = Counter()
     for section, run in groupby(artist.form or style.form):
         length = len(list(run)) * style.phrase_bars
@@ -159,23 +159,23 @@ def _lay_out(artist: Artist, style: Style, ends: bool, rng: np.random.Generator)
             last = place == style.phrase_bars - 1
             bar = chords[number % len(chords)]
             progress = number / length
-            bars.append(Bar(len(bars), section, bar, place, last, visits[section], progress))
+            bars.append(SongBar(len(bars), section, bar, place, last, visits[section], progress))
             visits[section] += last
     if ends:
-        bars.append(Bar(len(bars), "Z", a[0][:1], 0, True, 0, 0.0))
+        bars.append(SongBar(len(bars), "Z", a[0][:1], 0, True, 0, 0.0))
     scale = tuple(sorted((key + tone) % 12 for tone in SCALES[harmony.mode]))
     groove = artist.grooves[rng.integers(len(artist.grooves))]
     return Score(tuple(bars), artist.beats or style.beats, key, scale, groove)
 
 
-def _playing(score: Score, layer: Layer) -> Iterator[Bar]:
+def _playing(score: Score, layer: Layer) -> Iterator[SongBar]:
     for bar in score.bars:
         when = {"every": True, "first": bar.place == 0, "last": bar.last}[layer.when]
         if bar.section in layer.sections and when:
             yield bar
 
 
-def _stretches(score: Score, layer: Layer) -> Iterator[tuple[Bar, float]]:
+def _stretches(score: Score, layer: Layer) -> Iterator[tuple[SongBar, float]]:
     """The runs of bars a layer plays in: the first bar and the run's length in beats."""
     bars = list(_playing(score, layer))
     for _, run in groupby(enumerate(bars), lambda item: item[1].number - item[0]):
@@ -217,7 +217,7 @@ def _figure(score: Score, layer: Layer, rng: np.random.Generator) -> Iterator[Ev
                 yield Event(beat, beats, pitch, shade=shade)
 
 
-def _bass_pitch(score: Score, step: Step, bar: Bar, centre: int) -> int:
+def _bass_pitch(score: Score, step: Step, bar: SongBar, centre: int) -> int:
     chord = bar.chord(step.start)
     root = nearest((chord.root,), centre)
     if step.mark == "O":

@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import Float64Array
 from recsys.demo.styles import ARTISTS, STYLES
 from recsys.demo.tracks import DEMO_TRACKS, DemoTrack
 
@@ -46,7 +46,7 @@ class _Person:
     name: str
     hour: int
     n_listens: int
-    appetite: NDArray[np.float64]  # for each track; sums to 1
+    appetite: Float64Array  # for each track; sums to 1
 
 
 def listen_lines() -> list[dict[str, Any]]:

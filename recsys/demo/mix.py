@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 
-from recsys.demo.compose import Part, Song
+from recsys.demo.compose import Song, SongPart
 from recsys.demo.effects import (
     band,
     chorus,
@@ -54,7 +54,7 @@ def play(song: Song) -> Signal:
     return mix * envelope(n, 0.005, finish.fade or _LAST_FADE)
 
 
-def _notes(part: Part, n: int) -> Signal:
+def _notes(part: SongPart, n: int) -> Signal:
     """A part as its instrument plays it; equal notes are computed once."""
     layer = part.layer
     instrument = INSTRUMENTS[layer.sound]

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+
+from index.arrays import Float32Array, Float64Array
 
 SAMPLE_RATE = 44_100
-Signal = NDArray[np.float32]
+Signal = Float32Array
 
 _FRAMES_PER_SECOND = 50
 _HIGHEST = 15_000.0  # Hz; no harmonic is played above it
@@ -42,12 +43,12 @@ def samples(seconds: float) -> int:
     return max(1, round(seconds * SAMPLE_RATE))
 
 
-def timeline(n: int) -> NDArray[np.float64]:
+def timeline(n: int) -> Float64Array:
     """The times of n samples in seconds."""
     return np.arange(n) / SAMPLE_RATE
 
 
-def additive(cycles: NDArray[np.float64], levels: NDArray[np.float64], scatter: bool) -> Signal:
+def additive(cycles: Float64Array, levels: Float64Array, scatter: bool) -> Signal:
     """Play harmonics of given levels, `(frames, harmonics)`, along a phase counted in cycles.
 
     `scatter` gives the harmonics unequal phases, which takes the buzz out of a voice.
@@ -98,17 +99,15 @@ def band_noise(n: int, low: float, high: float, rng: np.random.Generator) -> Sig
     return noise
 
 
-def _harmonics(hz: float) -> NDArray[np.float64]:
+def _harmonics(hz: float) -> Float64Array:
     return np.arange(1, max(2, min(_MOST_HARMONICS, int(_HIGHEST / hz))), dtype=np.float64)
 
 
-def _frame_times(seconds: float) -> NDArray[np.float64]:
+def _frame_times(seconds: float) -> Float64Array:
     return np.linspace(0, seconds, 2 + int(seconds * _FRAMES_PER_SECOND))[:, None]
 
 
-def _resonances(
-    hz: NDArray[np.float64], formants: Sequence[Formant], floor: float
-) -> NDArray[np.float64]:
+def _resonances(hz: Float64Array, formants: Sequence[Formant], floor: float) -> Float64Array:
     gains = np.full_like(hz, floor)
     for formant in formants:
         gains += formant.gain * np.exp(-((np.log2(hz / formant.hz) / formant.width) ** 2))
@@ -187,7 +186,7 @@ class Tone:
     detune: float = 9.0  # cents between the voices
     breath: float = 0.0
 
-    def _levels(self, hz: float, length: float, shade: float) -> NDArray[np.float64]:
+    def _levels(self, hz: float, length: float, shade: float) -> Float64Array:
         k = _harmonics(hz)
         if self.drawbars:
             k = k[: len(self.drawbars)]
@@ -201,7 +200,7 @@ class Tone:
         cutoff = shade * (self.held + (self.struck - self.held) * np.exp(-t / self.glide))
         ratio = k * hz / cutoff
         peak = self.resonance * np.exp(-((np.log2(ratio) / 0.25) ** 2))
-        swept: NDArray[np.float64] = levels * (1 / np.sqrt(1 + ratio**4) + peak)
+        swept: Float64Array = levels * (1 / np.sqrt(1 + ratio**4) + peak)
         return swept
 
     def note(self, hz: float, seconds: float, rng: np.random.Generator, shade: float) -> Signal:

@@ -11,16 +11,15 @@ Intervals are of the central 95 % of resamples of whole artists (`recsys.evaluat
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import spearmanr
 
+from index.arrays import Float64Array, IndexArray
 from recsys.evaluation.metrics import interval, resamples
 from recsys.evaluation.tag_metrics import Figure
 
 MOST_CLIPS = 500  # that pairs are made of; of more, so many are taken evenly
 N_RESAMPLES = 200
-
-_Floats = NDArray[np.float64]
 
 
 def agreement(
@@ -49,11 +48,11 @@ def agreement(
     return figures
 
 
-def _cosine(one: _Floats, other: _Floats, draw: NDArray[np.intp]) -> float:
+def _cosine(one: Float64Array, other: Float64Array, draw: IndexArray) -> float:
     return float((_unit(one) * _unit(other)).sum(axis=1)[draw].mean())
 
 
-def _similarities(one: _Floats, other: _Floats, draw: NDArray[np.intp]) -> float:
+def _similarities(one: Float64Array, other: Float64Array, draw: IndexArray) -> float:
     """Correlate over pairs of different clips; a clip drawn twice is no pair with itself."""
     first, second = np.triu_indices(len(draw), 1)
     pairs = draw[first], draw[second]
@@ -66,6 +65,6 @@ def _similarities(one: _Floats, other: _Floats, draw: NDArray[np.intp]) -> float
     return float("nan") if says_nothing else float(spearmanr(*cosines).statistic)
 
 
-def _unit(rows: _Floats) -> _Floats:
-    unit: _Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+def _unit(rows: Float64Array) -> Float64Array:
+    unit: Float64Array = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
     return unit

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from encoders.errors import AudioError
 from encoders.features import TrackFeatures
 from encoders.projection import Head, Projection, fit_projection
+from index.arrays import Float32Array, Float64Array
 from index.hubs import METHODS
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, CatalogError
@@ -40,14 +40,12 @@ _BLOCK = 500  # tracks whose features are in memory at once
 _FIT_SAMPLE = 2000  # tracks that a tagger's own projection is fitted on
 _RANDOM_DIM = 64
 
-_Vectors = NDArray[np.float32]
-
 
 class UnknownSystem(ValueError):
     """There is no such system in this home; the message says which there are."""
 
 
-class Listener(Protocol):
+class FeatureExtractor(Protocol):
     """Files to features under one name; `encoders.mfcc.MfccExtractor` is one."""
 
     @property
@@ -141,7 +139,7 @@ class Systems:
         having = [set(self._catalog.ready_ids(key)) for key in keys]
         return [i for i in ids if all(i in ready for ready in having)]
 
-    def vectors(self, name: str, ids: Sequence[int]) -> _Vectors:
+    def vectors(self, name: str, ids: Sequence[int]) -> Float32Array:
         """Return one system's unit vectors, a row for each of `ids`, which must be `complete`."""
         if name == HOME or name.startswith(HUBS):
             return self._index.vectors(ids)
@@ -182,7 +180,7 @@ class Systems:
 
     def _embed(
         self, name: str, tracks: Sequence[Features], projection: Projection | None
-    ) -> _Vectors:
+    ) -> Float32Array:
         if projection and (name in (PROJECTION, HEAD) or name.startswith(TAGGER)):
             vectors = projection.embed(tracks)
             return self._head.apply(vectors) if name == HEAD and self._head else vectors
@@ -196,7 +194,7 @@ class Systems:
 
 def listen(
     catalog: Catalog,
-    listener: Listener,
+    listener: FeatureExtractor,
     ids: Iterable[int],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[AudioError]:
@@ -231,5 +229,5 @@ def listen(
     return errors
 
 
-def _random(track_id: int) -> NDArray[np.float64]:
+def _random(track_id: int) -> Float64Array:
     return np.random.default_rng(track_id).standard_normal(_RANDOM_DIM)

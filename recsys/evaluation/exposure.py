@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from index.arrays import Int64Array
 from index.vector_index import VectorIndex
 from recsys.evaluation.metrics import gini, in_degrees
 from recsys.evaluation.retrieval import HUB_K, hub_report
@@ -43,7 +43,7 @@ def exposure(
     return pd.Series(in_degrees(lists, len(living)), index=living)
 
 
-def _distinct(track_id: int, ranked: NDArray[np.int64], recordings: Mapping[int, int]) -> list[int]:
+def _distinct(track_id: int, ranked: Int64Array, recordings: Mapping[int, int]) -> list[int]:
     """Drop the track's own recording, and each further copy of one."""
     taken = {recordings[track_id]}
     chosen = []

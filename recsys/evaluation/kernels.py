@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+
+from index.arrays import Float32Array
 
 _COLUMNS = 6  # of pictures
 
@@ -26,9 +27,7 @@ class KernelTags(NamedTuple):
     score: float  # of the first tag
 
 
-def kernel_scores(
-    activations: NDArray[np.float32], probabilities: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def kernel_scores(activations: Float32Array, probabilities: Float32Array) -> Float32Array:
     """Score every kernel for every tag: (n_kernels, n_tags), in standard deviations.
 
     activations    (n_tracks, n_kernels)
@@ -37,12 +36,12 @@ def kernel_scores(
     spread = activations.std(axis=0)
     standardised = (activations - activations.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     shares = probabilities / np.maximum(probabilities.sum(axis=0), 1e-12)
-    scores: NDArray[np.float32] = standardised.T @ shares
+    scores: Float32Array = standardised.T @ shares
     return scores
 
 
 def choose_kernels(
-    scores: NDArray[np.float32], tags: Sequence[str], n_kernels: int, n_tags: int = 4
+    scores: Float32Array, tags: Sequence[str], n_kernels: int, n_tags: int = 4
 ) -> list[KernelTags]:
     """Take for each tag the kernel that it comes first for and excites most, the best first."""
     first = scores.argmax(axis=1)
@@ -61,7 +60,7 @@ def choose_kernels(
 def draw_kernels(
     path: Path,
     chosen: Sequence[KernelTags],
-    kernels: Sequence[NDArray[np.float32]],
+    kernels: Sequence[Float32Array],
     title: str,
 ) -> None:
     """Draw kernels (n_mels, n_frames), low frequencies below, each over its tags.

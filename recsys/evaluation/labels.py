@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from index.arrays import BoolArray, Int64Array
 from recsys.catalog import Catalog
 
 SEPARATOR = "|"
@@ -36,7 +37,7 @@ def read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame:
     return table
 
 
-def track_ids(folder: Path, names: Iterable[str], catalog: Catalog) -> NDArray[np.int64]:
+def track_ids(folder: Path, names: Iterable[str], catalog: Catalog) -> Int64Array:
     """Return the ids of the living tracks at these paths relative to `folder`, -1 for unknown."""
     ids = {track.path: track.id for track in catalog.living()}
     files = [folder / name for name in names]
@@ -112,14 +113,14 @@ class LabelColumn:
             (np.ones(len(pairs), np.int32), (self.rows, number)), shape=shape
         )
 
-    def of_size(self, least: int) -> NDArray[np.bool_]:
+    def of_size(self, least: int) -> BoolArray:
         """Say of each pair whether its label has at least `least` tracks: (n_pairs,)."""
-        large: NDArray[np.bool_] = self._sizes >= least
+        large: BoolArray = self._sizes >= least
         return large
 
-    def shared_with(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def shared_with(self, rows: Int64Array) -> BoolArray:
         """Say which tracks share a label with each of `rows`: (n_rows, n_tracks)."""
-        shared: NDArray[np.bool_] = (self._members[rows] @ self._members.T).toarray() > 0
+        shared: BoolArray = (self._members[rows] @ self._members.T).toarray() > 0
         return shared
 
 

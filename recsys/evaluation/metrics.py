@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import sparse
+
+from index.arrays import BoolArray, Float64Array, IndexArray, Int64Array
 
 N_RESAMPLES = 2000
 _CHUNK = 200  # resamples in memory at once
-
-_Floats = NDArray[np.float64]
 
 
 class Interval(NamedTuple):
@@ -29,38 +29,38 @@ class Interval(NamedTuple):
     high: float
 
 
-def precision_at_k(hits: ArrayLike) -> _Floats:
+def precision_at_k(hits: ArrayLike) -> Float64Array:
     """P@K = hits among the first K / K, per query: (n_queries,)."""
-    precision: _Floats = _valid_hits(hits).mean(axis=1)
+    precision: Float64Array = _valid_hits(hits).mean(axis=1)
     return precision
 
 
-def attainable_precision(n_relevant: ArrayLike, k: int) -> _Floats:
+def attainable_precision(n_relevant: ArrayLike, k: int) -> Float64Array:
     """The P@K of a perfect ranking = min(relevant, K) / K, per query: (n_queries,)."""
     if k < 1:
         raise ValueError(f"k: wanted at least 1, got {k}")
-    attainable: _Floats = np.minimum(np.asarray(n_relevant, np.int64), k) / k
+    attainable: Float64Array = np.minimum(np.asarray(n_relevant, np.int64), k) / k
     return attainable
 
 
-def recall_at_k(hits: ArrayLike, n_relevant: ArrayLike) -> _Floats:
+def recall_at_k(hits: ArrayLike, n_relevant: ArrayLike) -> Float64Array:
     """R@K = hits among the first K / relevant, per query: (n_queries,)."""
     valid, relevant = _valid_pair(hits, n_relevant)
-    recall: _Floats = valid.sum(axis=1) / np.maximum(relevant, 1)
+    recall: Float64Array = valid.sum(axis=1) / np.maximum(relevant, 1)
     return recall
 
 
-def attainable_recall_at_k(hits: ArrayLike, n_relevant: ArrayLike) -> _Floats:
+def attainable_recall_at_k(hits: ArrayLike, n_relevant: ArrayLike) -> Float64Array:
     """R@K = hits among the first K / min(K, relevant), per query: (n_queries,).
 
     Its ceiling is 1 also for a query that has more to find than its list has places.
     """
     valid, relevant = _valid_pair(hits, n_relevant)
-    recall: _Floats = valid.sum(axis=1) / np.clip(relevant, 1, valid.shape[1])
+    recall: Float64Array = valid.sum(axis=1) / np.clip(relevant, 1, valid.shape[1])
     return recall
 
 
-def ndcg_at_k(hits: ArrayLike, n_relevant: ArrayLike) -> _Floats:
+def ndcg_at_k(hits: ArrayLike, n_relevant: ArrayLike) -> Float64Array:
     """nDCG@K = DCG / DCG of a perfect ranking, per query: (n_queries,).
 
     DCG = sum over the hits among the first K of 1 / log2(rank + 1), ranks from 1 (Järvelin and
@@ -70,29 +70,29 @@ def ndcg_at_k(hits: ArrayLike, n_relevant: ArrayLike) -> _Floats:
     k = valid.shape[1]
     discounts = 1.0 / np.log2(np.arange(2, k + 2))
     ideal = np.concatenate([[1.0], np.cumsum(discounts)])  # 1 where there is nothing to find
-    ndcg: _Floats = valid @ discounts / ideal[np.minimum(relevant, k)]
+    ndcg: Float64Array = valid @ discounts / ideal[np.minimum(relevant, k)]
     return ndcg
 
 
-def average_precision(hits: ArrayLike, n_relevant: ArrayLike) -> _Floats:
+def average_precision(hits: ArrayLike, n_relevant: ArrayLike) -> Float64Array:
     """AP = sum over the hits of P@rank / relevant, per query; its mean over queries is MAP.
 
     `hits` is the whole ranking: a relevant result that is not in it counts as never found.
     """
     valid, relevant = _valid_pair(hits, n_relevant)
     at_rank = np.cumsum(valid, axis=1) / np.arange(1, valid.shape[1] + 1)
-    average: _Floats = (at_rank * valid).sum(axis=1) / np.maximum(relevant, 1)
+    average: Float64Array = (at_rank * valid).sum(axis=1) / np.maximum(relevant, 1)
     return average
 
 
-def r_precision(hits: ArrayLike, n_relevant: ArrayLike) -> _Floats:
+def r_precision(hits: ArrayLike, n_relevant: ArrayLike) -> Float64Array:
     """R-precision = hits among the first R / R, R being the query's relevant results.
 
     Its ceiling is 1 for every query that has something to find, however few there are.
     """
     valid, relevant = _valid_pair(hits, n_relevant)
     within = np.arange(valid.shape[1]) < relevant[:, None]
-    precision: _Floats = (valid & within).sum(axis=1) / np.maximum(relevant, 1)
+    precision: Float64Array = (valid & within).sum(axis=1) / np.maximum(relevant, 1)
     return precision
 
 
@@ -133,7 +133,7 @@ def macro_mean(values: ArrayLike, groups: ArrayLike) -> float:
     return float((np.bincount(number, weights=values) / np.bincount(number)).mean())
 
 
-def in_degrees(neighbours: ArrayLike, n_tracks: int) -> NDArray[np.int64]:
+def in_degrees(neighbours: ArrayLike, n_tracks: int) -> Int64Array:
     """How many of the k-nearest-neighbour lists each track is in (its k-occurrence).
 
     `neighbours` holds row numbers (n_queries, k), -1 where a list is shorter.
@@ -156,7 +156,7 @@ def gini(counts: ArrayLike) -> float:
     )
 
 
-def resamples(groups: ArrayLike, n_resamples: int, seed: int) -> Iterator[NDArray[np.intp]]:
+def resamples(groups: ArrayLike, n_resamples: int, seed: int) -> Iterator[IndexArray]:
     """Give the rows of whole groups drawn with replacement: for measures that are no means.
 
     groups  (n_rows,), as in `bootstrap_means`, which is quicker
@@ -176,7 +176,7 @@ def bootstrap_means(
     *,
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
-) -> _Floats:
+) -> Float64Array:
     """Means of resampled queries: (n_resamples, n_columns).
 
     values  (n_queries, n_columns), a column a metric
@@ -196,7 +196,7 @@ def bootstrap_means(
         if label.shape != number.shape:
             raise ValueError(f"wanted a label a query, got {label.shape} for {number.shape}")
 
-    def table(weights: _Floats) -> sparse.csr_matrix:
+    def table(weights: Float64Array) -> sparse.csr_matrix:
         return sparse.csr_matrix((weights, (label, number)), shape=(n_labels, n_groups))
 
     counts = table(np.ones(len(columns)))
@@ -211,7 +211,7 @@ def bootstrap_means(
     return np.concatenate(means)
 
 
-def interval(means: _Floats) -> tuple[_Floats, _Floats]:
+def interval(means: Float64Array) -> tuple[Float64Array, Float64Array]:
     """The bounds of the central 95 % of resampled means, per column: two of (n_columns,)."""
     low, high = np.quantile(means, [0.025, 0.975], axis=0)
     return low, high
@@ -241,7 +241,7 @@ def sign_flip_test(
     *,
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
-) -> _Floats:
+) -> Float64Array:
     """Two-sided p-values of paired differences whose sum should be 0: (n_columns,).
 
     differences  (n_queries, n_columns), each already weighted as it counts in the mean
@@ -254,11 +254,11 @@ def sign_flip_test(
     sums = np.stack([np.bincount(number, column, n_groups) for column in columns.T], axis=1)
     found = np.abs(sums.sum(axis=0)) - 1e-12  # sums of floats in another order are not the same
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(n_resamples, n_groups))
-    p: _Floats = (1 + (np.abs(signs @ sums) >= found).sum(axis=0)) / (1 + n_resamples)
+    p: Float64Array = (1 + (np.abs(signs @ sums) >= found).sum(axis=0)) / (1 + n_resamples)
     return p
 
 
-def _draws(n_groups: int, n_resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+def _draws(n_groups: int, n_resamples: int, seed: int) -> Iterator[Int64Array]:
     """Give how often each group is drawn: (up to _CHUNK, n_groups) at a time."""
     generator = np.random.default_rng(seed)
     for start in range(0, n_resamples, _CHUNK):
@@ -268,16 +268,14 @@ def _draws(n_groups: int, n_resamples: int, seed: int) -> Iterator[NDArray[np.in
         yield np.bincount(drawn.ravel(), minlength=n * n_groups).reshape(n, n_groups)
 
 
-def _valid_hits(hits: ArrayLike) -> NDArray[np.bool_]:
+def _valid_hits(hits: ArrayLike) -> BoolArray:
     hits = np.asarray(hits, dtype=bool)
     if hits.ndim != 2 or hits.shape[1] == 0:
         raise ValueError(f"hits: wanted shape (n_queries, k), got {hits.shape}")
     return hits
 
 
-def _valid_pair(
-    hits: ArrayLike, n_relevant: ArrayLike
-) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def _valid_pair(hits: ArrayLike, n_relevant: ArrayLike) -> tuple[BoolArray, Int64Array]:
     valid, relevant = _valid_hits(hits), np.asarray(n_relevant, np.int64)
     if relevant.shape != valid.shape[:1]:
         raise ValueError(f"n_relevant: wanted shape ({len(valid)},), got {relevant.shape}")
@@ -286,7 +284,7 @@ def _valid_pair(
     return valid, relevant
 
 
-def _valid_groups(values: ArrayLike, groups: ArrayLike) -> tuple[_Floats, NDArray[np.int64], int]:
+def _valid_groups(values: ArrayLike, groups: ArrayLike) -> tuple[Float64Array, Int64Array, int]:
     columns = np.asarray(values, np.float64)
     names, number = np.unique(np.asarray(groups), return_inverse=True)
     if columns.ndim != 2 or columns.shape[:1] != number.shape or columns.size == 0:

@@ -17,6 +17,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold
 
+from index.arrays import Float32Array, Float64Array, Int64Array
 from recsys.catalog.track_features import Features
 from recsys.evaluation.metrics import interval, resamples
 
@@ -24,8 +25,6 @@ PENALTIES = tuple(10.0**exponent for exponent in np.arange(-2.0, 3.1, 0.5))
 N_FOLDS = 5
 N_RESAMPLES = 1000
 LAYERS = ("tags", "penultimate", "pooled")  # from the top down
-
-_Floats = NDArray[np.float64]
 
 
 class Fit(NamedTuple):
@@ -40,7 +39,7 @@ class Fit(NamedTuple):
     high: float
 
 
-def layer(track: Features, name: str) -> NDArray[np.float32]:
+def layer(track: Features, name: str) -> Float32Array:
     """Return a layer of a track, of all its taggers, averaged over segments: (n,).
 
     "pooled" is of musicnn the front end and three layers behind it, of others their last map.
@@ -55,7 +54,9 @@ def layer(track: Features, name: str) -> NDArray[np.float32]:
     raise ValueError(f"wanted a layer of {', '.join(LAYERS)}; got {name}")
 
 
-def predict(features: _Floats, values: _Floats, artists: NDArray[np.object_]) -> _Floats:
+def predict(
+    features: Float64Array, values: Float64Array, artists: NDArray[np.object_]
+) -> Float64Array:
     """Return out-of-fold predictions of `values` (n_tracks, n_columns) from (n_tracks, n)."""
     predictions = np.empty_like(values)
     for known, left in GroupKFold(N_FOLDS).split(features, groups=artists):
@@ -68,8 +69,8 @@ def predict(features: _Floats, values: _Floats, artists: NDArray[np.object_]) ->
 
 
 def _penalties(
-    kernel: _Floats, values: _Floats, artists: NDArray[np.object_]
-) -> NDArray[np.float64]:
+    kernel: Float64Array, values: Float64Array, artists: NDArray[np.object_]
+) -> Float64Array:
     """Return for each column the penalty of the least squared error on left-out artists."""
     errors = np.zeros((len(PENALTIES), values.shape[1]))
     for known, left in GroupKFold(N_FOLDS).split(kernel, groups=artists):
@@ -77,25 +78,27 @@ def _penalties(
             same = np.full(values.shape[1], penalty)
             miss = values[left] - _ridge(kernel, values, known, left, same)
             errors[number] += np.square(miss).sum(axis=0)
-    best: NDArray[np.float64] = np.array(PENALTIES)[errors.argmin(axis=0)]
+    best: Float64Array = np.array(PENALTIES)[errors.argmin(axis=0)]
     return best
 
 
 def _ridge(
-    kernel: _Floats,
-    values: _Floats,
-    known: NDArray[np.int64],
-    left: NDArray[np.int64],
-    penalties: NDArray[np.float64],
-) -> _Floats:
+    kernel: Float64Array,
+    values: Float64Array,
+    known: Int64Array,
+    left: Int64Array,
+    penalties: Float64Array,
+) -> Float64Array:
     mean = values[known].mean(axis=0)
     ridge = KernelRidge(alpha=penalties, kernel="precomputed")
     ridge.fit(kernel[np.ix_(known, known)], values[known] - mean)
-    predicted: _Floats = ridge.predict(kernel[np.ix_(left, known)]) + mean
+    predicted: Float64Array = ridge.predict(kernel[np.ix_(left, known)]) + mean
     return predicted
 
 
-def fits(values: _Floats, predictions: _Floats, artists: Sequence[str], seed: int = 0) -> list[Fit]:
+def fits(
+    values: Float64Array, predictions: Float64Array, artists: Sequence[str], seed: int = 0
+) -> list[Fit]:
     """Return the fit of each column of (n_tracks, n_columns)."""
     again = [
         r2_score(values[drawn], predictions[drawn], multioutput="raw_values")

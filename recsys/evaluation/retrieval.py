@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from index.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from index.hubs import pair_scores
 from recsys.evaluation.labels import LabelColumn, LabelsError, artist_groups
 from recsys.evaluation.metrics import (
@@ -34,7 +35,6 @@ from recsys.evaluation.metrics import (
 HUB_K = 10  # neighbours of the graph whose in-degrees are reported
 _BLOCK = 1024  # queries ranked at once
 
-_Floats = NDArray[np.float64]
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 Figures = dict[str, float | int | dict[str, float] | list[float]]
 
@@ -46,9 +46,9 @@ class Correction(NamedTuple):
     """
 
     method: str
-    surroundings: NDArray[np.float32]
+    surroundings: Float32Array
 
-    def scores(self, rows: NDArray[np.int64], cosines: NDArray[np.floating]) -> NDArray[np.float64]:
+    def scores(self, rows: Int64Array, cosines: NDArray[np.floating]) -> Float64Array:
         """Return the scores of all tracks for those in `rows`: (n_rows, n_tracks), as `cosines`."""
         mine = self.surroundings[rows][:, None]
         return pair_scores(self.method, cosines, mine, self.surroundings)
@@ -68,14 +68,14 @@ class Retrieval:
     hits        which of them are hits: bool (n_queries, longest K)
     """
 
-    rows: NDArray[np.int64]
+    rows: Int64Array
     artists: NDArray[np.object_]
-    query: NDArray[np.int64]
+    query: Int64Array
     label: NDArray[np.object_]
-    n_relevant: NDArray[np.int64]
-    per_query: Mapping[str, _Floats]
-    neighbours: NDArray[np.int64]
-    hits: NDArray[np.bool_]
+    n_relevant: Int64Array
+    per_query: Mapping[str, Float64Array]
+    neighbours: Int64Array
+    hits: BoolArray
 
     def summary(self) -> dict[str, Figures]:
         """Each metric averaged over labels (macro) and over queries (micro).
@@ -119,41 +119,41 @@ class Retrieval:
             }
         return compared
 
-    def precision_curve(self) -> tuple[_Floats, list[list[float]]]:
+    def precision_curve(self) -> tuple[Float64Array, list[list[float]]]:
         """Micro P@K for every K up to the longest, and its 95 % intervals."""
         longest = self.hits.shape[1]
         precision = np.cumsum(self.hits, axis=1) / np.arange(1, longest + 1)
         return precision.mean(axis=0), _pairs(bootstrap_means(precision, self.artists))
 
-    def _means(self, values: _Floats) -> dict[str, float]:
+    def _means(self, values: Float64Array) -> dict[str, float]:
         return {
             "macro": macro_mean(values[self.query], self.label),
             "micro": float(values.mean()),
         }
 
-    def _intervals(self, values: _Floats) -> tuple[list[list[float]], list[list[float]]]:
+    def _intervals(self, values: Float64Array) -> tuple[list[list[float]], list[list[float]]]:
         """Bounds of the micro and the macro mean of each column."""
         micro = bootstrap_means(values, self.artists)
         macro = bootstrap_means(values[self.query], self.artists[self.query], self.label)
         return _pairs(micro), _pairs(macro)
 
-    def _macro_shares(self) -> _Floats:
+    def _macro_shares(self) -> Float64Array:
         """How much each query counts in the macro mean: (n_queries,), together 1."""
         _, label, counts = np.unique(
             self.label.astype(str), return_inverse=True, return_counts=True
         )
         shares = 1.0 / (len(counts) * counts[label])
-        total: _Floats = np.bincount(self.query, weights=shares).astype(np.float64)
+        total: Float64Array = np.bincount(self.query, weights=shares).astype(np.float64)
         return total
 
 
-def _pairs(means: _Floats) -> list[list[float]]:
+def _pairs(means: Float64Array) -> list[list[float]]:
     bounds: list[list[float]] = np.stack(interval(means), axis=1).tolist()
     return bounds
 
 
 def evaluate_retrieval(
-    vectors: NDArray[np.float32],
+    vectors: Float32Array,
     labels: pd.DataFrame,
     by: str,
     ks: Sequence[int],
@@ -178,7 +178,7 @@ def evaluate_retrieval(
     rows, query = np.unique(column.rows[counted], return_inverse=True)
     if len(rows) == 0:
         raise LabelsError(f'No track has a label in "{by}" that {min_group} tracks share.')
-    metrics: dict[str, list[_Floats]] = {}
+    metrics: dict[str, list[Float64Array]] = {}
     neighbours, hits, n_relevant = [], [], []
     for block, order, allowed in _rankings(vectors, rows, forbidden, correction):
         relevant = column.shared_with(block) & allowed
@@ -201,9 +201,7 @@ def evaluate_retrieval(
     )
 
 
-def _metrics(
-    hits: NDArray[np.bool_], n_relevant: NDArray[np.int64], ks: Sequence[int]
-) -> dict[str, _Floats]:
+def _metrics(hits: BoolArray, n_relevant: Int64Array, ks: Sequence[int]) -> dict[str, Float64Array]:
     """All metrics of whole rankings, by name."""
     return {
         **{f"P@{k}": precision_at_k(hits[:, :k]) for k in ks},
@@ -214,15 +212,13 @@ def _metrics(
     }
 
 
-def hub_degrees(
-    vectors: NDArray[np.float32], correction: Correction | None = None
-) -> NDArray[np.int64]:
+def hub_degrees(vectors: Float32Array, correction: Correction | None = None) -> Int64Array:
     """In how many others' ten nearest each track is: int64 (n_tracks,)."""
     everyone = np.arange(len(vectors))
     return in_degrees(rank(vectors, everyone, HUB_K, correction=correction), len(vectors))
 
 
-def hub_report(degrees: NDArray[np.int64]) -> dict[str, float | int]:
+def hub_report(degrees: Int64Array) -> dict[str, float | int]:
     """Describe who is whose neighbour: in-degrees (n_tracks,) in the graph of all ten nearest.
 
     `skewness` of the in-degrees is the usual measure of hubness (Radovanovic et al. 2010);
@@ -238,12 +234,12 @@ def hub_report(degrees: NDArray[np.int64]) -> dict[str, float | int]:
 
 
 def rank(
-    vectors: NDArray[np.float32],
-    queries: NDArray[np.int64],
+    vectors: Float32Array,
+    queries: Int64Array,
     k: int,
     forbidden: Sequence[LabelColumn] | None = None,
     correction: Correction | None = None,
-) -> NDArray[np.int64]:
+) -> Int64Array:
     """Return the rows of the `k` nearest of each query row, -1 behind a list that is shorter.
 
     Left out are the query and the rows that share a label of a `forbidden` column with it.
@@ -256,11 +252,11 @@ def rank(
 
 
 def _rankings(
-    vectors: NDArray[np.float32],
-    queries: NDArray[np.int64],
+    vectors: Float32Array,
+    queries: Int64Array,
     forbidden: Sequence[LabelColumn],
     correction: Correction | None,
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]]:
+) -> Iterator[tuple[Int64Array, Int64Array, BoolArray]]:
     """Give a block of queries, all rows from the nearest on, and which rows may be results.
 
     Rows that may not be results come last; (n_block,), and twice (n_block, n_tracks).

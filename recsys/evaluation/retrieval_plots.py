@@ -12,8 +12,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
+from index.arrays import Float64Array, Int64Array
 from recsys.evaluation.labels import LabelColumn
 from recsys.evaluation.metrics import attainable_precision
 from recsys.evaluation.retrieval import HUB_K, Retrieval
@@ -26,7 +26,7 @@ MAX_POINTS = 10  # of a curve that have an interval
 def plot(
     path: Path,
     retrievals: Mapping[str, Retrieval],
-    degrees: Mapping[str, NDArray[np.int64]],
+    degrees: Mapping[str, Int64Array],
     labels: pd.DataFrame,
     by: str,
 ) -> None:
@@ -52,7 +52,7 @@ def plot(
 
 def confusion(
     retrieval: Retrieval, labels: pd.DataFrame, by: str
-) -> tuple[list[str], NDArray[np.float64]]:
+) -> tuple[list[str], Float64Array]:
     """Which labels the neighbours of each label's queries have, as shares: rows sum to 1.
 
     The labels of the most queries, the largest first, and a last row and column for all others,
@@ -106,7 +106,7 @@ def _plot_precision(
 
 
 def _plot_confusion(
-    axes: Axes, names: list[str], matrix: NDArray[np.float64], system: str, by: str
+    axes: Axes, names: list[str], matrix: Float64Array, system: str, by: str
 ) -> None:
     image = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     shown = [name if len(name) <= 24 else f"{name[:23]}…" for name in names]
@@ -126,9 +126,7 @@ def _plot_confusion(
     axes.figure.colorbar(image, ax=axes, shrink=0.7, label="share of the neighbours")
 
 
-def _plot_hubs(
-    axes: Axes, degrees: Mapping[str, NDArray[np.int64]], colours: Mapping[str, str]
-) -> None:
+def _plot_hubs(axes: Axes, degrees: Mapping[str, Int64Array], colours: Mapping[str, str]) -> None:
     for name, counts in degrees.items():
         at_least = np.cumsum(np.bincount(counts)[::-1])[::-1] / len(counts)
         axes.step(np.arange(len(at_least)), at_least, where="post", color=colours[name])

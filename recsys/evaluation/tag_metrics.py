@@ -22,9 +22,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
+from index.arrays import BoolArray, Float64Array
 from recsys.evaluation import metrics
 from recsys.evaluation.metrics import interval
 
@@ -32,8 +33,6 @@ KS = (1, 10)
 N_RESAMPLES = 1000
 _MOST_VALUES = 20_000_000  # clips x tags x resamples; of larger data fewer resamples are drawn
 _FEWEST = 100
-
-_Floats = NDArray[np.float64]
 
 
 class Figure(NamedTuple):
@@ -52,18 +51,18 @@ def tag_auc(truth: ArrayLike, scores: ArrayLike) -> float:
     return float(roc_areas(has[:, telling], values[:, telling]).mean()) if telling.any() else 0.5
 
 
-def roc_areas(has: NDArray[np.bool_], scores: _Floats) -> _Floats:
+def roc_areas(has: BoolArray, scores: Float64Array) -> Float64Array:
     """Return each tag's area under the ROC curve, equal scores counting half: (n_tags,).
 
     U / (n m), Mann and Whitney's, for all tags at once: a thousand resamples take a second.
     """
     n_having = has.sum(axis=0)
     ranks = (rankdata(scores, axis=0) * has).sum(axis=0)
-    areas: _Floats = (ranks / n_having - (n_having + 1) / 2) / (len(has) - n_having)
+    areas: Float64Array = (ranks / n_having - (n_having + 1) / 2) / (len(has) - n_having)
     return areas
 
 
-def average_precisions(has: NDArray[np.bool_], scores: _Floats) -> _Floats:
+def average_precisions(has: BoolArray, scores: Float64Array) -> Float64Array:
     """Return each tag's average precision, clips of equal scores taken together: (n_tags,)."""
     order = np.argsort(-scores, axis=0, kind="stable")
     right = np.take_along_axis(has, order, axis=0)
@@ -74,11 +73,11 @@ def average_precisions(has: NDArray[np.bool_], scores: _Floats) -> _Floats:
     places = np.where(last, np.arange(len(has))[:, None], len(has))
     behind = np.minimum.accumulate(places[::-1], axis=0)[::-1]
     precision = np.take_along_axis(precision, behind, axis=0)
-    areas: _Floats = (precision * right).sum(axis=0) / has.sum(axis=0)
+    areas: Float64Array = (precision * right).sum(axis=0) / has.sum(axis=0)
     return areas
 
 
-def best_thresholds(truth: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]:
+def best_thresholds(truth: ArrayLike, scores: ArrayLike) -> Float64Array:
     """Return the score of each tag from which on F is highest: (n_tags,); .5 for a tag of no clip.
 
     To be chosen on validation clips.
@@ -131,7 +130,7 @@ def tag_figures(
 
 
 def _measures(
-    has: NDArray[np.bool_], values: _Floats, limits: _Floats, exclusive: bool
+    has: BoolArray, values: Float64Array, limits: Float64Array, exclusive: bool
 ) -> dict[str, float]:
     n_having = has.sum(axis=0)
     telling = np.flatnonzero((n_having > 0) & (n_having < len(has)))
@@ -166,7 +165,7 @@ def _names(exclusive: bool) -> list[str]:
     return [*names, *(f"p_at_{k}" for k in KS), *(["accuracy"] if exclusive else [])]
 
 
-def _chances(has: NDArray[np.bool_], exclusive: bool) -> dict[str, float]:
+def _chances(has: BoolArray, exclusive: bool) -> dict[str, float]:
     """Return what comes of giving every clip each tag's share as its score, or a random one.
 
     Precision, recall and F are those of giving every tag to every clip.

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from index.arrays import BoolArray, Float32Array
 from recsys.catalog import Catalog
 from recsys.catalog.track_features import read_features
 from recsys.evaluation.labels import LabelsError, split_labels
@@ -39,7 +40,7 @@ class TagScore(NamedTuple):
 
 
 def score_tags(
-    probabilities: NDArray[np.floating], tags: Sequence[str], truth: Mapping[str, NDArray[np.bool_]]
+    probabilities: NDArray[np.floating], tags: Sequence[str], truth: Mapping[str, BoolArray]
 ) -> list[TagScore]:
     """Score each tag that `truth` knows, in the order of `tags`.
 
@@ -74,7 +75,7 @@ def mean_scores(scores: Sequence[TagScore]) -> dict[str, float | int]:
     }
 
 
-def truth_of_column(labels: pd.DataFrame, by: str) -> dict[str, NDArray[np.bool_]]:
+def truth_of_column(labels: pd.DataFrame, by: str) -> dict[str, BoolArray]:
     """Read which track has which tag from a column of labels such as `rock|guitar`.
 
     A track without any is not taken to lack them all: leave it out before. Raises LabelsError.
@@ -85,7 +86,7 @@ def truth_of_column(labels: pd.DataFrame, by: str) -> dict[str, NDArray[np.bool_
     return {tag: np.array([tag in has for has in having]) for tag in sorted(set().union(*having))}
 
 
-def truth_of_columns(labels: pd.DataFrame, tags: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
+def truth_of_columns(labels: pd.DataFrame, tags: Sequence[str]) -> dict[str, BoolArray]:
     """Read which track has which tag from columns named as tags, of 0 and 1. Raises LabelsError."""
     wanted = {tag.casefold() for tag in tags}
     truth = {}
@@ -103,7 +104,7 @@ def truth_of_columns(labels: pd.DataFrame, tags: Sequence[str]) -> dict[str, NDA
 
 def tag_probabilities(
     catalog: Catalog, extractors: Sequence[str], ids: Sequence[int]
-) -> tuple[list[int], list[NDArray[np.float32]]]:
+) -> tuple[list[int], list[Float32Array]]:
     """Return the tracks that have all features, and each tagger's (n_tracks, n_tags)."""
     kept, rows = [], []
     for track_id, heard in read_features(catalog, extractors, ids):

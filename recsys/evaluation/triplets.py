@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from index.hubs import pair_scores
 from recsys.catalog import Catalog
 from recsys.evaluation.labels import LabelsError, read_table, track_ids
@@ -32,24 +32,24 @@ class Triplets:
     n_left_out  triplets that have a clip which is not known, or no vote
     """
 
-    ids: NDArray[np.int64]
-    votes: NDArray[np.int64]
+    ids: Int64Array
+    votes: Int64Array
     n_left_out: int = 0
 
     @property
-    def groups(self) -> NDArray[np.int64]:
+    def groups(self) -> Int64Array:
         """The same number for triplets of the same three clips: (n,)."""
         _, number = np.unique(np.sort(self.ids, axis=1), axis=0, return_inverse=True)
         return number.ravel()
 
     @property
-    def clear(self) -> NDArray[np.bool_]:
+    def clear(self) -> BoolArray:
         """Whether one clip has more votes than each of the others: (n,)."""
         top = np.sort(self.votes, axis=1)
-        clear: NDArray[np.bool_] = top[:, 2] > top[:, 1]
+        clear: BoolArray = top[:, 2] > top[:, 1]
         return clear
 
-    def among(self, known: Sequence[int] | NDArray[np.int64]) -> Triplets:
+    def among(self, known: Sequence[int] | Int64Array) -> Triplets:
         """Return those whose three clips are known. Raises LabelsError where there are none."""
         kept = np.isin(self.ids, known).all(axis=1)
         if not kept.any():
@@ -57,7 +57,7 @@ class Triplets:
         return Triplets(self.ids[kept], self.votes[kept], self.n_left_out + int((~kept).sum()))
 
 
-def read_triplets(path: Path, catalog: Catalog, known: NDArray[np.int64]) -> Triplets:
+def read_triplets(path: Path, catalog: Catalog, known: Int64Array) -> Triplets:
     """Read `a,b,c,votes_a,votes_b,votes_c`, paths relative to the CSV's folder.
 
     Triplets with a clip that is not among the `known` ids, and those without a vote, are left out.
@@ -84,9 +84,9 @@ def read_triplets(path: Path, catalog: Catalog, known: NDArray[np.int64]) -> Tri
 def odd_ones(
     triplets: Triplets,
     row: Mapping[int, int],
-    vectors: NDArray[np.float32],
+    vectors: Float32Array,
     correction: Correction | None = None,
-) -> NDArray[np.int64]:
+) -> Int64Array:
     """Say which clip of each triplet, 0 to 2, a system finds the odd one: (n,).
 
     `row` finds a track's unit vector in `vectors` (n_tracks, dim), and what is usual around it in
@@ -100,11 +100,11 @@ def odd_ones(
             usual = correction.surroundings
             alike = pair_scores(correction.method, alike, usual[one], usual[other])
         pairs.append(alike)
-    odd: NDArray[np.int64] = np.argmax(np.stack(pairs, axis=1), axis=1)
+    odd: Int64Array = np.argmax(np.stack(pairs, axis=1), axis=1)
     return odd
 
 
-def agreement(triplets: Triplets, odd: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+def agreement(triplets: Triplets, odd: Int64Array) -> dict[str, Float64Array]:
     """How far a system agrees with people, per triplet.
 
     majority  1 where its odd one out is that of most people, else 0, of the `clear` triplets
@@ -121,7 +121,7 @@ def agreement(triplets: Triplets, odd: NDArray[np.int64]) -> dict[str, NDArray[n
 
 
 def summarise(
-    triplets: Triplets, odd: NDArray[np.int64], base: NDArray[np.int64] | None = None
+    triplets: Triplets, odd: Int64Array, base: Int64Array | None = None
 ) -> dict[str, Figures]:
     """Average each agreement, with its 95 % interval; or what it is more than the base's.
 

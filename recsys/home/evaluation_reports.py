@@ -20,7 +20,7 @@ KINDS: Sequence[Kind] = get_args(Kind)
 
 
 @dataclass(frozen=True)
-class Report:
+class EvaluationReport:
     """Figures, and what they are of.
 
     at       Unix seconds
@@ -49,17 +49,17 @@ def keep_report(
 
     A home that cannot be written to keeps none: whoever measured has printed them.
     """
-    report = Report(kind, int(time.time()), command, state_of(index), figures)
+    report = EvaluationReport(kind, int(time.time()), command, state_of(index), figures)
     with suppress(OSError):
         (home / FOLDER).mkdir(exist_ok=True)
         with replacing(home / FOLDER / f"{kind}.json") as file:
             file.write(json.dumps(asdict(report)).encode())
 
 
-def read_report(home: Path, kind: Kind) -> Report | None:
+def read_report(home: Path, kind: Kind) -> EvaluationReport | None:
     """Read the last figures of a kind, None where there are none, or only a damaged file."""
     try:
         values = json.loads((home / FOLDER / f"{kind}.json").read_text(encoding="utf-8"))
-        return Report(**values)
+        return EvaluationReport(**values)
     except (OSError, ValueError, TypeError):
         return None

@@ -47,7 +47,7 @@ _ADVICE = (
 )
 
 
-class Tagger(NamedTuple):
+class TaggerInUse(NamedTuple):
     """What listened: a model, in a precision, to at most so many segments of 3 s of each track."""
 
     model: str
@@ -73,7 +73,7 @@ class Overview:
     recipe: str
     dim: int
     hubs: str
-    taggers: tuple[Tagger, ...]
+    taggers: tuple[TaggerInUse, ...]
     cosines: Mapping[float, float]
     sizes: Mapping[str, int]
 
@@ -92,7 +92,7 @@ def overview(home: Path, catalog: Catalog, index: VectorIndex, hubs: str) -> Ove
         recipe=index.recipe,
         dim=index.dim,
         hubs=hubs,
-        taggers=tuple(Tagger(*name.rsplit("-", 2)) for name in names),
+        taggers=tuple(TaggerInUse(*name.rsplit("-", 2)) for name in names),
         cosines={x: float(np.interp(x, SHARES, quantiles)) for x in _LEVELS if known},
         sizes=sizes(home),
     )

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import Float16Array, Float32Array, Int64Array
 from recsys.catalog import Catalog
 from recsys.catalog.search import fold
 from recsys.catalog.track_features import read_features
@@ -24,11 +24,11 @@ class TagTable:
 
     columns: Mapping[str, int]
     names: Mapping[str, str]
-    values: NDArray[np.float16]
+    values: Float16Array
 
     @classmethod
     def read(
-        cls, catalog: Catalog, ids: NDArray[np.int64], names: Sequence[str], tags: Sequence[str]
+        cls, catalog: Catalog, ids: Int64Array, names: Sequence[str], tags: Sequence[str]
     ) -> TagTable:
         """Average the tags of all models, those of one name together, over each track.
 
@@ -47,13 +47,13 @@ class TagTable:
         values = np.nan_to_num(logits).astype(np.float16)
         return cls(columns, {fold(tag): tag for tag in written}, values)
 
-    def column(self, tag: str) -> NDArray[np.float32] | None:
+    def column(self, tag: str) -> Float32Array | None:
         """Return the standardised log-odds of a tag, (n,); None for one that no tagger knows."""
         number = self.columns.get(fold(tag))
         return None if number is None else self.values[:, number].astype(np.float32)
 
 
-def join_tags(tags: Sequence[str]) -> tuple[list[str], NDArray[np.float32]]:
+def join_tags(tags: Sequence[str]) -> tuple[list[str], Float32Array]:
     """Return the distinct names of all models' tags, and what averages those of one name.
 
     The matrix is float32 (len(tags), n_names): log-odds of the tags times it are the names'.

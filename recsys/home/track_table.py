@@ -7,17 +7,16 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from rapidfuzz import process
 
+from index.arrays import BoolArray, Float32Array, IndexArray, Int64Array
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, Label
 from recsys.catalog.search import fold
 
 N_SAMPLE = 1000  # tracks that stand for the library where a term is standardised
 UNKNOWN = -1  # the code of a track whose artist, album or recording is not known
-
-_Codes = NDArray[np.int64]
 
 
 class Groups:
@@ -26,12 +25,12 @@ class Groups:
     codes  int64 (n,)
     """
 
-    def __init__(self, codes: _Codes) -> None:
+    def __init__(self, codes: Int64Array) -> None:
         self.codes = codes
         self._order = np.argsort(codes, kind="stable")
         self._sorted = codes[self._order]
 
-    def mates(self, rows: Sequence[int] | NDArray[np.intp]) -> NDArray[np.intp]:
+    def mates(self, rows: Sequence[int] | IndexArray) -> IndexArray:
         """Return these rows and those of the same codes, ascending."""
         rows = np.asarray(rows, np.intp)
         codes = np.setdiff1d(self.codes[rows], [UNKNOWN])
@@ -42,7 +41,7 @@ class Groups:
 
 
 @dataclass(frozen=True, eq=False)
-class Shelf:
+class TrackTable:
     """What is known of each indexed track; every array has one row per row of the index.
 
     ids         int64 (n,), ascending
@@ -55,21 +54,21 @@ class Shelf:
     names       how each folded artist and genre is written
     """
 
-    ids: _Codes
-    living: NDArray[np.bool_]
-    sample: NDArray[np.intp]
-    sample_vectors: NDArray[np.float32]
-    artists: _Codes
-    albums: _Codes
+    ids: Int64Array
+    living: BoolArray
+    sample: IndexArray
+    sample_vectors: Float32Array
+    artists: Int64Array
+    albums: Int64Array
     recordings: Groups
     songs: Groups
-    durations: NDArray[np.float32]
-    artist_rows: Mapping[str, NDArray[np.intp]]
-    genre_rows: Mapping[str, NDArray[np.intp]]
+    durations: Float32Array
+    artist_rows: Mapping[str, IndexArray]
+    genre_rows: Mapping[str, IndexArray]
     names: Mapping[str, str]
 
     @classmethod
-    def read(cls, catalog: Catalog, index: VectorIndex) -> Shelf:
+    def read(cls, catalog: Catalog, index: VectorIndex) -> TrackTable:
         """Read the columns of the index's tracks."""
         found = {label.id: label for label in catalog.labels()}
         groups = catalog.recording_groups()
@@ -100,12 +99,12 @@ class Shelf:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def rows(self, ids: ArrayLike) -> NDArray[np.intp]:
+    def rows(self, ids: ArrayLike) -> IndexArray:
         """Return the rows of those of `ids` that are indexed, in their order."""
         rows, known = self.find(ids)
         return rows[known]
 
-    def find(self, ids: ArrayLike) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    def find(self, ids: ArrayLike) -> tuple[IndexArray, BoolArray]:
         """Return the row of each of `ids`, and whether it is indexed: a row means nothing else."""
         wanted = np.asarray(ids, np.int64)
         rows = np.searchsorted(self.ids, wanted)
@@ -126,7 +125,7 @@ def nearest_name(name: str, known: Mapping[str, str]) -> str:
 
 def _rows_by(
     labels: Sequence[Label | None], names: Callable[[Label], Iterable[str]]
-) -> dict[str, NDArray[np.intp]]:
+) -> dict[str, IndexArray]:
     rows: defaultdict[str, list[int]] = defaultdict(list)
     for row, label in enumerate(labels):
         if label is not None:
@@ -135,7 +134,7 @@ def _rows_by(
     return {name: np.array(found, np.intp) for name, found in rows.items()}
 
 
-def _codes(labels: Sequence[Label | None], key: Callable[[Label], Hashable]) -> NDArray[np.int64]:
+def _codes(labels: Sequence[Label | None], key: Callable[[Label], Hashable]) -> Int64Array:
     """Number the keys; tracks that have gone, and empty keys, are UNKNOWN."""
     numbers: dict[Hashable, int] = {}
     codes = np.full(len(labels), UNKNOWN, np.int64)

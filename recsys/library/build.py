@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from encoders.errors import AudioError
 from encoders.features import AudioInfo, TrackFeatures
+from index.arrays import Float32Array
 from index.vector_index import DamagedIndex, StaleIndex, VectorIndex, read_manifest
 from recsys.catalog import Catalog, Track
 from recsys.catalog.base import shown
 from recsys.catalog.track_features import Features, read_features
 from recsys.home.files import INDEX_NAME, PROJECTION_NAME
-from recsys.library.scanning import Summary, identify, scan
+from recsys.library.scanning import ScanSummary, identify, scan
 
 _BATCH = 16  # tracks whose features are written in one transaction
 _BATCH_SECONDS = 5.0  # after which a smaller batch is written
@@ -58,7 +58,7 @@ class Analyser(Protocol):
         """Analyse files given with their durations, in any order."""
 
 
-class Projection(Protocol):
+class FittedProjection(Protocol):
     """Features to vectors; `encoders.projection.Projection` is one."""
 
     @property
@@ -73,7 +73,7 @@ class Projection(Protocol):
     def has_head(self) -> bool:
         """Say whether labels taught it something that a new fit would not know."""
 
-    def embed(self, tracks: Sequence[Sequence[TrackFeatures]]) -> NDArray[np.float32]:
+    def embed(self, tracks: Sequence[Sequence[TrackFeatures]]) -> Float32Array:
         """Return unit vectors (n_tracks, dim)."""
 
     def outgrown_by(self, n_tracks: int) -> bool:
@@ -84,7 +84,7 @@ class Projection(Protocol):
 
 
 # Fits a projection on a sample of a library, given also the library's number of tracks.
-Fit = Callable[[Iterable[Features], int], Projection]
+Fit = Callable[[Iterable[Features], int], FittedProjection]
 
 
 class Progress(NamedTuple):
@@ -97,7 +97,7 @@ class Progress(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Report:
+class BuildReport:
     """What a build did.
 
     `n_analysed` tracks of `audio_seconds` together were analysed in `analysis_seconds`, inspecting
@@ -106,7 +106,7 @@ class Report:
     """
 
     tracks: int
-    summary: Summary
+    summary: ScanSummary
     failures: tuple[Track, ...]
     problems: tuple[str, ...]
     n_analysed: int
@@ -121,14 +121,14 @@ def build(
     catalog: Catalog,
     folders: Sequence[Path],
     analyser: Analyser,
-    projection: Projection | None,
+    projection: FittedProjection | None,
     fit: Fit,
     *,
     recipe: str = "Flat",
     retry_failed: bool = False,
     refit: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
-) -> Report:
+) -> BuildReport:
     """Bring catalogue, projection and index up to what lies in `folders`.
 
     `projection` is the home's, None if it has none that fits `analyser`; it is fitted anew where
@@ -159,7 +159,7 @@ def build(
         if refit or (outgrown and not notes):
             projection = None
         vectors = _index(catalog, analyser.names, ids, projection, fit, recipe, progress)
-        return Report(
+        return BuildReport(
             tracks=len(ids),
             summary=summary,
             failures=tuple(catalog.failures()),
@@ -176,7 +176,7 @@ def build(
 
 def reproject(
     catalog: Catalog,
-    projection: Projection,
+    projection: FittedProjection,
     recipe: str = "Flat",
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> VectorIndex | None:
@@ -185,7 +185,7 @@ def reproject(
     Raises CatalogError, BuildRunning among them, and OSError where the home cannot be written.
     """
 
-    def kept(_: Iterable[Features], __: int) -> Projection:
+    def kept(_: Iterable[Features], __: int) -> FittedProjection:
         return projection
 
     with catalog.build_lock():
@@ -257,7 +257,7 @@ def _index(
     catalog: Catalog,
     names: Sequence[str],
     ids: Sequence[int],
-    projection: Projection | None,
+    projection: FittedProjection | None,
     fit: Fit,
     recipe: str,
     progress: Callable[[Progress], None],

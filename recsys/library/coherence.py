@@ -10,8 +10,9 @@ forgive such differences by design; a correlation coefficient does not.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import fft
+
+from index.arrays import Float32Array
 
 RATE = 4000  # Hz
 MAX_CUT = 10.0  # s that one copy may lack at its ends
@@ -25,10 +26,8 @@ _QUIET_OCTAVE = 3e-3  # of the energy of its block's loudest octave (-25 dB)
 _SINC = 32  # samples on each side of a peak by which it is interpolated
 _STEPS = 32  # of a sample, in which two waveforms are aligned
 
-_Array = NDArray[np.float32]
 
-
-def same_recording(one: _Array, other: _Array) -> bool:
+def same_recording(one: Float32Array, other: Float32Array) -> bool:
     """Say whether two waveforms (n_samples,), mono at RATE, are copies of one recording.
 
     Copies may differ in codec, gain and polarity, and one may lack up to MAX_CUT seconds of the
@@ -49,7 +48,7 @@ def same_recording(one: _Array, other: _Array) -> bool:
     return bool(np.nanmin(coherence) >= MIN_COHERENCE)
 
 
-def align(one: _Array, other: _Array) -> tuple[_Array, _Array]:
+def align(one: Float32Array, other: Float32Array) -> tuple[Float32Array, Float32Array]:
     """Return what two waveforms share in time, the second shifted to agree best with the first.
 
     Both (n_samples,) are differenced (6 dB an octave), so that bass alone does not decide. They
@@ -72,7 +71,7 @@ def align(one: _Array, other: _Array) -> tuple[_Array, _Array]:
     return a[begin:end], shifted[begin:end]
 
 
-def octave_coherence(one: _Array, other: _Array) -> _Array:
+def octave_coherence(one: Float32Array, other: Float32Array) -> Float32Array:
     """Correlate two aligned waveforms (n_samples,): (n_blocks, n_octaves), absolute values.
 
     NaN stands for what is too quiet in both.

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import combinations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from encoders.errors import AudioError
+from index.arrays import Float32Array
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, Track
 from recsys.catalog.search import fold
@@ -29,7 +27,7 @@ _SEARCH_BATCH = 500  # tracks
 _LOSSLESS = ("alac", "ape", "flac", "pcm", "tta", "wavpack")  # how FFmpeg's names begin
 
 # Gives a track's waveform, mono at `recsys.library.coherence.RATE`; raises AudioError.
-Listen = Callable[[Track], NDArray[np.float32]]
+Listen = Callable[[Track], Float32Array]
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def find_duplicates(
     failures: dict[int, str] = {}
 
     @lru_cache(maxsize=_WAVEFORMS_KEPT)
-    def waveform(track_id: int) -> NDArray[np.float32] | None:
+    def waveform(track_id: int) -> Float32Array | None:
         try:
             return listen(firsts[track_id])
         except AudioError as error:

@@ -43,7 +43,7 @@ class FoundFile(NamedTuple):
     mtime_ns: int
 
 
-class Problem(NamedTuple):
+class ScanProblem(NamedTuple):
     """A folder or file that could not be looked at, and why, in a sentence."""
 
     path: Path
@@ -63,7 +63,7 @@ class Scan:
 
     folders: frozenset[Path]
     files: tuple[FoundFile, ...]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[ScanProblem, ...] = ()
     empty: frozenset[Path] = frozenset()
 
     def covers(self, path: Path) -> bool:
@@ -74,7 +74,7 @@ class Scan:
 
 
 @dataclass(frozen=True)
-class Summary:
+class ScanSummary:
     """What became of the files; every file found is counted once in the first six."""
 
     new: int = 0
@@ -123,7 +123,7 @@ class _Walk:
     def __init__(self) -> None:
         self.roots: set[Path] = set()
         self.files: list[FoundFile] = []
-        self.problems: list[Problem] = []
+        self.problems: list[ScanProblem] = []
         self.empty: set[Path] = set()
         self._seen: set[str] = set()
 
@@ -199,7 +199,7 @@ class _Walk:
         self.files.append(FoundFile(Path(path), status.st_size, mtime_ns))
 
     def _problem(self, path: str, sentence: str) -> None:
-        self.problems.append(Problem(Path(path), sentence))
+        self.problems.append(ScanProblem(Path(path), sentence))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -216,7 +216,7 @@ def identify(
     *,
     retry_failed: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> Summary:
+) -> ScanSummary:
     """Bring the catalogue up to what a scan found.
 
     Files of known size and time are not opened; the others are, in the order of the scan, and
@@ -252,7 +252,7 @@ def identify(
     gone = vacant.gone()
     if gone or back:
         catalog.set_presence(gone=gone, back=back)
-    return Summary(**tally, removed=len(gone), notes=_notes(known, scanned))
+    return ScanSummary(**tally, removed=len(gone), notes=_notes(known, scanned))
 
 
 def _differs(file: FoundFile, row: KnownFile) -> bool:

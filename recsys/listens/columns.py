@@ -46,7 +46,7 @@ _HEARD = ("item", "artist", "title", "album", "mbid", "isrc", "duration", "durat
 _RECORDINGS_KEPT = 50_000
 
 
-class Row:
+class TableRow:
     """What the columns of a table mean."""
 
     def __init__(self, roles: Mapping[str, int], listener: str) -> None:

@@ -24,7 +24,7 @@ _LOOKED_FOR = (
 
 
 @dataclass(frozen=True)
-class Choice:
+class FormatChoice:
     """What a person says of a file: its format, whose listens they are, what its columns hold."""
 
     format: str | None = None
@@ -32,7 +32,7 @@ class Choice:
     columns: Columns | None = None
 
 
-def read(path: Path, choice: Choice) -> Iterator[tuple[str, Iterator[Event | BadLine]]]:
+def read(path: Path, choice: FormatChoice) -> Iterator[tuple[str, Iterator[Event | BadLine]]]:
     """Give the format and the events of a file, or of each file in a ZIP.
 
     Raises FormatError for what cannot be read; OSError.
@@ -45,7 +45,7 @@ def read(path: Path, choice: Choice) -> Iterator[tuple[str, Iterator[Event | Bad
         yield found, _events(source, found, choice)
 
 
-def _read_zip(path: Path, choice: Choice) -> Iterator[tuple[str, Iterator[Event | BadLine]]]:
+def _read_zip(path: Path, choice: FormatChoice) -> Iterator[tuple[str, Iterator[Event | BadLine]]]:
     names = members(path)
     history = sorted(
         (name for name in names if listenbrainz.HISTORY.fullmatch(name)), key=_by_month
@@ -73,7 +73,7 @@ def _by_month(name: str) -> tuple[int, ...]:
     return (0, *(int(part) for part in name.removesuffix(".jsonl").split("/") if part.isdigit()))
 
 
-def _events(source: Source, name: str, choice: Choice) -> Iterator[Event | BadLine]:
+def _events(source: Source, name: str, choice: FormatChoice) -> Iterator[Event | BadLine]:
     readers: dict[str, Callable[[], Iterator[Event | BadLine]]] = {
         "listenbrainz": lambda: listenbrainz.read(source, choice.listener),
         "lastfm": lambda: lastfm.read(source, choice.listener),
@@ -85,7 +85,7 @@ def _events(source: Source, name: str, choice: Choice) -> Iterator[Event | BadLi
     return readers[name]()
 
 
-def detect(source: Source, choice: Choice) -> str:
+def detect(source: Source, choice: FormatChoice) -> str:
     """Return the format of a file. Raises FormatError for none that is known."""
     head = source.head()
     if head.startswith(b"PAR1"):

@@ -15,7 +15,7 @@ from pathlib import Path
 from recsys.catalog import Catalog, Opinion, PlayCount, Stored
 from recsys.catalog.base import batches
 from recsys.listens.columns import Event
-from recsys.listens.formats import Choice, read
+from recsys.listens.formats import FormatChoice, read
 from recsys.listens.sources import BadLine, FormatError
 
 _EVENTS_AT_ONCE = 20_000
@@ -50,7 +50,7 @@ class Imported:
 def import_file(
     catalog: Catalog,
     path: Path,
-    choice: Choice,
+    choice: FormatChoice,
     progress: Callable[[Imported], None] = lambda imported: None,
 ) -> Imported:
     """Store a file's listens, counts and feedback; `progress` is told after each batch.

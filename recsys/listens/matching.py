@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from rapidfuzz import fuzz, process
 
-from recsys.catalog import Catalog, KeptRecording, Match, Recording, Rung, Track
+from recsys.catalog import Catalog, KeptRecording, Match, MatchLevel, Recording, Track
 from recsys.catalog.base import batches
 from recsys.listens.names import album_title, artist_name, is_live, marks, track_title
 
@@ -53,7 +53,7 @@ class _Candidate(NamedTuple):
     live: bool
 
 
-class Library:
+class LibraryTracks:
     """The living tracks, as the ladder looks them up."""
 
     def __init__(self, tracks: Iterable[Track], groups: Mapping[int, int]) -> None:
@@ -98,7 +98,7 @@ class Library:
         if recording.kind == "library":
             track_id = int(recording.item)
             return Match(track_id, "library") if track_id in self else None
-        rungs: Sequence[tuple[Rung, Callable[[Recording], list[int]]]] = (
+        rungs: Sequence[tuple[MatchLevel, Callable[[Recording], list[int]]]] = (
             ("mbid", self._of_mbid),
             ("isrc", lambda r: self._by_isrc.get(r.isrc or "", [])),
             ("file", lambda r: self._by_file.get(r.item, []) if r.item else []),
@@ -219,7 +219,7 @@ def match_recordings(
     batch = catalog.recordings_after(last, _RECORDINGS_AT_ONCE)
     if not batch:
         return 0
-    library = Library(catalog.living(), catalog.recording_groups())
+    library = LibraryTracks(catalog.living(), catalog.recording_groups())
     n_changed = n_done = 0
     while batch:
         changed = _changes(catalog, library, batch)
@@ -232,7 +232,7 @@ def match_recordings(
 
 
 def _changes(
-    catalog: Catalog, library: Library, batch: Sequence[KeptRecording]
+    catalog: Catalog, library: LibraryTracks, batch: Sequence[KeptRecording]
 ) -> dict[int, Match | None]:
     """Return the matches that are not what they were.
 

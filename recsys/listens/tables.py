@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pyarrow  # type: ignore[import-untyped]
 import pyarrow.parquet  # type: ignore[import-untyped]
 
-from recsys.listens.columns import Event, Row, check_user, order_of, roles_of
+from recsys.listens.columns import Event, TableRow, check_user, order_of, roles_of
 from recsys.listens.sources import BadLine, FormatError, Source, lines
 from recsys.listens.values import BadValue
 
@@ -45,7 +45,7 @@ def read_csv(
                 "name them with --columns."
             )
         check_user(roles, listener, header, source)
-        row, width = Row(roles, listener), max(roles.values()) + 1
+        row, width = TableRow(roles, listener), max(roles.values()) + 1
         for number, cells in rows:
             try:
                 if not isinstance(cells, list):
@@ -134,7 +134,9 @@ def read_parquet(
                 )
             check_user(roles, listener, header, source)
             names = sorted({header[place] for place in roles.values()}, key=header.index)
-            row = Row({role: names.index(header[place]) for role, place in roles.items()}, listener)
+            row = TableRow(
+                {role: names.index(header[place]) for role, place in roles.items()}, listener
+            )
             number = 0
             for batch in table.iter_batches(_ROWS_AT_ONCE, columns=names):
                 for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):

@@ -10,19 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from index.arrays import Float32Array
+
 from recsys.models import cuda_libraries  # noqa: F401  # isort: skip
 import implicit.gpu
 import numpy as np
 from implicit.als import AlternatingLeastSquares
 from implicit.nearest_neighbours import bm25_weight
-from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recsys.interactions import Content
 from recsys.models.als_solver import solve
 
-_Floats = NDArray[np.float32]
 _KEPT = 4  # fits: of the training listens, and of splits of them
 
 
@@ -58,8 +58,8 @@ def _bm25(counts: sparse.csr_matrix) -> sparse.csr_matrix:
 class _Fit(NamedTuple):
     counts: sparse.csr_matrix
     seed: int
-    item_factors: _Floats
-    user_factors: _Floats
+    item_factors: Float32Array
+    user_factors: Float32Array
 
 
 @dataclass
@@ -108,13 +108,13 @@ class Als:
         """Where a fit runs."""
         return "GPU" if implicit.gpu.HAS_CUDA else "CPU"
 
-    def listener_factors(self, histories: sparse.csr_matrix) -> _Floats:
+    def listener_factors(self, histories: sparse.csr_matrix) -> Float32Array:
         """Factors of listeners from their histories alone: (n, factors)."""
         return fold_in(self, histories, self.item_factors)
 
-    def scores(self, histories: sparse.csr_matrix) -> _Floats:
+    def scores(self, histories: sparse.csr_matrix) -> Float32Array:
         """Score every track: (n, n_tracks)."""
-        found: _Floats = self.listener_factors(histories) @ self.item_factors.T
+        found: Float32Array = self.listener_factors(histories) @ self.item_factors.T
         return found
 
     def confidence(self, counts: sparse.csr_matrix, weighting: str) -> sparse.csr_matrix:
@@ -127,11 +127,11 @@ class Als:
 def fold_in(
     als: Als,
     histories: sparse.csr_matrix,
-    item_factors: _Floats,
-    gram: _Floats | None = None,
-    prior: _Floats | None = None,
+    item_factors: Float32Array,
+    gram: Float32Array | None = None,
+    prior: Float32Array | None = None,
     kappa: float = 0.0,
-) -> _Floats:
+) -> Float32Array:
     """Solve for listeners with these histories and fixed item factors: (n, factors).
 
     `gram` is XᵀX of the tracks whose zeros count, (factors, factors); None: of all tracks. Of the

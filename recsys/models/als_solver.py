@@ -28,25 +28,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from index.arrays import BoolArray, Float32Array, Float64Array, Int32Array, Int64Array
 from recsys.threads import for_each
 
 _BATCH = 1 << 19  # numbers in the largest array of a batch, so that it stays in the cache
 _FILLED = 1.2  # times as many entries as the shortest of its rows a batch may have
 _SINGLE = 1e3  # how far listens may outweigh the prior for single precision to do
 
-_Floats = NDArray[np.float32]
 _Numbers = NDArray[np.floating]
-_Rows = NDArray[np.int64]
 
 
 def solve(
     confidence: sparse.csr_matrix,
-    factors: _Floats,
-    prior: _Floats | None,
+    factors: Float32Array,
+    prior: Float32Array | None,
     regularization: float,
     kappa: float = 0.0,
-    gram: _Floats | None = None,
-) -> tuple[_Floats, _Floats]:
+    gram: Float32Array | None = None,
+) -> tuple[Float32Array, Float32Array]:
     """Return each row's solution (n_rows, f) and its evidence (n_rows,).
 
     confidence      float32 CSR (n_rows, n_columns), entries of at least 1
@@ -73,7 +72,7 @@ def solve(
         work += [(basis.solve, rows) for rows in _batches(lengths, short, n_factors)]
     solution, evidence = mean.astype(np.float32), np.zeros(n_rows, np.float32)
 
-    def run(job: tuple[Callable[[_Rows], _Solved], _Rows]) -> None:
+    def run(job: tuple[Callable[[Int64Array], _Solved], Int64Array]) -> None:
         of, rows = job
         solution[rows], evidence[rows] = of(rows)
 
@@ -112,13 +111,13 @@ class _Problem:
     """What `solve` is given."""
 
     confidence: sparse.csr_matrix
-    factors: _Floats
-    prior: _Floats
+    factors: Float32Array
+    prior: Float32Array
     regularization: float
     kappa: float
-    gram: NDArray[np.float64]
+    gram: Float64Array
 
-    def entries(self, rows: _Rows) -> _Entries:
+    def entries(self, rows: Int64Array) -> _Entries:
         """Return the entries of some rows."""
         matrix = self.confidence
         starts, lengths = matrix.indptr[rows][:, None], np.diff(matrix.indptr)[rows][:, None]
@@ -130,7 +129,7 @@ class _Problem:
         weight = (confidence - exposure) * there
         return _Entries(self.factors[matrix.indices[at]], confidence, weight, exposure)
 
-    def direct(self, rows: _Rows) -> _Solved:
+    def direct(self, rows: Int64Array) -> _Solved:
         """Solve rows by inverses of f × f, in double precision: their entries may be very many."""
         y, confidence, weight, exposure = self.entries(rows).of(np.float64)
         told = (y.swapaxes(1, 2) * weight[:, None]) @ y + exposure[..., None] * self.gram
@@ -145,8 +144,8 @@ class _Eigenbasis:
     """A problem whose factors are turned into the eigenbasis of YᵀY; eigenvalues (f,)."""
 
     problem: _Problem
-    values: NDArray[np.float64]
-    basis: _Floats
+    values: Float64Array
+    basis: Float32Array
 
     @classmethod
     def of(cls, problem: _Problem) -> _Eigenbasis:
@@ -156,7 +155,7 @@ class _Eigenbasis:
         turned = replace(problem, factors=problem.factors @ basis)
         return cls(turned, np.maximum(values, 0), basis)
 
-    def solve(self, rows: _Rows) -> _Solved:
+    def solve(self, rows: Int64Array) -> _Solved:
         """Solve rows by Woodbury's identity."""
         problem, basis = self.problem, self.basis
         entries = problem.entries(rows)
@@ -180,9 +179,7 @@ class _Eigenbasis:
         return _Solved((left * shrunk)[:, 0] @ basis.T, evidence)
 
 
-def _batches(
-    lengths: NDArray[np.int32], which: NDArray[np.bool_], n_factors: int
-) -> Iterator[_Rows]:
+def _batches(lengths: Int32Array, which: BoolArray, n_factors: int) -> Iterator[Int64Array]:
     """Cut some rows, the shortest first, into batches of about equally long ones."""
     (rows,) = np.nonzero(which)
     rows = rows[np.argsort(lengths[rows], kind="stable")]

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from index.arrays import Float32Array, Float64Array, Int64Array
+
 from recsys.models import cuda_libraries  # noqa: F401  # isort: skip
 import numpy as np
 from implicit.bpr import BayesianPersonalizedRanking
 from implicit.nearest_neighbours import ItemItemRecommender
-from numpy.typing import NDArray
 from scipy import sparse
 
 from recsys.interactions import Content, n_listeners
 from recsys.models.als import Als, weighted
-
-_Floats = NDArray[np.float32]
 
 
 @dataclass
@@ -29,9 +28,9 @@ class Random:
         """Begin anew."""
         self._generator = np.random.default_rng(seed)
 
-    def scores(self, histories: sparse.csr_matrix) -> _Floats:
+    def scores(self, histories: sparse.csr_matrix) -> Float32Array:
         """Score every track: (n, n_tracks)."""
-        found: _Floats = self._generator.random(histories.shape, np.float32)
+        found: Float32Array = self._generator.random(histories.shape, np.float32)
         return found
 
 
@@ -43,7 +42,7 @@ class Popularity:
         """Count listeners."""
         self._scores = n_listeners(counts).astype(np.float32)
 
-    def scores(self, histories: sparse.csr_matrix) -> _Floats:
+    def scores(self, histories: sparse.csr_matrix) -> Float32Array:
         """Score every track: (n, n_tracks)."""
         return np.tile(self._scores, (histories.shape[0], 1))
 
@@ -76,7 +75,7 @@ class ItemKnn:
             model.fit(unit, show_progress=False)
             self._factors = [model.similarity]
 
-    def scores(self, histories: sparse.csr_matrix) -> _Floats:
+    def scores(self, histories: sparse.csr_matrix) -> Float32Array:
         """Score every track: (n, n_tracks)."""
         found = weighted(histories, self.weighting)
         for factor in self._factors:
@@ -114,12 +113,12 @@ class Bpr:
         known = np.diff(counts.indptr) > 0
         self._fold_in = ridge(self._profiles(counts)[known], model.user_factors[known], 1.0)
 
-    def scores(self, histories: sparse.csr_matrix) -> _Floats:
+    def scores(self, histories: sparse.csr_matrix) -> Float32Array:
         """Score every track: (n, n_tracks)."""
-        factors: _Floats = self._profiles(histories) @ self._fold_in
+        factors: Float32Array = self._profiles(histories) @ self._fold_in
         return factors @ self._items.T
 
-    def _profiles(self, histories: sparse.csr_matrix) -> _Floats:
+    def _profiles(self, histories: sparse.csr_matrix) -> Float32Array:
         """The mean factors of histories, and a 1: (n, factors + 2), the items' bias among them."""
         total = weighted(histories, "binary") @ self._items
         means = total / np.maximum(np.diff(histories.indptr), 1)[:, None]
@@ -136,13 +135,13 @@ class ContentCosine:
         """Keep the directions of the content, from its mean over the tracks that are known."""
         self._units = content.directions()
 
-    def scores(self, histories: sparse.csr_matrix) -> _Floats:
+    def scores(self, histories: sparse.csr_matrix) -> Float32Array:
         """Score every track: (n, n_tracks)."""
-        found: _Floats = (weighted(histories, self.weighting) @ self._units) @ self._units.T
+        found: Float32Array = (weighted(histories, self.weighting) @ self._units) @ self._units.T
         return found
 
 
-def ridge(features: _Floats, targets: _Floats, penalty: float) -> _Floats:
+def ridge(features: Float32Array, targets: Float32Array, penalty: float) -> Float32Array:
     """Weights W that minimise |features W - targets|² + penalty |W|²: (n_features, n_targets)."""
     x, y = features.astype(np.float64), targets.astype(np.float64)
     solved = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ y)
@@ -183,8 +182,8 @@ class PredictedFactors:
         self._items[known] += effects[artists[known]]
 
     def _regress(
-        self, x: _Floats, artists: NDArray[np.int64], y: _Floats
-    ) -> tuple[_Floats, _Floats]:
+        self, x: Float32Array, artists: Int64Array, y: Float32Array
+    ) -> tuple[Float32Array, Float32Array]:
         """Solve for weights of the content (n_features, f) and effects of artists (n_artists, f).
 
         The effects are eliminated first: for given weights, an artist's effect is the sum of its
@@ -196,8 +195,8 @@ class PredictedFactors:
         of = sparse.csr_matrix(entries, shape=(len(x), n_artists))
         shrunk = 1 / (np.asarray(of.sum(axis=0)).ravel() + self.artist_shrinkage)
 
-        def residual(values: NDArray[np.float64]) -> NDArray[np.float64]:
-            effects: NDArray[np.float64] = of @ (shrunk[:, None] * (of.T @ values))
+        def residual(values: Float64Array) -> Float64Array:
+            effects: Float64Array = of @ (shrunk[:, None] * (of.T @ values))
             return values - effects
 
         x64, y64 = x.astype(np.float64), y.astype(np.float64)
@@ -206,7 +205,7 @@ class PredictedFactors:
         effects = shrunk[:, None] * (of.T @ (y64 - x64 @ weights))
         return weights.astype(np.float32), effects.astype(np.float32)
 
-    def scores(self, histories: sparse.csr_matrix) -> _Floats:
+    def scores(self, histories: sparse.csr_matrix) -> Float32Array:
         """Score every track: (n, n_tracks)."""
-        found: _Floats = self.als.listener_factors(histories) @ self._items.T
+        found: Float32Array = self.als.listener_factors(histories) @ self._items.T
         return found

@@ -17,9 +17,9 @@ W and a minimise |Y - m - φW - a|² + penalty |W|² + shrinkage |a|² together:
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg, sparse
 
+from index.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from recsys.interactions import Content, unit_rows
 from recsys.threads import for_each
 
@@ -30,20 +30,17 @@ GAMMA = 0.25  # of squared distances
 _BLOCK = 1024  # tracks whose kernel is held at once, by each thread
 _JITTER = 1e-5
 
-_Floats = NDArray[np.float32]
-_Ints = NDArray[np.int64]
-
 
 def predict_factors(
     content: Content,
-    factors: _Floats,
-    heard: NDArray[np.bool_],
+    factors: Float32Array,
+    heard: BoolArray,
     *,
     penalty: float,
     linear: float,
     artist_shrinkage: float,
     seed: int,
-) -> _Floats:
+) -> Float32Array:
     """Predict the factors of every track from those of the tracks that were heard.
 
     factors           (n_tracks, f); rows that were not heard are not looked at
@@ -92,46 +89,48 @@ def predict_factors(
     return np.asarray(predicted + mean, np.float32)
 
 
-def _several(artists: _Ints, rows: _Ints) -> _Ints:
+def _several(artists: Int64Array, rows: Int64Array) -> Int64Array:
     """Forget artists of whom only one track, or none, was heard and who have no other track."""
     tracks = np.bincount(artists[artists >= 0], minlength=1)
     alone = (artists >= 0) & (tracks[np.maximum(artists, 0)] < 2)
     return np.where(alone, -1, artists)
 
 
-def _some(rows: _Ints, n: int, generator: np.random.Generator) -> _Ints:
+def _some(rows: Int64Array, n: int, generator: np.random.Generator) -> Int64Array:
     """Draw at most n of the rows, ascending."""
     return rows if len(rows) <= n else np.sort(generator.choice(rows, n, replace=False))
 
 
-def _root(landmarks: _Floats) -> NDArray[np.float64]:
+def _root(landmarks: Float32Array) -> Float64Array:
     """The lower Cholesky factor of the landmarks' kernel."""
     kernel = _kernel(landmarks, landmarks).astype(np.float64)
     kernel[np.diag_indices_from(kernel)] += _JITTER
-    found: NDArray[np.float64] = linalg.cholesky(kernel, lower=True)
+    found: Float64Array = linalg.cholesky(kernel, lower=True)
     return found
 
 
-def _kernel(one: _Floats, other: _Floats) -> _Floats:
-    found: _Floats = one @ (2 * np.float32(GAMMA) * other.T)
+def _kernel(one: Float32Array, other: Float32Array) -> Float32Array:
+    found: Float32Array = one @ (2 * np.float32(GAMMA) * other.T)
     found -= GAMMA * (one**2).sum(axis=1, dtype=np.float32)[:, None]
     found -= GAMMA * (other**2).sum(axis=1, dtype=np.float32)
     return np.exp(np.minimum(found, 0, out=found), out=found)
 
 
-def _features(points: _Floats, landmarks: _Floats, root: NDArray[np.float64]) -> _Floats:
+def _features(points: Float32Array, landmarks: Float32Array, root: Float64Array) -> Float32Array:
     """φ of points: their products are the kernel, as the landmarks span it: (n, n_landmarks)."""
     kernel = _kernel(landmarks, points)
     found = linalg.solve_triangular(root.astype(np.float32), kernel, lower=True, overwrite_b=True)
     return np.asarray(found.T, np.float32)
 
 
-def _folded(root: NDArray[np.float64], weights: _Floats) -> _Floats:
+def _folded(root: Float64Array, weights: Float32Array) -> Float32Array:
     """Weights of the kernel itself that are to it what `weights` are to φ: (n_landmarks, f)."""
     return np.asarray(linalg.solve_triangular(root, weights, lower=True, trans="T"), np.float32)
 
 
-def _regress(x: _Floats, artists: _Ints, y: _Floats, penalty: float, shrinkage: float) -> _Floats:
+def _regress(
+    x: Float32Array, artists: Int64Array, y: Float32Array, penalty: float, shrinkage: float
+) -> Float32Array:
     """Weights of x beside effects of artists, which are eliminated: (n_features, f)."""
     member = _members(artists)
     shrunk = 1 / (np.asarray(member.sum(axis=0)).ravel() + np.float32(shrinkage))
@@ -143,14 +142,14 @@ def _regress(x: _Floats, artists: _Ints, y: _Floats, penalty: float, shrinkage: 
     return np.asarray(linalg.solve(gram, right, assume_a="pos"), np.float32)
 
 
-def _effects(artists: _Ints, residuals: _Floats, shrinkage: float) -> _Floats:
+def _effects(artists: Int64Array, residuals: Float32Array, shrinkage: float) -> Float32Array:
     """Each artist's shrunk mean residual: (n_artists, f)."""
     member = _members(artists)
     n = np.asarray(member.sum(axis=0)).ravel()
     return np.asarray((member.T @ residuals) / (n + np.float32(shrinkage))[:, None], np.float32)
 
 
-def _members(artists: _Ints) -> sparse.csr_matrix:
+def _members(artists: Int64Array) -> sparse.csr_matrix:
     """Who belongs to which artist: 0 or 1, float32 (n, n_artists)."""
     (known,) = np.nonzero(artists >= 0)
     entries = np.ones(len(known), np.float32), (known, artists[known])

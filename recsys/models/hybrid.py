@@ -39,13 +39,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from index.arrays import Float32Array, Float64Array, IndexArray, Int32Array, Int64Array
+
 from recsys.models import cuda_libraries  # noqa: F401  # isort: skip
 import numpy as np
 from implicit.nearest_neighbours import ItemItemRecommender
-from numpy.typing import NDArray
 from scipy import sparse
 
-from index.products import Products, greatest
+from index.products import InnerProductIndex, top_n
 from recsys.interactions import Content, n_listeners
 from recsys.models import model_file
 from recsys.models.als import Als, fold_in, weighted
@@ -54,7 +55,6 @@ from recsys.models.content_prior import predict_factors
 from recsys.models.model_file import DamagedModel
 from recsys.models.standardization import Moments, Scale
 
-_Floats = NDArray[np.float32]
 AUDIENCE = 5  # listeners that the prediction of an audience counts for
 RIDGE = 0.01  # of that prediction, as a share of its mean variance
 SMOOTHING = 5  # listeners that the library's popularity counts for
@@ -64,7 +64,7 @@ _ALL = slice(None)
 
 
 @dataclass
-class Blend:
+class HybridModel:
     """Item factors with a content prior, and two similarities to the history.
 
     als               whose listeners' factors and settings are used
@@ -91,7 +91,7 @@ class Blend:
     neighbours: float = 0.2
     sound: float = 0.2
     n_neighbours: int = 500
-    tracks: NDArray[np.int64] = field(default_factory=lambda: np.arange(0), repr=False)
+    tracks: Int64Array = field(default_factory=lambda: np.arange(0), repr=False)
 
     def fit(self, counts: sparse.csr_matrix, content: Content, seed: int) -> None:
         """Learn from listens, float32 CSR (n_listeners, n_tracks), and what the tracks are.
@@ -141,16 +141,16 @@ class Blend:
         self._n_heard = max(int(self.heard.sum()), 1)
         self._above = (self.popularity - self._of_popularity.mean) * self.heard
         self._most_played = np.argsort(-self.popularity, kind="stable")
-        self._products: Products | None = None
+        self._products: InnerProductIndex | None = None
 
-    def listener_factors(self, histories: sparse.csr_matrix) -> _Floats:
+    def listener_factors(self, histories: sparse.csr_matrix) -> Float32Array:
         """Fold histories (n, n_tracks) in: (n, factors).
 
         The zeros are those of the tracks that were heard: silence about the others says nothing.
         """
         return self._listener_factors(histories, weighted(histories, "binary"))
 
-    def scores(self, histories: sparse.csr_matrix) -> _Floats:
+    def scores(self, histories: sparse.csr_matrix) -> Float32Array:
         """Score every track for these histories: both (n, n_tracks)."""
         return self.profile(histories).scores()
 
@@ -162,14 +162,16 @@ class Blend:
         factors = self._listener_factors(histories, liked)
         return Profile(self, factors, together, liked @ self.directions)
 
-    def _listener_factors(self, histories: sparse.csr_matrix, liked: sparse.csr_matrix) -> _Floats:
+    def _listener_factors(
+        self, histories: sparse.csr_matrix, liked: sparse.csr_matrix
+    ) -> Float32Array:
         alike = (liked @ self.audience) / _lengths(liked)
         return fold_in(self.als, histories, self.told_factors, self._gram, alike, self.patience)
 
-    def products(self) -> Products:
+    def products(self) -> InnerProductIndex:
         """Return what finds tracks by their factors; made when first asked for, in seconds."""
         if self._products is None:
-            self._products = Products(self.item_factors)
+            self._products = InnerProductIndex(self.item_factors)
         return self._products
 
     def save(self, path: Path, **manifest: Any) -> None:
@@ -190,7 +192,7 @@ class Blend:
         model_file.write(path, tensors, {**manifest, "settings": self._settings()})
 
     @classmethod
-    def load(cls, path: Path) -> Blend:
+    def load(cls, path: Path) -> HybridModel:
         """Read a fitted model. Raises DamagedModel, FileNotFoundError."""
         tensors, manifest = model_file.read(path)
         try:
@@ -221,7 +223,7 @@ class Blend:
         return blend
 
     @classmethod
-    def of_settings(cls, settings: Mapping[str, Any]) -> Blend:
+    def of_settings(cls, settings: Mapping[str, Any]) -> HybridModel:
         """Return an unfitted blend with the settings of a manifest. Raises KeyError, TypeError."""
         return cls(**{**settings, "als": Als(**settings["als"])})
 
@@ -229,7 +231,7 @@ class Blend:
         als = {n: getattr(self.als, n) for n in _ALS_SETTINGS}
         return {"als": als} | {n: getattr(self, n) for n in _SETTINGS}
 
-    def _audience(self, counts: sparse.csr_matrix, n_heard: NDArray[np.int64]) -> _Floats:
+    def _audience(self, counts: sparse.csr_matrix, n_heard: Int64Array) -> Float32Array:
         """Mean factors of each track's listeners, around a regression on its prediction."""
         if not self.heard.any():
             return np.zeros_like(self.prediction)
@@ -242,13 +244,11 @@ class Blend:
         means = sums[self.heard] / n
         typical = means.mean(axis=0)
         slope = np.linalg.solve(gram, (known - middle).T @ (shares * (means - typical)))
-        found: _Floats = typical + (self.prediction - middle) @ slope
+        found: Float32Array = typical + (self.prediction - middle) @ slope
         found[self.heard] += shares * (means - found[self.heard])
         return found
 
-    def _similarity(
-        self, counts: sparse.csr_matrix, n_heard: NDArray[np.int64]
-    ) -> sparse.csr_matrix:
+    def _similarity(self, counts: sparse.csr_matrix, n_heard: Int64Array) -> sparse.csr_matrix:
         """Log-lifts of tracks played together: those of most common listeners, a row a track."""
         n_tracks = counts.shape[1]
         if not self.neighbours:
@@ -283,12 +283,12 @@ class Profile:
     sound     sums of the directions of the history, (n, dim)
     """
 
-    blend: Blend
-    factors: _Floats
+    blend: HybridModel
+    factors: Float32Array
     together: _Together
-    sound: _Floats
+    sound: Float32Array
 
-    def scores(self, tracks: NDArray[np.int64] | slice = _ALL) -> _Floats:
+    def scores(self, tracks: Int64Array | slice = _ALL) -> Float32Array:
         """Score some tracks, given by their columns; by default every one: (n, n_some)."""
         of, found = self.blend, self._of_listeners(tracks)
         if of.sound:
@@ -297,7 +297,7 @@ class Profile:
             found += np.float32(of.sound) * (1 - of.evidence[tracks]) * of._known[tracks] * alike
         return found
 
-    def candidates(self, n: int) -> NDArray[np.int64]:
+    def candidates(self, n: int) -> Int64Array:
         """Return columns of the `n` tracks that listeners' choices rank highest for the first.
 
         Of those that are proposed: PROPOSED times as many by the greatest products of factors, by
@@ -307,12 +307,12 @@ class Profile:
         found = [of.products().propose(self.factors[0], wanted)]
         if of.neighbours:
             columns = self.together.columns[self.together.rows == 0]
-            best = greatest(of.popularity[columns] + self.together.sums[0, columns], wanted)
+            best = top_n(of.popularity[columns] + self.together.sums[0, columns], wanted)
             found += [columns[best], of._most_played[:wanted]]
         proposed = np.unique(np.concatenate(found))
-        return proposed[greatest(self._of_listeners(proposed)[0], n)]
+        return proposed[top_n(self._of_listeners(proposed)[0], n)]
 
-    def _of_listeners(self, tracks: NDArray[np.int64] | slice) -> _Floats:
+    def _of_listeners(self, tracks: Int64Array | slice) -> Float32Array:
         """Return the terms that rest on listens: (n, n_some)."""
         of = self.blend
         scale = of._of_factors.of_products(self.factors)
@@ -336,9 +336,9 @@ class Profile:
         return Scale.of(of._of_popularity.mean + mean, variance)
 
 
-def _lengths(histories: sparse.csr_matrix) -> _Floats:
+def _lengths(histories: sparse.csr_matrix) -> Float32Array:
     """Return the number of tracks in each history, at least 1: (n, 1)."""
-    lengths: _Floats = np.maximum(np.diff(histories.indptr), 1)[:, None].astype(np.float32)
+    lengths: Float32Array = np.maximum(np.diff(histories.indptr), 1)[:, None].astype(np.float32)
     return lengths
 
 
@@ -350,13 +350,15 @@ class _Together:
     sums                   (n, m)
     """
 
-    rows: NDArray[np.intp]
-    columns: NDArray[np.int32]
-    values: _Floats
-    sums: NDArray[np.float64]
+    rows: IndexArray
+    columns: Int32Array
+    values: Float32Array
+    sums: Float64Array
 
     @classmethod
-    def of(cls, liked: sparse.csr_matrix, similarity: sparse.csr_matrix, scale: _Floats) -> Self:
+    def of(
+        cls, liked: sparse.csr_matrix, similarity: sparse.csr_matrix, scale: Float32Array
+    ) -> Self:
         """Multiply; `scale` (n,) is that of each history."""
         shape = liked.shape[0], similarity.shape[1]
         starts, lengths = similarity.indptr[liked.indices], np.diff(similarity.indptr)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from index.arrays import Float32Array
 from recsys.interactions import Content
 
 
@@ -21,7 +20,7 @@ class ListeningModel(Protocol):
     def fit(self, counts: sparse.csr_matrix, content: Content, seed: int) -> None:
         """Learn from listens, float32 CSR (n_listeners, n_tracks), and what the tracks are."""
 
-    def scores(self, histories: sparse.csr_matrix) -> NDArray[np.float32]:
+    def scores(self, histories: sparse.csr_matrix) -> Float32Array:
         """Score every track for listeners with these listens: both (n, n_tracks).
 
         Higher is better; only the order within a row means something. All are finite.

@@ -6,32 +6,30 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from index.arrays import BoolArray, Float32Array, Float64Array
 
 _BLOCK = 16_384  # vectors of which products are summed in single precision
 _LITTLE = 1e-5  # a deviation below this share of the values is rounding
-
-_Floats = NDArray[np.float32]
-_Doubles = NDArray[np.float64]
 
 
 class Scale(NamedTuple):
     """Mean and standard deviation of each row's values, (n, 1); that of equal ones is 1."""
 
-    mean: _Doubles
-    deviation: _Doubles
+    mean: Float64Array
+    deviation: Float64Array
 
     @classmethod
-    def of(cls, mean: _Doubles, variance: _Doubles) -> Scale:
+    def of(cls, mean: Float64Array, variance: Float64Array) -> Scale:
         """Take the deviation from a variance, each (n, 1)."""
         deviation = np.sqrt(np.maximum(variance, 0))
         equal = deviation <= _LITTLE * np.hypot(mean, deviation)
         return cls(mean, np.where(equal, 1.0, deviation))
 
-    def standardise(self, values: _Floats) -> _Floats:
+    def standardise(self, values: Float32Array) -> Float32Array:
         """Return values (n, m) less the mean, in deviations."""
         mean, deviation = self.mean.astype(np.float32), self.deviation.astype(np.float32)
-        found: _Floats = (values - mean) / deviation
+        found: Float32Array = (values - mean) / deviation
         return found
 
 
@@ -42,11 +40,11 @@ class Moments:
     The products of the vectors with any q have the mean m·q and the variance qᵀCq exactly.
     """
 
-    mean: _Doubles
-    covariance: _Doubles
+    mean: Float64Array
+    covariance: Float64Array
 
     @classmethod
-    def of(cls, vectors: _Floats, among: NDArray[np.bool_]) -> Moments:
+    def of(cls, vectors: Float32Array, among: BoolArray) -> Moments:
         """Return those of some of the rows of (n, d), zeros of none."""
         dim = vectors.shape[1]
         (rows,) = np.nonzero(among)
@@ -60,7 +58,7 @@ class Moments:
             products += centred.T @ centred
         return cls(mean, products / max(len(rows), 1))
 
-    def of_products(self, queries: _Floats) -> Scale:
+    def of_products(self, queries: Float32Array) -> Scale:
         """Return the scale of the vectors' products with each query (n, d)."""
         q = queries.astype(np.float64)
         return Scale.of((q @ self.mean)[:, None], ((q @ self.covariance) * q).sum(1, keepdims=True))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from recsys.catalog import Catalog, Recording, Rung
-from recsys.listens.matching import Library
+from recsys.catalog import Catalog, MatchLevel, Recording
+from recsys.listens.matching import LibraryTracks
 from recsys.playlists.entries import Entry, Playlist
 
 
@@ -16,7 +16,7 @@ class Resolved(NamedTuple):
 
     entry: Entry
     track_id: int | None
-    found_by: Rung | Literal["path"] | None
+    found_by: MatchLevel | Literal["path"] | None
 
 
 def resolve(catalog: Catalog, playlist: Playlist, *, follow_links: bool = True) -> list[Resolved]:
@@ -30,7 +30,7 @@ def resolve(catalog: Catalog, playlist: Playlist, *, follow_links: bool = True) 
         return _real(paths) if follow_links else paths
 
     known = catalog.at_paths({path for entry in playlist.entries for path in ways(entry.paths)})
-    library: Library | None = None
+    library: LibraryTracks | None = None
     resolved = []
     for entry in playlist.entries:
         at_path = next((known[path] for path in ways(entry.paths) if path in known), None)
@@ -38,7 +38,7 @@ def resolve(catalog: Catalog, playlist: Playlist, *, follow_links: bool = True) 
             resolved.append(Resolved(entry, at_path, "path"))
             continue
         if library is None:
-            library = Library(catalog.living(), catalog.recording_groups())
+            library = LibraryTracks(catalog.living(), catalog.recording_groups())
         match = library.match(
             Recording(
                 artist=entry.creator,

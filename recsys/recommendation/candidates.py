@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from index.products import greatest
-from recsys.recommendation.context import Question
-from recsys.recommendation.scoring import Space
-from recsys.recommendation.seeds import Anchor
+from index.arrays import Float32Array, IndexArray
+from index.products import top_n
+from recsys.recommendation.context import QueryContext
+from recsys.recommendation.scoring import Candidates
+from recsys.recommendation.seeds import SeedVector
 
 SMALL = 2000  # tracks; where no more are allowed, all are candidates
 RARE = 0.05  # of the library; where less is allowed, all of it is compared
@@ -18,23 +18,20 @@ N_SEARCHES = 6  # at most so many; more anchors are searched for in groups,
 FULL = 4  # of which so many propose in full; of more each proposes less
 N_ROUNDS = 5  # found in so many rounds
 
-_Rows = NDArray[np.intp]
-_Values = NDArray[np.float32]
 
-
-def near(question: Question, vectors: _Values, fetch: int) -> _Rows:
+def near(question: QueryContext, vectors: Float32Array, fetch: int) -> IndexArray:
     """Return the allowed rows nearest to each of some vectors, about `fetch` of each; ascending."""
     shelf, index = question.shelf, question.index
     share = question.n_allowed / max(len(shelf), 1)
     if share < RARE:
         rows = np.flatnonzero(question.allowed)
         products = vectors @ index.vectors_at(rows).T
-        return np.unique(np.concatenate([rows[greatest(row, fetch)] for row in products]))
+        return np.unique(np.concatenate([rows[top_n(row, fetch)] for row in products]))
     proposed = np.unique(np.concatenate(index.nearby(vectors, int(fetch / share))))
     return proposed[question.allowed[proposed]]
 
 
-def candidate_rows(question: Question, fetch: int) -> _Rows:
+def candidate_rows(question: QueryContext, fetch: int) -> IndexArray:
     """Return the allowed rows that any term may rank high, ascending; few are all taken."""
     ground, allowed = question.ground, question.allowed
     n_allowed = question.n_allowed
@@ -62,23 +59,23 @@ def candidate_rows(question: Question, fetch: int) -> _Rows:
     return rows[allowed[rows]]
 
 
-def _greatest(question: Question, values: _Values, n: int) -> _Rows:
+def _greatest(question: QueryContext, values: Float32Array, n: int) -> IndexArray:
     """Return the `n` allowed rows of the greatest values, in no order."""
-    return greatest(np.where(question.allowed, values, -np.inf).astype(np.float32), n)
+    return top_n(np.where(question.allowed, values, -np.inf).astype(np.float32), n)
 
 
-def reference_sample(question: Question) -> Space:
+def reference_sample(question: QueryContext) -> Candidates:
     """Return the tracks that stand for the library."""
-    return Space(question.shelf.sample, question.shelf.sample_vectors)
+    return Candidates(question.shelf.sample, question.shelf.sample_vectors)
 
 
-def library_mean(sample: Space) -> _Values:
+def library_mean(sample: Candidates) -> Float32Array:
     """Return what the library sounds like on the whole, (1, dim)."""
-    middle: _Values = sample.vectors.mean(axis=0, keepdims=True)
+    middle: Float32Array = sample.vectors.mean(axis=0, keepdims=True)
     return middle
 
 
-def _searches(anchors: Sequence[Anchor]) -> _Values:
+def _searches(anchors: Sequence[SeedVector]) -> Float32Array:
     """Return vectors to search with: the anchors, or where there are many the means of groups.
 
     Spherical k-means (Dhillon and Modha 2001), weighted, from the heaviest anchor and those
@@ -99,5 +96,5 @@ def _searches(anchors: Sequence[Anchor]) -> _Values:
         members = (groups == np.arange(len(means))[:, None]) * weights
         means = members @ vectors
         means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-6)
-    found: _Values = means[np.linalg.norm(means, axis=1) > 0.5]  # without those of no member
+    found: Float32Array = means[np.linalg.norm(means, axis=1) > 0.5]  # without those of no member
     return found

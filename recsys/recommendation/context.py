@@ -10,43 +10,41 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import BoolArray, Float32Array, Int64Array
 from index.vector_index import VectorIndex
 from recsys.catalog.search import fold
 from recsys.home.files import LISTENING_NAME
 from recsys.home.home import REST, Home, stamp
 from recsys.home.tag_table import TagTable
-from recsys.home.track_table import Shelf
+from recsys.home.track_table import TrackTable
 from recsys.models.model_file import DamagedModel
 from recsys.recommendation.filters import STANDS_OUT, allowed
-from recsys.recommendation.listening_scores import Taste, Tastes
+from recsys.recommendation.listening_scores import IndexedModel, ListenerScores
 from recsys.recommendation.query import Query
-from recsys.recommendation.seeds import Ground, Heard, Ladder
-from recsys.tagging.personal_tags import TaughtTags
+from recsys.recommendation.seeds import ListenerHistory, ResolvedSeeds, SeedResolver
+from recsys.tagging.personal_tags import PersonalTags
 
 N_REMEMBERED = 100  # listeners
 
-_Values = NDArray[np.float32]
 
-
-class _Library(NamedTuple):
+class _LibraryColumns(NamedTuple):
     """What is kept of one revision of the catalogue's tracks."""
 
     revision: int
-    shelf: Shelf
+    shelf: TrackTable
 
 
 class _Learnt(NamedTuple):
     """The listening model of one file, and a sentence where it cannot be used."""
 
     stamp: tuple[int, int, int] | None
-    tastes: Tastes | None
+    tastes: IndexedModel | None
     sentences: list[str]
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class QueryContext:
     """A query with what it is to be answered from.
 
     allowed     the rows that may be in the answer, bool (n,)
@@ -57,13 +55,13 @@ class Question:
 
     query: Query
     index: VectorIndex
-    shelf: Shelf
-    ground: Ground
-    heard: Heard
-    allowed: NDArray[np.bool_]
-    taste: Taste | None
+    shelf: TrackTable
+    ground: ResolvedSeeds
+    heard: ListenerHistory
+    allowed: BoolArray
+    taste: ListenerScores | None
     learnt: bool
-    popularity: Callable[[], _Values]
+    popularity: Callable[[], Float32Array]
 
     @cached_property
     def n_allowed(self) -> int:
@@ -71,7 +69,7 @@ class Question:
         return int(np.count_nonzero(self.allowed))
 
 
-class Lookup:
+class ContextLoader:
     """Looks up what questions to one opened home need. Safe to share between threads."""
 
     def __init__(self, home: Home) -> None:
@@ -82,23 +80,23 @@ class Lookup:
         self._tags_lock = threading.Lock()
         self._plays_lock = threading.Lock()
         self._tastes_lock = threading.Lock()
-        self._taught = TaughtTags(home.catalog, home.index)
-        self._library: _Library | None = None
+        self._taught = PersonalTags(home.catalog, home.index)
+        self._library: _LibraryColumns | None = None
         self._tags: TagTable | None = None
-        self._plays: tuple[int, float, _Values] | None = None
+        self._plays: tuple[int, float, Float32Array] | None = None
         self._tastes = _Learnt(None, None, [])
-        self._heard: dict[int, tuple[int, Heard]] = {}
+        self._heard: dict[int, tuple[int, ListenerHistory]] = {}
 
-    def question(self, query: Query) -> tuple[Question, list[str]]:
+    def question(self, query: Query) -> tuple[QueryContext, list[str]]:
         """Return the query with what is known for it, and sentences on what could not be used."""
         library = self._current()
         shelf = library.shelf
         heard = self._heard_by(query.listener, shelf)
         tags = self._taught.of(query.listener, library.revision, shelf, self.tag_table)
-        ground = Ladder(self.catalog, self.index, shelf, tags).ground(query, heard)
+        ground = SeedResolver(self.catalog, self.index, shelf, tags).ground(query, heard)
         learnt = self._learnt()
         mask, sentences = allowed(query, heard, shelf, self.index, tags)
-        question = Question(
+        question = QueryContext(
             query,
             self.index,
             shelf,
@@ -111,11 +109,11 @@ class Lookup:
         )
         return question, [*ground.sentences, *sentences, *learnt.sentences]
 
-    def shelf(self) -> Shelf:
+    def shelf(self) -> TrackTable:
         """Return what is known of each indexed track now."""
         return self._current().shelf
 
-    def tagged(self, tag: str) -> NDArray[np.int64] | None:
+    def tagged(self, tag: str) -> Int64Array | None:
         """Return the ids of the living tracks that stand out in a tag, or whose files name it.
 
         Ascending; None for a tag that neither taggers nor files know.
@@ -127,16 +125,16 @@ class Lookup:
         mask = np.zeros(len(shelf), np.bool_) if column is None else column >= STANDS_OUT
         if filed is not None:
             mask[filed] = True
-        ids: NDArray[np.int64] = shelf.ids[mask & shelf.living]
+        ids: Int64Array = shelf.ids[mask & shelf.living]
         return ids
 
-    def _current(self) -> _Library:
+    def _current(self) -> _LibraryColumns:
         """Read the catalogue's columns, once a revision."""
         revision = self.catalog.track_revision
         with self._lock:
             if self._library is None or self._library.revision != revision:
-                shelf = Shelf.read(self.catalog, self.index)
-                self._library = _Library(revision, shelf)
+                shelf = TrackTable.read(self.catalog, self.index)
+                self._library = _LibraryColumns(revision, shelf)
             return self._library
 
     def _learnt(self) -> _Learnt:
@@ -146,10 +144,10 @@ class Lookup:
         with self._tastes_lock:
             if found != self._tastes.stamp:
                 # What it is fitted with takes seconds to import: not before there is a model.
-                from recsys.models.hybrid import Blend  # noqa: PLC0415
+                from recsys.models.hybrid import HybridModel  # noqa: PLC0415
 
                 try:
-                    tastes = Tastes(Blend.load(path), self.index.ids)
+                    tastes = IndexedModel(HybridModel.load(path), self.index.ids)
                     self._tastes = _Learnt(found, tastes, [])
                 except FileNotFoundError:
                     self._tastes = _Learnt(None, None, [])
@@ -167,7 +165,7 @@ class Lookup:
                 )
             return self._tags
 
-    def _popularity(self, shelf: Shelf) -> _Values:
+    def _popularity(self, shelf: TrackTable) -> Float32Array:
         """Return how many listen to each track, as log(1 + n), (n,).
 
         Counted anew after listens have changed, but not more than a REST-th of the time.
@@ -187,10 +185,10 @@ class Lookup:
                 self._plays = kept = revision, end + REST * (end - begin), values
             return kept[2]
 
-    def _heard_by(self, listener: int | None, shelf: Shelf) -> Heard:
+    def _heard_by(self, listener: int | None, shelf: TrackTable) -> ListenerHistory:
         """Return what a listener played and said, nothing for nobody."""
         if listener is None:
-            return Heard()
+            return ListenerHistory()
         revision = self.catalog.listens_revision
         kept = self._heard.get(listener)
         if kept is not None and kept[0] == revision:
@@ -200,7 +198,7 @@ class Lookup:
         said: dict[str, list[int]] = {"like": [], "dislike": [], "skip": []}
         for feedback in self.catalog.feedback(listener):
             said[feedback.kind] += shelf.rows([feedback.track_id]).tolist()
-        heard = Heard(
+        heard = ListenerHistory(
             rows[known],
             history.counts[known],
             tuple(history.track_ids[~known].tolist()),

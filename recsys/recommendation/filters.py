@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import BoolArray, Float32Array, IndexArray, Int64Array
 from index.vector_index import VectorIndex
 from recsys.catalog.search import fold
-from recsys.home.track_table import Shelf, nearest_name
+from recsys.home.track_table import TrackTable, nearest_name
 from recsys.recommendation.query import Query
-from recsys.recommendation.seeds import Heard
+from recsys.recommendation.seeds import ListenerHistory
 from recsys.tagging.personal_tags import ListenersTags
 
 SAME_LENGTH = 2.0  # s; two encodings of one recording differ by less
 SAME_SOUND = 0.95  # cosine; two encodings of one recording are closer
 STANDS_OUT = 1.0  # standard deviations of a tag's log-odds
 
-_Rows = NDArray[np.intp]
-
 
 def allowed(
-    query: Query, heard: Heard, shelf: Shelf, index: VectorIndex, tags: ListenersTags
-) -> tuple[NDArray[np.bool_], list[str]]:
+    query: Query, heard: ListenerHistory, shelf: TrackTable, index: VectorIndex, tags: ListenersTags
+) -> tuple[BoolArray, list[str]]:
     """Return which rows the query lets in, (n,), and sentences on exclusions that mean nothing.
 
     A track that is left out is so with all files of the same recording. Tracks among the seeds are.
@@ -60,7 +58,7 @@ def allowed(
     return mask, sentences
 
 
-def _copies(rows: _Rows, shelf: Shelf, index: VectorIndex) -> _Rows:
+def _copies(rows: IndexArray, shelf: TrackTable, index: VectorIndex) -> IndexArray:
     """Return these rows, and those of other files of the same recordings."""
     same = shelf.recordings.mates(rows)
     alike = shelf.songs.mates(same)
@@ -68,7 +66,7 @@ def _copies(rows: _Rows, shelf: Shelf, index: VectorIndex) -> _Rows:
     return alike[np.isin(codes, codes[np.isin(alike, same)])]
 
 
-def recordings(rows: _Rows, vectors: NDArray[np.float32], shelf: Shelf) -> NDArray[np.int64]:
+def recordings(rows: IndexArray, vectors: Float32Array, shelf: TrackTable) -> Int64Array:
     """Return a code for each row that two files of one recording share.
 
     One recording: the same audio, or MBID; or the same artist, title and length, and a sound as

@@ -6,29 +6,27 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import sparse
 
-from recsys.recommendation.seeds import LIKE_COUNTS_AS, Ground, Heard
+from index.arrays import Float32Array, IndexArray, Int64Array
+from recsys.recommendation.seeds import LIKE_COUNTS_AS, ListenerHistory, ResolvedSeeds
 
 MAX_NAMED = 100  # listens that an answer may be traced to: the strongest
-
-_Rows = NDArray[np.intp]
-_Values = NDArray[np.float32]
 
 
 class Profile(Protocol):
     """What a listening model knows of listeners; `recsys.models.hybrid.Profile` is one."""
 
-    def scores(self, tracks: NDArray[np.int64]) -> _Values:
+    def scores(self, tracks: Int64Array) -> Float32Array:
         """Score some tracks, by their columns: (n, n_some)."""
 
-    def candidates(self, n: int) -> NDArray[np.int64]:
+    def candidates(self, n: int) -> Int64Array:
         """Return columns of about `n` tracks that may be scored high."""
 
 
 class ListeningModel(Protocol):
-    """What is learnt from a home's listens; `recsys.models.hybrid.Blend` is one.
+    """What is learnt from a home's listens; `recsys.models.hybrid.HybridModel` is one.
 
     tracks      ids of the tracks it knows, ascending: int64 (n_tracks,)
     evidence    how much of each track's factors rests on listens, 0 to 1: (n_tracks,)
@@ -36,8 +34,8 @@ class ListeningModel(Protocol):
                 float32 CSR (n_tracks, n_tracks)
     """
 
-    tracks: NDArray[np.int64]
-    evidence: _Values
+    tracks: Int64Array
+    evidence: Float32Array
     similarity: sparse.csr_matrix
 
     def profile(self, histories: sparse.csr_matrix) -> Profile:
@@ -47,7 +45,7 @@ class ListeningModel(Protocol):
         """Make what candidates are found by."""
 
 
-class Tastes:
+class IndexedModel:
     """A listening model whose tracks have been found in an index."""
 
     def __init__(self, model: ListeningModel, ids: ArrayLike) -> None:
@@ -63,7 +61,7 @@ class Tastes:
         self.evidence[rows[indexed]] = model.evidence[indexed]
         model.products()  # now, and not while somebody waits for an answer
 
-    def of(self, ground: Ground, heard: Heard) -> Taste | None:
+    def of(self, ground: ResolvedSeeds, heard: ListenerHistory) -> ListenerScores | None:
         """Return what listens say of what the answer stands on, None where that is nothing.
 
         A listener's listens and likes speak; where an answer stands on seeds, they do in the place
@@ -79,9 +77,9 @@ class Tastes:
         at = (np.zeros(int(known.sum()), np.intp), columns[known])
         listens = sparse.csr_matrix((counts[known], at), shape=(1, len(self.model.tracks)))
         strongest = np.argsort(-counts[known], kind="stable")[:MAX_NAMED]
-        return Taste(self, self.model.profile(listens), rows[known][strongest])
+        return ListenerScores(self, self.model.profile(listens), rows[known][strongest])
 
-    def co_listening(self, rows: _Rows, others: _Rows) -> _Values:
+    def co_listening(self, rows: IndexArray, others: IndexArray) -> Float32Array:
         """Return how much the listeners of rows and of others are the same: (n, n_others)."""
         similar = self.model.similarity[self.column_of[others]]  # all of them are known
         columns = self.column_of[rows]
@@ -95,17 +93,17 @@ class Tastes:
 
 
 @dataclass(frozen=True, eq=False)
-class Taste:
+class ListenerScores:
     """What a listening model says of the rows of the index, for one question.
 
     history  the rows of the strongest of the listens that it goes by
     """
 
-    model: Tastes
+    model: IndexedModel
     profile: Profile
-    history: _Rows
+    history: IndexArray
 
-    def scores(self, rows: _Rows) -> _Values:
+    def scores(self, rows: IndexArray) -> Float32Array:
         """Return scores of rows, higher is better, (n,); 0 where the model does not know them.
 
         That is the typical score, and what listens say of such a track does not count anyway.
@@ -115,12 +113,12 @@ class Taste:
         found[columns >= 0] = self.profile.scores(columns[columns >= 0])[0]
         return found
 
-    def candidates(self, n: int) -> _Rows:
+    def candidates(self, n: int) -> IndexArray:
         """Return about `n` rows that listens may rank high."""
-        rows: _Rows = self.model.row_of[self.profile.candidates(n)]
+        rows: IndexArray = self.model.row_of[self.profile.candidates(n)]
         return rows[rows >= 0]
 
-    def shares(self, rows: _Rows) -> _Values:
+    def shares(self, rows: IndexArray) -> Float32Array:
         """Return which part of what listens say of rows is traced to which of the history.
 
         By how much the listeners are the same: (n, n_history + 1), rows sum to 1; the last column
@@ -129,11 +127,11 @@ class Taste:
         shares = self.model.co_listening(rows, self.history)
         totals = shares.sum(axis=1, keepdims=True)
         shares /= np.where(totals > 0, totals, 1)
-        shared: _Values = np.append(shares, totals <= 0, axis=1).astype(np.float32)
+        shared: Float32Array = np.append(shares, totals <= 0, axis=1).astype(np.float32)
         return shared
 
 
-def _history(ground: Ground, heard: Heard) -> dict[int, float]:
+def _history(ground: ResolvedSeeds, heard: ListenerHistory) -> dict[int, float]:
     """Return listens by row."""
     if any(anchor.kind != "listens" for anchor in ground.liked):
         return {a.row: LIKE_COUNTS_AS * a.weight for a in ground.liked if a.row >= 0}

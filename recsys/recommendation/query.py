@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
+from index.arrays import Float32Array
 from recsys.catalog import Track
 
 SeedKind = Literal["track", "artist", "tag", "sound"]
-Rung = Literal["track", "artist", "tags", "popular"]
+Fallback = Literal["track", "artist", "tags", "popular"]
 ReasonKind = Literal[
     "seed", "listens", "artist", "tag", "listeners", "familiar", "dislike", "popular", "typical"
 ]
@@ -48,7 +46,7 @@ class Seed:
     kind: SeedKind
     ref: int | str
     weight: float = 1.0
-    vector: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    vector: Float32Array | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         wanted = int if self.kind == "track" else str
@@ -207,12 +205,12 @@ class Recommendation:
     score: float
     similarity: float
     evidence: float
-    rung: Rung
+    rung: Fallback
     reasons: tuple[Reason, ...]
 
 
 @dataclass(frozen=True)
-class Answer:
+class RecommendedList:
     """What the recommender answers.
 
     recommendations  best first
@@ -222,5 +220,5 @@ class Answer:
     """
 
     recommendations: tuple[Recommendation, ...]
-    rung: Rung
+    rung: Fallback
     sentences: tuple[str, ...] = ()

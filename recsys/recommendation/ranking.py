@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import Float32Array, IndexArray
 from recsys.home.track_table import UNKNOWN
 from recsys.recommendation import scoring
 from recsys.recommendation.candidates import candidate_rows, library_mean, reference_sample
-from recsys.recommendation.context import Question
+from recsys.recommendation.context import QueryContext
 from recsys.recommendation.filters import recordings
-from recsys.recommendation.scoring import Part, Scores, Space
+from recsys.recommendation.scoring import Candidates, Part, Scores
 from recsys.reranking import POOL, Limit, rerank, shuffled
 
 N_CANDIDATES = 500  # that each search proposes, at least; PER_RESULT of each result asked for
@@ -20,18 +20,15 @@ PER_RESULT = 25
 GROWTH = 8  # as many are proposed where the limits left too few,
 MAX_CANDIDATES = 50_000  # up to so many of each search
 
-_Rows = NDArray[np.intp]
-_Values = NDArray[np.float32]
 
-
-class Choice(NamedTuple):
+class RankedTracks(NamedTuple):
     """The rows of the chosen, best first, and their scores."""
 
-    rows: _Rows
+    rows: IndexArray
     scores: Scores
 
 
-def choose(question: Question, k: int) -> Choice:
+def choose(question: QueryContext, k: int) -> RankedTracks:
     """Return at most `k` tracks.
 
     Few candidates are tried first; where the limits leave too few of them, more are.
@@ -53,18 +50,18 @@ def choose(question: Question, k: int) -> Choice:
         fetch *= GROWTH
 
 
-def weigh(question: Question, rows: _Rows) -> Choice:
+def weigh(question: QueryContext, rows: IndexArray) -> RankedTracks:
     """Return these rows in their order, with the scores they would have among candidates."""
     return _chosen(question, rows, _score(question, rows))
 
 
-def _chosen(question: Question, rows: _Rows, scores: Scores) -> Choice:
+def _chosen(question: QueryContext, rows: IndexArray, scores: Scores) -> RankedTracks:
     if question.taste is not None and len(rows):
         scores = scoring.traced(scores, question.taste, question.shelf.ids, rows)
-    return Choice(rows, scores)
+    return RankedTracks(rows, scores)
 
 
-def _rerank(question: Question, rows: _Rows, values: _Values, k: int) -> _Rows:
+def _rerank(question: QueryContext, rows: IndexArray, values: Float32Array, k: int) -> IndexArray:
     query, shelf = question.query, question.shelf
     vectors = question.index.vectors_at(rows)
     return rerank(
@@ -81,7 +78,7 @@ def _rerank(question: Question, rows: _Rows, values: _Values, k: int) -> _Rows:
     )
 
 
-def _score(question: Question, rows: _Rows) -> Scores:
+def _score(question: QueryContext, rows: IndexArray) -> Scores:
     """Score candidate rows; `recsys.recommendation.scoring` has the formula."""
     query, ground, taste = question.query, question.ground, question.taste
     nearest = np.full(len(rows), -1.0, np.float32)
@@ -111,11 +108,13 @@ def _score(question: Question, rows: _Rows) -> Scores:
     return scoring.total(parts, nearest, len(rows))
 
 
-def _space(question: Question, rows: _Rows) -> Space:
-    return Space(rows, question.index.vectors_at(rows))
+def _space(question: QueryContext, rows: IndexArray) -> Candidates:
+    return Candidates(rows, question.index.vectors_at(rows))
 
 
-def _everyday(question: Question, candidates: Space, sample: Space, share: float) -> Part:
+def _everyday(
+    question: QueryContext, candidates: Candidates, sample: Candidates, share: float
+) -> Part:
     """Return what speaks where nothing is known: how many play a track, or how typical it is.
 
     Typical is what sounds most like the mean of the library.
@@ -129,7 +128,7 @@ def _everyday(question: Question, candidates: Space, sample: Space, share: float
     return scoring.standard("typical", values, sampled, share)
 
 
-def _known(question: Question, rows: _Rows) -> _Values:
+def _known(question: QueryContext, rows: IndexArray) -> Float32Array:
     """Return how well known rows are, 0 to 1: half by plays, the rest by artist and by all."""
     shelf, heard = question.shelf, question.heard
     known = np.zeros(len(rows), np.float32)

@@ -6,24 +6,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import IndexArray
 from recsys.home.home import Home
 from recsys.home.tag_table import TagTable
-from recsys.home.track_table import Shelf
+from recsys.home.track_table import TrackTable
 from recsys.recommendation.candidates import SMALL, near
-from recsys.recommendation.context import Lookup, Question
+from recsys.recommendation.context import ContextLoader, QueryContext
 from recsys.recommendation.filters import recordings
 from recsys.recommendation.query import (
-    Answer,
+    Fallback,
     Query,
     Reason,
     ReasonKind,
     Recommendation,
-    Rung,
+    RecommendedList,
     Seed,
 )
-from recsys.recommendation.ranking import Choice, choose, weigh
+from recsys.recommendation.ranking import RankedTracks, choose, weigh
 from recsys.recommendation.track_path import smooth_path, waypoints
 from recsys.similarity.percentile import SAME, Similarity
 
@@ -31,7 +31,7 @@ MAX_LENGTH = 500  # of a path
 N_ON_THE_WAY = 400  # candidates of a path; at least MIN_NEAR of each station
 MIN_NEAR = 20
 
-_RUNGS: dict[ReasonKind, Rung] = {
+_RUNGS: dict[ReasonKind, Fallback] = {
     "seed": "track",
     "listens": "track",
     "listeners": "track",
@@ -40,7 +40,6 @@ _RUNGS: dict[ReasonKind, Rung] = {
     "popular": "popular",
     "typical": "popular",
 }
-_Rows = NDArray[np.intp]
 
 
 class Unanswerable(LookupError):
@@ -62,10 +61,10 @@ class Recommender:
     def __init__(self, home: Home) -> None:
         self.catalog = home.catalog
         self.index = home.index
-        self._lookup = Lookup(home)
+        self._lookup = ContextLoader(home)
         self._similarity = Similarity(home.index.survey, "none")
 
-    def shelf(self) -> Shelf:
+    def shelf(self) -> TrackTable:
         """Return what is known of each indexed track now."""
         return self._lookup.shelf()
 
@@ -73,7 +72,7 @@ class Recommender:
         """Return how much each indexed track stands out in each tag. Raises ProjectionError."""
         return self._lookup.tag_table()
 
-    def recommend(self, query: Query, k: int) -> Answer:
+    def recommend(self, query: Query, k: int) -> RecommendedList:
         """Return at most `k` tracks, best first.
 
         Raises ValueError for `k` below 1 and for a sound that is no vector of the index;
@@ -85,7 +84,7 @@ class Recommender:
         choice = choose(question, k)
         sentences += self._remarks(question) + _shortage(question, len(choice.rows), k)
         results = self._results(question, choice)
-        return Answer(tuple(results), question.ground.rung, tuple(sentences))
+        return RecommendedList(tuple(results), question.ground.rung, tuple(sentences))
 
     def describe(self, query: Query, ids: Sequence[int]) -> tuple[Recommendation, ...]:
         """Return tracks scored as the query's answers are, in their order, whatever it leaves out.
@@ -103,7 +102,9 @@ class Recommender:
         found = self._lookup.tagged(tag)
         return None if found is None else found.tolist()
 
-    def path(self, start: int, end: int, length: int, query: Query | None = None) -> Answer:
+    def path(
+        self, start: int, end: int, length: int, query: Query | None = None
+    ) -> RecommendedList:
         """Return a way of exactly `length` tracks from one track to another, both included.
 
         Of `query` the exclusions count, and what its listener dislikes. The score of each track is
@@ -143,9 +144,9 @@ class Recommender:
             results.append(
                 Recommendation(rank, track, one + other, similarity, 0.0, "track", reasons)
             )
-        return Answer(tuple(results), "track", tuple(sentences))
+        return RecommendedList(tuple(results), "track", tuple(sentences))
 
-    def _results(self, question: Question, choice: Choice) -> list[Recommendation]:
+    def _results(self, question: QueryContext, choice: RankedTracks) -> list[Recommendation]:
         ids = question.shelf.ids[choice.rows].tolist()
         reasons, scores = choice.scores.reasons(), choice.scores.values.tolist()
         refs = {r.ref for each in reasons for r in each if isinstance(r.ref, int)}
@@ -173,7 +174,7 @@ class Recommender:
             for rank, track_id in enumerate(ids)
         ]
 
-    def _remarks(self, question: Question) -> list[str]:
+    def _remarks(self, question: QueryContext) -> list[str]:
         """Say what the answer rests on, where a person would expect something else."""
         query, rung = question.query, question.ground.rung
         if rung != "popular":
@@ -197,7 +198,7 @@ class Recommender:
         )
         return sentences
 
-    def _on_the_way(self, question: Question, ends: _Rows, length: int) -> _Rows:
+    def _on_the_way(self, question: QueryContext, ends: IndexArray, length: int) -> IndexArray:
         """Return the ends, and the rows of one file of each recording that lies near the way."""
         shelf = question.shelf
         allowed_rows = np.flatnonzero(question.allowed)
@@ -211,7 +212,7 @@ class Recommender:
         _, first = np.unique(codes, return_index=True)
         return np.concatenate([ends, found[np.sort(first)]])
 
-    def _why_missing(self, ids: Sequence[int], shelf: Shelf) -> list[str]:
+    def _why_missing(self, ids: Sequence[int], shelf: TrackTable) -> list[str]:
         sentences = []
         for track_id in ids:
             if not len(shelf.rows([track_id])):
@@ -224,7 +225,7 @@ class Recommender:
         return sentences
 
 
-def _shortage(question: Question, n: int, k: int) -> list[str]:
+def _shortage(question: QueryContext, n: int, k: int) -> list[str]:
     """Say why there are fewer than asked for."""
     if n == k:
         return []
@@ -238,7 +239,7 @@ def _shortage(question: Question, n: int, k: int) -> list[str]:
     ]
 
 
-def _rung(reasons: Sequence[Reason], otherwise: Rung) -> Rung:
+def _rung(reasons: Sequence[Reason], otherwise: Fallback) -> Fallback:
     """Return the rung of the greatest reason that speaks for a track."""
     speaking = (
         _RUNGS[reason.kind] for reason in reasons if reason.amount > 0 and reason.kind in _RUNGS

@@ -25,11 +25,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recsys.recommendation.listening_scores import Taste
+from index.arrays import Float32Array, Float64Array, IndexArray, Int64Array
+from recsys.recommendation.listening_scores import ListenerScores
 from recsys.recommendation.query import Reason, ReasonKind
-from recsys.recommendation.seeds import Anchor, Wish
+from recsys.recommendation.seeds import SeedVector, TagTerm
 
 TEMPERATURE = 0.2  # of cosines
 DEFERENCE = 0.75  # how much being like what is liked protects from being like what is not
@@ -39,9 +39,6 @@ FAMILIAR = 3.0  # standard deviations between the best known track and an unknow
 MAX_REASONS = 5  # of one kind, of a track; the rest are summed,
 LEAST_REASON = 0.01  # and so are smaller ones
 
-_Rows = NDArray[np.intp]
-_Values = NDArray[np.float32]
-
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -49,18 +46,18 @@ class Part:
 
     kind: ReasonKind
     refs: tuple[int | str | None, ...]
-    amounts: _Values
+    amounts: Float32Array
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
     """The scores of candidates, and their parts, which sum to them; `nearest` is a cosine."""
 
-    values: _Values
-    nearest: _Values
+    values: Float32Array
+    nearest: Float32Array
     parts: tuple[Part, ...]
 
-    def of(self, places: _Rows) -> Scores:
+    def of(self, places: IndexArray) -> Scores:
         """Return those of some of the candidates, in this order."""
         parts = (replace(part, amounts=part.amounts[places]) for part in self.parts)
         return Scores(self.values[places], self.nearest[places], tuple(parts))
@@ -83,7 +80,7 @@ class Scores:
         return [tuple(sorted(each, key=lambda reason: -abs(reason.amount))) for each in found]
 
 
-def _joined(parts: Sequence[Part]) -> tuple[list[int | str | None], NDArray[np.float64]]:
+def _joined(parts: Sequence[Part]) -> tuple[list[int | str | None], Float64Array]:
     """Return the refs of parts of one kind, each once, and their summed amounts."""
     refs = [ref for part in parts for ref in part.refs]
     names = list(dict.fromkeys(refs))
@@ -97,16 +94,16 @@ def _joined(parts: Sequence[Part]) -> tuple[list[int | str | None], NDArray[np.f
 
 
 @dataclass(frozen=True, eq=False)
-class Space:
+class Candidates:
     """Rows to be scored, and the vectors of them."""
 
-    rows: _Rows
-    vectors: _Values
+    rows: IndexArray
+    vectors: Float32Array
 
 
 def sound(
-    anchors: Sequence[Anchor], candidates: Space, reference: Space, share: float
-) -> tuple[list[Part], _Values]:
+    anchors: Sequence[SeedVector], candidates: Candidates, reference: Candidates, share: float
+) -> tuple[list[Part], Float32Array]:
     """Return the parts of likeness to the anchors, times `share`, and the nearest's cosine (n,)."""
     cosines, attention = _attend(anchors, candidates)
     sampled, weights = _attend(anchors, reference)
@@ -120,7 +117,9 @@ def sound(
     return parts, np.where(attention > 0, cosines, -1.0).max(axis=1).astype(np.float32)
 
 
-def tags(wishes: Sequence[Wish], candidates: Space, reference: Space, share: float) -> Part:
+def tags(
+    wishes: Sequence[TagTerm], candidates: Candidates, reference: Candidates, share: float
+) -> Part:
     """Return the part of standing out in tags, each by its share of the weights."""
     total = sum(wish.weight for wish in wishes)
     columns = [
@@ -135,7 +134,7 @@ def tags(wishes: Sequence[Wish], candidates: Space, reference: Space, share: flo
     return Part("tag", tuple(wish.ref for wish in wishes), np.concatenate(columns, axis=1))
 
 
-def shunned(wishes: Sequence[Wish], candidates: Space, reference: Space) -> Part:
+def shunned(wishes: Sequence[TagTerm], candidates: Candidates, reference: Candidates) -> Part:
     """Return what standing out in tags that are not wanted takes away, weights counting up to 1."""
     columns = []
     for wish in wishes:
@@ -146,7 +145,10 @@ def shunned(wishes: Sequence[Wish], candidates: Space, reference: Space) -> Part
 
 
 def avoided(
-    anchors: Sequence[Anchor], nearest: _Values, candidates: Space, reference: Space
+    anchors: Sequence[SeedVector],
+    nearest: Float32Array,
+    candidates: Candidates,
+    reference: Candidates,
 ) -> Part:
     """Return what sounding like the most alike of the anchors to be unlike takes away.
 
@@ -165,14 +167,16 @@ def avoided(
     return Part("dislike", tuple(anchor.ref for anchor in anchors), amounts)
 
 
-def standard(kind: ReasonKind, values: _Values, sample: _Values, share: float) -> Part:
+def standard(kind: ReasonKind, values: Float32Array, sample: Float32Array, share: float) -> Part:
     """Return the part of one value that each track has, standardised by those of the sample."""
     mean, deviation = _moments(sample)
     amounts = share * (values - mean) / deviation
     return Part(kind, (None,), amounts[:, None].astype(np.float32))
 
 
-def blend(content: Sequence[Part], taste: Taste, candidates: Space, reference: Space) -> list[Part]:
+def blend(
+    content: Sequence[Part], taste: ListenerScores, candidates: Candidates, reference: Candidates
+) -> list[Part]:
     """Return the parts of content, and of the listening model, by their shares."""
     evidence = taste.model.evidence[candidates.rows][:, None]
     trust = LISTENING_SHARE * evidence / (evidence + HALF)
@@ -185,7 +189,7 @@ def blend(content: Sequence[Part], taste: Taste, candidates: Space, reference: S
     ]
 
 
-def traced(scores: Scores, taste: Taste, ids: NDArray[np.int64], rows: _Rows) -> Scores:
+def traced(scores: Scores, taste: ListenerScores, ids: Int64Array, rows: IndexArray) -> Scores:
     """Return the scores of rows with what the model says for them traced to listens.
 
     `ids` are those of all rows.
@@ -201,13 +205,13 @@ def traced(scores: Scores, taste: Taste, ids: NDArray[np.int64], rows: _Rows) ->
     return replace(scores, parts=tuple(parts))
 
 
-def familiar(known: _Values, sample: _Values, discovery: float) -> Part:
+def familiar(known: Float32Array, sample: Float32Array, discovery: float) -> Part:
     """Return the part of being known, 0 to 1, or of being new."""
     amounts = FAMILIAR * (1 - 2 * discovery) * (known - sample.mean())
     return Part("familiar", (None,), amounts[:, None].astype(np.float32))
 
 
-def total(parts: Sequence[Part], nearest: _Values, n: int) -> Scores:
+def total(parts: Sequence[Part], nearest: Float32Array, n: int) -> Scores:
     """Add up the parts of `n` candidates."""
     values = np.zeros(n, np.float32)
     for part in parts:
@@ -215,7 +219,7 @@ def total(parts: Sequence[Part], nearest: _Values, n: int) -> Scores:
     return Scores(values, nearest, tuple(parts))
 
 
-def _attend(anchors: Sequence[Anchor], space: Space) -> tuple[_Values, _Values]:
+def _attend(anchors: Sequence[SeedVector], space: Candidates) -> tuple[Float32Array, Float32Array]:
     """Return cosines to the anchors and their weights, both (n, n_anchors); weights sum to 1.
 
     A track never attends to itself, unless it is all that speaks for an artist. One that is the
@@ -234,7 +238,7 @@ def _attend(anchors: Sequence[Anchor], space: Space) -> tuple[_Values, _Values]:
     return cosines, weights
 
 
-def _moments(sample: _Values) -> tuple[float, float]:
+def _moments(sample: Float32Array) -> tuple[float, float]:
     """Return mean and standard deviation, which is 1 for a sample in which nothing differs."""
     deviation = float(sample.std())
     return float(sample.mean()), deviation if deviation > 1e-6 else 1.0

@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from index.arrays import Float32Array, Float64Array, IndexArray
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, Track
 from recsys.catalog.search import fold
-from recsys.home.track_table import Shelf, nearest_name
-from recsys.recommendation.query import Query, ReasonKind, Rung, Seed
+from recsys.home.track_table import TrackTable, nearest_name
+from recsys.recommendation.query import Fallback, Query, ReasonKind, Seed
 from recsys.tagging.personal_tags import ListenersTags
 
 MAX_LISTENS = 100  # that speak for a listener: the strongest
@@ -31,19 +32,18 @@ SKIP_WEIGHT = 0.5  # of a dislike
 FILED_UNDER = 2.0  # standard deviations that a genre in a file's tags counts for
 
 _T = TypeVar("_T")
-_Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class ListenerHistory:
     """What a listener did, as rows of the shelf.
 
     rows       what was played, and `counts` how often, float32
     unindexed  ids of the tracks played that are not on the shelf
     """
 
-    rows: _Rows = field(default_factory=lambda: np.empty(0, np.intp))
-    counts: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
+    rows: IndexArray = field(default_factory=lambda: np.empty(0, np.intp))
+    counts: Float32Array = field(default_factory=lambda: np.empty(0, np.float32))
     unindexed: tuple[int, ...] = ()
     liked: tuple[int, ...] = ()
     disliked: tuple[int, ...] = ()
@@ -51,7 +51,7 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Anchor:
+class SeedVector:
     """A vector to sound like, or unlike.
 
     row     in the shelf, or OUTSIDE
@@ -60,24 +60,24 @@ class Anchor:
     """
 
     row: int
-    vector: NDArray[np.float32]
+    vector: Float32Array
     weight: float
     kind: ReasonKind
     ref: int | str
-    rung: Rung
+    rung: Fallback
 
 
 @dataclass(frozen=True)
-class Wish:
+class TagTerm:
     """A tag to stand out in, or not to; the weight is above 0, values are of all rows, (n,)."""
 
     ref: str
     weight: float
-    values: NDArray[np.float32]
+    values: Float32Array
 
 
 @dataclass
-class Ground:
+class ResolvedSeeds:
     """What an answer stands on, to be like and to be unlike.
 
     sentences  what could not be used as it was meant
@@ -85,15 +85,15 @@ class Ground:
                of a seed among them, so that a long playlist does not drown a tag
     """
 
-    liked: list[Anchor] = field(default_factory=list)
-    avoided: list[Anchor] = field(default_factory=list)
-    wishes: list[Wish] = field(default_factory=list)
-    shunned: list[Wish] = field(default_factory=list)
+    liked: list[SeedVector] = field(default_factory=list)
+    avoided: list[SeedVector] = field(default_factory=list)
+    wishes: list[TagTerm] = field(default_factory=list)
+    shunned: list[TagTerm] = field(default_factory=list)
     loudness: float = 1.0
     sentences: list[str] = field(default_factory=list)
 
     @property
-    def rung(self) -> Rung:
+    def rung(self) -> Fallback:
         """The best of the rungs it stands on."""
         rungs = {anchor.rung for anchor in self.liked}
         if "track" in rungs:
@@ -103,11 +103,11 @@ class Ground:
         return "tags" if self.wishes else "popular"
 
 
-class Ladder:
+class SeedResolver:
     """Finds the ground for queries, among the tracks of one shelf."""
 
     def __init__(
-        self, catalog: Catalog, index: VectorIndex, shelf: Shelf, tags: ListenersTags
+        self, catalog: Catalog, index: VectorIndex, shelf: TrackTable, tags: ListenersTags
     ) -> None:
         """`tags` are those that the asking listener can name."""
         self.catalog = catalog
@@ -115,12 +115,12 @@ class Ladder:
         self.shelf = shelf
         self.tags = tags
 
-    def ground(self, query: Query, heard: Heard) -> Ground:
+    def ground(self, query: Query, heard: ListenerHistory) -> ResolvedSeeds:
         """Return what the seeds are, and what the listener likes where no seed can be sounded like.
 
         Raises ValueError for a sound of another dimension than the index's.
         """
-        ground = Ground()
+        ground = ResolvedSeeds()
         for seed in query.seeds:
             self._add(ground, seed)
         loud = [seed.weight for seed in query.seeds if seed.kind != "tag" and seed.weight > 0]
@@ -141,7 +141,7 @@ class Ladder:
         ground.avoided = _spread(ground.avoided, MAX_ANCHORS)
         return ground
 
-    def _add(self, ground: Ground, seed: Seed) -> None:
+    def _add(self, ground: ResolvedSeeds, seed: Seed) -> None:
         side = ground.liked if seed.weight > 0 else ground.avoided
         weight = abs(seed.weight)
         if seed.kind == "sound":
@@ -164,7 +164,7 @@ class Ladder:
         else:
             self._wish(ground, str(seed.ref), seed.weight)
 
-    def _stand_in(self, ground: Ground, seed: Seed) -> None:
+    def _stand_in(self, ground: ResolvedSeeds, seed: Seed) -> None:
         """Let the artist of a track that is not indexed speak for it, or its genres."""
         track = self.catalog.track(int(seed.ref))
         if track is None:
@@ -182,7 +182,7 @@ class Ladder:
         else:
             ground.sentences.append(f"{why}, and there is nothing to stand in for it.")
 
-    def _artist(self, name: str, weight: float) -> list[Anchor]:
+    def _artist(self, name: str, weight: float) -> list[SeedVector]:
         """Return the artist's tracks, which share the weight; of many, some evenly spread."""
         rows = self.shelf.artist_rows.get(fold(name), np.empty(0, np.intp))
         rows = np.array(_spread(rows, MAX_OF_ARTIST), np.intp)
@@ -190,19 +190,21 @@ class Ladder:
         kind: ReasonKind = "artist" if weight > 0 else "dislike"
         vectors = self.index.vectors_at(rows)
         return [
-            Anchor(int(row), vector, share, kind, self.shelf.names[fold(name)], "artist")
+            SeedVector(int(row), vector, share, kind, self.shelf.names[fold(name)], "artist")
             for row, vector in zip(rows, vectors, strict=True)
         ]
 
-    def _anchors(self, rows: _Rows, weights: NDArray[np.float64], kind: ReasonKind) -> list[Anchor]:
+    def _anchors(
+        self, rows: IndexArray, weights: Float64Array, kind: ReasonKind
+    ) -> list[SeedVector]:
         vectors = self.index.vectors_at(rows)
         found = zip(rows.tolist(), vectors, weights.tolist(), strict=True)
         return [
-            Anchor(row, vector, weight, kind, int(self.shelf.ids[row]), "track")
+            SeedVector(row, vector, weight, kind, int(self.shelf.ids[row]), "track")
             for row, vector, weight in found
         ]
 
-    def _sound(self, seed: Seed, weight: float) -> Anchor:
+    def _sound(self, seed: Seed, weight: float) -> SeedVector:
         vector = np.asarray(seed.vector, np.float32)
         if vector.shape != (self.index.dim,) or not np.isfinite(vector).all():
             raise ValueError(
@@ -210,11 +212,11 @@ class Ladder:
                 f"got shape {vector.shape}"
             )
         unit = vector / max(float(np.linalg.norm(vector)), 1e-12)
-        return Anchor(
+        return SeedVector(
             OUTSIDE, unit, weight, "seed" if seed.weight > 0 else "dislike", seed.ref, "track"
         )
 
-    def _add_listens(self, ground: Ground, heard: Heard) -> None:
+    def _add_listens(self, ground: ResolvedSeeds, heard: ListenerHistory) -> None:
         """Add what was played most and what was liked, less what was disliked or skipped."""
         weights: dict[int, float] = dict(
             zip(heard.rows.tolist(), np.log1p(heard.counts).tolist(), strict=True)
@@ -228,7 +230,9 @@ class Ladder:
             np.array(strongest, np.intp), np.array([weights[row] for row in strongest]), "listens"
         )
 
-    def _add_heard_elsewhere(self, ground: Ground, listener: int, heard: Heard) -> None:
+    def _add_heard_elsewhere(
+        self, ground: ResolvedSeeds, listener: int, heard: ListenerHistory
+    ) -> None:
         """Let the artists of what was heard, none of it indexed, speak, or its genres."""
         tracks = self.catalog.tracks(heard.unindexed)
         artists = Counter(dict(self.catalog.artists_missing(listener)))
@@ -244,7 +248,7 @@ class Ladder:
             for genre, plays in known:
                 self._wish(ground, genre, float(plays))
 
-    def _wish(self, ground: Ground, tag: str, weight: float) -> None:
+    def _wish(self, ground: ResolvedSeeds, tag: str, weight: float) -> None:
         """Add a tag: the listener's own, known to the taggers, or in the files' genres."""
         column = self.tags.column(tag)
         rows = self.shelf.genre_rows.get(fold(tag))
@@ -258,7 +262,7 @@ class Ladder:
         if rows is not None:
             values[rows] += FILED_UNDER
         side = ground.wishes if weight > 0 else ground.shunned
-        side.append(Wish(tag, abs(weight), values))
+        side.append(TagTerm(tag, abs(weight), values))
 
     def _written(self, names: Iterable[str]) -> dict[str, str]:
         return {name: self.shelf.names[name] for name in names}

@@ -10,14 +10,13 @@ small steps are better than few large ones.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from index.arrays import Float32Array, IndexArray, Int64Array
 
 SAME_ARTIST = 0.1  # what a step between two of one artist costs more
 
-_Values = NDArray[np.float32]
 
-
-def waypoints(start: _Values, end: _Values, length: int) -> _Values:
+def waypoints(start: Float32Array, end: Float32Array, length: int) -> Float32Array:
     """Return `length` unit vectors on the great circle from one unit vector to another.
 
     Both ends included; (length, dim). Spherical linear interpolation (Shoemake, SIGGRAPH 1985).
@@ -29,11 +28,11 @@ def waypoints(start: _Values, end: _Values, length: int) -> _Values:
     else:
         points = np.sin((1 - share) * angle) * start + np.sin(share * angle) * end
     norms = np.linalg.norm(points, axis=1, keepdims=True)
-    unit: _Values = (points / np.maximum(norms, 1e-6)).astype(np.float32)
+    unit: Float32Array = (points / np.maximum(norms, 1e-6)).astype(np.float32)
     return unit
 
 
-def progress(vectors: _Values, start: _Values, end: _Values) -> _Values:
+def progress(vectors: Float32Array, start: Float32Array, end: Float32Array) -> Float32Array:
     """Return how far each vector is on the way: 0 at the start, 1 at the end, (n,)."""
     way = end - start
     length = float(way @ way)
@@ -43,8 +42,8 @@ def progress(vectors: _Values, start: _Values, end: _Values) -> _Values:
 
 
 def smooth_path(
-    vectors: _Values, artists: NDArray[np.int64], start: int, end: int, length: int
-) -> NDArray[np.intp]:
+    vectors: Float32Array, artists: Int64Array, start: int, end: int, length: int
+) -> IndexArray:
     """Return the rows of the best path of `length` tracks, or of all where there are fewer.
 
     vectors  unit, (n, dim), among them those of the rows `start` and `end`, which begin and end it
@@ -72,15 +71,15 @@ def smooth_path(
     return rows[stations]
 
 
-def _costs(vectors: _Values, artists: NDArray[np.int64]) -> _Values:
+def _costs(vectors: Float32Array, artists: Int64Array) -> Float32Array:
     """Return what a step from each to each later one costs, infinite backwards: (n, n)."""
-    costs: _Values = np.square(1 - np.clip(vectors @ vectors.T, -1, 1)).astype(np.float32)
+    costs: Float32Array = np.square(1 - np.clip(vectors @ vectors.T, -1, 1)).astype(np.float32)
     costs += np.float32(SAME_ARTIST) * ((artists[:, None] == artists) & (artists >= 0))
     costs[np.tril_indices(len(costs))] = np.inf
     return costs
 
 
-def _cheapest(costs: _Values, length: int) -> NDArray[np.intp]:
+def _cheapest(costs: Float32Array, length: int) -> IndexArray:
     """Return the cheapest way from the first to the last in exactly `length` stations."""
     best = np.full(len(costs), np.inf, np.float32)
     best[0] = 0.0

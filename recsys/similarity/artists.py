@@ -14,7 +14,7 @@ from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, Track
 from recsys.catalog.search import fold
 from recsys.home.home import REST
-from recsys.home.track_table import UNKNOWN, Shelf
+from recsys.home.track_table import UNKNOWN, TrackTable
 from recsys.similarity.percentile import Similarity
 
 MIN_COMMON = 2  # listeners that two artists must have in common to be named together
@@ -22,7 +22,7 @@ _BLOCK = 10_000  # vectors added up at once
 _LEAST = 1e-6  # length of a mean embedding that points somewhere
 
 
-class Album(NamedTuple):
+class ArtistAlbum(NamedTuple):
     """An album's tracks in their order, and the first year that they name."""
 
     name: str
@@ -59,7 +59,7 @@ class _Sound(NamedTuple):
     codes  by folded name
     """
 
-    shelf: Shelf
+    shelf: TrackTable
     names: dict[int, str]
     codes: dict[str, int]
     means: VectorIndex
@@ -68,7 +68,7 @@ class _Sound(NamedTuple):
 class _Played(NamedTuple):
     """Who played which artist: bool CSC (n_listeners, n_artists), when to count again."""
 
-    shelf: Shelf
+    shelf: TrackTable
     revision: int
     until: float
     played: sparse.csc_matrix
@@ -78,7 +78,7 @@ class Artists:
     """Answers questions about the artists of one opened home. Safe to share between threads."""
 
     def __init__(
-        self, catalog: Catalog, index: VectorIndex, hubs: str, shelf: Callable[[], Shelf]
+        self, catalog: Catalog, index: VectorIndex, hubs: str, shelf: Callable[[], TrackTable]
     ) -> None:
         """`shelf` returns what is known of the index's tracks now; `hubs` is as in a search."""
         self._catalog = catalog
@@ -89,7 +89,7 @@ class Artists:
         self._sound: _Sound | None = None
         self._played: _Played | None = None
 
-    def albums(self, name: str) -> list[Album]:
+    def albums(self, name: str) -> list[ArtistAlbum]:
         """Return the living tracks of an artist in any spelling by album, the oldest first.
 
         Those without an album are the last, of name "". Empty for an unknown artist.
@@ -103,7 +103,7 @@ class Artists:
             if not track.removed:
                 albums.setdefault(fold(track.album or ""), []).append(track)
         found = [
-            Album(
+            ArtistAlbum(
                 tracks[0].album or "",
                 min((track.year for track in tracks if track.year), default=None),
                 tuple(sorted(tracks, key=_place_on_album)),
@@ -175,7 +175,7 @@ class Artists:
                 self._sound = _Sound(shelf, names, codes, VectorIndex.build(known, sums[known]))
             return self._sound if self._sound.codes else None
 
-    def _by_listeners(self, shelf: Shelf) -> sparse.csc_matrix:
+    def _by_listeners(self, shelf: TrackTable) -> sparse.csc_matrix:
         """Return who played which artist, counted anew for no more than a REST-th of the time."""
         revision = self._catalog.listens_revision
         with self._lock:
@@ -193,7 +193,7 @@ class Artists:
             return played
 
 
-def _played(catalog: Catalog, shelf: Shelf) -> sparse.csc_matrix:
+def _played(catalog: Catalog, shelf: TrackTable) -> sparse.csc_matrix:
     """Return who played which artist, float32 CSC of ones (n_listeners, n_artists)."""
     interactions = catalog.interactions()
     rows, known = shelf.find(interactions.tracks)
@@ -209,7 +209,7 @@ def _played(catalog: Catalog, shelf: Shelf) -> sparse.csc_matrix:
     return played
 
 
-def _names(shelf: Shelf) -> dict[int, str]:
+def _names(shelf: TrackTable) -> dict[int, str]:
     """Return how the artist of each code is written."""
     return {
         int(shelf.artists[rows[0]]): shelf.names[name] for name, rows in shelf.artist_rows.items()

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from encoders.features import TrackFeatures
+from index.arrays import Float32Array, IndexArray
 
 MIN_SHARED_PROBABILITY = 0.05  # what both tracks must reach for a tag to be shared
 N_SHARED_TAGS = 4
-
-_Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class Reasons:
         }
 
 
-class Heard(NamedTuple):
+class TrackSound(NamedTuple):
     """What is known of a track's sound: features by extractor, length (s), beats a minute."""
 
     features: Sequence[TrackFeatures]
@@ -68,7 +66,9 @@ class Heard(NamedTuple):
     bpm: float | None = None
 
 
-def explain(one: Heard, other: Heard, typical: _Array, tags: Sequence[str]) -> Reasons:
+def explain(
+    one: TrackSound, other: TrackSound, typical: Float32Array, tags: Sequence[str]
+) -> Reasons:
     """Say why two tracks sound alike; `typical` (n_tags,) are the library's mean log-odds."""
     a, b = mean_logits(one.features), mean_logits(other.features)
     return Reasons(
@@ -78,13 +78,13 @@ def explain(one: Heard, other: Heard, typical: _Array, tags: Sequence[str]) -> R
     )
 
 
-def mean_logits(features: Sequence[TrackFeatures]) -> _Array:
+def mean_logits(features: Sequence[TrackFeatures]) -> Float32Array:
     """Return a track's mean log-odds of all extractors' tags, joined: (n_tags,)."""
     return np.concatenate([model.mean_logits() for model in features])
 
 
 def shared_tags(
-    one: _Array, other: _Array, typical: _Array, tags: Sequence[str]
+    one: Float32Array, other: Float32Array, typical: Float32Array, tags: Sequence[str]
 ) -> tuple[SharedTag, ...]:
     """Name the up to N_SHARED_TAGS tags that make two tracks alike, by how much they do.
 
@@ -110,7 +110,9 @@ def shared_tags(
     return tuple(SharedTag(tag, part / total) for tag, part in ranked[:N_SHARED_TAGS])
 
 
-def closest_moments(one: Heard, other: Heard, typical: _Array) -> tuple[Moment, Moment]:
+def closest_moments(
+    one: TrackSound, other: TrackSound, typical: Float32Array
+) -> tuple[Moment, Moment]:
     """Find the segment of each of two tracks that are most alike.
 
     Segments compare by the cosine of their log-odds of all tags less the `typical` ones (n_tags,).
@@ -121,7 +123,7 @@ def closest_moments(one: Heard, other: Heard, typical: _Array) -> tuple[Moment, 
     return moment(one, int(i)), moment(other, int(j))
 
 
-def highlight(track: Heard, typical: _Array) -> Moment:
+def highlight(track: TrackSound, typical: Float32Array) -> Moment:
     """Find the segment that is most like the whole track: a summary of one excerpt.
 
     It has the greatest mean cosine with all the track's segments, which compare as in
@@ -133,7 +135,7 @@ def highlight(track: Heard, typical: _Array) -> Moment:
     return moment(track, int(np.argmax(likeness.round(6))))
 
 
-def aligned_logits(features: Sequence[TrackFeatures]) -> _Array:
+def aligned_logits(features: Sequence[TrackFeatures]) -> Float32Array:
     """Return the log-odds of all extractors' tags, joined, for each segment of the first model.
 
     The shape is (n_segments, n_tags); other models' segments are those nearest in time.
@@ -142,21 +144,21 @@ def aligned_logits(features: Sequence[TrackFeatures]) -> _Array:
     return np.concatenate([model.logits()[_nearest(model, centres)] for model in features], axis=1)
 
 
-def _unit_segments(features: Sequence[TrackFeatures], typical: _Array) -> _Array:
+def _unit_segments(features: Sequence[TrackFeatures], typical: Float32Array) -> Float32Array:
     """Return unit vectors (n_segments, n_tags), a row for each segment of the first model."""
     logits = aligned_logits(features) - typical
-    unit: _Array = logits / np.maximum(np.linalg.norm(logits, axis=1, keepdims=True), 1e-12)
+    unit: Float32Array = logits / np.maximum(np.linalg.norm(logits, axis=1, keepdims=True), 1e-12)
     return unit
 
 
-def _nearest(model: TrackFeatures, times: _Array) -> NDArray[np.intp]:
+def _nearest(model: TrackFeatures, times: Float32Array) -> IndexArray:
     """Return the segments of a model, which may cut tracks in its own way, nearest to `times`."""
     centres = model.starts + model.segment_seconds / 2
-    nearest: NDArray[np.intp] = np.abs(times[:, None] - centres).argmin(axis=1)
+    nearest: IndexArray = np.abs(times[:, None] - centres).argmin(axis=1)
     return nearest
 
 
-def moment(track: Heard, number: int) -> Moment:
+def moment(track: TrackSound, number: int) -> Moment:
     """Return when a segment of the first model is heard."""
     start = float(track.features[0].starts[number])
     end = start + track.features[0].segment_seconds

@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from index.arrays import Float64Array
 from index.hubs import METHODS, SHARES, Survey
 
 SAME = 1.0  # the similarity of a recording to itself
@@ -29,7 +30,7 @@ class Similarity:
         self._scores = np.append(survey.quantiles[METHODS.index(hubs)], np.float32(_BEST[hubs]))
         self._shares = np.append(SHARES, 1.0)
 
-    def of(self, scores: ArrayLike) -> NDArray[np.float64]:
+    def of(self, scores: ArrayLike) -> Float64Array:
         """Return the similarities of pairs of different recordings, in [0, 1): (n,).
 
         Scores between two known quantiles are interpolated; one that several quantiles have in
@@ -43,7 +44,7 @@ class Similarity:
         last = len(known) - 1
         between = np.interp(x, known, self._shares)
         middle = (self._shares[np.minimum(first, last)] + self._shares[behind - 1]) / 2
-        similarities: NDArray[np.float64] = np.where(behind > first, middle, between)
+        similarities: Float64Array = np.where(behind > first, middle, between)
         return similarities.clip(0.0, _MOST)
 
 

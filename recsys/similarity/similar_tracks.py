@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import Float32Array, Int64Array
 from index.hubs import pair_scores
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, Track
@@ -17,9 +17,9 @@ from recsys.catalog.search import fold
 from recsys.catalog.track_features import Features, read_features
 from recsys.home.home import Home
 from recsys.similarity.explanation import (
-    Heard,
     Moment,
     Reasons,
+    TrackSound,
     explain,
     highlight,
     mean_logits,
@@ -70,7 +70,7 @@ class SimilarTracks:
         index: VectorIndex,
         names: Sequence[str],
         tags: Sequence[str],
-        typical_logits: NDArray[np.float32],
+        typical_logits: Float32Array,
         hubs: str = "none",
     ) -> None:
         """`names` key the features; `typical_logits` (n_tags,) is the library's mean of `tags`.
@@ -114,7 +114,7 @@ class SimilarTracks:
 
     def of_vector(
         self,
-        vector: NDArray[np.float32],
+        vector: Float32Array,
         heard: Features,
         k: int,
         *,
@@ -142,26 +142,26 @@ class SimilarTracks:
         }
         return self.catalog.tracks(sorted(same))
 
-    def heard(self, track: Track) -> Heard:
+    def heard(self, track: Track) -> TrackSound:
         """Return what is stored of a track's sound. Raises KeyError where features lack."""
         features = dict(read_features(self.catalog, self.names, [track.id]))[track.id]
-        return Heard(features, track.duration, track.bpm)
+        return TrackSound(features, track.duration, track.bpm)
 
     def heard_all(self, ids: Sequence[int]) -> list[Features]:
         """Return the features of those tracks that have them, by id."""
         return [features for _, features in read_features(self.catalog, self.names, ids)]
 
-    def highlight(self, heard: Heard) -> Moment:
+    def highlight(self, heard: TrackSound) -> Moment:
         """Find the moment that is most like the whole track."""
         return highlight(heard, self.typical_logits)
 
-    def reasons(self, query: Heard, others: Sequence[Track]) -> dict[int, Reasons]:
+    def reasons(self, query: TrackSound, others: Sequence[Track]) -> dict[int, Reasons]:
         """Say by id why others sound like the query, leaving out who lacks features."""
         tracks = {track.id: track for track in others}
         return {
             track_id: explain(
                 query,
-                Heard(features, tracks[track_id].duration, tracks[track_id].bpm),
+                TrackSound(features, tracks[track_id].duration, tracks[track_id].bpm),
                 self.typical_logits,
                 self.tags,
             )
@@ -185,7 +185,7 @@ class SimilarTracks:
 
     def _neighbours(
         self,
-        vector: NDArray[np.float32],
+        vector: Float32Array,
         heard: Features | None,
         seed: Track | None,
         k: int,
@@ -204,7 +204,7 @@ class SimilarTracks:
         ]
 
     def _choose(
-        self, vector: NDArray[np.float32], seed: Track | None, k: int, artist_cap: int | None
+        self, vector: Float32Array, seed: Track | None, k: int, artist_cap: int | None
     ) -> list[tuple[Track, float]]:
         """Take the nearest living tracks, one of each recording, with their similarities."""
         living = self._current_living()
@@ -223,7 +223,7 @@ class SimilarTracks:
                 return [(track, alike[track.id]) for track in chosen[:k]]
             fetch *= 4
 
-    def _identical(self, vector: NDArray[np.float32], ids: NDArray[np.int64]) -> list[int]:
+    def _identical(self, vector: Float32Array, ids: Int64Array) -> list[int]:
         """Return which of some tracks are what a vector from outside is of."""
         unit = vector / np.linalg.norm(vector)
         same: list[int] = ids[self.index.vectors(ids) @ unit >= _IDENTICAL].tolist()
@@ -270,9 +270,7 @@ class SimilarTracks:
             self._living = _Living(revision, groups, gone)
         return self._living
 
-    def _shared(
-        self, one: NDArray[np.float32] | None, other: NDArray[np.float32] | None
-    ) -> tuple[str, ...]:
+    def _shared(self, one: Float32Array | None, other: Float32Array | None) -> tuple[str, ...]:
         """Name the tags that two tracks' mean log-odds share."""
         if one is None or other is None:
             return ()

@@ -21,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from index.arrays import Float32Array, Int64Array
 from index.vector_index import VectorIndex
 from recsys.catalog import TagExamples
 from recsys.evaluation.tag_metrics import Figure, tag_figures
-from recsys.home.track_table import UNKNOWN, Shelf
+from recsys.home.track_table import UNKNOWN, TrackTable
 
 C = 20.0  # of scikit-learn's, for weights that sum to 2: docs/teaching.md
 UNFITTING_SHARE = 0.5  # of the weight of the rest, where tracks were said not to fit
@@ -32,8 +33,6 @@ FEWEST = 5  # fitting tracks,
 FEWEST_ARTISTS = 3  # and their artists, that a score can be told of
 N_FOLDS = 5
 N_REPEATS = 3
-
-_Vectors = NDArray[np.float32]
 
 
 class TooFew(Exception):
@@ -47,9 +46,9 @@ class Lesson:
     rest  the sample of the library, the examples not among it
     """
 
-    fitting: _Vectors
-    unfitting: _Vectors
-    rest: _Vectors
+    fitting: Float32Array
+    unfitting: Float32Array
+    rest: Float32Array
     artists: NDArray[np.str_]  # in the order fitting, unfitting, rest
 
     def __post_init__(self) -> None:
@@ -59,17 +58,17 @@ class Lesson:
             raise TooFew("There is nothing to tell the examples from.")
 
     @property
-    def vectors(self) -> _Vectors:
+    def vectors(self) -> Float32Array:
         """All of them, one kind after the other."""
         return np.concatenate([self.fitting, self.unfitting, self.rest])
 
     @property
-    def kinds(self) -> NDArray[np.int64]:
+    def kinds(self) -> Int64Array:
         """0 for a row that fits, 1 for one that does not, 2 for the rest."""
         return np.repeat(np.arange(3), [len(self.fitting), len(self.unfitting), len(self.rest)])
 
 
-def lesson_of(examples: TagExamples, shelf: Shelf, index: VectorIndex) -> Lesson:
+def lesson_of(examples: TagExamples, shelf: TrackTable, index: VectorIndex) -> Lesson:
     """Return what a tag is learned from in a library. Raises TooFew."""
     said = [shelf.rows(ids) for ids in (examples.fitting, examples.unfitting)]
     rest = np.setdiff1d(shelf.sample, shelf.recordings.mates(np.concatenate(said)))
@@ -82,7 +81,7 @@ def lesson_of(examples: TagExamples, shelf: Shelf, index: VectorIndex) -> Lesson
     return Lesson(fitting, unfitting, others, np.array(artists))
 
 
-def learn(lesson: Lesson) -> NDArray[np.float32]:
+def learn(lesson: Lesson) -> Float32Array:
     """Return the direction of a tag: float32 (dim,)."""
     return _direction(lesson.vectors, lesson.kinds)
 
@@ -129,7 +128,7 @@ def _judges(lesson: Lesson) -> bool:
     return len(lesson.unfitting) >= FEWEST or not len(lesson.rest)
 
 
-def _direction(vectors: _Vectors, kinds: NDArray[np.int64]) -> NDArray[np.float32]:
+def _direction(vectors: Float32Array, kinds: Int64Array) -> Float32Array:
     sizes = np.bincount(kinds, minlength=3)
     shares = np.array([1.0, UNFITTING_SHARE, 1.0 - UNFITTING_SHARE])
     if not sizes[1] or not sizes[2]:
@@ -137,13 +136,13 @@ def _direction(vectors: _Vectors, kinds: NDArray[np.int64]) -> NDArray[np.float3
     weights = (shares / np.maximum(sizes, 1))[kinds]
     model = LogisticRegression(C=C, max_iter=500)
     model.fit(vectors, kinds == 0, sample_weight=weights)
-    direction: NDArray[np.float32] = model.coef_[0].astype(np.float32)
+    direction: Float32Array = model.coef_[0].astype(np.float32)
     return direction
 
 
 def _deal(
-    artists: NDArray[np.str_], kinds: NDArray[np.int64], n: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
+    artists: NDArray[np.str_], kinds: Int64Array, n: int, rng: np.random.Generator
+) -> Int64Array:
     """Give each track a fold, its artist's; artists of what fits are spread evenly: (n_tracks,)."""
     names, owner = np.unique(artists, return_inverse=True)
     having = np.zeros(len(names), np.bool_)
@@ -152,5 +151,5 @@ def _deal(
     order = np.lexsort((rng.random(len(names)), ~having))
     fold = np.empty(len(names), np.int64)
     fold[order] = np.arange(len(names)) % n
-    folds: NDArray[np.int64] = fold[owner]
+    folds: Int64Array = fold[owner]
     return folds

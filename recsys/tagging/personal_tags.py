@@ -7,18 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import Float16Array, Float32Array
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, TagExamples
 from recsys.catalog.search import fold
 from recsys.home.tag_table import TagTable
-from recsys.home.track_table import Shelf
+from recsys.home.track_table import TrackTable
 
 N_REMEMBERED = 50  # columns, of all listeners
 _BLOCK = 20_000  # rows that are multiplied at once
-
-_Column = NDArray[np.float16]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +29,10 @@ class ListenersTags:
     """
 
     table: Callable[[], TagTable]
-    own: Callable[[str], _Column]
+    own: Callable[[str], Float16Array]
     own_names: Mapping[str, str]
 
-    def column(self, tag: str) -> NDArray[np.float32] | None:
+    def column(self, tag: str) -> Float32Array | None:
         """Return how much each track stands out in a tag, (n,); None for one nobody knows."""
         if fold(tag) in self.own_names:
             return self.own(fold(tag)).astype(np.float32)
@@ -46,17 +44,17 @@ class ListenersTags:
         return {**self.table().names, **self.own_names}
 
 
-class TaughtTags:
+class PersonalTags:
     """Learns listeners' tags from their examples when asked for. Safe to share between threads."""
 
     def __init__(self, catalog: Catalog, index: VectorIndex) -> None:
         self._catalog = catalog
         self._index = index
         self._lock = threading.Lock()
-        self._columns: dict[tuple[int, str, TagExamples], _Column] = {}
+        self._columns: dict[tuple[int, str, TagExamples], Float16Array] = {}
 
     def of(
-        self, listener: int | None, revision: int, shelf: Shelf, table: Callable[[], TagTable]
+        self, listener: int | None, revision: int, shelf: TrackTable, table: Callable[[], TagTable]
     ) -> ListenersTags:
         """Return what a listener can name, with the tags of the taggers.
 
@@ -66,7 +64,7 @@ class TaughtTags:
         taught = self._catalog.examples(listener) if listener is not None else []
         by_key = {fold(one.tag): one for one in taught if len(shelf.rows(one.fitting))}
 
-        def own(key: str) -> _Column:
+        def own(key: str) -> Float16Array:
             examples = by_key[key]
             kept = revision, key, examples
             with self._lock:
@@ -78,7 +76,7 @@ class TaughtTags:
 
         return ListenersTags(table, own, {key: one.tag for key, one in by_key.items()})
 
-    def _learn(self, examples: TagExamples, shelf: Shelf) -> _Column:
+    def _learn(self, examples: TagExamples, shelf: TrackTable) -> Float16Array:
         # It imports scikit-learn, which takes long: not before somebody asks for a tag they taught.
         from recsys.tagging.few_shot import learn, lesson_of  # noqa: PLC0415
 

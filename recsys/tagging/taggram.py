@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from index.arrays import Float32Array
 from recsys.home.tag_table import join_tags
-from recsys.similarity.explanation import Heard, Moment, aligned_logits, mean_logits, moment
+from recsys.similarity.explanation import Moment, TrackSound, aligned_logits, mean_logits, moment
 
 N_TAGS = 12
-
-_Array = NDArray[np.float32]
 
 
 class TagBar(NamedTuple):
@@ -37,7 +35,7 @@ class Taggram:
 
     moments: tuple[Moment, ...]
     tags: tuple[str, ...]
-    probabilities: _Array
+    probabilities: Float32Array
 
     def as_json(self) -> dict[str, object]:
         """Return the form in which the API shows it."""
@@ -51,7 +49,7 @@ class Taggram:
 
 
 def tag_bars(
-    logits: _Array, typical: _Array, tags: Sequence[str], n: int = N_TAGS
+    logits: Float32Array, typical: Float32Array, tags: Sequence[str], n: int = N_TAGS
 ) -> tuple[TagBar, ...]:
     """Name the `n` tags that the taggers are surest of, the surest first.
 
@@ -64,7 +62,7 @@ def tag_bars(
     return tuple(TagBar(names[i], float(mine[i]), float(usual[i])) for i in surest.tolist())
 
 
-def taggram(heard: Heard, tags: Sequence[str], n: int = N_TAGS) -> Taggram:
+def taggram(heard: TrackSound, tags: Sequence[str], n: int = N_TAGS) -> Taggram:
     """Return how sure the taggers are of the tags of `tag_bars`, in their order, over time."""
     names, joined = join_tags(tags)
     surest = np.argsort(-(mean_logits(heard.features) @ joined), kind="stable")[:n]

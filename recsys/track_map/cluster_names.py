@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from index.arrays import Float16Array, Float32Array, UInt8Array
 
 N_NAMES = 3  # tags of a cluster's name
 SYNONYMS = 0.9  # correlation
 
 
-def cluster_names(
-    values: NDArray[np.float16], clusters: NDArray[np.uint8]
-) -> tuple[tuple[int, ...], ...]:
+def cluster_names(values: Float16Array, clusters: UInt8Array) -> tuple[tuple[int, ...], ...]:
     """Return the columns of the tags that name the clusters 1, 2, ..., the strongest first.
 
     values    log-odds of tags, standardised over the library, (n_tracks, n_tags)
@@ -30,14 +29,14 @@ def cluster_names(
     elsewhere = (table.sum(axis=0) - sums) / np.maximum(len(table) - sizes, 1)
     lifts = (sums / np.maximum(sizes, 1) - elsewhere).astype(np.float32)
     lengths = np.maximum(np.linalg.norm(table, axis=0), 1e-6)
-    unit: NDArray[np.float32] = table / lengths
+    unit: Float32Array = table / lengths
     alike = unit.T @ unit
     return tuple(
         _named(lift, alike) if size else () for lift, (size,) in zip(lifts, sizes, strict=True)
     )
 
 
-def _named(lift: NDArray[np.float32], alike: NDArray[np.float32]) -> tuple[int, ...]:
+def _named(lift: Float32Array, alike: Float32Array) -> tuple[int, ...]:
     chosen: list[int] = []
     for column in np.argsort(-lift, kind="stable").tolist():
         if len(chosen) < N_NAMES and (alike[column, chosen] <= SYNONYMS).all():

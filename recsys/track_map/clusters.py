@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import Float32Array, UInt8Array
 from recsys.track_map.layout_file import NO_CLUSTER
 
 MOST = 9  # as many as the map has colours
@@ -14,7 +14,7 @@ N_FITTED = 20_000  # tracks that the centres are found by, evenly spread over a 
 N_TRIES = 4  # of a fit from nothing, of which the tightest is taken
 
 
-def find_clusters(points: NDArray[np.float32], last: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def find_clusters(points: Float32Array, last: UInt8Array) -> UInt8Array:
     """Part points (n, dim) by k-means: numbers from 1 on, uint8 (n,).
 
     There are sqrt(n / 2) clusters (Mardia, Kent and Bibby 1979, "Multivariate Analysis"), but no
@@ -37,5 +37,5 @@ def find_clusters(points: NDArray[np.float32], last: NDArray[np.uint8]) -> NDArr
     else:
         numbers = np.arange(1, k + 1, dtype=np.uint8)
         fitted = KMeans(k, n_init=N_TRIES, random_state=0).fit(points[rows])
-    clusters: NDArray[np.uint8] = numbers[fitted.predict(points)]
+    clusters: UInt8Array = numbers[fitted.predict(points)]
     return clusters

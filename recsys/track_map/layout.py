@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import BoolArray, Float32Array, Int64Array, UInt8Array
 from index.neighbours import nearest, neighbours
 from index.vector_index import VectorIndex
 from recsys.track_map.clusters import find_clusters
@@ -39,8 +39,6 @@ LARGE = 5000  # tracks: from here, FFT is faster than Barnes-Hut, and several co
 SAMPLED = 20_000  # tracks: of more, so many are laid out first
 BUDGET = 300.0  # s that a map may take; what is begun of neighbours and steps is ended
 _CHECK = 10  # steps between two looks at the clock
-
-_Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -86,13 +84,13 @@ def refresh_layout(
 
 
 def lay_out(
-    vectors: _Floats,
-    places: _Floats,
+    vectors: Float32Array,
+    places: Float32Array,
     *,
     workers: int = 1,
     budget: float = BUDGET,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[_Floats, bool]:
+) -> tuple[Float32Array, bool]:
     """Lay out unit vectors (n, dim) in the plane: positions float32 (n, 2), and whether in time.
 
     `places` (n, 2) are those of an earlier map, NaN for what it has not. The same vectors and
@@ -132,20 +130,20 @@ class _Steps:
         self._workers = workers
         self._progress = progress
 
-    def draw(self, points: _Floats, budget: float) -> _Floats:
+    def draw(self, points: Float32Array, budget: float) -> Float32Array:
         """Lay out points from nothing, within so many seconds from the beginning: (n, 2)."""
         self._until = self._begin + budget
         embedding = self._embedding(points, _principal(points))
         embedding = self._run(embedding, N_EARLY, exaggeration=EXAGGERATION, momentum=0.5)
         return np.asarray(self._run(embedding, N_LATE, momentum=0.8), np.float32)
 
-    def settle(self, points: _Floats, start: _Floats) -> _Floats:
+    def settle(self, points: Float32Array, start: Float32Array) -> Float32Array:
         """Lay out points from where they are, (n, 2)."""
         self._until = self._begin + self._budget
         embedding = self._embedding(points, start)
         return np.asarray(self._run(embedding, N_AGAIN, momentum=0.8), np.float32)
 
-    def _embedding(self, points: _Floats, start: _Floats) -> Any:
+    def _embedding(self, points: Float32Array, start: Float32Array) -> Any:
         # It and scikit-learn take seconds to import: not before there is something to lay out.
         from openTSNE import TSNEEmbedding  # noqa: PLC0415
         from openTSNE.affinity import PerplexityBasedNN  # noqa: PLC0415
@@ -183,13 +181,13 @@ class _Steps:
         return moved
 
 
-def _digest(ids: NDArray[np.int64], vectors: _Floats) -> str:
+def _digest(ids: Int64Array, vectors: Float32Array) -> str:
     digest = hashlib.blake2b(ids.tobytes(), digest_size=16, person=b"clusters")
     digest.update(np.ascontiguousarray(vectors).data)
     return digest.hexdigest()
 
 
-def _kept(ids: NDArray[np.int64], old: Layout | None) -> tuple[_Floats, NDArray[np.uint8]]:
+def _kept(ids: Int64Array, old: Layout | None) -> tuple[Float32Array, UInt8Array]:
     """Return the earlier places and clusters of tracks, NaN and none for those that had none."""
     places = np.full((len(ids), 2), np.nan, np.float32)
     clusters = np.full(len(ids), NO_CLUSTER, np.uint8)
@@ -200,25 +198,25 @@ def _kept(ids: NDArray[np.int64], old: Layout | None) -> tuple[_Floats, NDArray[
     return places, clusters
 
 
-def _reduce(vectors: _Floats) -> _Floats:
+def _reduce(vectors: Float32Array) -> Float32Array:
     """Return the first principal components, at least two: (n, N_COMPONENTS)."""
     centred = vectors - vectors.mean(axis=0)
     _, axes = np.linalg.eigh(centred.T @ centred)  # in ascending order
-    reduced: _Floats = centred @ axes[:, ::-1][:, :N_COMPONENTS]
+    reduced: Float32Array = centred @ axes[:, ::-1][:, :N_COMPONENTS]
     if reduced.shape[1] < 2:
         reduced = np.pad(reduced, ((0, 0), (0, 1)))
     return reduced
 
 
-def _principal(reduced: _Floats) -> _Floats:
+def _principal(reduced: Float32Array) -> Float32Array:
     """Return the first two components as t-SNE begins with them, of a deviation of 1e-4."""
-    start: _Floats = reduced[:, :2] * np.float32(1e-4 / max(float(reduced[:, 0].std()), 1e-12))
+    start: Float32Array = reduced[:, :2] * np.float32(1e-4 / max(float(reduced[:, 0].std()), 1e-12))
     return start
 
 
-def _placed(reduced: _Floats, places: _Floats, known: NDArray[np.bool_]) -> _Floats:
+def _placed(reduced: Float32Array, places: Float32Array, known: BoolArray) -> Float32Array:
     """Return known places as they are, and new ones at the mean of those they sound most like."""
-    start: _Floats = places.copy()
+    start: Float32Array = places.copy()
     if not known.all():
         rows, distances = nearest(reduced[known], reduced[~known], N_AROUND)
         weights = 1 / np.maximum(distances, 1e-6)
@@ -230,16 +228,16 @@ def _placed(reduced: _Floats, places: _Floats, known: NDArray[np.bool_]) -> _Flo
     return start
 
 
-def _aligned(positions: _Floats, places: _Floats, known: NDArray[np.bool_]) -> _Floats:
+def _aligned(positions: Float32Array, places: Float32Array, known: BoolArray) -> Float32Array:
     """Turn, mirror, move and scale a map so that what is known lies nearest to where it was.
 
     Procrustes (Schönemann and Carroll 1970); without anything known it is centred.
     """
     if known.sum() < 2:
-        centred: _Floats = positions - positions.mean(axis=0)
+        centred: Float32Array = positions - positions.mean(axis=0)
         return centred
     mine, theirs = positions[known].mean(axis=0), places[known].mean(axis=0)
     u, stretch, v = np.linalg.svd((positions[known] - mine).T @ (places[known] - theirs))
     scale = stretch.sum() / max(float(((positions[known] - mine) ** 2).sum()), 1e-12)
-    aligned: _Floats = (scale * (positions - mine) @ (u @ v) + theirs).astype(np.float32)
+    aligned: Float32Array = (scale * (positions - mine) @ (u @ v) + theirs).astype(np.float32)
     return aligned

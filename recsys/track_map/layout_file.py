@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from index.arrays import Float32Array, Int64Array, UInt8Array
 from index.storage import replacing
 
 _FORMAT = "earshot-map-1"
@@ -31,9 +32,9 @@ class Layout:
     key        names the embeddings that it was drawn of
     """
 
-    ids: NDArray[np.int64]
-    positions: NDArray[np.float32]
-    clusters: NDArray[np.uint8]
+    ids: Int64Array
+    positions: Float32Array
+    clusters: UInt8Array
     key: str
 
     def save(self, path: Path) -> None:

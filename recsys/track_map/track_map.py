@@ -13,11 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from index.arrays import IndexArray, Int64Array, UInt8Array
 from recsys.catalog.search import fold
 from recsys.home.files import LAYOUT_NAME
 from recsys.home.home import stamp
 from recsys.home.tag_table import TagTable
-from recsys.home.track_table import Shelf
+from recsys.home.track_table import TrackTable
 from recsys.track_map.cluster_names import cluster_names
 from recsys.track_map.layout_file import DamagedLayout, Layout
 
@@ -37,10 +38,10 @@ class Drawn:
     key       changes with any of them
     """
 
-    ids: NDArray[np.int64]
-    rows: NDArray[np.intp]
+    ids: Int64Array
+    rows: IndexArray
     places: NDArray[np.uint16]
-    clusters: NDArray[np.uint8]
+    clusters: UInt8Array
     key: str
 
 
@@ -53,11 +54,11 @@ class Colours(NamedTuple):
     """
 
     names: tuple[str, ...]
-    values: NDArray[np.uint8]
+    values: UInt8Array
 
 
 class _Current(NamedTuple):
-    shelf: Shelf
+    shelf: TrackTable
     stamp: tuple[int, int, int] | None
     drawn: Drawn | None
 
@@ -66,7 +67,7 @@ class LibraryMap:
     """Reads a home's map, again whenever it or the library changes. Safe to share by threads."""
 
     def __init__(
-        self, home: Path, shelf: Callable[[], Shelf], tags: Callable[[], TagTable]
+        self, home: Path, shelf: Callable[[], TrackTable], tags: Callable[[], TagTable]
     ) -> None:
         self._path = home / LAYOUT_NAME
         self._shelf = shelf
@@ -128,7 +129,7 @@ class LibraryMap:
         """Return the taggers' tags, by name."""
         return sorted(self._tags().names.values(), key=str.casefold)
 
-    def _read(self, shelf: Shelf) -> Drawn | None:
+    def _read(self, shelf: TrackTable) -> Drawn | None:
         try:
             layout = Layout.load(self._path)
         except (FileNotFoundError, DamagedLayout):

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from encoders.features import TrackFeatures
 from encoders.projection import Projection
+from index.arrays import Float32Array, Int64Array
 from recsys.catalog import Catalog
 from recsys.catalog.track_features import Features, read_features
 
 SEGMENTS_KEPT = 8  # of a track, spread over it
 _BLOCK = 500  # tracks whose features are in memory at once
-
-_Vectors = NDArray[np.float32]
 
 
 def embed_library(
@@ -23,7 +21,7 @@ def embed_library(
     projection: Projection,
     ids: Sequence[int],
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[list[int], _Vectors, _Vectors, NDArray[np.int64]]:
+) -> tuple[list[int], Float32Array, Float32Array, Int64Array]:
     """Embed tracks and up to SEGMENTS_KEPT segments of each by the default projection.
 
     Returns those of `ids` that have their features; the vectors float32 (n_tracks, dim) and

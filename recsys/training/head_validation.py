@@ -15,10 +15,10 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import sparse
 
 from encoders.projection import Head
+from index.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from recsys.evaluation.metrics import bootstrap_means, interval, macro_mean, precision_at_k
 from recsys.training.positives import artist_numbers, label_members
 
@@ -32,18 +32,14 @@ PATIENCE = 2  # epochs without a better validation
 MAX_QUERIES = 500  # of one validation
 _BLOCK = 500  # queries answered at once
 
-_Vectors = NDArray[np.float32]
-_Rows = NDArray[np.int64]
-_Floats = NDArray[np.float64]
 
-
-class Learner(Protocol):
+class HeadLearner(Protocol):
     """Learns heads from some rows alone; `encoders.head_training.Learner` is one."""
 
-    def closed_form(self, rows: _Rows, shrinkages: Sequence[float]) -> list[Head]:
+    def closed_form(self, rows: Int64Array, shrinkages: Sequence[float]) -> list[Head]:
         """Return the head with which training begins, at each shrinkage."""
 
-    def refine(self, start: Head, rows: _Rows, seed: int) -> Iterator[Head]:
+    def refine(self, start: Head, rows: Int64Array, seed: int) -> Iterator[Head]:
         """Give what it is after each epoch of training."""
 
 
@@ -51,7 +47,7 @@ class TooFewArtists(ValueError):
     """There is nothing to learn from; the message says what is missing."""
 
 
-class Choice(NamedTuple):
+class HeadChoice(NamedTuple):
     """How a head is learned, and how much it counts beside the default."""
 
     shrinkage: float
@@ -59,7 +55,7 @@ class Choice(NamedTuple):
     epochs: int
 
 
-class Change(NamedTuple):
+class MeasuredChange(NamedTuple):
     """One figure of the default projection and of the head, and the difference."""
 
     baseline: float
@@ -73,9 +69,9 @@ class Verdict:
     """What cross-fitting found; `genre` is None where no genre is known of enough tracks."""
 
     splits: int
-    choices: tuple[Choice, ...]
-    artist: Change
-    genre: Change | None
+    choices: tuple[HeadChoice, ...]
+    artist: MeasuredChange
+    genre: MeasuredChange | None
 
     @property
     def adopted(self) -> bool:
@@ -108,7 +104,7 @@ class GateLabels:
             if (_sizes(genre) > GENRE_K).sum() >= 2:
                 self.genre = genre
 
-    def counted(self, queries: _Rows) -> list[tuple[_Rows, _Rows]]:
+    def counted(self, queries: Int64Array) -> list[tuple[Int64Array, Int64Array]]:
         """Say which queries count in artist P@5 and in genre P@10: positions, and their labels.
 
         The former is the mean over queries whose artist has another track, the latter the mean over
@@ -121,7 +117,7 @@ class GateLabels:
         return pairs
 
 
-def folds(artists: _Rows, n: int, seed: int) -> _Rows:
+def folds(artists: Int64Array, n: int, seed: int) -> Int64Array:
     """Deal artists out to `n` folds of about as many tracks: the fold of each track (n_tracks,)."""
     numbers, index, sizes = np.unique(artists, return_inverse=True, return_counts=True)
     rng = np.random.default_rng(seed)
@@ -131,14 +127,14 @@ def folds(artists: _Rows, n: int, seed: int) -> _Rows:
         fold = int(np.argmin(filled + 1e-3 * rng.random(n)))
         fold_of[artist] = fold
         filled[fold] += sizes[artist]
-    dealt: _Rows = fold_of[index]
+    dealt: Int64Array = fold_of[index]
     return dealt
 
 
 def cross_fit(
-    vectors: _Vectors,
+    vectors: Float32Array,
     labels: GateLabels,
-    learner: Learner,
+    learner: HeadLearner,
     *,
     splits: int,
     seed: int,
@@ -166,16 +162,23 @@ def cross_fit(
     return Verdict(splits, tuple(choices), artist, genre[0] if genre else None)
 
 
-def _change(base: _Floats, values: _Floats, artists: _Rows, label: _Rows) -> Change:
+def _change(
+    base: Float64Array, values: Float64Array, artists: Int64Array, label: Int64Array
+) -> MeasuredChange:
     means = bootstrap_means((values - base)[:, None], artists, label)
     low, high = (float(bound[0]) for bound in interval(means))
     before, after = macro_mean(base, label), macro_mean(values, label)
-    return Change(before, after, after - before, (low, high))
+    return MeasuredChange(before, after, after - before, (low, high))
 
 
 def fit(
-    vectors: _Vectors, labels: GateLabels, learner: Learner, rows: _Rows, seed: int, max_epochs: int
-) -> tuple[Head, Choice]:
+    vectors: Float32Array,
+    labels: GateLabels,
+    learner: HeadLearner,
+    rows: Int64Array,
+    seed: int,
+    max_epochs: int,
+) -> tuple[Head, HeadChoice]:
     """Learn a head from `rows` alone, how to do so being chosen by validation within them."""
     choice = choose(vectors, labels, learner, rows, seed, max_epochs)
     (head,) = learner.closed_form(rows, [choice.shrinkage])
@@ -185,8 +188,13 @@ def fit(
 
 
 def choose(
-    vectors: _Vectors, labels: GateLabels, learner: Learner, rows: _Rows, seed: int, max_epochs: int
-) -> Choice:
+    vectors: Float32Array,
+    labels: GateLabels,
+    learner: HeadLearner,
+    rows: Int64Array,
+    seed: int,
+    max_epochs: int,
+) -> HeadChoice:
     """Choose shrinkage, weight and epochs on artists that are left out of the training in turn.
 
     The largest sum of relative gains in artist P@5 and genre P@10, of which GENRE_KEPT must be
@@ -202,7 +210,7 @@ def choose(
     grid = np.concatenate(grids, axis=1)  # (n_shrinkages, n_queries, n_weights, 2)
     means = _means(grid, labels.counted(np.concatenate(asked)))
     i, j = np.unravel_index(int(np.argmax(_scores(means, means[0, 0]))), means.shape[:2])
-    choice = Choice(SHRINKAGES[int(i)], WEIGHTS[int(j)], 0)
+    choice = HeadChoice(SHRINKAGES[int(i)], WEIGHTS[int(j)], 0)
     training = rows[fold != 0]
     (start,) = learner.closed_form(training, [choice.shrinkage])
     heads = chain([start], islice(learner.refine(start, training, seed), max_epochs))
@@ -212,16 +220,16 @@ def choose(
 
 
 def _best_epoch(
-    vectors: _Vectors,
+    vectors: Float32Array,
     labels: GateLabels,
     heads: Iterator[Head],
-    queries: _Rows,
-    candidates: _Rows,
+    queries: Int64Array,
+    candidates: Int64Array,
     weight: float,
 ) -> int:
     """Say when to stop training: at once unless it gains more than its standard error."""
     counted = labels.counted(queries)
-    curve: list[_Floats] = []  # of each epoch (n_queries, 2)
+    curve: list[Float64Array] = []  # of each epoch (n_queries, 2)
     best = 0
     for epoch, head in enumerate(heads):
         curve.append(precisions(vectors, labels, head, queries, candidates, [weight])[:, 0])
@@ -237,7 +245,7 @@ def _best_epoch(
     return best if gains.mean() > resampled.std() else 0
 
 
-def _means(values: _Floats, counted: Sequence[tuple[_Rows, _Rows]]) -> _Floats:
+def _means(values: Float64Array, counted: Sequence[tuple[Int64Array, Int64Array]]) -> Float64Array:
     """Artist P@5 and genre P@10 of (n, n_queries, n_weights, 2): (n, n_weights, 2)."""
     means = np.zeros((len(values), values.shape[2], 2))
     for column, (query, label) in enumerate(counted):
@@ -247,21 +255,21 @@ def _means(values: _Floats, counted: Sequence[tuple[_Rows, _Rows]]) -> _Floats:
     return means
 
 
-def _scores(means: _Floats, base: _Floats) -> _Floats:
+def _scores(means: Float64Array, base: Float64Array) -> Float64Array:
     """Sum up the relative gains of both; -inf where too little of the base's genre P@10 is left."""
     gains = (means / np.maximum(base, 1e-9)).sum(axis=-1)
-    scores: _Floats = np.where(means[..., 1] >= GENRE_KEPT * base[1], gains, -np.inf)
+    scores: Float64Array = np.where(means[..., 1] >= GENRE_KEPT * base[1], gains, -np.inf)
     return scores
 
 
 def precisions(
-    vectors: _Vectors,
+    vectors: Float32Array,
     labels: GateLabels,
     head: Head,
-    queries: _Rows,
-    candidates: _Rows,
+    queries: Int64Array,
+    candidates: Int64Array,
     weights: Sequence[float],
-) -> _Floats:
+) -> Float64Array:
     """P@5 by artist, and P@10 by genre with the query's own artists left out.
 
     Of each query, with the head at each weight beside the default: (n_queries, n_weights, 2); the
@@ -285,21 +293,21 @@ def precisions(
     return values
 
 
-def _shared(members: sparse.csr_matrix, rows: _Rows, others: _Rows) -> NDArray[np.bool_]:
+def _shared(members: sparse.csr_matrix, rows: Int64Array, others: Int64Array) -> BoolArray:
     """Say which rows share a label: (n_rows, n_others)."""
-    shared: NDArray[np.bool_] = (members[rows] @ members[others].T).toarray() > 0
+    shared: BoolArray = (members[rows] @ members[others].T).toarray() > 0
     return shared
 
 
-def _precision(scores: _Vectors, relevant: NDArray[np.bool_], k: int) -> _Floats:
+def _precision(scores: Float32Array, relevant: BoolArray, k: int) -> Float64Array:
     """P@K of rankings by score; what scores -inf is no result, and a shorter list misses."""
     best = np.argpartition(-scores, min(k, scores.shape[1]) - 1, axis=1)[:, :k]
     found = np.take_along_axis(relevant & np.isfinite(scores), best, axis=1)
-    precision: _Floats = precision_at_k(found) * (found.shape[1] / k)
+    precision: Float64Array = precision_at_k(found) * (found.shape[1] / k)
     return precision
 
 
-def _sizes(members: sparse.csr_matrix) -> NDArray[np.float32]:
+def _sizes(members: sparse.csr_matrix) -> Float32Array:
     """Return how many tracks have each label."""
-    sizes: NDArray[np.float32] = np.asarray(members.sum(axis=0)).ravel()
+    sizes: Float32Array = np.asarray(members.sum(axis=0)).ravel()
     return sizes

@@ -15,7 +15,7 @@ from recsys.evaluation.recommenders.systems import tune as tune_system
 from recsys.home.files import LISTENING_NAME
 from recsys.home.home import Home
 from recsys.interactions import n_listeners
-from recsys.models.hybrid import Blend
+from recsys.models.hybrid import HybridModel
 from recsys.models.model_file import DamagedModel, read_manifest
 
 SEED = 0
@@ -63,7 +63,7 @@ def refit(home: Home, *, tune: bool = False, progress: Progress = lambda _: None
         path.unlink(missing_ok=True)
         return None
     settings = last.get("settings")
-    blend = Blend.of_settings(settings) if settings else Blend()
+    blend = HybridModel.of_settings(settings) if settings else HybridModel()
     if tune:
         progress("Choosing settings")
         blend = _tuned(data, blend)
@@ -101,11 +101,11 @@ def _last(path: Path) -> dict[str, Any]:
         return {}
 
 
-def _tuned(data: ListeningData, blend: Blend) -> Blend:
+def _tuned(data: ListeningData, blend: HybridModel) -> HybridModel:
     """A blend with the settings that find listens held out best; as it is where they are few."""
     try:
         made = split(data.interactions, data.content.artists, _PROTOCOL, SEED)
     except NothingHeldOut:
         return blend
     validation = [(sample(made, SEED), data.content)]
-    return Blend(**tune_system(all_systems()["blend"], validation, _PROTOCOL, SEED))
+    return HybridModel(**tune_system(all_systems()["blend"], validation, _PROTOCOL, SEED))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import sparse
 
+from index.arrays import Int64Array
 from recsys.evaluation.labels import LabelColumn
 from recsys.interactions import Interactions
 
@@ -26,7 +26,7 @@ def label_members(labels: pd.DataFrame, column: str) -> sparse.csr_matrix:
     return sparse.csr_matrix((np.ones(len(number), np.float32), (chosen.rows, number)), shape)
 
 
-def listener_members(interactions: Interactions, ids: NDArray[np.int64]) -> sparse.csr_matrix:
+def listener_members(interactions: Interactions, ids: Int64Array) -> sparse.csr_matrix:
     """Return the pairs of tracks that the same listeners play, a column a pair, of ones.
 
     CSR (n_ids, n_pairs). A pair shares at least MIN_SHARED listeners, and each is among the
@@ -51,12 +51,12 @@ def listener_members(interactions: Interactions, ids: NDArray[np.int64]) -> spar
     return sparse.csr_matrix((ones, (rows[pairs.ravel()], columns)), shape)
 
 
-def artist_numbers(labels: pd.DataFrame) -> NDArray[np.int64]:
+def artist_numbers(labels: pd.DataFrame) -> Int64Array:
     """Number the artists: tracks that share one, also through others, have one number (n_tracks,).
 
     A track whose artist is unknown has one of its own.
     """
     members = label_members(labels, "artist")
     _, numbers = sparse.csgraph.connected_components(members @ members.T, directed=False)
-    artists: NDArray[np.int64] = numbers.astype(np.int64)
+    artists: Int64Array = numbers.astype(np.int64)
     return artists

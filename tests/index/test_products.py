@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from index import products
-from index.products import Products, greatest
+from index.products import InnerProductIndex, top_n
 
 RNG = np.random.default_rng(0)
 
@@ -14,9 +14,9 @@ def test_many_vectors_are_answered_nearly_as_by_comparing_all(dim, monkeypatch):
     lengths = 0.1 + RNG.random((6000, 1)) ** 3
     vectors = (lengths * RNG.standard_normal((6000, dim))).astype(np.float32)
     queries = RNG.standard_normal((30, dim)).astype(np.float32)
-    exact = Products(vectors)
+    exact = InnerProductIndex(vectors)
     monkeypatch.setattr(products, "EXACT", 1000)
-    by_codes = Products(vectors)
+    by_codes = InnerProductIndex(vectors)
     recalls = []
     for query in queries:
         best = np.argsort(-(vectors @ query))[:20]
@@ -32,6 +32,6 @@ def test_the_greatest_are_those_of_a_sort(n, equal):
     values = np.round(RNG.random(n), 1 if equal else 9).astype(np.float32)
     values[n // 2 :] = -np.inf
     for k in (1, 7, 300):
-        found = greatest(values, k)
+        found = top_n(values, k)
         assert len(np.unique(found)) == len(found) == min(k, n)
         assert np.sort(values[found]).tolist() == np.sort(values)[-len(found) or n :].tolist()

@@ -17,7 +17,7 @@ from recsys.home.home import Home
 from recsys.home.settings import Settings
 from recsys.interactions import Content
 from recsys.models.als import Als
-from recsys.models.hybrid import Blend
+from recsys.models.hybrid import HybridModel
 
 NAME = "model"
 TAGS = ("jazz", "Heavy Metal", "Party")
@@ -63,7 +63,7 @@ class Library:
         settings = Settings(self.catalog.home)
         self.home = Home(settings, self.catalog, index, projection)
 
-    def learn(self) -> Blend:
+    def learn(self) -> HybridModel:
         """Fit a listening model to the listens, and leave it in the home."""
         heard = self.catalog.interactions()
         rows = [self.songs[track_id - 1] for track_id in heard.tracks.tolist()]
@@ -72,7 +72,7 @@ class Library:
             np.ones(len(rows), np.bool_),
             np.full(len(rows), -1),
         )
-        blend = Blend(Als(factors=4, regularization=1.0))
+        blend = HybridModel(Als(factors=4, regularization=1.0))
         blend.fit(heard.counts, content, 0)
         blend.tracks = heard.tracks
         blend.save(self.catalog.home / LISTENING_NAME)

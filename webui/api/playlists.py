@@ -11,7 +11,7 @@ from werkzeug.exceptions import Conflict, NotFound, PreconditionFailed
 from recsys.catalog import LONGEST_PLAYLIST, KeptPlaylist, PlaylistChanged
 from recsys.catalog import Track as CatalogTrack
 from recsys.playlists import WRITERS
-from recsys.recommendation.query import LARGEST_ID, Answer, Query
+from recsys.recommendation.query import LARGEST_ID, Query, RecommendedList
 from recsys.served_home import Served
 from webui import current_listener
 from webui.api.openapi import NOT_MODIFIED, WRITES, answer, blueprint, content, problems, tagged
@@ -230,7 +230,7 @@ def export_playlist(path: OfPlaylistFile) -> Response:
 
 def continuation(
     served: Served, kept: KeptPlaylist, k: int, artist_cap: int | None = None
-) -> Answer:
+) -> RecommendedList:
     """Recommend what may come after a playlist."""
     living = [track.id for track in _tracks(served, kept) if not track.removed]
     asked = Query.like(

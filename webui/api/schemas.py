@@ -8,7 +8,7 @@ from pydantic import Field
 
 from recsys.catalog import FeedbackKind, Status
 from recsys.catalog import Track as CatalogTrack
-from recsys.recommendation.query import ReasonKind, Rung
+from recsys.recommendation.query import Fallback, ReasonKind
 from recsys.similarity.percentile import shown
 from webui.api.parameters import Described
 from webui.mix_list import Row
@@ -87,7 +87,7 @@ class Recommended(Track):
     evidence: float = Field(
         ge=0, le=1, description="How much of what is known of its listeners rests on listens."
     )
-    rung: Rung = Field(description="What the track stands on.")
+    rung: Fallback = Field(description="What the track stands on.")
     reasons: list[Reason]
     shared_tags: list[str]
     feedback: FeedbackKind | None = Field(description="What the listener says of it.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint, current_app, render_template
 
-from recsys.home.evaluation_reports import Kind, Report, read_report, state_of
+from recsys.home.evaluation_reports import EvaluationReport, Kind, read_report, state_of
 from webui.current_listener import demand_owner, person
 from webui.pages.charts import Chart, charts, plain
 from webui.served import current
@@ -68,7 +68,7 @@ class Answered:
     """
 
     question: Question
-    report: Report | None
+    report: EvaluationReport | None
     charts: list[Chart] | None
     is_current: bool
 

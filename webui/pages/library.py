@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, current_app, render_template, request
 from werkzeug.exceptions import BadRequest
 
-from recsys.home.evaluation_reports import Report, read_report, state_of
+from recsys.home.evaluation_reports import EvaluationReport, read_report, state_of
 from recsys.home.overview import Overview, advice, overview
 from recsys.library.build_state import read_state
 from recsys.recommendation.query import LARGEST_ID
@@ -111,7 +111,7 @@ def _overview(served: Served) -> Overview:
     return overview(current_app.config["HOME"], served.catalog, index, served.similar.hubs)
 
 
-def _report(served: Served, kind: Any) -> tuple[Report, bool] | None:
+def _report(served: Served, kind: Any) -> tuple[EvaluationReport, bool] | None:
     """Return what was measured last, and whether it is of the index that answers now."""
     found = read_report(current_app.config["HOME"], kind)
     return None if found is None else (found, found.state == state_of(served.recommender.index))

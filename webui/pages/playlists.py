@@ -8,7 +8,7 @@ from flask import Blueprint, render_template, request
 from werkzeug.exceptions import BadRequest, NotFound
 
 from recsys.catalog import LONGEST_PLAYLIST, KeptPlaylist, Track
-from recsys.recommendation.query import LARGEST_ID, Answer, Query
+from recsys.recommendation.query import LARGEST_ID, Query, RecommendedList
 from recsys.recommendation.recommender import Unanswerable
 from recsys.served_home import Served
 from webui import current_listener
@@ -76,7 +76,7 @@ def path() -> str:
     start, end = _end(served, "start"), _end(served, "end")
     length = _length()
     sentences: list[str] = []
-    answer: Answer | None = None
+    answer: RecommendedList | None = None
     for name, one in (("start", start), ("end", end)):
         if one.track is None:
             sentences.append(
@@ -98,7 +98,9 @@ def path() -> str:
     )
 
 
-def _path(served: Served, start: Track, end: Track, length: int) -> tuple[Answer | None, str]:
+def _path(
+    served: Served, start: Track, end: Track, length: int
+) -> tuple[RecommendedList | None, str]:
     """Return a path, or why there is none."""
     if start.id == end.id:
         return None, "The way begins and ends at one track: choose another end."

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from earshot.commands.evaluation.shared import Parents, compute_mfccs, labels_of, names, opened
 from earshot.terminal import table_console
+from index.arrays import Float64Array
 from recsys.catalog import CatalogError
 from recsys.catalog.track_features import read_features
 from recsys.evaluation.embeddings import MFCC
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def numbers_of(labels: pd.DataFrame, columns: list[str]) -> NDArray[np.float64]:
+def numbers_of(labels: pd.DataFrame, columns: list[str]) -> Float64Array:
     """Return the columns as numbers: (n_tracks, n_columns). Raises LabelsError."""
     for column in columns:
         if column not in labels.columns:
@@ -82,7 +83,7 @@ def numbers_of(labels: pd.DataFrame, columns: list[str]) -> NDArray[np.float64]:
     return numbers
 
 
-def features_of(home: Home, ids: list[int]) -> dict[str, NDArray[np.float64]]:
+def features_of(home: Home, ids: list[int]) -> dict[str, Float64Array]:
     """Return what is to be compared: each (n_tracks, n). Raises CatalogError."""
     from recsys.evaluation.regression import LAYERS, layer  # noqa: PLC0415 - scikit-learn, slow to load
 

@@ -9,9 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, distributed
 
 from encoders.architectures import ARCHITECTURES
@@ -21,6 +19,7 @@ from encoders.trained_bundles import tagger_names
 from encoders.training.clips import Clip, Corpus, targets
 from encoders.training.distillation import Aim, Lessons, Teachers, TeachingError
 from encoders.training.loop import Criterion, Judge, Material, rank, tag_loss
+from index.arrays import Float32Array
 from recsys.evaluation.tag_metrics import tag_auc
 from recsys.home.files import WEIGHTS_NAME
 from recsys.home.settings import load_settings
@@ -44,7 +43,7 @@ class Plan(NamedTuple):
     test: Material
     criterion: Criterion
     judge: Judge | None
-    aims: NDArray[np.float32] | None
+    aims: Float32Array | None
 
 
 @contextmanager

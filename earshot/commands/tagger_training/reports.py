@@ -11,9 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import distributed
 
 from earshot.commands.tagger_training.plans import TOP, Plan
@@ -21,6 +19,7 @@ from encoders.trained_bundles import Prior, save_trained
 from encoders.training.card import Training, card
 from encoders.training.clips import groups, targets
 from encoders.training.loop import Epoch, Outcome, rank
+from index.arrays import Float32Array
 from recsys.evaluation.embedding_agreement import agreement
 from recsys.evaluation.tag_metrics import best_thresholds, tag_figures
 from recsys.evaluation.tag_scores import score_tags
@@ -41,8 +40,8 @@ class Result(NamedTuple):
 
     outcome: Outcome
     n_parameters: int
-    judged: tuple[NDArray[np.float32], NDArray[np.float32]]
-    embeddings: tuple[NDArray[np.float32], NDArray[np.float32]] | None
+    judged: tuple[Float32Array, Float32Array]
+    embeddings: tuple[Float32Array, Float32Array] | None
     prior: Prior
     lost: int
     seconds: float

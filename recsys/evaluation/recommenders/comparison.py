@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from index.arrays import Float64Array, Int64Array
 from recsys.evaluation.metrics import bootstrap_means, interval
 from recsys.evaluation.recommenders.evaluation import Evaluated, evaluate
 from recsys.evaluation.recommenders.splits import split
@@ -18,7 +18,6 @@ from recsys.evaluation.recommenders.systems import Settings, System, tune, valid
 from recsys.interactions import Content, Interactions
 
 Progress = Callable[[str], None]
-_Floats = NDArray[np.float64]
 
 
 @dataclass(eq=False)
@@ -131,8 +130,8 @@ def figures(results: Mapping[str, Sequence[Evaluated]], ours: str | None) -> dic
 
 
 def _resampled(
-    results: Mapping[str, Sequence[Evaluated]], listeners: NDArray[np.int64]
-) -> Iterator[tuple[str, _Floats, _Floats]]:
+    results: Mapping[str, Sequence[Evaluated]], listeners: Int64Array
+) -> Iterator[tuple[str, Float64Array, Float64Array]]:
     """Give each metric's values (n, n_systems), and their means of resampled listeners.
 
     Metrics that have a value for the same listeners are resampled together: drawing takes longest.
@@ -155,6 +154,6 @@ def _resampled(
             yield metrics[number], of_metric, of_drawn
 
 
-def _bounds(means: _Floats) -> list[float]:
+def _bounds(means: Float64Array) -> list[float]:
     low, high = interval(means)
     return [float(low), float(high)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from index.arrays import BoolArray
 from recsys.home.home import Home
 from recsys.interactions import Content, Interactions, n_listeners
 
@@ -32,7 +33,7 @@ class ListeningData:
     content: Content
     listeners: NDArray[np.object_]
     items: NDArray[np.object_]
-    complete: NDArray[np.bool_]
+    complete: BoolArray
     notes: tuple[str, ...] = ()
 
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from index.arrays import BoolArray, Float64Array, Int64Array
 from recsys.evaluation.metrics import (
     attainable_recall_at_k,
     average_precision_of_ranks,
@@ -35,9 +35,6 @@ KS = (10, 20, 100)
 LIST_LENGTH = 20  # of the lists whose coverage, novelty, … are reported
 SLICES = ("warm", "tail", "cold")
 
-_Floats = NDArray[np.float64]
-_Ints = NDArray[np.int64]
-
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
@@ -49,8 +46,8 @@ class Evaluated:
     of_all     each metric that only all lists together have: coverage and gini
     """
 
-    listeners: _Ints
-    per_query: Mapping[str, _Floats]
+    listeners: Int64Array
+    per_query: Mapping[str, Float64Array]
     of_all: Mapping[str, float]
 
 
@@ -72,7 +69,7 @@ def evaluate(
     Raises ValueError for scores that are not finite or of another shape.
     """
     kinds = _kinds(split)
-    per_query: dict[str, list[_Floats]] = {}
+    per_query: dict[str, list[Float64Array]] = {}
     lists = []
     for rows, ranking in rankings(
         scores, split.histories[history], split.seen, split.candidates, seed
@@ -92,7 +89,7 @@ def evaluate(
     return Evaluated(split.listeners, metrics, of_all)
 
 
-def list_metrics(lists: _Ints, split: Split, content: Content) -> dict[str, _Floats]:
+def list_metrics(lists: Int64Array, split: Split, content: Content) -> dict[str, Float64Array]:
     """What lists are besides their hits, of each listener: (n_queries,) by name."""
     n_active = int((np.diff(split.train.indptr) > 0).sum())
     return {
@@ -102,7 +99,7 @@ def list_metrics(lists: _Ints, split: Split, content: Content) -> dict[str, _Flo
     }
 
 
-def _kinds(split: Split) -> dict[str, NDArray[np.bool_]]:
+def _kinds(split: Split) -> dict[str, BoolArray]:
     """The slices of tracks: heard much, heard little, never heard in training: bool (n_tracks,)."""
     cold = n_listeners(split.train) == 0
     in_tail = tail(split.train) & ~cold
@@ -110,12 +107,12 @@ def _kinds(split: Split) -> dict[str, NDArray[np.bool_]]:
 
 
 def _accuracy(
-    found: Sequence[tuple[_Ints, _Floats]],
+    found: Sequence[tuple[Int64Array, Float64Array]],
     held_out: sparse.csr_matrix,
-    n_candidates: _Ints,
+    n_candidates: Int64Array,
     ks: Sequence[int],
-    kinds: Mapping[str, NDArray[np.bool_]],
-) -> dict[str, _Floats]:
+    kinds: Mapping[str, BoolArray],
+) -> dict[str, Float64Array]:
     """Metrics of a block, from the rank of each held-out track and how many score above it."""
     n_relevant = np.diff(held_out.indptr)
     hits = _hits([ranks for ranks, _ in found], max(ks))
@@ -142,7 +139,7 @@ def _accuracy(
     return metrics
 
 
-def _hits(ranks: Sequence[_Ints], k: int) -> NDArray[np.bool_]:
+def _hits(ranks: Sequence[Int64Array], k: int) -> BoolArray:
     """Turn ranks from 1 into hits: bool (n_queries, k)."""
     hits = np.zeros((len(ranks), k), bool)
     for row, of_row in zip(hits, ranks, strict=True):
@@ -150,6 +147,6 @@ def _hits(ranks: Sequence[_Ints], k: int) -> NDArray[np.bool_]:
     return hits
 
 
-def _tracks_of(rows: sparse.csr_matrix) -> list[_Ints]:
+def _tracks_of(rows: sparse.csr_matrix) -> list[Int64Array]:
     """The stored columns of each row."""
     return np.split(rows.indices, rows.indptr[1:-1])

@@ -7,17 +7,14 @@ list of no track has the value 0.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from recsys.evaluation.metrics import gini as gini_index
 from recsys.evaluation.metrics import in_degrees
 from recsys.interactions import unit_rows
 
-_Floats = NDArray[np.float64]
-_Ints = NDArray[np.int64]
 
-
-def coverage(lists: _Ints, candidates: NDArray[np.bool_]) -> float:
+def coverage(lists: Int64Array, candidates: BoolArray) -> float:
     """Catalogue coverage = candidates that are in some list / candidates.
 
     Ge, Delgado-Battenfeld and Jannach (RecSys 2010).
@@ -25,7 +22,7 @@ def coverage(lists: _Ints, candidates: NDArray[np.bool_]) -> float:
     return float(_exposure(lists, candidates).astype(bool).mean())
 
 
-def gini(lists: _Ints, candidates: NDArray[np.bool_]) -> float:
+def gini(lists: Int64Array, candidates: BoolArray) -> float:
     """Gini coefficient of exposure: 0 where all candidates are in as many lists, near 1 for few.
 
     The Gini index of the number of lists that each candidate is in (Fleder and Hosanagar 2009).
@@ -33,7 +30,7 @@ def gini(lists: _Ints, candidates: NDArray[np.bool_]) -> float:
     return gini_index(_exposure(lists, candidates))
 
 
-def novelty(lists: _Ints, n_heard: _Ints, n_listeners: int) -> _Floats:
+def novelty(lists: Int64Array, n_heard: Int64Array, n_listeners: int) -> Float64Array:
     """Mean self-information of a list's tracks in bits: (n_lists,).
 
     -log2((listeners who heard it + 1) / (listeners + 1)), the one more being for tracks that nobody
@@ -43,7 +40,7 @@ def novelty(lists: _Ints, n_heard: _Ints, n_listeners: int) -> _Floats:
     return _mean_of_list(bits[lists], lists >= 0)
 
 
-def intra_list_similarity(lists: _Ints, vectors: NDArray[np.float32]) -> _Floats:
+def intra_list_similarity(lists: Int64Array, vectors: Float32Array) -> Float64Array:
     """Mean cosine over a list's pairs of tracks (Ziegler et al. 2005): (n_lists,).
 
     vectors  (n_tracks, dim), a zero row where a track is unknown: its pairs do not count
@@ -59,7 +56,7 @@ def intra_list_similarity(lists: _Ints, vectors: NDArray[np.float32]) -> _Floats
     return values
 
 
-def artist_repetition(lists: _Ints, artists: _Ints) -> _Floats:
+def artist_repetition(lists: Int64Array, artists: Int64Array) -> Float64Array:
     """Share of a list's tracks whose artist is in it already, higher up: (n_lists,).
 
     artists  number of each track's artist, -1 where it is unknown: never a repetition
@@ -72,11 +69,11 @@ def artist_repetition(lists: _Ints, artists: _Ints) -> _Floats:
     return values
 
 
-def _exposure(lists: _Ints, candidates: NDArray[np.bool_]) -> _Ints:
+def _exposure(lists: Int64Array, candidates: BoolArray) -> Int64Array:
     return in_degrees(lists, len(candidates))[candidates]
 
 
-def _mean_of_list(values: _Floats, present: NDArray[np.bool_]) -> _Floats:
+def _mean_of_list(values: Float64Array, present: BoolArray) -> Float64Array:
     total = np.where(present, values, 0).sum(axis=1)
-    means: _Floats = total / np.maximum(present.sum(axis=1), 1)
+    means: Float64Array = total / np.maximum(present.sum(axis=1), 1)
     return means

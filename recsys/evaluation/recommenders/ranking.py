@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from index.arrays import BoolArray, Float32Array, Float64Array, Int64Array
+
 _BLOCK = 256  # listeners scored at once
 _ORDER = np.uint64(0xFFFFFFFF)  # the bits of a key that hold the random order
 
-_Floats = NDArray[np.float64]
-_Ints = NDArray[np.int64]
-Scores = Callable[[sparse.csr_matrix], NDArray[np.float32]]
+Scores = Callable[[sparse.csr_matrix], Float32Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,23 +33,23 @@ class Rankings:
 
     keys: NDArray[np.uint64]
     ordered: NDArray[np.uint64]
-    column: _Ints
-    track_of: _Ints
+    column: Int64Array
+    track_of: Int64Array
 
     @property
-    def n_candidates(self) -> _Ints:
+    def n_candidates(self) -> Int64Array:
         """How many tracks each listener's ranking has: int64 (n,)."""
-        counted: _Ints = (self.ordered > 0).sum(axis=1)
+        counted: Int64Array = (self.ordered > 0).sum(axis=1)
         return counted
 
-    def first(self, k: int) -> _Ints:
+    def first(self, k: int) -> Int64Array:
         """Return the rows of the best k tracks, -1 behind a list that is shorter: int64 (n, k)."""
         best = self.ordered[:, ::-1][:, :k]
         tracks = self.track_of[(best & _ORDER).astype(np.int64)]
         listed = np.where(best > 0, tracks, -1)
         return np.pad(listed, ((0, 0), (0, max(k - best.shape[1], 0))), constant_values=-1)
 
-    def of(self, i: int, tracks: _Ints) -> tuple[_Ints, _Floats]:
+    def of(self, i: int, tracks: Int64Array) -> tuple[Int64Array, Float64Array]:
         """Return ranks from 1 of listener `i`'s tracks, and how many others score above each.
 
         Equal scores count half; the tracks asked about are not among the others. Both (n_asked,).
@@ -66,7 +66,7 @@ def rankings(
     scores: Scores,
     histories: sparse.csr_matrix,
     seen: sparse.csr_matrix,
-    candidates: NDArray[np.bool_],
+    candidates: BoolArray,
     seed: int,
 ) -> Iterator[tuple[slice, Rankings]]:
     """Rank the candidates for each listener, for a block of listeners at a time.
@@ -95,7 +95,7 @@ def rankings(
         yield rows, Rankings(keys, np.sort(keys, axis=1), column, track_of)
 
 
-def checked(scores: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+def checked(scores: Float32Array, shape: tuple[int, ...]) -> Float32Array:
     """Return the scores as float32. Raises ValueError unless finite and of this shape."""
     found = np.asarray(scores, np.float32)
     if found.shape != shape:
@@ -107,14 +107,14 @@ def checked(scores: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.f
 
 def _above(
     ordered: NDArray[np.uint64], lowest: NDArray[np.uint64], highest: NDArray[np.uint64]
-) -> tuple[_Ints, _Ints]:
+) -> tuple[Int64Array, Int64Array]:
     """Count what of the ordered is above a range, and what is in it."""
     begin = np.searchsorted(ordered, lowest, side="left")
     end = np.searchsorted(ordered, highest, side="right")
     return len(ordered) - end, end - begin
 
 
-def _ascending(scores: NDArray[np.float32]) -> NDArray[np.uint32]:
+def _ascending(scores: Float32Array) -> NDArray[np.uint32]:
     """Turn finite floats into whole numbers above 0 of the same order, equal ones into equal."""
     bits = (scores + np.float32(0)).view(np.int32)  # + 0 turns -0 into 0
     flipped = (bits >> 31).view(np.uint32) | np.uint32(0x80000000)  # all bits of what is below 0

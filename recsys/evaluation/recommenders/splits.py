@@ -21,18 +21,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from index.arrays import BoolArray, Int64Array
 from recsys.interactions import Interactions, n_listeners
 
 SHARE = 0.2  # of what is split, held out
 HEAD_SHARE = 1 / 3  # of the training pairs, those of the most heard tracks
 USER_SEEDS = (1, 5, 10)
 PROTOCOLS = ("warm", "cold-item", "cold-item-artist", "cold-user", "long-tail")
-
-_Ints = NDArray[np.int64]
-_Bools = NDArray[np.bool_]
 
 
 class NothingHeldOut(ValueError):
@@ -53,11 +50,11 @@ class Split:
     """
 
     train: sparse.csr_matrix
-    listeners: _Ints
+    listeners: Int64Array
     histories: Mapping[str, sparse.csr_matrix]
     held_out: sparse.csr_matrix
-    candidates: _Bools
-    train_times: _Ints | None = None
+    candidates: BoolArray
+    train_times: Int64Array | None = None
 
     @property
     def seen(self) -> sparse.csr_matrix:
@@ -67,7 +64,7 @@ class Split:
 
 def split(
     interactions: Interactions,
-    artists: _Ints,
+    artists: Int64Array,
     protocol: str,
     seed: int,
     *,
@@ -107,14 +104,14 @@ def split(
     return made
 
 
-def artist_groups(artists: _Ints) -> _Ints:
+def artist_groups(artists: Int64Array) -> Int64Array:
     """Number artists from 0 on, a track of unknown artist (-1) being an artist of its own."""
     alone = np.where(artists >= 0, artists, artists.max(initial=-1) + 1 + np.arange(len(artists)))
-    groups: _Ints = np.unique(alone, return_inverse=True)[1]
+    groups: Int64Array = np.unique(alone, return_inverse=True)[1]
     return groups
 
 
-def tail(train: sparse.csr_matrix) -> _Bools:
+def tail(train: sparse.csr_matrix) -> BoolArray:
     """Which tracks are no hits: all but the most heard ones that make a third of the pairs.
 
     This is the long tail of Cremonesi, Koren and Turrin (RecSys 2010): bool (n_tracks,). Equally
@@ -124,7 +121,7 @@ def tail(train: sparse.csr_matrix) -> _Bools:
     descending = np.sort(heard)[::-1]
     within = np.searchsorted(np.cumsum(descending), HEAD_SHARE * heard.sum())
     least: int = descending[min(within, len(descending) - 1)]
-    in_tail: _Bools = heard < max(least, 1)
+    in_tail: BoolArray = heard < max(least, 1)
     return in_tail
 
 
@@ -156,7 +153,7 @@ def _long_tail(interactions: Interactions, generator: np.random.Generator, share
 
 
 def _cold_items(
-    interactions: Interactions, groups: _Ints, generator: np.random.Generator, share: float
+    interactions: Interactions, groups: Int64Array, generator: np.random.Generator, share: float
 ) -> Split:
     """Hold out every listen of a share of the groups of tracks."""
     n_groups = int(groups.max(initial=-1)) + 1
@@ -197,8 +194,8 @@ def _cold_users(
 
 
 def _places(
-    rows: sparse.csr_matrix, generator: np.random.Generator, by: _Ints | None = None
-) -> _Ints:
+    rows: sparse.csr_matrix, generator: np.random.Generator, by: Int64Array | None = None
+) -> Int64Array:
     """Give each stored entry its place in its row, by a key, else by chance: (n_entries,)."""
     lengths = np.diff(rows.indptr)
     row = np.repeat(np.arange(len(lengths)), lengths)
@@ -208,7 +205,7 @@ def _places(
     return place
 
 
-def _of_entries(interactions: Interactions, held: _Bools, candidates: _Bools) -> Split:
+def _of_entries(interactions: Interactions, held: BoolArray, candidates: BoolArray) -> Split:
     """Take entries out of the training; ask about who has entries on both sides."""
     counts, times = interactions.counts, interactions.times
     train, held_out = _entries(counts, ~held), _entries(counts, held)
@@ -224,7 +221,7 @@ def _of_entries(interactions: Interactions, held: _Bools, candidates: _Bools) ->
     )
 
 
-def _entries(counts: sparse.csr_matrix, keep: _Bools) -> sparse.csr_matrix:
+def _entries(counts: sparse.csr_matrix, keep: BoolArray) -> sparse.csr_matrix:
     """Return a matrix of the same shape that stores some of the entries."""
     kept = np.concatenate([[0], np.cumsum(keep)])
     return sparse.csr_matrix(
@@ -232,5 +229,5 @@ def _entries(counts: sparse.csr_matrix, keep: _Bools) -> sparse.csr_matrix:
     )
 
 
-def _columns_only(counts: sparse.csr_matrix, columns: _Bools) -> sparse.csr_matrix:
+def _columns_only(counts: sparse.csr_matrix, columns: BoolArray) -> sparse.csr_matrix:
     return _entries(counts, columns[counts.indices])

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from index.arrays import BoolArray, Float32Array, Float64Array, IndexArray
 from recsys.evaluation.metrics import attainable_recall_at_k, bootstrap_means, interval
 from recsys.evaluation.recommenders.evaluation import LIST_LENGTH
 from recsys.evaluation.recommenders.list_metrics import intra_list_similarity
@@ -23,10 +23,8 @@ CONTROLS = ("consistency", "diversity")
 LEVELS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 MEASURES = ("R@20", "intra-list similarity", "held-out similarity")
 
-_Floats = NDArray[np.float64]
 
-
-def halves(content: Content) -> tuple[Content, NDArray[np.float32]]:
+def halves(content: Content) -> tuple[Content, Float32Array]:
     """Split the content by every other column: what the model gets, and what lists are measured by.
 
     The measure's vectors are centred, so that 0 is how alike two tracks are by chance.
@@ -58,7 +56,7 @@ def sweep(
     if control not in CONTROLS:
         raise ValueError(f"control: wanted one of {', '.join(CONTROLS)}, got {control}")
     given, measure = halves(content)
-    values: list[_Floats] = []
+    values: list[Float64Array] = []
     listeners = []
     for seed in range(n_seeds):
         made = sample(split(interactions, content.artists, protocol, seed), seed)
@@ -85,10 +83,10 @@ def _measured(
     model: ListeningModel,
     made: Split,
     given: Content,
-    measure: NDArray[np.float32],
+    measure: Float32Array,
     control: str,
     levels: Sequence[float],
-) -> _Floats:
+) -> Float64Array:
     """The measures of each listener's list at each level: (n_queries, n_levels, n_measures)."""
     units = given.directions()
     history = next(iter(made.histories.values()))
@@ -112,8 +110,8 @@ def _measured(
 
 
 def _pool(
-    model: ListeningModel, history: sparse.csr_matrix, candidates: NDArray[np.bool_]
-) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    model: ListeningModel, history: sparse.csr_matrix, candidates: BoolArray
+) -> tuple[IndexArray, Float32Array]:
     """The best candidates of one listener and their scores, best first."""
     scores = checked(model.scores(history), history.shape)[0]
     (rows,) = np.nonzero(candidates)
@@ -121,7 +119,7 @@ def _pool(
     return best, scores[best]
 
 
-def _stored(row: sparse.csr_matrix) -> NDArray[np.bool_]:
+def _stored(row: sparse.csr_matrix) -> BoolArray:
     """Which columns of a row are stored: bool (n_tracks,)."""
     stored = np.zeros(row.shape[1], bool)
     stored[row.indices] = True

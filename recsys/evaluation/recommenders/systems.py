@@ -26,7 +26,7 @@ from recsys.models.baselines import (
     PredictedFactors,
     Random,
 )
-from recsys.models.hybrid import Blend
+from recsys.models.hybrid import HybridModel
 from recsys.models.protocol import ListeningModel
 
 MAX_TUNING_LISTENERS = 1000  # asked about when settings are compared
@@ -104,7 +104,7 @@ def all_systems() -> dict[str, System]:
             needs_artists=True,
         ),
         "blend": System(
-            Blend,
+            HybridModel,
             [
                 {"als": [*shared[1:], Als(128, 60.0, 10.0), *flat]},
                 {"penalty": [0.3, 1.0], "linear": [0.0, 1.0]},

@@ -15,6 +15,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import TfidfTransformer
 
+from index.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from recsys.evaluation.labels import SEPARATOR
 from recsys.evaluation.recommenders.data import ListeningData, TablesError
 from recsys.interactions import Content, Interactions
@@ -24,8 +25,7 @@ NUMBERS_LENGTH = 0.5  # root mean square, against 1 of a text column
 TEXT_BY_DEFAULT = "genres"  # not tags: those who listen may have given them
 NO_CONTENT = ("n_", "num_", "count")  # how the names of numeric columns begin that are no content
 
-_Floats = NDArray[np.float32]
-_Block = tuple[NDArray[np.floating[Any]], NDArray[np.bool_]]  # vectors, and which are known
+_Block = tuple[NDArray[np.floating[Any]], BoolArray]  # vectors, and which are known
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def chosen(items: pd.DataFrame, columns: Columns) -> tuple[tuple[str, ...], tupl
 
 def content_vectors(
     items: pd.DataFrame, numbers: Sequence[str], texts: Sequence[str]
-) -> tuple[_Floats, NDArray[np.bool_]]:
+) -> tuple[Float32Array, BoolArray]:
     """Return the vectors of items (n_items, dim), and which of them lack nothing (n_items,).
 
     Numbers are standardised, an unknown one is 0, and their length is NUMBERS_LENGTH together. A
@@ -213,7 +213,7 @@ def _interactions(path: Path, columns: Columns) -> tuple[pd.DataFrame, list[str]
     return joined, notes
 
 
-def _times(column: pd.Series, path: Path) -> NDArray[np.int64]:
+def _times(column: pd.Series, path: Path) -> Int64Array:
     """Unix seconds of a column of numbers or of dates."""
     if pd.api.types.is_numeric_dtype(column):
         values = column.to_numpy(np.float64)
@@ -235,7 +235,7 @@ def _items(path: Path, columns: Columns) -> pd.DataFrame:
     return table.set_index(columns.item)
 
 
-def _numbers(column: pd.Series) -> NDArray[np.float64]:
+def _numbers(column: pd.Series) -> Float64Array:
     """The values of a column of numbers, NaN where it is empty."""
     try:
         return pd.to_numeric(column).to_numpy(np.float64, na_value=np.nan)
@@ -243,7 +243,7 @@ def _numbers(column: pd.Series) -> NDArray[np.float64]:
         raise TablesError(f'The column "{column.name}" must hold numbers: {error}.') from error
 
 
-def _artists(items: pd.DataFrame, columns: Columns) -> NDArray[np.int64]:
+def _artists(items: pd.DataFrame, columns: Columns) -> Int64Array:
     name = columns.artist or "artist"
     if name not in items.columns:
         return np.full(len(items), -1, np.int64)

@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[3]
 RUNS = """
 import signal, sys, time
 from pathlib import Path
-from recsys.build import Progress
-from recsys.build_state import BuildRecord
+from recsys.library.build import Progress
+from recsys.library.build_state import BuildRecord
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 with BuildRecord(Path(sys.argv[1])) as record:
     record.show(Progress("analyse", 3, 9))

@@ -20,7 +20,7 @@ from audio_files import inspect, make_audio
 from encoders.errors import AudioError
 from encoders.features import AudioInfo, TrackFeatures
 from recsys.catalog import Catalog, Track
-from recsys.library.scanning import LibraryError, Summary, identify, scan
+from recsys.library.scanning import LibraryError, ScanSummary, identify, scan
 
 MODEL = "model"
 HEARD = TrackFeatures(
@@ -164,7 +164,7 @@ class Opened:
             yield result
 
 
-def update(catalog: Catalog, *folders: Path, retry_failed: bool = False) -> Summary:
+def update(catalog: Catalog, *folders: Path, retry_failed: bool = False) -> ScanSummary:
     """Scan, identify, and analyse what is pending."""
     summary = identify(catalog, scan(folders), inspect, retry_failed=retry_failed)
     catalog.store_features(MODEL, [(track_id, HEARD) for track_id, _ in catalog.pending(MODEL)])
@@ -186,7 +186,7 @@ def test_new_files_get_ids_in_the_order_of_their_paths(catalog: Catalog, music: 
     summary = identify(
         catalog, scan([music]), inspect, progress=lambda done, total: calls.append((done, total))
     )
-    assert summary == Summary(new=3)
+    assert summary == ScanSummary(new=3)
     assert calls == [(1, 3), (2, 3), (3, 3)]
     assert ids(catalog) == {"one.mp3": 1, "two.flac": 2, "three.ogg": 3}
     track = the(catalog, 2)
@@ -198,7 +198,7 @@ def test_unchanged_files_are_not_opened(catalog: Catalog, music: Path) -> None:
     update(catalog, music)
     opened = Opened()
     revision = catalog.revision
-    assert identify(catalog, scan([music]), opened) == Summary(unchanged=3)
+    assert identify(catalog, scan([music]), opened) == ScanSummary(unchanged=3)
     assert opened.names == []
     assert catalog.revision == revision
 
@@ -208,7 +208,7 @@ def test_a_moved_file_keeps_its_id_and_features(catalog: Catalog, music: Path) -
     (music / "new").mkdir()
     (music / "a" / "one.mp3").rename(music / "new" / "uno.mp3")
     opened = Opened()
-    assert identify(catalog, scan([music]), opened) == Summary(moved=1, unchanged=2)
+    assert identify(catalog, scan([music]), opened) == ScanSummary(moved=1, unchanged=2)
     assert opened.names == ["uno.mp3"]
     assert ids(catalog) == {"uno.mp3": 1, "two.flac": 2, "three.ogg": 3}
     assert the(catalog, 1).title == "uno"
@@ -218,7 +218,7 @@ def test_a_moved_file_keeps_its_id_and_features(catalog: Catalog, music: Path) -
 def test_a_file_moved_to_another_library_folder_keeps_its_id(catalog: Catalog, music: Path) -> None:
     update(catalog, music / "a", music / "b")
     (music / "a" / "one.mp3").rename(music / "b" / "one.mp3")
-    assert update(catalog, music / "b") == Summary(moved=1, unchanged=1)
+    assert update(catalog, music / "b") == ScanSummary(moved=1, unchanged=1)
     assert ids(catalog)["one.mp3"] == 1
 
 
@@ -227,9 +227,9 @@ def test_a_file_that_was_removed_and_reappears_elsewhere_keeps_its_id(
 ) -> None:
     update(catalog, music)
     (music / "a" / "one.mp3").rename(tmp_path / "kept.mp3")
-    assert update(catalog, music) == Summary(unchanged=2, removed=1)
+    assert update(catalog, music) == ScanSummary(unchanged=2, removed=1)
     (tmp_path / "kept.mp3").rename(music / "b" / "one.mp3")
-    assert update(catalog, music) == Summary(unchanged=2, moved=1)
+    assert update(catalog, music) == ScanSummary(unchanged=2, moved=1)
     assert ids(catalog)["one.mp3"] == 1
 
 
@@ -238,7 +238,7 @@ def test_twins_that_move_keep_their_ids_by_name(catalog: Catalog, music: Path) -
     update(catalog, music)
     before = ids(catalog)
     (music / "a").rename(music / "c")
-    assert update(catalog, music) == Summary(moved=3, unchanged=1)
+    assert update(catalog, music) == ScanSummary(moved=3, unchanged=1)
     assert ids(catalog) == before
 
 
@@ -248,7 +248,7 @@ def test_a_retagged_file_keeps_its_id_and_features(catalog: Catalog, music: Path
         audio = mutagen.File(path, easy=True)
         audio["title"] = "Another title, long enough to move the audio behind it " * 40
         audio.save()
-    assert identify(catalog, scan([music]), inspect) == Summary(changed=3)
+    assert identify(catalog, scan([music]), inspect) == ScanSummary(changed=3)
     assert ids(catalog) == {"one.mp3": 1, "two.flac": 2, "three.ogg": 3}
     assert catalog.ready_ids(MODEL) == [1, 2, 3]
     assert the(catalog, 1).title.startswith("Another title")
@@ -259,7 +259,7 @@ def test_other_audio_at_a_path_keeps_the_id_and_drops_the_features(
 ) -> None:
     update(catalog, music)
     make_audio(music / "a" / "one.mp3", pitch=1000, seconds=0.5)
-    assert identify(catalog, scan([music]), inspect) == Summary(changed=1, unchanged=2)
+    assert identify(catalog, scan([music]), inspect) == ScanSummary(changed=1, unchanged=2)
     assert catalog.pending(MODEL) == [(1, music / "a" / "one.mp3")]
     assert catalog.ready_ids(MODEL) == [2, 3]
 
@@ -267,11 +267,11 @@ def test_other_audio_at_a_path_keeps_the_id_and_drops_the_features(
 def test_a_copy_is_a_second_track_with_the_same_features(catalog: Catalog, music: Path) -> None:
     update(catalog, music)
     shutil.copy(music / "a" / "one.mp3", music / "b" / "copy.mp3")
-    assert identify(catalog, scan([music]), inspect) == Summary(new=1, unchanged=3)
+    assert identify(catalog, scan([music]), inspect) == ScanSummary(new=1, unchanged=3)
     assert catalog.ready_ids(MODEL) == [1, 2, 3, 4]
     assert catalog.recording_groups()[4] == 1
     (music / "a" / "one.mp3").unlink()
-    assert update(catalog, music) == Summary(unchanged=3, removed=1)
+    assert update(catalog, music) == ScanSummary(unchanged=3, removed=1)
     assert ids(catalog) == {"copy.mp3": 4, "two.flac": 2, "three.ogg": 3}
 
 
@@ -281,25 +281,25 @@ def test_a_deleted_file_is_marked_and_comes_back_under_its_id(
     update(catalog, music)
     shutil.copy2(music / "a" / "one.mp3", tmp_path / "backup.mp3")
     (music / "a" / "one.mp3").unlink()
-    assert update(catalog, music) == Summary(unchanged=2, removed=1)
+    assert update(catalog, music) == ScanSummary(unchanged=2, removed=1)
     assert the(catalog, 1).removed
-    assert update(catalog, music) == Summary(unchanged=2)
+    assert update(catalog, music) == ScanSummary(unchanged=2)
     shutil.copy2(tmp_path / "backup.mp3", music / "a" / "one.mp3")
     opened = Opened()
-    assert identify(catalog, scan([music]), opened) == Summary(restored=1, unchanged=2)
+    assert identify(catalog, scan([music]), opened) == ScanSummary(restored=1, unchanged=2)
     assert opened.names == []
     assert catalog.ready_ids(MODEL) == [1, 2, 3]
     (music / "a" / "one.mp3").unlink()
     update(catalog, music)
     make_audio(music / "a" / "one.mp3", pitch=300)  # the same audio, another time
-    assert update(catalog, music) == Summary(restored=1, unchanged=2)
+    assert update(catalog, music) == ScanSummary(restored=1, unchanged=2)
     assert ids(catalog)["one.mp3"] == 1
 
 
 def test_folders_not_scanned_are_left_alone(catalog: Catalog, music: Path) -> None:
     update(catalog, music)
     (music / "a" / "one.mp3").unlink()
-    assert update(catalog, music / "b") == Summary(unchanged=1)
+    assert update(catalog, music / "b") == ScanSummary(unchanged=1)
     assert ids(catalog) == {"one.mp3": 1, "two.flac": 2, "three.ogg": 3}
 
 
@@ -308,11 +308,11 @@ def test_a_deleted_folder_is_marked_but_an_empty_library_is_not(
 ) -> None:
     update(catalog, music)
     shutil.rmtree(music / "b")
-    assert update(catalog, music) == Summary(unchanged=2, removed=1)
+    assert update(catalog, music) == ScanSummary(unchanged=2, removed=1)
     music.rename(music.with_name("unmounted"))
     music.mkdir()
     summary = update(catalog, music)
-    assert summary == Summary(notes=summary.notes)
+    assert summary == ScanSummary(notes=summary.notes)
     assert len(summary.notes) == 1
     assert f"{music} is empty; its 2 tracks were left as they are" in summary.notes[0]
     assert ids(catalog) == {"one.mp3": 1, "two.flac": 2}
@@ -324,15 +324,15 @@ def test_failed_files_have_their_sentence_and_are_tried_again_when_they_change(
 ) -> None:
     broken = music / "a" / "broken.mp3"
     broken.write_bytes(b"")
-    assert update(catalog, music) == Summary(new=3, failed=1)
+    assert update(catalog, music) == ScanSummary(new=3, failed=1)
     [failure] = catalog.failures()
     assert (failure.path, failure.title, failure.audio_hash) == (broken, "broken", None)
     assert failure.error is not None
     assert failure.error.startswith("broken.mp3 cannot be read")
-    assert update(catalog, music) == Summary(unchanged=4)
-    assert update(catalog, music, retry_failed=True) == Summary(unchanged=3, failed=1)
+    assert update(catalog, music) == ScanSummary(unchanged=4)
+    assert update(catalog, music, retry_failed=True) == ScanSummary(unchanged=3, failed=1)
     make_audio(broken, pitch=2000)
-    assert update(catalog, music) == Summary(unchanged=3, changed=1)
+    assert update(catalog, music) == ScanSummary(unchanged=3, changed=1)
     assert catalog.failures() == []
     assert catalog.ready_ids(MODEL) == [1, 2, 3, 4]
     assert ids(catalog)["broken.mp3"] == failure.id
@@ -343,10 +343,10 @@ def test_a_file_damaged_for_a_while_keeps_its_features(catalog: Catalog, music: 
     path = music / "a" / "one.mp3"
     content = path.read_bytes()
     path.write_bytes(b"")
-    assert update(catalog, music) == Summary(unchanged=2, failed=1)
+    assert update(catalog, music) == ScanSummary(unchanged=2, failed=1)
     assert catalog.ready_ids(MODEL) == [2, 3]
     path.write_bytes(content)
-    assert identify(catalog, scan([music]), inspect) == Summary(unchanged=2, changed=1)
+    assert identify(catalog, scan([music]), inspect) == ScanSummary(unchanged=2, changed=1)
     assert catalog.ready_ids(MODEL) == [1, 2, 3]
 
 

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from recsys.catalog import Listen, Opinion, PlayCount, Recording
 from recsys.listens.columns import Event, parse_columns
-from recsys.listens.formats import Choice, read
+from recsys.listens.formats import FormatChoice, read
 from recsys.listens.sources import LONGEST_LINE, BadLine, FormatError
 from recsys.listens.values import BadValue, isrc, plays, unix_seconds
 
@@ -31,10 +31,10 @@ BLUE = Recording("Ada", "Blue", "Colours", item=MSID)
 USER = "b80344d063b5ccb3212f76538f3d9e43d87dca9e"
 
 
-GUESS = Choice()
+GUESS = FormatChoice()
 
 
-def entries(path: Path, choice: Choice = GUESS) -> tuple[set[str], list[Event | BadLine]]:
+def entries(path: Path, choice: FormatChoice = GUESS) -> tuple[set[str], list[Event | BadLine]]:
     """The formats of a file and all that is in it."""
     formats, found = set(), []
     for name, events in read(path, choice):
@@ -66,7 +66,7 @@ def test_a_listenbrainz_export_is_read_in_order_of_time(tmp_path: Path) -> None:
         Opinion("ann", Recording(mbid=MBID), "dislike", START + 10),
         Opinion("ann", Recording(mbid=MBID), None, START + 11),
     ]
-    _, found = entries(tmp_path / "e.zip", Choice(listener="bob"))
+    _, found = entries(tmp_path / "e.zip", FormatChoice(listener="bob"))
     assert {event.listener for event in found if not isinstance(event, BadLine)} == {"bob"}
 
 
@@ -81,7 +81,7 @@ def test_all_that_a_listen_says_of_a_recording_is_kept(tmp_path: Path) -> None:
             listen(1, info={"duration": 62, "isrc": ["USPR36507811"]}, release_name=None),
         ]
     )
-    _, found = entries(written(tmp_path / "l.jsonl", lines), Choice(listener="ann"))
+    _, found = entries(written(tmp_path / "l.jsonl", lines), FormatChoice(listener="ann"))
     assert found == [
         Listen(
             "bo",
@@ -115,7 +115,9 @@ def test_bad_lines_are_named_and_the_rest_is_read(tmp_path: Path) -> None:
         b'{"a": "' + b"x" * LONGEST_LINE + b'"}',
         json.dumps(listen(1)).encode(),
     ]
-    _, found = entries(written(tmp_path / "l.jsonl", b"\r\n".join(lines)), Choice(listener="ann"))
+    _, found = entries(
+        written(tmp_path / "l.jsonl", b"\r\n".join(lines)), FormatChoice(listener="ann")
+    )
     bad = [one for one in found if isinstance(one, BadLine)]
     assert [one.line for one in bad] == [2, 4, 5, 6, 7, 8, 9, 10, 11]
     assert all(one.reason.endswith(".") for one in bad)
@@ -143,7 +145,7 @@ def test_lastfm_pages_are_read(tmp_path: Path, form: str) -> None:
         "lines of pages": json.dumps(page(tracks[:1])) + "\n" + json.dumps(page(tracks[1:])),
         "list of tracks": json.dumps(tracks, indent=2),
     }[form]
-    choice = Choice(listener="rj" if form == "list of tracks" else "")
+    choice = FormatChoice(listener="rj" if form == "list of tracks" else "")
     formats, found = entries(written(tmp_path / "s.json", text), choice)
     assert formats == {"lastfm"}
     assert found == [
@@ -154,7 +156,7 @@ def test_lastfm_pages_are_read(tmp_path: Path, form: str) -> None:
 
 def test_a_chosen_listener_has_the_scrobbles(tmp_path: Path) -> None:
     path = written(tmp_path / "s.json", json.dumps(page([scrobble(0)])))
-    _, found = entries(path, Choice(listener="ann"))
+    _, found = entries(path, FormatChoice(listener="ann"))
     assert [event.listener for event in found if isinstance(event, Listen)] == ["ann"]
 
 
@@ -192,12 +194,12 @@ def test_scrobbles_in_csv_of_two_exporters(tmp_path: Path) -> None:
         "uts,utc_time,artist,artist_mbid,album,album_mbid,track,track_mbid\n"
         f'"{START}","14 Nov 2023, 22:13","Ada","","Colours","","Blue, or ""Bleu""","{MBID}"\n'
     )
-    _, found = entries(written(tmp_path / "a.csv", named), Choice(listener="ann"))
+    _, found = entries(written(tmp_path / "a.csv", named), FormatChoice(listener="ann"))
     assert found == [
         Listen("ann", Recording("Ada", 'Blue, or "Bleu"', "Colours", mbid=MBID), START)
     ]
     bare = 'Ada,Colours,Blue,14 Nov 2023 22:13\n"Ada, B",,Red,14 Nov 2023 22:14\n'
-    _, found = entries(written(tmp_path / "b.csv", bare), Choice(listener="ann"))
+    _, found = entries(written(tmp_path / "b.csv", bare), FormatChoice(listener="ann"))
     assert found == [
         Listen("ann", Recording("Ada", "Blue", "Colours"), START - 20),
         Listen("ann", Recording("Ada, B", "Red"), START + 40),
@@ -207,10 +209,12 @@ def test_scrobbles_in_csv_of_two_exporters(tmp_path: Path) -> None:
 def test_columns_may_be_named_by_hand(tmp_path: Path) -> None:
     path = written(tmp_path / "t.csv", "who,by,song,n,id\nann,Ada,Blue,2,x1\n")
     columns = parse_columns("user=who,artist=by,title=song,count=n,item=id")
-    _, found = entries(path, Choice(columns=columns))
+    _, found = entries(path, FormatChoice(columns=columns))
     assert found == [PlayCount("ann", Recording("Ada", "Blue", item="x1"), 2)]
     bare = written(tmp_path / "bare.csv", f"2023-11-14T22:13:20Z,zzz,Blue,Ada\n{START},,Red,Ada\n")
-    _, found = entries(bare, Choice(listener="ann", columns=parse_columns("time,-,title,artist")))
+    _, found = entries(
+        bare, FormatChoice(listener="ann", columns=parse_columns("time,-,title,artist"))
+    )
     assert found == [
         Listen("ann", Recording("Ada", "Blue"), START),
         Listen("ann", Recording("Ada", "Red"), START),
@@ -342,7 +346,7 @@ def test_a_table_without_listeners_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="--listener"):
         entries(path)
     with pytest.raises(FormatError, match="no column 'who'"):
-        entries(path, Choice(columns={"user": "who"}))
+        entries(path, FormatChoice(columns={"user": "who"}))
 
 
 def test_damaged_and_hostile_zips_are_refused(tmp_path: Path) -> None:
@@ -384,7 +388,7 @@ def test_any_bytes_are_events_bad_lines_or_refused(
 ) -> None:
     path = written(tmp_path_factory.getbasetemp() / "any", b"user,item,count\n" * 2 + data)
     try:
-        _, found = entries(path, Choice(name, "ann"))
+        _, found = entries(path, FormatChoice(name, "ann"))
     except FormatError:
         return
     assert all(isinstance(one, (Listen, PlayCount, Opinion, BadLine)) for one in found)

@@ -11,16 +11,16 @@ from histories import MBID, MSID, START, export, json_lines, listen, page, scrob
 from small_catalog import MODEL, heard, seen
 
 from recsys.catalog import Catalog, CatalogError, Stored, Tags
-from recsys.listens.formats import Choice
+from recsys.listens.formats import FormatChoice
 from recsys.listens.importing import Imported, import_file
 from recsys.listens.matching import match_recordings
 from recsys.listens.sources import FormatError
 
-GUESS = Choice()
+GUESS = FormatChoice()
 N_LISTENS = 40_000
 
 
-def load(catalog: Catalog, path: Path, choice: Choice = GUESS) -> Imported:
+def load(catalog: Catalog, path: Path, choice: FormatChoice = GUESS) -> Imported:
     return import_file(catalog, path, choice)
 
 
@@ -82,7 +82,7 @@ def test_bad_lines_are_counted_and_the_first_are_named(catalog: Catalog, tmp_pat
     (tmp_path / "l.jsonl").write_bytes(
         json_lines([listen(0)]) + b"{\n" * 50 + json_lines([listen(1)])
     )
-    done = load(catalog, tmp_path / "l.jsonl", Choice("listenbrainz", "ann"))
+    done = load(catalog, tmp_path / "l.jsonl", FormatChoice("listenbrainz", "ann"))
     assert (done.listens, done.n_bad, done.rows) == (2, 50, 52)
     assert [bad.line for bad in done.bad] == list(range(2, 22))
 
@@ -112,14 +112,14 @@ def test_a_batch_is_stored_whole_or_not_at_all(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        import_file(catalog, path, Choice(listener="ann"), stop)
+        import_file(catalog, path, FormatChoice(listener="ann"), stop)
     assert len(catalog.recordings_after(0, 100)) == 20
     with monkeypatch.context() as patch:
         patch.setattr("recsys.catalog.listens.store_listens", broken)
         with pytest.raises(CatalogError):
-            import_file(catalog, path, Choice(listener="bob"))
+            import_file(catalog, path, FormatChoice(listener="bob"))
     assert [person.name for person in catalog.listeners()] == ["ann"]
-    done = load(catalog, path, Choice(listener="ann"))
+    done = load(catalog, path, FormatChoice(listener="ann"))
     assert done.stored == Stored(new=5, known=20)
 
 
@@ -134,10 +134,10 @@ def test_an_import_that_is_killed_leaves_whole_batches_and_is_finished_by_the_ne
     path.write_bytes(json_lines(listen(i, title=f"Song {i % 5000}") for i in range(N_LISTENS)))
     program = (
         "import sys; from pathlib import Path; from recsys.catalog import Catalog\n"
-        "from recsys.listens.formats import Choice\n"
+        "from recsys.listens.formats import FormatChoice\n"
         "from recsys.listens.importing import import_file\n"
         "with Catalog(Path(sys.argv[1]), sys.argv[2] or None) as catalog:\n"
-        "    import_file(catalog, Path(sys.argv[3]), Choice(listener='ann'))\n"
+        "    import_file(catalog, Path(sys.argv[3]), FormatChoice(listener='ann'))\n"
     )
     with Catalog(home, database) as catalog:
         arguments = [str(home), database or "", str(path)]
@@ -154,6 +154,6 @@ def test_an_import_that_is_killed_leaves_whole_batches_and_is_finished_by_the_ne
         assert 0 < ann.n_listens < N_LISTENS
         assert ann.n_listens % 20_000 == 0
         assert len(catalog.recordings_after(0, 10_000)) == 5000
-        done = load(catalog, path, Choice(listener="ann"))
+        done = load(catalog, path, FormatChoice(listener="ann"))
         assert done.stored == Stored(new=N_LISTENS - ann.n_listens, known=ann.n_listens)
         assert [person.n_listens for person in catalog.listeners()] == [N_LISTENS]

@@ -8,7 +8,7 @@ import pytest
 from small_catalog import AUDIO, seen
 
 from recsys.catalog import Catalog, Listen, Match, Opinion, Recording, Sighting, Tags
-from recsys.listens.matching import Library, match_recordings
+from recsys.listens.matching import LibraryTracks, match_recordings
 from recsys.listens.names import artist_name, marks, track_title
 
 MBID = "3c1a9ed0-1b1d-4f9c-8ab0-5d1f2f5a5d37"
@@ -27,7 +27,7 @@ def file(
 
 def found(catalog: Catalog, recording: Recording) -> tuple[int, str] | None:
     """The track and the rung of a recording, in the library as it is."""
-    match = Library(catalog.living(), catalog.recording_groups()).match(recording)
+    match = LibraryTracks(catalog.living(), catalog.recording_groups()).match(recording)
     return match and (match.track_id, match.rung)
 
 
@@ -246,8 +246,10 @@ def test_nothing_is_compared_where_nothing_changed(
     catalog.store_listening([Listen("ann", BLUE, 100)])
     match_recordings(catalog)
     compared = []
-    match = Library.match
-    monkeypatch.setattr(Library, "match", lambda self, r: compared.append(r) or match(self, r))
+    match = LibraryTracks.match
+    monkeypatch.setattr(
+        LibraryTracks, "match", lambda self, r: compared.append(r) or match(self, r)
+    )
     match_recordings(catalog)
     assert compared == []
     catalog.store_listening([Listen("ann", BLUE._replace(title="Red"), 100)])

@@ -11,7 +11,7 @@ from recsys.interactions import Content
 from recsys.models.als import Als, weighted
 from recsys.models.als_solver import solve
 from recsys.models.content_prior import LINEAR_PENALTY, predict_factors
-from recsys.models.hybrid import AUDIENCE, SMOOTHING, Blend
+from recsys.models.hybrid import AUDIENCE, SMOOTHING, HybridModel
 from recsys.models.model_file import DamagedModel
 
 
@@ -163,7 +163,7 @@ def test_predictions_with_linear_features_are_regressions_on_both_kernels() -> N
 def test_an_audience_is_the_mean_of_the_listeners_around_what_the_prediction_says() -> None:
     """Without content the prediction says what is typical; with it, the colour of cold tracks."""
     counts, content = made()
-    blend = Blend(Als(8, 3.0, 5.0))
+    blend = HybridModel(Als(8, 3.0, 5.0))
     nothing = Content(np.zeros((50, 6), np.float32), np.zeros(50, bool), np.full(50, -1))
     blend.fit(counts, nothing, 0)
     plays, listeners = (counts.toarray() > 0).astype(float), blend.als.user_factors
@@ -179,7 +179,7 @@ def test_an_audience_is_the_mean_of_the_listeners_around_what_the_prediction_say
 
 def test_listeners_are_solved_around_the_mean_of_the_audiences() -> None:
     counts, content = made()
-    blend = Blend(Als(4, 20.0, 5.0), told=0.0, patience=6.0)
+    blend = HybridModel(Als(4, 20.0, 5.0), told=0.0, patience=6.0)
     blend.fit(counts, content, 0)
     heard = (counts.toarray() > 0).astype(float)
     around = heard @ blend.audience / heard.sum(axis=1, keepdims=True)
@@ -190,7 +190,7 @@ def test_listeners_are_solved_around_the_mean_of_the_audiences() -> None:
 
 def test_co_listening_is_the_smoothed_chance_that_who_plays_one_plays_the_other() -> None:
     counts, content = made()
-    blend = Blend(Als(8, 3.0, 5.0), n_neighbours=50)
+    blend = HybridModel(Als(8, 3.0, 5.0), n_neighbours=50)
     blend.fit(counts, content, 0)
     plays = counts.toarray() > 0
     n, share = plays.sum(axis=0), plays.mean(axis=0)
@@ -222,7 +222,7 @@ def test_scores_of_some_tracks_are_those_among_all_as_the_formula_says(n_known: 
     table[2, 1:] = table[3] = 0
     counts = sparse.csr_matrix(table)
     content.known[n_known:] = False
-    blend = Blend(Als(8, 3.0, 5.0), n_neighbours=5, sound=0.4)
+    blend = HybridModel(Als(8, 3.0, 5.0), n_neighbours=5, sound=0.4)
     blend.fit(counts, content, 0)
     scores = blend.scores(counts)
     everything, liked = np.ones(50, bool), counts.toarray() > 0
@@ -242,7 +242,7 @@ def test_scores_of_some_tracks_are_those_among_all_as_the_formula_says(n_known: 
 def test_the_blend_knows_tracks_that_nobody_heard() -> None:
     """Cold tracks of the right colour stand beside warm ones, above all of the other colour."""
     counts, content = made()
-    blend = Blend(Als(8, 3.0, 5.0))
+    blend = HybridModel(Als(8, 3.0, 5.0))
     blend.fit(counts, content, 0)
     scores = blend.scores(counts)
     for listener, row in enumerate(scores[:6]):
@@ -259,14 +259,14 @@ def test_a_saved_blend_scores_as_before_and_a_fit_can_be_repeated(tmp_path: Path
     counts, content = made()
     runs = []
     for _ in range(2):
-        blend = Blend(Als(8, 3.0, 5.0), kappa=3.0)
+        blend = HybridModel(Als(8, 3.0, 5.0), kappa=3.0)
         blend.fit(counts, content, 7)
         runs.append(blend.scores(counts))
     assert (runs[0] == runs[1]).all()
     blend.tracks = np.arange(100, 150)
     path = tmp_path / "listening.safetensors"
     blend.save(path, note="kept")
-    loaded = Blend.load(path)
+    loaded = HybridModel.load(path)
     assert (loaded.scores(counts) == runs[0]).all()
     assert (loaded.tracks == blend.tracks).all()
     assert loaded.kappa == 3.0
@@ -277,7 +277,7 @@ def test_a_saved_blend_scores_as_before_and_a_fit_can_be_repeated(tmp_path: Path
 def test_a_damaged_or_foreign_file_is_refused_with_a_sentence(tmp_path: Path, harm: str) -> None:
     path = tmp_path / "listening.safetensors"
     counts, content = made()
-    blend = Blend(Als(8, 3.0, 5.0))
+    blend = HybridModel(Als(8, 3.0, 5.0))
     blend.fit(counts, content, 0)
     if harm == "shape":
         blend.evidence = blend.evidence[:5]
@@ -287,16 +287,16 @@ def test_a_damaged_or_foreign_file_is_refused_with_a_sentence(tmp_path: Path, ha
     if harm == "foreign":
         save_file({"weights": np.zeros(3)}, path)
     with pytest.raises(DamagedModel, match=r"listening\.safetensors cannot be used .* delete it"):
-        Blend.load(path)
+        HybridModel.load(path)
     with pytest.raises(FileNotFoundError):
-        Blend.load(tmp_path / "none")
+        HybridModel.load(tmp_path / "none")
 
 
 def test_two_listens_are_enough_to_learn_from() -> None:
     """The first track was heard by nobody, and a listener of it is no special case."""
     _, content = made()
     counts = sparse.csr_matrix(([1.0, 1.0], ([0, 0], [1, 4])), (1, 50), dtype=np.float32)
-    blend = Blend(Als(8, 3.0, 5.0))
+    blend = HybridModel(Als(8, 3.0, 5.0))
     blend.fit(counts, content, 0)
     assert np.isfinite(blend.similarity.data).all()
     unheard = sparse.csr_matrix(([1.0], ([0], [0])), (1, 50), dtype=np.float32)

@@ -19,8 +19,8 @@ from index import products
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, Listen, Recording
 from recsys.home.files import LISTENING_NAME
-from recsys.recommendation import context, ranking
-from recsys.recommendation.query import Answer, Query, Seed
+from recsys.recommendation import candidates, context, ranking
+from recsys.recommendation.query import Query, RecommendedList, Seed
 from recsys.recommendation.recommender import Recommender, Unanswerable
 
 Make = Callable[[Sequence[Song]], Library]
@@ -68,11 +68,11 @@ def fan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         yield library
 
 
-def ids(answer: Answer) -> list[int]:
+def ids(answer: RecommendedList) -> list[int]:
     return [result.track.id for result in answer.recommendations]
 
 
-def adds_up(answer: Answer) -> None:
+def adds_up(answer: RecommendedList) -> None:
     for rank, result in enumerate(answer.recommendations, start=1):
         assert result.rank == rank
         assert 0 <= result.similarity <= 1
@@ -118,7 +118,7 @@ def test_whatever_is_asked_the_answer_keeps_to_it(
     fan: Library, query: Query, k: int, small: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ranking, "SMALL", small)
+        patch.setattr(candidates, "SMALL", small)
         answer = Recommender(fan.home).recommend(query, k)
         again = Recommender(fan.home).recommend(query, k)
     assert answer == again
@@ -163,11 +163,11 @@ def test_many_tracks_are_answered_as_few_are(fan: Library, monkeypatch: pytest.M
         Query(),
     ]
     expected = [ids(Recommender(fan.home).recommend(query, 4)) for query in queries]
-    monkeypatch.setattr(ranking, "SMALL", 0)
+    monkeypatch.setattr(candidates, "SMALL", 0)
     monkeypatch.setattr(ranking, "N_CANDIDATES", 20)
     monkeypatch.setattr(ranking, "PER_RESULT", 2)
     for rare in (0.0, 2.0):  # by the index; by comparing all
-        monkeypatch.setattr(ranking, "RARE", rare)
+        monkeypatch.setattr(candidates, "RARE", rare)
         recommender = Recommender(fan.home)
         assert [ids(recommender.recommend(query, 4)) for query in queries] == expected
 
@@ -192,7 +192,7 @@ def test_candidates_hold_what_comparing_every_track_would_find(
     queries += [Query.like(rng.integers(1, 1201, 3).tolist()) for _ in range(30)]
     found = {}
     for small in (1200, 0):
-        monkeypatch.setattr(ranking, "SMALL", small)
+        monkeypatch.setattr(candidates, "SMALL", small)
         monkeypatch.setattr(ranking, "N_CANDIDATES", 60)
         monkeypatch.setattr(ranking, "PER_RESULT", 3)
         recommender = Recommender(library.home)
@@ -359,7 +359,7 @@ def test_the_ladder_from_track_to_artist_to_tags_to_popular(make: Make) -> None:
     library.listen("somebody", 3)
     recommender = Recommender(library.home)
 
-    def ask(track: int) -> Answer:
+    def ask(track: int) -> RecommendedList:
         return recommender.recommend(Query.like([track], exclude_artists=("Ada",)), 1)
 
     said = [ask(track) for track in (1, 4, 5, 6)]

@@ -7,8 +7,8 @@ import pytest
 
 from encoders.features import TrackFeatures
 from recsys.similarity.explanation import (
-    Heard,
     Moment,
+    TrackSound,
     explain,
     highlight,
     mean_logits,
@@ -22,7 +22,7 @@ SECONDS = 2.5
 
 def heard(
     *segments: tuple[float, ...], duration: float | None = None, bpm: float | None = None
-) -> Heard:
+) -> TrackSound:
     """A track by the probabilities of three tags that one model knows and one that another does."""
     tags = np.array(segments, np.float16)
     starts = np.arange(len(tags), dtype=np.float32) * 10
@@ -31,10 +31,10 @@ def heard(
         TrackFeatures(starts, part, empty, np.zeros(2, np.float16), SECONDS)
         for part in (tags[:, :3], tags[:, 3:])
     ]
-    return Heard(models, duration, bpm)
+    return TrackSound(models, duration, bpm)
 
 
-def random_tracks(n: int) -> list[Heard]:
+def random_tracks(n: int) -> list[TrackSound]:
     rng = np.random.default_rng(5)
     return [heard(*rng.uniform(0.01, 0.99, (6, 4)).tolist()) for _ in range(n)]
 
@@ -115,7 +115,7 @@ def test_tempo_is_named_where_both_files_name_it() -> None:
 
 
 def test_models_that_cut_tracks_their_own_way_speak_of_the_same_moments() -> None:
-    def track(rock_at: int) -> Heard:
+    def track(rock_at: int) -> TrackSound:
         """Four segments of 2.5 s, and a second model's two of 5 s over the same ten seconds."""
         short = np.full((4, 2), 0.1, np.float16)
         short[rock_at] = 0.9
@@ -125,7 +125,7 @@ def test_models_that_cut_tracks_their_own_way_speak_of_the_same_moments() -> Non
         pooled = np.zeros(2, np.float16)
         fine = TrackFeatures(np.arange(4, dtype=np.float32) * 2.5, short, layers[0], pooled, 2.5)
         coarse = TrackFeatures(np.arange(2, dtype=np.float32) * 5, long, layers[1], pooled, 5.0)
-        return Heard((fine, coarse), 10.0, None)
+        return TrackSound((fine, coarse), 10.0, None)
 
     found = explain(track(1), track(2), TYPICAL, TAGS)
     assert found.moments == (Moment(2.5, 5.0), Moment(5.0, 7.5))

@@ -12,9 +12,9 @@ from encoders.features import AudioInfo
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, Sighting, TagExamples, Tags
 from recsys.home.tag_table import TagTable
-from recsys.home.track_table import Shelf
+from recsys.home.track_table import TrackTable
 from recsys.tagging.few_shot import Lesson, TooFew, honest_score, learn
-from recsys.tagging.personal_tags import TaughtTags
+from recsys.tagging.personal_tags import PersonalTags
 
 DIM = 20
 
@@ -132,11 +132,11 @@ def test_a_column_is_the_listeners_own_and_follows_what_is_taught(library: Catal
     rng = np.random.default_rng(0)
     vectors = unit(rng.standard_normal((12, DIM)) * 0.1 + np.repeat(np.eye(2, DIM), 6, axis=0))
     index = VectorIndex.build(list(range(1, 13)), vectors)
-    shelf = Shelf.read(library, index)
+    shelf = TrackTable.read(library, index)
     ann, bob = (library.listener(name, create=True) for name in ("ann", "bob"))
     assert ann and bob
     empty = TagTable({}, {}, np.zeros((12, 0), np.float16))
-    taught = TaughtTags(library, index)
+    taught = PersonalTags(library, index)
 
     def column(listener: int | None) -> np.ndarray | None:
         return taught.of(listener, library.track_revision, shelf, lambda: empty).column("First")

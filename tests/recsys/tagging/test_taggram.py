@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from encoders.features import TrackFeatures
-from recsys.similarity.explanation import Heard, Moment, mean_logits
+from recsys.similarity.explanation import Moment, TrackSound, mean_logits
 from recsys.tagging.taggram import tag_bars, taggram
 
 TAGS = ("rock", "calm", "Rock", "piano")
@@ -16,7 +16,7 @@ def logit(p: float) -> float:
     return float(np.log(p / (1 - p)))
 
 
-def heard() -> Heard:
+def heard() -> TrackSound:
     """Three segments of one model, of rock and calm, and two of another, of Rock and piano."""
     empty = np.zeros(2, np.float16)
 
@@ -28,7 +28,7 @@ def heard() -> Heard:
 
     one = model([0, 10, 20], [[0.9, 0.1], [0.5, 0.5], [0.1, 0.9]])
     other = model([0, 20], [[0.5, 0.2], [0.5, 0.75]])
-    return Heard((one, other), duration=21.5)
+    return TrackSound((one, other), duration=21.5)
 
 
 def test_tags_of_one_name_are_one_over_time() -> None:

@@ -15,8 +15,8 @@ from recsys.evaluation.labels import LabelsError
 from recsys.evaluation.retrieval import evaluate_retrieval
 from recsys.interactions import Interactions
 from recsys.training.head_validation import (
-    Change,
     GateLabels,
+    MeasuredChange,
     TooFewArtists,
     Verdict,
     cross_fit,
@@ -113,8 +113,8 @@ def test_a_good_head_is_adopted_and_others_are_not() -> None:
     ],
 )
 def test_the_rule(artist: tuple[float, float], genre: tuple[float, float], adopted: bool) -> None:
-    def change(ci: tuple[float, float]) -> Change:
-        return Change(0.5, 0.5 + sum(ci) / 2, sum(ci) / 2, ci)
+    def change(ci: tuple[float, float]) -> MeasuredChange:
+        return MeasuredChange(0.5, 0.5 + sum(ci) / 2, sum(ci) / 2, ci)
 
     verdict = Verdict(5, (), change(artist), genre and change(genre))
     assert verdict.adopted == adopted

@@ -7,7 +7,7 @@ from small_library import Library, Song, towards
 from recsys.catalog import Catalog
 from recsys.home.files import LISTENING_NAME
 from recsys.home.home import Home
-from recsys.models.hybrid import Blend
+from recsys.models.hybrid import HybridModel
 from recsys.models.model_file import DamagedModel
 from recsys.training.listening_model import refit
 
@@ -24,8 +24,8 @@ def library(catalog: Catalog) -> Library:
     return made
 
 
-def model_of(home: Home) -> Blend:
-    return Blend.load(home.settings.home / LISTENING_NAME)
+def model_of(home: Home) -> HybridModel:
+    return HybridModel.load(home.settings.home / LISTENING_NAME)
 
 
 def test_a_home_learns_from_its_listens_once(library: Library) -> None:
