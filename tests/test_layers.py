@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,32 @@ NEVER = {
     "index": {"torch", "sqlalchemy", "flask", "implicit"},
     "recsys": {"torch", "faiss", "flask"},
     "webui": {"torch", "faiss", "sqlalchemy", "implicit"},
+}
+PACKAGES = ("earshot", "encoders", "index", "recsys", "webui")
+# Class names of two modules. To be renamed by the web pages' words: schemas of the API and what
+# pages show are called like the classes of `recsys` that they are made from.
+SHARED_NAMES_OF_WEBUI = {
+    "Completion",
+    "Entry",
+    "Feedback",
+    "History",
+    "Imported",
+    "Listen",
+    "Moment",
+    "Playlist",
+    "Question",
+    "Reason",
+    "Reasons",
+    "SharedTag",
+    "SimilarTracks",
+    "Sound",
+    "Taggram",
+    "Track",
+    "TracksQuery",
+}
+SHARED_NAMES = {
+    "ListeningModel": "in models what is evaluated offline, in recommendation what answers queries",
+    "Profile": "recommendation's is the Protocol of the one in models",
 }
 
 
@@ -74,3 +101,16 @@ def test_the_libraries_that_implicit_needs_are_loaded_before_it() -> None:
 def test_no_torch_comes_along(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_a_class_name_is_defined_in_one_module() -> None:
+    modules: dict[str, set[str]] = defaultdict(set)
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef):
+                    modules[node.name].add(str(path.relative_to(ROOT)))
+    shared = {name: sorted(paths) for name, paths in modules.items() if len(paths) > 1}
+    exceptions = SHARED_NAMES_OF_WEBUI | SHARED_NAMES.keys()
+    assert not {name: paths for name, paths in shared.items() if name not in exceptions}
+    assert not exceptions - shared.keys(), "these names are no exceptions any more"
