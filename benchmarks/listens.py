@@ -28,7 +28,7 @@ from sqlalchemy import text
 
 from encoders.features import AudioInfo
 from encoders.memory import PeakMemory
-from recsys.catalog import Catalog, Sighting, Tags
+from recsys.catalog import Catalog, ScannedFile, Tags
 from recsys.catalog.base import batches
 from recsys.listens.formats import FormatChoice
 from recsys.listens.importing import import_file
@@ -140,8 +140,8 @@ def fill(catalog: Catalog, n_recordings: int, form: str) -> None:
             stem = f"SO{number:016d}" if form == "triplets" else f"{number}"
             audio = AudioInfo(200.0 + number / 1000, 44100, 2, "flac", f"{number:032x}")
             tags = Tags(title, artist)
-            seen.append(Sighting(None, Path(f"/music/{stem}.flac"), 1, 1, audio, tags))
-        catalog.record(seen)
+            seen.append(ScannedFile(None, Path(f"/music/{stem}.flac"), 1, 1, audio, tags))
+        catalog.record_files(seen)
     with catalog._writing() as session:  # features would take longer, and do not matter here
         session.execute(text("UPDATE tracks SET status = 'ready'"))
 
@@ -180,13 +180,13 @@ def measure(form: str, n_rows: int, n_recordings: int, database: str | None) -> 
                 form,
                 "PostgreSQL" if database else "SQLite",
                 first.rows,
-                sum(row.recordings for row in catalog.matched()),
+                sum(row.recordings for row in catalog.match_counts()),
                 path.stat().st_size / 2**20,
                 first.rows / first.seconds,
                 again.rows / again.seconds,
                 memory.peak / 2**20,
                 match_s,
-                sum(row.recordings for row in catalog.matched() if row.rung),
+                sum(row.recordings for row in catalog.match_counts() if row.level),
                 time.perf_counter() - begin,
                 found.counts.nnz,
                 None

@@ -32,7 +32,7 @@ from encoders import projection
 from encoders.extract import Extractor, load_known_extractor
 from encoders.features import TrackFeatures
 from index.arrays import BoolArray, Float32Array, Float64Array, Int64Array
-from index.hubs import METHODS, describe
+from index.hubs import METHODS, track_statistics
 from recsys.catalog.track_features import read_features
 from recsys.evaluation.labels import artist_groups, read_labels
 from recsys.evaluation.metrics import bootstrap_means, interval, macro_mean
@@ -100,7 +100,7 @@ def measure(vectors: Float32Array, labels: pd.DataFrame, hubs: str) -> Figures:
     """Score every clip as a query among all of these."""
     correction = None
     if hubs != "none":
-        correction = Correction(hubs, describe(vectors, vectors, np.arange(len(vectors))))
+        correction = Correction(hubs, track_statistics(vectors, vectors, np.arange(len(vectors))))
     values = []
     for by, k, least, same in (("genre", GENRE_K, 1, "artist"), ("artist", ARTIST_K, 2, None)):
         found = evaluate_retrieval(

@@ -17,7 +17,7 @@ import numpy as np
 
 from encoders.features import AudioInfo, TrackFeatures
 from index.vector_index import VectorIndex
-from recsys.catalog import Catalog, Sighting, Tags
+from recsys.catalog import Catalog, ScannedFile, Tags
 from recsys.home.settings import HUBS
 from recsys.similarity.similar_tracks import SimilarTracks
 
@@ -80,20 +80,20 @@ def print_times(name: str, query: Callable[[int], object]) -> None:
 
 def fill(catalog: Catalog, n: int, rng: np.random.Generator) -> None:
     """Invent `n` tracks and their features."""
-    catalog.record([sighting(i) for i in range(n)])
+    catalog.record_files([scanned_file(i) for i in range(n)])
     for start in range(0, n, 1000):
         for name in NAMES:
             ids = range(start + 1, min(start + 1000, n) + 1)
             catalog.store_features(name, [(i, features(rng)) for i in ids])
 
 
-def sighting(i: int) -> Sighting:
+def scanned_file(i: int) -> ScannedFile:
     """Invent a file."""
     info = AudioInfo(180.0 + i % 100, 44_100, 2, "flac", f"{i:032x}")
     tags = Tags(
         title=f"song{i} of some length", artist=f"artist{i % 700}", album=f"album{i % 2000}"
     )
-    return Sighting(None, Path(f"/music/{i}.flac"), i, i, info, tags)
+    return ScannedFile(None, Path(f"/music/{i}.flac"), i, i, info, tags)
 
 
 def features(rng: np.random.Generator) -> TrackFeatures:

@@ -34,7 +34,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from encoders.features import AudioInfo
 from index.arrays import Float32Array, IndexArray, Int64Array
 from index.vector_index import VectorIndex
-from recsys.catalog import Catalog, Sighting, Tags
+from recsys.catalog import Catalog, ScannedFile, Tags
 from recsys.catalog.base import batches
 from recsys.home.files import INDEX_NAME, LISTENING_NAME
 from recsys.home.home import Home, open_home
@@ -75,7 +75,9 @@ def make_home(home: Path, n: int, recipe: str, n_listeners: int, kept: int) -> N
     rng = np.random.default_rng(1)
     with Catalog(home) as catalog:
         for numbers in batches(range(n), 10_000):
-            catalog.record([sighting(number, int(components[number])) for number in numbers])
+            catalog.record_files(
+                [scanned_file(number, int(components[number])) for number in numbers]
+            )
         index = VectorIndex.build(np.arange(1, n + 1), vectors, recipe)
         index.save(home / INDEX_NAME, model="-", projection="-", catalogue_revision=0)
         del index
@@ -139,11 +141,11 @@ def listening_model(
     return blend
 
 
-def sighting(number: int, component: int) -> Sighting:
+def scanned_file(number: int, component: int) -> ScannedFile:
     """Return a track as a scan would; twenty artists play each kind of music."""
     info = AudioInfo(180.0 + number % 120, 44_100, 2, "mp3", f"{number:032x}")
     tags = Tags(title=f"Title {number}", artist=f"Artist {component}-{number % 20}")
-    return Sighting(None, Path(f"/music/{number}.mp3"), 1, 1, info, tags)
+    return ScannedFile(None, Path(f"/music/{number}.mp3"), 1, 1, info, tags)
 
 
 def ask(recommender: Recommender, queries: Sequence[Query]) -> tuple[list[set[int]], Float32Array]:

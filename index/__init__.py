@@ -1,1 +1,1 @@
-"""Vectors in, neighbours out."""
+"""Nearest-neighbour search over vectors."""

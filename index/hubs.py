@@ -1,8 +1,8 @@
-"""Scores that do not favour hubs: tracks that are near to many others, whatever these sound like.
+"""Hubness correction of similarity scores.
 
-In spaces of many dimensions some points are among the nearest of a great many others, and some of
-none (Radovanović, Nanopoulos and Ivanović 2010). Each of these scores corrects a cosine by what is
-usual around each of the two tracks, so that being near counts for more where few are:
+In spaces of many dimensions some points, the hubs, are among the nearest neighbours of very many
+others, and some of none (Radovanović, Nanopoulos and Ivanović 2010). These scores correct a cosine
+by statistics of the cosines around each of the two tracks:
 
     none              c, the cosine itself
     nicdm             -(1 - c) / sqrt(s s'): local scaling by the mean distance s of a track's
@@ -14,14 +14,14 @@ usual around each of the two tracks, so that being near counts for more where fe
                       track's cosines to all others: the chance that neither has many nearer ones,
                       if they were independent (Schnitzer et al. 2012, the Gaussian variant)
 
-All are symmetric, grow with the cosine, and are greater for what is more alike; only "none" is a
-cosine, and no two of them share a scale. In "nicdm" equal vectors score 0, the highest there is.
+All are symmetric and grow with the cosine; only "none" is a cosine, and no two share a
+scale. In "nicdm" equal vectors score 0, the highest there is.
 
-The neighbours meant by s are those from the `NEAREST`th on: closer ones are often of the same
-album or the same recording again, and a track is no hub for having these.
+The neighbours of s begin at the `NEAREST`th: closer ones are often of the same album or copies of
+the same recording, which do not make a track a hub.
 
-What is usual is learned from a library once, by products with at most `MAX_REFERENCES` tracks of
-it: time grows with n_tracks, memory is one block.
+The statistics of a library are computed once, from cosines with at most `MAX_REFERENCES` of its
+tracks: time grows with n_tracks, memory is one block.
 """
 
 from __future__ import annotations
@@ -35,35 +35,35 @@ from scipy.special import log_ndtr
 from index.arrays import Float32Array, Float64Array, Int64Array
 
 METHODS: Final = ("none", "nicdm", "csls", "mutual-proximity")
-NEAREST, FARTHEST = 6, 30  # ranks of the first and the last neighbour that a local scale is of
+NEAREST, FARTHEST = 6, 30  # ranks of the neighbours whose mean distance is the local scale
 MAX_REFERENCES = 10_000  # tracks, spread evenly over a larger library
 
-N_PAIRS = 2**17  # pairs whose scores are kept as quantiles; all of them where there are fewer
+N_PAIRS = 2**17  # random pairs for the quantiles of scores; all pairs where there are fewer
 SHARES = np.concatenate([np.arange(100) / 100, 1 - 10.0 ** -np.arange(2.1, 6.01, 0.1)])
 
 N_STATISTICS = 3  # of each track: local scale, mean and standard deviation of its cosines
-_LEAST = 1e-4  # of a scale or a deviation: many copies of one recording have none
-_DIGITS = 6  # kept of statistics, so that rounding in a product does not part equal vectors
+_LEAST = 1e-4  # lower bound of a scale or a deviation, which are 0 for copies of one recording
+_DIGITS = 6  # that statistics are rounded to, so that equal vectors have equal ones
 _BLOCK = 2**23  # numbers computed at once (32 MiB)
 
 
-class Survey(NamedTuple):
-    """What is usual in a library.
+class CosineStatistics(NamedTuple):
+    """Statistics of a library's cosines.
 
-    surroundings  of each track: its local scale s, mean and standard deviation of its cosines:
-                  float32 (n_tracks, N_STATISTICS)
-    quantiles     scores that the `SHARES` of pairs of different recordings do not exceed, a row
-                  for each of `METHODS`: float32 (len(METHODS), len(SHARES)); NaN for no pairs
+    tracks     local scale s, mean and standard deviation of each track's cosines:
+               float32 (n_tracks, N_STATISTICS)
+    quantiles  of the scores of pairs of different recordings at `SHARES`, a row for each of
+               `METHODS`: float32 (len(METHODS), len(SHARES)); NaN where there are no pairs
     """
 
-    surroundings: Float32Array
+    tracks: Float32Array
     quantiles: Float32Array
 
 
 def pair_scores(
     method: str, cosines: NDArray[np.floating], mine: Float32Array, theirs: Float32Array
 ) -> Float64Array:
-    """Return the scores of pairs, given their cosines and the surroundings of each side.
+    """Return the scores of pairs, given their cosines and the statistics of both sides.
 
     `mine` and `theirs` have N_STATISTICS columns and otherwise shapes that broadcast to that of
     `cosines`: (n, N_STATISTICS) and (m, 1, N_STATISTICS) for cosines (m, n). Raises ValueError.
@@ -85,17 +85,17 @@ def pair_scores(
     return scores
 
 
-def survey_library(vectors: Float32Array, recordings: Int64Array) -> Survey:
-    """Learn what is usual in a library of unit vectors (n_tracks, dim).
+def library_statistics(vectors: Float32Array, recordings: Int64Array) -> CosineStatistics:
+    """Compute the statistics of a library of unit vectors (n_tracks, dim).
 
-    `recordings` (n_tracks,) are equal for copies of one recording, whose pairs are no measure of
-    what is alike. The same library gives the same survey.
+    `recordings` (n_tracks,) are equal for copies of one recording, whose pairs are left out of the
+    quantiles. Deterministic.
     """
     rows = reference_rows(len(vectors))
     own = np.full(len(vectors), -1, np.int64)
     own[rows] = np.arange(len(rows))
-    surroundings = describe(vectors, vectors[rows], own)
-    return Survey(surroundings, _quantiles(vectors, surroundings, recordings))
+    tracks = track_statistics(vectors, vectors[rows], own)
+    return CosineStatistics(tracks, _quantiles(vectors, tracks, recordings))
 
 
 def reference_rows(n_tracks: int) -> Int64Array:
@@ -104,33 +104,32 @@ def reference_rows(n_tracks: int) -> Int64Array:
     return np.arange(n, dtype=np.int64) * n_tracks // max(n, 1)
 
 
-def describe(
+def track_statistics(
     vectors: Float32Array, references: Float32Array, own: Int64Array | None = None
 ) -> Float32Array:
-    """Return the surroundings of unit vectors among `references`: (n_vectors, N_STATISTICS).
+    """Return the statistics of unit vectors' cosines with `references`: (n_vectors, N_STATISTICS).
 
-    `own` says which of the references is the vector itself, which is no neighbour: int64
-    (n_vectors,), -1 for none. Where there is nothing to compare with, a scale and a deviation of 1
-    change nothing.
+    `own` is the number of the reference that is the vector itself, which is left out: int64
+    (n_vectors,), -1 for none. Without references, scale and deviation are 1, which change nothing.
     """
-    described = np.empty((len(vectors), N_STATISTICS), np.float32)
+    statistics = np.empty((len(vectors), N_STATISTICS), np.float32)
     step = max(1, _BLOCK // max(len(references), 1))
     for start in range(0, len(vectors), step):
         block = slice(start, start + step)
         mine = np.full(len(vectors[block]), -1) if own is None else own[block]
-        described[block] = _describe(vectors[block] @ references.T, mine)
-    return described
+        statistics[block] = _block_statistics(vectors[block] @ references.T, mine)
+    return statistics
 
 
-def _describe(cosines: Float32Array, own: Int64Array) -> Float64Array:
-    """Describe tracks by their cosines (n, n_references), which are overwritten."""
+def _block_statistics(cosines: Float32Array, own: Int64Array) -> Float64Array:
+    """Return the statistics of cosines (n, n_references), which are overwritten."""
     itself = np.flatnonzero(own >= 0)
     n_references = cosines.shape[1]
     n_others = n_references - (own >= 0)
     n = int(n_others.min(initial=n_references))
-    described = np.tile(np.array([1.0, 0.0, 1.0]), (len(cosines), 1))
+    statistics = np.tile(np.array([1.0, 0.0, 1.0]), (len(cosines), 1))
     if n == 0:
-        return described
+        return statistics
     sums = cosines.sum(axis=1, dtype=np.float64)
     sums[itself] -= cosines[itself, own[itself]]
     mean = sums / n_others
@@ -140,17 +139,15 @@ def _describe(cosines: Float32Array, own: Int64Array) -> Float64Array:
     last, first = min(FARTHEST, n), min(NEAREST, (n + 1) // 2)
     cosines.partition(n_references - last, axis=1)
     near = np.sort(cosines[:, n_references - last :], axis=1)[:, ::-1]
-    described[:, 0] = 1.0 - near[:, first - 1 :].mean(axis=1, dtype=np.float64)
-    described[:, 1] = mean
-    described[:, 2] = np.sqrt(variance)
-    described[:, [0, 2]] = np.maximum(described[:, [0, 2]], _LEAST)
-    return described.round(_DIGITS)
+    statistics[:, 0] = 1.0 - near[:, first - 1 :].mean(axis=1, dtype=np.float64)
+    statistics[:, 1] = mean
+    statistics[:, 2] = np.sqrt(variance)
+    statistics[:, [0, 2]] = np.maximum(statistics[:, [0, 2]], _LEAST)
+    return statistics.round(_DIGITS)
 
 
-def _quantiles(
-    vectors: Float32Array, surroundings: Float32Array, recordings: Int64Array
-) -> Float32Array:
-    """Return the scores of random pairs of different recordings, as `Survey.quantiles`."""
+def _quantiles(vectors: Float32Array, tracks: Float32Array, recordings: Int64Array) -> Float32Array:
+    """Return the `CosineStatistics.quantiles` of random pairs of different recordings."""
     one, other = _random_pairs(len(vectors))
     different = recordings[one] != recordings[other]
     one, other = one[different], other[different]
@@ -166,7 +163,7 @@ def _quantiles(
             for start in range(0, len(one), step)
         ]
     )
-    mine, theirs = surroundings[one], surroundings[other]
+    mine, theirs = tracks[one], tracks[other]
     # Hazen's quantiles: of m scores the ith smallest has a share of (i - 1/2) / m below it.
     at = SHARES * len(cosines) - 0.5
     table = []

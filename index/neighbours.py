@@ -1,4 +1,4 @@
-"""The nearest of some points to each of some others, for maps: exact for few, by lists for many."""
+"""Nearest neighbours by Euclidean distance, for maps: exact for few points, by IVF for many."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from index.arrays import Float32Array, Int64Array
 from index.structure import set_search
 
 EXACT = 20_000  # points; up to so many, all distances are computed
-LISTS = 2  # times the square root of the points: lists that many are parted into (faiss's IVF)
-N_PROBE = 16  # lists that are looked through for each query
-BLOCK = 4096  # queries that are answered before anybody can interrupt
+LISTS = 2  # times the square root of the number of points: IVF lists
+N_PROBE = 16  # lists that are searched for each query
+BLOCK = 4096  # queries in one call of faiss, which cannot be interrupted
 
 
 def nearest(points: Float32Array, queries: Float32Array, k: int) -> tuple[Int64Array, Float32Array]:
-    """Return the rows of the `k` points nearest to each query, the nearest first, and how far.
+    """Return the rows of the `k` points nearest to each query, nearest first, and their distances.
 
     points (n, dim) and queries (m, dim) are finite; both arrays are (m, min(k, n)), the distances
-    Euclidean. Of more than EXACT points some few neighbours are missed: of clustered points less
-    than one in a thousand (docs/benchmarks.md). The same points give the same answer.
+    Euclidean. Of more than EXACT points some neighbours are missed: of clustered points less than
+    one in a thousand (docs/benchmarks.md). Deterministic.
     """
     points, queries = (np.ascontiguousarray(part, np.float32) for part in (points, queries))
     k = min(k, len(points))
@@ -38,13 +38,13 @@ def nearest(points: Float32Array, queries: Float32Array, k: int) -> tuple[Int64A
 
 
 def neighbours(points: Float32Array, k: int) -> tuple[Int64Array, Float32Array]:
-    """Return the `k` nearest of each point to the others, and how far: both (n, min(k, n - 1))."""
+    """Return the `k` nearest other points of each point and distances: both (n, min(k, n - 1))."""
     rows, distances = nearest(points, points, k + 1)
-    # A point is not always the first that is found: copies of it are as near.
+    # A point is not always its own first neighbour: copies of it are as near.
     drop = rows == np.arange(len(points))[:, None]
     drop[~drop.any(axis=1), -1] = True
-    kept = (len(points), rows.shape[1] - 1)
-    return rows[~drop].reshape(kept), distances[~drop].reshape(kept)
+    shape = (len(points), rows.shape[1] - 1)
+    return rows[~drop].reshape(shape), distances[~drop].reshape(shape)
 
 
 def _structure(points: Float32Array) -> Any:

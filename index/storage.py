@@ -1,17 +1,17 @@
-"""The index file: a manifest, the vectors and faiss's structure in one file, replaced whole.
+"""The index file: manifest, vectors and faiss structure in one file that is replaced whole.
 
     byte 0       "earshot-index 1 " and the SHA-256 of the manifest, a line feed,
                  the manifest as JSON, spaces up to byte 4096
     byte 4096    ids, int64 (ntotal,)
     then         vectors, float32 (ntotal, dim), row i belonging to ids[i]
-    then         what is usual in the library (`hubs.Survey`): surroundings, float32 (ntotal, 3),
-                 and quantiles, float32 (4, 140)
-    then         the structure as faiss writes it; nothing for a recipe that needs none
+    then         `hubs.CosineStatistics`: tracks, float32 (ntotal, 3), and quantiles,
+                 float32 (4, 140)
+    then         the structure as faiss writes it; nothing for a recipe without one
 
 Numbers are little-endian. The manifest holds the SHA-256 of everything from byte 4096 on.
 
-One file, because a rename replaces one file atomically: whoever reads meets the old index or the
-new one and never a part of each, and whoever has the old one open keeps it until done.
+One file, because a rename replaces one file atomically: a reader gets the old index or the new
+one, never a part of each, and an open old index stays readable.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ import faiss
 import numpy as np
 
 from index.arrays import Float32Array, Int64Array
-from index.hubs import METHODS, N_STATISTICS, SHARES, Survey
+from index.hubs import METHODS, N_STATISTICS, SHARES, CosineStatistics
 
 FORMAT = 2
 HEADER_BYTES = 4096
-ABANDONED = 3600.0  # seconds without a write after which a temporary file belongs to nobody
+ABANDONED = 3600.0  # seconds without a write after which a temporary file is deleted
 
 
 class DamagedIndex(Exception):
@@ -50,10 +50,10 @@ class StaleIndex(Exception):
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an index file says of itself.
+    """The metadata of an index file.
 
-    `model` names the model, its weights and settings; `projection` identifies what turned features
-    into vectors; `catalogue_revision` is the state of the catalogue the vectors were read from.
+    `model` names the model, its weights and settings; `projection` identifies the projection of
+    features to vectors; `catalogue_revision` is the catalogue's when the vectors were read.
     """
 
     model: str
@@ -72,7 +72,7 @@ class Contents(NamedTuple):
     manifest: Manifest
     ids: Int64Array
     vectors: Float32Array
-    survey: Survey
+    statistics: CosineStatistics
     structure: Any  # faiss.Index, or None
 
 
@@ -81,7 +81,7 @@ def write(
     manifest: Manifest,
     ids: Int64Array,
     vectors: Float32Array,
-    survey: Survey,
+    statistics: CosineStatistics,
     structure: Any,
 ) -> Manifest:
     """Replace the file at `path`, or leave it as it was, and return the manifest as written.
@@ -93,7 +93,7 @@ def write(
         file.write(bytes(HEADER_BYTES))
         content = _Hashed(file)
         content.write(np.ascontiguousarray(ids, dtype="<i8").data)
-        for numbers in (vectors, *survey):
+        for numbers in (vectors, *statistics):
             content.write(np.ascontiguousarray(numbers, dtype="<f4").data)
         if structure is not None:
             writer = faiss.PyCallbackIOWriter(content.write)  # type: ignore[attr-defined]
@@ -119,7 +119,9 @@ def read(path: Path) -> Contents:
         file.seek(HEADER_BYTES + ids.nbytes)
         shapes = (n, dim), (n, N_STATISTICS), (len(METHODS), len(SHARES))
         vectors, *usual = [_floats(data, file, *shape) for shape in shapes]
-        return Contents(manifest, ids, vectors, Survey(*usual), _read_structure(path, file))
+        return Contents(
+            manifest, ids, vectors, CosineStatistics(*usual), _read_structure(path, file)
+        )
 
 
 def _floats(data: mmap.mmap, file: BinaryIO, n: int, width: int) -> Float32Array:
@@ -130,7 +132,7 @@ def _floats(data: mmap.mmap, file: BinaryIO, n: int, width: int) -> Float32Array
 
 
 def read_manifest(path: str | os.PathLike[str]) -> Manifest:
-    """What the index file at `path` says of itself, without reading the vectors.
+    """Read the manifest of the index file at `path`, without the vectors.
 
     Raises DamagedIndex, and StaleIndex for a file written by another version of Earshot.
     """
@@ -140,7 +142,7 @@ def read_manifest(path: str | os.PathLike[str]) -> Manifest:
 
 
 class _Hashed:
-    """Writes to a file and digests what it wrote."""
+    """A file to write to that computes the SHA-256 of what is written."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
@@ -199,10 +201,10 @@ def _open(path: Path) -> BinaryIO:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A new file that takes the place of `path` when the block ends well, and vanishes otherwise.
+    """Open a new file that replaces `path` when the block succeeds, and is deleted otherwise.
 
-    The file and its folder are on the disk before the block is left. A process killed in the block
-    leaves its temporary file to be removed by a later call.
+    File and folder are synced to disk before the block is left. A process killed in the block
+    leaves its temporary file, which a later call deletes.
     """
     for leftover in path.parent.glob(f".{path.name}.*.saving"):
         with suppress(FileNotFoundError):

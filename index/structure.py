@@ -1,4 +1,4 @@
-"""faiss's part of an index: structures by recipe, their parameters, and where they run."""
+"""faiss structures: built by a recipe, with search parameters, on the GPU where possible."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ import faiss
 from index.arrays import Float32Array
 
 MAX_FETCH = 2048  # candidates that a GPU can return
-ON_GPU = (faiss.IndexFlat, faiss.IndexIVFFlat)
+ON_GPU = (faiss.IndexFlat, faiss.IndexIVFFlat)  # tested there
 POINTS_PER_CENTROID = 39  # fewer than this, and faiss's k-means warns
 
 
 class Structure(NamedTuple):
-    """A faiss index over the rows of some vectors, where it runs, and how it searches."""
+    """A faiss index over the rows of vectors, its device and its search parameters."""
 
-    index: Any  # a faiss.Index over the rows of the vectors; None where the vectors are enough
+    index: (
+        Any  # a faiss.Index over the rows of the vectors; None where search needs only the vectors
+    )
     device: str
     search: str
 
 
 def build_structure(vectors: Float32Array, recipe: str, search: str) -> Structure:
-    """Build what a recipe names over unit vectors (n, dim). Raises ValueError where it cannot."""
+    """Build the structure of a recipe over unit vectors (n, dim). Raises ValueError."""
     n, dim = vectors.shape
     if re.search(r"IVF0+(?!\d)|HNSW0*[01](?!\d)", recipe):  # faiss would end the process
         raise ValueError(f"recipe: wanted at least 1 list or 2 links, got {recipe!r}")
@@ -34,7 +36,7 @@ def build_structure(vectors: Float32Array, recipe: str, search: str) -> Structur
         if n == 0:
             return Structure(None, "cpu", search)
         _check_training_size(index, recipe, n)
-        index, device = place(index)
+        index, device = to_best_device(index)
         if recipe == "Flat" and device == "cpu":
             return Structure(None, device, search)
         index.train(vectors)
@@ -48,7 +50,7 @@ def build_structure(vectors: Float32Array, recipe: str, search: str) -> Structur
 
 
 def _default_search(index: Any, recipe: str) -> str:
-    """Parameters that found 98 % of the ten nearest in `benchmarks/vector_index.py`."""
+    """Parameters with a recall@10 of 98 % in `benchmarks/vector_index.py`."""
     ivf = faiss.try_extract_index_ivf(index)
     if ivf is not None:
         return f"nprobe={min(round(4 * ivf.nlist**0.5), ivf.nlist, MAX_FETCH)}"
@@ -56,9 +58,9 @@ def _default_search(index: Any, recipe: str) -> str:
 
 
 def fewer_lists(index: Any) -> Any:
-    """Search parameters by which an IVF index looks into a quarter of its lists; None for others.
+    """Search parameters with a quarter of an IVF index's `nprobe`; None for others.
 
-    Enough for proposals, of which many more are taken than the nearest that are wanted.
+    Enough for candidates, which are many more than the neighbours wanted.
     """
     if not isinstance(index, faiss.IndexIVF):
         return None
@@ -68,7 +70,7 @@ def fewer_lists(index: Any) -> Any:
 
 
 def set_search(index: Any, search: str) -> None:
-    """Set a `faiss.Index`'s search parameters. Raises ValueError for those it does not have."""
+    """Set the search parameters of a `faiss.Index`. Raises ValueError for unknown ones."""
     try:
         faiss.ParameterSpace().set_index_parameters(index, search)  # type: ignore[arg-type]
     except RuntimeError as error:
@@ -78,12 +80,12 @@ def set_search(index: Any, search: str) -> None:
 
 
 def _reason(error: RuntimeError) -> str:
-    """What faiss says after the names of its function and source file."""
+    """A faiss error's message without the names of function and source file."""
     return str(error).rsplit(": ", 1)[-1]
 
 
 def _check_training_size(index: Any, recipe: str, n: int) -> None:
-    """Refuse what faiss would only warn of, on stderr: too few vectors to find centroids in."""
+    """Raise ValueError for too few training vectors, of which faiss only warns on stderr."""
     ivf = faiss.try_extract_index_ivf(index)
     n_centroids = 0 if ivf is None else ivf.nlist
     for match in re.finditer(r"(?<!O)PQ\d+(?:x(\d+))?", recipe):
@@ -95,11 +97,11 @@ def _check_training_size(index: Any, recipe: str, n: int) -> None:
         )
 
 
-def place(index: Any) -> tuple[Any, str]:
-    """`index` on the first GPU, and "gpu", where there is one for it; else `index` and "cpu".
+def to_best_device(index: Any) -> tuple[Any, str]:
+    """Return a copy of `index` on the first GPU and "gpu" where possible, else `index` and "cpu".
 
-    Only what was tried there goes there: faiss ends the process where a GPU cannot do what it is
-    asked, as with scalar quantisers and more than 512 candidates (faiss issue 4509).
+    Only for the types in `ON_GPU`: faiss aborts the process for what a GPU cannot do, such as
+    scalar quantisers with more than 512 candidates (faiss issue 4509).
     """
     if isinstance(index, ON_GPU) and faiss.get_num_gpus() > 0:
         try:

@@ -1,4 +1,4 @@
-"""Vectors in, nearest neighbours out: one class over faiss, whose structure is a recipe string."""
+"""`VectorIndex`: nearest neighbours by cosine; thin over faiss, built by a recipe string."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ from index.arrays import BoolArray, Float32Array, Float64Array, IndexArray, Int6
 from index.hubs import (
     METHODS,
     N_STATISTICS,
-    Survey,
-    describe,
+    CosineStatistics,
+    library_statistics,
     pair_scores,
     reference_rows,
-    survey_library,
+    track_statistics,
 )
-from index.products import top_n
+from index.inner_products import top_n
+from index.rows import rows_of
 from index.storage import DamagedIndex, Manifest, StaleIndex, read_manifest
 from index.structure import (
     MAX_FETCH,
     Structure,
     build_structure,
     fewer_lists,
-    place,
     set_search,
+    to_best_device,
 )
 
 __all__ = ["DamagedIndex", "Manifest", "Ranking", "StaleIndex", "VectorIndex", "read_manifest"]
 
-# A structure is asked for OVERFETCH * k + SLACK candidates, and one more for each id left out, but
-# never for more than MAX_FETCH.
+# OVERFETCH * k + SLACK candidates are fetched from a structure, and one more for each excluded id,
+# but at most MAX_FETCH.
 OVERFETCH = 4
 SLACK = 32
 HUBS_OVERFETCH = 8  # times as many, where the candidates' order is not that of their cosines
@@ -49,47 +50,47 @@ BLOCK = 2**24  # numbers computed at once by exact search (64 MiB) and by normal
 
 
 class Ranking(NamedTuple):
-    """What a query found: best first, never padded, ids unique, equal scores by ascending id."""
+    """Results of a query: best first, never padded, ids unique, equal scores by ascending id."""
 
     ids: Int64Array  # (n,)
     scores: Float32Array  # (n,)
 
 
 class VectorIndex:
-    """Finds the vectors with the greatest cosine to a query.
+    """Search for the vectors with the greatest cosine to a query.
 
-    The vectors are kept in full beside whatever structure the recipe builds. The structure only
-    proposes candidates; their scores are cosines of the full vectors, whatever the recipe. A query
+    The full vectors are stored beside the structure that the recipe builds. The structure only
+    yields candidates; their scores are cosines of the full vectors, whatever the recipe. A query
     whose candidates are too few, or are cut off within a tie, is searched exactly.
 
     "Flat" is exact search itself, and on the CPU has no structure at all: products with the stored
     vectors are as fast as faiss's `IndexFlatIP`, several times faster for many queries at once, and
     need no second copy of the vectors.
 
-    Scores corrected for hubs (`index.hubs`) are an option of the search: exact, too, for "Flat";
-    otherwise they order what the structure proposes.
+    Hubness-corrected scores (`index.hubs`) are an option of the search: exact, too, for "Flat";
+    otherwise they order the structure's candidates.
 
-    An index does not change once built, and any number of threads may search it.
+    An index is immutable, and search is thread-safe.
 
     ids                int64 (n,), ascending, read-only
-    survey             what is usual in the library, surroundings in the order of `ids`
+    statistics         of the library's cosines, `tracks` in the order of `ids`
     recipe             the `index_factory` string it was built by
     search_parameters  the `ParameterSpace` string in force
     device             "gpu" where faiss sees one and the recipe is Flat or IVF…,Flat, else "cpu"
-    manifest           what the file says it was loaded from; None if it was built here
+    manifest           of the file it was loaded from; None if it was built here
     """
 
     def __init__(
         self,
         ids: Int64Array,
         vectors: Float32Array,
-        survey: Survey,
+        statistics: CosineStatistics,
         recipe: str,
         structure: Structure,
         manifest: Manifest | None = None,
     ) -> None:
         self.ids = ids
-        self.survey = survey
+        self.statistics = statistics
         self.recipe = recipe
         self.search_parameters = structure.search
         self.device = structure.device
@@ -132,7 +133,7 @@ class VectorIndex:
         ids.flags.writeable = unit.flags.writeable = False
         structure = build_structure(unit, recipe, search)
         groups = ids if recordings is None else np.asarray(recordings)[order]
-        return cls(ids, unit, survey_library(unit, groups), recipe, structure)
+        return cls(ids, unit, library_statistics(unit, groups), recipe, structure)
 
     @classmethod
     def load(
@@ -153,7 +154,7 @@ class VectorIndex:
         ValueError where the recipe has no such `search` parameters.
         """
         path = Path(path)
-        manifest, ids, vectors, survey, stored = storage.read(path)
+        manifest, ids, vectors, statistics, stored = storage.read(path)
         for name, wanted in (("model", model), ("projection", projection), ("dim", dim)):
             got = getattr(manifest, name)
             if wanted is not None and got != wanted:
@@ -166,8 +167,8 @@ class VectorIndex:
             structure = build_structure(vectors, manifest.recipe, search)
         else:
             set_search(stored, search)
-            structure = Structure(*place(stored), search)
-        return cls(ids, vectors, survey, manifest.recipe, structure, manifest)
+            structure = Structure(*to_best_device(stored), search)
+        return cls(ids, vectors, statistics, manifest.recipe, structure, manifest)
 
     def save(
         self,
@@ -193,7 +194,9 @@ class VectorIndex:
             recipe=self.recipe,
             search=self.search_parameters,
         )
-        return storage.write(Path(path), manifest, self.ids, self._vectors, self.survey, structure)
+        return storage.write(
+            Path(path), manifest, self.ids, self._vectors, self.statistics, structure
+        )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -208,21 +211,21 @@ class VectorIndex:
 
         Raises KeyError, naming the ids that are not there.
         """
-        found: Float32Array = self._vectors[self._known_rows(ids)]
-        return found
+        vectors: Float32Array = self._vectors[self._known_rows(ids)]
+        return vectors
 
     def vectors_at(self, rows: IndexArray) -> Float32Array:
         """The unit vectors of some rows in `ids`, float32 (len(rows), dim)."""
-        found: Float32Array = self._vectors[rows]
-        return found
+        vectors: Float32Array = self._vectors[rows]
+        return vectors
 
-    def surroundings(self, ids: ArrayLike) -> Float32Array:
-        """What is usual around the tracks `ids`: float32 (len(ids), 3), see `hubs.Survey`.
+    def track_statistics(self, ids: ArrayLike) -> Float32Array:
+        """The statistics of the tracks `ids`: float32 (len(ids), 3), see `hubs.CosineStatistics`.
 
         Raises KeyError, naming the ids that are not there.
         """
-        found: Float32Array = self.survey.surroundings[self._known_rows(ids)]
-        return found
+        statistics: Float32Array = self.statistics.tracks[self._known_rows(ids)]
+        return statistics
 
     def search(
         self,
@@ -231,40 +234,40 @@ class VectorIndex:
         *,
         exclude: ArrayLike = (),
         hubs: str = "none",
-        surroundings: ArrayLike | None = None,
+        query_statistics: ArrayLike | None = None,
     ) -> list[Ranking]:
-        """The `k` vectors that are most like each query, or all where there are fewer.
+        """The `k` vectors nearest to each query, or all where there are fewer.
 
-        queries       numbers (n, dim), of any length, finite, no row zero
-        k             at least 1
-        exclude       ids (m,) to leave out, such as removed tracks; unknown ones do no harm
-        hubs          which of `hubs.METHODS` scores: "none" by cosines, in [-1, 1]
-        surroundings  what is usual around the queries, (n, 3); by default they are vectors from
-                      outside. For tracks of the index it is what `surroundings` returns
+        queries           numbers (n, dim), of any length, finite, no row zero
+        k                 at least 1
+        exclude           ids (m,) to leave out, such as removed tracks; unknown ones are ignored
+        hubs              one of `hubs.METHODS`: "none" scores by cosines, in [-1, 1]
+        query_statistics  of the queries, (n, 3); for tracks of the index those that
+                          `track_statistics` returns; by default computed as of new vectors
 
         Raises ValueError for anything else.
         """
         unit = self._queries(queries, k)
         if hubs not in METHODS:
             raise ValueError(f"hubs: wanted one of {', '.join(METHODS)}, got {hubs!r}")
-        scoring = _Scoring(hubs, self._describe(unit, hubs, surroundings))
-        rows, known = self._rows(_as_ids(exclude))
+        scoring = _Scoring(hubs, self._query_statistics(unit, hubs, query_statistics))
+        rows, is_there = rows_of(self.ids, _as_ids(exclude))
         allowed = np.ones(len(self), dtype=bool)
-        allowed[rows[known]] = False
+        allowed[rows[is_there]] = False
         k = min(k, int(allowed.sum()))
         if k == 0:
             return [Ranking(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in unit]
-        rankings = dict(self._propose(unit, k, allowed, scoring))
+        rankings = dict(self._by_structure(unit, k, allowed, scoring))
         rest = [i for i in range(len(unit)) if i not in rankings]
         exact = self._exact(unit[rest], k, allowed, scoring.of(rest))
         rankings.update(zip(rest, exact, strict=True))
         return [rankings[i] for i in range(len(unit))]
 
-    def nearby(self, queries: ArrayLike, n: int) -> list[IndexArray]:
+    def candidates(self, queries: ArrayLike, n: int) -> list[IndexArray]:
         """The rows in `ids` of about the `n` vectors nearest to each query, in no order, unscored.
 
-        What a structure proposes, for whom scores and filters them: exact for "Flat" alone, and
-        cheaper than a search, for IVF of fewer lists. Queries and errors are those of `search`.
+        The structure's candidates, for callers that score and filter them: exact for "Flat" only,
+        and cheaper than a search, for IVF by fewer lists. Queries and errors are those of `search`.
         """
         unit = self._queries(queries, n)
         n = min(n, len(self) if self.device == "cpu" else MAX_FETCH, len(self))
@@ -272,11 +275,11 @@ class VectorIndex:
             return [top_n(row, n) for row in unit @ self._vectors.T]
         few = None if self.device == "gpu" else fewer_lists(self._structure)
         with self._turn if self.device == "gpu" else nullcontext():
-            _, found = self._structure.search(unit, n, params=few)
-        return [rows[rows >= 0] for rows in found]
+            _, padded = self._structure.search(unit, n, params=few)
+        return [rows[rows >= 0] for rows in padded]
 
     def _queries(self, queries: ArrayLike, k: int) -> Float32Array:
-        """The queries as unit vectors. Raises ValueError for what cannot be searched with."""
+        """The queries as unit vectors. Raises ValueError for invalid ones."""
         queries = np.asarray(queries)
         if queries.ndim != 2 or queries.shape[1] != self.dim:
             raise ValueError(f"queries: wanted shape (n, {self.dim}), got {queries.shape}")
@@ -284,43 +287,36 @@ class VectorIndex:
             raise ValueError(f"k: wanted at least 1, got {k}")
         return _unit(queries, np.arange(len(queries)), "queries")
 
-    def _describe(
-        self, queries: Float32Array, hubs: str, surroundings: ArrayLike | None
+    def _query_statistics(
+        self, queries: Float32Array, hubs: str, given_statistics: ArrayLike | None
     ) -> Float32Array:
-        """What is usual around the queries, where the scores depend on it."""
-        if surroundings is not None:
-            given = np.asarray(surroundings, np.float32)
+        """The statistics of the queries, zeros where the scores do not depend on them."""
+        if given_statistics is not None:
+            given = np.asarray(given_statistics, np.float32)
             if given.shape != (len(queries), N_STATISTICS):
                 wanted = (len(queries), N_STATISTICS)
-                raise ValueError(f"surroundings: wanted shape {wanted}, got {given.shape}")
+                raise ValueError(f"query_statistics: wanted shape {wanted}, got {given.shape}")
             return given
         if hubs == "none":
             return np.zeros((len(queries), N_STATISTICS), np.float32)
-        return describe(queries, self._vectors[reference_rows(len(self))])
+        return track_statistics(queries, self._vectors[reference_rows(len(self))])
 
     def _known_rows(self, ids: ArrayLike) -> IndexArray:
         """The rows of ids that must be there. Raises KeyError."""
         wanted = _as_ids(ids)
-        rows, known = self._rows(wanted)
-        if not known.all():
-            raise KeyError(f"no vectors for ids {wanted[~known].tolist()}")
+        rows, is_there = rows_of(self.ids, wanted)
+        if not is_there.all():
+            raise KeyError(f"no vectors for ids {wanted[~is_there].tolist()}")
         return rows
 
-    def _rows(self, ids: Int64Array) -> tuple[IndexArray, BoolArray]:
-        """The rows of `ids`, and which of them exist."""
-        rows = np.searchsorted(self.ids, ids)
-        known = rows < len(self)
-        known[known] = self.ids[rows[known]] == ids[known]
-        return rows, known
-
-    def _propose(
+    def _by_structure(
         self,
         queries: Float32Array,
         k: int,
         allowed: BoolArray,
         scoring: _Scoring,
     ) -> Iterator[tuple[int, Ranking]]:
-        """The number and ranking of each query that the structure's candidates can answer."""
+        """The number and ranking of each query for which the structure's candidates suffice."""
         n_excluded = len(self) - int(allowed.sum())
         plain = scoring.hubs == "none"
         fetch = (OVERFETCH * k + SLACK) * (1 if plain else HUBS_OVERFETCH) + n_excluded
@@ -328,9 +324,9 @@ class VectorIndex:
         if self._structure is None or fetch <= k:
             return
         with self._turn if self.device == "gpu" else nullcontext():
-            _, found = self._structure.search(queries, fetch)
-        for i, (query, padded) in enumerate(zip(queries, found, strict=True)):
-            rows = padded[padded >= 0]
+            _, padded = self._structure.search(queries, fetch)
+        for i, (query, candidates) in enumerate(zip(queries, padded, strict=True)):
+            rows = candidates[candidates >= 0]
             rows = rows[allowed[rows]]
             scores = self._scores(query, rows, scoring.mine[i], scoring.hubs)
             ranking = self._best(rows, scores, k)
@@ -356,7 +352,7 @@ class VectorIndex:
             else:
                 products = block @ self._vectors.T
             for i, (query, row) in enumerate(zip(block, products, strict=True), start=start):
-                mine, theirs = scoring.mine[i], self.survey.surroundings
+                mine, theirs = scoring.mine[i], self.statistics.tracks
                 if scoring.hubs == "none":
                     low = high = row
                 else:  # scores grow with the cosine
@@ -378,13 +374,13 @@ class VectorIndex:
         cosines = self._cosines(query, rows)
         if hubs == "none":
             return cosines
-        theirs = self.survey.surroundings[rows]
+        theirs = self.statistics.tracks[rows]
         return pair_scores(hubs, cosines, mine, theirs).astype(np.float32)
 
     def _cosines(self, query: Float32Array, rows: Int64Array) -> Float32Array:
-        """Cosines that depend on nothing but the two vectors: equal vectors get equal scores.
+        """Cosines that depend only on the two vectors: equal vectors get equal scores.
 
-        A matrix product would not do: its rounding changes with a row's place in the matrix.
+        Those of a matrix product do not: its rounding depends on a row's position in the matrix.
         """
         products = self._vectors[rows] * query.astype(np.float64)
         cosines: Float64Array = products.sum(axis=1)
@@ -396,13 +392,13 @@ class VectorIndex:
 
 
 class _Scoring(NamedTuple):
-    """How queries are scored: the method, and what is usual around each, float32 (n, 3)."""
+    """How queries are scored: the method, and the statistics of each, float32 (n, 3)."""
 
     hubs: str
     mine: Float32Array
 
     def of(self, numbers: list[int]) -> _Scoring:
-        """The same for some of the queries."""
+        """The scoring of some of the queries."""
         return _Scoring(self.hubs, self.mine[numbers])
 
 

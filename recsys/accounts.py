@@ -1,8 +1,8 @@
-"""Logging people in: passwords, sessions, API keys.
+"""Authentication: passwords, sessions and API keys.
 
-Passwords are kept as argon2id hashes (RFC 9106) and checked for unknown names too, so that the
-time of an answer does not say who has an account. Session tokens and API keys are 256 random bits,
-which nobody can guess: of them the SHA-256 is kept.
+Passwords are stored as argon2id hashes (RFC 9106). A hash is verified for unknown names too, so
+that the time of a response does not tell whether an account exists. Session tokens and API keys
+are 256 random bits, of which the SHA-256 is stored.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ _log = logging.getLogger(__name__)
 SHORTEST, LONGEST = 10, 1000  # characters of a password
 SESSION_SECONDS = 30 * 86_400  # from logging in
 KEY_START = "earshot_"
-_PREFIX = len(KEY_START) + 4  # characters of a key that are shown
-_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that look alike
+_PREFIX = len(KEY_START) + 4  # characters of a key that lists show
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without similar ones
 
 
 class Accounts:
-    """The people of a home and how they prove who they are.
+    """Accounts of a home with their passwords, sessions and keys.
 
-    `hasher` says what checking a password costs; a hash that cost less is renewed at the next
+    `hasher` sets the cost of a password hash; a stored hash of other cost is renewed at the next
     login. Every method raises CatalogError where the database does.
     """
 
     def __init__(self, people: People, hasher: PasswordHasher | None = None) -> None:
         self.people = people
         self._hasher = hasher or PasswordHasher()
-        self._nobodys = self._hasher.hash(secrets.token_hex())
+        self._dummy_hash = self._hasher.hash(secrets.token_hex())
 
     def add(
         self,
@@ -47,11 +47,11 @@ class Accounts:
         listener: str | None = None,
         password: str | None = None,
     ) -> tuple[Account, str]:
-        """Make an account, and return it with its password: one made here, where none is given.
+        """Create an account, and return it with its password, a random one where none is given.
 
-        `listener` is whose history it goes on with, None for a new one. Raises AccountError.
+        `listener` names the listener it gets, None for a new one. Raises AccountError.
         """
-        password = made_password() if password is None else password
+        password = random_password() if password is None else password
         hashed = self._hash(name, password)
         account = self.people.add(name, hashed, role, int(time.time()), listener=listener)
         _log.info("account %d was made, %s", account.id, role)
@@ -60,9 +60,9 @@ class Accounts:
     def reset_password(self, account: Account, password: str | None = None) -> str:
         """Give an account a new password and end its sessions; its keys stay. Raises AccountError.
 
-        Returns the password: one made here, where none is given.
+        Returns the password, a random one where none is given.
         """
-        password = made_password() if password is None else password
+        password = random_password() if password is None else password
         self.people.set_password(account.id, self._hash(account.name, password))
         self.people.end_sessions(account.id)
         _log.info("the password of account %d was reset", account.id)
@@ -71,7 +71,7 @@ class Accounts:
     def change_password(self, account: Account, old: str, new: str, token: str) -> None:
         """Change a password and end all sessions but that of `token`.
 
-        Raises AccountError where the old one is wrong or the new one cannot be one.
+        Raises AccountError where the old one is wrong or the new one is not allowed.
         """
         if self._verified(account.name, old) is None:
             raise AccountError("The password until now is another one: nothing was changed.")
@@ -91,7 +91,7 @@ class Accounts:
         return token
 
     def of_session(self, token: str) -> Account | None:
-        """Return whose session this is."""
+        """Return the account of a session, None for an expired or unknown one."""
         return self.people.of_session(_digest(token), int(time.time()))
 
     def log_out(self, token: str) -> None:
@@ -105,20 +105,20 @@ class Accounts:
     # Keys
 
     def make_key(self, account: Account, name: str) -> tuple[ApiKey, str]:
-        """Make a key, which is returned this once. Raises AccountError for what is no name."""
+        """Create a key and return it with its text, which is not stored. Raises AccountError."""
         text = KEY_START + secrets.token_urlsafe(32)
         key = self.people.add_key(account.id, name, text[:_PREFIX], _digest(text), int(time.time()))
         _log.info("account %d made key %d", account.id, key.id)
         return key, text
 
     def of_key(self, text: str) -> Account | None:
-        """Return whose key this is, None where it is revoked or never was."""
+        """Return the account of a key, None for a revoked or unknown one."""
         return self.people.of_key(_digest(text), int(time.time()))
 
     # Passwords
 
     def _hash(self, name: str, password: str) -> str:
-        """Return the hash of what can be a password, or raise AccountError."""
+        """Return the hash of a password. Raises AccountError for one that is not allowed."""
         if not SHORTEST <= len(password) <= LONGEST:
             raise AccountError(f"A password has {SHORTEST} to {LONGEST} characters.")
         if name_key(password) == name_key(name):
@@ -126,28 +126,28 @@ class Accounts:
         return self._hasher.hash(_bytes(password))
 
     def _verified(self, name: str, password: str) -> Account | None:
-        """Return whose name and password these are; of no name too a hash is checked."""
-        known = self.people.called(name)
-        account, kept = known or (None, self._nobodys)
+        """Return the account of a name and password, or None; always verifies a hash."""
+        stored = self.people.by_name(name)
+        account, password_hash = stored or (None, self._dummy_hash)
         if len(password) > LONGEST:
-            password = ""  # which is nobody's, and takes as long
+            password = ""  # no account's, and verified in the same time
         try:
-            self._hasher.verify(kept, _bytes(password))
+            self._hasher.verify(password_hash, _bytes(password))
         except VerifyMismatchError:
             return None
-        if account and self._hasher.check_needs_rehash(kept):
+        if account and self._hasher.check_needs_rehash(password_hash):
             self.people.set_password(account.id, self._hasher.hash(_bytes(password)))
         return account
 
 
-def made_password() -> str:
-    """Make a password of 99 random bits, to be typed from paper."""
+def random_password() -> str:
+    """Return a password of 99 random bits that is easy to type."""
     groups = ("".join(secrets.choice(_LETTERS) for _ in range(5)) for _ in range(4))
     return "-".join(groups)
 
 
 def _bytes(password: str) -> bytes:
-    """Return a password's bytes, the same however the keyboard composed its letters."""
+    """Return the bytes of a password, normalized (NFKC)."""
     return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")
 
 

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from rapidfuzz import fuzz, process
 
-from recsys.catalog import Catalog, Label
+from recsys.catalog import Catalog, TrackSummary
 from recsys.catalog.search import fold
 
 CompletionKind = Literal["artist", "album", "tag", "track"]
@@ -98,11 +98,11 @@ class Completer:
         revision = self._catalog.track_revision
         with self._lock:
             if self._names is None or self._names.revision != revision:
-                self._names = _read(revision, self._catalog.labels(), self._tags)
+                self._names = _read(revision, self._catalog.track_summaries(), self._tags)
             return self._names
 
 
-def _read(revision: int, labels: Sequence[Label], tags: Sequence[str]) -> _Names:
+def _read(revision: int, labels: Sequence[TrackSummary], tags: Sequence[str]) -> _Names:
     artists = Counter(label.artist for label in labels if fold(label.artist))
     genres = Counter(genre for label in labels for genre in label.genres if fold(genre))
     on_album: dict[str, list[int]] = {}

@@ -1,10 +1,10 @@
-"""How lengths and times are written, as players do."""
+"""Format durations as players do."""
 
 from __future__ import annotations
 
 
 def clock(seconds: float) -> str:
-    """Write a span of time.
+    """Format seconds as m:ss or h:mm:ss.
 
     >>> clock(7), clock(3723)
     ('0:07', '1:02:03')

@@ -18,7 +18,7 @@ from recsys.recommendation.query import Query
 from recsys.recommendation.recommender import Recommender
 from recsys.similarity.artists import Artists
 from recsys.similarity.similar_tracks import SimilarTracks
-from recsys.track_map.track_map import LibraryMap
+from recsys.track_map.track_map import MapReader
 
 _log = logging.getLogger(__name__)
 _Stamp = tuple[tuple[int, int, int] | None, ...]
@@ -39,7 +39,7 @@ class Served:
     recommender: Recommender
     completer: Completer
     artists: Artists
-    map: LibraryMap
+    map: MapReader
 
     @classmethod
     def of(cls, home: Home) -> Served:
@@ -54,7 +54,7 @@ class Served:
             recommender,
             Completer(home.catalog, similar.tags),
             Artists(home.catalog, home.index, home.settings.hubs, recommender.shelf),
-            LibraryMap(home.settings.home, recommender.shelf, recommender.tag_table),
+            MapReader(home.settings.home, recommender.shelf, recommender.tag_table),
         )
 
     def warm(self) -> None:

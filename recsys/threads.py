@@ -1,4 +1,4 @@
-"""How many cores there are, and work for all of them, in threads."""
+"""The number of usable cores, and a loop over jobs in threads."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def n_cores() -> int:
 
 
 def for_each(function: Callable[[T], None], jobs: Iterable[T]) -> None:
-    """Call a function with each of the jobs, on all cores, BLAS taking one thread in each.
+    """Call a function with each job, in a thread for each core, BLAS using one thread in each.
 
-    It pays where the work is NumPy's, which lets other threads run meanwhile.
+    For NumPy work, which releases the GIL.
     """
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(n_cores()) as pool:
         for _ in pool.map(function, jobs):

@@ -114,3 +114,10 @@ def test_a_class_name_is_defined_in_one_module() -> None:
     exceptions = SHARED_NAMES_OF_WEBUI | SHARED_NAMES.keys()
     assert not {name: paths for name, paths in shared.items() if name not in exceptions}
     assert not exceptions - shared.keys(), "these names are no exceptions any more"
+
+
+def test_what_contributing_names_exists() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    names = set(re.findall(r"`((?:[\w.]+/)+[\w.]*)`", text))
+    assert len(names) > 20
+    assert not [name for name in sorted(names) if not (ROOT / name).exists()]

@@ -146,7 +146,7 @@ def revoke_key(accounts: Accounts, args: argparse.Namespace) -> None:
 
 
 def _find(accounts: Accounts, name: str) -> Account:
-    known = accounts.people.called(name)
+    known = accounts.people.by_name(name)
     if known is None:
         raise NotFound(f"Nobody called {name} has an account: see list.")
     return known[0]

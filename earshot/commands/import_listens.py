@@ -152,7 +152,11 @@ def summarise(
         "files": [file_summary(imported) for imported in files],
         "failures": list(failures),
         "listeners": len(catalog.listeners()),
-        "matched": [row._asdict() for row in catalog.matched()],
+        "matched": [
+            {"kind": row.kind, "rung": row.level, "recordings": row.recordings}
+            | {"listens": row.listens}
+            for row in catalog.match_counts()
+        ],
         "unmatched": [
             recording._asdict() | {"listens": n} for recording, n in catalog.unmatched(n_unmatched)
         ],

@@ -40,7 +40,7 @@ from encoders.projection import Projection
 from index.arrays import Float32Array
 from recsys.catalog import Track
 from recsys.durations import clock
-from recsys.home.evaluation_reports import keep_report
+from recsys.home.evaluation_reports import save_report
 from recsys.home.home import open_home
 from recsys.home.settings import load_settings
 from recsys.library.coherence import RATE
@@ -217,7 +217,7 @@ def list_duplicates(args: argparse.Namespace) -> int:
         groups = [[copy_as_json(track) for track in group] for group in found.groups]
         command = "python scripts/similar.py --duplicates"
         kept = {"groups": groups, "failures": found.failures}
-        keep_report(home.settings.home, "duplicates", command, home.index, kept)
+        save_report(home.settings.home, "duplicates", command, home.index, kept)
     for failure in found.failures:
         complain(failure)
     if args.json:

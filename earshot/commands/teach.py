@@ -142,7 +142,7 @@ def read_examples(home: Home, args: argparse.Namespace) -> list[tuple[int, bool 
 def refuse_known(home: Home, tag: str) -> None:
     """Raise NotFound for a tag that has a meaning already."""
     known = {fold(name) for name in home.projection.tags}
-    known |= {fold(genre) for label in home.catalog.labels() for genre in label.genres}
+    known |= {fold(genre) for label in home.catalog.track_summaries() for genre in label.genres}
     if fold(tag) in known:
         raise NotFound(f'"{tag}" is a tag already, of the taggers or the files: choose another.')
 

@@ -1,18 +1,18 @@
-"""The catalogue: what is known of the library and its listeners, in a database."""
+"""The catalogue: tracks, features, listeners and their listens, in a database."""
 
 from recsys.catalog.catalog import Catalog
 from recsys.catalog.database import CatalogError
 from recsys.catalog.examples import TagExamples
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
-from recsys.catalog.histories import History, KeptListen, Plays
-from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored, is_name
+from recsys.catalog.histories import History, StoredListen, TrackPlays
+from recsys.catalog.listens import Listen, Listener, MatchCounts, PlayCount, StoredCounts, is_name
 from recsys.catalog.lock import BuildRunning
 from recsys.catalog.people import Account, AccountError, ApiKey, Role
-from recsys.catalog.playlists import LONGEST_PLAYLIST, KeptPlaylist, PlaylistChanged
-from recsys.catalog.recordings import KeptRecording, Match, MatchLevel, Recording
-from recsys.catalog.sightings import Sighting
+from recsys.catalog.playlists import LONGEST_PLAYLIST, PlaylistChanged, StoredPlaylist
+from recsys.catalog.recordings import Match, MatchLevel, Recording, StoredRecording
+from recsys.catalog.scanned_files import ScannedFile
 from recsys.catalog.totals import Totals
-from recsys.catalog.tracks import Counts, KnownFile, Label, Status, Tags, Track
+from recsys.catalog.tracks import Counts, KnownFile, Status, Tags, Track, TrackSummary
 
 __all__ = [
     "LONGEST_PLAYLIST",
@@ -26,28 +26,28 @@ __all__ = [
     "Feedback",
     "FeedbackKind",
     "History",
-    "KeptListen",
-    "KeptPlaylist",
-    "KeptRecording",
     "KnownFile",
-    "Label",
     "Listen",
     "Listener",
     "Match",
+    "MatchCounts",
     "MatchLevel",
-    "Matched",
     "Opinion",
     "PlayCount",
     "PlaylistChanged",
-    "Plays",
     "Recording",
     "Role",
-    "Sighting",
+    "ScannedFile",
     "Status",
-    "Stored",
+    "StoredCounts",
+    "StoredListen",
+    "StoredPlaylist",
+    "StoredRecording",
     "TagExamples",
     "Tags",
     "Totals",
     "Track",
+    "TrackPlays",
+    "TrackSummary",
     "is_name",
 ]

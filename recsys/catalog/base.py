@@ -1,4 +1,4 @@
-"""What all tables share: the declarative base, the column types, the state row."""
+"""The declarative base of all tables, their column types, and the state row."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def clean_text(text: str) -> str:
 
 
 def shown(path: Path) -> str:
-    """Return a path as a sentence can show it, with U+FFFD for what is not UTF-8."""
+    """Return a path as printable text, with U+FFFD for what is not UTF-8."""
     return os.fsencode(path).decode("utf-8", "replace")
 
 
@@ -106,11 +106,11 @@ class Base(DeclarativeBase):
 
 
 class State(Base):
-    """The catalogue's one row about itself.
+    """The one row of the catalogue's revisions.
 
-    revision        rises with every change that matters to an index
+    revision        rises with every change of what an index is built from
     track_revision  rises with every change of tags or presence
-    last_track_id   the highest id ever given: ids are not used again
+    last_track_id   the highest id ever assigned: ids are not used again
     """
 
     __tablename__ = "state"
@@ -122,5 +122,5 @@ class State(Base):
 
 
 def locked_state(session: Session) -> State:
-    """Return the state row for changing: writers take turns at it until their commit."""
+    """Return the state row, locked for this transaction: writers wait for each other."""
     return session.get_one(State, 1, with_for_update=True)

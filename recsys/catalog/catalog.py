@@ -1,4 +1,4 @@
-"""Catalog: the only place that opens a session."""
+"""`Catalog`: all access to the database; the only place that opens a session."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from recsys.catalog import (
     listens,
     playlists,
     recordings,
-    sightings,
+    scanned_files,
     totals,
     tracks,
 )
@@ -36,21 +36,21 @@ from recsys.catalog.database import (
 )
 from recsys.catalog.examples import TagExamples
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
-from recsys.catalog.histories import History, KeptListen, Plays
-from recsys.catalog.listens import Listen, Listener, Matched, PlayCount, Stored
+from recsys.catalog.histories import History, StoredListen, TrackPlays
+from recsys.catalog.listens import Listen, Listener, MatchCounts, PlayCount, StoredCounts
 from recsys.catalog.lock import LOCK_NAME, BuildRunning, exclusive
 from recsys.catalog.people import People
-from recsys.catalog.playlists import KeptPlaylist
-from recsys.catalog.recordings import KeptRecording, Match, Recording
+from recsys.catalog.playlists import StoredPlaylist
+from recsys.catalog.recordings import Match, Recording, StoredRecording
+from recsys.catalog.scanned_files import ScannedFile
 from recsys.catalog.search import WordIndex
-from recsys.catalog.sightings import Sighting
 from recsys.catalog.totals import Totals
-from recsys.catalog.tracks import Counts, KnownFile, Label, Track
+from recsys.catalog.tracks import Counts, KnownFile, Track, TrackSummary
 from recsys.interactions import Interactions
 
-_TRACK_REVISION = select(State.track_revision)  # of the one row, which every answer asks for
+_TRACK_REVISION = select(State.track_revision)  # of the one row; every request reads it
 _ROWS_PER_BATCH = 500
-_RECORDINGS_KEPT = 100_000  # whose ids are remembered
+_MAX_RECORDING_IDS = 100_000  # that are cached
 _BUILD_LOCK = 0x4541525348  # of PostgreSQL, beside the lock file
 
 
@@ -117,7 +117,7 @@ class Catalog:
 
     @property
     def revision(self) -> int:
-        """A number that rises with every change that matters to an index."""
+        """A number that rises with every change of what an index is built from."""
         with self._reading() as session:
             return session.get_one(State, 1).revision
 
@@ -133,7 +133,7 @@ class Catalog:
             return tracks.counts(session)
 
     def files(self) -> dict[Path, KnownFile]:
-        """Return every known file, removed ones included."""
+        """Return every file of the catalogue, removed ones included."""
         with self._reading() as session:
             return tracks.files(session)
 
@@ -156,30 +156,30 @@ class Catalog:
         with self._reading() as session:
             return tracks.at_paths(session, paths)
 
-    def living(self) -> Iterator[Track]:
-        """Give every track whose file is there, by id."""
+    def available_tracks(self) -> Iterator[Track]:
+        """Yield every track whose file is there, by id."""
         last = 0
         while True:
-            batch = self.living_after(last, _ROWS_PER_BATCH)
+            batch = self.available_after(last, _ROWS_PER_BATCH)
             if not batch:
                 return
             yield from batch
             last = batch[-1].id
 
     def by_artist(self, name: str) -> list[int]:
-        """Return the ids of the living tracks of an artist who is written just so, ascending."""
+        """Return the ids of the available tracks of an artist with exactly this name, ascending."""
         with self._reading() as session:
             return tracks.by_artist(session, name)
 
-    def living_after(self, track_id: int, limit: int) -> list[Track]:
+    def available_after(self, track_id: int, limit: int) -> list[Track]:
         """Return the next `limit` tracks whose file is there, by id."""
         with self._reading() as session:
-            return tracks.living_after(session, track_id, limit)
+            return tracks.available_after(session, track_id, limit)
 
-    def labels(self) -> list[Label]:
-        """Return what a list is filtered and spaced by, of each living track, by id."""
+    def track_summaries(self) -> list[TrackSummary]:
+        """Return the metadata of each available track by which lists are filtered, by id."""
         with self._reading() as session:
-            return tracks.labels(session)
+            return tracks.summaries(session)
 
     def failures(self, *, after: int = 0, limit: int | None = None) -> list[Track]:
         """Return the next tracks whose file cannot be analysed, by id; `error` says why."""
@@ -187,19 +187,19 @@ class Catalog:
             return tracks.failures(session, after, limit)
 
     def totals(self) -> Totals:
-        """Count artists, listens and the like."""
+        """Return the totals of the catalogue: artists, albums, listens, ..."""
         with self._reading() as session:
             return totals.totals(session)
 
     def copies(self, limit: int) -> list[list[Track]]:
-        """Return the files of recordings that have several of the very same audio, most first."""
+        """Return groups of available files with equal audio, the largest first."""
         with self._reading() as session:
             return totals.copies(session, limit)
 
     def search(self, words: str, limit: int = 10) -> list[Track]:
-        """Find tracks by words of title, artist, album and genres, typos forgiven.
+        """Search available tracks by words of title, artist, album and genres, allowing typos.
 
-        Best first; empty where nothing is near. Removed tracks are never found.
+        Best first; empty where nothing matches.
         """
         with self._reading() as session:
             revision = session.get_one(State, 1).track_revision
@@ -211,47 +211,47 @@ class Catalog:
             return tracks.by_ids(session, index.search(words, limit))
 
     def recording_groups(self) -> dict[int, int]:
-        """Return, for each living track, the lowest id among the tracks of the same recording."""
+        """Return the lowest id of the tracks of the same recording, for each available track."""
         with self._reading() as session:
             return tracks.recording_groups(session)
 
     # Features
 
     def pending(self, extractor: str) -> list[tuple[int, Path]]:
-        """Return id and path of the living tracks to be analysed, by id.
+        """Return id and path of the available tracks to be analysed, by id.
 
-        Of several tracks with one audio the first is named: its features are stored for all. Where
-        it fails, the next one is named by the next call.
+        Of several tracks with equal audio only the first is returned: its features are stored for
+        all. Where its analysis fails, the next call returns the next one.
         """
         with self._reading() as session:
             return features.pending(session, extractor)
 
     def extractors(self) -> list[str]:
-        """Return the names of all extractors that features are kept of, sorted."""
+        """Return the names of all extractors with stored features, sorted."""
         with self._reading() as session:
             return features.extractors(session)
 
     def ready_ids(self, extractor: str) -> list[int]:
-        """Return the ids of the living tracks that have features, in order: an index's content."""
+        """Return the ids of the available tracks that have features, ascending."""
         with self._reading() as session:
             return features.ready_ids(session, extractor)
 
     def iter_features(
         self, extractor: str, ids: Iterable[int] | None = None
     ) -> Iterator[tuple[int, TrackFeatures]]:
-        """Give the features of `ids`, or of all of `ready_ids`, by id.
+        """Yield the features of `ids`, or of all of `ready_ids`, by id.
 
         Tracks without features, or with damaged ones, are left out.
         """
         wanted = self.ready_ids(extractor) if ids is None else sorted({int(i) for i in ids})
-        for track_id, heard in self._unpacked(extractor, wanted):
-            if heard is not None:
-                yield track_id, heard
+        for track_id, track_features in self._unpacked(extractor, wanted):
+            if track_features is not None:
+                yield track_id, track_features
 
     def _unpacked(
         self, extractor: str, ids: Sequence[int]
     ) -> Iterator[tuple[int, TrackFeatures | None]]:
-        """Give the features of `ids`, None for damaged ones."""
+        """Yield the features of `ids`, None for damaged ones."""
         for batch in batches(ids, _ROWS_PER_BATCH):
             with self._reading() as session:
                 rows = features.packed(session, extractor, batch)
@@ -261,29 +261,28 @@ class Catalog:
     def store_features(
         self, extractor: str, results: Iterable[tuple[int, TrackFeatures | AudioError]]
     ) -> None:
-        """Write a batch in one transaction: features, or why there are none.
+        """Write a batch of features, or of errors, in one transaction.
 
-        Features are stored for all tracks of the same audio; an error, a sentence, marks its own
-        track alone.
+        Features are stored for all tracks with the same audio; an error marks its own track only.
         """
-        heard: dict[int, TrackFeatures] = {}
+        by_track: dict[int, TrackFeatures] = {}
         errors: list[tuple[int, AudioError]] = []
         for track_id, result in results:
             if isinstance(result, AudioError):
                 errors.append((int(track_id), result))
             else:
-                heard[int(track_id)] = result
+                by_track[int(track_id)] = result
         with self._writing() as session:
             state = locked_state(session)
             features.fail(session, errors)
-            features.store(session, extractor, heard)
+            features.store(session, extractor, by_track)
             state.revision += 1
 
     def drop_damaged_features(self, extractor: str) -> int:
         """Delete features that cannot be read, so that they are pending again; return how many."""
         with self._reading() as session:
-            having = features.ids(session, extractor)
-        damaged = [i for i, heard in self._unpacked(extractor, having) if heard is None]
+            ids = features.ids(session, extractor)
+        damaged = [i for i, unpacked in self._unpacked(extractor, ids) if unpacked is None]
         if damaged:
             with self._writing() as session:
                 state = locked_state(session)
@@ -296,44 +295,44 @@ class Catalog:
 
     @property
     def listens_revision(self) -> int:
-        """A number that rises with each change of listens, feedback, matches or taught tags."""
+        """A number that rises with each change of listens, feedback, matches or personal tags."""
         with self._reading() as session:
             return recordings.listening_state(session).revision
 
     def listeners(self) -> list[Listener]:
-        """Return everybody who listens, by name."""
+        """Return all listeners, by name."""
         with self._reading() as session:
             return listens.listeners(session)
 
     def listener(self, name: str, *, create: bool = False) -> Listener | None:
-        """Return a listener by name, None for nobody; with `create`, a new one instead of None.
+        """Return a listener by name, or None; with `create`, create the listener instead.
 
-        Raises ValueError for an empty or endless name where there is none.
+        Raises ValueError for an invalid name of a new listener.
         """
         with self._reading() as session:
-            found = listens.listener(session, name)
-        if found is not None or not create:
-            return found
+            listener = listens.listener(session, name)
+        if listener is not None or not create:
+            return listener
         with self._writing() as session:
             recordings.listening_state(session, lock=True)
-            listens.ids_of(session, [name])
+            listens.ensure_ids(session, [name])
             return listens.listener(session, name)
 
-    def record_listens(self, listener_id: int, heard: Sequence[tuple[int, int]]) -> None:
-        """Write (track_id, Unix seconds) of what a listener listened to here, once each.
+    def record_listens(self, listener_id: int, plays: Sequence[tuple[int, int]]) -> None:
+        """Insert listens made here, (track_id, Unix seconds); stored ones are ignored.
 
         Raises KeyError for an unknown listener or track.
         """
         with self._writing() as session:
             recordings.listening_state(session, lock=True)
-            listens.record(session, int(listener_id), heard)
+            listens.record(session, int(listener_id), plays)
 
     def set_feedback(
         self, listener_id: int, track_id: int, kind: FeedbackKind | None, at: int
     ) -> None:
-        """Write what a listener says of a track at a time in Unix seconds, None to take it back.
+        """Write a listener's feedback on a track at a time in Unix seconds, None to withdraw it.
 
-        Later words take the place of earlier ones; a skip never that of a like or a dislike.
+        Later feedback replaces earlier feedback, but a skip never a like or a dislike.
         Raises KeyError for an unknown listener or track.
         """
         with self._writing() as session:
@@ -341,77 +340,77 @@ class Catalog:
             feedback.set_feedback(session, int(listener_id), int(track_id), kind, int(at))
 
     def examples(self, listener_id: int) -> list[TagExamples]:
-        """Return the tags that a listener has taught, and their examples among living tracks."""
+        """Return the personal tags of a listener, with their examples among available tracks."""
         with self._reading() as session:
             return examples.examples(session, int(listener_id))
 
-    def teach(self, listener_id: int, tag: str, said: Iterable[tuple[int, bool | None]]) -> None:
-        """Write (track_id, whether it fits) of a listener's tag, None to take an example back.
+    def teach(self, listener_id: int, tag: str, marks: Iterable[tuple[int, bool | None]]) -> None:
+        """Write examples of a listener's tag, (track_id, whether it fits), None to remove one.
 
-        Raises KeyError for an unknown listener or track, ValueError for a tag that is no name.
+        Raises KeyError for an unknown listener or track, ValueError for an invalid tag.
         """
         with self._writing() as session:
             recordings.listening_state(session, lock=True)
-            examples.teach(session, int(listener_id), tag, said)
+            examples.teach(session, int(listener_id), tag, marks)
 
     def forget_tag(self, listener_id: int, tag: str) -> bool:
-        """Delete a listener's tag with its examples; say whether there was one."""
+        """Delete a listener's tag with its examples; return whether there was one."""
         with self._writing() as session:
             recordings.listening_state(session, lock=True)
             return examples.forget(session, int(listener_id), tag)
 
-    def store_listening(self, events: Sequence[Listen | PlayCount | Opinion]) -> Stored:
-        """Write a batch of a listening history in one transaction; what is known stays as it is.
+    def store_listening(self, events: Sequence[Listen | PlayCount | Opinion]) -> StoredCounts:
+        """Write a batch of a listening history in one transaction, ignoring what is stored already.
 
-        Raises ValueError for a listener's name that cannot be one.
+        Raises ValueError for an invalid name of a listener.
         """
-        if len(self._recording_ids) > _RECORDINGS_KEPT:
+        if len(self._recording_ids) > _MAX_RECORDING_IDS:
             self._recording_ids = {}
-        known = self._recording_ids  # recordings are never deleted, their ids never changed
+        cached = self._recording_ids  # recordings are never deleted, their ids never changed
         opinions = [event for event in events if isinstance(event, Opinion)]
         others = [event for event in events if not isinstance(event, Opinion)]
         with self._writing() as session:
             recordings.listening_state(session, lock=True)
-            heard = recordings.ids_of(
-                session, (event.recording for event in events if event.recording not in known)
+            new = recordings.ensure_ids(
+                session, (event.recording for event in events if event.recording not in cached)
             )
-            ids = ChainMap(heard, known)
+            ids = ChainMap(new, cached)
             stored = listens.store(session, others, ids) + feedback.store(session, opinions, ids)
-        known.update(heard)
+        cached.update(new)
         return stored
 
-    def recordings_after(self, recording_id: int, limit: int) -> list[KeptRecording]:
-        """Return the next `limit` recordings that were heard, by id, with their matches."""
+    def recordings_after(self, recording_id: int, limit: int) -> list[StoredRecording]:
+        """Return the next `limit` recordings by id, with their matches."""
         with self._reading() as session:
-            return recordings.kept_after(session, recording_id, limit)
+            return recordings.stored_after(session, recording_id, limit)
 
     def begin_matching(self) -> int:
-        """Return up to which id recordings have been looked for in the library as it is now."""
+        """Return the id up to which recordings have been matched against the present library."""
         with self._writing() as session:
             return recordings.begin_matching(session)
 
     def set_matches(self, matches: Mapping[int, Match | None], *, upto: int = 0) -> None:
-        """Write which tracks these recordings are, and that those up to an id were looked for."""
+        """Write the matches of recordings, and that those up to an id have been matched."""
         with self._writing() as session:
             recordings.set_matches(session, matches, upto)
 
     def match_by_items(self) -> int:
-        """Match nameless recordings by others of the same identifier; count what changed."""
+        """Match nameless recordings by others of the same identifier; return how many changed."""
         with self._writing() as session:
             return recordings.match_by_items(session)
 
-    def matched(self) -> list[Matched]:
-        """Count the recordings that were heard, and the listens, by kind and rung."""
+    def match_counts(self) -> list[MatchCounts]:
+        """Count recordings and listens by kind and level of match, most listens first."""
         with self._reading() as session:
-            return listens.matched(session)
+            return listens.match_counts(session)
 
     def unmatched(self, limit: int) -> list[tuple[Recording, int]]:
-        """Return recordings that are no track of the library, with their listens, most first."""
+        """Return the recordings without a match and their listens, most first."""
         with self._reading() as session:
             return listens.unmatched(session, limit)
 
     def interactions(self) -> Interactions:
-        """Return who listened how often to which of the tracks that are there and ready.
+        """Return the plays of all listeners of the available tracks that are ready.
 
         Listeners without such listens are left out. `times` are 0 where none are known.
         """
@@ -419,18 +418,18 @@ class Catalog:
             return histories.interactions(session)
 
     def history(self, listener_id: int) -> History:
-        """Return what one listener listened to, of the tracks that are there."""
+        """Return one listener's plays of the available tracks."""
         with self._reading() as session:
             return histories.history(session, int(listener_id))
 
-    def plays(self, listener_id: int, track_id: int, limit: int = 10) -> Plays:
+    def plays(self, listener_id: int, track_id: int, limit: int = 10) -> TrackPlays:
         """Return how often one listener listened to one track, and the last `limit` times."""
         with self._reading() as session:
             return histories.plays(session, int(listener_id), int(track_id), limit)
 
     def listens_before(
         self, listener_id: int, before: tuple[int, int] | None, limit: int
-    ) -> list[KeptListen]:
+    ) -> list[StoredListen]:
         """Return the next `limit` listens of a listener with a time, the latest first.
 
         `before` is (listened_at, recording_id) of the last one seen, None to begin.
@@ -439,15 +438,12 @@ class Catalog:
             return histories.listens_before(session, int(listener_id), before, limit)
 
     def artists_missing(self, listener_id: int) -> list[tuple[str, int]]:
-        """Return the artists of what a listener heard that is no track, with listens, most first.
-
-        Such listens still say whose music is liked.
-        """
+        """Return the artists of a listener's unmatched recordings and their listens, most first."""
         with self._reading() as session:
             return histories.artists_missing(session, int(listener_id))
 
     def feedback(self, listener_id: int) -> list[Feedback]:
-        """Return what a listener says of the tracks that are there, by id of the track."""
+        """Return a listener's feedback on the available tracks, by id of the track."""
         with self._reading() as session:
             return feedback.feedback(session, int(listener_id))
 
@@ -455,13 +451,13 @@ class Catalog:
 
     def playlists(
         self, listener_id: int, *, after: int = 0, limit: int | None = None
-    ) -> list[KeptPlaylist]:
+    ) -> list[StoredPlaylist]:
         """Return the playlists of a listener by id, those with ids above `after`."""
         with self._reading() as session:
             return playlists.playlists(session, int(listener_id), int(after), limit)
 
-    def playlist(self, listener_id: int, playlist_id: int) -> KeptPlaylist | None:
-        """Return a playlist of a listener, None for one that they do not have."""
+    def playlist(self, listener_id: int, playlist_id: int) -> StoredPlaylist | None:
+        """Return a playlist of a listener, None for an unknown one."""
         with self._reading() as session:
             return playlists.playlist(session, int(listener_id), int(playlist_id))
 
@@ -473,12 +469,12 @@ class Catalog:
         playlist_id: int | None = None,
         *,
         revision: int | None = None,
-    ) -> KeptPlaylist:
-        """Write a playlist: a new one, or all of the one that has an id.
+    ) -> StoredPlaylist:
+        """Create a playlist, or replace the one with an id.
 
         With `revision`, only where it has that one, so that no other writer's change is lost.
-        Raises KeyError for an unknown listener, playlist or track, ValueError for a name or a
-        length that cannot be, PlaylistChanged for another revision.
+        Raises KeyError for an unknown listener, playlist or track, ValueError for an invalid name
+        or length, PlaylistChanged for another revision.
         """
         ids = [int(track_id) for track_id in track_ids]
         with self._writing() as session:
@@ -494,15 +490,15 @@ class Catalog:
 
     # Files
 
-    def record(self, seen: Sequence[Sighting]) -> None:
-        """Write what was seen of some files in one transaction; new ids follow the order given."""
+    def record_files(self, files: Sequence[ScannedFile]) -> None:
+        """Write scanned files in one transaction; new ids follow the order given."""
         with self._writing() as session:
-            sightings.record(session, seen)
+            scanned_files.record_files(session, files)
 
     def set_presence(self, *, gone: Iterable[int] = (), back: Iterable[int] = ()) -> None:
-        """Mark tracks as removed, and others as there again, in one transaction."""
+        """Mark tracks as removed, and others as available again, in one transaction."""
         with self._writing() as session:
-            sightings.set_presence(session, gone, back)
+            scanned_files.set_presence(session, gone, back)
 
     @contextmanager
     def build_lock(self) -> Iterator[None]:

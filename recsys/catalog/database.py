@@ -1,4 +1,4 @@
-"""Opening the database: connections, the schema's migrations, and errors as sentences."""
+"""Open the database: connections, schema migrations, and errors as sentences."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def writing(engine: Engine) -> Engine:
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """Leave transactions to `_begin_sqlite`, let readers read while one process writes."""
+    """Leave transactions to `_begin_sqlite`; WAL lets readers read while one process writes."""
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
@@ -102,7 +102,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
 
 
-_one_migration = threading.Lock()  # Alembic's context is one per process
+_migration_lock = threading.Lock()  # Alembic's context is one per process
 
 
 def migrate(engine: Engine) -> None:
@@ -122,10 +122,10 @@ def migrate(engine: Engine) -> None:
     folder = str(Path(__file__).parent / "migrations")
     config.set_main_option("script_location", folder.replace("%", "%%"))
     scripts = ScriptDirectory.from_config(config)
-    with _one_migration, writing(engine).begin() as connection:
+    with _migration_lock, writing(engine).begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRESQL_LOCK})"))
-        _refuse_foreign(connection, {script.revision for script in scripts.walk_revisions()})
+        _check_schema(connection, {script.revision for script in scripts.walk_revisions()})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -138,7 +138,7 @@ def schema_version(connection: Connection) -> str | None:
     return version
 
 
-def _refuse_foreign(connection: Connection, known_versions: set[str]) -> None:
+def _check_schema(connection: Connection, known_versions: set[str]) -> None:
     """Raise CatalogError for a schema this version does not know."""
     where = place(connection.engine.url)
     version = schema_version(connection)
@@ -165,7 +165,7 @@ def explained(url: URL, patience: float) -> Iterator[None]:
 
 
 def _sentence(error: Exception, url: URL, patience: float) -> str:
-    """Say what went wrong and what to do."""
+    """Return the message of an error: what went wrong and what to do."""
     cause = str(getattr(error, "orig", None) or error)
     where = place(url)
     if "locked" in cause or "lock timeout" in cause:

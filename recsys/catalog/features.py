@@ -1,4 +1,4 @@
-"""The features of the tracks, one packed row per track and extractor."""
+"""Features of tracks: one row of packed arrays for each track and extractor."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 from encoders.errors import AudioError
 from encoders.features import MUSICNN_SECONDS, TrackFeatures
 from recsys.catalog.base import Base, batches
-from recsys.catalog.tracks import IDS_PER_QUERY, TrackRow, living
+from recsys.catalog.tracks import IDS_PER_QUERY, TrackRow, is_available
 
 
 class FeatureRow(Base):
-    """What one extractor heard in one track; `extractor` names model, weights and settings."""
+    """The table of features; `extractor` names model, weights and settings."""
 
     __tablename__ = "features"
 
@@ -41,7 +41,7 @@ class FeatureRow(Base):
 
 
 def pack(features: TrackFeatures) -> bytes:
-    """Return the arrays as one safetensors file, in the precision TrackFeatures promises."""
+    """Serialize features as safetensors, in the dtypes of `TrackFeatures`."""
     return safetensors.numpy.save(
         {
             "starts": np.ascontiguousarray(features.starts, np.float32),
@@ -54,7 +54,7 @@ def pack(features: TrackFeatures) -> bytes:
 
 
 def unpack(blob: bytes, checksum: int) -> TrackFeatures | None:
-    """Return the features, None for a damaged blob."""
+    """Deserialize features; None for a damaged blob."""
     if zlib.crc32(blob) != checksum:
         return None
     try:
@@ -86,15 +86,15 @@ def pending(session: Session, extractor: str) -> list[tuple[int, Path]]:
 
 
 def ready_ids(session: Session, extractor: str) -> list[int]:
-    """Return the ids of the living tracks that have features of this extractor, in order."""
+    """Return the ids of the available tracks that have features of this extractor, in order."""
     query = select(TrackRow.id).where(
-        living, TrackRow.status == "ready", has_features(TrackRow, extractor)
+        is_available, TrackRow.status == "ready", has_features(TrackRow, extractor)
     )
     return list(session.scalars(query.order_by(TrackRow.id)))
 
 
 def extractors(session: Session) -> list[str]:
-    """Return the names of all extractors that features are kept of, sorted."""
+    """Return the names of all extractors with stored features, sorted."""
     query = select(FeatureRow.extractor).distinct().order_by(FeatureRow.extractor)
     return list(session.scalars(query))
 
@@ -114,12 +114,12 @@ def packed(session: Session, extractor: str, ids: Sequence[int]) -> list[tuple[i
     return [(row.track_id, row.blob, row.checksum) for row in rows]
 
 
-def store(session: Session, extractor: str, heard: Mapping[int, TrackFeatures]) -> None:
-    """Write features, in place of older ones, and copy them to tracks of the same audio."""
-    ids = sorted(heard)
+def store(session: Session, extractor: str, by_track: Mapping[int, TrackFeatures]) -> None:
+    """Write features, replacing older ones, and copy them to tracks of the same audio."""
+    ids = sorted(by_track)
     drop(session, ids, extractor)
     for track_id in ids:
-        blob = pack(heard[track_id])
+        blob = pack(by_track[track_id])
         row = FeatureRow(
             track_id=track_id, extractor=extractor, blob=blob, checksum=zlib.crc32(blob)
         )

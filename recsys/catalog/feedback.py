@@ -1,4 +1,4 @@
-"""What listeners say of tracks: likes, dislikes, skips."""
+"""Listeners' feedback on tracks: likes, dislikes, skips."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recsys.catalog import listens, recordings
 from recsys.catalog.base import Base, CleanText, batches
-from recsys.catalog.listens import ListenerRow, Stored
+from recsys.catalog.listens import ListenerRow, StoredCounts
 from recsys.catalog.recordings import Recording, RecordingRow, listening_state
-from recsys.catalog.tracks import IDS_PER_QUERY, TrackRow, living
+from recsys.catalog.tracks import IDS_PER_QUERY, TrackRow, is_available
 
 FeedbackKind = Literal["like", "dislike", "skip"]
 
 
 class Opinion(NamedTuple):
-    """What a listener said of a recording; `kind` None takes back what was said before."""
+    """Feedback of a history on a recording; `kind` None withdraws earlier feedback."""
 
     listener: str
     recording: Recording
@@ -27,7 +27,7 @@ class Opinion(NamedTuple):
 
 
 class Feedback(NamedTuple):
-    """What a listener says of a track."""
+    """A listener's current feedback on a track."""
 
     track_id: int
     kind: FeedbackKind
@@ -35,9 +35,9 @@ class Feedback(NamedTuple):
 
 
 class FeedbackRow(Base):
-    """The table of the last word of each listener on each recording.
+    """The table of the latest feedback of each listener on each recording.
 
-    What was taken back stays as a row without a kind: an older file must not bring it back.
+    Withdrawn feedback stays as a row without a kind, so that an older file does not restore it.
     """
 
     __tablename__ = "feedback"
@@ -49,13 +49,13 @@ class FeedbackRow(Base):
     at: Mapped[int] = mapped_column(BigInteger)
 
 
-Said = tuple[FeedbackKind | None, int]  # kind and time
+DatedFeedback = tuple[FeedbackKind | None, int]  # kind and time
 
 
-def outweighs(new: Said, old: Said) -> bool:
-    """Whether new words take the place of old ones.
+def outweighs(new: DatedFeedback, old: DatedFeedback) -> bool:
+    """Whether new feedback replaces old feedback.
 
-    The later ones do, but a skip says less than a like or a dislike.
+    Later feedback does, but a skip never replaces a like or a dislike.
     """
     if new[0] == "skip" and old[0] in ("like", "dislike"):
         return False
@@ -64,14 +64,19 @@ def outweighs(new: Said, old: Said) -> bool:
     return new[1] >= old[1]
 
 
-def store(session: Session, opinions: Sequence[Opinion], heard: Mapping[Recording, int]) -> Stored:
-    """Write opinions with the listeners they name, given the recordings' ids."""
-    people = listens.ids_of(session, (opinion.listener for opinion in opinions))
+def store(
+    session: Session, opinions: Sequence[Opinion], recording_ids: Mapping[Recording, int]
+) -> StoredCounts:
+    """Write opinions and the listeners they name, given the ids of their recordings."""
+    listener_ids = listens.ensure_ids(session, (opinion.listener for opinion in opinions))
     return _store(
         session,
         (
-            ((people[said.listener], heard[said.recording]), (said.kind, said.at))
-            for said in opinions
+            (
+                (listener_ids[opinion.listener], recording_ids[opinion.recording]),
+                (opinion.kind, opinion.at),
+            )
+            for opinion in opinions
         ),
     )
 
@@ -79,23 +84,25 @@ def store(session: Session, opinions: Sequence[Opinion], heard: Mapping[Recordin
 def set_feedback(
     session: Session, listener_id: int, track_id: int, kind: FeedbackKind | None, at: int
 ) -> None:
-    """Write what a listener says of a track. Raises KeyError for unknown ids."""
+    """Write a listener's feedback on a track. Raises KeyError for unknown ids."""
     if session.get(ListenerRow, listener_id) is None:
         raise KeyError(listener_id)
-    recording_id = recordings.of_tracks(session, [track_id])[track_id]
+    recording_id = recordings.ensure_track_recordings(session, [track_id])[track_id]
     _store(session, [((listener_id, recording_id), (kind, at))])
 
 
-def _store(session: Session, said: Iterable[tuple[tuple[int, int], Said]]) -> Stored:
-    """Write the last words on each (listener_id, recording_id)."""
-    last: dict[tuple[int, int], Said] = {}
-    for key, words in said:
-        if key not in last or outweighs(words, last[key]):
-            last[key] = words
-    before = _said(session, last)
+def _store(
+    session: Session, feedback: Iterable[tuple[tuple[int, int], DatedFeedback]]
+) -> StoredCounts:
+    """Write the latest feedback of each (listener_id, recording_id)."""
+    latest: dict[tuple[int, int], DatedFeedback] = {}
+    for key, dated in feedback:
+        if key not in latest or outweighs(dated, latest[key]):
+            latest[key] = dated
+    before = _stored(session, latest)
     rows = [
         (*key, kind, at)
-        for key, (kind, at) in sorted(last.items())
+        for key, (kind, at) in sorted(latest.items())
         if key not in before or (before[key] != (kind, at) and outweighs((kind, at), before[key]))
     ]
     if rows:
@@ -106,37 +113,39 @@ def _store(session: Session, said: Iterable[tuple[tuple[int, int], Said]]) -> St
             "(listener_id, recording_id) DO UPDATE SET kind = excluded.kind, at = excluded.at",
         )
         listening_state(session, lock=True).revision += 1
-    new = len(last.keys() - before.keys())
-    return Stored(new, len(rows) - new, len(last) - len(rows))
+    new = len(latest.keys() - before.keys())
+    return StoredCounts(new, len(rows) - new, len(latest) - len(rows))
 
 
-def _said(session: Session, wanted: Mapping[tuple[int, int], Said]) -> dict[tuple[int, int], Said]:
-    """Return what is known already."""
+def _stored(
+    session: Session, keys: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], DatedFeedback]:
+    """Return the stored feedback of each (listener_id, recording_id) that has some."""
     by_listener: dict[int, list[int]] = {}
-    for listener_id, recording_id in wanted:
+    for listener_id, recording_id in keys:
         by_listener.setdefault(listener_id, []).append(recording_id)
-    known: dict[tuple[int, int], Said] = {}
+    stored: dict[tuple[int, int], DatedFeedback] = {}
     for listener_id, recording_ids in by_listener.items():
         for batch in batches(recording_ids, IDS_PER_QUERY):
             query = select(FeedbackRow.recording_id, FeedbackRow.kind, FeedbackRow.at).where(
                 FeedbackRow.listener_id == listener_id, FeedbackRow.recording_id.in_(batch)
             )
             for recording_id, kind, at in session.execute(query):
-                known[listener_id, recording_id] = kind, at
-    return known
+                stored[listener_id, recording_id] = kind, at
+    return stored
 
 
 def feedback(session: Session, listener_id: int) -> list[Feedback]:
-    """Return what a listener says of the living tracks, by id of the track."""
+    """Return a listener's feedback on the available tracks, by id of the track."""
     query = (
         select(TrackRow.id, FeedbackRow.kind, FeedbackRow.at)
         .join(RecordingRow, RecordingRow.id == FeedbackRow.recording_id)
         .join(TrackRow, TrackRow.id == RecordingRow.track_id)
-        .where(FeedbackRow.listener_id == listener_id, living)
+        .where(FeedbackRow.listener_id == listener_id, is_available)
         .order_by(FeedbackRow.at, RecordingRow.id)
     )
-    last: dict[int, Said] = {}
+    latest: dict[int, DatedFeedback] = {}
     for track_id, kind, at in session.execute(query):
-        if track_id not in last or outweighs((kind, at), last[track_id]):
-            last[track_id] = kind, at
-    return [Feedback(i, kind, at) for i, (kind, at) in sorted(last.items()) if kind]
+        if track_id not in latest or outweighs((kind, at), latest[track_id]):
+            latest[track_id] = kind, at
+    return [Feedback(i, kind, at) for i, (kind, at) in sorted(latest.items()) if kind]

@@ -1,4 +1,4 @@
-"""Listening histories as numbers: what models learn from, and what one listener heard."""
+"""Listening histories as arrays: the interactions of all listeners, and one listener's history."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -16,31 +16,29 @@ from sqlalchemy.orm import Session
 from index.arrays import Float32Array, Int64Array
 from recsys.catalog.listens import ListenRow, PlayCountRow
 from recsys.catalog.recordings import RecordingRow
-from recsys.catalog.tracks import TrackRow, living
+from recsys.catalog.tracks import TrackRow, is_available
 from recsys.interactions import Interactions
 
 _ROWS_AT_ONCE = 50_000
-_HEARD = ((ListenRow, ListenRow.listened_at), (PlayCountRow, PlayCountRow.count))
-
-Integers: TypeAlias = Int64Array
+_LISTEN_TABLES = ((ListenRow, ListenRow.listened_at), (PlayCountRow, PlayCountRow.count))
 
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """What one listener has listened to, of the tracks that are there.
+    """One listener's plays of available tracks.
 
     track_ids  int64 (n,), ascending
     counts     float32 (n,)
     last_at    of each track the last listen in Unix seconds, 0 where no time is known: int64 (n,)
     """
 
-    track_ids: Integers
+    track_ids: Int64Array
     counts: Float32Array
-    last_at: Integers
+    last_at: Int64Array
 
 
 @dataclass(frozen=True)
-class Plays:
+class TrackPlays:
     """How often one listener has listened to one track, and when, the latest first.
 
     times  Unix seconds of those whose time is known, at most as many as were asked for
@@ -50,11 +48,11 @@ class Plays:
     times: tuple[int, ...]
 
 
-class KeptListen(NamedTuple):
-    """A listen of a history; artist and title as the history names them, "" for a track heard here.
+class StoredListen(NamedTuple):
+    """A stored listen; artist and title as the imported history names them, "" for one made here.
 
     listened_at  Unix seconds
-    track_id     None for what is no track of the library
+    track_id     None where the recording matches no track of the library
     """
 
     listened_at: int
@@ -65,48 +63,53 @@ class KeptListen(NamedTuple):
 
 
 def interactions(session: Session) -> Interactions:
-    """Return the listens of all listeners to the living tracks that are ready."""
-    ready = select(TrackRow.id).where(living, TrackRow.status == "ready").order_by(TrackRow.id)
+    """Return the listens of all listeners to the available tracks that are ready."""
+    ready = (
+        select(TrackRow.id).where(is_available, TrackRow.status == "ready").order_by(TrackRow.id)
+    )
     tracks = np.fromiter(session.scalars(ready), np.int64)
-    people, columns, counts, last_at = _sums(*_matched(session, tracks))
-    known, rows = np.unique(people, return_inverse=True)
-    starts = np.searchsorted(rows, np.arange(len(known) + 1))
-    matrix = sparse.csr_matrix((counts, columns, starts), shape=(len(known), len(tracks)))
-    return Interactions(known, tracks, matrix, last_at if last_at.any() else None)
+    listeners, columns, counts, last_at = _sums(*_matched_plays(session, tracks))
+    listener_ids, rows = np.unique(listeners, return_inverse=True)
+    starts = np.searchsorted(rows, np.arange(len(listener_ids) + 1))
+    shape = len(listener_ids), len(tracks)
+    matrix = sparse.csr_matrix((counts, columns, starts), shape=shape)
+    return Interactions(listener_ids, tracks, matrix, last_at if last_at.any() else None)
 
 
 def history(session: Session, listener_id: int) -> History:
-    """Return the listens of one listener to living tracks."""
-    found = []
-    for row, value in _HEARD:
+    """Return the listens of one listener to available tracks."""
+    tables = []
+    for row, value in _LISTEN_TABLES:
         query = (
             select(row.listener_id, RecordingRow.track_id, value)
             .join(RecordingRow, RecordingRow.id == row.recording_id)
             .join(TrackRow, TrackRow.id == RecordingRow.track_id)
-            .where(row.listener_id == listener_id, living)
+            .where(row.listener_id == listener_id, is_available)
         )
-        found.append(_table(session, query, 3))
-    _, tracks, counts, last_at = _sums(*found)
+        tables.append(_table(session, query, 3))
+    _, tracks, counts, last_at = _sums(*tables)
     return History(tracks, counts, last_at)
 
 
-def plays(session: Session, listener_id: int, track_id: int, limit: int) -> Plays:
+def plays(session: Session, listener_id: int, track_id: int, limit: int) -> TrackPlays:
     """Return the listens of one listener to one track, with at most `limit` of their times."""
     of_track = select(RecordingRow.id).where(RecordingRow.track_id == track_id)
-    times = select(ListenRow.listened_at).distinct()  # what two services report at once is one
+    times = select(ListenRow.listened_at).distinct()  # two services may report one listen
     times = times.where(
         ListenRow.listener_id == listener_id, ListenRow.recording_id.in_(of_track)
     ).order_by(ListenRow.listened_at.desc())
-    known = list(session.scalars(times))
+    listened_at = list(session.scalars(times))
     counts = select(func.coalesce(func.sum(PlayCountRow.count), 0)).where(
         PlayCountRow.listener_id == listener_id, PlayCountRow.recording_id.in_(of_track)
     )
-    return Plays(len(known) + int(session.scalars(counts).one()), tuple(known[:limit]))
+    return TrackPlays(
+        len(listened_at) + int(session.scalars(counts).one()), tuple(listened_at[:limit])
+    )
 
 
 def listens_before(
     session: Session, listener_id: int, before: tuple[int, int] | None, limit: int
-) -> list[KeptListen]:
+) -> list[StoredListen]:
     """Return the next `limit` listens of one listener, the latest first."""
     key = tuple_(ListenRow.listened_at, ListenRow.recording_id)
     query = (
@@ -124,11 +127,11 @@ def listens_before(
     )
     if before is not None:
         query = query.where(key < tuple_(*before))
-    return [KeptListen(*row) for row in session.execute(query)]
+    return [StoredListen(*row) for row in session.execute(query)]
 
 
 def artists_missing(session: Session, listener_id: int) -> list[tuple[str, int]]:
-    """Return the artists of what a listener heard that is no track, with listens, most first."""
+    """Return the artists of a listener's unmatched recordings with their listens, most first."""
     plays: Counter[str] = Counter()
     for row, n in ((ListenRow, func.count()), (PlayCountRow, func.sum(PlayCountRow.count))):
         query = (
@@ -142,13 +145,13 @@ def artists_missing(session: Session, listener_id: int) -> list[tuple[str, int]]
             )
             .group_by(RecordingRow.artist)
         )
-        for artist, heard in session.execute(query):
-            plays[artist] += int(heard)
+        for artist, n_listens in session.execute(query):
+            plays[artist] += int(n_listens)
     return sorted(plays.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _matched(session: Session, tracks: Integers) -> tuple[Integers, Integers]:
-    """Return what was heard of `tracks`, their ids ascending, in no particular order.
+def _matched_plays(session: Session, tracks: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Return the listens and play counts of `tracks`, ascending ids, in no particular order.
 
     Listens as (listener_id, position in `tracks`, time) (n, 3), counts as (listener_id, position,
     count) (m, 3).
@@ -161,16 +164,19 @@ def _matched(session: Session, tracks: Integers) -> tuple[Integers, Integers]:
     if len(tracks) and len(pairs):
         at = np.searchsorted(tracks, pairs[:, 1]).clip(max=len(tracks) - 1)
         positions[pairs[:, 0]] = np.where(tracks[at] == pairs[:, 1], at, -1)
-    found = [
+    listens, counts = [
         _table(session, select(row.listener_id, row.recording_id, value), 3, positions)
-        for row, value in _HEARD
+        for row, value in _LISTEN_TABLES
     ]
-    return found[0], found[1]
+    return listens, counts
 
 
 def _table(
-    session: Session, query: Select[*tuple[Any, ...]], width: int, positions: Integers | None = None
-) -> Integers:
+    session: Session,
+    query: Select[*tuple[Any, ...]],
+    width: int,
+    positions: Int64Array | None = None,
+) -> Int64Array:
     """Return a query's rows of integers, (n, width).
 
     With `positions` the second column is replaced by its position, and rows without one left out.
@@ -195,15 +201,17 @@ def _partitions(
     yield from result.partitions()
 
 
-def _sums(listens: Integers, plays: Integers) -> tuple[Integers, Integers, Float32Array, Integers]:
-    """Add up what one listener heard of one track: people, positions, counts, last times.
+def _sums(
+    listens: Int64Array, plays: Int64Array
+) -> tuple[Int64Array, Int64Array, Float32Array, Int64Array]:
+    """Sum plays by listener and track: listener ids, positions, counts, last times.
 
-    A listen that two services report at the same second is one. Sorted by listener and position.
+    Listens that two services report at the same second count once. Sorted by listener and position.
     """
     listens = listens[np.lexsort(listens.T[::-1])]
-    again = np.zeros(len(listens), np.bool_)
-    again[1:] = (listens[1:] == listens[:-1]).all(axis=1)
-    listens = listens[~again]
+    repeated = np.zeros(len(listens), np.bool_)
+    repeated[1:] = (listens[1:] == listens[:-1]).all(axis=1)
+    listens = listens[~repeated]
     pairs = np.concatenate([listens[:, :2], plays[:, :2]])
     counts = np.concatenate([np.ones(len(listens), np.int64), plays[:, 2]])
     times = np.concatenate([listens[:, 2], np.zeros(len(plays), np.int64)])

@@ -1,4 +1,4 @@
-"""Who listened to what: the listeners, their listens and counts of plays."""
+"""Listeners, their listens and play counts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LONGEST_NAME = 200  # characters of a listener's name
 
 @dataclass(frozen=True)
 class Listener:
-    """A person who listens; `n_listens` counts what is kept, matched to a track or not."""
+    """A listener; `n_listens` counts all stored plays, matched to a track or not."""
 
     id: int
     name: str
@@ -37,7 +37,7 @@ class Listener:
 
 
 class Listen(NamedTuple):
-    """A recording heard at a time, in Unix seconds."""
+    """A play of a recording at a time, in Unix seconds."""
 
     listener: str
     recording: Recording
@@ -45,7 +45,7 @@ class Listen(NamedTuple):
 
 
 class PlayCount(NamedTuple):
-    """How often a recording was heard in all, where no times are known."""
+    """The total plays of a recording, where their times are unknown."""
 
     listener: str
     recording: Recording
@@ -53,19 +53,21 @@ class PlayCount(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Stored:
-    """What was stored of a batch: events that were new, that changed something, and known ones."""
+class StoredCounts:
+    """How many events of a batch were new, changed stored ones, or were known already."""
 
     new: int = 0
     changed: int = 0
     known: int = 0
 
-    def __add__(self, other: Stored) -> Stored:
-        return Stored(self.new + other.new, self.changed + other.changed, self.known + other.known)
+    def __add__(self, other: StoredCounts) -> StoredCounts:
+        return StoredCounts(
+            self.new + other.new, self.changed + other.changed, self.known + other.known
+        )
 
 
 class ListenerRow(Base):
-    """The table of people."""
+    """The table of listeners."""
 
     __tablename__ = "listeners"
 
@@ -74,7 +76,7 @@ class ListenerRow(Base):
 
 
 class ListenRow(Base):
-    """The table of listens, in the order in which histories come."""
+    """The table of listens, clustered by listener and time."""
 
     __tablename__ = "listens"
     __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy's own way
@@ -85,7 +87,7 @@ class ListenRow(Base):
 
 
 class PlayCountRow(Base):
-    """The table of counts without times."""
+    """The table of play counts without times."""
 
     __tablename__ = "play_counts"
     __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012
@@ -99,12 +101,12 @@ class PlayCountRow(Base):
 
 
 def is_name(name: str) -> bool:
-    """Say whether a listener can be called so."""
+    """Whether a listener may have this name."""
     return bool(name.strip()) and len(name) <= LONGEST_NAME and clean_text(name) == name
 
 
 def listeners(session: Session) -> list[Listener]:
-    """Return everybody, by name."""
+    """Return all listeners, by name."""
     timed = select(ListenRow.listener_id, func.count()).group_by(ListenRow.listener_id)
     played = select(PlayCountRow.listener_id, func.sum(PlayCountRow.count))
     n_listens: Counter[int] = Counter()
@@ -116,7 +118,7 @@ def listeners(session: Session) -> list[Listener]:
 
 
 def listener(session: Session, name: str) -> Listener | None:
-    """Return the listener of this name, None for nobody."""
+    """Return the listener of this name, or None."""
     listener_id = session.scalar(select(ListenerRow.id).where(ListenerRow.name == name))
     if listener_id is None:
         return None
@@ -128,10 +130,10 @@ def listener(session: Session, name: str) -> Listener | None:
     )
 
 
-def ids_of(session: Session, names: Iterable[str]) -> dict[str, int]:
-    """Return the id of each listener, writing down those that are new, in the order given.
+def ensure_ids(session: Session, names: Iterable[str]) -> dict[str, int]:
+    """Return the id of each listener; new ones are inserted in the order given.
 
-    The caller holds the lock of the listening state. Raises ValueError for what is no name.
+    The caller holds the lock of the listening state. Raises ValueError for an invalid name.
     """
     wanted = list(dict.fromkeys(names))
     for name in wanted:
@@ -154,22 +156,22 @@ def ids_of(session: Session, names: Iterable[str]) -> dict[str, int]:
 # Storing
 
 
-def store_listens(session: Session, rows: Iterable[tuple[int, int, int]]) -> Stored:
-    """Write (listener_id, listened_at, recording_id), leaving alone what is known."""
+def store_listens(session: Session, rows: Iterable[tuple[int, int, int]]) -> StoredCounts:
+    """Insert (listener_id, listened_at, recording_id) rows, ignoring those stored already."""
     distinct = sorted(set(rows))
     if not distinct:
-        return Stored()
+        return StoredCounts()
     new = insert_many(session, ListenRow, distinct, "DO NOTHING")
-    return Stored(new=new, known=len(distinct) - new)
+    return StoredCounts(new=new, known=len(distinct) - new)
 
 
-def store_counts(session: Session, counts: Sequence[tuple[int, int, int]]) -> Stored:
-    """Write (listener_id, recording_id, count); a count takes the place of an older one."""
-    last = {(listener_id, recording_id): count for listener_id, recording_id, count in counts}
-    rows = [(*key, count) for key, count in sorted(last.items())]
+def store_counts(session: Session, counts: Sequence[tuple[int, int, int]]) -> StoredCounts:
+    """Write (listener_id, recording_id, count); a count replaces an older one."""
+    latest = {(listener_id, recording_id): count for listener_id, recording_id, count in counts}
+    rows = [(*key, count) for key, count in sorted(latest.items())]
     new = insert_many(session, PlayCountRow, rows, "DO NOTHING")
     if new == len(rows):
-        return Stored(new=new)
+        return StoredCounts(new=new)
     changed = insert_many(
         session,
         PlayCountRow,
@@ -177,7 +179,7 @@ def store_counts(session: Session, counts: Sequence[tuple[int, int, int]]) -> St
         "(listener_id, recording_id) DO UPDATE SET count = excluded.count "
         "WHERE play_counts.count <> excluded.count",
     )
-    return Stored(new=new, changed=changed, known=len(rows) - new - changed)
+    return StoredCounts(new=new, changed=changed, known=len(rows) - new - changed)
 
 
 def insert_many(
@@ -186,9 +188,9 @@ def insert_many(
     rows: Sequence[tuple[int | str | None, ...]],
     on_conflict: str,
 ) -> int:
-    """Insert rows, a value for each column, and return how many of them changed something.
+    """Insert rows, a value for each column, and return how many rows were changed.
 
-    In the database's own words: building each row's parameters would take most of the time.
+    As textual SQL: SQLAlchemy's parameters for each row would take most of the time.
     """
     if not rows:
         return 0
@@ -211,21 +213,21 @@ def insert_many(
 
 
 def store(
-    session: Session, events: Sequence[Listen | PlayCount], heard: Mapping[Recording, int]
-) -> Stored:
-    """Write listens and counts with the listeners they name, given the recordings' ids."""
-    people = ids_of(session, (event.listener for event in events))
+    session: Session, events: Sequence[Listen | PlayCount], recording_ids: Mapping[Recording, int]
+) -> StoredCounts:
+    """Write listens, counts and the listeners they name, given the ids of their recordings."""
+    listener_ids = ensure_ids(session, (event.listener for event in events))
     stored = store_listens(
         session,
         (
-            (people[event.listener], event.at, heard[event.recording])
+            (listener_ids[event.listener], event.at, recording_ids[event.recording])
             for event in events
             if isinstance(event, Listen)
         ),
     ) + store_counts(
         session,
         [
-            (people[event.listener], heard[event.recording], event.plays)
+            (listener_ids[event.listener], recording_ids[event.recording], event.plays)
             for event in events
             if isinstance(event, PlayCount)
         ],
@@ -235,67 +237,70 @@ def store(
     return stored
 
 
-def record(session: Session, listener_id: int, heard: Sequence[tuple[int, int]]) -> None:
-    """Write (track_id, listened_at) of a listener. Raises KeyError for unknown ids."""
+def record(session: Session, listener_id: int, listens: Sequence[tuple[int, int]]) -> None:
+    """Insert (track_id, listened_at) pairs of a listener. Raises KeyError for unknown ids."""
     if session.get(ListenerRow, listener_id) is None:
         raise KeyError(listener_id)
-    ids = recordings.of_tracks(session, (int(track_id) for track_id, _ in heard))
-    rows = ((listener_id, int(at), ids[int(track_id)]) for track_id, at in heard)
+    ids = recordings.ensure_track_recordings(session, (int(track_id) for track_id, _ in listens))
+    rows = ((listener_id, int(at), ids[int(track_id)]) for track_id, at in listens)
     stored = store_listens(session, rows)
     if stored.new:
         listening_state(session, lock=True).revision += 1
 
 
-# What became of the recordings
+# Matches
 
 
-class Matched(NamedTuple):
-    """How many recordings of a kind a rung found (None: not found), heard and played how often."""
+class MatchCounts(NamedTuple):
+    """Recordings of one kind and level of match (None: no match), and their listens."""
 
     kind: Kind
-    rung: MatchLevel | None
+    level: MatchLevel | None
     recordings: int
     listens: int
 
 
-def _heard() -> Subquery:
-    """How often each recording was listened to by anybody."""
-    heard = union_all(
+def _plays_by_recording() -> Subquery:
+    """Select each recording's plays by all listeners."""
+    plays = union_all(
         select(ListenRow.recording_id, func.count().label("n")).group_by(ListenRow.recording_id),
         select(PlayCountRow.recording_id, func.sum(PlayCountRow.count)).group_by(
             PlayCountRow.recording_id
         ),
     ).subquery()
-    total = select(heard.c.recording_id, func.sum(heard.c.n).label("n"))
-    return total.group_by(heard.c.recording_id).subquery()
+    total = select(plays.c.recording_id, func.sum(plays.c.n).label("n"))
+    return total.group_by(plays.c.recording_id).subquery()
 
 
-def matched(session: Session) -> list[Matched]:
-    """Count recordings and listens by kind and rung, most listens first."""
-    heard = _heard()
+def match_counts(session: Session) -> list[MatchCounts]:
+    """Count recordings and listens by kind and level of match, most listens first."""
+    plays = _plays_by_recording()
     query = (
         select(
             RecordingRow.kind,
-            RecordingRow.rung,
+            RecordingRow.level,
             func.count(),
-            func.coalesce(func.sum(heard.c.n), 0),
+            func.coalesce(func.sum(plays.c.n), 0),
         )
-        .join(heard, heard.c.recording_id == RecordingRow.id, isouter=True)
-        .group_by(RecordingRow.kind, RecordingRow.rung)
+        .join(plays, plays.c.recording_id == RecordingRow.id, isouter=True)
+        .group_by(RecordingRow.kind, RecordingRow.level)
     )
-    rows = [Matched(kind, rung, n, int(plays)) for kind, rung, n, plays in session.execute(query)]
-    return sorted(rows, key=lambda row: (-row.listens, row.kind, row.rung or ""))
+    rows = [
+        MatchCounts(kind, level, n, int(n_listens))
+        for kind, level, n, n_listens in session.execute(query)
+    ]
+    return sorted(rows, key=lambda row: (-row.listens, row.kind, row.level or ""))
 
 
 def unmatched(session: Session, limit: int) -> list[tuple[Recording, int]]:
-    """Return recordings that are no track of the library, most listened to first."""
-    heard = _heard()
-    plays = func.coalesce(heard.c.n, 0)
+    """Return the recordings without a match and their listens, most first."""
+    plays = _plays_by_recording()
+    n_listens = func.coalesce(plays.c.n, 0)
     query = (
-        select(*recordings.COLUMNS, plays)
-        .join(heard, heard.c.recording_id == RecordingRow.id, isouter=True)
+        select(*recordings.COLUMNS, n_listens)
+        .join(plays, plays.c.recording_id == RecordingRow.id, isouter=True)
         .where(RecordingRow.track_id.is_(None))
-        .order_by(plays.desc(), RecordingRow.id)
+        .order_by(n_listens.desc(), RecordingRow.id)
         .limit(limit)
     )
     return [(Recording(*fields), int(n)) for *fields, n in session.execute(query)]

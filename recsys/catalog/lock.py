@@ -1,4 +1,4 @@
-"""One build at a time on one home: a lock the operating system takes back from the dead."""
+"""A lock file that allows one build at a time on a home; it is released when the process dies."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class BuildRunning(CatalogError):
 
     @classmethod
     def on(cls, home: Path, process: object) -> BuildRunning:
-        """Say so of a home, given the number of the process or nothing."""
+        """Return the error for a home, given the id of the other process, or nothing."""
         named = f" (process {process})" if process else ""
         return cls(
             f"Another build is running on {shown(home)}{named}. Wait for it, or stop it first."
@@ -50,7 +50,7 @@ def exclusive(path: Path) -> Iterator[None]:
         raise CatalogError(
             f"The lock file {shown(path)} cannot be opened: {error.strerror}."
         ) from error
-    _held.add(descriptor)
+    _descriptors.add(descriptor)
     try:
         try:
             _lock(descriptor)
@@ -66,19 +66,19 @@ def exclusive(path: Path) -> Iterator[None]:
             os.write(descriptor, str(os.getpid()).encode())
         yield
     finally:
-        _held.discard(descriptor)
+        _descriptors.discard(descriptor)
         os.close(descriptor)
 
 
 # A forked child shares its parent's lock, and would keep it when the parent is killed.
-_held: set[int] = set()
+_descriptors: set[int] = set()
 
 
-def _let_go_in_child() -> None:
-    for descriptor in _held:
+def _release_in_child() -> None:
+    for descriptor in _descriptors:
         os.close(descriptor)
-    _held.clear()
+    _descriptors.clear()
 
 
 if sys.platform != "win32":
-    os.register_at_fork(after_in_child=_let_go_in_child)
+    os.register_at_fork(after_in_child=_release_in_child)

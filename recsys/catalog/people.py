@@ -1,4 +1,4 @@
-"""Who may use a home that is served to several: accounts, their sessions and API keys."""
+"""Accounts of a home that is served to several people, their sessions and API keys."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from recsys.catalog.recordings import listening_state
 Role = Literal["owner", "member"]
 LONGEST_ACCOUNT_NAME = 64  # characters
 LONGEST_KEY_NAME = 64
-USED_EVERY = 3600  # seconds between two notes that a key is in use: reading stays reading
+USED_EVERY = 3600  # seconds between two writes of a key's last use: most requests only read
 
 
 class AccountError(Exception):
-    """An account or a key cannot be as asked for; the message says why and what to do."""
+    """An account or key cannot be created or changed; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """A person who may log in.
+    """An account that may log in.
 
-    listener_id, listener  the listener whose listens and words are theirs, and its name
+    listener_id, listener  the listener whose listens and feedback are theirs, and its name
     """
 
     id: int
@@ -43,7 +43,7 @@ class Account:
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A key by which a program asks for a person; `prefix` is how it begins."""
+    """A key by which a program acts for an account; `prefix` is its first characters."""
 
     id: int
     name: str
@@ -53,7 +53,7 @@ class ApiKey:
 
 
 class AccountRow(Base):
-    """The table of accounts; `name_key` is the name as it is compared."""
+    """The table of accounts; `name_key` is the normalized name."""
 
     __tablename__ = "accounts"
 
@@ -67,7 +67,7 @@ class AccountRow(Base):
 
 
 class SessionRow(Base):
-    """The table of browsers that are logged in, by the SHA-256 of what their cookie holds."""
+    """The table of login sessions, by the SHA-256 of their cookie's token."""
 
     __tablename__ = "sessions"
 
@@ -77,7 +77,7 @@ class SessionRow(Base):
 
 
 class ApiKeyRow(Base):
-    """The table of keys that are not revoked, by their SHA-256."""
+    """The table of valid API keys, by their SHA-256."""
 
     __tablename__ = "api_keys"
 
@@ -91,7 +91,7 @@ class ApiKeyRow(Base):
 
 
 def name_key(name: str) -> str:
-    """Return a name as it is compared: without regard to case and to how it is encoded.
+    """Return the normalized name: case and Unicode forms make no difference.
 
     >>> name_key("Ａnn ") == name_key("ann")
     True
@@ -118,16 +118,16 @@ class People:
     def accounts(self) -> list[Account]:
         """Return all, by name."""
         with self._reading() as session:
-            found = session.execute(_accounts().order_by(AccountRow.name_key))
-            return [Account(*fields) for fields in found]
+            rows = session.execute(_accounts().order_by(AccountRow.name_key))
+            return [Account(*row) for row in rows]
 
     def account(self, account_id: int) -> Account | None:
         """Return one by id."""
         with self._reading() as session:
             return _account(session, AccountRow.id == account_id)
 
-    def called(self, name: str) -> tuple[Account, str] | None:
-        """Return the account of a name and its password's hash."""
+    def by_name(self, name: str) -> tuple[Account, str] | None:
+        """Return the account of a name and its password hash, or None."""
         with self._reading() as session:
             account = _account(session, AccountRow.name_key == name_key(name))
             if account is None:
@@ -137,10 +137,10 @@ class People:
     def add(
         self, name: str, password_hash: str, role: Role, at: int, *, listener: str | None = None
     ) -> Account:
-        """Make an account.
+        """Create an account.
 
-        `listener` is whose history it goes on with; with None it begins one under its own name.
-        Raises AccountError for a name that cannot be one, or is taken, by an account or a history.
+        `listener` names the listener it gets; with None a new one is created with its name.
+        Raises AccountError for an invalid name, or one taken by an account or a listener.
         """
         name = name.strip()
         if not (is_name(name) and name.isprintable() and len(name) <= LONGEST_ACCOUNT_NAME):
@@ -151,7 +151,7 @@ class People:
             listening_state(session, lock=True)
             if _account(session, AccountRow.name_key == name_key(name)):
                 raise AccountError(f"There is an account {name} already: choose another name.")
-            listener_id = _free_listener(session, name, listener)
+            listener_id = _listener_for_account(session, name, listener)
             last = session.scalar(select(func.max(AccountRow.id))) or 0
             row = AccountRow(
                 id=last + 1,
@@ -164,52 +164,52 @@ class People:
             )
             session.add(row)
             session.flush()
-            return _known(session, row.id)
+            return _existing_account(session, row.id)
 
     def remove(self, account_id: int) -> None:
-        """Remove an account with its sessions and keys; what it listened to stays its listener's.
+        """Remove an account with its sessions and keys; its listener stays.
 
         Raises AccountError for an unknown one, and for the last owner.
         """
         with self._writing() as session:
             listening_state(session, lock=True)
-            account = _known(session, account_id)
-            _keep_an_owner(session, account)
+            account = _existing_account(session, account_id)
+            _check_not_last_owner(session, account)
             for table in (SessionRow, ApiKeyRow):
                 session.execute(delete(table).where(table.account_id == account_id))
             session.execute(delete(AccountRow).where(AccountRow.id == account_id))
 
     def set_role(self, account_id: int, role: Role) -> None:
-        """Make an owner or a member. Raises AccountError for an unknown one, and the last owner."""
+        """Set the role. Raises AccountError for an unknown account, and for the last owner."""
         with self._writing() as session:
             listening_state(session, lock=True)
-            account = _known(session, account_id)
+            account = _existing_account(session, account_id)
             if role == "member":
-                _keep_an_owner(session, account)
+                _check_not_last_owner(session, account)
             session.get_one(AccountRow, account_id).role = role
 
     def set_password(self, account_id: int, password_hash: str) -> None:
-        """Change a password's hash. Raises AccountError for an unknown account."""
+        """Change the password hash. Raises AccountError for an unknown account."""
         with self._writing() as session:
-            _known(session, account_id)
+            _existing_account(session, account_id)
             session.get_one(AccountRow, account_id).password_hash = password_hash
 
     # Sessions
 
     def open_session(self, account_id: int, token_hash: bytes, at: int, expires_at: int) -> None:
-        """Write down that a browser is logged in, and forget those that no longer are.
+        """Insert a session, and delete those that have expired.
 
         Raises AccountError for an unknown account.
         """
         with self._writing() as session:
-            _known(session, account_id)
+            _existing_account(session, account_id)
             session.execute(delete(SessionRow).where(SessionRow.expires_at <= at))
             session.add(
                 SessionRow(token_hash=token_hash, account_id=account_id, expires_at=expires_at)
             )
 
     def of_session(self, token_hash: bytes, at: int) -> Account | None:
-        """Return whose session this is, None where it is over or never was."""
+        """Return the account of a session, None for an expired or unknown one."""
         with self._reading() as session:
             row = session.get(SessionRow, token_hash)
             if row is None or row.expires_at <= at:
@@ -217,12 +217,12 @@ class People:
             return _account(session, AccountRow.id == row.account_id)
 
     def end_session(self, token_hash: bytes) -> None:
-        """Log one browser out."""
+        """Delete one session."""
         with self._writing() as session:
             session.execute(delete(SessionRow).where(SessionRow.token_hash == token_hash))
 
     def end_sessions(self, account_id: int, *, but: bytes | None = None) -> None:
-        """Log an account out everywhere, or everywhere but in one browser."""
+        """Delete all sessions of an account, but for the session `but`."""
         ended = delete(SessionRow).where(SessionRow.account_id == account_id)
         with self._writing() as session:
             session.execute(ended if but is None else ended.where(SessionRow.token_hash != but))
@@ -236,13 +236,13 @@ class People:
             return [ApiKey(*fields) for fields in session.execute(query.order_by(ApiKeyRow.id))]
 
     def add_key(self, account_id: int, name: str, prefix: str, key_hash: bytes, at: int) -> ApiKey:
-        """Write a key down. Raises AccountError for an unknown account and what is no name."""
+        """Insert a key. Raises AccountError for an unknown account or an invalid name."""
         name = name.strip()
         if not (is_name(name) and name.isprintable() and len(name) <= LONGEST_KEY_NAME):
             raise AccountError(f"A key's name has 1 to {LONGEST_KEY_NAME} printable characters.")
         with self._writing() as session:
             listening_state(session, lock=True)
-            _known(session, account_id)
+            _existing_account(session, account_id)
             number = (session.scalar(select(func.max(ApiKeyRow.id))) or 0) + 1
             session.add(
                 ApiKeyRow(
@@ -257,21 +257,21 @@ class People:
         return ApiKey(number, name, prefix, at, None)
 
     def of_key(self, key_hash: bytes, at: int) -> Account | None:
-        """Return whose key this is, None where it is revoked or never was; note that it is used."""
+        """Return the account of a key, None for a revoked or unknown one; note when it was used."""
         with self._reading() as session:
             row = session.scalar(select(ApiKeyRow).where(ApiKeyRow.key_hash == key_hash))
             if row is None:
                 return None
             account = _account(session, AccountRow.id == row.account_id)
-            number, used = row.id, row.last_used_at
-        if used is None or at - used >= USED_EVERY:
+            number, used_at = row.id, row.last_used_at
+        if used_at is None or at - used_at >= USED_EVERY:
             with self._writing() as session:
                 if (row := session.get(ApiKeyRow, number)) is not None:
                     row.last_used_at = at
         return account
 
     def revoke_key(self, account_id: int, key_id: int) -> None:
-        """Make a key worthless. Raises AccountError where the account has no such key."""
+        """Delete a key. Raises AccountError where the account has no such key."""
         gone = delete(ApiKeyRow).where(ApiKeyRow.id == key_id, ApiKeyRow.account_id == account_id)
         with self._writing() as session:
             if not session.execute(gone.returning(ApiKeyRow.id)).all():
@@ -299,26 +299,26 @@ def _accounts() -> Select[int, str, Role, int, int, str]:
 
 
 def _account(session: Session, where: Any) -> Account | None:
-    found = session.execute(_accounts().where(where)).first()
-    return None if found is None else Account(*found)
+    row = session.execute(_accounts().where(where)).first()
+    return None if row is None else Account(*row)
 
 
-def _known(session: Session, account_id: int) -> Account:
+def _existing_account(session: Session, account_id: int) -> Account:
     account = _account(session, AccountRow.id == account_id)
     if account is None:
         raise AccountError(f"There is no account {account_id}: it may be removed already.")
     return account
 
 
-def _keep_an_owner(session: Session, account: Account) -> None:
+def _check_not_last_owner(session: Session, account: Account) -> None:
     """Raise AccountError for the last owner."""
     owners = select(func.count()).select_from(AccountRow).where(AccountRow.role == "owner")
     if account.role == "owner" and session.scalar(owners) == 1:
         raise AccountError(f"{account.name} is the last owner: make somebody else one first.")
 
 
-def _free_listener(session: Session, name: str, listener: str | None) -> int:
-    """Return the id of the listener for a new account, writing them down where they are new."""
+def _listener_for_account(session: Session, name: str, listener: str | None) -> int:
+    """Return the id of the listener of a new account; a new listener is inserted."""
     if listener is None and listens.listener(session, name):
         raise AccountError(
             f"There is a listening history of {name} already, which may be somebody else's: "
@@ -327,7 +327,7 @@ def _free_listener(session: Session, name: str, listener: str | None) -> int:
     if listener is not None and not is_name(listener):
         raise AccountError("A listener's name has 1 to 200 characters.")
     wanted = listener or name
-    listener_id = listens.ids_of(session, [wanted])[wanted]
+    listener_id = listens.ensure_ids(session, [wanted])[wanted]
     taken = _account(session, AccountRow.listener_id == listener_id)
     if taken:
         raise AccountError(f"The listening history of {wanted} is that of {taken.name} already.")

@@ -1,8 +1,8 @@
-"""The playlists that listeners keep.
+"""Stored playlists of listeners.
 
-An entry is a recording heard here, as in feedback: a track that is moved or retagged stays in its
-playlists, one whose file is gone stays too, and is found again where the library has another file
-of the same recording.
+An entry refers to a recording, as feedback does: a track that is moved or retagged stays in its
+playlists. One whose file is gone stays too, and plays again where the library has another file of
+the same recording.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ LONGEST_PLAYLIST = 10_000  # entries
 
 
 class PlaylistChanged(Exception):
-    """A playlist is not in the state that its writer has seen."""
+    """A playlist was changed since its writer read it."""
 
 
 @dataclass(frozen=True)
-class KeptPlaylist:
-    """A playlist of a listener; two may have one name.
+class StoredPlaylist:
+    """A playlist of a listener; names need not be unique.
 
-    track_ids   in order, one may come twice. Tracks whose file is gone are among them: who writes
-                a playlist again leaves them where they are
+    track_ids   in order, with repetitions. Tracks whose file is gone are among them, so that
+                writing the playlist again leaves them where they are
     created_at  Unix seconds; changed_at likewise
     revision    1, and one more with every change
     """
@@ -61,7 +61,7 @@ class PlaylistRow(Base):
 
 
 class PlaylistEntryRow(Base):
-    """The table of what playlists hold; places count from 0."""
+    """The table of playlists' entries; places count from 0."""
 
     __tablename__ = "playlist_entries"
     __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012
@@ -73,7 +73,7 @@ class PlaylistEntryRow(Base):
 
 def playlists(
     session: Session, listener_id: int, after: int, limit: int | None
-) -> list[KeptPlaylist]:
+) -> list[StoredPlaylist]:
     """Return the next `limit` playlists of a listener, by id."""
     query = (
         select(PlaylistRow)
@@ -83,13 +83,13 @@ def playlists(
     )
     rows = session.scalars(query).all()
     entries = _entries(session, [row.id for row in rows])
-    return [_kept(row, entries[row.id]) for row in rows]
+    return [_stored_playlist(row, entries[row.id]) for row in rows]
 
 
-def playlist(session: Session, listener_id: int, playlist_id: int) -> KeptPlaylist | None:
-    """Return a playlist of a listener, None for one that they do not have."""
+def playlist(session: Session, listener_id: int, playlist_id: int) -> StoredPlaylist | None:
+    """Return a playlist of a listener, None for an unknown one."""
     row = _row(session, listener_id, playlist_id)
-    return None if row is None else _kept(row, _entries(session, [row.id])[row.id])
+    return None if row is None else _stored_playlist(row, _entries(session, [row.id])[row.id])
 
 
 def save(
@@ -99,7 +99,7 @@ def save(
     track_ids: Sequence[int],
     playlist_id: int | None,
     revision: int | None,
-) -> KeptPlaylist:
+) -> StoredPlaylist:
     """Write a playlist, a new one without an id; see `Catalog.save_playlist`.
 
     The caller holds the lock of the listening state.
@@ -115,31 +115,31 @@ def save(
         row = PlaylistRow(listener_id=listener_id, created_at=now, revision=0)
         session.add(row)
     else:
-        row = _seen(session, listener_id, playlist_id, revision)
+        row = _row_at_revision(session, listener_id, playlist_id, revision)
     row.name, row.changed_at, row.revision = name, now, row.revision + 1
     session.flush()
     session.execute(delete(PlaylistEntryRow).where(PlaylistEntryRow.playlist_id == row.id))
-    recording_ids = recordings.of_tracks(session, track_ids)
+    recording_ids = recordings.ensure_track_recordings(session, track_ids)
     entries = [
         {"playlist_id": row.id, "place": place, "recording_id": recording_ids[track_id]}
         for place, track_id in enumerate(track_ids)
     ]
     if entries:
         session.connection().execute(insert(PlaylistEntryRow), entries)
-    return _kept(row, track_ids)
+    return _stored_playlist(row, track_ids)
 
 
 def remove(session: Session, listener_id: int, playlist_id: int, revision: int | None) -> None:
     """Delete a playlist; see `Catalog.delete_playlist`."""
-    row = _seen(session, listener_id, playlist_id, revision)
+    row = _row_at_revision(session, listener_id, playlist_id, revision)
     session.execute(delete(PlaylistEntryRow).where(PlaylistEntryRow.playlist_id == row.id))
     session.delete(row)
 
 
-def _seen(
+def _row_at_revision(
     session: Session, listener_id: int, playlist_id: int, revision: int | None
 ) -> PlaylistRow:
-    """Return the row of a playlist in the state that its writer has seen, None for any."""
+    """Return a playlist's row at a revision, None for any. Raises KeyError, PlaylistChanged."""
     row = _row(session, listener_id, playlist_id)
     if row is None:
         raise KeyError(playlist_id)
@@ -158,9 +158,9 @@ def _row(session: Session, listener_id: int, playlist_id: int) -> PlaylistRow | 
 
 def _entries(session: Session, playlist_ids: Iterable[int]) -> dict[int, list[int]]:
     """Return the track ids of each playlist, in order."""
-    found: dict[int, list[int]] = {}
+    track_ids: dict[int, list[int]] = {}
     for batch in batches(playlist_ids, IDS_PER_QUERY):
-        found |= {playlist_id: [] for playlist_id in batch}
+        track_ids |= {playlist_id: [] for playlist_id in batch}
         query = (
             select(PlaylistEntryRow.playlist_id, RecordingRow.track_id, RecordingRow.item)
             .join(RecordingRow, RecordingRow.id == PlaylistEntryRow.recording_id)
@@ -168,12 +168,12 @@ def _entries(session: Session, playlist_ids: Iterable[int]) -> dict[int, list[in
             .order_by(PlaylistEntryRow.playlist_id, PlaylistEntryRow.place)
         )
         for playlist_id, track_id, item in session.execute(query):
-            found[playlist_id].append(int(item) if track_id is None else track_id)
-    return found
+            track_ids[playlist_id].append(int(item) if track_id is None else track_id)
+    return track_ids
 
 
-def _kept(row: PlaylistRow, track_ids: Sequence[int]) -> KeptPlaylist:
-    return KeptPlaylist(
+def _stored_playlist(row: PlaylistRow, track_ids: Sequence[int]) -> StoredPlaylist:
+    return StoredPlaylist(
         row.id,
         row.listener_id,
         row.name,

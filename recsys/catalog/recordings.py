@@ -1,8 +1,7 @@
-"""The recordings that people listened to, and which tracks of the library they are.
+"""Recordings of listening histories, and the tracks of the library that they match.
 
-What a listening history says of a recording is kept once, however many listens there are of it. A
-recording keeps its match and the rung of the ladder that found it; without a match it stays, to be
-tried again when the library has changed.
+A recording's metadata is stored once, however many listens it has, with its match and the level of
+the match. An unmatched recording is stored too, and matched again when the library has changed.
 """
 
 from __future__ import annotations
@@ -37,13 +36,13 @@ LONGEST_ITEM = 500  # characters; an index cannot hold much longer ones
 
 
 class Recording(NamedTuple):
-    """What somebody listened to, in the words of the service or table that says so.
+    """A recording as a listening history describes it.
 
     kind         "recording"; "artist" where only the artist is known; "library" for a track that
-                 was heard here: its id is the `item`
-    mbid         of the recording, as the player sent it; a UUID in lower case
+                 was played here: its id is the `item`
+    mbid         MusicBrainz id as the player sent it; a UUID in lower case
     item         the service's or data set's own identifier
-    mapped_mbid  what the service found out later: no part of the recording's identity
+    mapped_mbid  assigned by the service later: not part of the recording's identity
     """
 
     artist: str = ""
@@ -57,7 +56,7 @@ class Recording(NamedTuple):
     kind: Kind = "recording"
 
     def cleaned(self) -> Recording:
-        """Return it as the database will hold it."""
+        """Return it as the database stores it."""
         return self._replace(
             artist=clean_text(self.artist),
             title=clean_text(self.title),
@@ -66,7 +65,7 @@ class Recording(NamedTuple):
         )
 
     def key(self) -> bytes:
-        """Return 16 bytes that are the same for the same recording. Takes a cleaned one."""
+        """Return the hash that identifies the recording, 16 bytes. Takes a cleaned one."""
         parts = (
             self.kind,
             self.artist,
@@ -75,20 +74,20 @@ class Recording(NamedTuple):
             "" if self.duration is None else str(round(self.duration)),
             self.mbid or "",
             self.isrc or "",
-            self.item if not self.title else "",  # a name says it already
+            self.item if not self.title else "",  # a title identifies it already
         )
         return blake2b("\0".join(parts).encode(), digest_size=16).digest()
 
 
 class Match(NamedTuple):
-    """The track that a recording is, and the rung that found it."""
+    """The track that a recording matches, and the level of the match."""
 
     track_id: int
-    rung: MatchLevel
+    level: MatchLevel
 
 
-class KeptRecording(NamedTuple):
-    """A recording of the catalogue with its match, None where there is none."""
+class StoredRecording(NamedTuple):
+    """A recording of the catalogue with its match, or None."""
 
     id: int
     recording: Recording
@@ -96,7 +95,7 @@ class KeptRecording(NamedTuple):
 
 
 class RecordingRow(Base):
-    """The table of recordings heard; ids rise and are not used again."""
+    """The table of recordings; ids rise and are not used again."""
 
     __tablename__ = "recordings"
 
@@ -112,15 +111,15 @@ class RecordingRow(Base):
     item: Mapped[str] = mapped_column(index=True)
     mapped_mbid: Mapped[str | None]
     track_id: Mapped[int | None] = mapped_column(ForeignKey("tracks.id"), index=True)
-    rung: Mapped[MatchLevel | None] = mapped_column(CleanText)
+    level: Mapped[MatchLevel | None] = mapped_column("rung", CleanText)
 
 
 class ListeningState(Base):
-    """The one row about listens.
+    """The one row of the revisions of listens.
 
     revision                 rises with every change of listens, feedback or matches
-    matched_recording_id     recordings up to this id have been looked for in the library
-    matched_revision         State.revision at the last search for all recordings
+    matched_recording_id     recordings up to this id have been matched against the library
+    matched_revision         State.revision when all recordings were last matched
     matched_track_revision   State.track_revision at that time
     """
 
@@ -137,31 +136,31 @@ COLUMNS = [getattr(RecordingRow, name) for name in Recording._fields]
 
 
 def listening_state(session: Session, *, lock: bool = False) -> ListeningState:
-    """Return the row about listens; with `lock`, writers take turns until their commit."""
+    """Return the state row of listens; with `lock`, writers wait for each other's commit."""
     return session.get_one(ListeningState, 1, with_for_update=lock)
 
 
-def ids_of(session: Session, wanted: Iterable[Recording]) -> dict[Recording, int]:
-    """Return the id of each recording, writing down those that are new.
+def ensure_ids(session: Session, wanted: Iterable[Recording]) -> dict[Recording, int]:
+    """Return the id of each recording; new ones are inserted.
 
-    A mapped MBID that was not known before is added, and the recording will be looked for again.
+    A new mapped MBID is added to a stored recording, which will be matched again.
     The caller holds the lock of the listening state.
     """
     cleaned = {recording: recording.cleaned() for recording in dict.fromkeys(wanted)}
     keys = {recording: clean.key() for recording, clean in cleaned.items()}
-    known: dict[bytes, tuple[int, str | None]] = {}
+    stored: dict[bytes, tuple[int, str | None]] = {}
     for batch in batches(set(keys.values()), IDS_PER_QUERY):
         query = select(RecordingRow.key, RecordingRow.id, RecordingRow.mapped_mbid)
         for key, recording_id, mapped in session.execute(query.where(RecordingRow.key.in_(batch))):
-            known[key] = recording_id, mapped
+            stored[key] = recording_id, mapped
     new: dict[bytes, Recording] = {}
     newly_mapped: dict[int, str] = {}
     for recording, key in keys.items():
-        if key not in known:
+        if key not in stored:
             if key not in new or not new[key].mapped_mbid:
                 new[key] = recording
-        elif recording.mapped_mbid and not known[key][1]:
-            newly_mapped.setdefault(known[key][0], recording.mapped_mbid)
+        elif recording.mapped_mbid and not stored[key][1]:
+            newly_mapped.setdefault(stored[key][0], recording.mapped_mbid)
     _map(session, newly_mapped)
     first = (session.scalar(select(func.max(RecordingRow.id))) or 0) + 1
     rows = [
@@ -170,13 +169,13 @@ def ids_of(session: Session, wanted: Iterable[Recording]) -> dict[Recording, int
     ]
     if rows:
         session.connection().execute(insert(RecordingRow), rows)
-    ids = {key: recording_id for key, (recording_id, _) in known.items()}
+    ids = {key: recording_id for key, (recording_id, _) in stored.items()}
     ids |= {key: number for number, key in enumerate(new, start=first)}
     return {recording: ids[key] for recording, key in keys.items()}
 
 
 def _map(session: Session, mbids: Mapping[int, str]) -> None:
-    """Add MBIDs that a service has found, and have these recordings looked for again."""
+    """Add MBIDs that a service assigned, and mark these recordings to be matched again."""
     for recording_id, mbid in mbids.items():
         row = update(RecordingRow).where(RecordingRow.id == recording_id)
         session.execute(row.values(mapped_mbid=mbid))
@@ -186,10 +185,10 @@ def _map(session: Session, mbids: Mapping[int, str]) -> None:
         state.revision += 1
 
 
-def of_tracks(session: Session, track_ids: Iterable[int]) -> dict[int, int]:
-    """Return the ids of the recordings that stand for tracks heard here.
+def ensure_track_recordings(session: Session, track_ids: Iterable[int]) -> dict[int, int]:
+    """Return the ids of the recordings of kind "library" for tracks; new ones are inserted.
 
-    Raises KeyError for a track that there never was.
+    Raises KeyError for an unknown track.
     """
     wanted = set(track_ids)
     recordings: dict[int, Recording] = {}
@@ -198,36 +197,36 @@ def of_tracks(session: Session, track_ids: Iterable[int]) -> dict[int, int]:
             recordings[row.id] = Recording(item=str(row.id), kind="library")
     if missing := wanted - recordings.keys():
         raise KeyError(min(missing))
-    ids = ids_of(session, recordings.values())
+    ids = ensure_ids(session, recordings.values())
     by_track = {track_id: ids[recording] for track_id, recording in recordings.items()}
     for track_id, recording_id in by_track.items():
         unmatched = update(RecordingRow).where(
             RecordingRow.id == recording_id, RecordingRow.track_id.is_(None)
         )
-        session.execute(unmatched.values(track_id=track_id, rung="library"))
+        session.execute(unmatched.values(track_id=track_id, level="library"))
     return by_track
 
 
-def kept_after(session: Session, recording_id: int, limit: int) -> list[KeptRecording]:
+def stored_after(session: Session, recording_id: int, limit: int) -> list[StoredRecording]:
     """Return the next `limit` recordings by id."""
     query = (
-        select(RecordingRow.id, RecordingRow.track_id, RecordingRow.rung, *COLUMNS)
+        select(RecordingRow.id, RecordingRow.track_id, RecordingRow.level, *COLUMNS)
         .where(RecordingRow.id > recording_id)
         .order_by(RecordingRow.id)
         .limit(limit)
     )
     return [
-        KeptRecording(
-            kept_id,
+        StoredRecording(
+            stored_id,
             Recording(*fields),
-            None if track_id is None else Match(track_id, rung),
+            None if track_id is None else Match(track_id, level),
         )
-        for kept_id, track_id, rung, *fields in session.execute(query)
+        for stored_id, track_id, level, *fields in session.execute(query)
     ]
 
 
 def begin_matching(session: Session) -> int:
-    """Return up to which id recordings have been looked for in the library as it is.
+    """Return the id up to which recordings have been matched against the library as it is.
 
     0 where the library has changed since.
     """
@@ -243,12 +242,12 @@ def begin_matching(session: Session) -> int:
 
 
 def set_matches(session: Session, matches: Mapping[int, Match | None], upto: int = 0) -> None:
-    """Write which tracks these recordings are, and that those up to an id were looked for."""
+    """Write the matches of recordings, and that those up to an id have been matched."""
     rows = [
         {
             "recording": recording_id,
             "track": match and match.track_id,
-            "by": match and match.rung,
+            "match_level": match and match.level,
         }
         for recording_id, match in matches.items()
     ]
@@ -256,26 +255,26 @@ def set_matches(session: Session, matches: Mapping[int, Match | None], upto: int
     state.matched_recording_id = max(state.matched_recording_id, upto)
     if rows:
         change = update(RecordingRow).where(RecordingRow.id == bindparam("recording"))
-        change = change.values(track_id=bindparam("track"), rung=bindparam("by"))
+        change = change.values(track_id=bindparam("track"), level=bindparam("match_level"))
         session.connection().execute(change, rows)
         state.revision += 1
 
 
 def match_by_items(session: Session) -> int:
-    """Match what has no name by recordings of the same service's identifier; count the changes."""
+    """Match nameless recordings by others of the same service identifier; count the changes."""
     twin = aliased(RecordingRow)
     same_item = and_(twin.item == RecordingRow.item, twin.title != "", twin.track_id.is_not(None))
     query = (
         select(RecordingRow.id, RecordingRow.track_id, func.min(twin.track_id))
         .join(twin, same_item, isouter=True)
         .where(RecordingRow.title == "", RecordingRow.item != "", RecordingRow.kind == "recording")
-        .where(or_(RecordingRow.rung.is_(None), RecordingRow.rung == "item"))
+        .where(or_(RecordingRow.level.is_(None), RecordingRow.level == "item"))
         .group_by(RecordingRow.id, RecordingRow.track_id)
         .having(RecordingRow.track_id.is_distinct_from(func.min(twin.track_id)))
     )
     changes = {
-        recording_id: None if found is None else Match(found, "item")
-        for recording_id, _, found in session.execute(query)
+        recording_id: None if track_id is None else Match(track_id, "item")
+        for recording_id, _, track_id in session.execute(query)
     }
     set_matches(session, changes)
     return len(changes)

@@ -1,4 +1,4 @@
-"""Finding tracks by words, typos forgiven."""
+"""Fuzzy search of tracks by words of their metadata."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from index.arrays import Float32Array
 WORD_SIMILARITY = 78.0
 PREFIX_SIMILARITY = 85.0
 MAX_QUERY = 200  # characters
-MATCH = 65.0  # what the words of a query must reach on average, each weighing its length
+MATCH = 65.0  # least mean similarity of a query's words, weighted by their lengths
 
 _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHE = re.compile("['’`]")
@@ -23,7 +23,7 @@ _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe
 
 
 def fold(text: str) -> str:
-    """Return words in lower case without accents and punctuation, one space between them.
+    """Normalize text for comparison: lower case, no accents or punctuation, single spaces.
 
     >>> fold("Björk – It's Oh So Quiet")
     'bjork its oh so quiet'
@@ -36,7 +36,7 @@ def fold(text: str) -> str:
 
 
 class WordIndex:
-    """The words of all tracks, in memory.
+    """An in-memory index of the words of all tracks.
 
     Every distinct word is compared with every word of a query once; a track's score for a word is
     that of its best matching word.
@@ -64,7 +64,7 @@ class WordIndex:
         self._starts = np.array(starts, np.int64)  # (n_tracks,) into the occurrences
 
     def search(self, words: str, limit: int) -> list[int]:
-        """Return the ids of at most `limit` tracks, best first, none where nothing is near."""
+        """Return the ids of at most `limit` tracks, best first; empty where nothing matches."""
         query = fold(words[:MAX_QUERY]).split()
         if not query or not self._names or limit < 1:
             return []
@@ -72,12 +72,12 @@ class WordIndex:
             [self._best(word) for word in query], axis=0, weights=[len(word) for word in query]
         )
         wanted = min(limit, len(scores))
-        bar = max(MATCH, float(np.partition(scores, -wanted)[-wanted]))
-        near = np.flatnonzero(scores >= bar)
+        threshold = max(MATCH, float(np.partition(scores, -wanted)[-wanted]))
+        matches = np.flatnonzero(scores >= threshold)
         phrase = " ".join(query)
-        closeness = [fuzz.token_sort_ratio(phrase, self._names[i]) for i in near]
-        order = np.lexsort((self._ids[near], -np.array(closeness), -scores[near]))
-        return [int(i) for i in self._ids[near[order]]][:limit]
+        closeness = [fuzz.token_sort_ratio(phrase, self._names[i]) for i in matches]
+        order = np.lexsort((self._ids[matches], -np.array(closeness), -scores[matches]))
+        return [int(i) for i in self._ids[matches[order]]][:limit]
 
     def _best(self, word: str) -> Float32Array:
         """Return each track's best similarity to one word, float32 (n_tracks,)."""
@@ -85,7 +85,7 @@ class WordIndex:
             [word], self._words, scorer=fuzz.ratio, score_cutoff=WORD_SIMILARITY
         )[0]
         inside = not word.isascii()  # scripts written without spaces
-        for i, known in enumerate(self._words):
-            if known.startswith(word) or (inside and word in known):
+        for i, indexed in enumerate(self._words):
+            if indexed.startswith(word) or (inside and word in indexed):
                 similarity[i] = max(similarity[i], PREFIX_SIMILARITY)
         return np.maximum.reduceat(similarity[self._occurrences], self._starts)

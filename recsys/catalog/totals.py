@@ -1,4 +1,4 @@
-"""How much there is of everything, and which files are copies of one another."""
+"""Totals of the catalogue, and groups of files with equal audio."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from sqlalchemy.orm import Session
 from recsys.catalog import tracks
 from recsys.catalog.feedback import FeedbackRow
 from recsys.catalog.listens import ListenerRow, ListenRow, PlayCountRow
-from recsys.catalog.tracks import Track, TrackRow, living
+from recsys.catalog.tracks import Track, TrackRow, is_available
 
 
 @dataclass(frozen=True)
 class Totals:
-    """What a catalogue holds.
+    """Totals of a catalogue.
 
-    artists, albums  how many names there are, of tracks whose file is there
-    seconds          that those tracks last together
-    listens          those that play counts stand for included
-    feedback         likes, dislikes and skips that were not taken back
-    copied           recordings with several files of the very same audio
-    copies           how many files those are
+    artists, albums  distinct names of available tracks
+    seconds          total duration of these tracks
+    listens          with those of play counts
+    feedback         likes, dislikes and skips that were not withdrawn
+    copied           recordings with several files of equal audio
+    copies           the number of these files
     """
 
     artists: int
@@ -46,7 +46,7 @@ def totals(session: Session) -> Totals:
             func.count(distinct(func.nullif(TrackRow.artist, ""))),
             func.count(distinct(TrackRow.album)),
             func.sum(TrackRow.duration),
-        ).where(living)
+        ).where(is_available)
     ).one()
     groups = _groups().subquery()
     copied, copies = session.execute(
@@ -66,22 +66,22 @@ def totals(session: Session) -> Totals:
 
 
 def copies(session: Session, limit: int) -> list[list[Track]]:
-    """Return the living files of recordings that have several of the same audio, most first."""
+    """Return groups of available files with equal audio, the largest first."""
     groups = _groups().order_by(func.count().desc(), TrackRow.audio_hash).limit(limit)
-    found: dict[str | None, list[int]] = {audio: [] for audio, _ in session.execute(groups)}
+    ids_by_audio: dict[str | None, list[int]] = {audio: [] for audio, _ in session.execute(groups)}
     query = select(TrackRow.audio_hash, TrackRow.id).where(
-        living, TrackRow.audio_hash.in_(list(found))
+        is_available, TrackRow.audio_hash.in_(list(ids_by_audio))
     )
     for audio_hash, track_id in session.execute(query.order_by(TrackRow.id)):
-        found[audio_hash].append(track_id)
-    return [tracks.by_ids(session, ids) for ids in found.values()]
+        ids_by_audio[audio_hash].append(track_id)
+    return [tracks.by_ids(session, ids) for ids in ids_by_audio.values()]
 
 
 def _groups() -> Select[str | None, int]:
-    """Each audio that several living files have, and how many."""
+    """Select the audio hash and number of files of audio that several available files have."""
     return (
         select(TrackRow.audio_hash, func.count().label("n"))
-        .where(living, TrackRow.audio_hash.is_not(None))
+        .where(is_available, TrackRow.audio_hash.is_not(None))
         .group_by(TrackRow.audio_hash)
         .having(func.count() > 1)
     )

@@ -1,4 +1,4 @@
-"""Tracks' features of several extractors together."""
+"""Read tracks' features of several extractors together."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Features = tuple[TrackFeatures, ...]  # one track's, one for each extractor name
 def read_features(
     catalog: Catalog, names: Sequence[str], ids: Sequence[int]
 ) -> Iterator[tuple[int, Features]]:
-    """Give each track's features of all `names`, by id, leaving out who lacks some of them."""
+    """Give each track's features of all `names`, by id, leaving out tracks that lack any."""
     for batch in batches(sorted(ids), _BATCH):
-        heard = [dict(catalog.iter_features(name, batch)) for name in names]
+        by_extractor = [dict(catalog.iter_features(name, batch)) for name in names]
         for track_id in batch:
-            if all(track_id in features for features in heard):
-                yield track_id, tuple(features[track_id] for features in heard)
+            if all(track_id in features for features in by_extractor):
+                yield track_id, tuple(features[track_id] for features in by_extractor)

@@ -1,4 +1,4 @@
-"""The tracks: their table, what callers see of them, and the questions asked of them."""
+"""The table of tracks, the classes that callers get, and the queries."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from recsys.catalog.base import Base, CleanText, batches
 
 Status = Literal["pending", "ready", "failed"]
 
-# Two files of one recording (by its MBID) are one neighbour if their lengths are this close.
+# Two files of one recording (by its MBID) count as one if their lengths are this close.
 SAME_RECORDING_SECONDS = 3.0
 
 IDS_PER_QUERY = 500
@@ -32,7 +32,7 @@ IDS_PER_QUERY = 500
 
 @dataclass(frozen=True)
 class Tags:
-    """What a file, or its name, says of the music in it."""
+    """The metadata of a file, from its tags or its name."""
 
     title: str = ""
     artist: str = ""
@@ -50,13 +50,13 @@ class Tags:
 
 @dataclass(frozen=True, kw_only=True)
 class Track(Tags):
-    """One track of the library, as everybody outside the catalogue sees it."""
+    """A track of the library, as callers of the catalogue get it."""
 
     id: int
     path: Path
     status: Status
     error: str | None  # a sentence, where the status is "failed"
-    duration: float | None  # seconds; like the next four, None for a file that never could be read
+    duration: float | None  # seconds; like the next four, None for a file that was never readable
     sample_rate: int | None  # Hz
     channels: int | None
     codec: str | None
@@ -66,12 +66,12 @@ class Track(Tags):
 
     @property
     def removed(self) -> bool:
-        """Whether the file was gone at the last scan of its folder."""
+        """Whether the file was missing at the last scan of its folder."""
         return self.removed_at is not None
 
 
 class KnownFile(NamedTuple):
-    """What the catalogue knows of a path; `size` in bytes, `mtime_ns` in nanoseconds."""
+    """The catalogue's record of a path; `size` in bytes, `mtime_ns` in nanoseconds."""
 
     id: int
     size: int
@@ -81,8 +81,8 @@ class KnownFile(NamedTuple):
     removed: bool
 
 
-class Label(NamedTuple):
-    """What a list of tracks is filtered and spaced by; `duration` in seconds."""
+class TrackSummary(NamedTuple):
+    """The metadata by which lists of tracks are filtered and spaced; `duration` in seconds."""
 
     id: int
     title: str
@@ -95,7 +95,7 @@ class Label(NamedTuple):
 
 @dataclass(frozen=True)
 class Counts:
-    """How many tracks there are: `ready`, `pending` and `failed` have a file, `removed` none."""
+    """Numbers of tracks by status: `ready`, `pending` and `failed` have a file, `removed` none."""
 
     ready: int
     pending: int
@@ -136,9 +136,9 @@ class TrackRow(Base):
 
 
 _TRACK = [getattr(TrackRow, field.name) for field in fields(Track)]
-living = TrackRow.removed_at.is_(None)
+is_available = TrackRow.removed_at.is_(None)
 _IDS: BindParameter[int] = bindparam("ids", expanding=True)
-_BY_IDS = select(*_TRACK).where(TrackRow.id.in_(_IDS))  # built once: every answer asks them
+_BY_IDS = select(*_TRACK).where(TrackRow.id.in_(_IDS))  # built once: every request runs them
 _TITLES = select(TrackRow.id, TrackRow.title).where(TrackRow.id.in_(_IDS))
 
 
@@ -157,62 +157,62 @@ def files(session: Session) -> dict[Path, KnownFile]:
 
 
 def at_paths(session: Session, paths: Iterable[Path]) -> dict[Path, int]:
-    """Return the ids of the living tracks at these paths."""
-    found: dict[Path, int] = {}
+    """Return the ids of the available tracks at these paths."""
+    ids: dict[Path, int] = {}
     for batch in batches(paths, IDS_PER_QUERY):
-        query = select(TrackRow.path, TrackRow.id).where(living, TrackRow.path.in_(batch))
-        found.update((path, track_id) for path, track_id in session.execute(query))
-    return found
+        query = select(TrackRow.path, TrackRow.id).where(is_available, TrackRow.path.in_(batch))
+        ids.update((path, track_id) for path, track_id in session.execute(query))
+    return ids
 
 
 def by_ids(session: Session, ids: Sequence[int]) -> list[Track]:
     """Return the tracks of these ids in this order, leaving out unknown ids."""
-    found: dict[int, Track] = {}
+    tracks: dict[int, Track] = {}
     for batch in batches(ids, IDS_PER_QUERY):
         for row in session.execute(_BY_IDS, {"ids": batch}):
             track = Track(**row._mapping)
-            found[track.id] = track
-    return [found[track_id] for track_id in ids if track_id in found]
+            tracks[track.id] = track
+    return [tracks[track_id] for track_id in ids if track_id in tracks]
 
 
 def titles(session: Session, ids: Iterable[int]) -> dict[int, str]:
     """Return the titles of the tracks of these ids, without unknown ids."""
-    found: dict[int, str] = {}
+    by_id: dict[int, str] = {}
     for batch in batches(ids, IDS_PER_QUERY):
         rows = session.execute(_TITLES, {"ids": batch})
-        found.update((track_id, title) for track_id, title in rows)
-    return found
+        by_id.update((track_id, title) for track_id, title in rows)
+    return by_id
 
 
-def living_after(session: Session, track_id: int, limit: int) -> list[Track]:
-    """Return the next `limit` living tracks by id."""
-    query = select(*_TRACK).where(living, TrackRow.id > track_id).order_by(TrackRow.id)
+def available_after(session: Session, track_id: int, limit: int) -> list[Track]:
+    """Return the next `limit` available tracks by id."""
+    query = select(*_TRACK).where(is_available, TrackRow.id > track_id).order_by(TrackRow.id)
     return [Track(**row._mapping) for row in session.execute(query.limit(limit))]
 
 
 def by_artist(session: Session, name: str) -> list[int]:
-    """Return the ids of the living tracks of an artist who is written just so, ascending."""
-    query = select(TrackRow.id).where(living, TrackRow.artist == name).order_by(TrackRow.id)
+    """Return the ids of the available tracks of an artist with exactly this name, ascending."""
+    query = select(TrackRow.id).where(is_available, TrackRow.artist == name).order_by(TrackRow.id)
     return list(session.scalars(query))
 
 
-def labels(session: Session) -> list[Label]:
-    """Return the label of each living track, by id."""
-    columns = [getattr(TrackRow, name) for name in Label._fields]
-    query = select(*columns).where(living).order_by(TrackRow.id)
-    return [Label(*row) for row in session.execute(query)]
+def summaries(session: Session) -> list[TrackSummary]:
+    """Return the summary of each available track, by id."""
+    columns = [getattr(TrackRow, name) for name in TrackSummary._fields]
+    query = select(*columns).where(is_available).order_by(TrackRow.id)
+    return [TrackSummary(*row) for row in session.execute(query)]
 
 
 def failures(session: Session, after: int, limit: int | None) -> list[Track]:
-    """Return the next `limit` living tracks that cannot be analysed, by id."""
-    query = select(*_TRACK).where(living, TrackRow.status == "failed", TrackRow.id > after)
+    """Return the next `limit` available tracks that cannot be analysed, by id."""
+    query = select(*_TRACK).where(is_available, TrackRow.status == "failed", TrackRow.id > after)
     rows = session.execute(query.order_by(TrackRow.id).limit(limit))
     return [Track(**row._mapping) for row in rows]
 
 
 def counts(session: Session) -> Counts:
-    """Count the living tracks by status, and the removed ones."""
-    query = select(TrackRow.status, func.count()).where(living).group_by(TrackRow.status)
+    """Count the available tracks by status, and the removed ones."""
+    query = select(TrackRow.status, func.count()).where(is_available).group_by(TrackRow.status)
     present = {status: count for status, count in session.execute(query)}  # noqa: C416 - rows
     removed = select(func.count()).where(TrackRow.removed_at.is_not(None))
     return Counts(
@@ -224,7 +224,7 @@ def counts(session: Session) -> Counts:
 
 
 def words(session: Session) -> Iterator[tuple[int, str, str]]:
-    """Give each living track's id, name (artist and title) and other searchable text, by id."""
+    """Give each available track's id, name (artist and title) and other searchable text, by id."""
     query = (
         select(
             TrackRow.id,
@@ -234,7 +234,7 @@ def words(session: Session) -> Iterator[tuple[int, str, str]]:
             TrackRow.album,
             cast(TrackRow.genres, Text),  # as JSON: its words are the same
         )
-        .where(living)
+        .where(is_available)
         .order_by(TrackRow.id)
     )
     for track_id, artist, title, album_artist, album, genres in session.execute(query):
@@ -242,14 +242,14 @@ def words(session: Session) -> Iterator[tuple[int, str, str]]:
 
 
 def recording_groups(session: Session) -> dict[int, int]:
-    """Return, for each living track, the lowest id among the tracks of the same recording.
+    """Return, for each available track, the lowest id among the tracks of the same recording.
 
     The same recording: the same audio, or the same MBID with lengths within
     SAME_RECORDING_SECONDS of the shortest of the group.
     """
     query = (
         select(TrackRow.id, TrackRow.audio_hash, TrackRow.recording_mbid, TrackRow.duration)
-        .where(living)
+        .where(is_available)
         .order_by(TrackRow.id)
     )
     group: dict[int, int] = {}
@@ -261,27 +261,27 @@ def recording_groups(session: Session) -> dict[int, int]:
         )
         if mbid and duration is not None:
             by_mbid.setdefault(mbid, []).append((duration, track_id))
-    joined = {track_id: track_id for track_id in group.values()}
+    parents = {track_id: track_id for track_id in group.values()}
     for recordings in by_mbid.values():
-        _join_close(sorted(recordings), group, joined)
-    return {track_id: _root(joined, first) for track_id, first in group.items()}
+        _join_close(sorted(recordings), group, parents)
+    return {track_id: _root(parents, first) for track_id, first in group.items()}
 
 
 def _join_close(
-    recordings: list[tuple[float, int]], group: dict[int, int], joined: dict[int, int]
+    recordings: list[tuple[float, int]], group: dict[int, int], parents: dict[int, int]
 ) -> None:
     """Join the groups of recordings, sorted by length, that are close to the shortest."""
-    anchor, anchor_id = recordings[0]
+    shortest, shortest_id = recordings[0]
     for duration, track_id in recordings[1:]:
-        if duration - anchor > SAME_RECORDING_SECONDS:
-            anchor, anchor_id = duration, track_id
+        if duration - shortest > SAME_RECORDING_SECONDS:
+            shortest, shortest_id = duration, track_id
             continue
-        low, high = sorted((_root(joined, group[anchor_id]), _root(joined, group[track_id])))
-        joined[high] = low
+        low, high = sorted((_root(parents, group[shortest_id]), _root(parents, group[track_id])))
+        parents[high] = low
 
 
-def _root(joined: dict[int, int], track_id: int) -> int:
-    """Follow the joins down to the lowest id."""
-    while joined[track_id] != track_id:
-        track_id = joined[track_id]
+def _root(parents: dict[int, int], track_id: int) -> int:
+    """Follow the parents to the lowest id of the group."""
+    while parents[track_id] != track_id:
+        track_id = parents[track_id]
     return track_id

@@ -1,8 +1,8 @@
-"""A small music library made by code: invented artists, real files, and people who listen to them.
+"""A small music library made by code: invented artists, real audio files, listening histories.
 
-`make_demo_library` composes tracks (`compose`, from the tables in `styles`), plays them (`synth`,
-`mix`), writes them in several formats with tags (`files`, `tags`) and invents listening histories
-(`listeners`). All of it is the same on every run.
+`make_demo_library` composes tracks (`compose`, from the tables in `styles`), renders them (`synth`,
+`mix`), writes them in several formats with tags (`files`, `tags`) and simulates listeners
+(`listeners`). Every run makes the same files.
 """
 
 import json
@@ -24,7 +24,7 @@ __all__ = ["DEMO_TRACKS", "FEEDBACK", "LISTENS", "DemoTrack", "make_demo_library
 LISTENS = "listens.jsonl"
 FEEDBACK = "feedback.jsonl"
 
-_VERSION = 1  # a library of another version is made anew
+_VERSION = 1  # a library of another version is replaced
 _MARKER = ".demo.json"
 _MOST_WORKERS = 8  # of 280 MB each
 
@@ -38,7 +38,7 @@ def make_demo_library(
 ) -> None:
     """Make the demo library in a folder: audio files, `listens.jsonl` and `feedback.jsonl`.
 
-    What is there already is kept, so an interrupted call is continued by the next one. `workers`
+    Existing files are left, so that an interrupted call is continued by the next one. `workers`
     is the number of processes, one a core up to eight if not given, and changes nothing in the
     files; `tracks` leaves the others out; `progress` is called with the numbers of tracks done and
     of all. Raises OSError, with a file name, if something cannot be written.
@@ -66,12 +66,12 @@ def make_demo_library(
 def _begin(folder: Path) -> None:
     """Mark the folder as this version's, and delete the files of another one."""
     marker = folder / _MARKER
-    known: dict[str, Any] = {}
+    content: dict[str, Any] = {}
     with suppress(FileNotFoundError, ValueError):
-        known = json.loads(marker.read_text())
-    if known.get("version") == _VERSION:
+        content = json.loads(marker.read_text())
+    if content.get("version") == _VERSION:
         return
-    for name in known.get("files", ()):
+    for name in content.get("files", ()):
         path = (folder / name).resolve()
         if path.is_relative_to(folder):
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The composer: a style, an artist and a seed in, the notes of a song out."""
+"""Compose the notes of a song from its artist, style and seed."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator

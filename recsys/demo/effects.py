@@ -1,4 +1,4 @@
-"""What is done to whole parts and to the mix: echo, chorus, reverberation, limiting."""
+"""Audio effects of parts and of the mix: echo, chorus, reverberation, limiting."""
 
 from collections.abc import Sequence
 from functools import lru_cache

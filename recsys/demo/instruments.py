@@ -1,4 +1,4 @@
-"""The demo library's instruments by name: their settings, and nothing else."""
+"""The settings of the demo library's instruments, by name."""
 
 from collections.abc import Mapping
 

@@ -1,7 +1,7 @@
-"""The people who listen to the demo library: their tastes, their listens, their hearts and bans.
+"""Simulated listeners of the demo library: their preferences, listens, likes and dislikes.
 
-A person is of one of a few kinds, leans to some styles and artists more than the kind does, comes
-back to favourites, and listens in sessions that mostly stay in one style.
+A listener is of one of a few kinds, with individual preferences for styles, artists and tracks, and
+listens in sessions that mostly stay in one style.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ _PEOPLE = 72
 _END = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp())
 _DAYS = 365
 _DAY = 86_400  # seconds
-_UNHEARD = 5  # tracks that nobody has listened to yet
+_UNPLAYED = 5  # tracks that no listener has played
 _STAY = 0.85  # how likely a session's next track is of the same style
 _MEAN_SESSION = 7
 
@@ -50,7 +50,7 @@ class _Person:
 
 
 def listen_lines() -> list[dict[str, Any]]:
-    """All listens in order of time, each in ListenBrainz' form with a `user_name` added."""
+    """All listens in order of time, in ListenBrainz' format with a `user_name` added."""
     rng = np.random.default_rng(_SEED)
     seconds = [track.compose().seconds for track in DEMO_TRACKS]
     listens = [
@@ -70,20 +70,22 @@ def listen_lines() -> list[dict[str, Any]]:
 
 
 def feedback_lines() -> list[dict[str, Any]]:
-    """What the people love (1) and hate (-1), in order of time, in ListenBrainz' form as well."""
+    """Likes (1) and dislikes (-1) in order of time, in ListenBrainz' format too."""
     rng = np.random.default_rng(_SEED)
     lines = []
     for person in _people():
         ranked = np.argsort(person.appetite)
-        loved = rng.choice(ranked[-12:], rng.integers(2, 7), replace=False)
-        hated = rng.choice(ranked[_UNHEARD : ranked.size // 2], rng.integers(0, 3), replace=False)
-        for number in (*loved, *hated):
+        liked = rng.choice(ranked[-12:], rng.integers(2, 7), replace=False)
+        disliked = rng.choice(
+            ranked[_UNPLAYED : ranked.size // 2], rng.integers(0, 3), replace=False
+        )
+        for number in (*liked, *disliked):
             track = DEMO_TRACKS[number]
             lines.append(
                 {
                     "user_name": person.name,
                     "recording_mbid": track.recording_id,
-                    "score": 1 if number in loved else -1,
+                    "score": 1 if number in liked else -1,
                     "created": _END - int(rng.integers(_DAYS * _DAY)),
                     "track_metadata": _metadata(track),
                 }
@@ -103,7 +105,7 @@ def _metadata(track: DemoTrack) -> dict[str, Any]:
 def _people() -> tuple[_Person, ...]:
     rng = np.random.default_rng(_SEED)
     appeal = rng.lognormal(0, 0.8, len(DEMO_TRACKS))
-    appeal[rng.choice(len(DEMO_TRACKS), _UNHEARD, replace=False)] = 0
+    appeal[rng.choice(len(DEMO_TRACKS), _UNPLAYED, replace=False)] = 0
     people = []
     for number in range(_PEOPLE):
         likes, hour = _KINDS[number % len(_KINDS)]

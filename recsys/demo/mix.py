@@ -1,4 +1,4 @@
-"""The mixing desk: a composed song in, its waveform out."""
+"""Render a composed song to its waveform: instruments, effects, mix."""
 
 import zlib
 

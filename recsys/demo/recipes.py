@@ -1,4 +1,4 @@
-"""The forms in which the demo library's styles, artists and albums are written down."""
+"""Data classes of the demo library's styles, artists and albums."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

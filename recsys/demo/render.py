@@ -1,4 +1,4 @@
-"""A worker: `python -m recsys.demo.render FOLDER NUMBER...` plays tracks into files.
+"""A worker process: `python -m recsys.demo.render FOLDER NUMBER...` renders tracks to files.
 
 A process of its own, started by `recsys.demo`, so that the caller's main module is not imported
 again. It reports on its standard output, a JSON object a line: a track done, or an OSError.

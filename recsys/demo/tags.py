@@ -1,4 +1,4 @@
-"""Tags and cover art of the demo library's files, in the frames proper to each format."""
+"""Tags and cover art of the demo library's files, in the fields of each format."""
 
 # mypy: allow-untyped-calls
 # (mutagen is annotated in part.)

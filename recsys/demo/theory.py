@@ -1,4 +1,4 @@
-"""Scales, chord symbols, voice leading and step patterns: what the composer knows of theory.
+"""Music theory for composing: scales, chord symbols, voice leading and step patterns.
 
 A chord symbol is a Roman numeral counted on the major scale (so the minor key's sixth degree is
 written `bVI`), in capitals for a major third and in small letters for a minor one, and a suffix.
@@ -153,10 +153,10 @@ def parse_steps(bar: str) -> tuple[Step, ...]:
     (Step(start=0.0, length=0.5, mark='x'), Step(start=0.75, length=0.25, mark='o'))
     """
     marks = bar.replace(" ", "")
-    found: list[Step] = []
+    steps: list[Step] = []
     for place, mark in enumerate(marks):
-        if mark == "-" and found:
-            found[-1] = found[-1]._replace(length=found[-1].length + 1 / len(marks))
+        if mark == "-" and steps:
+            steps[-1] = steps[-1]._replace(length=steps[-1].length + 1 / len(marks))
         elif mark not in ".-":
-            found.append(Step(place / len(marks), 1 / len(marks), mark))
-    return tuple(found)
+            steps.append(Step(place / len(marks), 1 / len(marks), mark))
+    return tuple(steps)

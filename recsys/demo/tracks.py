@@ -1,4 +1,4 @@
-"""The demo library's tracks: what is on which album, under which name, from which seed."""
+"""The demo library's tracks: their albums, titles, files and seeds."""
 
 import uuid
 import zlib

@@ -167,7 +167,7 @@ class Systems:
         method = self._hubs if name == HOME else name.removeprefix(HUBS)
         if method not in METHODS or method == "none":
             return None
-        return Correction(method, self._index.surroundings(ids))
+        return Correction(method, self._index.track_statistics(ids))
 
     def _fitted(self, keys: Sequence[str], ids: Sequence[int]) -> Projection:
         """Fit the default projection on some of `ids`, centred on their own means."""

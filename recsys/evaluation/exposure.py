@@ -35,7 +35,7 @@ def exposure(
             k + 1 + _SPARE,
             exclude=gone,
             hubs=hubs,
-            surroundings=index.surroundings(ids),
+            query_statistics=index.track_statistics(ids),
         )
         for row, (track_id, ranking) in enumerate(zip(ids.tolist(), rankings, strict=True), start):
             found = _distinct(track_id, ranking.ids, recordings)[:k]

@@ -39,7 +39,7 @@ def read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame:
 
 def track_ids(folder: Path, names: Iterable[str], catalog: Catalog) -> Int64Array:
     """Return the ids of the living tracks at these paths relative to `folder`, -1 for unknown."""
-    ids = {track.path: track.id for track in catalog.living()}
+    ids = {track.path: track.id for track in catalog.available_tracks()}
     files = [folder / name for name in names]
     found = [ids.get(file.parent.resolve() / file.name, -1) for file in files]
     return np.array(found, np.int64)
@@ -77,7 +77,7 @@ def catalogue_labels(catalog: Catalog) -> pd.DataFrame:
             SEPARATOR.join(track.genres),
             str(recordings.get(track.id, track.id)),
         )
-        for track in catalog.living()
+        for track in catalog.available_tracks()
     }
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 

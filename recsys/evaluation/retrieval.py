@@ -42,7 +42,7 @@ Figures = dict[str, float | int | dict[str, float] | list[float]]
 class Correction(NamedTuple):
     """How a system corrects cosines for hubs: the method, and what is usual around each track.
 
-    surroundings  float32 (n_tracks, 3), a row a track, see `index.hubs.Survey`
+    surroundings  float32 (n_tracks, 3), a row a track, see `index.hubs.CosineStatistics`
     """
 
     method: str

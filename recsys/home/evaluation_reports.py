@@ -1,4 +1,4 @@
-"""What was last measured of a home, a file for each kind: derived, for the pages that show it."""
+"""The last evaluation figures of a home, one file for each kind of evaluation."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ KINDS: Sequence[Kind] = get_args(Kind)
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """Figures, and what they are of.
+    """Figures of an evaluation.
 
     at       Unix seconds
-    command  that measured them
-    state    of the index they are of: its projection and its catalogue revision
+    command  the command line that measured them
+    state    of the evaluated index: its projection and its catalogue revision
     figures  as the command's --json prints them
     """
 
@@ -37,17 +37,17 @@ class EvaluationReport:
 
 
 def state_of(index: VectorIndex) -> str:
-    """Return what changes with an index."""
-    made = index.manifest
-    return f"{made.projection} {made.catalogue_revision}" if made else ""
+    """Return a text that changes with the content of an index."""
+    manifest = index.manifest
+    return f"{manifest.projection} {manifest.catalogue_revision}" if manifest else ""
 
 
-def keep_report(
+def save_report(
     home: Path, kind: Kind, command: str, index: VectorIndex, figures: Mapping[str, Any]
 ) -> None:
-    """Keep figures in the place of the last ones of their kind.
+    """Save figures, replacing the last ones of their kind.
 
-    A home that cannot be written to keeps none: whoever measured has printed them.
+    In a home that cannot be written to nothing is saved: the command has printed the figures.
     """
     report = EvaluationReport(kind, int(time.time()), command, state_of(index), figures)
     with suppress(OSError):
@@ -57,7 +57,7 @@ def keep_report(
 
 
 def read_report(home: Path, kind: Kind) -> EvaluationReport | None:
-    """Read the last figures of a kind, None where there are none, or only a damaged file."""
+    """Read the last figures of a kind, None where there is no file or a damaged one."""
     try:
         values = json.loads((home / FOLDER / f"{kind}.json").read_text(encoding="utf-8"))
         return EvaluationReport(**values)

@@ -1,9 +1,9 @@
-"""The names of a home's files."""
+"""Names of the files in a home."""
 
 INDEX_NAME = "tracks.index"
 PROJECTION_NAME = "projection.safetensors"
-HEAD_NAME = "head.safetensors"  # the head trained last, adopted or not; its card beside it
+HEAD_NAME = "head.safetensors"  # the last trained head, adopted or not; its card is beside it
 LISTENING_NAME = "listening.safetensors"
 LAYOUT_NAME = "map.safetensors"
-DEMO_NAME = "demo-library"  # a folder, of the home that is built from no other
+DEMO_NAME = "demo-library"  # a folder, where no other library was given
 WEIGHTS_NAME = "weights"  # a folder: the taggers' converted weights

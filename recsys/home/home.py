@@ -1,4 +1,4 @@
-"""An opened home: the catalogue, the projection and the index, and what answers from them."""
+"""An opened home: its settings, catalogue, index and projection."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from recsys.catalog import Catalog
 from recsys.home.files import INDEX_NAME, PROJECTION_NAME
 from recsys.home.settings import Settings
 
-REST = 100  # times as long as counting plays takes, they are not counted again
+REST = 100  # plays are not counted again before so many times the time that counting took
 
 
 class NotIndexed(Exception):
-    """There is nothing to answer from yet; the message says what to do."""
+    """A home has no index yet; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Home:
-    """What lies in a home.
+    """An opened home.
 
-    `read_projection` is the projection, or why it cannot be read: the index alone is enough for
-    what needs no features.
+    `read_projection` is the projection, or the error of reading it: queries by track need only the
+    index.
     """
 
     settings: Settings
@@ -38,17 +38,18 @@ class Home:
         """The projection that the index was made by. Raises ProjectionError, StaleIndex."""
         if isinstance(self.read_projection, ProjectionError):
             raise self.read_projection
-        served = self.index.manifest
-        if served and served.projection != self.read_projection.id:
+        manifest = self.index.manifest
+        if manifest and manifest.projection != self.read_projection.id:
             raise StaleIndex(
-                f"The index in {self.settings.home} was built for projection {served.projection}, "
+                f"The index in {self.settings.home} was built for projection "
+                f"{manifest.projection}, "
                 f"not for the one beside it, {self.read_projection.id}: run build_index.py again."
             )
         return self.read_projection
 
 
 def stamp(path: Path) -> tuple[int, int, int] | None:
-    """Return what changes when a file is replaced, None where there is none."""
+    """Return a value that changes when a file is replaced, None for a missing file."""
     try:
         status = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""A home as a whole: how much is in it, how it is indexed, what space it takes."""
+"""Overview of a home: counts, index, taggers and disk space."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _PARTS = (  # of a home, and how their files and folders begin
     ("taggers' weights", WEIGHTS_NAME),
     ("demo library", DEMO_NAME),
 )
-# What helps, by a phrase of why a file could not be analysed.
+# Advice by a phrase of the error of a file that could not be analysed.
 _ADVICE = (
     ("is empty", "Copy it again from where it came."),
-    ("no audio stream", "There is nothing to hear in it: it can stay, or leave the library."),
-    ("is silent", "There is nothing to hear in it: it can stay, or leave the library."),
+    ("no audio stream", "It has no sound: it can stay, or leave the library."),
+    ("is silent", "It has no sound: it can stay, or leave the library."),
     ("nothing to analyse", "It is too short to be compared: it can stay, or leave the library."),
     ("sample rate from", "Convert it to one sample rate."),
     ("format that cannot be decoded", "Convert it to FLAC, MP3, Ogg or WAV."),
@@ -48,7 +48,7 @@ _ADVICE = (
 
 
 class TaggerInUse(NamedTuple):
-    """What listened: a model, in a precision, to at most so many segments of 3 s of each track."""
+    """A tagger of an index: model, precision, and most 3 s segments of each track."""
 
     model: str
     precision: str
@@ -57,13 +57,13 @@ class TaggerInUse(NamedTuple):
 
 @dataclass(frozen=True)
 class Overview:
-    """A home at a glance.
+    """The overview of a home.
 
-    n_indexed   tracks of the index
-    is_current  whether nothing has changed in the library since it was made
-    recipe, dim of the index; `hubs` is how its scores are corrected
-    cosines     by similarity: which cosine so many of the library's random pairs do not exceed
-    sizes       bytes of each part of the home that is there
+    n_indexed   number of indexed tracks
+    is_current  whether the library is unchanged since the index was built
+    recipe, dim of the index; `hubs` is the hubness correction of its scores
+    cosines     quantiles of the cosine of random pairs of tracks, by share of the pairs
+    sizes       bytes of each part of the home
     """
 
     counts: Counts
@@ -79,33 +79,33 @@ class Overview:
 
 
 def overview(home: Path, catalog: Catalog, index: VectorIndex, hubs: str) -> Overview:
-    """Look at a home."""
-    made = index.manifest
-    names = made.model.split("+") if made else []
-    quantiles = index.survey.quantiles[METHODS.index("none")]
-    known = not np.isnan(quantiles[0])
+    """Return the overview of a home."""
+    manifest = index.manifest
+    names = manifest.model.split("+") if manifest else []
+    quantiles = index.statistics.quantiles[METHODS.index("none")]
+    has_pairs = not np.isnan(quantiles[0])
     return Overview(
         counts=catalog.counts(),
         totals=catalog.totals(),
         n_indexed=len(index),
-        is_current=made is not None and made.catalogue_revision == catalog.revision,
+        is_current=manifest is not None and manifest.catalogue_revision == catalog.revision,
         recipe=index.recipe,
         dim=index.dim,
         hubs=hubs,
         taggers=tuple(TaggerInUse(*name.rsplit("-", 2)) for name in names),
-        cosines={x: float(np.interp(x, SHARES, quantiles)) for x in _LEVELS if known},
+        cosines={x: float(np.interp(x, SHARES, quantiles)) for x in _LEVELS if has_pairs},
         sizes=sizes(home),
     )
 
 
 def sizes(home: Path) -> dict[str, int]:
-    """Return the bytes of each part of a home; hidden files and what cannot be read count not."""
-    found = {name: sum(_bytes(path) for path in home.glob(f"{start}*")) for name, start in _PARTS}
-    return {name: size for name, size in found.items() if size}
+    """Return the bytes of each part of a home, without hidden and unreadable files."""
+    by_part = {name: sum(_bytes(path) for path in home.glob(f"{start}*")) for name, start in _PARTS}
+    return {name: size for name, size in by_part.items() if size}
 
 
 def advice(error: str) -> str:
-    """Say what helps against why a file could not be analysed.
+    """Return the advice for the error of a file that could not be analysed.
 
     >>> advice("/music/a.mp3 is empty (0 bytes).")
     'Copy it again from where it came.'

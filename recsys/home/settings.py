@@ -1,4 +1,4 @@
-"""Where Earshot keeps its things: `earshot.toml` in the home, then environment variables."""
+"""Settings of a home: `earshot.toml` in its folder, overridden by environment variables."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ HUBS = "nicdm"  # chosen by measurement: docs/decisions/hubs.md
 
 
 class SettingsError(ValueError):
-    """A setting is unknown or has no usable value; the message names the file and the key."""
+    """A setting is unknown or invalid; the message names the file and the key."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a person may choose.
+    """The settings of a home.
 
     home      the folder of the catalogue, the indexes and the settings file; EARSHOT_HOME
     database  SQLAlchemy URL of the catalogue, None for `catalogue.db` in the home;
               `database` in the file, EARSHOT_DATABASE
-    hubs      how scores are corrected for hubs, one of `index.hubs.METHODS`, "none" for not at all;
+    hubs      hubness correction of scores, one of `index.hubs.METHODS`;
               `hubs` in the file, EARSHOT_HUBS
     """
 
@@ -45,8 +45,8 @@ def load_settings(home: Path | None = None, environ: Mapping[str, str] | None = 
     An empty environment variable counts as unset. Raises SettingsError.
     """
     environ = os.environ if environ is None else environ
-    named = home or environ.get("EARSHOT_HOME")
-    home = Path(named) if named else platformdirs.user_data_path("earshot")
+    path = home or environ.get("EARSHOT_HOME")
+    home = Path(path) if path else platformdirs.user_data_path("earshot")
     try:
         home = home.expanduser().absolute()
     except RuntimeError:
@@ -86,7 +86,7 @@ def _read_file(path: Path) -> dict[str, str]:
 
 
 def _check_url(url: str, source: str) -> None:
-    """Raise SettingsError for what is no database URL; it may hold a password: do not show it."""
+    """Raise SettingsError for an invalid database URL; do not show it: it may hold a password."""
     try:
         make_url(url)
     except (ArgumentError, ValueError):
@@ -97,6 +97,6 @@ def _check_url(url: str, source: str) -> None:
 
 
 def _check_method(method: str, source: str) -> None:
-    """Raise SettingsError for what is no way to correct scores for hubs."""
+    """Raise SettingsError for an unknown hubness correction."""
     if method not in METHODS:
         raise SettingsError(f'{source} must be one of {", ".join(METHODS)}, not "{method}".')

@@ -1,4 +1,4 @@
-"""How much each indexed track stands out in each tag of the taggers."""
+"""Standardised tag activations of the indexed tracks."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from recsys.catalog.track_features import read_features
 
 @dataclass(frozen=True, eq=False)
 class TagTable:
-    """How much each indexed track stands out in each tag of the taggers.
+    """Standardised tag activations of the indexed tracks, for all tags of the taggers.
 
-    columns  number of the column of each tag, by the name folded
-    names    how each is written
+    columns  the column of each tag, by its folded name
+    names    the spelling of each folded name
     values   log-odds, standardised over the library: float16 (n, n_tags)
     """
 
@@ -34,18 +34,18 @@ class TagTable:
 
         `names` are the features' keys, `tags` the models' tags joined.
         """
-        written, joined = join_tags(tags)
-        columns = {fold(tag): number for number, tag in enumerate(written)}
+        distinct, joined = join_tags(tags)
+        columns = {fold(tag): number for number, tag in enumerate(distinct)}
         logits = np.full((len(ids), len(columns)), np.nan, np.float32)
-        for track_id, heard in read_features(catalog, names, ids.tolist()):
+        for track_id, by_model in read_features(catalog, names, ids.tolist()):
             row = np.searchsorted(ids, track_id)
-            logits[row] = np.concatenate([features.mean_logits() for features in heard]) @ joined
-        known = ~np.isnan(logits[:, 0]) if columns else np.zeros(len(ids), bool)
-        if known.any():
-            logits -= logits[known].mean(axis=0)
-            logits /= np.maximum(logits[known].std(axis=0), 1e-6)
+            logits[row] = np.concatenate([features.mean_logits() for features in by_model]) @ joined
+        has_tags = ~np.isnan(logits[:, 0]) if columns else np.zeros(len(ids), bool)
+        if has_tags.any():
+            logits -= logits[has_tags].mean(axis=0)
+            logits /= np.maximum(logits[has_tags].std(axis=0), 1e-6)
         values = np.nan_to_num(logits).astype(np.float16)
-        return cls(columns, {fold(tag): tag for tag in written}, values)
+        return cls(columns, {fold(tag): tag for tag in distinct}, values)
 
     def column(self, tag: str) -> Float32Array | None:
         """Return the standardised log-odds of a tag, (n,); None for one that no tagger knows."""

@@ -1,4 +1,4 @@
-"""The indexed tracks as columns, row for row as in the index: what lists are filtered by."""
+"""Metadata of the indexed tracks as arrays, row by row as in the index, for filtering lists."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from numpy.typing import ArrayLike
 from rapidfuzz import process
 
 from index.arrays import BoolArray, Float32Array, IndexArray, Int64Array
+from index.rows import rows_of
 from index.vector_index import VectorIndex
-from recsys.catalog import Catalog, Label
+from recsys.catalog import Catalog, TrackSummary
 from recsys.catalog.search import fold
 
-N_SAMPLE = 1000  # tracks that stand for the library where a term is standardised
-UNKNOWN = -1  # the code of a track whose artist, album or recording is not known
+N_SAMPLE = 1000  # tracks by which score terms are standardised
+UNKNOWN = -1  # code of an unknown artist, album or recording
 
 
 class Groups:
-    """Which rows have the same code; UNKNOWN ones are alone.
+    """Groups of rows with equal codes; UNKNOWN rows form no group.
 
     codes  int64 (n,)
     """
@@ -31,31 +32,31 @@ class Groups:
         self._sorted = codes[self._order]
 
     def mates(self, rows: Sequence[int] | IndexArray) -> IndexArray:
-        """Return these rows and those of the same codes, ascending."""
+        """Return these rows and all rows of their groups, ascending."""
         rows = np.asarray(rows, np.intp)
         codes = np.setdiff1d(self.codes[rows], [UNKNOWN])
         starts = np.searchsorted(self._sorted, codes)
         ends = np.searchsorted(self._sorted, codes, side="right")
-        found = [self._order[start:end] for start, end in zip(starts, ends, strict=True)]
-        return np.unique(np.concatenate([rows, *found]))
+        groups = [self._order[start:end] for start, end in zip(starts, ends, strict=True)]
+        return np.unique(np.concatenate([rows, *groups]))
 
 
 @dataclass(frozen=True, eq=False)
 class TrackTable:
-    """What is known of each indexed track; every array has one row per row of the index.
+    """Metadata of the indexed tracks; every array has one row per row of the index.
 
     ids         int64 (n,), ascending
-    living      whether its file is there, bool (n,)
-    sample      rows of at most N_SAMPLE living tracks, evenly spread, and their vectors (n, dim)
+    available   whether its file is there, bool (n,)
+    sample      rows of at most N_SAMPLE available tracks, evenly spread, and their vectors (n, dim)
     artists     code of its artist, UNKNOWN without one; albums likewise: int64 (n,)
-    recordings  by audio or MBID; songs by artist and title
+    recordings  groups of equal audio or MBID; songs: of equal artist and title
     durations   seconds, NaN where unknown, float32 (n,)
-    artist_rows the living rows of each artist, by the name folded; genre_rows likewise
-    names       how each folded artist and genre is written
+    artist_rows the available rows of each artist, by the folded name; genre_rows likewise
+    names       the spelling of each folded artist and genre
     """
 
     ids: Int64Array
-    living: BoolArray
+    available: BoolArray
     sample: IndexArray
     sample_vectors: Float32Array
     artists: Int64Array
@@ -70,30 +71,28 @@ class TrackTable:
     @classmethod
     def read(cls, catalog: Catalog, index: VectorIndex) -> TrackTable:
         """Read the columns of the index's tracks."""
-        found = {label.id: label for label in catalog.labels()}
+        by_id = {track.id: track for track in catalog.track_summaries()}
         groups = catalog.recording_groups()
-        labels = [found.get(track_id) for track_id in index.ids.tolist()]
-        living = np.array([label is not None for label in labels], np.bool_)
-        there = np.flatnonzero(living)
-        spread = np.linspace(0, len(there) - 1, min(len(there), N_SAMPLE)).astype(np.intp)
-        artist_rows = _rows_by(labels, lambda label: [label.artist])
-        genre_rows = _rows_by(labels, lambda label: label.genres)
-        written = (
-            name for label in labels if label is not None for name in (label.artist, *label.genres)
+        tracks = [by_id.get(track_id) for track_id in index.ids.tolist()]
+        available = np.array([track is not None for track in tracks], np.bool_)
+        rows = np.flatnonzero(available)
+        spread = np.linspace(0, len(rows) - 1, min(len(rows), N_SAMPLE)).astype(np.intp)
+        names = (
+            name for track in tracks if track is not None for name in (track.artist, *track.genres)
         )
         return cls(
             ids=index.ids,
-            living=living,
-            sample=there[spread],
-            sample_vectors=index.vectors_at(there[spread]),
-            artists=_codes(labels, lambda label: fold(label.artist)),
-            albums=_codes(labels, _album),
-            recordings=Groups(_codes(labels, lambda label: groups.get(label.id, label.id))),
-            songs=Groups(_codes(labels, _song)),
-            durations=np.array([_duration(label) for label in labels], np.float32),
-            artist_rows=artist_rows,
-            genre_rows=genre_rows,
-            names={fold(name): name for name in written},
+            available=available,
+            sample=rows[spread],
+            sample_vectors=index.vectors_at(rows[spread]),
+            artists=_codes(tracks, lambda track: fold(track.artist)),
+            albums=_codes(tracks, _album),
+            recordings=Groups(_codes(tracks, lambda track: groups.get(track.id, track.id))),
+            songs=Groups(_codes(tracks, _song)),
+            durations=np.array([_duration(track) for track in tracks], np.float32),
+            artist_rows=_rows_by(tracks, lambda track: [track.artist]),
+            genre_rows=_rows_by(tracks, lambda track: track.genres),
+            names={fold(name): name for name in names},
         )
 
     def __len__(self) -> int:
@@ -101,58 +100,56 @@ class TrackTable:
 
     def rows(self, ids: ArrayLike) -> IndexArray:
         """Return the rows of those of `ids` that are indexed, in their order."""
-        rows, known = self.find(ids)
-        return rows[known]
+        rows, is_indexed = self.find(ids)
+        return rows[is_indexed]
 
     def find(self, ids: ArrayLike) -> tuple[IndexArray, BoolArray]:
-        """Return the row of each of `ids`, and whether it is indexed: a row means nothing else."""
-        wanted = np.asarray(ids, np.int64)
-        rows = np.searchsorted(self.ids, wanted)
-        known = rows < len(self)
-        known[known] = self.ids[rows[known]] == wanted[known]
-        return rows, known
+        """Return the row of each of `ids` and whether it is indexed, see `rows_of`."""
+        return rows_of(self.ids, ids)
 
 
 def nearest_name(name: str, known: Mapping[str, str]) -> str:
-    """Return how a sentence proposes the known name that is spelt most like `name`, or nothing.
+    """Return a sentence that suggests the known name most similar to `name`, or an empty text.
 
     >>> nearest_name("jaz", {"jazz": "Jazz", "rock": "Rock"})
     ' Did you mean "Jazz"?'
     """
-    found = process.extractOne(fold(name), list(known), score_cutoff=60)
-    return f' Did you mean "{known[found[0]]}"?' if found else ""
+    match = process.extractOne(fold(name), list(known), score_cutoff=60)
+    return f' Did you mean "{known[match[0]]}"?' if match else ""
 
 
 def _rows_by(
-    labels: Sequence[Label | None], names: Callable[[Label], Iterable[str]]
+    tracks: Sequence[TrackSummary | None], names: Callable[[TrackSummary], Iterable[str]]
 ) -> dict[str, IndexArray]:
     rows: defaultdict[str, list[int]] = defaultdict(list)
-    for row, label in enumerate(labels):
-        if label is not None:
-            for name in {fold(name) for name in names(label)} - {""}:
+    for row, track in enumerate(tracks):
+        if track is not None:
+            for name in {fold(name) for name in names(track)} - {""}:
                 rows[name].append(row)
-    return {name: np.array(found, np.intp) for name, found in rows.items()}
+    return {name: np.array(numbers, np.intp) for name, numbers in rows.items()}
 
 
-def _codes(labels: Sequence[Label | None], key: Callable[[Label], Hashable]) -> Int64Array:
-    """Number the keys; tracks that have gone, and empty keys, are UNKNOWN."""
+def _codes(
+    tracks: Sequence[TrackSummary | None], key: Callable[[TrackSummary], Hashable]
+) -> Int64Array:
+    """Number the keys; removed tracks and empty keys are UNKNOWN."""
     numbers: dict[Hashable, int] = {}
-    codes = np.full(len(labels), UNKNOWN, np.int64)
-    for row, label in enumerate(labels):
-        if label is not None and (found := key(label)):
-            codes[row] = numbers.setdefault(found, len(numbers))
+    codes = np.full(len(tracks), UNKNOWN, np.int64)
+    for row, track in enumerate(tracks):
+        if track is not None and (value := key(track)):
+            codes[row] = numbers.setdefault(value, len(numbers))
     return codes
 
 
-def _album(label: Label) -> tuple[str, str] | None:
-    album = fold(label.album or "")
-    return (fold(label.album_artist or label.artist), album) if album else None
+def _album(track: TrackSummary) -> tuple[str, str] | None:
+    album = fold(track.album or "")
+    return (fold(track.album_artist or track.artist), album) if album else None
 
 
-def _song(label: Label) -> tuple[str, str] | None:
-    title = fold(label.title)
-    return (fold(label.artist), title) if title else None
+def _song(track: TrackSummary) -> tuple[str, str] | None:
+    title = fold(track.title)
+    return (fold(track.artist), title) if title else None
 
 
-def _duration(label: Label | None) -> float:
-    return float("nan") if label is None or label.duration is None else label.duration
+def _duration(track: TrackSummary | None) -> float:
+    return float("nan") if track is None or track.duration is None else track.duration

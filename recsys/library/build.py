@@ -1,7 +1,7 @@
-"""The build: scan -> identify -> analyse -> project -> index, resumable at every step.
+"""Build a home: scan -> identify -> analyse -> project -> index, resumable at every step.
 
-Whatever is done is in the catalogue when it is done, so a build that is stopped or killed loses at
-most one batch, and the next one goes on where it ended.
+Results are written to the catalogue in batches, so a build that is stopped or killed loses at most
+one batch, and the next one resumes there.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from recsys.library.scanning import ScanSummary, identify, scan
 _BATCH = 16  # tracks whose features are written in one transaction
 _BATCH_SECONDS = 5.0  # after which a smaller batch is written
 _EMBED_BATCH = 500  # tracks projected at once
-_FIT_SAMPLE = 5000  # tracks a projection is fitted on, spread evenly over a larger library
+_FIT_SAMPLE = 5000  # most tracks that a projection is fitted on, spread evenly over the library
 
 HEAD_LOST = (
     "The head is gone: it was trained on the projection that was now fitted anew. "
@@ -41,11 +41,11 @@ HEAD_OUTGROWN = (
 
 
 class Analyser(Protocol):
-    """Files to features, in bounded memory; `encoders.extract.Extractor` is one."""
+    """Extracts features from files, in bounded memory; `encoders.extract.Extractor` is one."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The keys under which each track's features are kept."""
+        """The names under which each track's features are stored, one for each model."""
 
     def inspect(
         self, paths: Iterable[Path]
@@ -59,7 +59,7 @@ class Analyser(Protocol):
 
 
 class FittedProjection(Protocol):
-    """Features to vectors; `encoders.projection.Projection` is one."""
+    """Projects features to vectors; `encoders.projection.Projection` is one."""
 
     @property
     def extractors(self) -> tuple[str, ...]:
@@ -67,17 +67,17 @@ class FittedProjection(Protocol):
 
     @property
     def id(self) -> str:
-        """What vectors must share to be compared."""
+        """The identity of the projection: only vectors of one projection are comparable."""
 
     @property
     def has_head(self) -> bool:
-        """Say whether labels taught it something that a new fit would not know."""
+        """Whether it contains a trained head, which a new fit would not."""
 
     def embed(self, tracks: Sequence[Sequence[TrackFeatures]]) -> Float32Array:
         """Return unit vectors (n_tracks, dim)."""
 
     def outgrown_by(self, n_tracks: int) -> bool:
-        """Say whether a library of this size deserves a new fit."""
+        """Whether a library of this size needs a new fit."""
 
     def save(self, path: Path) -> None:
         """Write it atomically."""
@@ -88,7 +88,7 @@ Fit = Callable[[Iterable[Features], int], FittedProjection]
 
 
 class Progress(NamedTuple):
-    """How far a stage has come; `recsys.library.build_state.STAGES` names them."""
+    """The progress of a stage, one of `recsys.library.build_state.STAGES`."""
 
     stage: str
     done: int = 0
@@ -98,11 +98,13 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What a build did.
+    """The result of a build.
 
-    `n_analysed` tracks of `audio_seconds` together were analysed in `analysis_seconds`, inspecting
-    them included; `tracks` of the library have features now; `index` is None where there are none;
-    `notes` say what becomes of its head.
+    tracks            number of tracks with features, all of which are indexed
+    n_analysed        tracks analysed, of `audio_seconds` in total, in `analysis_seconds`, which
+                      include inspecting them
+    index             None where no track has features
+    notes             sentences about the trained head
     """
 
     tracks: int
@@ -129,10 +131,10 @@ def build(
     refit: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> BuildReport:
-    """Bring catalogue, projection and index up to what lies in `folders`.
+    """Update catalogue, projection and index to the files in `folders`.
 
-    `projection` is the home's, None if it has none that fits `analyser`; it is fitted anew where
-    it is outgrown and has no head, or `refit` says so. Raises LibraryError, CatalogError
+    `projection` is the home's, None if it has none that fits `analyser`; a new one is fitted where
+    it is outgrown and has no head, or with `refit`. Raises LibraryError, CatalogError
     (BuildRunning among them), ValueError for a recipe that does not fit, and OSError where the home
     cannot be written.
     """
@@ -180,46 +182,46 @@ def reproject(
     recipe: str = "Flat",
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> VectorIndex | None:
-    """Make a projection the home's and index its tracks by it, from their kept features.
+    """Replace the home's projection and index its tracks by it, from their stored features.
 
     Raises CatalogError, BuildRunning among them, and OSError where the home cannot be written.
     """
 
-    def kept(_: Iterable[Features], __: int) -> FittedProjection:
+    def given(_: Iterable[Features], __: int) -> FittedProjection:
         return projection
 
     with catalog.build_lock():
         ids = _ready_ids(catalog, projection.extractors)
-        index = _index(catalog, projection.extractors, ids, projection, kept, recipe, progress)
-        projection.save(catalog.home / PROJECTION_NAME)  # last: until then nothing is changed
+        index = _index(catalog, projection.extractors, ids, projection, given, recipe, progress)
+        projection.save(catalog.home / PROJECTION_NAME)  # last: until then the home is unchanged
         return index
 
 
 def _analyse(
     catalog: Catalog, analyser: Analyser, progress: Callable[[Progress], None]
 ) -> tuple[int, float]:
-    """Analyse what is pending; return how many tracks and how many seconds of audio that was."""
+    """Analyse the pending tracks; return their number and their seconds of audio."""
     n_analysed, audio_seconds, attempted = 0, 0.0, set[int]()
-    # Of several files with one audio the first is analysed; if it cannot be, the next one is.
-    while todo := [i for i in _pending(catalog, analyser.names) if i not in attempted]:
-        attempted.update(todo)
-        tracks = {track.path: track for track in catalog.tracks(todo)}
+    # Of several files with equal audio the first is analysed; where it fails, the next one.
+    while pending := [i for i in _pending(catalog, analyser.names) if i not in attempted]:
+        attempted.update(pending)
+        tracks = {track.path: track for track in catalog.tracks(pending)}
         jobs = [(path, track.duration or 0.0) for path, track in tracks.items()]
         batch: list[tuple[int, Features | AudioError]] = []
-        failed, written = 0, time.monotonic()
+        failed, written_at = 0, time.monotonic()
         progress(Progress("analyse", 0, len(jobs)))
         try:
             with closing(analyser.extract(jobs)) as results:
-                for done, (path, heard) in enumerate(results, start=1):
-                    batch.append((tracks[path].id, heard))
-                    if isinstance(heard, AudioError):
+                for done, (path, result) in enumerate(results, start=1):
+                    batch.append((tracks[path].id, result))
+                    if isinstance(result, AudioError):
                         failed += 1
                     else:
                         n_analysed += 1
                         audio_seconds += tracks[path].duration or 0.0
-                    if len(batch) >= _BATCH or time.monotonic() - written > _BATCH_SECONDS:
+                    if len(batch) >= _BATCH or time.monotonic() - written_at > _BATCH_SECONDS:
                         _store(catalog, analyser.names, batch)
-                        batch, written = [], time.monotonic()
+                        batch, written_at = [], time.monotonic()
                     progress(Progress("analyse", done, len(jobs), failed))
         finally:  # also when Ctrl-C stops it
             _store(catalog, analyser.names, batch)
@@ -241,8 +243,8 @@ def _store(
         catalog.store_features(
             name,
             [
-                (track_id, heard if isinstance(heard, AudioError) else heard[number])
-                for track_id, heard in results
+                (track_id, result if isinstance(result, AudioError) else result[number])
+                for track_id, result in results
             ],
         )
 
@@ -262,39 +264,41 @@ def _index(
     recipe: str,
     progress: Callable[[Progress], None],
 ) -> VectorIndex | None:
-    """Project and index all of `ids`, or load the index if it is up to date already."""
+    """Project and index `ids`, or load the index if it is current."""
     if not ids:
         return None
     path = catalog.home / INDEX_NAME
     model, revision = "+".join(names), catalog.revision
     if projection and _is_current(path, model, projection.id, revision, recipe):
-        with suppress(DamagedIndex, StaleIndex):  # then it is built anew
+        with suppress(DamagedIndex, StaleIndex):  # then build another
             return VectorIndex.load(path, model=model, projection=projection.id, dim=None)
     if projection is None:
         progress(Progress("fit"))
         sample = [ids[i * len(ids) // _FIT_SAMPLE] for i in range(_FIT_SAMPLE)]
         sample = sample if len(ids) > _FIT_SAMPLE else list(ids)
-        projection = fit((heard for _, heard in read_features(catalog, names, sample)), len(ids))
+        projection = fit(
+            (features for _, features in read_features(catalog, names, sample)), len(ids)
+        )
         projection.save(catalog.home / PROJECTION_NAME)
-    kept: list[int] = []
+    indexed: list[int] = []
     vectors = []
     for start in range(0, len(ids), _EMBED_BATCH):
         progress(Progress("index", start, len(ids)))
         rows = list(read_features(catalog, names, ids[start : start + _EMBED_BATCH]))
-        kept += [track_id for track_id, _ in rows]
-        vectors.append(projection.embed([heard for _, heard in rows]))
+        indexed += [track_id for track_id, _ in rows]
+        vectors.append(projection.embed([features for _, features in rows]))
     groups = catalog.recording_groups()
-    recordings = [groups.get(track_id, track_id) for track_id in kept]
-    built = VectorIndex.build(kept, np.concatenate(vectors), recipe, recordings=recordings)
-    built.save(path, model=model, projection=projection.id, catalogue_revision=revision)
-    return built
+    recordings = [groups.get(track_id, track_id) for track_id in indexed]
+    index = VectorIndex.build(indexed, np.concatenate(vectors), recipe, recordings=recordings)
+    index.save(path, model=model, projection=projection.id, catalogue_revision=revision)
+    return index
 
 
 def _is_current(path: Path, model: str, projection: str, revision: int, recipe: str) -> bool:
-    """Say whether the index file holds just this."""
+    """Whether the index file was built from exactly these."""
     try:
         manifest = read_manifest(path)
     except (DamagedIndex, StaleIndex):
         return False
-    found = manifest.model, manifest.projection, manifest.catalogue_revision, manifest.recipe
-    return found == (model, projection, revision, recipe)
+    actual = manifest.model, manifest.projection, manifest.catalogue_revision, manifest.recipe
+    return actual == (model, projection, revision, recipe)

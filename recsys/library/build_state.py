@@ -1,7 +1,7 @@
-"""What a build is doing, or did last: a small file in the home, from which everybody knows it.
+"""The state of the running or last build: a small JSON file in the home.
 
-The build writes it whole, twice a second at most; pages, programs and other builds read it. It is
-derived: without it nothing is known of the last build, and nothing else is lost.
+The build replaces it, at most twice a second; pages, programs and other builds read it. It is
+derived: deleting it only loses what is shown of the last build.
 """
 
 from __future__ import annotations
@@ -28,32 +28,32 @@ STAGES = {
     "demo": "Rendering the demo library",
     "scan": "Looking for files",
     "identify": "Identifying",
-    "analyse": "Listening",
+    "analyse": "Analysing",
     "fit": "Fitting the projection",
     "index": "Indexing",
     "map": "Drawing the map",
     "learn": "Learning from listens",
 }
-MEASURED = ("identify", "analyse")  # stages whose speed says when they will end
+MEASURED = ("identify", "analyse")  # stages with a rate and an estimate of the time left
 
 INTERVAL = 0.5  # s between two writes
-N_LINES = 20  # sentences that are kept
-_SAME_TIME = 2.0  # s by which the system's word on when a process began may differ
+N_LINES = 20  # last sentences that are stored
+_SAME_TIME = 2.0  # s by which the reported start of one process may differ
 
 
 @dataclass(frozen=True)
 class BuildState:
-    """A build, running or over.
+    """A build that runs or has ended.
 
-    state      "died": its process is gone without a word
-    process    its id; process_began, like the next three in Unix seconds, tells it from a later one
+    state      "died": its process ended without writing a state
+    process    its id; process_began, in Unix seconds like the next three, identifies it
     ended      None while it runs
     stage      one of STAGES, with how many of how many are done and how many failed
-    rate       done an hour, in a stage of MEASURED; left: seconds until its end. None if not known
-    lines      what it said last, in sentences
-    folders    where the library lies, over all builds
-    options    of build_index.py, with which it is brought up to date
-    result     figures of the last build that came to its end, as --json prints them; None: no such
+    rate       items an hour, in a stage of MEASURED; left: seconds until its end. None if unknown
+    lines      its last messages, in sentences
+    folders    of the library, over all builds
+    options    of build_index.py, to update the library
+    result     figures of the last complete build, as --json prints them; None if there is none
     """
 
     state: Literal["running", "done", "stopped", "failed", "died"]
@@ -75,22 +75,22 @@ class BuildState:
 
     @property
     def running(self) -> bool:
-        """Whether it goes on."""
+        """Whether the build runs."""
         return self.state == "running"
 
     @property
     def seconds(self) -> float:
-        """How long it took, or has taken up to its last word."""
+        """How long it took, or has taken at its last write."""
         return (self.ended or self.updated) - self.began
 
 
 def read_state(home: Path) -> BuildState | None:
-    """Read what is known of the last build, None where nothing is."""
+    """Read the state of the last build, None where there is none."""
     try:
         values = json.loads((home / STATE_NAME).read_text(encoding="utf-8"))
         lines, folders = tuple(values.pop("lines")), tuple(values.pop("folders"))
         state = BuildState(**values, lines=lines, folders=folders)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):  # a damaged one says nothing
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):  # damaged
         return None
     if state.running and _process(state) is None:
         return replace(state, state="died", ended=state.updated)
@@ -98,13 +98,13 @@ def read_state(home: Path) -> BuildState | None:
 
 
 def stop(home: Path) -> bool:
-    """Ask the build that runs to stop, and to keep what it has; say whether there was one."""
+    """Ask the running build to stop and keep its results; return whether there was one."""
     state = read_state(home)
     process = _process(state) if state is not None and state.running else None
     if process is None:
         return False
     try:
-        process.terminate()  # as Ctrl-C does, but heard by processes started in the background too
+        process.terminate()  # SIGINT is ignored by processes started in the background
     except psutil.NoSuchProcess:
         return False
     return True
@@ -113,17 +113,17 @@ def stop(home: Path) -> bool:
 def _process(state: BuildState) -> psutil.Process | None:
     """Return the process of a build, None where it has ended."""
     try:
-        found = psutil.Process(state.process)
-        same = abs(found.create_time() - state.process_began) < _SAME_TIME
-        return found if same and found.status() != psutil.STATUS_ZOMBIE else None
+        process = psutil.Process(state.process)
+        same = abs(process.create_time() - state.process_began) < _SAME_TIME
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
         return None
 
 
 class BuildRecord:
-    """Writes a build's state while it goes on, and how it ended.
+    """Writes the state of a build while it runs, and how it ended.
 
-    A home that cannot be written to is none of its business: the build itself will say so.
+    Errors of writing are ignored: the build itself reports a home that cannot be written to.
     """
 
     def __init__(self, home: Path) -> None:
@@ -132,9 +132,9 @@ class BuildRecord:
         self._is_ours = True  # the file, not another build's
 
     def __enter__(self) -> Self:
-        """Begin. Raises BuildRunning where another build does."""
+        """Begin. Raises BuildRunning where another build runs."""
         last = read_state(self._home)
-        # One of this very process has ended: its last word could not be written.
+        # One of this process has ended: its last state could not be written.
         if last is not None and last.running and last.process != os.getpid():
             raise BuildRunning.on(self._home, last.process)
         now = time.time()
@@ -162,7 +162,7 @@ class BuildRecord:
         self._write()
 
     def show(self, progress: Progress) -> BuildState:
-        """Write how far a stage has come, and return the state."""
+        """Write the progress of a stage, and return the state."""
         now = time.time()
         begins = progress.stage != self.state.stage
         if begins:
@@ -177,18 +177,18 @@ class BuildRecord:
         return self.state
 
     def say(self, sentence: str) -> None:
-        """Keep a sentence among the last ones."""
+        """Add a sentence to the last ones."""
         self._set(lines=(*self.state.lines, sentence)[-N_LINES:])
         if not self.state.running:  # why it ended
             self._write()
 
     def plan(self, folders: Sequence[Path], options: Mapping[str, str | int]) -> None:
-        """Write down what it takes to bring this home up to date."""
+        """Write the folders and options with which this home can be updated."""
         self._set(folders=tuple(map(str, folders)), options=options)
         self._write()
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """Keep the figures of a build that came to its end."""
+        """Set the figures of a complete build."""
         self._set(result=result)
 
     def _set(self, **changes: Any) -> None:

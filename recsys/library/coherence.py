@@ -1,10 +1,10 @@
-"""Whether two waveforms are one recording: aligned to a fraction of a sample, they are coherent.
+"""Test whether two waveforms are copies of one recording, by their coherence after alignment.
 
-Codecs, sample rates, gains and cuts leave a waveform below 2 kHz nearly as it was. Nobody plays
-the same wave twice: notes that come half a millisecond earlier or later part two takes of a piece,
-and so does another singer over the same tape, in the octaves that differ. Fingerprints made for
-finding a song (Haitsma and Kalker, A Highly Robust Audio Fingerprinting System, ISMIR 2002)
-forgive such differences by design; a correlation coefficient does not.
+Codecs, sample rates, gains and cuts hardly change a waveform below 2 kHz. Two takes of a piece
+differ: notes that come half a millisecond earlier or later lower the coherence, and so does another
+singer over the same tape, in the octaves that differ. Audio fingerprints (Haitsma and Kalker, A
+Highly Robust Audio Fingerprinting System, ISMIR 2002) are robust to such differences by design; a
+correlation coefficient is not.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from index.arrays import Float32Array
 RATE = 4000  # Hz
 MAX_CUT = 10.0  # s that one copy may lack at its ends
 MIN_OVERLAP = 0.7  # of the longer copy
-MIN_COHERENCE = 0.7  # of every octave that is heard, in every block
+MIN_COHERENCE = 0.7  # of every octave that is not quiet, in every block
 _OCTAVES = (60, 125, 250, 500, 1000, 1900)  # Hz; ends before resamplers' filters do
 _BLOCK = 2 * RATE  # samples
 _MIN_BLOCKS = 2
-_QUIET_BLOCK = 1e-4  # of the loudest block's energy (-40 dB): there, noise would be compared
+_QUIET_BLOCK = 1e-4  # of the loudest block's energy (-40 dB): quieter blocks are noise
 _QUIET_OCTAVE = 3e-3  # of the energy of its block's loudest octave (-25 dB)
 _SINC = 32  # samples on each side of a peak by which it is interpolated
-_STEPS = 32  # of a sample, in which two waveforms are aligned
+_STEPS = 32  # per sample, to which two waveforms are aligned
 
 
 def same_recording(one: Float32Array, other: Float32Array) -> bool:
-    """Say whether two waveforms (n_samples,), mono at RATE, are copies of one recording.
+    """Whether two waveforms (n_samples,), mono at RATE, are copies of one recording.
 
     Copies may differ in codec, gain and polarity, and one may lack up to MAX_CUT seconds of the
-    other at its ends. What differs anywhere else is another recording: a take, a mix, an edit, a
-    speed. So is what is too short, or too quiet, to tell.
+    other at its ends. Any other difference makes another recording: a take, a mix, an edit, a
+    speed. False, too, for waveforms that are too short or too quiet.
     """
     shorter, longer = sorted((len(one), len(other)))
     if longer - shorter > MAX_CUT * RATE or shorter < _MIN_BLOCKS * _BLOCK:
@@ -42,17 +42,17 @@ def same_recording(one: Float32Array, other: Float32Array) -> bool:
     if n_blocks < _MIN_BLOCKS or len(a) < MIN_OVERLAP * longer:
         return False
     coherence = octave_coherence(a, b)
-    heard = np.isfinite(coherence).any(axis=1)
-    if heard.sum() < max(_MIN_BLOCKS, n_blocks / 2):
+    audible = np.isfinite(coherence).any(axis=1)
+    if audible.sum() < max(_MIN_BLOCKS, n_blocks / 2):
         return False
     return bool(np.nanmin(coherence) >= MIN_COHERENCE)
 
 
 def align(one: Float32Array, other: Float32Array) -> tuple[Float32Array, Float32Array]:
-    """Return what two waveforms share in time, the second shifted to agree best with the first.
+    """Return the overlap of two waveforms, the second shifted to maximise the cross-correlation.
 
-    Both (n_samples,) are differenced (6 dB an octave), so that bass alone does not decide. They
-    are searched for lags of up to MAX_CUT seconds, down to 1/32 of a sample.
+    Both (n_samples,) are differenced (6 dB an octave), so that bass does not dominate. Lags of up
+    to MAX_CUT seconds are searched, in steps of 1/32 sample.
     """
     a, b = (np.diff(waveform.astype(np.float32)) for waveform in (one, other))
     n = fft.next_fast_len(len(a) + len(b), real=True)
@@ -72,9 +72,9 @@ def align(one: Float32Array, other: Float32Array) -> tuple[Float32Array, Float32
 
 
 def octave_coherence(one: Float32Array, other: Float32Array) -> Float32Array:
-    """Correlate two aligned waveforms (n_samples,): (n_blocks, n_octaves), absolute values.
+    """Return the coherence of aligned waveforms (n_samples,): (n_blocks, n_octaves), 0 to 1.
 
-    NaN stands for what is too quiet in both.
+    NaN where both are too quiet.
     """
     n_blocks = len(one) // _BLOCK
     window = np.hanning(_BLOCK).astype(np.float32)
@@ -91,8 +91,8 @@ def octave_coherence(one: Float32Array, other: Float32Array) -> Float32Array:
     coherence = (np.abs(products) / np.sqrt(mine * theirs + tiny)).astype(np.float32)
     energy = np.maximum(mine / (mine.sum() + tiny), theirs / (theirs.sum() + tiny))
     blocks = energy.sum(axis=1, keepdims=True)
-    heard = (energy > _QUIET_OCTAVE * energy.max(axis=1, keepdims=True)) & (
+    audible = (energy > _QUIET_OCTAVE * energy.max(axis=1, keepdims=True)) & (
         blocks > _QUIET_BLOCK * blocks.max(initial=0.0)
     )
-    coherence[~heard] = np.nan
+    coherence[~audible] = np.nan
     return coherence

@@ -1,4 +1,4 @@
-"""The cover picture inside an audio file."""
+"""Read the cover picture of an audio file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BEGINNINGS = (
 
 
 class Cover(NamedTuple):
-    """A picture, and its media type as its content tells it."""
+    """A picture, and its media type by its content."""
 
     data: bytes
     media_type: str
@@ -30,7 +30,7 @@ class Cover(NamedTuple):
 def read_cover(path: Path) -> Cover | None:
     """Return the first picture of a file that is a JPEG, PNG, GIF or WebP; None without one.
 
-    Never raises for a damaged file; what its tags say of the picture's type is not believed.
+    Never raises for a damaged file; the media type in its tags is ignored.
     """
     try:
         pictures = list(_pictures(mutagen.File(path)))

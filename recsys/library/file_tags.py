@@ -1,4 +1,4 @@
-"""What a file says of its music: tags of every format, with its name where there are none."""
+"""Read the tags of audio files of every format, with fallbacks from the file name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mutagen.mp4 import MP4Tags
 from recsys.catalog import Tags
 from recsys.catalog.base import clean_text
 
-Texts: TypeAlias = dict[str, list[str]]  # by the keys of Vorbis comments, in lower case
+Texts: TypeAlias = dict[str, list[str]]  # values by Vorbis comment key, in lower case
 
 MUSICBRAINZ = "http://musicbrainz.org"
 MAX_GENRES = 20
@@ -63,8 +63,8 @@ _ASF = {
     "isrc": "WM/ISRC",
     "musicbrainz_trackid": "MusicBrainz/Track Id",
 }
-# APEv2 and Vorbis comments name their fields freely: other spellings of the same field.
-_SPELLINGS = {
+# APEv2 and Vorbis comments have no fixed field names: alternatives of the same field.
+_ALTERNATIVES = {
     "albumartist": ("album artist", "album_artist"),
     "tracknumber": ("track",),
     "discnumber": ("disc", "disk"),
@@ -74,12 +74,12 @@ _SPELLINGS = {
 
 
 def read_tags(path: Path) -> Tags:
-    """Return the tags of a file; what is missing comes from its name and its folders' names.
+    """Return the tags of a file, with fallbacks from its name and its folders' names.
 
-    Never raises for a damaged file or strange tags: what cannot be read is missing.
+    Never raises for a damaged file or invalid tags: unreadable fields are missing.
     """
     texts, has_cover = _read(path)
-    named = names(path)
+    from_path = tags_from_path(path)
 
     def first(key: str) -> str | None:
         return next(iter(texts.get(key, ())), None)
@@ -88,11 +88,11 @@ def read_tags(path: Path) -> Tags:
         return clean_text(", ".join(texts.get(key, ()))) or None
 
     return Tags(
-        title=first("title") or named.title,
-        artist=joined("artist") or named.artist,
+        title=first("title") or from_path.title,
+        artist=joined("artist") or from_path.artist,
         album_artist=joined("albumartist"),
-        album=first("album") or named.album,
-        track_number=_number(first("tracknumber")) or named.track_number,
+        album=first("album") or from_path.album,
+        track_number=_number(first("tracknumber")) or from_path.track_number,
         disc_number=_number(first("discnumber")),
         year=_year(first("date")) or _year(first("originaldate")),
         genres=_genres(texts.get("genre", ())),
@@ -103,12 +103,12 @@ def read_tags(path: Path) -> Tags:
     )
 
 
-def names(path: Path) -> Tags:
-    """Return what the names of a file and its folders say: `artist/album/01 - title.flac`.
+def tags_from_path(path: Path) -> Tags:
+    """Return the tags in the names of a file and its folders: `artist/album/01 - title.flac`.
 
-    >>> names(Path("/music/Nina Simone/Pastel Blues/10 - Sinnerman.mp3")).title
+    >>> tags_from_path(Path("/music/Nina Simone/Pastel Blues/10 - Sinnerman.mp3")).title
     'Sinnerman'
-    >>> names(Path("/downloads/Nina Simone - Sinnerman.mp3")).artist
+    >>> tags_from_path(Path("/downloads/Nina Simone - Sinnerman.mp3")).artist
     'Nina Simone'
     """
     stem = path.stem.replace("_", " ").strip()
@@ -128,8 +128,12 @@ def names(path: Path) -> Tags:
 
 
 def _read(path: Path) -> tuple[Texts, bool]:
-    """Return the texts of the file's tags and whether it has a picture."""
-    for opener in (mutagen.File, ID3, APEv2):  # the last two for a file damaged behind its tags
+    """Return the text tags of a file and whether it has a picture."""
+    for opener in (
+        mutagen.File,
+        ID3,
+        APEv2,
+    ):  # the last two for a file that is damaged after its tags
         try:
             source = opener(path)
             tags = source.tags if isinstance(source, FileType) else source
@@ -143,7 +147,7 @@ def _read(path: Path) -> tuple[Texts, bool]:
 
 
 def _texts(tags: Any) -> Texts:
-    """Return the texts of one format's tags, as the file has them."""
+    """Return the text tags of one format, not cleaned."""
     if tags is None:
         return {}
     if isinstance(tags, ID3):
@@ -171,14 +175,14 @@ def _text(value: Any) -> str:
 
 
 def _clean(texts: Texts) -> Texts:
-    """Return the texts without blanks and empty values, other spellings of a key put right."""
+    """Return the texts without blanks and empty values, under canonical keys."""
     clean: Texts = {}
     for key, values in texts.items():
         words = (" ".join(clean_text(value).split()) for value in values)
         clean[key] = [value for value in words if value]
-    for key, spellings in _SPELLINGS.items():
-        for spelling in spellings:
-            clean[key] = clean.get(key) or clean.get(spelling, [])
+    for key, alternatives in _ALTERNATIVES.items():
+        for alternative in alternatives:
+            clean[key] = clean.get(key) or clean.get(alternative, [])
     return {key: values for key, values in clean.items() if values}
 
 
@@ -192,18 +196,18 @@ def _has_cover(tags: Any) -> bool:
 
 def _number(text: str | None) -> int | None:
     """Read a track or disc number such as "3" or "03/12"."""
-    found = re.match(r"([0-9]{1,5})(?![0-9])", text or "")
-    return int(found[1]) if found else None
+    match = re.match(r"([0-9]{1,5})(?![0-9])", text or "")
+    return int(match[1]) if match else None
 
 
 def _year(text: str | None) -> int | None:
     """Read the year of a date in any order."""
-    found = re.search(r"(?<![0-9])[12][0-9]{3}", text or "")
-    return int(found[0]) if found else None
+    match = re.search(r"(?<![0-9])[12][0-9]{3}", text or "")
+    return int(match[0]) if match else None
 
 
 def _genres(texts: Iterable[str]) -> tuple[str, ...]:
-    """Split "Rock; Pop/Soul", drop repetitions."""
+    """Split genres such as "Rock; Pop/Soul", without repetitions."""
     genres: dict[str, str] = {}
     for text in texts:
         for part in re.split(r"[;/\\|]", text):
@@ -212,9 +216,9 @@ def _genres(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _bpm(text: str | None) -> float | None:
-    """Read a tempo such as "120" or "119.98 BPM"; 0 is written where none is known."""
-    found = re.match(r"[0-9]{1,3}(?:[.,][0-9]{1,9})?(?![0-9])", text or "")
-    return (float(found[0].replace(",", ".")) or None) if found else None
+    """Read a tempo such as "120" or "119.98 BPM"; 0 means unknown."""
+    match = re.match(r"[0-9]{1,3}(?:[.,][0-9]{1,9})?(?![0-9])", text or "")
+    return (float(match[0].replace(",", ".")) or None) if match else None
 
 
 def _mbid(text: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Folders to catalogue rows: scanning, and recognising the files that are found."""
+"""Scan folders for audio files, and match them to the tracks of the catalogue."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import NamedTuple, TypeAlias
 
 from encoders.errors import AudioError
 from encoders.features import AudioInfo
-from recsys.catalog import Catalog, KnownFile, Sighting
+from recsys.catalog import Catalog, KnownFile, ScannedFile
 from recsys.catalog.base import batches, shown
 from recsys.library.file_tags import read_tags
 
-# Video containers hold audio too.
+# Video containers can hold audio.
 _SUFFIXES = """
 .mp3 .mp2 .m4a .m4b .mp4 .m4v .mov .3gp .aac .alac .flac .ogg .oga .ogv .opus .spx .wav .w64
 .aif .aiff .aifc .au .caf .wma .wmv .asf .ape .wv .mpc .tta .ac3 .dts .dsf .dff .mka .mkv .webm
@@ -25,9 +25,9 @@ AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
 
 _FILES_PER_TRANSACTION = 200
 _LONGEST_PATH = 2600  # bytes; PostgreSQL cannot index longer ones
-_LARGEST_INTEGER = 2**63 - 1  # file systems know times after the year 2262, databases do not
+_LARGEST_INTEGER = 2**63 - 1  # of databases; file systems have times after the year 2262
 
-# Demuxes files, in the order asked for: what each holds, or why it cannot be read.
+# Demuxes files, in the order given: the audio properties of each, or an error.
 Inspect: TypeAlias = Callable[[Iterable[Path]], Iterator[tuple[Path, AudioInfo | AudioError]]]
 
 
@@ -35,7 +35,7 @@ class LibraryError(Exception):
     """The folders cannot be scanned; the message says which and why."""
 
 
-class FoundFile(NamedTuple):
+class AudioFile(NamedTuple):
     """A file with an audio suffix; `size` in bytes."""
 
     path: Path
@@ -44,7 +44,7 @@ class FoundFile(NamedTuple):
 
 
 class ScanProblem(NamedTuple):
-    """A folder or file that could not be looked at, and why, in a sentence."""
+    """A folder or file that could not be read, and why, in a sentence."""
 
     path: Path
     sentence: str
@@ -52,22 +52,22 @@ class ScanProblem(NamedTuple):
 
 @dataclass(frozen=True)
 class Scan:
-    """What lies in some folders.
+    """The result of scanning folders.
 
     folders   the real folders (or single files) scanned with all that is below them, targets of
               symbolic links included
     files     the audio files, sorted by the bytes of their path
     problems  what could not be read
-    empty     those of `folders` with nothing in them: a drive that is not mounted looks like this
+    empty     those of `folders` without entries, such as the mount point of a missing drive
     """
 
     folders: frozenset[Path]
-    files: tuple[FoundFile, ...]
+    files: tuple[AudioFile, ...]
     problems: tuple[ScanProblem, ...] = ()
     empty: frozenset[Path] = frozenset()
 
     def covers(self, path: Path) -> bool:
-        """Whether the scan would have found `path` if it were there."""
+        """Whether the scan would contain `path` if it existed."""
         above = {path, *path.parents}
         hidden = self.empty.union(problem.path for problem in self.problems)
         return not above.isdisjoint(self.folders) and above.isdisjoint(hidden)
@@ -75,14 +75,14 @@ class Scan:
 
 @dataclass(frozen=True)
 class ScanSummary:
-    """What became of the files; every file found is counted once in the first six."""
+    """The result of matching a scan to the catalogue; the first six count each file once."""
 
     new: int = 0
     changed: int = 0  # other tags or other audio at a known path
     moved: int = 0
-    restored: int = 0  # back after being removed
+    restored: int = 0  # available again after being removed
     unchanged: int = 0
-    failed: int = 0  # opened this time, and unreadable
+    failed: int = 0  # opened in this scan, and unreadable
     removed: int = 0
     notes: tuple[str, ...] = ()  # sentences for the library's owner
 
@@ -93,39 +93,41 @@ def scan(folders: Iterable[Path]) -> Scan:
     Paths are real ones: a folder that is reached through several symbolic links is scanned once.
     Hidden files and folders are left out. Raises LibraryError where a folder does not exist.
     """
-    walk = _Walk()
+    scanner = _Scanner()
     for folder in folders:
-        walk.start(folder)
-    files = {file.path: file for file in walk.files}
+        scanner.start(folder)
+    files = {file.path: file for file in scanner.files}
     return Scan(
-        frozenset(walk.roots),
+        frozenset(scanner.roots),
         tuple(sorted(files.values(), key=lambda file: os.fsencode(file.path))),
-        tuple(sorted(walk.problems, key=lambda problem: os.fsencode(problem.path))),
-        frozenset(walk.empty),
+        tuple(sorted(scanner.problems, key=lambda problem: os.fsencode(problem.path))),
+        frozenset(scanner.empty),
     )
 
 
 def folders_of(
     given: Iterable[Path], known: Iterable[Path], tracks: Collection[Path]
 ) -> tuple[Path, ...]:
-    """Return the folders that a library lies in: those `given`, and `known` ones with a track.
+    """Return the folders of a library: the `given` ones, and `known` ones that contain a track.
 
-    Real ones, sorted, none of them in another; those given may be single files.
+    Real paths, sorted, none inside another; given ones may be single files.
     """
-    kept = {Path(os.path.realpath(folder)) for folder in given}
-    kept.update(folder for folder in known if any(track.is_relative_to(folder) for track in tracks))
-    return tuple(sorted(folder for folder in kept if kept.isdisjoint(folder.parents)))
+    folders = {Path(os.path.realpath(folder)) for folder in given}
+    folders.update(
+        folder for folder in known if any(track.is_relative_to(folder) for track in tracks)
+    )
+    return tuple(sorted(folder for folder in folders if folders.isdisjoint(folder.parents)))
 
 
-class _Walk:
-    """One scan's findings while it goes on."""
+class _Scanner:
+    """Walks folders and collects their audio files and problems."""
 
     def __init__(self) -> None:
         self.roots: set[Path] = set()
-        self.files: list[FoundFile] = []
+        self.files: list[AudioFile] = []
         self.problems: list[ScanProblem] = []
         self.empty: set[Path] = set()
-        self._seen: set[str] = set()
+        self._visited: set[str] = set()
 
     def start(self, folder: Path) -> None:
         """Scan one folder, or one file."""
@@ -146,30 +148,30 @@ class _Walk:
             waiting += self._folder(waiting.pop())
 
     def _folder(self, folder: str) -> list[str]:
-        """Look at the entries of one folder; return the folders in it."""
-        if folder in self._seen:
+        """Scan the entries of one folder; return the folders in it."""
+        if folder in self._visited:
             return []
-        self._seen.add(folder)
+        self._visited.add(folder)
         try:
             with os.scandir(folder) as entries:
-                found = list(entries)
+                children = list(entries)
         except OSError as error:
             self._problem(folder, f"The folder cannot be read: {error.strerror}.")
             return []
-        if not found and Path(folder) in self.roots:
+        if not children and Path(folder) in self.roots:
             self.empty.add(Path(folder))
-        below = []
-        for entry in found:
+        subfolders = []
+        for entry in children:
             if entry.name.startswith("."):
                 continue
             if _is_folder(entry):
-                below += self._real_folder(folder, entry)
+                subfolders += self._real_folder(folder, entry)
             elif os.path.splitext(entry.name)[1].lower() in AUDIO_SUFFIXES:  # noqa: PTH122
                 self._file(entry.path)
-        return below
+        return subfolders
 
     def _real_folder(self, folder: str, entry: os.DirEntry[str]) -> list[str]:
-        """Return the real path of a folder; where a link leads is scanned as a root is.
+        """Return the real path of a folder; the target of a link is scanned like a root.
 
         A link to a folder above itself is not followed.
         """
@@ -182,7 +184,7 @@ class _Walk:
         return [real]
 
     def _file(self, path: str) -> None:
-        """Note one file; broken links and pipes are no files."""
+        """Add one file, unless it is a broken link or a pipe."""
         try:
             status = os.stat(path)  # noqa: PTH116
         except FileNotFoundError:
@@ -196,7 +198,7 @@ class _Walk:
             self._problem(path, f"The path is longer than {_LONGEST_PATH} bytes.")
             return
         mtime_ns = min(status.st_mtime_ns, _LARGEST_INTEGER)
-        self.files.append(FoundFile(Path(path), status.st_size, mtime_ns))
+        self.files.append(AudioFile(Path(path), status.st_size, mtime_ns))
 
     def _problem(self, path: str, sentence: str) -> None:
         self.problems.append(ScanProblem(Path(path), sentence))
@@ -217,15 +219,15 @@ def identify(
     retry_failed: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> ScanSummary:
-    """Bring the catalogue up to what a scan found.
+    """Update the catalogue to the files of a scan.
 
-    Files of known size and time are not opened; the others are, in the order of the scan, and
+    Files of unchanged size and time are not opened; the others are, in the order of the scan, and
     written in batches of one transaction each: killed at any point and run again, the catalogue
-    ends with the rows and ids of an undisturbed run. `progress` is told (done, total) of the
-    files that are opened. Raises CatalogError.
+    ends with the rows and ids of an uninterrupted run. `progress` is called with (done, total) of
+    the opened files. Raises CatalogError.
     """
     known = catalog.files()
-    found = {file.path: file for file in scanned.files}
+    files = {file.path: file for file in scanned.files}
     tally = dict.fromkeys(("new", "changed", "moved", "restored", "unchanged", "failed"), 0)
     to_open, back = [], []
     for file in scanned.files:
@@ -237,87 +239,87 @@ def identify(
         else:
             tally["unchanged"] += 1
     tally["restored"] = len(back)
-    vacant = _VacantRows(known, scanned, found)
+    missing = _MissingFiles(known, scanned, files)
 
-    def sightings() -> Iterator[Sighting]:
+    def scanned_files() -> Iterator[ScannedFile]:
         for done, (path, audio) in enumerate(inspect(to_open), start=1):
-            track_id, kind = _recognise(path, audio, known.get(path), vacant)
+            track_id, kind = _match(path, audio, known.get(path), missing)
             tally[kind] += 1
-            yield Sighting(track_id, *found[path], audio, read_tags(path))
+            yield ScannedFile(track_id, *files[path], audio, read_tags(path))
             if progress:
                 progress(done, len(to_open))
 
-    for batch in batches(sightings(), _FILES_PER_TRANSACTION):
-        catalog.record(batch)
-    gone = vacant.gone()
+    for batch in batches(scanned_files(), _FILES_PER_TRANSACTION):
+        catalog.record_files(batch)
+    gone = missing.gone()
     if gone or back:
         catalog.set_presence(gone=gone, back=back)
     return ScanSummary(**tally, removed=len(gone), notes=_notes(known, scanned))
 
 
-def _differs(file: FoundFile, row: KnownFile) -> bool:
-    """Whether a file looks other than when it was last opened."""
+def _differs(file: AudioFile, row: KnownFile) -> bool:
+    """Whether size or time of a file differ from when it was last opened."""
     return (file.size, file.mtime_ns) != (row.size, row.mtime_ns)
 
 
-def _recognise(
-    path: Path, audio: AudioInfo | AudioError, row: KnownFile | None, vacant: _VacantRows
+def _match(
+    path: Path, audio: AudioInfo | AudioError, row: KnownFile | None, missing: _MissingFiles
 ) -> tuple[int | None, str]:
-    """Return whose file this is, None for a new track, and what happened to it."""
+    """Return the track of a file, None for a new one, and the field of `ScanSummary` to count."""
     track_id = row.id if row else None
     if isinstance(audio, AudioError):
         return track_id, "failed"
     if row:
         return row.id, "restored" if row.removed else "changed"
-    track_id = vacant.claim(audio.audio_hash, path)
+    track_id = missing.claim(audio.audio_hash, path)
     return track_id, "new" if track_id is None else "moved"
 
 
-class _VacantRows:
-    """The rows whose file was not found: moved elsewhere, or gone."""
+class _MissingFiles:
+    """Files of the catalogue that a scan did not contain: moved, gone, or outside its folders."""
 
     def __init__(
-        self, known: Mapping[Path, KnownFile], scanned: Scan, found: Mapping[Path, FoundFile]
+        self, known: Mapping[Path, KnownFile], scanned: Scan, files: Mapping[Path, AudioFile]
     ) -> None:
         self._scan = scanned
-        self._missing = {path: row for path, row in known.items() if path not in found}
+        self._missing = {path: row for path, row in known.items() if path not in files}
         self._by_audio: dict[str, list[Path]] = {}
         for path, row in self._missing.items():
             if row.audio_hash is not None:
                 self._by_audio.setdefault(row.audio_hash, []).append(path)
 
     def claim(self, audio_hash: str, path: Path) -> int | None:
-        """Return the row that moved to `path`: of this audio, best of the same file name."""
-        left = self._by_audio.get(audio_hash, [])
-        candidates = [old for old in left if self._is_vacant(old)]
+        """Take the track that moved to `path`: of equal audio, preferably of the same file name."""
+        paths = self._by_audio.get(audio_hash, [])
+        candidates = [old for old in paths if self._is_gone(old)]
         if not candidates:
             return None
         old = min(candidates, key=lambda old: (old.name != path.name, self._missing[old].id))
-        left.remove(old)
+        paths.remove(old)
         return self._missing.pop(old).id
 
     def gone(self) -> list[int]:
-        """Return the unclaimed rows whose folder was scanned: their files are no more."""
+        """Return the ids of unclaimed tracks in scanned folders: their files are gone."""
         return sorted(
             row.id
             for path, row in self._missing.items()
             if not row.removed and self._scan.covers(path)
         )
 
-    def _is_vacant(self, path: Path) -> bool:
+    def _is_gone(self, path: Path) -> bool:
         if self._missing[path].removed or self._scan.covers(path):
             return True
         try:
             path.lstat()
         except (FileNotFoundError, NotADirectoryError):
             return True
-        except OSError:  # a folder that may not be looked into
+        except OSError:  # a folder without permission
             return False
         return False
 
 
 def _notes(known: Mapping[Path, KnownFile], scanned: Scan) -> tuple[str, ...]:
-    """Say which folders are empty although the catalogue has tracks in them."""
+    """Return a sentence for each empty folder in which the catalogue has tracks."""
     notes = []
     for folder in sorted(scanned.empty):
         inside = sum(folder in path.parents and not row.removed for path, row in known.items())

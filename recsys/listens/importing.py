@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recsys.catalog import Catalog, Opinion, PlayCount, Stored
+from recsys.catalog import Catalog, Opinion, PlayCount, StoredCounts
 from recsys.catalog.base import batches
 from recsys.listens.columns import Event
 from recsys.listens.formats import FormatChoice, read
@@ -36,7 +36,7 @@ class Imported:
     listens: int = 0
     counts: int = 0
     feedback: int = 0
-    stored: Stored = field(default_factory=Stored)
+    stored: StoredCounts = field(default_factory=StoredCounts)
     n_bad: int = 0
     bad: list[BadLine] = field(default_factory=list)
     seconds: float = 0.0

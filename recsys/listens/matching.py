@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from rapidfuzz import fuzz, process
 
-from recsys.catalog import Catalog, KeptRecording, Match, MatchLevel, Recording, Track
+from recsys.catalog import Catalog, Match, MatchLevel, Recording, StoredRecording, Track
 from recsys.catalog.base import batches
 from recsys.listens.names import album_title, artist_name, is_live, marks, track_title
 
@@ -219,7 +219,7 @@ def match_recordings(
     batch = catalog.recordings_after(last, _RECORDINGS_AT_ONCE)
     if not batch:
         return 0
-    library = LibraryTracks(catalog.living(), catalog.recording_groups())
+    library = LibraryTracks(catalog.available_tracks(), catalog.recording_groups())
     n_changed = n_done = 0
     while batch:
         changed = _changes(catalog, library, batch)
@@ -232,7 +232,7 @@ def match_recordings(
 
 
 def _changes(
-    catalog: Catalog, library: LibraryTracks, batch: Sequence[KeptRecording]
+    catalog: Catalog, library: LibraryTracks, batch: Sequence[StoredRecording]
 ) -> dict[int, Match | None]:
     """Return the matches that are not what they were.
 
@@ -250,7 +250,7 @@ def _changes(
         is_gone = kept.recording.kind == "library" and int(kept.recording.item) in tags
         found = library.match(tags[int(kept.recording.item)] if is_gone else kept.recording)
         if found is None and kept.match:
-            waits = kept.match.track_id not in library or kept.match.rung == "item"
+            waits = kept.match.track_id not in library or kept.match.level == "item"
             found = kept.match if waits else None
         if found != kept.match:
             changes[kept.id] = found

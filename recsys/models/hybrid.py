@@ -46,7 +46,7 @@ import numpy as np
 from implicit.nearest_neighbours import ItemItemRecommender
 from scipy import sparse
 
-from index.products import InnerProductIndex, top_n
+from index.inner_products import InnerProductIndex, top_n
 from recsys.interactions import Content, n_listeners
 from recsys.models import model_file
 from recsys.models.als import Als, fold_in, weighted
@@ -304,7 +304,7 @@ class Profile:
         the greatest terms of co-listening, and by popularity, which counts in co-listening.
         """
         of, wanted = self.blend, PROPOSED * n
-        found = [of.products().propose(self.factors[0], wanted)]
+        found = [of.products().candidates(self.factors[0], wanted)]
         if of.neighbours:
             columns = self.together.columns[self.together.rows == 0]
             best = top_n(of.popularity[columns] + self.together.sums[0, columns], wanted)

@@ -38,7 +38,7 @@ def resolve(catalog: Catalog, playlist: Playlist, *, follow_links: bool = True) 
             resolved.append(Resolved(entry, at_path, "path"))
             continue
         if library is None:
-            library = LibraryTracks(catalog.living(), catalog.recording_groups())
+            library = LibraryTracks(catalog.available_tracks(), catalog.recording_groups())
         match = library.match(
             Recording(
                 artist=entry.creator,
@@ -48,7 +48,7 @@ def resolve(catalog: Catalog, playlist: Playlist, *, follow_links: bool = True) 
                 mbid=entry.mbid,
             )
         )
-        resolved.append(Resolved(entry, match and match.track_id, match and match.rung))
+        resolved.append(Resolved(entry, match and match.track_id, match and match.level))
     return resolved
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from index.arrays import Float32Array, IndexArray
-from index.products import top_n
+from index.inner_products import top_n
 from recsys.recommendation.context import QueryContext
 from recsys.recommendation.scoring import Candidates
 from recsys.recommendation.seeds import SeedVector
@@ -27,7 +27,7 @@ def near(question: QueryContext, vectors: Float32Array, fetch: int) -> IndexArra
         rows = np.flatnonzero(question.allowed)
         products = vectors @ index.vectors_at(rows).T
         return np.unique(np.concatenate([rows[top_n(row, fetch)] for row in products]))
-    proposed = np.unique(np.concatenate(index.nearby(vectors, int(fetch / share))))
+    proposed = np.unique(np.concatenate(index.candidates(vectors, int(fetch / share))))
     return proposed[question.allowed[proposed]]
 
 

@@ -125,7 +125,7 @@ class ContextLoader:
         mask = np.zeros(len(shelf), np.bool_) if column is None else column >= STANDS_OUT
         if filed is not None:
             mask[filed] = True
-        ids: Int64Array = shelf.ids[mask & shelf.living]
+        ids: Int64Array = shelf.ids[mask & shelf.available]
         return ids
 
     def _current(self) -> _LibraryColumns:

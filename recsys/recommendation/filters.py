@@ -24,7 +24,7 @@ def allowed(
 
     A track that is left out is so with all files of the same recording. Tracks among the seeds are.
     """
-    mask = shelf.living.copy()
+    mask = shelf.available.copy()
     seeds = [int(seed.ref) for seed in query.seeds if seed.kind == "track"]
     out = [shelf.rows([*query.exclude_tracks, *seeds])]
     if query.leaves_out_played:

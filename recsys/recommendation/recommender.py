@@ -62,7 +62,7 @@ class Recommender:
         self.catalog = home.catalog
         self.index = home.index
         self._lookup = ContextLoader(home)
-        self._similarity = Similarity(home.index.survey, "none")
+        self._similarity = Similarity(home.index.statistics, "none")
 
     def shelf(self) -> TrackTable:
         """Return what is known of each indexed track now."""
@@ -229,7 +229,7 @@ def _shortage(question: QueryContext, n: int, k: int) -> list[str]:
     """Say why there are fewer than asked for."""
     if n == k:
         return []
-    n_allowed, n_living = int(question.allowed.sum()), int(question.shelf.living.sum())
+    n_allowed, n_living = int(question.allowed.sum()), int(question.shelf.available.sum())
     if not n_allowed:
         return [f"None of the library's {n_living} tracks is left to be recommended."]
     why = f"{n_allowed} of the library's {n_living} tracks may be in the answer"

@@ -127,9 +127,9 @@ class Artists:
             k,
             exclude=[code],
             hubs=self._hubs,
-            surroundings=sound.means.surroundings([code]),
+            query_statistics=sound.means.track_statistics([code]),
         )[0]
-        similarities = Similarity(sound.means.survey, self._hubs).of(scores)
+        similarities = Similarity(sound.means.statistics, self._hubs).of(scores)
         return [
             SimilarArtist(sound.names[other], similarity)
             for other, similarity in zip(ids.tolist(), similarities.tolist(), strict=True)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from index.arrays import Float64Array
-from index.hubs import METHODS, SHARES, Survey
+from index.hubs import METHODS, SHARES, CosineStatistics
 
 SAME = 1.0  # the similarity of a recording to itself
 DIGITS, TABLE_DIGITS = 6, 4  # that are shown of a similarity, to machines and to people
@@ -25,9 +25,9 @@ _BEST = {"none": 1.0, "nicdm": 0.0, "csls": 4.0, "mutual-proximity": 0.0}  # no 
 class Similarity:
     """Turns the scores of one library's pairs into similarities."""
 
-    def __init__(self, survey: Survey, hubs: str) -> None:
+    def __init__(self, statistics: CosineStatistics, hubs: str) -> None:
         """`hubs` is the method of the scores, one of `hubs.METHODS`."""
-        self._scores = np.append(survey.quantiles[METHODS.index(hubs)], np.float32(_BEST[hubs]))
+        self._scores = np.append(statistics.quantiles[METHODS.index(hubs)], np.float32(_BEST[hubs]))
         self._shares = np.append(SHARES, 1.0)
 
     def of(self, scores: ArrayLike) -> Float64Array:

@@ -83,7 +83,7 @@ class SimilarTracks:
         self.tags = tuple(tags)
         self.typical_logits = typical_logits
         self.hubs = hubs
-        self._similarity = Similarity(index.survey, hubs)
+        self._similarity = Similarity(index.statistics, hubs)
         self._living = _Living(-1, {}, [])
 
     def similarity(self, one: Track, other: Track) -> float:
@@ -93,7 +93,7 @@ class SimilarTracks:
         """
         ids = [one.id, other.id]
         a, b = self.index.vectors(ids)
-        mine, theirs = self.index.surroundings(ids)
+        mine, theirs = self.index.track_statistics(ids)
         groups = self._current_living().groups
         if groups.get(one.id, one.id) == groups.get(other.id, other.id):
             return SAME
@@ -208,11 +208,11 @@ class SimilarTracks:
     ) -> list[tuple[Track, float]]:
         """Take the nearest living tracks, one of each recording, with their similarities."""
         living = self._current_living()
-        mine = None if seed is None else self.index.surroundings([seed.id])
+        mine = None if seed is None else self.index.track_statistics([seed.id])
         fetch = 2 * k + 10
         while True:
             ids, scores = self.index.search(
-                vector[None], fetch, exclude=living.gone, hubs=self.hubs, surroundings=mine
+                vector[None], fetch, exclude=living.gone, hubs=self.hubs, query_statistics=mine
             )[0]
             tracks = self.catalog.tracks(ids.tolist())
             chosen = self._distinct(tracks, living.groups, seed, artist_cap)

@@ -85,6 +85,6 @@ class PersonalTags:
         for start in range(0, len(shelf), _BLOCK):
             rows = slice(start, start + _BLOCK)
             values[rows] = self._index.vectors(shelf.ids[rows]) @ direction
-        values -= values[shelf.living].mean()
-        values /= max(float(values[shelf.living].std()), 1e-6)
+        values -= values[shelf.available].mean()
+        values /= max(float(values[shelf.available].std()), 1e-6)
         return values.astype(np.float16)

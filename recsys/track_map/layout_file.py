@@ -1,4 +1,4 @@
-"""The file of a map: where each track lies in it, and among which others."""
+"""The file of a map: the position and cluster of each track."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ NO_CLUSTER = 0
 
 
 class DamagedLayout(Exception):
-    """A file of a map is damaged or foreign."""
+    """A map file is damaged, or not a map; the message names it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Where tracks lie.
+    """Positions and clusters of the tracks of a map.
 
     ids        int64 (n,), ascending
-    positions  float32 (n, 2), in t-SNE's own unit
-    clusters   uint8 (n,), numbers from 1 on, of what sounds alike; NO_CLUSTER in older files
-    key        names the embeddings that it was drawn of
+    positions  float32 (n, 2), in units of t-SNE
+    clusters   uint8 (n,), numbers from 1 on; NO_CLUSTER in older files
+    key        hash of the embeddings
     """
 
     ids: Int64Array
@@ -38,7 +38,7 @@ class Layout:
     key: str
 
     def save(self, path: Path) -> None:
-        """Write by rename, so that a reader meets the old file or the new one."""
+        """Write by rename, so that a reader gets the old file or the new one."""
         arrays: dict[str, NDArray[Any]] = {
             "ids": np.ascontiguousarray(self.ids),
             "positions": np.ascontiguousarray(self.positions),

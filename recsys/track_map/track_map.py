@@ -1,4 +1,4 @@
-"""The map of an opened home, in colours: what a page draws."""
+"""The map of an opened home with its colours, for pages and the API."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from recsys.track_map.layout_file import DamagedLayout, Layout
 
 N_COLOURS = 9  # of groups; 0 is for the rest
 _SPAN = 65_535  # of a coordinate
-_SURE = 3.0  # standard deviations above the library's mean that have the full colour of a tag
+_FULL = 3.0  # standard deviations above the library's mean with the full colour of a tag
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
-    """The living tracks of a map.
+class TrackMap:
+    """The available tracks of a map.
 
     ids       int64 (n,), ascending
-    rows      of the shelf, (n,)
+    rows      of the track table, (n,)
     places    uint16 (n, 2), the longer side of the map being 0 to 65,535
-    clusters  of what sounds alike, numbers from 1 on, uint8 (n,); 0 in maps of older builds
+    clusters  numbers from 1 on, uint8 (n,); 0 in maps of older builds
     key       changes with any of them
     """
 
@@ -46,11 +46,11 @@ class Drawn:
 
 
 class Colours(NamedTuple):
-    """What each track of a map is drawn in.
+    """The colours of the tracks of a map.
 
     names   of the groups 1, 2, ...; with a single tag, the tag
-    values  uint8 (n,): the number of the group, 0 for none; with a single tag how much a track
-            stands out in it, 0 to 255
+    values  uint8 (n,): the number of the group, 0 for none; with a single tag its standardised
+            activation, 0 to 255
     """
 
     names: tuple[str, ...]
@@ -58,46 +58,46 @@ class Colours(NamedTuple):
 
 
 class _Current(NamedTuple):
-    shelf: TrackTable
+    tracks: TrackTable
     stamp: tuple[int, int, int] | None
-    drawn: Drawn | None
+    track_map: TrackMap | None
 
 
-class LibraryMap:
-    """Reads a home's map, again whenever it or the library changes. Safe to share by threads."""
+class MapReader:
+    """Reads a home's map, and reloads it when it or the library changes. Thread-safe."""
 
     def __init__(
-        self, home: Path, shelf: Callable[[], TrackTable], tags: Callable[[], TagTable]
+        self, home: Path, tracks: Callable[[], TrackTable], tags: Callable[[], TagTable]
     ) -> None:
         self._path = home / LAYOUT_NAME
-        self._shelf = shelf
+        self._tracks = tracks
         self._tags = tags
         self._lock = threading.Lock()
         self._current: _Current | None = None
 
-    def drawn(self) -> Drawn | None:
-        """Return where the living tracks lie, None where no map has been drawn."""
-        shelf, found = self._shelf(), stamp(self._path)
+    def read(self) -> TrackMap | None:
+        """Return the map of the available tracks, None where there is none."""
+        tracks, file_stamp = self._tracks(), stamp(self._path)
         with self._lock:
-            kept = self._current
-            if kept is None or kept.shelf is not shelf or kept.stamp != found:
-                kept = self._current = _Current(shelf, found, self._read(shelf))
-            return kept.drawn
+            current = self._current
+            if current is None or current.tracks is not tracks or current.stamp != file_stamp:
+                current = self._current = _Current(tracks, file_stamp, self._read(tracks))
+            return current.track_map
 
-    def by_genre(self, drawn: Drawn) -> Colours:
-        """Colour by the commonest genres of the files; a track of several has the commonest."""
-        shelf = self._shelf()
-        common = sorted(shelf.genre_rows.items(), key=lambda item: (-len(item[1]), item[0]))
-        values = np.zeros(len(shelf), np.uint8)
+    def by_genre(self, track_map: TrackMap) -> Colours:
+        """Colour by the most frequent genres; a track of several gets the most frequent one."""
+        tracks = self._tracks()
+        common = sorted(tracks.genre_rows.items(), key=lambda item: (-len(item[1]), item[0]))
+        values = np.zeros(len(tracks), np.uint8)
         for number, (_, rows) in reversed(list(enumerate(common[:N_COLOURS], start=1))):
             values[rows] = number
-        names = tuple(shelf.names[genre] for genre, _ in common[:N_COLOURS])
-        return Colours(names, values[drawn.rows])
+        names = tuple(tracks.names[genre] for genre, _ in common[:N_COLOURS])
+        return Colours(names, values[track_map.rows])
 
-    def by_sound(self, drawn: Drawn) -> Colours:
-        """Colour by the tag that each track stands out in most, of those that most do."""
+    def by_sound(self, track_map: TrackMap) -> Colours:
+        """Colour by each track's strongest tag, of the tags that are strongest for most tracks."""
         tags = self._tags()
-        values = tags.values[drawn.rows]
+        values = tags.values[track_map.rows]
         names = {number: tags.names[folded] for folded, number in tags.columns.items()}
         first = Counter(values.argmax(axis=1).tolist())
         common = [number for number, _ in first.most_common(N_COLOURS)]
@@ -106,43 +106,43 @@ class LibraryMap:
             (values[:, common].argmax(axis=1) + 1).astype(np.uint8),
         )
 
-    def by_cluster(self, drawn: Drawn) -> Colours:
-        """Colour by the clusters of the last build, named by the tags that set each apart."""
+    def by_cluster(self, track_map: TrackMap) -> Colours:
+        """Colour by the clusters of the last build, named by their distinctive tags."""
         tags = self._tags()
-        written = {number: tags.names[folded] for folded, number in tags.columns.items()}
-        names = cluster_names(tags.values[drawn.rows], drawn.clusters)
+        by_column = {number: tags.names[folded] for folded, number in tags.columns.items()}
+        names = cluster_names(tags.values[track_map.rows], track_map.clusters)
         return Colours(
-            tuple(", ".join(written[column] for column in columns) for columns in names),
-            drawn.clusters,
+            tuple(", ".join(by_column[column] for column in columns) for columns in names),
+            track_map.clusters,
         )
 
-    def by_tag(self, drawn: Drawn, tag: str) -> Colours | None:
-        """Colour by how much tracks stand out in one of the taggers' tags, None for another."""
+    def by_tag(self, track_map: TrackMap, tag: str) -> Colours | None:
+        """Colour by the activation of one of the taggers' tags; None for an unknown tag."""
         tags = self._tags()
         column = tags.column(tag)
         if column is None:
             return None
-        values = (column[drawn.rows] / _SURE).clip(0, 1) * 255
+        values = (column[track_map.rows] / _FULL).clip(0, 1) * 255
         return Colours((tags.names[fold(tag)],), values.astype(np.uint8))
 
     def tags(self) -> list[str]:
         """Return the taggers' tags, by name."""
         return sorted(self._tags().names.values(), key=str.casefold)
 
-    def _read(self, shelf: TrackTable) -> Drawn | None:
+    def _read(self, tracks: TrackTable) -> TrackMap | None:
         try:
             layout = Layout.load(self._path)
         except (FileNotFoundError, DamagedLayout):
             return None
-        rows, known = shelf.find(layout.ids)
-        known[known] = shelf.living[rows[known]]
-        if not known.any():
+        rows, available = tracks.find(layout.ids)
+        available[available] = tracks.available[rows[available]]
+        if not available.any():
             return None
-        places = layout.positions[known]
+        places = layout.positions[available]
         low, high = places.min(axis=0), places.max(axis=0)
         unit = max(float((high - low).max()), 1e-6)
         centred = (places - (low + high) / 2) / unit + 0.5
-        ids = layout.ids[known]
+        ids = layout.ids[available]
         key = hashlib.blake2b(ids.tobytes(), key=layout.key.encode(), digest_size=16).hexdigest()
         pixels = np.rint(centred * _SPAN).astype(np.uint16)
-        return Drawn(ids, rows[known], pixels, layout.clusters[known], key)
+        return TrackMap(ids, rows[available], pixels, layout.clusters[available], key)

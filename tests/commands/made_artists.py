@@ -8,7 +8,7 @@ import numpy as np
 
 from encoders.features import AudioInfo, TrackFeatures
 from encoders.projection import fit_projection
-from recsys.catalog import Catalog, Sighting, Tags
+from recsys.catalog import Catalog, ScannedFile, Tags
 from recsys.catalog.track_features import read_features
 from recsys.library.build import reproject
 
@@ -35,8 +35,8 @@ def make_artists(home: Path, music: Path, n_tracks: int, seed: int = 0) -> None:
         axis=1,
     )
     with Catalog(home) as catalog:
-        catalog.record(
-            [sighting(i, int(artist[i]), GENRES[genre[i]], music) for i in range(n_tracks)]
+        catalog.record_files(
+            [scanned_file(i, int(artist[i]), GENRES[genre[i]], music) for i in range(n_tracks)]
         )
         for name in NAMES:
             rows = [features(track, rng) for track in traits]
@@ -52,7 +52,7 @@ def normal(rng: np.random.Generator, n_tracks: int) -> np.ndarray:
     return rng.standard_normal((n_tracks, N_TRAITS))
 
 
-def sighting(number: int, artist: int, genre: str, music: Path) -> Sighting:
+def scanned_file(number: int, artist: int, genre: str, music: Path) -> ScannedFile:
     tags = Tags(
         title=f"Song {number}",
         artist=f"Artist {artist}",
@@ -60,7 +60,7 @@ def sighting(number: int, artist: int, genre: str, music: Path) -> Sighting:
         genres=(genre,),
     )
     info = AudioInfo(30.0, 16_000, 1, "pcm_s16le", f"{number:032x}")
-    return Sighting(None, music / f"{number}.wav", 1, 1, info, tags)
+    return ScannedFile(None, music / f"{number}.wav", 1, 1, info, tags)
 
 
 def features(traits: np.ndarray, rng: np.random.Generator) -> TrackFeatures:

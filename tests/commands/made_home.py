@@ -10,7 +10,7 @@ import numpy as np
 from encoders.features import AudioInfo, TrackFeatures
 from encoders.projection import fit_projection
 from index.vector_index import VectorIndex
-from recsys.catalog import Catalog, Sighting, Tags
+from recsys.catalog import Catalog, ScannedFile, Tags
 from recsys.catalog.track_features import read_features
 from recsys.home.files import INDEX_NAME, PROJECTION_NAME
 
@@ -28,7 +28,7 @@ def make_home(home: Path, music: Path) -> None:
     artist = np.repeat(rng.standard_normal((len(ARTISTS), 8)), 4, axis=0)
     traits = np.concatenate([3 * genre, artist, rng.standard_normal((N_TRACKS, 2))], axis=1)
     with Catalog(home) as catalog:
-        catalog.record([sighting(number, music) for number in range(N_TRACKS)])
+        catalog.record_files([scanned_file(number, music) for number in range(N_TRACKS)])
         for name, tags in zip(NAMES, TAGS, strict=True):
             rows = [features(traits[number], len(tags), rng) for number in range(N_TRACKS)]
             catalog.store_features(name, list(enumerate(rows, start=1)))
@@ -51,13 +51,13 @@ def make_home(home: Path, music: Path) -> None:
         )
 
 
-def sighting(number: int, music: Path) -> Sighting:
+def scanned_file(number: int, music: Path) -> ScannedFile:
     artist = ARTISTS[number // 4]
     genre = "Rock" if number < N_TRACKS // 2 else "Classical"
     bpm = 90.0 + number if number < N_TRACKS // 2 else None
     tags = Tags(f"Song {number}", artist, album=f"{artist} live", genres=(genre,), bpm=bpm)
     info = AudioInfo(SECONDS, 16_000, 1, "pcm_s16le", f"{number:032x}")
-    return Sighting(None, music / f"{number}.wav", 1, 1, info, tags)
+    return ScannedFile(None, music / f"{number}.wav", 1, 1, info, tags)
 
 
 def features(traits: np.ndarray, n_tags: int, rng: np.random.Generator) -> TrackFeatures:

@@ -132,7 +132,7 @@ def test_words_for_people(earshot: Commands, library: Path) -> None:
     assert "CPU" in out
     assert "1 workers" in out
     assert f"Not analysed: {library / 'broken.mp3'} is not readable as audio" in first.err
-    assert "Listening: 4" in first.err
+    assert "Analysing: 4" in first.err
     again = earshot.build(library)
     assert "5 unchanged" in again.out.decode()
     assert "broken.mp3" in again.err

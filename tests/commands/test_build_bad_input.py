@@ -146,7 +146,7 @@ def horrors(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Horrors:
 def rows(home: Path) -> dict[Path, Track]:
     """Every track of a home that is there, by path."""
     with Catalog(home) as catalog:
-        return {track.path: track for track in catalog.living()}
+        return {track.path: track for track in catalog.available_tracks()}
 
 
 def test_all_files_are_counted_once(horrors: Horrors) -> None:

@@ -168,7 +168,7 @@ def test_a_stopped_build_is_gone_on_with(
         before="import signal; signal.signal(signal.SIGINT, signal.SIG_DFL)",
     )
     assert process.stderr
-    assert any(line.startswith(b"Listening: 6") for line in process.stderr)
+    assert any(line.startswith(b"Analysing: 6") for line in process.stderr)
     (decoder,) = until(lambda: decoders(process.pid), process)
     decoder.suspend()  # so that the build cannot end by itself
     process.send_signal(number)
@@ -227,7 +227,7 @@ def test_a_killed_decoder_costs_one_file_at_most(
     log = tmp_path / "log"
     process = fork("build", music, "--home", earshot.home, "--workers", 2, output=log)
     assert process.pid
-    until(lambda: log.exists() and b"Listening" in log.read_bytes())
+    until(lambda: log.exists() and b"Analysing" in log.read_bytes())
     decoder, *_ = until(lambda: decoders(process.pid))
     decoder.kill()
     process.join(PATIENCE)

@@ -103,7 +103,7 @@ def test_scores_against_hubs_are_systems(
     with open_home(load_settings(home)) as opened:
         nearest = [
             [n.track.id for n in SimilarTracks.of(opened).of_track(seed, 3)]
-            for seed in opened.catalog.living()
+            for seed in opened.catalog.available_tracks()
         ]
     out = home / "queries.csv"
     earshot.run("evaluate", *content, "--out", out)
@@ -117,7 +117,7 @@ def test_exposure(earshot: Commands, home: Path) -> None:
     with open_home(load_settings(home)) as opened:
         lists = [
             [n.track for n in SimilarTracks.of(opened).of_track(seed, 5)]
-            for seed in opened.catalog.living()
+            for seed in opened.catalog.available_tracks()
         ]
     counts = Counter(track.id for found in lists for track in found)
     assert (figures["k"], figures["n_tracks"]) == (5, N_TRACKS)

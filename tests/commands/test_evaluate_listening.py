@@ -144,7 +144,7 @@ def test_a_home(home: Path, earshot: Commands, tmp_path: Path) -> None:
         for minute, track in enumerate(tracks + (listener % 2) * (N_TRACKS // 2)):
             lines.append((f"ann {listener}", 60 * minute, f"Song {track}", track))
     with Catalog(home) as catalog:
-        artists = {t.title: t.artist for t in catalog.living()}
+        artists = {t.title: t.artist for t in catalog.available_tracks()}
     table = pd.DataFrame(lines, columns=["user", "timestamp", "title", "artist"])
     table["artist"] = table["title"].map(artists)
     table["timestamp"] += 1_700_000_000

@@ -16,7 +16,7 @@ from made_home import make_home
 from sounds import tune, write
 
 from encoders.features import AudioInfo
-from recsys.catalog import Catalog, Sighting, Tags
+from recsys.catalog import Catalog, ScannedFile, Tags
 
 MBID = "0b5a3b4e-1c1e-4d3a-9a55-5f0f6f1f2a01"
 
@@ -50,7 +50,7 @@ def add_track(home: Path, tags: Tags) -> None:
     """Put track 25 into the catalogue."""
     audio = AudioInfo(200.0, 44_100, 2, "flac", "f" * 32)
     with Catalog(home) as catalog:
-        catalog.record([Sighting(None, home / "new.flac", 1, 1, audio, tags)])
+        catalog.record_files([ScannedFile(None, home / "new.flac", 1, 1, audio, tags)])
 
 
 def imported(earshot: Commands, *arguments: str | Path) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def earshot(demo: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> Commands:
 def ids(demo: Path) -> dict[str, list[int]]:
     """The ids of each style's tracks."""
     with Catalog(demo) as catalog:
-        by_path = {track.path.stem: track.id for track in catalog.living()}
+        by_path = {track.path.stem: track.id for track in catalog.available_tracks()}
     return {
         style: [by_path[Path(DEMO_TRACKS[number].path).stem] for number in numbers]
         for style, numbers in STYLES.items()

@@ -71,7 +71,7 @@ def shuffled(home: Path, music: Path) -> Path:
     """A CSV that gives the artists' names to tracks at random."""
     music.mkdir(exist_ok=True)
     with Catalog(home) as catalog:
-        tracks = list(catalog.living())
+        tracks = list(catalog.available_tracks())
     artists = [track.artist for track in tracks]
     np.random.default_rng(1).shuffle(artists)
     table = pd.DataFrame(

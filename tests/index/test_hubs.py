@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm, skew
 
 from index import hubs
-from index.hubs import METHODS, describe, pair_scores, survey_library
+from index.hubs import METHODS, library_statistics, pair_scores, track_statistics
 from index.vector_index import VectorIndex
 
 CORRECTED = [method for method in METHODS if method != "none"]
@@ -69,14 +69,14 @@ def index():
 
 @pytest.mark.parametrize("n", [2, 3, 8, 11, 12, 31, 32, 90])
 def test_surroundings_are_a_naive_loop(n):
-    got = survey_library(VECTORS[:n], np.arange(n)).surroundings
+    got = library_statistics(VECTORS[:n], np.arange(n)).tracks
     for row in range(n):
         others = np.delete(VECTORS[:n], row, axis=0)
         assert got[row] == pytest.approx(
             np.maximum(naive_surroundings(VECTORS[row], others), [1e-4, -1, 1e-4]), abs=2e-6
         )
     outside = random_vectors(4, seed=9)
-    for vector, found in zip(outside, describe(outside, VECTORS[:n]), strict=True):
+    for vector, found in zip(outside, track_statistics(outside, VECTORS[:n]), strict=True):
         naive = np.maximum(naive_surroundings(vector, VECTORS[:n]), [1e-4, -1, 1e-4])
         assert found == pytest.approx(naive, abs=2e-6)
 
@@ -86,7 +86,7 @@ def test_a_large_library_is_described_by_a_part_of_it(monkeypatch):
     monkeypatch.setattr(hubs, "_BLOCK", 300)  # several blocks, references among each
     rows = hubs.reference_rows(90)
     assert len(rows) == 40 and len(set(rows)) == 40 and rows.min() >= 0 and rows.max() < 90
-    got = survey_library(VECTORS, np.arange(90)).surroundings
+    got = library_statistics(VECTORS, np.arange(90)).tracks
     for row in range(90):
         others = VECTORS[[r for r in rows if r != row]]
         assert got[row] == pytest.approx(naive_surroundings(VECTORS[row], others), abs=2e-6)
@@ -104,7 +104,7 @@ class TestScores:
                 60,
                 exclude=excluded,
                 hubs=method,
-                surroundings=index.surroundings([IDS[row]]),
+                query_statistics=index.track_statistics([IDS[row]]),
             )
             assert got.ids.tolist() == [track_id for track_id, _ in expected[:60]]
             assert got.scores == pytest.approx([s for _, s in expected[:60]], rel=1e-4, abs=1e-4)
@@ -117,7 +117,7 @@ class TestScores:
 
     @given(st.floats(-1, 1), st.floats(-1, 1), st.integers(0, 89), st.integers(0, 89))
     def test_scores_grow_with_the_cosine_and_are_symmetric(self, method, one, other, i, j):
-        usual = survey_library(VECTORS, np.arange(90)).surroundings
+        usual = library_statistics(VECTORS, np.arange(90)).tracks
         low, high = pair_scores(method, np.array(sorted([one, other])), usual[i], usual[j])
         assert low <= high
         back = pair_scores(method, np.array(sorted([one, other])), usual[j], usual[i])
@@ -127,8 +127,8 @@ class TestScores:
         vectors = np.repeat(random_vectors(8), 5, axis=0)
         built = VectorIndex.build(np.arange(40), vectors)
         for k in (1, 4, 5, 6, 39, 40, 100):
-            usual = built.surroundings([0])
-            (got,) = built.search(vectors[:1], k, hubs=method, surroundings=usual)
+            usual = built.track_statistics([0])
+            (got,) = built.search(vectors[:1], k, hubs=method, query_statistics=usual)
             assert len(got.ids) == len(set(got.ids.tolist())) == min(k, 40)
             assert (np.diff(got.scores) <= 0).all()
             for score in np.unique(got.scores):
@@ -142,7 +142,7 @@ class TestScores:
         vectors = random_vectors(1500, seed=3)
         exact = VectorIndex.build(np.arange(1500), vectors)
         other = VectorIndex.build(np.arange(1500), vectors, recipe)
-        options = {"hubs": method, "surroundings": exact.surroundings(np.arange(40))}
+        options = {"hubs": method, "query_statistics": exact.track_statistics(np.arange(40))}
         common = [
             np.isin(a.ids, b.ids).mean()
             for a, b in zip(
@@ -157,11 +157,13 @@ class TestScores:
         alone = VectorIndex.build([5], [[1.0, 2.0]])
         (got,) = alone.search([[2.0, 1.0]], 3, hubs=method)
         assert got.ids.tolist() == [5] and np.isfinite(got.scores).all()
-        (itself,) = alone.search([[1, 2]], 3, hubs=method, surroundings=alone.surroundings([5]))
+        (itself,) = alone.search(
+            [[1, 2]], 3, hubs=method, query_statistics=alone.track_statistics([5])
+        )
         assert np.isfinite(itself.scores).all()
-        assert np.isnan(alone.survey.quantiles).all(), "there are no pairs"
+        assert np.isnan(alone.statistics.quantiles).all(), "there are no pairs"
         two = VectorIndex.build([5, 6], [[1.0, 2.0], [1.0, 2.0]])
-        (got,) = two.search([[1, 2]], 3, hubs=method, surroundings=two.surroundings([5]))
+        (got,) = two.search([[1, 2]], 3, hubs=method, query_statistics=two.track_statistics([5]))
         assert got.ids.tolist() == [5, 6] and np.isfinite(got.scores).all()
 
 
@@ -170,10 +172,10 @@ def test_there_are_fewer_hubs(method):
     """Gaussians off the origin in many dimensions: the classic case of hubs."""
     vectors = unit(np.random.default_rng(0).standard_normal((600, 60)) + 0.35)
     index = VectorIndex.build(np.arange(600), vectors)
-    usual = index.surroundings(np.arange(600))
+    usual = index.track_statistics(np.arange(600))
 
     def in_degrees(hubs):
-        found = index.search(vectors, 11, hubs=hubs, surroundings=usual)
+        found = index.search(vectors, 11, hubs=hubs, query_statistics=usual)
         lists = [r.ids[r.ids != i][:10] for i, r in enumerate(found)]
         return np.bincount(np.concatenate(lists), minlength=600)
 
@@ -185,10 +187,10 @@ def test_there_are_fewer_hubs(method):
 
 def test_quantiles_are_those_of_the_scores_of_pairs_of_different_recordings():
     recordings = np.arange(90) // 2  # every second is a copy
-    survey = survey_library(VECTORS, recordings)
-    for method, found in zip(METHODS, survey.quantiles, strict=True):
+    statistics = library_statistics(VECTORS, recordings)
+    for method, found in zip(METHODS, statistics.quantiles, strict=True):
         scores = [
-            float(pair_scores(method, VECTORS[i] @ VECTORS[j], *survey.surroundings[[i, j]]))
+            float(pair_scores(method, VECTORS[i] @ VECTORS[j], *statistics.tracks[[i, j]]))
             for i in range(90)
             for j in range(i)
             if recordings[i] != recordings[j]
@@ -199,23 +201,23 @@ def test_quantiles_are_those_of_the_scores_of_pairs_of_different_recordings():
 
 
 def test_a_part_of_the_pairs_is_enough(monkeypatch):
-    everything = survey_library(VECTORS, np.arange(90)).quantiles
+    everything = library_statistics(VECTORS, np.arange(90)).quantiles
     monkeypatch.setattr(hubs, "N_PAIRS", 2000)
-    part = survey_library(VECTORS, np.arange(90)).quantiles
+    part = library_statistics(VECTORS, np.arange(90)).quantiles
     assert (part != everything).any()
     middle = hubs.SHARES <= 0.95
     spread = everything.max(axis=1) - everything.min(axis=1)
     assert (np.abs(part - everything)[:, middle] < 0.05 * spread[:, None]).all()
 
 
-def test_a_survey_is_kept_in_the_file_and_the_same_each_time(tmp_path, index):
+def test_statistics_are_kept_in_the_file_and_the_same_each_time(tmp_path, index):
     names = {"model": "m", "projection": "p", "catalogue_revision": 1}
     first = index.save(tmp_path / "a.index", **names)
     order = np.random.default_rng(2).permutation(90)
     again = VectorIndex.build(IDS[order], VECTORS[order]).save(tmp_path / "b.index", **names)
     assert first.sha256 == again.sha256
     loaded = VectorIndex.load(tmp_path / "a.index", model=None, projection=None, dim=None)
-    for kept, made in zip(loaded.survey, index.survey, strict=True):
+    for kept, made in zip(loaded.statistics, index.statistics, strict=True):
         assert (kept == made).all()
 
 
@@ -223,13 +225,16 @@ def test_a_survey_is_kept_in_the_file_and_the_same_each_time(tmp_path, index):
     ("options", "message"),
     [
         ({"hubs": "cosine"}, "hubs: wanted one of none, nicdm, csls, mutual-proximity"),
-        ({"hubs": "nicdm", "surroundings": [1, 2, 3]}, r"surroundings: wanted shape \(1, 3\)"),
+        (
+            {"hubs": "nicdm", "query_statistics": [1, 2, 3]},
+            r"query_statistics: wanted shape \(1, 3\)",
+        ),
     ],
 )
 def test_wrong_options_are_refused(index, options, message):
     with pytest.raises(ValueError, match=message):
         index.search(VECTORS[:1], 3, **options)
     with pytest.raises(KeyError, match="999"):
-        index.surroundings([999])
+        index.track_statistics([999])
     with pytest.raises(ValueError, match="method: wanted one of"):
         pair_scores("cosine", np.zeros(1), *np.ones((2, 3)))

@@ -58,17 +58,17 @@ class TestEveryRecipe:
 
     def test_what_is_nearby_holds_the_nearest(self, index):
         wanted = index.search(QUERIES, 10)
-        found = index.nearby(3 * QUERIES, 100)
+        found = index.candidates(3 * QUERIES, 100)
         hits = [
             np.isin(ranking.ids, index.ids[rows])
             for ranking, rows in zip(wanted, found, strict=True)
         ]
         assert np.mean(hits) == 1 if index.recipe == "Flat" else np.mean(hits) > 0.8
         assert all(len(np.unique(rows)) == len(rows) <= 100 for rows in found)
-        assert set(index.nearby(QUERIES[:1], 9000)[0]) <= set(range(len(IDS)))
+        assert set(index.candidates(QUERIES[:1], 9000)[0]) <= set(range(len(IDS)))
         assert (index.vectors_at(found[0]) == index.vectors(index.ids[found[0]])).all()
         with pytest.raises(ValueError, match="k: wanted at least 1, got 0"):
-            index.nearby(QUERIES, 0)
+            index.candidates(QUERIES, 0)
 
     def test_scores_are_exact_cosines_best_first_of_unique_ids(self, index):
         for query, (ids, scores) in zip(QUERIES, index.search(QUERIES, 25), strict=True):

@@ -11,7 +11,7 @@ import numpy as np
 from encoders.features import AudioInfo, TrackFeatures
 from encoders.projection import fit_projection
 from index.vector_index import VectorIndex
-from recsys.catalog import Catalog, Sighting, Tags
+from recsys.catalog import Catalog, ScannedFile, Tags
 from recsys.home.files import LISTENING_NAME
 from recsys.home.home import Home
 from recsys.home.settings import Settings
@@ -47,7 +47,9 @@ class Library:
     home: Home = field(init=False)
 
     def __post_init__(self) -> None:
-        self.catalog.record([sighting(n, song) for n, song in enumerate(self.songs, start=1)])
+        self.catalog.record_files(
+            [scanned_file(n, song) for n, song in enumerate(self.songs, start=1)]
+        )
         heard = {n: features(song) for n, song in enumerate(self.songs, start=1) if song.indexed}
         self.catalog.store_features(NAME, list(heard.items()))
         vectors = [self.songs[n - 1].vector for n in heard]
@@ -87,11 +89,11 @@ class Library:
         return listener.id
 
 
-def sighting(number: int, song: Song) -> Sighting:
+def scanned_file(number: int, song: Song) -> ScannedFile:
     info = AudioInfo(song.seconds, 44_100, 2, "flac", song.audio or f"{number:032x}")
     title = song.title or f"Song {number}"
     tags = Tags(title=title, artist=song.artist, album=song.album, genres=song.genres)
-    return Sighting(None, Path(f"/music/{number}.flac"), 1, 1, info, tags)
+    return ScannedFile(None, Path(f"/music/{number}.flac"), 1, 1, info, tags)
 
 
 def features(song: Song) -> TrackFeatures:

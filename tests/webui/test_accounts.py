@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from made_home import N_TRACKS, sighting
+from made_home import N_TRACKS, scanned_file
 from werkzeug.routing import AnyConverter, IntegerConverter
 
 from encoders.errors import AudioError
@@ -390,7 +390,7 @@ def test_nothing_of_one_person_is_shown_to_another_or_changed(app: Flask) -> Non
 def test_where_files_lie_is_for_owners(app: Flask, home: Path, library: Path) -> None:
     with Catalog(home) as catalog:
         info = AudioInfo(1.0, 16_000, 1, "flac", "f" * 32)
-        catalog.record([sighting(0, library / "new")._replace(audio=info)])
+        catalog.record_files([scanned_file(0, library / "new")._replace(audio=info)])
         failed = AudioError(f"{library}/new/0.wav is empty.")
         catalog.store_features("x", [(N_TRACKS + 1, failed)])
     of_failed = [f"/tracks/{N_TRACKS + 1}", f"/api/v1/tracks/{N_TRACKS + 1}/taggram"]

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from made_home import N_TRACKS, sighting
+from made_home import N_TRACKS, scanned_file
 
 from earshot.transcoding import transcoded
 from encoders.audio import inspect
@@ -37,8 +37,8 @@ def music(home: Path, library: Path, tmp_path: Path) -> Path:
     """The home's music, as files of one's own."""
     music = shutil.copytree(library / "music", tmp_path / "music")
     with Catalog(home) as catalog:
-        moved = [sighting(n, music)._replace(track_id=n + 1) for n in range(N_TRACKS)]
-        catalog.record(moved)
+        moved = [scanned_file(n, music)._replace(track_id=n + 1) for n in range(N_TRACKS)]
+        catalog.record_files(moved)
     return music
 
 
@@ -67,7 +67,7 @@ def test_two_tracks_and_why_they_are_alike(client: FlaskClient, home: Path) -> N
     assert (unlike["tempo"], unlike["shared_tags"]) == (None, [])
     with Catalog(home) as catalog:
         audio = AudioInfo(1.0, 16_000, 1, "flac", "f" * 32)
-        catalog.record([sighting(5, Path("/new"))._replace(audio=audio)])
+        catalog.record_files([scanned_file(5, Path("/new"))._replace(audio=audio)])
     assert client.get(f"/api/v1/tracks/2/similar/{N_TRACKS + 1}").status_code == 409
 
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from sounds import tune, write
 
 from encoders.features import AudioInfo
-from recsys.catalog import Catalog, Sighting, Tags
+from recsys.catalog import Catalog, ScannedFile, Tags
 
 LIST = "/?like=track:5&length=8"
 HOSTILE = '"><script>window.hurt = 1</script><img src=x onerror="window.hurt = 1">'
@@ -133,7 +133,7 @@ def test_what_the_browser_cannot_decode_is_transcoded(
     path = write(tmp_path / "old.wma", tune(1, 6.0))
     with Catalog(home) as catalog:
         info = AudioInfo(6.0, 22_050, 1, "wmav2", f"{5:032x}")
-        catalog.record([Sighting(6, path, 1, 1, info, Tags(title="Old", artist="Bix"))])
+        catalog.record_files([ScannedFile(6, path, 1, 1, info, Tags(title="Old", artist="Bix"))])
     page.goto(LIST)
     row(page, "Old").locator("[data-play]").click()
     played(page, 0.2)
@@ -151,7 +151,7 @@ def test_lengths_of_hours_have_hours(page: Page, home: Path, tmp_path: Path) -> 
     with Catalog(home) as catalog:
         info = AudioInfo(5025.0, 22_050, 1, "wmav2", f"{5:032x}")
         path = write(tmp_path / "long.wma", tune(1, 6.0))
-        catalog.record([Sighting(6, path, 1, 1, info, Tags(title="Long", artist="Bix"))])
+        catalog.record_files([ScannedFile(6, path, 1, 1, info, Tags(title="Long", artist="Bix"))])
     page.goto(LIST)
     expect(row(page, "Long").locator(".duration")).to_have_text("1:23:45")
     row(page, "Long").locator("[data-play]").click()
@@ -363,7 +363,7 @@ def test_names_from_files_are_only_text(page: Page, home: Path, library: Path) -
             path = library / "music" / f"{number - 1}.wav"
             info = AudioInfo(1.0, 16_000, 1, "pcm_s16le", f"{number - 1:032x}")
             tags = Tags(title=name, artist=name, album=name, genres=(name[:900],))
-            catalog.record([Sighting(number, path, 1, 1, info, tags)])
+            catalog.record_files([ScannedFile(number, path, 1, 1, info, tags)])
     page.goto(LIST)
     before = page.locator("#rows .row").count()
     assert HOSTILE in titles(page)

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from sounds import tune, write
 
 from encoders.features import AudioInfo, TrackFeatures
-from recsys.catalog import Catalog, Sighting, Tags
+from recsys.catalog import Catalog, ScannedFile, Tags
 
 SECONDS = 12.0
 HOSTILE = '"><script>window.hurt = 1</script>/../\u202eslash'
@@ -27,7 +27,7 @@ def home(home: Path, tmp_path: Path) -> Path:
             path = write(tmp_path / f"{number}.wav", tune(number, SECONDS))
             info = AudioInfo(SECONDS, 22_050, 1, "pcm_s16le", f"{number - 1:032x}")
             tags = Tags(f"Song {number - 1}", "Bix", album="Bix live", year=1999)
-            catalog.record([Sighting(number, path, 1, 1, info, tags)])
+            catalog.record_files([ScannedFile(number, path, 1, 1, info, tags)])
         for name, tags_of_model in zip(NAMES, TAGS, strict=True):
             heard = dict(catalog.iter_features(name, [5, 6]))
             catalog.store_features(
@@ -169,7 +169,7 @@ def test_a_browser_without_sound_blames_no_file(page: Page) -> None:
 def test_an_artist_is_played_and_mixed(page: Page, home: Path) -> None:
     with Catalog(home) as catalog:
         info = AudioInfo(1.0, 16_000, 1, "pcm_s16le", f"{8:032x}")
-        catalog.record([Sighting(9, home / "9.wav", 1, 1, info, Tags("Nine", HOSTILE))])
+        catalog.record_files([ScannedFile(9, home / "9.wav", 1, 1, info, Tags("Nine", HOSTILE))])
     page.goto("/artist?name=BIX")
     expect(page.get_by_role("heading", name="Bix live 1999")).to_be_visible()
     page.get_by_role("button", name="Play all").click()

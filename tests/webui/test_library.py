@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from made_home import N_TRACKS, sighting
+from made_home import N_TRACKS, scanned_file
 from sounds import tune, write
 
 from encoders.audio import inspect
 from encoders.errors import AudioError
 from encoders.features import AudioInfo
 from index.vector_index import VectorIndex
-from recsys.catalog import BuildRunning, Catalog, Sighting, Tags
-from recsys.home.evaluation_reports import keep_report
+from recsys.catalog import BuildRunning, Catalog, ScannedFile, Tags
+from recsys.home.evaluation_reports import save_report
 from recsys.home.files import INDEX_NAME
 from recsys.home.overview import advice
 from recsys.home.settings import Settings
@@ -64,7 +64,7 @@ def fail(home: Path, n_files: int) -> None:
         tags = Tags("Song", "Gil", album="Gil live")
         info = AudioInfo(1.0, 16_000, 1, "mp3", "0" * 32)
         paths = [Path(f"/music/{track_id}.mp3") for track_id in ids]
-        catalog.record([Sighting(None, path, 1, 1, info, tags) for path in paths])
+        catalog.record_files([ScannedFile(None, path, 1, 1, info, tags) for path in paths])
         reasons = [(i, AudioError(f"/music/{i}{HOSTILE}.mp3 is empty (0 bytes).")) for i in ids]
         catalog.store_features("x", reasons)
 
@@ -139,13 +139,13 @@ def test_what_was_measured_is_shown_and_said_to_be_old(client: FlaskClient, home
     track = {"track_id": 3, "title": HOSTILE, "artist": "Ada", "in_degree": 19}
     hubs = {"home": {"max_in_degree": 19, "orphans": 0.125}}
     exposure = {"k": 10, "n_tracks": 24, "hubs": hubs, "tracks": [track]}
-    keep_report(home, "exposure", "evaluate.py exposure", index, exposure)
+    save_report(home, "exposure", "evaluate.py exposure", index, exposure)
     copy = {"path": "/music/a.mp3", "codec": "mp3", "duration": 60.0}
     found = {"groups": [[copy, {**copy, "path": "/music/b.ogg"}]], "failures": []}
-    keep_report(home, "duplicates", "similar.py --duplicates", index, found)
+    save_report(home, "duplicates", "similar.py --duplicates", index, found)
     with Catalog(home) as catalog:
-        twin = sighting(0, Path("/music/twin"))
-        catalog.record([twin])
+        twin = scanned_file(0, Path("/music/twin"))
+        catalog.record_files([twin])
     page = client.get("/library").get_data(as_text=True)
     for words in ("12.5 %", "&lt;script&gt;", "/music/b.ogg", "2 files hold", "/music/twin/0.wav"):
         assert words in page
@@ -166,7 +166,7 @@ def test_a_home_without_an_index_shows_its_first_build(tmp_path: Path) -> None:
     with BuildRecord(tmp_path / "home") as record:
         record.show(Progress("analyse", 0, 7))
         page = client.get("/library").get_data(as_text=True)
-        assert "Listening: 0 of 7" in page
+        assert "Analysing: 0 of 7" in page
         assert 'max="7"' in page
 
 
@@ -201,7 +201,7 @@ def test_progress_is_streamed_to_its_end(client: FlaskClient, home: Path) -> Non
         stream = (chunk.decode() for chunk in answer.iter_encoded())
         assert next(stream) == "retry: 2000\n\n"
         first = next(stream)
-        assert event(first)["sentence"] == "Listening: 0 of 4"
+        assert event(first)["sentence"] == "Analysing: 0 of 4"
         record.show(Progress("fit"))
         assert event(next(stream))["sentence"] == "Fitting the projection …"
     last = next(stream)

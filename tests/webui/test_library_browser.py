@@ -106,7 +106,7 @@ def test_a_build_is_stopped_and_another_is_refused(page: Page, home: Path) -> No
     add(home.parent / "music", range(N_BEFORE, N_MANY))
     page.goto("/library")
     page.get_by_role("button", name="Build now").click()
-    expect(page.locator("#build-sentence")).to_contain_text("Listening", timeout=PATIENCE)
+    expect(page.locator("#build-sentence")).to_contain_text("Analysing", timeout=PATIENCE)
     expect(page.locator("#build-details")).to_contain_text("running for")
     token = page.evaluate("document.querySelector('meta[name=earshot-token]').content")
     again = page.request.post("/api/v1/build", headers={"X-Earshot-Token": token}, data={})

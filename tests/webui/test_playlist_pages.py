@@ -12,20 +12,20 @@ from flask.testing import FlaskClient
 from made_home import N_TRACKS
 from playwright.sync_api import Browser, Page, expect
 
-from recsys.catalog import Catalog, KeptPlaylist
+from recsys.catalog import Catalog, StoredPlaylist
 
 HOSTILE = '"><script>window.hurt = 1</script>'
 TRACKS = (5, 9, 2, 5)  # one of them twice
 
 
-def keep(home: Path, name: str = "Evening", track_ids: tuple[int, ...] = TRACKS) -> KeptPlaylist:
+def keep(home: Path, name: str = "Evening", track_ids: tuple[int, ...] = TRACKS) -> StoredPlaylist:
     with Catalog(home) as catalog:
         me = catalog.listener("me", create=True)
         assert me
         return catalog.save_playlist(me.id, name, track_ids)
 
 
-def kept(home: Path) -> list[KeptPlaylist]:
+def kept(home: Path) -> list[StoredPlaylist]:
     with Catalog(home) as catalog:
         me = catalog.listener("me", create=True)
         assert me

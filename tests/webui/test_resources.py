@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from made_home import N_TRACKS, sighting
+from made_home import N_TRACKS, scanned_file
 
 from recsys.catalog import Catalog, Tags
 from recsys.playlists import read_playlist
@@ -80,7 +80,7 @@ def test_what_a_client_has_is_not_sent_again(client: FlaskClient, home: Path, se
     known = {"If-None-Match": client.get("/api/v1/tracks/3").headers["ETag"]}
     with Catalog(home) as catalog:
         renamed = Tags("Another", "Ada")
-        catalog.record([sighting(2, Path("/music"))._replace(track_id=3, tags=renamed)])
+        catalog.record_files([scanned_file(2, Path("/music"))._replace(track_id=3, tags=renamed)])
     assert client.get("/api/v1/tracks/3", headers=known).status_code == 200
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
-from made_home import N_TRACKS, NAMES, sighting
+from made_home import N_TRACKS, NAMES, scanned_file
 
 from encoders.errors import AudioError
 from recsys.catalog import Catalog
@@ -37,8 +37,8 @@ def test_a_taggram_is_what_was_heard(client: FlaskClient, home: Path) -> None:
 
 def test_a_track_that_is_not_analysed_says_so(client: FlaskClient, home: Path) -> None:
     with Catalog(home) as catalog:
-        broken = sighting(1, Path("/new"))._replace(audio=AudioError("Its file is <damaged>."))
-        catalog.record([broken])
+        broken = scanned_file(1, Path("/new"))._replace(audio=AudioError("Its file is <damaged>."))
+        catalog.record_files([broken])
     page = client.get(f"/tracks/{N_TRACKS + 1}")
     assert page.status_code == 200
     assert "Its file is &lt;damaged&gt;." in page.text
@@ -52,8 +52,8 @@ def test_a_track_that_is_not_analysed_says_so(client: FlaskClient, home: Path) -
 
 def test_history_and_copies_are_shown(client: FlaskClient, home: Path) -> None:
     with Catalog(home) as catalog:
-        copy = sighting(4, Path("/copies"))  # the same audio in another file
-        catalog.record([copy._replace(tags=replace(copy.tags, album="Best of"))])
+        copy = scanned_file(4, Path("/copies"))  # the same audio in another file
+        catalog.record_files([copy._replace(tags=replace(copy.tags, album="Best of"))])
         me = catalog.listener("me", create=True)
         assert me
         catalog.record_listens(me.id, [(5, 1_700_000_000), (5, 1_700_000_500), (6, 1_700_001_000)])
@@ -70,8 +70,8 @@ def test_history_and_copies_are_shown(client: FlaskClient, home: Path) -> None:
 
 def test_any_name_of_an_artist_leads_to_the_page(client: FlaskClient, home: Path) -> None:
     with Catalog(home) as catalog:
-        seen = sighting(8, Path("/music"))
-        catalog.record([seen._replace(track_id=9, tags=replace(seen.tags, artist=STRANGE))])
+        seen = scanned_file(8, Path("/music"))
+        catalog.record_files([seen._replace(track_id=9, tags=replace(seen.tags, artist=STRANGE))])
     page = client.get(f"/artist?{urlencode({'name': STRANGE})}")
     assert page.status_code == 200
     assert f"<h1><bdi>{html.escape(STRANGE)}</bdi></h1>" in page.text

@@ -31,7 +31,7 @@ def test_what_was_read_ahead_is_not_read_again(
 
     def statuses() -> set[int]:
         with monkeypatch.context() as patch:
-            patch.setattr(Catalog, "labels", refuse)
+            patch.setattr(Catalog, "track_summaries", refuse)
             patch.setattr(recsys.home.tag_table, "read_features", refuse)
             paths = ("/api/v1/mix?like=tag:rock", "/api/v1/complete?q=ro", "/artist?name=Bix")
             return {client.get(path).status_code for path in paths}

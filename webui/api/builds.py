@@ -48,7 +48,7 @@ class Build(Described):
         description='"died": its process is gone without a word; "none": nothing is known of any.',
         examples=["running"],
     )
-    sentence: str = Field(description="The same in words.", examples=["Listening: 12 of 40"])
+    sentence: str = Field(description="The same in words.", examples=["Analysing: 12 of 40"])
     details: str = Field(default="", description="How fast a running build is.")
     stage: str = Field(default="", examples=["analyse"])
     done: int = Field(default=0, description="Files of this stage.", examples=[12])

@@ -10,7 +10,7 @@ from flask import Response
 from pydantic import Field
 from werkzeug.exceptions import BadRequest
 
-from recsys.catalog import FeedbackKind, KeptListen, Track
+from recsys.catalog import FeedbackKind, StoredListen, Track
 from webui.api.openapi import WRITES, answer, blueprint, problems
 from webui.api.parameters import (
     WHOLE,
@@ -200,7 +200,7 @@ def listen(body: Heard) -> Response:
     return answer(Listen(track_id=body.track_id, listened_at=at), 201)
 
 
-def _heard_track(row: KeptListen, track: Track | None) -> HeardTrack:
+def _heard_track(row: StoredListen, track: Track | None) -> HeardTrack:
     """Describe a listen; what was heard here is called as its track is now."""
     return HeardTrack(
         listened_at=row.listened_at,

@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotFound
 
 from recsys.recommendation.query import LARGEST_ID
 from recsys.served_home import Served
-from recsys.track_map.track_map import Colours, Drawn
+from recsys.track_map.track_map import Colours, TrackMap
 from webui.api.openapi import BYTES, NOT_MODIFIED, answer, blueprint, content, problems, tagged
 from webui.api.parameters import MAX_QUERY, MAX_RESULTS, Described, Parameters, Revalidating, takes
 from webui.api.schemas import Track
@@ -112,9 +112,9 @@ def named(query: TracksQuery) -> Response:
     return answer(MapTracks(tracks=[Track.of(track) for track in found]))
 
 
-def _drawn(served: Served) -> Drawn:
+def _drawn(served: Served) -> TrackMap:
     """Return the map, or raise NotFound."""
-    drawn = served.map.drawn()
+    drawn = served.map.read()
     if drawn is None:
         raise NotFound("There is no map of this library yet: run build_index.py.")
     return drawn

@@ -8,7 +8,7 @@ from flask import Response, request
 from pydantic import Field, StringConstraints
 from werkzeug.exceptions import Conflict, NotFound, PreconditionFailed
 
-from recsys.catalog import LONGEST_PLAYLIST, KeptPlaylist, PlaylistChanged
+from recsys.catalog import LONGEST_PLAYLIST, PlaylistChanged, StoredPlaylist
 from recsys.catalog import Track as CatalogTrack
 from recsys.playlists import WRITERS
 from recsys.recommendation.query import LARGEST_ID, Query, RecommendedList
@@ -129,7 +129,7 @@ def playlists(query: Page, header: Revalidating) -> Response:
     served = current()
     listener = current_listener.listener(served)
     after = query.cursor[0] if query.cursor else 0
-    found: list[KeptPlaylist] = []
+    found: list[StoredPlaylist] = []
     if listener is not None:
         found = served.catalog.playlists(listener, after=after, limit=query.limit + 1)
     shown = found[: query.limit]
@@ -229,7 +229,7 @@ def export_playlist(path: OfPlaylistFile) -> Response:
 
 
 def continuation(
-    served: Served, kept: KeptPlaylist, k: int, artist_cap: int | None = None
+    served: Served, kept: StoredPlaylist, k: int, artist_cap: int | None = None
 ) -> RecommendedList:
     """Recommend what may come after a playlist."""
     living = [track.id for track in _tracks(served, kept) if not track.removed]
@@ -243,7 +243,7 @@ def continuation(
     return served.recommender.recommend(asked, k)
 
 
-def kept_playlist(served: Served, playlist_id: int) -> KeptPlaylist:
+def kept_playlist(served: Served, playlist_id: int) -> StoredPlaylist:
     """Return a playlist of the person who asks, or raise NotFound."""
     listener = current_listener.listener(served)
     found = None
@@ -254,7 +254,7 @@ def kept_playlist(served: Served, playlist_id: int) -> KeptPlaylist:
     return found
 
 
-def _unchanged(served: Served, playlist_id: int) -> KeptPlaylist:
+def _unchanged(served: Served, playlist_id: int) -> StoredPlaylist:
     """Return a playlist in the state that the request has seen, or raise PreconditionFailed."""
     kept = kept_playlist(served, playlist_id)
     if request.if_match:
@@ -269,9 +269,9 @@ def _save(
     served: Served,
     name: str,
     track_ids: list[int],
-    kept: KeptPlaylist | None = None,
+    kept: StoredPlaylist | None = None,
     revision: int | None = None,
-) -> KeptPlaylist:
+) -> StoredPlaylist:
     """Write a playlist, in place of `kept`; raises PreconditionFailed, NotFound."""
     listener = kept.listener_id if kept else current_listener.writing_listener(served)
     try:
@@ -284,7 +284,7 @@ def _save(
         raise NotFound(f"The library has no track {error.args[0]}.") from error
 
 
-def _answered(served: Served, kept: KeptPlaylist, status: int = 200) -> Response:
+def _answered(served: Served, kept: StoredPlaylist, status: int = 200) -> Response:
     """Return a playlist with its ETag."""
     entries = [
         Entry(**vars(Track.of(track)), removed=track.removed) for track in _tracks(served, kept)
@@ -294,11 +294,11 @@ def _answered(served: Served, kept: KeptPlaylist, status: int = 200) -> Response
     return sent
 
 
-def _tracks(served: Served, kept: KeptPlaylist) -> list[CatalogTrack]:
+def _tracks(served: Served, kept: StoredPlaylist) -> list[CatalogTrack]:
     return served.catalog.tracks(kept.track_ids)
 
 
-def _summary(kept: KeptPlaylist) -> dict[str, Any]:
+def _summary(kept: StoredPlaylist) -> dict[str, Any]:
     return {
         "id": kept.id,
         "name": kept.name,

@@ -120,7 +120,7 @@ def tracks(query: TracksQuery, header: Revalidating) -> Response:
     after = query.cursor[0] if query.cursor else 0
     chosen = _chosen(served, query)
     if chosen is None:
-        found = served.catalog.living_after(after, query.limit + 1)
+        found = served.catalog.available_after(after, query.limit + 1)
     else:
         begin = bisect_right(chosen, after)
         found = served.catalog.tracks(chosen[begin : begin + query.limit + 1])

@@ -13,7 +13,7 @@ map_page = Blueprint("map_page", __name__)
 def show() -> str:
     """Show the library in two dimensions."""
     served = current()
-    drawn = served.map.drawn()
+    drawn = served.map.read()
     return render_template(
         "map.html",
         n_drawn=0 if drawn is None else len(drawn.ids),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from flask import Blueprint, render_template, request
 from werkzeug.exceptions import BadRequest, NotFound
 
-from recsys.catalog import LONGEST_PLAYLIST, KeptPlaylist, Track
+from recsys.catalog import LONGEST_PLAYLIST, StoredPlaylist, Track
 from recsys.recommendation.query import LARGEST_ID, Query, RecommendedList
 from recsys.recommendation.recommender import Unanswerable
 from recsys.served_home import Served
@@ -133,7 +133,7 @@ def _length() -> int:
     return int(text)
 
 
-def _asks_for_more(kept: KeptPlaylist) -> bool:
+def _asks_for_more(kept: StoredPlaylist) -> bool:
     return "more" in request.args and bool(kept.track_ids)
 
 

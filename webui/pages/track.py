@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, render_template
 
-from recsys.catalog import Feedback, Plays, Track
+from recsys.catalog import Feedback, Track, TrackPlays
 from recsys.served_home import Served
 from recsys.similarity.explanation import mean_logits
 from recsys.similarity.similar_tracks import Neighbour
@@ -35,7 +35,7 @@ class Sound:
 class History:
     """What the listener has heard and said of a track."""
 
-    plays: Plays
+    plays: TrackPlays
     said: Feedback | None
 
 
@@ -50,7 +50,7 @@ def show(track_id: int) -> str:
         sound=_sound(served, track),
         why=why_not_heard(track),
         history=_history(served, track),
-        is_drawn=served.map.drawn() is not None,
+        is_drawn=served.map.read() is not None,
         n_tracks=served.n_indexed,
         person=current_listener.person(),
     )
@@ -120,6 +120,6 @@ def _sound(served: Served, track: Track) -> Sound | None:
 def _history(served: Served, track: Track) -> History:
     listener = current_listener.listener(served)
     if listener is None:
-        return History(Plays(0, ()), None)
+        return History(TrackPlays(0, ()), None)
     said = (one for one in served.catalog.feedback(listener) if one.track_id == track.id)
     return History(served.catalog.plays(listener, track.id), next(said, None))

@@ -17,7 +17,7 @@ from encoders.errors import AudioError
 from encoders.projection import Head, HeadError, Projection
 from recsys.evaluation.embeddings import MFCC, Systems, listen
 from recsys.evaluation.labels import catalogue_labels, read_labels
-from recsys.home.evaluation_reports import Kind, keep_report
+from recsys.home.evaluation_reports import Kind, save_report
 from recsys.home.files import HEAD_NAME
 from recsys.home.home import Home, open_home
 from recsys.home.settings import load_settings
@@ -66,7 +66,7 @@ def opened(args: argparse.Namespace) -> AbstractContextManager[Home]:
 
 def keep(args: argparse.Namespace, home: Home, kind: Kind, figures: Mapping[str, Any]) -> None:
     """Keep figures in the home that they are of, for its evaluation page."""
-    keep_report(home.settings.home, kind, args.command_line, home.index, figures)
+    save_report(home.settings.home, kind, args.command_line, home.index, figures)
 
 
 def say(sentence: str) -> None:

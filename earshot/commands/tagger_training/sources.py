@@ -104,7 +104,7 @@ def _of_home(args: argparse.Namespace) -> tuple[str, pd.DataFrame]:
         labels = catalogue_labels(catalog)
         if args.by and args.by not in labels.columns:
             raise LabelsError(f'There is no column "{args.by}"; got {", ".join(labels.columns)}.')
-        paths = {track.id: track.path for track in catalog.living()}
+        paths = {track.id: track.path for track in catalog.available_tracks()}
     if args.by:
         labels = labels[labels[args.by] != ""]
     found = pd.DataFrame({"path": [paths[i] for i in labels.index]})

@@ -1,4 +1,4 @@
-"""The demo library's styles and artists, written down as tables: a style and its artists a file."""
+"""The demo library's styles and artists as tables, one style and its artists in each module."""
 
 from collections.abc import Mapping
 

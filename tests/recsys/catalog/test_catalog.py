@@ -21,7 +21,7 @@ def test_a_new_catalogue_is_empty(catalog: Catalog) -> None:
     assert catalog.counts() == Counts(0, 0, 0, 0)
     assert catalog.files() == {}
     assert catalog.track(1) is None
-    assert list(catalog.living()) == []
+    assert list(catalog.available_tracks()) == []
     assert catalog.pending(MODEL) == []
     assert catalog.search("anything") == []
 
@@ -40,7 +40,7 @@ def test_a_track_comes_back_as_it_was_written(catalog: Catalog) -> None:
         "USPR36507810",
         True,
     )
-    catalog.record([seen("sinnerman.flac", "a" * 32, tags)])
+    catalog.record_files([seen("sinnerman.flac", "a" * 32, tags)])
     track = catalog.track(1)
     assert track is not None
     assert {name: getattr(track, name) for name in vars(tags)} == vars(tags)
@@ -62,9 +62,9 @@ def test_any_text_and_any_file_name_survive(catalog: Catalog, title: str, name: 
     path = Path(os.fsdecode(name.replace(b"\0", b"0").replace(b"/", b"_")))
     known = catalog.files()
     at = Path("/music") / path
-    sighting = seen("x", tags=Tags(title=title, artist="A", genres=(title, "rock")))
+    scanned_file = seen("x", tags=Tags(title=title, artist="A", genres=(title, "rock")))
     track_id = known[at].id if at in known else None
-    catalog.record([sighting._replace(path=at, track_id=track_id)])
+    catalog.record_files([scanned_file._replace(path=at, track_id=track_id)])
     track = catalog.track(catalog.files()[at].id)
     assert track is not None
     assert track.path == at
@@ -75,7 +75,7 @@ def test_any_text_and_any_file_name_survive(catalog: Catalog, title: str, name: 
 
 def test_impossible_and_endless_texts_are_made_storable(catalog: Catalog) -> None:
     endless = "a\0b\ud83c\U0001f3b5" * 1_000_000
-    catalog.record([seen("x", tags=Tags(title=endless, artist="A", genres=(endless,)))])
+    catalog.record_files([seen("x", tags=Tags(title=endless, artist="A", genres=(endless,)))])
     track = catalog.track(1)
     assert track is not None
     assert track.title.startswith("ab\ufffd\U0001f3b5ab")
@@ -83,17 +83,17 @@ def test_impossible_and_endless_texts_are_made_storable(catalog: Catalog) -> Non
 
 
 def test_a_title_of_megabytes_keeps_its_beginning(catalog: Catalog) -> None:
-    catalog.record([seen("x", tags=Tags(title="la " * 1_000_000, artist="A"))])
+    catalog.record_files([seen("x", tags=Tags(title="la " * 1_000_000, artist="A"))])
     track = catalog.track(1)
     assert track is not None
     assert track.title == ("la " * 1000)[:999] + "…"
 
 
 def test_ids_follow_the_order_given_and_are_not_used_again(catalog: Catalog) -> None:
-    catalog.record([seen("b"), seen("a"), seen("c")])
+    catalog.record_files([seen("b"), seen("a"), seen("c")])
     with pytest.raises(CatalogError):
-        catalog.record([seen("d"), seen("a")])  # a known path as new: nothing of it is written
-    catalog.record([seen("d")])
+        catalog.record_files([seen("d"), seen("a")])  # a stored path as new: nothing is written
+    catalog.record_files([seen("d")])
     assert {path.name: file.id for path, file in catalog.files().items()} == {
         "b": 1,
         "a": 2,
@@ -102,19 +102,19 @@ def test_ids_follow_the_order_given_and_are_not_used_again(catalog: Catalog) -> 
     }
     with catalog._writing() as session:
         session.execute(text("DELETE FROM tracks WHERE id = 4"))
-    catalog.record([seen("e")])
+    catalog.record_files([seen("e")])
     assert catalog.files()[Path("/music/e")].id == 5
 
 
 def test_tracks_come_in_the_order_asked_for(catalog: Catalog) -> None:
-    catalog.record([seen(f"{i:04}") for i in range(1200)])
+    catalog.record_files([seen(f"{i:04}") for i in range(1200)])
     assert [track.id for track in catalog.tracks([1100, 7, 99999, 3, 7])] == [1100, 7, 3, 7]
     assert [track.id for track in catalog.tracks(np.array([1100, 7]))] == [1100, 7]
-    assert [track.id for track in catalog.living()] == list(range(1, 1201))
+    assert [track.id for track in catalog.available_tracks()] == list(range(1, 1201))
 
 
 def test_features_come_back_bit_by_bit_in_the_order_of_ids(catalog: Catalog) -> None:
-    catalog.record([seen(f"{i:04}") for i in range(1100)])
+    catalog.record_files([seen(f"{i:04}") for i in range(1100)])
     tags = np.ones((20, 5), np.float16)[:, ::-1]  # not contiguous
     small = replace(heard(), tags=tags, segment_seconds=29.1)
     wanted = {i: replace(small, pooled=np.full(4, i / 7, np.float16)) for i in range(1, 1101)}
@@ -131,7 +131,7 @@ def test_features_come_back_bit_by_bit_in_the_order_of_ids(catalog: Catalog) -> 
 
 
 def test_a_track_of_sixty_seconds_fits_into_twenty_kilobytes(catalog: Catalog) -> None:
-    catalog.record([seen("a")])
+    catalog.record_files([seen("a")])
     catalog.store_features(MODEL, [(1, heard(segments=20))])
     with catalog._reading() as session:
         size = session.scalar(text("SELECT length(blob) FROM features"))
@@ -139,7 +139,7 @@ def test_a_track_of_sixty_seconds_fits_into_twenty_kilobytes(catalog: Catalog) -
 
 
 def test_stored_features_make_a_track_ready_and_errors_make_it_failed(catalog: Catalog) -> None:
-    catalog.record([seen("a"), seen("b"), seen("c")])
+    catalog.record_files([seen("a"), seen("b"), seen("c")])
     assert catalog.pending(MODEL) == [
         (1, Path("/music/a")),
         (2, Path("/music/b")),
@@ -155,17 +155,17 @@ def test_stored_features_make_a_track_ready_and_errors_make_it_failed(catalog: C
 
 
 def test_tracks_of_one_audio_share_features(catalog: Catalog) -> None:
-    catalog.record([seen("a", "same"), seen("b", "same"), seen("c")])
+    catalog.record_files([seen("a", "same"), seen("b", "same"), seen("c")])
     assert [track_id for track_id, _ in catalog.pending(MODEL)] == [1, 3]
     catalog.store_features(MODEL, [(1, heard())])
     assert catalog.ready_ids(MODEL) == [1, 2]
-    catalog.record([seen("d", "same")])  # known later: ready at once
+    catalog.record_files([seen("d", "same")])  # known later: ready at once
     assert catalog.ready_ids(MODEL) == [1, 2, 4]
     assert [track_id for track_id, _ in catalog.pending(MODEL)] == [3]
 
 
 def test_the_second_of_one_audio_has_its_turn_if_the_first_fails(catalog: Catalog) -> None:
-    catalog.record([seen("a", "same"), seen("b", "same")])
+    catalog.record_files([seen("a", "same"), seen("b", "same")])
     catalog.store_features(MODEL, [(1, AudioError("a cannot be read."))])
     assert [track_id for track_id, _ in catalog.pending(MODEL)] == [2]
     catalog.store_features(MODEL, [(2, heard())])
@@ -175,7 +175,7 @@ def test_the_second_of_one_audio_has_its_turn_if_the_first_fails(catalog: Catalo
 
 @pytest.mark.parametrize("damage", ["blob = substr(blob, 1, 100)", "checksum = checksum + 1"])
 def test_damaged_features_are_missing_and_pending_again(catalog: Catalog, damage: str) -> None:
-    catalog.record([seen("a"), seen("b")])
+    catalog.record_files([seen("a"), seen("b")])
     catalog.store_features(MODEL, [(1, heard()), (2, heard())])
     with catalog._writing() as session:
         session.execute(text(f"UPDATE features SET {damage} WHERE track_id = 1"))
@@ -187,7 +187,7 @@ def test_damaged_features_are_missing_and_pending_again(catalog: Catalog, damage
 
 
 def test_features_of_another_shape_are_damaged_too(catalog: Catalog) -> None:
-    catalog.record([seen("a")])
+    catalog.record_files([seen("a")])
     catalog.store_features(MODEL, [(1, heard())])
     with catalog._writing() as session:  # sound by its checksum, yet no safetensors file
         row = text("UPDATE features SET blob = :blob, checksum = 891568578")
@@ -197,31 +197,31 @@ def test_features_of_another_shape_are_damaged_too(catalog: Catalog) -> None:
 
 
 def test_other_audio_at_a_path_drops_the_features(catalog: Catalog) -> None:
-    catalog.record([seen("a"), seen("b")])
+    catalog.record_files([seen("a"), seen("b")])
     catalog.store_features(MODEL, [(1, heard()), (2, heard())])
-    catalog.record([seen("a", "other", track_id=1), seen("b", track_id=2)])
+    catalog.record_files([seen("a", "other", track_id=1), seen("b", track_id=2)])
     assert catalog.ready_ids(MODEL) == [2]
     assert catalog.pending(MODEL) == [(1, Path("/music/a"))]
 
 
 def test_a_file_that_fails_and_recovers_keeps_its_features(catalog: Catalog) -> None:
-    catalog.record([seen("a")])
+    catalog.record_files([seen("a")])
     catalog.store_features(MODEL, [(1, heard())])
     broken = seen("a", track_id=1)._replace(audio=AudioError("a ends in the middle."))
-    catalog.record([broken])
+    catalog.record_files([broken])
     assert catalog.ready_ids(MODEL) == []
     assert catalog.pending(MODEL) == []
-    catalog.record([seen("a", track_id=1)])
+    catalog.record_files([seen("a", track_id=1)])
     assert catalog.ready_ids(MODEL) == [1]
     assert catalog.failures() == []
 
 
 def test_removed_tracks_keep_everything_but_their_place(catalog: Catalog) -> None:
-    catalog.record([seen("a"), seen("b")])
+    catalog.record_files([seen("a"), seen("b")])
     catalog.store_features(MODEL, [(1, heard()), (2, heard())])
     catalog.set_presence(gone=[1])
     assert catalog.ready_ids(MODEL) == [2]
-    assert [track.id for track in catalog.living()] == [2]
+    assert [track.id for track in catalog.available_tracks()] == [2]
     assert catalog.counts() == Counts(ready=1, pending=0, failed=0, removed=1)
     track = catalog.track(1)
     assert track is not None
@@ -239,10 +239,10 @@ def test_the_revision_rises_with_what_matters_to_an_index(catalog: Catalog) -> N
         return risen
 
     before = catalog.revision
-    assert rises(catalog.record([seen("a")]))
+    assert rises(catalog.record_files([seen("a")]))
     assert rises(catalog.store_features(MODEL, [(1, heard())]))
-    assert not rises(catalog.record([seen("a", tags=Tags("New title", "A"), track_id=1)]))
-    assert rises(catalog.record([seen("a", "other", track_id=1)]))
+    assert not rises(catalog.record_files([seen("a", tags=Tags("New title", "A"), track_id=1)]))
+    assert rises(catalog.record_files([seen("a", "other", track_id=1)]))
     assert rises(catalog.set_presence(gone=[1]))
     assert rises(catalog.set_presence(back=[1]))
     assert not rises(catalog.files())
@@ -252,7 +252,7 @@ def test_the_same_recording_is_one_group(catalog: Catalog) -> None:
     def of(mbid: str) -> Tags:
         return Tags("T", "A", recording_mbid=mbid)
 
-    catalog.record(
+    catalog.record_files(
         [
             seen("1", "audio x"),
             seen("2", "audio x"),
@@ -270,7 +270,7 @@ def test_the_same_recording_is_one_group(catalog: Catalog) -> None:
 
 
 def test_search_sees_new_tags_and_no_removed_tracks(catalog: Catalog) -> None:
-    catalog.record(
+    catalog.record_files(
         [
             seen("a", tags=Tags("Sinnerman", "Nina Simone", album="Pastel Blues")),
             seen("b", tags=Tags("Feeling Good", "Nina Simone")),
@@ -278,12 +278,12 @@ def test_search_sees_new_tags_and_no_removed_tracks(catalog: Catalog) -> None:
     )
     assert [track.id for track in catalog.search("simone sinerman")] == [1]
     assert [track.id for track in catalog.search("nina simone")] == [1, 2]
-    catalog.record([seen("b", tags=Tags("Sinnerman (live)", "Nina Simone"), track_id=2)])
+    catalog.record_files([seen("b", tags=Tags("Sinnerman (live)", "Nina Simone"), track_id=2)])
     assert [track.id for track in catalog.search("nina simone sinnerman")] == [1, 2]
     catalog.set_presence(gone=[1])
     assert [track.id for track in catalog.search("nina simone sinnerman")] == [2]
     assert catalog.search("qwertz zuiop") == []
-    catalog.record([seen("c", tags=Tags("Title", "A", genres=("jazz", "Müsette")))])
+    catalog.record_files([seen("c", tags=Tags("Title", "A", genres=("jazz", "Müsette")))])
     assert [track.id for track in catalog.search("musette")] == [3]
 
 
@@ -310,5 +310,5 @@ def test_a_process_reads_whole_transactions_while_another_writes(
         assert reader.stdout is not None
         assert reader.stdout.readline() == b"reading\n"
         for start in range(0, 1000, 50):
-            catalog.record([seen(f"{i:04}") for i in range(start, start + 50)])
+            catalog.record_files([seen(f"{i:04}") for i in range(start, start + 50)])
     assert reader.returncode == 0

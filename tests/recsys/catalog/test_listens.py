@@ -14,7 +14,7 @@ from recsys.catalog import (
     Opinion,
     PlayCount,
     Recording,
-    Stored,
+    StoredCounts,
 )
 
 BLUE = Recording("Ada", "Blue", "Colours", 200.0)
@@ -107,9 +107,9 @@ def test_unknown_ids_are_refused(catalog: Catalog, unknown: tuple[int, int]) -> 
 
 def test_a_history_is_stored_once(catalog: Catalog) -> None:
     events = [Listen("ann", BLUE, 100), Listen("ann", RED, 160), Listen("bob", BLUE, 100)]
-    assert catalog.store_listening(events) == Stored(new=3)
+    assert catalog.store_listening(events) == StoredCounts(new=3)
     revision = catalog.listens_revision
-    assert catalog.store_listening([*events, events[0]]) == Stored(known=3)
+    assert catalog.store_listening([*events, events[0]]) == StoredCounts(known=3)
     assert catalog.listens_revision == revision
     assert [(person.name, person.n_listens) for person in catalog.listeners()] == [
         ("ann", 2),
@@ -119,10 +119,10 @@ def test_a_history_is_stored_once(catalog: Catalog) -> None:
 
 
 def test_a_count_takes_the_place_of_an_older_one(catalog: Catalog) -> None:
-    assert catalog.store_listening([PlayCount("ann", BLUE, 7)]) == Stored(new=1)
-    assert catalog.store_listening([PlayCount("ann", BLUE, 7)]) == Stored(known=1)
+    assert catalog.store_listening([PlayCount("ann", BLUE, 7)]) == StoredCounts(new=1)
+    assert catalog.store_listening([PlayCount("ann", BLUE, 7)]) == StoredCounts(known=1)
     both = [PlayCount("ann", BLUE, 9), PlayCount("ann", RED, 1)]
-    assert catalog.store_listening(both) == Stored(new=1, changed=1)
+    assert catalog.store_listening(both) == StoredCounts(new=1, changed=1)
     assert [person.n_listens for person in catalog.listeners()] == [10]
 
 
@@ -166,9 +166,9 @@ def test_an_mbid_found_later_is_added_and_the_recording_tried_again(catalog: Cat
     catalog.store_listening([Listen("ann", BLUE, 100)])
     mbid = "3c1a9ed0-1b1d-4f9c-8ab0-5d1f2f5a5d37"
     mapped = BLUE._replace(mapped_mbid=mbid)
-    assert catalog.store_listening([Listen("ann", mapped, 100)]) == Stored(known=1)
+    assert catalog.store_listening([Listen("ann", mapped, 100)]) == StoredCounts(known=1)
     assert [kept.recording for kept in catalog.recordings_after(0, 10)] == [mapped]
-    assert catalog.store_listening([Listen("ann", BLUE, 100)]) == Stored(known=1)
+    assert catalog.store_listening([Listen("ann", BLUE, 100)]) == StoredCounts(known=1)
     assert [kept.recording for kept in catalog.recordings_after(0, 10)] == [mapped]
 
 
@@ -205,14 +205,14 @@ def test_a_skip_says_less_than_a_like(catalog: Catalog) -> None:
 
 def test_feedback_from_files_and_from_here_meets_at_the_track(catalog: Catalog) -> None:
     with_tracks(catalog, 1)
-    assert catalog.store_listening([Opinion("ann", BLUE, "like", 100)]) == Stored(new=1)
+    assert catalog.store_listening([Opinion("ann", BLUE, "like", 100)]) == StoredCounts(new=1)
     ann = someone(catalog)
     assert catalog.feedback(ann) == []
     match(catalog, BLUE, 1)
     assert catalog.feedback(ann) == [Feedback(1, "like", 100)]
     catalog.set_feedback(ann, 1, None, 200)
     assert catalog.feedback(ann) == []
-    assert catalog.store_listening([Opinion("ann", BLUE, "like", 100)]) == Stored(known=1)
+    assert catalog.store_listening([Opinion("ann", BLUE, "like", 100)]) == StoredCounts(known=1)
     assert catalog.feedback(ann) == []
 
 

@@ -17,11 +17,11 @@ from sqlalchemy import create_engine, text
 
 import recsys.catalog
 from encoders.features import AudioInfo
-from recsys.catalog import BuildRunning, Catalog, CatalogError, Sighting, Tags
+from recsys.catalog import BuildRunning, Catalog, CatalogError, ScannedFile, Tags
 from recsys.catalog.base import Base
 from recsys.catalog.database import SCHEMA, VERSION_TABLE, database_url, open_engine, writing
 
-SIGHTING = Sighting(
+SCANNED_FILE = ScannedFile(
     None, Path("/music/a.mp3"), 1, 2, AudioInfo(1.0, 44100, 2, "mp3", "a" * 32), Tags("A", "B")
 )
 
@@ -64,8 +64,8 @@ def test_the_first_schema_is_migrated_with_its_rows(home: Path, database: str | 
         assert catalog.revision == 3
         assert catalog.ready_ids("model") == [7]
         assert catalog.files()[track.path].mtime_ns != 6, "the next build reads its tempo"
-        catalog.record([SIGHTING])
-        assert catalog.files()[SIGHTING.path].id == 10
+        catalog.record_files([SCANNED_FILE])
+        assert catalog.files()[SCANNED_FILE.path].id == 10
 
 
 def test_a_newer_schema_is_refused_and_left_alone(home: Path, database: str | None) -> None:
@@ -118,17 +118,17 @@ def test_a_read_only_database_is_named(home: Path) -> None:
         connection.exec_driver_sql("PRAGMA query_only = ON")
         connection.close()
         with pytest.raises(CatalogError, match="cannot be opened for writing"):
-            catalog.record([SIGHTING])
+            catalog.record_files([SCANNED_FILE])
 
 
 def test_a_full_disk_is_named_and_loses_nothing(home: Path) -> None:
     with Catalog(home) as catalog:
-        catalog.record([SIGHTING])
+        catalog.record_files([SCANNED_FILE])
         with catalog._engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA max_page_count = 1")
         with pytest.raises(CatalogError, match="disk is full"):
-            catalog.record(
-                [SIGHTING._replace(path=Path(f"/music/{i}/{'x' * 900}")) for i in range(99)]
+            catalog.record_files(
+                [SCANNED_FILE._replace(path=Path(f"/music/{i}/{'x' * 900}")) for i in range(99)]
             )
         assert len(catalog.files()) == 1
     with Catalog(home) as catalog:
@@ -143,7 +143,7 @@ def test_a_database_locked_too_long_is_named(home: Path, database: str | None) -
     ):
         session.execute(text("UPDATE state SET revision = revision + 1"))
         with pytest.raises(CatalogError, match=r"written by another program.*0\.05 s"):
-            waiting.record([SIGHTING])
+            waiting.record_files([SCANNED_FILE])
         assert waiting.files() == {}  # reading goes on
 
 
@@ -199,7 +199,7 @@ def test_threads_share_a_catalogue(catalog: Catalog) -> None:
     def write(name: str) -> None:
         try:
             for i in range(20):
-                catalog.record([SIGHTING._replace(path=Path(f"/music/{name}/{i}"))])
+                catalog.record_files([SCANNED_FILE._replace(path=Path(f"/music/{name}/{i}"))])
                 assert catalog.search("b")
         except CatalogError as error:
             failures.append(error)
@@ -290,11 +290,11 @@ with Catalog(Path(sys.argv[1]))._writing() as session:
 
 def test_a_killed_writer_leaves_whole_transactions(home: Path) -> None:
     with Catalog(home) as catalog:
-        catalog.record([SIGHTING])
+        catalog.record_files([SCANNED_FILE])
     killed = subprocess.run([sys.executable, "-c", DYING_WRITER, str(home)], check=False)
     assert killed.returncode == -signal.SIGKILL
     with Catalog(home) as catalog:
-        assert list(catalog.files()) == [SIGHTING.path]
+        assert list(catalog.files()) == [SCANNED_FILE.path]
     with sqlite3.connect(home / "catalogue.db") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()

@@ -110,7 +110,7 @@ def test_a_hash_is_renewed_when_the_cost_rises(catalog: Catalog, accounts: Accou
 
 
 def _cost(catalog: Catalog) -> tuple[int, int]:
-    known = catalog.people.called("ann")
+    known = catalog.people.by_name("ann")
     assert known
     found = extract_parameters(known[1])
     return found.time_cost, found.memory_cost

@@ -81,7 +81,7 @@ def test_entries_outlive_their_files(catalog: Catalog) -> None:
     assert catalog.listens_revision == 0  # what is listed is not heard: no model is fitted anew
     catalog.set_presence(gone=[2])
     assert catalog.playlist(ann, made.id) == made
-    catalog.record([seen("copy.flac", tags=Tags("2.flac", "Nobody"))])
+    catalog.record_files([seen("copy.flac", tags=Tags("2.flac", "Nobody"))])
     match_recordings(catalog)
     found = catalog.playlist(ann, made.id)
     assert found

@@ -11,7 +11,7 @@ import pytest
 from encoders.errors import AudioError
 from encoders.features import AudioInfo, TrackFeatures
 from index.vector_index import VectorIndex
-from recsys.catalog import BuildRunning, Catalog, CatalogError, Sighting, Tags
+from recsys.catalog import BuildRunning, Catalog, CatalogError, ScannedFile, Tags
 from recsys.catalog.track_features import Features
 from recsys.evaluation import embeddings
 from recsys.evaluation.embeddings import Systems, UnknownSystem, listen
@@ -38,8 +38,8 @@ def unit(rows: np.ndarray) -> np.ndarray:
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
     """Five tracks; the last two have the same audio."""
-    sightings = [
-        Sighting(
+    scanned_files = [
+        ScannedFile(
             None,
             tmp_path / f"{i}.mp3",
             1,
@@ -50,7 +50,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
         for i in IDS
     ]
     with Catalog(tmp_path / "home") as catalog:
-        catalog.record(sightings)
+        catalog.record_files(scanned_files)
         for number, name in enumerate(NAMES):
             catalog.store_features(name, [(i, heard(10 * number + i)) for i in IDS[:4]])
         yield catalog

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from encoders.features import AudioInfo
-from recsys.catalog import Catalog, Sighting, Tags
+from recsys.catalog import Catalog, ScannedFile, Tags
 from recsys.evaluation.labels import (
     LabelColumn,
     LabelsError,
@@ -28,14 +28,14 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
         Tags(title="Two", artist="Bix"),
         Tags(title="One", artist="Ada", album="Best of", genres=("Rock",)),
     ]
-    sightings = [
-        Sighting(
+    scanned_files = [
+        ScannedFile(
             None, tmp_path / "music" / f"{i}.mp3", 1, 1, AudioInfo(200, 44_100, 2, "mp3", a), t
         )
         for i, (a, t) in enumerate(zip("aba", tags, strict=True))
     ]
     with Catalog(tmp_path / "home") as catalog:
-        catalog.record(sightings)
+        catalog.record_files(scanned_files)
         yield catalog
 
 

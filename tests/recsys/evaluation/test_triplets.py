@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from encoders.features import AudioInfo
-from recsys.catalog import Catalog, Sighting, Tags
+from recsys.catalog import Catalog, ScannedFile, Tags
 from recsys.evaluation.labels import LabelsError
 from recsys.evaluation.triplets import Triplets, agreement, odd_ones, read_triplets, summarise
 
@@ -19,14 +19,14 @@ KNOWN = np.array([1, 2, 3, 4])
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    sightings = [
-        Sighting(
+    scanned_files = [
+        ScannedFile(
             None, tmp_path / f"{i}.mp3", 1, 1, AudioInfo(9, 8000, 1, "mp3", str(i)), Tags(str(i))
         )
         for i in range(1, 5)
     ]
     with Catalog(tmp_path / "home") as catalog:
-        catalog.record(sightings)
+        catalog.record_files(scanned_files)
         yield catalog
 
 

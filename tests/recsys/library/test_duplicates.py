@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from encoders.errors import AudioError
 from encoders.features import AudioInfo, TrackFeatures
 from index.vector_index import VectorIndex
-from recsys.catalog import Catalog, Sighting, Tags, Track
+from recsys.catalog import Catalog, ScannedFile, Tags, Track
 from recsys.library.coherence import RATE
 from recsys.library.duplicates import find_duplicates, group_alike
 
@@ -43,8 +43,8 @@ def fill(
 ) -> VectorIndex:
     """Store tracks with ids 1, 2, ..., each at an angle from the one before."""
     codec = codecs or {}
-    sightings = [
-        Sighting(
+    scanned_files = [
+        ScannedFile(
             None,
             Path(f"/music/{i}"),
             1,
@@ -54,7 +54,7 @@ def fill(
         )
         for i, tags in enumerate(tracks)
     ]
-    catalog.record(sightings)
+    catalog.record_files(scanned_files)
     zeros = np.zeros((1, 2), np.float16)
     heard = TrackFeatures(np.zeros(1, np.float32), zeros, zeros, zeros[0])
     ids = range(1, len(tracks) + 1)
@@ -105,9 +105,9 @@ def test_equal_names_do_not_make_a_recording(catalog: Catalog) -> None:
     assert find_duplicates(catalog, index, playing(t1=1, t2=2, t3=3)).groups == ()
     with Catalog(catalog.home.with_name("other")) as longer:
         index = fill(longer, names("a", "a"), NEAR)
-        longer.record(
+        longer.record_files(
             [
-                Sighting(
+                ScannedFile(
                     2,
                     Path("/music/1"),
                     1,

@@ -16,7 +16,7 @@ from mutagen.flac import Picture
 from mutagen.mp4 import MP4Cover
 
 from recsys.catalog import Tags
-from recsys.library.file_tags import names, read_tags
+from recsys.library.file_tags import read_tags, tags_from_path
 
 MBID = "3c1a9ed0-1b1d-4f9c-8ab0-5d1f2f5a5d37"
 WANTED = Tags(
@@ -262,7 +262,7 @@ def test_odd_values(tmp_path: Path, field: str, value: str, wanted: float | None
     ],
 )
 def test_names(path: str, title: str, artist: str, album: str, number: int | None) -> None:
-    assert names(Path("/music") / f"{path}.mp3") == Tags(
+    assert tags_from_path(Path("/music") / f"{path}.mp3") == Tags(
         title, artist, album=album, track_number=number
     )
 

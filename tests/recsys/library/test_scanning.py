@@ -172,7 +172,7 @@ def update(catalog: Catalog, *folders: Path, retry_failed: bool = False) -> Scan
 
 
 def ids(catalog: Catalog) -> dict[str, int]:
-    return {track.path.name: track.id for track in catalog.living()}
+    return {track.path.name: track.id for track in catalog.available_tracks()}
 
 
 def the(catalog: Catalog, track_id: int) -> Track:
@@ -353,7 +353,7 @@ def test_a_file_damaged_for_a_while_keeps_its_features(catalog: Catalog, music: 
 def test_names_that_are_not_utf8_are_kept(catalog: Catalog, tmp_path: Path) -> None:
     path = make_audio(tmp_path / "plain.mp3").rename(tmp_path / os.fsdecode(b"caf\xe9.mp3"))
     update(catalog, tmp_path)
-    assert [track.path for track in catalog.living()] == [path]
+    assert [track.path for track in catalog.available_tracks()] == [path]
     assert update(catalog, tmp_path).unchanged == 1
 
 

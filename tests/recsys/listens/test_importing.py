@@ -10,7 +10,7 @@ import pytest
 from histories import MBID, MSID, START, export, json_lines, listen, page, scrobble
 from small_catalog import MODEL, heard, seen
 
-from recsys.catalog import Catalog, CatalogError, Stored, Tags
+from recsys.catalog import Catalog, CatalogError, StoredCounts, Tags
 from recsys.listens.formats import FormatChoice
 from recsys.listens.importing import Imported, import_file
 from recsys.listens.matching import match_recordings
@@ -38,10 +38,10 @@ def test_the_same_file_twice_changes_nothing(catalog: Catalog, tmp_path: Path) -
     feedback = [{"recording_msid": MSID, "score": 1, "created": START}]
     path = export(tmp_path / "e.zip", {"2023/11": [listen(i) for i in range(5)]}, feedback)
     first = load(catalog, path)
-    assert (first.listens, first.feedback, first.stored) == (5, 1, Stored(new=6))
+    assert (first.listens, first.feedback, first.stored) == (5, 1, StoredCounts(new=6))
     before = content(catalog)
     again = load(catalog, path)
-    assert (again.listens, again.feedback, again.stored) == (5, 1, Stored(known=6))
+    assert (again.listens, again.feedback, again.stored) == (5, 1, StoredCounts(known=6))
     assert content(catalog) == before
 
 
@@ -50,7 +50,7 @@ def test_an_overlapping_export_adds_only_what_is_new(catalog: Catalog, tmp_path:
     new[0]["track_metadata"]["mbid_mapping"] = {"recording_mbid": MBID}
     load(catalog, export(tmp_path / "old.zip", {"2023/11": old}))
     stored = load(catalog, export(tmp_path / "new.zip", {"2023/11": new})).stored
-    assert stored == Stored(new=4, known=2)
+    assert stored == StoredCounts(new=4, known=2)
     assert [person.n_listens for person in catalog.listeners()] == [9]
     (kept,) = catalog.recordings_after(0, 10)
     assert kept.recording.mapped_mbid == MBID
@@ -60,14 +60,16 @@ def test_counts_are_set_and_not_added(catalog: Catalog, tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("user,artist,title,count\nann,Ada,Blue,3\n")
     load(catalog, path)
-    assert load(catalog, path).stored == Stored(known=1)
+    assert load(catalog, path).stored == StoredCounts(known=1)
     path.write_text("user,artist,title,count\nann,Ada,Blue,5\nann,Ada,Red,1\n")
-    assert load(catalog, path).stored == Stored(new=1, changed=1)
+    assert load(catalog, path).stored == StoredCounts(new=1, changed=1)
     assert [person.n_listens for person in catalog.listeners()] == [6]
 
 
 def test_two_listeners_of_two_services_meet_at_the_tracks(catalog: Catalog, tmp_path: Path) -> None:
-    catalog.record([seen("a.mp3", tags=Tags("Blue", "Ada")), seen("b", tags=Tags("Red", "Ada"))])
+    catalog.record_files(
+        [seen("a.mp3", tags=Tags("Blue", "Ada")), seen("b", tags=Tags("Red", "Ada"))]
+    )
     catalog.store_features(MODEL, [(1, heard()), (2, heard())])
     lines = [listen(0) | {"user_name": "ann"}, listen(1, title="Red") | {"user_name": "bob"}]
     (tmp_path / "l.jsonl").write_bytes(json_lines(lines))
@@ -120,10 +122,10 @@ def test_a_batch_is_stored_whole_or_not_at_all(
             import_file(catalog, path, FormatChoice(listener="bob"))
     assert [person.name for person in catalog.listeners()] == ["ann"]
     done = load(catalog, path, FormatChoice(listener="ann"))
-    assert done.stored == Stored(new=5, known=20)
+    assert done.stored == StoredCounts(new=5, known=20)
 
 
-def broken(*_: object) -> Stored:
+def broken(*_: object) -> StoredCounts:
     raise CatalogError("The disk is full.")
 
 
@@ -155,5 +157,5 @@ def test_an_import_that_is_killed_leaves_whole_batches_and_is_finished_by_the_ne
         assert ann.n_listens % 20_000 == 0
         assert len(catalog.recordings_after(0, 10_000)) == 5000
         done = load(catalog, path, FormatChoice(listener="ann"))
-        assert done.stored == Stored(new=N_LISTENS - ann.n_listens, known=ann.n_listens)
+        assert done.stored == StoredCounts(new=N_LISTENS - ann.n_listens, known=ann.n_listens)
         assert [person.n_listens for person in catalog.listeners()] == [N_LISTENS]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from small_catalog import AUDIO, seen
 
-from recsys.catalog import Catalog, Listen, Match, Opinion, Recording, Sighting, Tags
+from recsys.catalog import Catalog, Listen, Match, Opinion, Recording, ScannedFile, Tags
 from recsys.listens.matching import LibraryTracks, match_recordings
 from recsys.listens.names import artist_name, marks, track_title
 
@@ -19,7 +19,7 @@ BLUE = Recording("Ada", "Blue")
 
 def file(
     name: str, title: str = "Blue", artist: str = "Ada", *, seconds: float = 200.0, **tags: object
-) -> Sighting:
+) -> ScannedFile:
     """A file of a track; its audio is its own."""
     found = seen(name, tags=Tags(title, artist, **tags))  # type: ignore[arg-type]
     return found._replace(audio=replace(AUDIO, audio_hash=name, duration=seconds))
@@ -27,8 +27,8 @@ def file(
 
 def found(catalog: Catalog, recording: Recording) -> tuple[int, str] | None:
     """The track and the rung of a recording, in the library as it is."""
-    match = LibraryTracks(catalog.living(), catalog.recording_groups()).match(recording)
-    return match and (match.track_id, match.rung)
+    match = LibraryTracks(catalog.available_tracks(), catalog.recording_groups()).match(recording)
+    return match and (match.track_id, match.level)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def shelf(tmp_path: Path) -> Iterator[Catalog]:
     ],
 )
 def test_each_rung_finds_the_track(shelf: Catalog, recording: Recording, rung: str) -> None:
-    shelf.record(
+    shelf.record_files(
         [
             file("a.mp3", "Else"),
             file("b1.mp3", recording_mbid=MBID, isrc=ISRC),
@@ -64,7 +64,7 @@ def test_each_rung_finds_the_track(shelf: Catalog, recording: Recording, rung: s
 
 
 def test_the_surest_rung_decides(shelf: Catalog) -> None:
-    shelf.record(
+    shelf.record_files(
         [
             file("a.mp3", "Blue"),
             file("b.mp3", "Red", isrc=ISRC),
@@ -94,7 +94,7 @@ def test_the_surest_rung_decides(shelf: Catalog) -> None:
 def test_typing_errors_are_forgiven_and_versions_kept_apart(
     shelf: Catalog, artist: str, title: str, is_found: bool
 ) -> None:
-    shelf.record([file("a.mp3", "The Wandering Heron", "Katarina Olofsson")])
+    shelf.record_files([file("a.mp3", "The Wandering Heron", "Katarina Olofsson")])
     match = found(shelf, Recording(artist, title))
     assert (match is not None) is is_found
     if match and (artist, title) != ("Katarina Olofsson", "The Wandering Heron"):
@@ -113,7 +113,7 @@ def test_typing_errors_are_forgiven_and_versions_kept_apart(
     ],
 )
 def test_pieces_of_nearly_one_name_stay_apart(shelf: Catalog, one: str, other: str) -> None:
-    shelf.record([file("a.mp3", one)])
+    shelf.record_files([file("a.mp3", one)])
     assert found(shelf, Recording("Ada", other)) is None
 
 
@@ -154,7 +154,7 @@ def test_names_of_only_articles_and_marks_stay_names() -> None:
 def test_of_several_the_same_album_wins_then_the_length_then_the_lowest_id(
     shelf: Catalog,
 ) -> None:
-    shelf.record(
+    shelf.record_files(
         [
             file("a.mp3", album="First", seconds=200),
             file("b.mp3", album="Best Of", seconds=215),
@@ -169,7 +169,7 @@ def test_of_several_the_same_album_wins_then_the_length_then_the_lowest_id(
 
 
 def test_of_one_recording_in_several_files_the_lowest_id_has_the_listens(shelf: Catalog) -> None:
-    shelf.record(
+    shelf.record_files(
         [
             file("a.mp3", album="First", recording_mbid=MBID, seconds=200),
             file("b.mp3", album="Best Of", recording_mbid=MBID, seconds=201),
@@ -181,7 +181,7 @@ def test_of_one_recording_in_several_files_the_lowest_id_has_the_listens(shelf: 
 
 
 def test_live_and_studio_are_not_merged(shelf: Catalog) -> None:
-    shelf.record(
+    shelf.record_files(
         [
             file("a.mp3", album="Live at the Apollo", seconds=200),
             file("b.mp3", "Green", album="Colours"),
@@ -199,14 +199,14 @@ def test_live_and_studio_are_not_merged(shelf: Catalog) -> None:
 
 
 def test_lengths_far_apart_are_other_versions_but_for_clips(shelf: Catalog) -> None:
-    shelf.record([file("a.mp3", seconds=200), file("clip.mp3", "Red", seconds=30)])
+    shelf.record_files([file("a.mp3", seconds=200), file("clip.mp3", "Red", seconds=30)])
     assert found(shelf, BLUE._replace(duration=215)) == (1, "name")
     assert found(shelf, BLUE._replace(duration=400)) is None
     assert found(shelf, BLUE._replace(title="Red", duration=400)) == (2, "name")
 
 
 def test_another_mbid_needs_the_same_length_or_album(shelf: Catalog) -> None:
-    shelf.record([file("a.mp3", album="Colours", recording_mbid=MBID, seconds=200)])
+    shelf.record_files([file("a.mp3", album="Colours", recording_mbid=MBID, seconds=200)])
     other = BLUE._replace(mbid=OTHER_MBID)
     assert found(shelf, other) is None
     assert found(shelf, other._replace(duration=201)) == (1, "name")
@@ -225,12 +225,12 @@ def test_what_was_not_found_is_kept_and_found_when_the_track_comes(catalog: Cata
     catalog.store_listening([*heard, Listen("ann", BLUE, 300)])
     assert match_recordings(catalog) == 0
     assert catalog.unmatched(5) == [(BLUE, 2), (BLUE._replace(title="Red"), 1)]
-    catalog.record([file("a.mp3")])
+    catalog.record_files([file("a.mp3")])
     revision = catalog.listens_revision
     assert match_recordings(catalog) == 1
     assert catalog.listens_revision > revision
     assert matches(catalog) == [Match(1, "name"), None]
-    assert [(row.rung, row.recordings, row.listens) for row in catalog.matched()] == [
+    assert [(row.level, row.recordings, row.listens) for row in catalog.match_counts()] == [
         ("name", 1, 2),
         (None, 1, 1),
     ]
@@ -242,7 +242,7 @@ def test_what_was_not_found_is_kept_and_found_when_the_track_comes(catalog: Cata
 def test_nothing_is_compared_where_nothing_changed(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    catalog.record([file("a.mp3")])
+    catalog.record_files([file("a.mp3")])
     catalog.store_listening([Listen("ann", BLUE, 100)])
     match_recordings(catalog)
     compared = []
@@ -255,13 +255,13 @@ def test_nothing_is_compared_where_nothing_changed(
     catalog.store_listening([Listen("ann", BLUE._replace(title="Red"), 100)])
     match_recordings(catalog)
     assert compared == [BLUE._replace(title="Red")]
-    catalog.record([file("b.mp3", "Red")])
+    catalog.record_files([file("b.mp3", "Red")])
     match_recordings(catalog)
     assert [recording.title for recording in compared] == ["Red", "Blue", "Red"]
 
 
 def test_a_removed_track_keeps_its_listens_until_another_file_has_them(catalog: Catalog) -> None:
-    catalog.record([file("a.mp3")])
+    catalog.record_files([file("a.mp3")])
     listener = catalog.listener("ann", create=True)
     assert listener
     catalog.store_listening([Listen("ann", BLUE, 100)])
@@ -270,7 +270,7 @@ def test_a_removed_track_keeps_its_listens_until_another_file_has_them(catalog: 
     catalog.set_presence(gone=[1])
     match_recordings(catalog)
     assert matches(catalog) == [Match(1, "name"), Match(1, "library")]
-    catalog.record([file("a.flac")])
+    catalog.record_files([file("a.flac")])
     match_recordings(catalog)
     assert matches(catalog) == [Match(2, "name"), Match(2, "name")]
     assert catalog.history(listener.id).counts.tolist() == [2]
@@ -280,31 +280,31 @@ def test_a_removed_track_keeps_its_listens_until_another_file_has_them(catalog: 
 
 
 def test_a_track_that_got_another_name_loses_its_match(catalog: Catalog) -> None:
-    catalog.record([file("a.mp3")])
+    catalog.record_files([file("a.mp3")])
     catalog.store_listening([Listen("ann", BLUE, 100)])
     match_recordings(catalog)
-    catalog.record([file("a.mp3", "Quite Another")._replace(track_id=1)])
+    catalog.record_files([file("a.mp3", "Quite Another")._replace(track_id=1)])
     assert match_recordings(catalog) == 1
     assert matches(catalog) == [None]
 
 
 def test_feedback_by_a_services_identifier_finds_what_was_heard(catalog: Catalog) -> None:
-    catalog.record([file("a.mp3")])
+    catalog.record_files([file("a.mp3")])
     catalog.store_listening([Opinion("ann", Recording(item="msid-1"), "like", 100)])
     match_recordings(catalog)
     assert matches(catalog) == [None]
     catalog.store_listening([Listen("ann", BLUE._replace(item="msid-1"), 50)])
     assert match_recordings(catalog) == 2
     assert matches(catalog) == [Match(1, "item"), Match(1, "name")]
-    catalog.record([file("b.mp3", "Unrelated")])
+    catalog.record_files([file("b.mp3", "Unrelated")])
     assert match_recordings(catalog) == 0
-    catalog.record([file("a.mp3", "Quite Another")._replace(track_id=1)])
+    catalog.record_files([file("a.mp3", "Quite Another")._replace(track_id=1)])
     assert match_recordings(catalog) == 2
     assert matches(catalog) == [None, None]
 
 
 def test_listens_of_artists_are_of_no_track(catalog: Catalog) -> None:
-    catalog.record([file("51.mp3", artist="Ada")])
+    catalog.record_files([file("51.mp3", artist="Ada")])
     artist = Recording("Ada", item="51", kind="artist")
     catalog.store_listening([Listen("ann", artist, 100)])
     assert match_recordings(catalog) == 0
@@ -315,7 +315,7 @@ def test_matching_goes_on_where_it_was_stopped(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recsys.listens.matching._RECORDINGS_AT_ONCE", 2)
-    catalog.record([file(f"{i}.mp3", f"Song {i}") for i in range(5)])
+    catalog.record_files([file(f"{i}.mp3", f"Song {i}") for i in range(5)])
     songs = [Recording("Ada", f"Song {i}") for i in range(5)]
     catalog.store_listening([Listen("ann", song, 100) for song in songs])
 

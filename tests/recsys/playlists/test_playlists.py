@@ -272,7 +272,7 @@ def test_entries_find_their_tracks(catalog: Catalog, tmp_path: Path) -> None:
     real = tmp_path / "music"
     real.mkdir()
     (tmp_path / "link").symlink_to(real)
-    catalog.record(
+    catalog.record_files(
         [
             seen("a", tags=Tags("Blue", "Ada"))._replace(path=real / "a.mp3"),
             seen("b", tags=Tags("Red", "Ada", recording_mbid=MBID))._replace(path=real / "b.mp3"),
@@ -306,7 +306,7 @@ def test_a_written_list_names_the_same_tracks(
     catalog: Catalog, write: Callable[..., bytes]
 ) -> None:
     names = ["a b.mp3", "#1.mp3", "100%25.mp3", "a:b.mp3", "http:/x.mp3", "é.mp3", "e\u0301.mp3"]
-    catalog.record([seen(name) for name in names])
+    catalog.record_files([seen(name) for name in names])
     wanted = catalog.tracks(range(1, 8))
     for folder in (None, Path("/music"), Path("/lists")):
         data = write(wanted, "All", folder=folder)

@@ -15,7 +15,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from small_library import Library, Song, towards
 
-from index import products
+from index import inner_products
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, Listen, Recording
 from recsys.home.files import LISTENING_NAME
@@ -187,7 +187,7 @@ def test_candidates_hold_what_comparing_every_track_would_find(
     library.learn()
     lists = VectorIndex.build(range(1, 1201), vectors, "IVF16,Flat", "nprobe=16")
     library.home = replace(library.home, index=lists)
-    monkeypatch.setattr(products, "EXACT", 100)
+    monkeypatch.setattr(inner_products, "EXACT", 100)
     queries = [Query(listener=listener) for listener in range(1, 31)]
     queries += [Query.like(rng.integers(1, 1201, 3).tolist()) for _ in range(30)]
     found = {}

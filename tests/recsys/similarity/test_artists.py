@@ -12,7 +12,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "commands"))  # for made_home
 
-from made_home import ARTISTS, N_TRACKS, make_home, sighting
+from made_home import ARTISTS, N_TRACKS, make_home, scanned_file
 
 from recsys.home.home import open_home
 from recsys.home.settings import Settings
@@ -69,8 +69,8 @@ def test_albums_are_in_order_in_any_spelling(artists: Artists) -> None:
         (4, {"album": None, "artist": "ÁDA"}),
         (5, {"artist": "!!!", "album": "Myth/Takes"}),
     ]
-    seen = [sighting(number - 1, Path("/music")) for number, _ in changes]
-    catalog.record(
+    seen = [scanned_file(number - 1, Path("/music")) for number, _ in changes]
+    catalog.record_files(
         [
             one._replace(track_id=number, tags=replace(one.tags, **change))
             for one, (number, change) in zip(seen, changes, strict=True)

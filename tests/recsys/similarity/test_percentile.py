@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.hubs import METHODS, pair_scores, survey_library
+from index.hubs import METHODS, library_statistics, pair_scores
 from recsys.similarity.percentile import Similarity, shown
 
 
@@ -17,13 +17,13 @@ def library(n: int, seed: int = 0) -> np.ndarray:
 
 
 VECTORS = library(120)
-SURVEY = survey_library(VECTORS, np.arange(120))
+SURVEY = library_statistics(VECTORS, np.arange(120))
 
 
 def scores_of_pairs(method: str) -> np.ndarray:
     one, other = np.triu_indices(120, 1)
     cosines = (VECTORS[one] * VECTORS[other]).sum(axis=1)
-    return pair_scores(method, cosines, SURVEY.surroundings[one], SURVEY.surroundings[other])
+    return pair_scores(method, cosines, SURVEY.tracks[one], SURVEY.tracks[other])
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -44,7 +44,7 @@ def test_it_grows_with_any_score_within_bounds(method: str, scores: list[float])
 
 
 def test_a_few_more_tracks_hardly_change_it() -> None:
-    grown = survey_library(np.concatenate([VECTORS, library(4, seed=1)]), np.arange(124))
+    grown = library_statistics(np.concatenate([VECTORS, library(4, seed=1)]), np.arange(124))
     for method in METHODS:
         scores = scores_of_pairs(method)
         before, after = Similarity(SURVEY, method), Similarity(grown, method)
@@ -52,11 +52,11 @@ def test_a_few_more_tracks_hardly_change_it() -> None:
 
 
 def test_small_libraries() -> None:
-    alone = Similarity(survey_library(VECTORS[:1], np.arange(1)), "nicdm")
+    alone = Similarity(library_statistics(VECTORS[:1], np.arange(1)), "nicdm")
     assert alone.of([-1.0, 0.0]).tolist() == [0, 0]
-    copies = Similarity(survey_library(VECTORS[:2], np.zeros(2, np.int64)), "nicdm")
+    copies = Similarity(library_statistics(VECTORS[:2], np.zeros(2, np.int64)), "nicdm")
     assert copies.of([-1.0]).tolist() == [0]
-    two = survey_library(VECTORS[:2], np.arange(2))
+    two = library_statistics(VECTORS[:2], np.arange(2))
     only = two.quantiles[METHODS.index("none"), 0]
     got = Similarity(two, "none").of([only - 0.1, only, only + 0.1])
     assert got[0] == 0

@@ -11,7 +11,7 @@ import pytest
 from encoders.features import AudioInfo, TrackFeatures
 from index.hubs import METHODS
 from index.vector_index import VectorIndex
-from recsys.catalog import Catalog, Sighting, Tags
+from recsys.catalog import Catalog, ScannedFile, Tags
 from recsys.playlists import m3u8
 from recsys.similarity.similar_tracks import SimilarTracks
 
@@ -22,10 +22,10 @@ TYPICAL = np.log(np.array([0.1, 0.1, 0.1, 0.1]) / 0.9).astype(np.float32)
 
 def track(
     number: int, artist: str, title: str, *, audio: str | None = None, seconds: float = 200.0
-) -> Sighting:
+) -> ScannedFile:
     info = AudioInfo(seconds, 44_100, 2, "flac", audio or f"{number:032x}")
     path = Path(f"/music/{number}.flac")
-    return Sighting(None, path, 1, 1, info, Tags(title=title, artist=artist))
+    return ScannedFile(None, path, 1, 1, info, Tags(title=title, artist=artist))
 
 
 def heard(*probabilities: float) -> TrackFeatures:
@@ -45,10 +45,10 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
 
 
 def similar(
-    catalog: Catalog, tracks: list[tuple[Sighting, float, TrackFeatures]], hubs: str = "none"
+    catalog: Catalog, tracks: list[tuple[ScannedFile, float, TrackFeatures]], hubs: str = "none"
 ) -> SimilarTracks:
     """Store tracks, each at an angle from the first; ids are 1, 2, ..."""
-    catalog.record([sighting for sighting, _, _ in tracks])
+    catalog.record_files([scanned_file for scanned_file, _, _ in tracks])
     catalog.store_features(NAME, [(i, f) for i, (_, _, f) in enumerate(tracks, start=1)])
     ids = range(1, len(tracks) + 1)
     index = VectorIndex.build(list(ids), np.array([towards(angle) for _, angle, _ in tracks]))
@@ -85,13 +85,13 @@ def test_a_similarity_falls_with_the_rank_and_is_the_same_both_ways(
     tracks = [(track(i, f"artist {i}", f"song {i}"), angles[i], PLAIN) for i in range(40)]
     system = similar(catalog, tracks, hubs)
     alike: dict[tuple[int, int], float] = {}
-    for seed in catalog.living():
+    for seed in catalog.available_tracks():
         neighbours = system.of_track(seed, 50)
         got = [n.similarity for n in neighbours]
         assert len(got) == 39 and got == sorted(got, reverse=True)
         assert all(0 <= similarity < 1 for similarity in got)
         alike |= {(seed.id, n.track.id): n.similarity for n in neighbours}
-    ids = {seed.id: seed for seed in catalog.living()}
+    ids = {seed.id: seed for seed in catalog.available_tracks()}
     for (one, other), similarity in alike.items():
         assert alike[other, one] == similarity
         assert system.similarity(ids[one], ids[other]) == similarity
@@ -211,7 +211,7 @@ def test_a_vector_from_outside(catalog: Catalog) -> None:
 
 def test_a_track_that_is_not_indexed_is_a_key_error(catalog: Catalog) -> None:
     system = similar(catalog, [(track(0, "a", "seed"), 0, PLAIN)])
-    catalog.record([track(1, "b", "new")])
+    catalog.record_files([track(1, "b", "new")])
     new = catalog.track(2)
     assert new
     with pytest.raises(KeyError):
@@ -219,7 +219,7 @@ def test_a_track_that_is_not_indexed_is_a_key_error(catalog: Catalog) -> None:
 
 
 def test_m3u8(catalog: Catalog) -> None:
-    catalog.record([track(0, "Nina", "Sinner\nman", seconds=620.4), track(1, "", "Untitled")])
+    catalog.record_files([track(0, "Nina", "Sinner\nman", seconds=620.4), track(1, "", "Untitled")])
     text = m3u8(catalog.tracks([1, 2]), "Like that").decode()
     assert text.splitlines() == [
         "#EXTM3U",

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from encoders.features import AudioInfo
 from index.vector_index import VectorIndex
-from recsys.catalog import Catalog, Sighting, TagExamples, Tags
+from recsys.catalog import Catalog, ScannedFile, TagExamples, Tags
 from recsys.home.tag_table import TagTable
 from recsys.home.track_table import TrackTable
 from recsys.tagging.few_shot import Lesson, TooFew, honest_score, learn
@@ -92,14 +92,14 @@ def test_too_few_examples_are_said_to_be_too_few() -> None:
 
 @pytest.fixture
 def library(catalog: Catalog) -> Catalog:
-    catalog.record([sighting(number) for number in range(12)])
+    catalog.record_files([scanned_file(number) for number in range(12)])
     return catalog
 
 
-def sighting(number: int) -> Sighting:
+def scanned_file(number: int) -> ScannedFile:
     info = AudioInfo(180.0, 44_100, 2, "mp3float", f"{number:032x}")
     tags = Tags(f"Song {number}", f"Artist {number // 2}")
-    return Sighting(None, Path(f"/music/{number}.mp3"), 1, 1, info, tags)
+    return ScannedFile(None, Path(f"/music/{number}.mp3"), 1, 1, info, tags)
 
 
 def test_examples_are_kept_by_listener_and_can_be_taken_back(library: Catalog) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
 from recsys.track_map.cluster_names import cluster_names
-from recsys.track_map.clusters import MOST, find_clusters
+from recsys.track_map.clusters import MAX_CLUSTERS, find_clusters
 
 N_EACH = 30
 
@@ -26,9 +26,9 @@ def none(n: int) -> NDArray[np.uint8]:
 
 
 def test_groups_are_found() -> None:
-    found = find_clusters(parted(MOST), none(MOST * N_EACH))
-    assert sorted(set(found.tolist())) == list(range(1, MOST + 1))
-    assert adjusted_rand_score(np.arange(MOST * N_EACH) // N_EACH, found) == 1
+    found = find_clusters(parted(MAX_CLUSTERS), none(MAX_CLUSTERS * N_EACH))
+    assert sorted(set(found.tolist())) == list(range(1, MAX_CLUSTERS + 1))
+    assert adjusted_rand_score(np.arange(MAX_CLUSTERS * N_EACH) // N_EACH, found) == 1
 
 
 @pytest.mark.parametrize(
@@ -44,10 +44,10 @@ def test_copies_make_no_clusters() -> None:
 
 
 def test_clusters_keep_their_numbers_even_in_another_space() -> None:
-    points = parted(MOST)
+    points = parted(MAX_CLUSTERS)
     n = len(points)
     rng = np.random.default_rng(1)
-    last = np.repeat(rng.permutation(MOST) + 1, N_EACH).astype(np.uint8)
+    last = np.repeat(rng.permutation(MAX_CLUSTERS) + 1, N_EACH).astype(np.uint8)
     new = rng.permutation(n)[: n // 10]
     known = last.copy()
     known[new] = 0

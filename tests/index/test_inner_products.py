@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from index import products
-from index.products import InnerProductIndex, top_n
+from index import inner_products
+from index.inner_products import InnerProductIndex, top_n
 
 RNG = np.random.default_rng(0)
 
@@ -15,15 +15,15 @@ def test_many_vectors_are_answered_nearly_as_by_comparing_all(dim, monkeypatch):
     vectors = (lengths * RNG.standard_normal((6000, dim))).astype(np.float32)
     queries = RNG.standard_normal((30, dim)).astype(np.float32)
     exact = InnerProductIndex(vectors)
-    monkeypatch.setattr(products, "EXACT", 1000)
+    monkeypatch.setattr(inner_products, "EXACT", 1000)
     by_codes = InnerProductIndex(vectors)
     recalls = []
     for query in queries:
         best = np.argsort(-(vectors @ query))[:20]
-        assert set(exact.propose(query, 20)) == set(best)
-        recalls.append(np.isin(best, by_codes.propose(query, 160)).mean())
+        assert set(exact.candidates(query, 20)) == set(best)
+        recalls.append(np.isin(best, by_codes.candidates(query, 160)).mean())
     assert np.mean(recalls) >= 0.95
-    assert len(by_codes) == len(by_codes.propose(queries[0], 10_000)) == 6000
+    assert len(by_codes) == len(by_codes.candidates(queries[0], 10_000)) == 6000
 
 
 @pytest.mark.parametrize("n", [0, 1, 5, 1000, 200_000])

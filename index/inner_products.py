@@ -1,4 +1,4 @@
-"""The greatest inner products: which of many vectors a query points to, however long they are."""
+"""Approximate search by inner product over vectors of any length, and exact top-n selection."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ import numpy as np
 
 from index.arrays import Float32Array, IndexArray
 
-EXACT = 50_000  # vectors; up to so many are all compared
-N_TRAINING = 16_384  # vectors that the codes are learnt from
-SAMPLE = 16_384  # of many values, whose greatest are looked for
+EXACT = 50_000  # vectors; up to so many, search is exact
+N_TRAINING = 16_384  # vectors that the codes are trained on
+SAMPLE = 16_384  # values by which `top_n` chooses a threshold
 BITS = 4  # of the code of each number
 
 
 class InnerProductIndex:
-    """Proposes vectors by about the greatest inner products with a query, for whom scores them.
+    """Candidates with about the greatest inner products with a query, to be scored by the caller.
 
-    Of up to EXACT vectors exactly. Of more by codes of 4 bits a number, whose products are summed
-    from tables in registers (André, Kermarrec and Le Scouarnec, VLDB 2015; faiss's fast scan): one
-    pass reads 8 times less than the vectors take, and unlike clusters the codes do not mind that
-    lengths differ. Some times as many as are wanted hold nearly all of the best.
+    Exact for up to EXACT vectors. Larger sets are searched by codes of 4 bits a number, whose
+    products are summed from tables in registers (André, Kermarrec and Le Scouarnec, VLDB 2015;
+    faiss's fast scan): one pass reads an eighth of the vectors' size and, unlike with clusters,
+    recall does not suffer from differing lengths. A few times as many candidates as wanted contain
+    nearly all of the best.
 
-    Any number of threads may ask.
+    Thread-safe.
     """
 
     def __init__(self, vectors: Float32Array) -> None:
-        """`vectors` float32 (n, dim) are kept, not copied."""
+        """Index `vectors`, float32 (n, dim), without copying them."""
         self._vectors = vectors
         n, dim = vectors.shape
         self._codes = None
@@ -42,20 +43,20 @@ class InnerProductIndex:
     def __len__(self) -> int:
         return len(self._vectors)
 
-    def propose(self, query: Float32Array, n: int) -> IndexArray:
+    def candidates(self, query: Float32Array, n: int) -> IndexArray:
         """Return the rows of about the `n` greatest products with a query (dim,), in no order."""
         n = min(n, len(self))
         if self._codes is None:
             return top_n(self._vectors @ query, n)
-        _, found = self._codes.search(_padded(query[None], self._codes.d), n)
-        rows: IndexArray = found[0][found[0] >= 0]
+        _, padded = self._codes.search(_padded(query[None], self._codes.d), n)
+        rows: IndexArray = padded[0][padded[0] >= 0]
         return rows
 
 
 def top_n(values: Float32Array, n: int) -> IndexArray:
-    """Return the places of the `n` greatest values, in no order; of fewer, all.
+    """Return the positions of the `n` greatest values, in no order; of all where there are fewer.
 
-    Of many values, only those above what a sample says are looked at: as exact, and sooner.
+    Exact. Of many values only those above a threshold chosen by a sample are compared.
     """
     if len(values) <= n:
         return np.arange(len(values))
@@ -74,6 +75,6 @@ def _padded(vectors: Float32Array, width: int) -> Float32Array:
     """Return the vectors with zeros up to a width."""
     if vectors.shape[1] == width:
         return np.ascontiguousarray(vectors)
-    found = np.zeros((len(vectors), width), np.float32)
-    found[:, : vectors.shape[1]] = vectors
-    return found
+    padded = np.zeros((len(vectors), width), np.float32)
+    padded[:, : vectors.shape[1]] = vectors
+    return padded

@@ -1,0 +1,96 @@
+"""Write scanned files to the tables: new, changed, moved, removed and restored tracks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from encoders.errors import AudioError
+from encoders.features import AudioInfo
+from recsys.catalog import features
+from recsys.catalog.base import batches, locked_state
+from recsys.catalog.tracks import IDS_PER_QUERY, Tags, TrackRow
+
+
+class ScannedFile(NamedTuple):
+    """A file that was opened in a scan, with its audio properties and tags.
+
+    `track_id` is the track that it belongs to, None for a new one.
+    """
+
+    track_id: int | None
+    path: Path
+    size: int  # bytes
+    mtime_ns: int
+    audio: AudioInfo | AudioError
+    tags: Tags
+
+
+def record_files(session: Session, files: Sequence[ScannedFile]) -> None:
+    """Write scanned files; new tracks get the next ids in the order given.
+
+    New audio at a known path deletes the features of the old audio; a track with the same audio as
+    another one gets a copy of its features.
+    """
+    state = locked_state(session)
+    known_ids = [file.track_id for file in files if file.track_id is not None]
+    rows = {
+        row.id: row for row in session.scalars(select(TrackRow).where(TrackRow.id.in_(known_ids)))
+    }
+    written, changed, affects_index = [], [], False
+    for file in files:
+        if file.track_id is None:
+            state.last_track_id += 1
+            row = TrackRow(id=state.last_track_id, added_at=int(time.time()))
+            session.add(row)
+            before = None
+        else:
+            row = rows[file.track_id]
+            before = _index_view(row)
+            if isinstance(file.audio, AudioInfo) and row.audio_hash != file.audio.audio_hash:
+                changed.append(row.id)
+        _write(file, row)
+        written.append(row.id)
+        affects_index |= before != _index_view(row)
+    session.flush()
+    features.drop(session, changed)
+    features.adopt(session, written)
+    state.revision += affects_index
+    state.track_revision += 1
+
+
+def _index_view(row: TrackRow) -> tuple[bool, bool, str | None]:
+    """Return the values of a row that an index is built from."""
+    return row.removed_at is None, row.status == "failed", row.audio_hash
+
+
+def _write(file: ScannedFile, row: TrackRow) -> None:
+    """Write a file into its row.
+
+    An unreadable file keeps the audio properties of its last scan: it may be readable next time.
+    """
+    row.path, row.size, row.mtime_ns = file.path, file.size, file.mtime_ns
+    row.removed_at = None
+    values = dict(vars(file.tags))
+    if isinstance(file.audio, AudioError):
+        values |= {"status": "failed", "error": str(file.audio)}
+    else:
+        values |= {"status": "pending", "error": None, **vars(file.audio)}
+    for column, value in values.items():
+        setattr(row, column, value)
+
+
+def set_presence(session: Session, gone: Iterable[int], back: Iterable[int]) -> None:
+    """Mark tracks as removed, and others as available again."""
+    state = locked_state(session)
+    state.revision += 1
+    state.track_revision += 1
+    for ids, removed_at in ((gone, int(time.time())), (back, None)):
+        for batch in batches(ids, IDS_PER_QUERY):
+            rows = update(TrackRow).where(TrackRow.id.in_(batch))
+            session.execute(rows.values(removed_at=removed_at))
