@@ -1,10 +1,10 @@
-"""How fast listening histories are imported, matched and read again, and in how much memory.
+"""Speed and memory of importing, matching and reading listening histories.
 
     python -m benchmarks.listens                          2 million rows of each form, in SQLite
     python -m benchmarks.listens --rows 50000000 --forms triplets
     python -m benchmarks.listens --database postgresql+psycopg://…/name
 
-Listeners play recordings by a Zipf law (exponent 1): a few are heard by all and most by few. Half
+Listeners play recordings by a Zipf law (exponent 1): a few are played by all and most by few. Half
 of the artists are in the library, with all their tracks; a twentieth of all titles is written with
 one wrong letter.
 Files and catalogue lie in a temporary folder. Times are wall clock; memory is the peak of this
@@ -75,42 +75,42 @@ class Row:
 
 
 def words(n: int, n_words: int, seed: int) -> list[str]:
-    """Return n names of some made-up words each."""
+    """Return n names of some random words each."""
     rng = np.random.default_rng(seed)
     syllables = np.array(SYLLABLES)[rng.integers(0, len(SYLLABLES), (n, n_words, 3))]
     return [" ".join("".join(word) for word in name).title() for name in syllables.tolist()]
 
 
 def names(n_recordings: int) -> list[tuple[str, str]]:
-    """Artist and title of each recording; an artist has ten on average."""
+    """Return artist and title of each recording; an artist has ten on average."""
     artists = words(max(1, n_recordings // 10), 2, seed=0)
-    by = np.random.default_rng(1).integers(0, len(artists), n_recordings)
+    artist_of = np.random.default_rng(1).integers(0, len(artists), n_recordings)
     titles = words(n_recordings, 3, seed=2)
-    return [(artists[i], title) for i, title in zip(by.tolist(), titles, strict=True)]
+    return [(artists[i], title) for i, title in zip(artist_of.tolist(), titles, strict=True)]
 
 
 def rows(n_rows: int, n_recordings: int) -> Iterator[tuple[int, int, int]]:
-    """Give listener, recording and time, listener by listener."""
+    """Yield listener, recording and time, listener by listener."""
     rng = np.random.default_rng(1)
     popularity = 1 / np.arange(1, n_recordings + 1)
     cumulative = np.cumsum(popularity / popularity.sum())
     for first in range(0, n_rows, ROWS_PER_LISTENER):
         n = min(ROWS_PER_LISTENER, n_rows - first)
-        heard = np.searchsorted(cumulative, rng.random(n)).clip(max=n_recordings - 1)
+        played = np.searchsorted(cumulative, rng.random(n)).clip(max=n_recordings - 1)
         times = START + np.sort(rng.integers(0, 10**8, n))
         listener = first // ROWS_PER_LISTENER
-        for recording, at in zip(heard.tolist(), times.tolist(), strict=True):
+        for recording, at in zip(played.tolist(), times.tolist(), strict=True):
             yield listener, recording, at
 
 
 def write(form: str, path: Path, n_rows: int, n_recordings: int) -> None:
     """Write a history of this form."""
-    called = names(n_recordings)
+    written_names = names(n_recordings)
     with path.open("w", encoding="utf-8") as file:
         if form == "csv":
             file.write("user,artist,title,timestamp\n")
         for listener, recording, at in rows(n_rows, n_recordings):
-            artist, title = called[recording]
+            artist, title = written_names[recording]
             if recording % 20 == 0:
                 title = title[:3] + "q" + title[4:]
             if form == "triplets":
@@ -129,27 +129,27 @@ def write(form: str, path: Path, n_rows: int, n_recordings: int) -> None:
 
 
 def fill(catalog: Catalog, n_recordings: int, form: str) -> None:
-    """Put every other artist's tracks into the library; for triplets, files are called by ids."""
-    called = names(n_recordings)
-    inside = set(sorted({artist for artist, _ in called})[::2])
-    tracks = (number for number in range(n_recordings) if called[number][0] in inside)
+    """Put every other artist's tracks into the library; for triplets, files have ids as names."""
+    written_names = names(n_recordings)
+    artists = set(sorted({artist for artist, _ in written_names})[::2])
+    tracks = (number for number in range(n_recordings) if written_names[number][0] in artists)
     for numbers in batches(tracks, 5000):
-        seen = []
+        files = []
         for number in numbers:
-            artist, title = called[number]
+            artist, title = written_names[number]
             stem = f"SO{number:016d}" if form == "triplets" else f"{number}"
             audio = AudioInfo(200.0 + number / 1000, 44100, 2, "flac", f"{number:032x}")
             tags = Tags(title, artist)
-            seen.append(ScannedFile(None, Path(f"/music/{stem}.flac"), 1, 1, audio, tags))
-        catalog.record_files(seen)
+            files.append(ScannedFile(None, Path(f"/music/{stem}.flac"), 1, 1, audio, tags))
+        catalog.record_files(files)
     with catalog._writing() as session:  # features would take longer, and do not matter here
         session.execute(text("UPDATE tracks SET status = 'ready'"))
 
 
-def timed(what: Callable[[], object]) -> float:
-    """Return the seconds something takes."""
+def timed(action: Callable[[], object]) -> float:
+    """Return the seconds that an action takes."""
     begin = time.perf_counter()
-    what()
+    action()
     return time.perf_counter() - begin
 
 
@@ -175,7 +175,7 @@ def measure(form: str, n_rows: int, n_recordings: int, database: str | None) -> 
                 raise SystemExit("The import is not what it should be.")
             match_s = timed(lambda: match_recordings(catalog))
             begin = time.perf_counter()
-            found = catalog.interactions()
+            interactions = catalog.interactions()
             return Row(
                 form,
                 "PostgreSQL" if database else "SQLite",
@@ -188,7 +188,7 @@ def measure(form: str, n_rows: int, n_recordings: int, database: str | None) -> 
                 match_s,
                 sum(row.recordings for row in catalog.match_counts() if row.level),
                 time.perf_counter() - begin,
-                found.counts.nnz,
+                interactions.counts.nnz,
                 None
                 if database
                 else sum(f.stat().st_size for f in home.glob("catalogue.db*")) / 2**20,

@@ -1,13 +1,13 @@
-"""How good the default projection is where none of its settings was chosen.
+"""Cross-validation of the default projection's settings on a labelled home.
 
     python -m benchmarks.projection --home H --labels labels.csv [--repeats 20] [--json FILE]
 
-A labelled home's artists are parted in two at random, many times. On the clips of one half alone
+A labelled home's artists are split in two at random, many times. On the clips of one half alone
 the projection is fitted with every setting of a grid, and the setting with the greatest sum of
 genre P@10 (the query's artist left out, mean over genres) and artist P@5 (mean over queries of
 artists with two clips or more) is chosen. Then the clips of the other half are queries among all
-clips, ranked by that setting; so each half is chosen on and reported on. No clip's label has a
-part in choosing the setting that it is scored by. Figures are means over the repeats, differences
+clips, ranked by that setting; so each half serves for choosing and for testing. No clip's label is
+used to choose the setting that it is scored by. Figures are means over the repeats, differences
 to each reference are of the same queries, and intervals (95 %) resample artists.
 
 References are what one would do without a projection: one model's layer below the tags, the tags'
@@ -46,7 +46,7 @@ Features = Sequence[Sequence[TrackFeatures]]
 
 
 class Setting(NamedTuple):
-    """The projection's constants, and how much its first view counts beside the others."""
+    """The projection's constants, and the weight of its first view beside the others."""
 
     n_whitened: int = projection.N_WHITENED
     damping: float = projection.DAMPING
@@ -70,22 +70,27 @@ class Figures:
     degrees: Int64Array
 
     def goal(self, labels: pd.DataFrame) -> float:
-        """What settings are chosen by."""
+        """Return what settings are chosen by: the sum of both means."""
         by_genre = pd.Series(self.genre).groupby(labels["genre"].to_numpy()).mean()
         return float(by_genre.mean() + np.nanmean(self.artist))
 
 
-def fit(extractor: Extractor, heard: Features, setting: Setting) -> Float32Array:
+def fit(extractor: Extractor, features: Features, setting: Setting) -> Float32Array:
     """Fit the projection on these clips with other constants, and embed them."""
-    kept = projection.N_WHITENED, projection.DAMPING, projection.MIN_TO_WHITEN, projection.MAX_DIM
+    constants = (
+        projection.N_WHITENED,
+        projection.DAMPING,
+        projection.MIN_TO_WHITEN,
+        projection.MAX_DIM,
+    )
     projection.N_WHITENED, projection.DAMPING = setting.n_whitened, setting.damping
-    projection.MIN_TO_WHITEN, projection.MAX_DIM = 2, 1000  # halves are whitened, too
+    projection.MIN_TO_WHITEN, projection.MAX_DIM = 2, 1000  # so that halves are whitened, too
     try:
-        fitted = extractor.fit_projection(heard, len(heard))
-        vectors = fitted.embed(heard)
+        fitted = extractor.fit_projection(features, len(features))
+        vectors = fitted.embed(features)
     finally:
-        projection.N_WHITENED, projection.DAMPING = kept[:2]
-        projection.MIN_TO_WHITEN, projection.MAX_DIM = kept[2:]
+        projection.N_WHITENED, projection.DAMPING = constants[:2]
+        projection.MIN_TO_WHITEN, projection.MAX_DIM = constants[2:]
     vectors[:, : len(fitted.penultimate_mean)] *= setting.first_view
     return unit(vectors)
 
@@ -103,24 +108,24 @@ def measure(vectors: Float32Array, labels: pd.DataFrame, hubs: str) -> Figures:
         correction = Correction(hubs, track_statistics(vectors, vectors, np.arange(len(vectors))))
     values = []
     for by, k, least, same in (("genre", GENRE_K, 1, "artist"), ("artist", ARTIST_K, 2, None)):
-        found = evaluate_retrieval(
+        retrieval = evaluate_retrieval(
             vectors, labels, by, [k], exclude_same=same, min_group=least, correction=correction
         )
-        of_all = np.full(len(labels), np.nan)
-        of_all[found.rows] = found.per_query[f"P@{k}"]
-        values.append(of_all)
+        precision = np.full(len(labels), np.nan)
+        precision[retrieval.rows] = retrieval.per_query[f"P@{k}"]
+        values.append(precision)
     return Figures(values[0], values[1], hub_degrees(vectors, correction))
 
 
-def references(heard: Features) -> Iterator[tuple[str, Float32Array]]:
-    """Give the systems that need no projection of ours: name and unit vectors."""
+def references(features: Features) -> Iterator[tuple[str, Float32Array]]:
+    """Yield the systems without our projection: name and unit vectors."""
     first, second = (
-        np.stack([track[model].penultimate.astype(np.float32).mean(axis=0) for track in heard])
+        np.stack([track[model].penultimate.astype(np.float32).mean(axis=0) for track in features])
         for model in (0, 1)
     )
-    logits = np.stack([np.concatenate([model.mean_logits() for model in t]) for t in heard])
+    logits = np.stack([np.concatenate([model.mean_logits() for model in t]) for t in features])
     pools = standardised(
-        np.stack([np.concatenate([m.pooled.astype(np.float32) for m in t]) for t in heard])
+        np.stack([np.concatenate([m.pooled.astype(np.float32) for m in t]) for t in features])
     )
     left, values, _ = np.linalg.svd(pools, full_matrices=False)
     eigenvalues = values[:128] ** 2
@@ -143,20 +148,20 @@ def standardised(rows: Float32Array) -> Float32Array:
 
 
 def halves(labels: pd.DataFrame, repeats: int) -> Iterator[BoolArray]:
-    """Part the artists in two of about as many clips: bool (n_clips,), many times."""
+    """Yield random halves of the artists of about as many clips: bool (n_clips,)."""
     artists = artist_groups(labels).astype(str)
     names, number = np.unique(artists, return_inverse=True)
     rng = np.random.default_rng(0)
     for _ in range(repeats):
         order = rng.permutation(len(names))
         clips = np.cumsum(np.bincount(number)[order])
-        inside = np.zeros(len(names), bool)
-        inside[order[clips <= len(labels) / 2]] = True
-        yield inside[number]
+        chosen = np.zeros(len(names), bool)
+        chosen[order[clips <= len(labels) / 2]] = True
+        yield chosen[number]
 
 
 def cross_fitted(
-    everything: dict[Setting, Figures],
+    of_all_clips: dict[Setting, Figures],
     parts: Sequence[tuple[BoolArray, dict[Setting, Figures]]],
     labels: pd.DataFrame,
 ) -> tuple[Figures, list[float], Counter[Setting]]:
@@ -167,53 +172,53 @@ def cross_fitted(
     for half, figures in parts:
         best = max(GRID, key=lambda setting: figures[setting].goal(labels[half]))
         chosen[best] += 1
-        found = everything[best]
-        genre += np.where(half, 0.0, found.genre) / n
-        artist += np.where(half, 0.0, found.artist) / n
-        largest.append(float(found.degrees.max()))
+        tested = of_all_clips[best]
+        genre += np.where(half, 0.0, tested.genre) / n
+        artist += np.where(half, 0.0, tested.artist) / n
+        largest.append(float(tested.degrees.max()))
     return Figures(genre, artist, np.empty(0, np.int64)), largest, chosen
 
 
 def compare(ours: Figures, other: Figures | None, labels: pd.DataFrame) -> dict[str, Any]:
-    """Mean genre P@10 (macro) and artist P@5 (micro) with intervals, or what they are more."""
+    """Return mean genre P@10 (macro) and artist P@5 (micro) or differences, with intervals."""
     artists, genres = artist_groups(labels), labels["genre"].to_numpy()
     row: dict[str, Any] = {}
     for name, groups in (("genre", genres), ("artist", np.full(len(labels), ""))):
         values = getattr(ours, name) - (getattr(other, name) if other else 0.0)
-        asked = ~np.isnan(values)
-        means = bootstrap_means(values[asked, None], artists[asked], groups[asked])
-        mean = macro_mean(values[asked], groups[asked])
+        queries = ~np.isnan(values)
+        means = bootstrap_means(values[queries, None], artists[queries], groups[queries])
+        mean = macro_mean(values[queries], groups[queries])
         row[name] = {"mean": mean, "ci": [float(bound[0]) for bound in interval(means)]}
     return row
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    """Measure everything; see the head of this file."""
+    """Measure all systems; see the docstring of this module."""
     with open_home(load_settings(args.home)) as home:
         names = home.projection.extractors
         labels = read_labels(args.labels, home.catalog)
-        of_track = dict(read_features(home.catalog, names, labels.index.tolist()))
+        by_id = dict(read_features(home.catalog, names, labels.index.tolist()))
         extractor = load_known_extractor(names, home.settings.home / WEIGHTS_NAME)
-    labels = labels.loc[list(of_track)]
-    heard = list(of_track.values())
-    results: dict[str, Any] = {"clips": len(heard), "systems": {}, "against": {}}
+    labels = labels.loc[list(by_id)]
+    features = list(by_id.values())
+    results: dict[str, Any] = {"clips": len(features), "systems": {}, "against": {}}
     compared = {}
-    for name, vectors in references(heard):
+    for name, vectors in references(features):
         compared[name] = measure(vectors, labels, "none")
     sides = [side for half in halves(labels, args.repeats) for side in (half, ~half)]
-    embedded = {setting: fit(extractor, heard, setting) for setting in GRID}
+    embedded = {setting: fit(extractor, features, setting) for setting in GRID}
     embedded_halves = [
-        {s: fit(extractor, [heard[i] for i in np.flatnonzero(half)], s) for s in GRID}
+        {s: fit(extractor, [features[i] for i in np.flatnonzero(half)], s) for s in GRID}
         for half in sides
     ]
     for hubs in args.hubs:
-        everything = {s: measure(vectors, labels, hubs) for s, vectors in embedded.items()}
+        of_all_clips = {s: measure(vectors, labels, hubs) for s, vectors in embedded.items()}
         parts = [
             (half, {s: measure(vectors, labels[half], hubs) for s, vectors in by_setting.items()})
             for half, by_setting in zip(sides, embedded_halves, strict=True)
         ]
-        figures, largest, chosen = cross_fitted(everything, parts, labels)
-        shipped = everything[Setting()]
+        figures, largest, chosen = cross_fitted(of_all_clips, parts, labels)
+        shipped = of_all_clips[Setting()]
         for name, ours, degree in (
             (f"chosen on the other half, {hubs}", figures, float(np.mean(largest))),
             (f"as shipped, {hubs}", shipped, float(shipped.degrees.max())),
@@ -259,7 +264,7 @@ def cells(row: dict[str, Any], form: str) -> str:
 
 
 def main() -> None:
-    """Parse, measure, print."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--home", type=Path, help="a home with the labelled clips")
     parser.add_argument("--labels", type=Path, required=True, help="CSV of path, genre, …")

@@ -1,10 +1,11 @@
-"""Fit time and memory of the blend, against plain implicit ALS in the same run.
+"""Fit time and memory of the hybrid model, against plain implicit ALS in the same run.
 
     python -m benchmarks.recommend --tracks 100000 --listeners 10000 --listens 2000000
 
-Made listens: popularity falls by rank to the power 0.8, listeners prefer one of 50 kinds, which
-content tells with noise. "als" is the plain fit. "prior" is what the blend takes on top of it, for
-the prediction and the solution around it; "neighbours" is that with co-listening similarity.
+Synthetic listens: popularity falls by rank to the power 0.8, listeners prefer one of 50 kinds,
+which content shows with noise. "als" is the plain fit. "prior" is what the hybrid model takes on
+top of it, for the prediction and the solution around it; "neighbours" is that with co-listening
+similarity.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from scipy import sparse
 
 from encoders.memory import PeakMemory
 from recsys.interactions import Content
-from recsys.models.als import Als
-from recsys.models.hybrid import HybridModel
+from recsys.models.als import Als, device
+from recsys.models.hybrid import HybridSettings
 
 N_KINDS, DIM, PER_ARTIST = 50, 64, 10
 
 
-def made(
+def synthetic_listens(
     n_tracks: int, n_listeners: int, n_listens: int, seed: int
 ) -> tuple[sparse.csr_matrix, Content]:
-    """Make listens and what the tracks are."""
+    """Generate listens and the content of the tracks."""
     rng = np.random.default_rng(seed)
     kind = rng.integers(0, N_KINDS, n_tracks)
     chance = rng.permutation((np.arange(n_tracks) + 10.0) ** -0.8)
@@ -54,25 +55,25 @@ def made(
 
 def main() -> None:
     """Run the benchmark and print its figures as one JSON object."""
-    parser = argparse.ArgumentParser(description="Fit time and memory of the blend.")
+    parser = argparse.ArgumentParser(description="Fit time and memory of the hybrid model.")
     parser.add_argument("--tracks", type=int, default=1_000_000)
     parser.add_argument("--listeners", type=int, default=100_000)
     parser.add_argument("--listens", type=int, default=20_000_000)
     parser.add_argument("--factors", type=int, default=64)
     parser.add_argument("--neighbours", action="store_true", help="co-listening similarity, too")
     args = parser.parse_args()
-    counts, content = made(args.tracks, args.listeners, args.listens, 0)
+    counts, content = synthetic_listens(args.tracks, args.listeners, args.listens, 0)
     figures: dict[str, object] = {"pairs": int(counts.nnz), "cores": psutil.cpu_count()}
-    als = Als(args.factors, 60.0, 10.0)
+    als, fitted = Als(args.factors, 60.0, 10.0), None
     seconds, cpu_seconds = {}, {}
     for name in ("als", "prior", "neighbours")[: 2 + args.neighbours]:
-        blend = HybridModel(als, neighbours=float(name == "neighbours"))
+        settings = HybridSettings(als, cooccurrence_weight=float(name == "neighbours"))
         with PeakMemory() as memory:
             begin, cpu = time.perf_counter(), time.process_time()
-            if name == "als":
-                als.fit(counts, None, 0)
+            if fitted is None:
+                fitted = als.fit(counts, None, 0)
             else:
-                blend.fit(counts, content, 0)
+                settings.fit_from(fitted, counts, content, 0)
             seconds[name] = time.perf_counter() - begin
             cpu_seconds[name] = time.process_time() - cpu
             figures[name] = {
@@ -82,7 +83,7 @@ def main() -> None:
             }
     figures["overhead_of_prior"] = round(seconds["prior"] / seconds["als"], 3)
     figures["overhead_of_prior_cpu"] = round(cpu_seconds["prior"] / cpu_seconds["als"], 3)
-    figures["device"] = als.device
+    figures["device"] = device()
     print(json.dumps(figures))
 
 

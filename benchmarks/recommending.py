@@ -1,17 +1,17 @@
-"""How long one recommendation takes, on one thread, and what its shortcuts miss.
+"""Time of one recommendation on one thread, and its recall against scoring every track.
 
     python -m benchmarks.recommending                        100,000 tracks
     python -m benchmarks.recommending --tracks 1000000 --home /tmp/million
 
-Sounds are drawn from a mixture of 500 Gaussians in 32 dimensions, overlapping, mapped linearly to
-300 with noise in all of them; the factors of the listening model are another mapping to 128, with
-more noise, longer the more listens a track has. Popularity falls by rank to the power 0.8, a tenth
-of the tracks has no listener, the others have as many co-listened ones as a fitted model keeps, of
-the same component. A listener plays 120 tracks of four components; every question is another
-listener's, so that histories are read from the catalogue each time. "Limits" are an artist left
-out, a length that one track of six has not, and two tracks of an artist. Recall is against the
-same question with every track a candidate. As machines differ, and one from hour to hour, the time
-of a plain pass over 64 factors is printed beside.
+Embeddings are drawn from a mixture of 500 Gaussians in 32 dimensions, overlapping, mapped linearly
+to 300 with noise in all of them; the factors of the listening model are another mapping to 128,
+with more noise, longer the more listens a track has. Popularity falls by rank to the power 0.8, a
+tenth of the tracks has no listener, the others have as many co-listened ones as a fitted model
+stores, of the same component. A listener plays 120 tracks of four components; every query is
+another listener's, so that histories are read from the catalogue each time. "Limits" are an
+excluded artist, a minimum length that one track of six does not have, and two tracks of an artist.
+Recall is against the same query with every track a candidate. As machines differ, and one from hour
+to hour, the time of a plain pass over 64 factors is printed as well.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from recsys.catalog.base import batches
 from recsys.home.files import INDEX_NAME, LISTENING_NAME
 from recsys.home.home import Home, open_home
 from recsys.home.settings import Settings
-from recsys.models.hybrid import HybridModel
+from recsys.models.hybrid import HybridModel, HybridSettings
 from recsys.recommendation import ranking
 from recsys.recommendation.context import QueryContext
 from recsys.recommendation.query import Query
@@ -48,7 +48,7 @@ from recsys.recommendation.recommender import Recommender
 DIM, FACTORS, LATENT, COMPONENTS = 300, 128, 32, 500
 N_PLAYS, N_KINDS = 120, 4  # of a listener
 K = 20
-MODEL_NAME = "model-of-listens"  # until it is put in its place
+MODEL_NAME = "model-of-listens"  # linked to its place when it is measured
 
 
 def mixture(n: int) -> tuple[Float32Array, Float32Array, Int64Array]:
@@ -69,7 +69,7 @@ def mixture(n: int) -> tuple[Float32Array, Float32Array, Int64Array]:
     return vectors, factors, components
 
 
-def make_home(home: Path, n: int, recipe: str, n_listeners: int, kept: int) -> None:
+def make_home(home: Path, n: int, recipe: str, n_listeners: int, n_neighbours: int) -> None:
     """Fill a home with tracks, an index, listeners p0, p1, … and a listening model beside it."""
     vectors, factors, components = mixture(n)
     rng = np.random.default_rng(1)
@@ -81,7 +81,7 @@ def make_home(home: Path, n: int, recipe: str, n_listeners: int, kept: int) -> N
         index = VectorIndex.build(np.arange(1, n + 1), vectors, recipe)
         index.save(home / INDEX_NAME, model="-", projection="-", catalogue_revision=0)
         del index
-        plays = made_plays(n)
+        plays = random_plays(n)
         for number in range(n_listeners):
             listener = catalog.listener(f"p{number}", create=True)
             kinds = rng.choice(COMPONENTS, N_KINDS, replace=False)
@@ -89,13 +89,13 @@ def make_home(home: Path, n: int, recipe: str, n_listeners: int, kept: int) -> N
             chances = plays[among] / plays[among].sum()
             played = rng.choice(among, N_PLAYS, p=chances) + 1
             if listener:
-                heard = [(track, at) for at, track in enumerate(played.tolist())]
-                catalog.record_listens(listener.id, heard)
-    listening_model(vectors, factors, components, plays, kept).save(home / MODEL_NAME)
+                listens = [(track, at) for at, track in enumerate(played.tolist())]
+                catalog.record_listens(listener.id, listens)
+    listening_model(vectors, factors, components, plays, n_neighbours).save(home / MODEL_NAME)
 
 
-def made_plays(n: int) -> Int64Array:
-    """Return how many listen to each track: popularity falls by rank, a tenth has no listener."""
+def random_plays(n: int) -> Int64Array:
+    """Return each track's listeners: popularity falls by rank, a tenth has none."""
     rng = np.random.default_rng(4)
     chance = rng.permutation((np.arange(n) + 10.0) ** -0.8)
     chance *= rng.random(n) > 0.1
@@ -108,37 +108,47 @@ def listening_model(
     factors: Float32Array,
     components: Int64Array,
     plays: Int64Array,
-    kept: int,
+    n_neighbours: int,
 ) -> HybridModel:
-    """Return a model of the size that a fit has; nothing is fitted.
+    """Return a model of the size that a fit gives; nothing is fitted.
 
-    Co-listened are tracks of one component. As after a fit, factors are longer the more listens
-    there are. `vectors` and `factors` are changed in place.
+    As after a fit, factors are longer the more listens there are. `vectors` and `factors` are
+    changed in place.
     """
-    n, rng = len(vectors), np.random.default_rng(3)
-    blend = HybridModel(n_neighbours=kept)
-    blend.tracks, blend.heard = np.arange(1, n + 1), plays > 0
-    blend.evidence = (0.9 * plays / (plays + 20)).astype(np.float32)
-    factors *= (0.1 + blend.evidence)[:, None]
+    n = len(vectors)
+    evidence = (0.9 * plays / (plays + 20)).astype(np.float32)
+    factors *= (0.1 + evidence)[:, None]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    blend.item_factors = blend.told_factors = blend.audience = factors
-    blend.directions = vectors
-    blend.popularity = np.log(np.maximum(plays, 1) * 10 / n).astype(np.float32)
-    places = np.where(blend.heard, components, COMPONENTS)
-    members = [np.flatnonzero(places == number) for number in range(COMPONENTS)]
+    return HybridModel(
+        settings=HybridSettings(n_neighbours=n_neighbours),
+        tracks=np.arange(1, n + 1),
+        item_factors=factors,
+        history_factors=factors,
+        listener_means=factors,
+        evidence=evidence,
+        has_listens=plays > 0,
+        popularity=np.log(np.maximum(plays, 1) * 10 / n).astype(np.float32),
+        directions=vectors,
+        similarity=co_listening(np.where(plays > 0, components, COMPONENTS), n_neighbours),
+    )
+
+
+def co_listening(components: Int64Array, n_neighbours: int) -> sparse.csr_matrix:
+    """Return random similarities of tracks of one component (n,), COMPONENTS being that of none."""
+    n, rng = len(components), np.random.default_rng(3)
+    members = [np.flatnonzero(components == number) for number in range(COMPONENTS)]
     widths = np.zeros(n, np.int64)
     for rows in members:
-        widths[rows] = min(kept, len(rows) - 1)
+        widths[rows] = min(n_neighbours, len(rows) - 1)
     starts = np.concatenate([[0], np.cumsum(widths)])
     columns, values = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.float32)
     for rows in members:
-        width = min(kept, len(rows) - 1)
-        of_row = (np.arange(len(rows))[:, None] + np.arange(1, width + 1)) % len(rows)
+        width = min(n_neighbours, len(rows) - 1)
+        others = (np.arange(len(rows))[:, None] + np.arange(1, width + 1)) % len(rows)
         at = starts[rows][:, None] + np.arange(width)
-        columns[at] = rows[of_row]
-        values[at] = rng.exponential(0.5, of_row.shape)
-    blend.similarity = sparse.csr_matrix((values, columns, starts.astype(np.int32)), shape=(n, n))
-    return blend
+        columns[at] = rows[others]
+        values[at] = rng.exponential(0.5, others.shape)
+    return sparse.csr_matrix((values, columns, starts.astype(np.int32)), shape=(n, n))
 
 
 def scanned_file(number: int, component: int) -> ScannedFile:
@@ -148,16 +158,17 @@ def scanned_file(number: int, component: int) -> ScannedFile:
     return ScannedFile(None, Path(f"/music/{number}.mp3"), 1, 1, info, tags)
 
 
-def ask(recommender: Recommender, queries: Sequence[Query]) -> tuple[list[set[int]], Float32Array]:
-    """Return what each query finds, and the milliseconds it took: by the clock, of processor."""
-    found, milliseconds = [], []
+def recommend(
+    recommender: Recommender, queries: Sequence[Query]
+) -> tuple[list[set[int]], Float32Array]:
+    """Return each query's tracks, and its milliseconds: wall clock, processor."""
+    tracks, seconds = [], []
     for query in queries:
-        start, used = time.perf_counter(), time.process_time()
+        start, processor_start = time.perf_counter(), time.process_time()
         answer = recommender.recommend(query, K)
-        took = time.perf_counter() - start, time.process_time() - used
-        milliseconds.append(took)
-        found.append({result.track.id for result in answer.recommendations})
-    return found, 1000 * np.array(milliseconds, np.float32)
+        seconds.append((time.perf_counter() - start, time.process_time() - processor_start))
+        tracks.append({result.track.id for result in answer.recommendations})
+    return tracks, 1000 * np.array(seconds, np.float32)
 
 
 def exhaustive(question: QueryContext, fetch: int) -> IndexArray:
@@ -168,27 +179,27 @@ def exhaustive(question: QueryContext, fetch: int) -> IndexArray:
     return np.sort(rows[np.argsort(-values)[: max(fetch, 5000)]])
 
 
-def recall(recommender: Recommender, queries: Sequence[Query], found: list[set[int]]) -> float:
-    """Return how much of what every track's score would give is found."""
+def recall(recommender: Recommender, queries: Sequence[Query], tracks: list[set[int]]) -> float:
+    """Return the mean share of the exhaustive answer that is among `tracks`."""
     with mock.patch("recsys.recommendation.ranking.candidate_rows", exhaustive):
-        wanted, _ = ask(recommender, queries)
-    pairs = zip(wanted, found, strict=False)
-    return float(np.mean([len(true & got) / len(true) for true, got in pairs]))
+        exact, _ = recommend(recommender, queries)
+    pairs = zip(exact, tracks, strict=False)
+    return float(np.mean([len(best & got) / len(best) for best, got in pairs]))
 
 
-def yardstick(n: int) -> float:
+def pass_milliseconds(n: int) -> float:
     """Return the median milliseconds of one pass over 64 factors of every track, on one thread."""
     factors = np.random.default_rng(5).random((n, 64), np.float32)
-    took = []
+    milliseconds = []
     for query in factors[:21]:
         start = time.perf_counter()
         factors @ query
-        took.append(1000 * (time.perf_counter() - start))
-    return float(np.median(took))
+        milliseconds.append(1000 * (time.perf_counter() - start))
+    return float(np.median(milliseconds))
 
 
 def measure(home: Home, n_queries: int, n_exhaustive: int) -> None:
-    """Print a row for each kind of question, without and with the listening model."""
+    """Print a row for each kind of query, without and with the listening model."""
     rng = np.random.default_rng(2)
     n = len(home.index)
     seeds = [Query.like(rng.integers(1, n, 3).tolist()) for _ in range(n_queries)]
@@ -210,9 +221,9 @@ def measure(home: Home, n_queries: int, n_exhaustive: int) -> None:
         recommender.recommend(people[0], K)
         first = time.perf_counter() - start
         for kind, queries in kinds.items():
-            found, milliseconds = ask(recommender, queries[-n_queries:])
+            tracks, milliseconds = recommend(recommender, queries[-n_queries:])
             (p50, cpu50), (p99, cpu99) = np.percentile(milliseconds, [50, 99], axis=0)
-            share = recall(recommender, queries[-n_queries:][:n_exhaustive], found)
+            share = recall(recommender, queries[-n_queries:][:n_exhaustive], tracks)
             print(
                 f"| {kind} | {name} | {first:.1f} | {p50:.1f} | {p99:.1f} | {cpu50:.1f} "
                 f"| {cpu99:.1f} | {share:.4f} |",
@@ -221,14 +232,16 @@ def measure(home: Home, n_queries: int, n_exhaustive: int) -> None:
 
 
 def main() -> None:
-    """Parse, make, measure, print."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tracks", type=int, default=100_000)
     parser.add_argument("--recipe", default="IVF1024,PQ150x4fs")
     parser.add_argument("--queries", type=int, default=100, help="of each kind")
     parser.add_argument("--exhaustive", type=int, default=20, help="of them checked for recall")
-    parser.add_argument("--neighbours", type=int, default=500, help="co-listened that are kept")
-    parser.add_argument("--home", type=Path, help="made there if it is not, and kept")
+    parser.add_argument(
+        "--neighbours", type=int, default=500, help="co-listened tracks stored of each"
+    )
+    parser.add_argument("--home", type=Path, help="where to make it, or one made before")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = args.home or Path(folder)
@@ -237,7 +250,8 @@ def main() -> None:
         faiss.omp_set_num_threads(1)
         with open_home(Settings(path)) as home, threadpool_limits(1):
             measure(home, args.queries, args.exhaustive)
-            print(f"one pass over 64 factors of every track: {yardstick(len(home.index)):.1f} ms")
+            milliseconds = pass_milliseconds(len(home.index))
+            print(f"one pass over 64 factors of every track: {milliseconds:.1f} ms")
             of_process = psutil.Process().memory_info()
             memory = of_process.rss - of_process.shared
             print(f"{memory / 2**30:.1f} GiB beside mapped files; load {os.getloadavg()[0]:.1f}")

@@ -1,4 +1,4 @@
-"""Who listened to what, and what the tracks are: what listening models learn from."""
+"""Training data of listening models: counts of listens, and the content of tracks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from index.arrays import BoolArray, Float32Array, Int64Array
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
-    """Who listened to what, how often.
+    """How often each listener played each track.
 
     listeners  ids, int64 (n_listeners,), ascending
     tracks     ids, int64 (n_tracks,), ascending; the columns of `counts`
@@ -42,10 +42,10 @@ def n_listeners(counts: sparse.csr_matrix) -> Int64Array:
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """What is known of tracks besides who plays them, in the order of some `Interactions.tracks`.
+    """Features and artists of tracks, in the order of some `Interactions.tracks`.
 
-    vectors  float32 (n_tracks, dim); a zero row where nothing is known
-    known    which rows are known: bool (n_tracks,)
+    vectors  float32 (n_tracks, dim); a zero row where there are none
+    known    which tracks have a vector: bool (n_tracks,)
     artists  number of each track's artist, -1 where it is unknown: int64 (n_tracks,)
     """
 
@@ -62,7 +62,7 @@ class Content:
             )
 
     def centred(self) -> Float32Array:
-        """Return the vectors less their mean over the tracks that are known, 0 for the others."""
+        """Return the vectors less their mean over the known tracks, 0 for the others."""
         n_known = max(int(self.known.sum()), 1)
         mean = self.vectors[self.known].sum(axis=0) / n_known
         return np.asarray(np.where(self.known[:, None], self.vectors - mean, 0), np.float32)

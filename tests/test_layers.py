@@ -57,10 +57,7 @@ SHARED_NAMES_OF_WEBUI = {
     "Track",
     "TracksQuery",
 }
-SHARED_NAMES = {
-    "ListeningModel": "in models what is evaluated offline, in recommendation what answers queries",
-    "Profile": "recommendation's is the Protocol of the one in models",
-}
+SHARED_NAMES = {}
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -1,12 +1,12 @@
-"""What a home is compared with: vectors of other systems, made of the features it keeps.
+"""Embeddings that a home's are compared with, computed from its stored features.
 
 home         what the home serves: the vectors of its index, its scores corrected for hubs
-hubs         the same vectors by each other score of `index.hubs`; on request alone
+hubs         the same vectors by each other score of `index.hubs`; only on request
 projection   its default projection applied anew; the same as `home` unless that serves a head
-head         the head trained last on that projection, adopted or not, without the default beside it
+head         the head trained last on that projection, adopted or not, alone
 logits       the tags of the home's taggers as log-odds, averaged over segments, joined
-penultimate  each tagger's layer below the tags, averaged over segments, as it is
-tagger       each tagger alone: the default projection of its features, fitted on what is compared
+penultimate  each tagger's layer below the tags, averaged over segments
+tagger       each tagger alone: the default projection of its features, fitted on these tracks
 mfcc         mean and standard deviation of the MFCCs, standardised over the library
 random       a random vector for each track, the same in every run
 """
@@ -50,16 +50,16 @@ class FeatureExtractor(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The key under which each track's features are kept."""
+        """The key under which each track's features are stored."""
 
     def extract(
         self, tracks: Iterable[tuple[Path, float]]
     ) -> Generator[tuple[Path, Features | AudioError], None, None]:
-        """Analyse files given with their durations, in any order."""
+        """Analyse files given with their durations; results come in any order."""
 
 
 class Systems:
-    """The systems that a home can be compared with, and their vectors."""
+    """The systems that a home can compare, and their vectors."""
 
     def __init__(
         self,
@@ -69,9 +69,10 @@ class Systems:
         head: Head | None = None,
         hubs: str = "none",
     ) -> None:
-        """`projection` is the home's and `head` the one trained last, None where there is none.
+        """List the systems; `hubs` is the home's own score.
 
-        A head that was trained on another projection is left out. `hubs` is how the home scores.
+        `projection` is the home's and `head` the one trained last, None where there is none; a head
+        that was trained on another projection is left out.
         """
         self._catalog = catalog
         self._index = index
@@ -81,7 +82,7 @@ class Systems:
         mfcc = [key for key in catalog.extractors() if key.startswith(MFCC)]
         taggers = [key for key in catalog.extractors() if not key.startswith(MFCC)]
         served = index.manifest.model.split("+") if index.manifest else []
-        # The features that each system is made of, by extractor.
+        # The extractors whose features each system is computed from.
         self.sources: dict[str, tuple[str, ...]] = {HOME: ()}
         self.sources |= {f"{HUBS}{method}": () for method in METHODS if method != hubs}
         if projection and set(projection.extractors) <= set(taggers):
@@ -101,27 +102,28 @@ class Systems:
         self.sources[RANDOM] = ()
 
     def choose(self, wanted: Sequence[str], ids: Sequence[int]) -> list[str]:
-        """Return the names meant by `wanted`, `home` among them and first.
+        """Return the names that `wanted` selects, `home` among them and first.
 
-        "penultimate" means all of its kind; nothing means every system whose features all of
-        `ids` have, less a projection that is the home's own, each tagger alone and other scores.
+        "penultimate" selects all of its kind. An empty selection means every system whose features
+        all of `ids` have, but a projection that is the home's own, single taggers and other scores.
         Raises UnknownSystem.
         """
         if not wanted:
-            return [name for name in self.sources if self._belongs(name, ids)]
+            return [name for name in self.sources if self._is_default(name, ids)]
         chosen = {HOME}
-        for wish in wanted:
-            meant = {n for n in self.sources if n == wish or n.startswith(f"{wish}:")}
-            if not meant:
-                hint = "; --mfcc makes it" if wish == MFCC else ""
+        for selector in wanted:
+            names = {n for n in self.sources if n == selector or n.startswith(f"{selector}:")}
+            if not names:
+                hint = "; --mfcc makes it" if selector == MFCC else ""
                 raise UnknownSystem(
-                    f'There is no system "{wish}" in this home: '
+                    f'There is no system "{selector}" in this home: '
                     f"got {', '.join(self.sources)}{hint}."
                 )
-            chosen |= meant
+            chosen |= names
         return [name for name in self.sources if name in chosen]
 
-    def _belongs(self, name: str, ids: Sequence[int]) -> bool:
+    def _is_default(self, name: str, ids: Sequence[int]) -> bool:
+        """Return whether a system is compared when none is selected."""
         if name.startswith((TAGGER, HUBS)):
             return False
         manifest, projection = self._index.manifest, self._projection
@@ -131,13 +133,13 @@ class Systems:
     def complete(self, names: Sequence[str], ids: Sequence[int]) -> list[int]:
         """Return those of `ids` that have the features of all these systems.
 
-        A system that the home cannot have is one that no track has the features of.
+        No track has the features of a system that the home does not have.
         """
         if any(name not in self.sources for name in names):
             return []
         keys = {key for name in names for key in self.sources[name]}
-        having = [set(self._catalog.ready_ids(key)) for key in keys]
-        return [i for i in ids if all(i in ready for ready in having)]
+        ready_by_key = [set(self._catalog.ready_ids(key)) for key in keys]
+        return [i for i in ids if all(i in ready for ready in ready_by_key)]
 
     def vectors(self, name: str, ids: Sequence[int]) -> Float32Array:
         """Return one system's unit vectors, a row for each of `ids`, which must be `complete`."""
@@ -149,13 +151,14 @@ class Systems:
         keys = self.sources[name]
         projection = self._fitted(keys, ids) if name.startswith(TAGGER) else self._projection
         for start in range(0, len(ids), _BLOCK):
-            heard = dict(read_features(self._catalog, keys, ids[start : start + _BLOCK]))
-            if len(heard) < len(ids[start : start + _BLOCK]):
+            block = ids[start : start + _BLOCK]
+            features = dict(read_features(self._catalog, keys, block))
+            if len(features) < len(block):
                 raise CatalogError(
                     f"Some of the features that {name} is made of are damaged: "
                     "run build_index.py again."
                 )
-            tracks = [heard[track_id] for track_id in ids[start : start + _BLOCK]]
+            tracks = [features[track_id] for track_id in block]
             blocks.append(self._embed(name, tracks, projection))
         joined = np.concatenate(blocks)
         if self.sources[name][0].startswith(MFCC):
@@ -172,7 +175,7 @@ class Systems:
     def _fitted(self, keys: Sequence[str], ids: Sequence[int]) -> Projection:
         """Fit the default projection on some of `ids`, centred on their own means."""
         sample = ids[:: -(-len(ids) // _FIT_SAMPLE)]
-        tracks = [heard for _, heard in read_features(self._catalog, keys, sample)]
+        tracks = [features for _, features in read_features(self._catalog, keys, sample)]
         penultimate = np.stack([t[0].penultimate.astype(np.float32).mean(axis=0) for t in tracks])
         logits = np.stack([track[0].mean_logits() for track in tracks])
         means = penultimate.mean(axis=0), logits.mean(axis=0)
@@ -181,48 +184,49 @@ class Systems:
     def _embed(
         self, name: str, tracks: Sequence[Features], projection: Projection | None
     ) -> Float32Array:
+        """Compute a system's vectors of some tracks, (n_tracks, dim), not yet of length 1."""
         if projection and (name in (PROJECTION, HEAD) or name.startswith(TAGGER)):
             vectors = projection.embed(tracks)
             return self._head.apply(vectors) if name == HEAD and self._head else vectors
         if name == LOGITS:
-            joined = [np.concatenate([heard.mean_logits() for heard in track]) for track in tracks]
-            return np.stack(joined)
+            logits = [np.concatenate([tagger.mean_logits() for tagger in t]) for t in tracks]
+            return np.stack(logits)
         if name.startswith(PENULTIMATE):
             return np.stack([t[0].penultimate.astype(np.float32).mean(axis=0) for t in tracks])
         return np.stack([track[0].pooled.astype(np.float32) for track in tracks])
 
 
-def listen(
+def extract_missing(
     catalog: Catalog,
-    listener: FeatureExtractor,
+    extractor: FeatureExtractor,
     ids: Iterable[int],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[AudioError]:
-    """Give those of `ids` that lack them the features of `listener`; return what went wrong.
+    """Extract and store the features that some of `ids` lack; return the errors.
 
-    A file that cannot be read stays in the library as it is. Raises CatalogError, BuildRunning
+    A file that cannot be read stays in the library unchanged. Raises CatalogError, BuildRunning
     among them.
     """
-    (key,) = listener.names
+    (key,) = extractor.names
     with catalog.build_lock():
-        having = set(catalog.ready_ids(key))
-        tracks = [track for track in catalog.tracks(ids) if track.id not in having]
-        firsts = {track.audio_hash or track.id: track for track in reversed(tracks)}
-        jobs = {track.path: track for track in firsts.values() if not track.removed}
+        ready = set(catalog.ready_ids(key))
+        tracks = [track for track in catalog.tracks(ids) if track.id not in ready]
+        by_audio = {track.audio_hash or track.id: track for track in reversed(tracks)}
+        jobs = {track.path: track for track in by_audio.values() if not track.removed}
         batch: list[tuple[int, TrackFeatures | AudioError]] = []
         errors = []
-        todo = sorted((path, track.duration or 0.0) for path, track in jobs.items())
+        files = sorted((path, track.duration or 0.0) for path, track in jobs.items())
         try:
-            with closing(listener.extract(todo)) as results:
-                for done, (path, heard) in enumerate(results, start=1):
-                    if isinstance(heard, AudioError):
-                        errors.append(heard)
+            with closing(extractor.extract(files)) as results:
+                for done, (path, features) in enumerate(results, start=1):
+                    if isinstance(features, AudioError):
+                        errors.append(features)
                     else:
-                        batch.append((jobs[path].id, heard[0]))
+                        batch.append((jobs[path].id, features[0]))
                     if len(batch) == _BATCH:
                         catalog.store_features(key, batch)
                         batch = []
-                    progress(done, len(todo))
+                    progress(done, len(files))
         finally:  # also when Ctrl-C stops it
             if batch:
                 catalog.store_features(key, batch)
@@ -230,4 +234,5 @@ def listen(
 
 
 def _random(track_id: int) -> Float64Array:
+    """Return a track's random vector, the same in every run."""
     return np.random.default_rng(track_id).standard_normal(_RANDOM_DIM)

@@ -1,8 +1,8 @@
-"""What a tagger's first-layer kernels stand for: the tags of the tracks that excite them.
+"""Tags of a tagger's first-layer kernels: those of the tracks with the highest activations.
 
 Nam et al. 2019, figure 3: a kernel's score for a tag is its average activation over the tracks with
-the tag. Here a track has a tag as far as the tagger says so, and activations are compared with
-their mean over the library, in standard deviations.
+the tag. Here tracks are weighted by the tagger's probability of the tag, and activations are
+compared with their mean over the library, in standard deviations.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _COLUMNS = 6  # of pictures
 
 
 class KernelTags(NamedTuple):
-    """One kernel by its number, and the tags that excite it most, the strongest first."""
+    """One kernel by its number, and the tags of its highest scores, the highest first."""
 
     kernel: int
     tags: tuple[str, ...]
@@ -43,11 +43,11 @@ def kernel_scores(activations: Float32Array, probabilities: Float32Array) -> Flo
 def choose_kernels(
     scores: Float32Array, tags: Sequence[str], n_kernels: int, n_tags: int = 4
 ) -> list[KernelTags]:
-    """Take for each tag the kernel that it comes first for and excites most, the best first."""
+    """Choose the kernel of the highest score for each tag that is some kernel's best, best first."""
     first = scores.argmax(axis=1)
     best: dict[int, int] = {}
     for kernel in np.argsort(-scores.max(axis=1), kind="stable"):
-        if scores[kernel].max() > 0:  # else it is the same on every track
+        if scores[kernel].max() > 0:  # else its activation is the same on every track
             best.setdefault(int(first[kernel]), int(kernel))
     chosen = []
     for tag, kernel in list(best.items())[:n_kernels]:

@@ -1,4 +1,4 @@
-"""What is known of the tracks: labels from a CSV or from the files' tags, one or several a track.
+"""Labels of tracks, from a CSV or from the files' tags, one or several a track.
 
 A label table is a DataFrame of texts indexed by track id. An empty text is no label; `a|b|c` is
 three labels. Two tracks share a label column if they have a label of it in common.
@@ -41,15 +41,14 @@ def track_ids(folder: Path, names: Iterable[str], catalog: Catalog) -> Int64Arra
     """Return the ids of the living tracks at these paths relative to `folder`, -1 for unknown."""
     ids = {track.path: track.id for track in catalog.available_tracks()}
     files = [folder / name for name in names]
-    found = [ids.get(file.parent.resolve() / file.name, -1) for file in files]
-    return np.array(found, np.int64)
+    return np.array([ids.get(file.parent.resolve() / file.name, -1) for file in files], np.int64)
 
 
 def read_labels(path: Path, catalog: Catalog) -> pd.DataFrame:
     """Read a CSV of labels and join it to the living tracks of the catalogue.
 
-    Its column `path` is relative to the CSV's folder. What it does not say of artist, album and
-    recording comes from the tags. Raises LabelsError.
+    Its column `path` is relative to the CSV's folder. Artist, album and recording come from the
+    files' tags where the CSV has no such column. Raises LabelsError.
     """
     table = read_table(path, ["path"])
     table.index = pd.Index(track_ids(path.parent, table["path"], catalog))
@@ -62,7 +61,7 @@ def read_labels(path: Path, catalog: Catalog) -> pd.DataFrame:
 
 
 def catalogue_labels(catalog: Catalog) -> pd.DataFrame:
-    """Return what the files' tags say, indexed by track id.
+    """Return the labels in the files' tags, indexed by track id.
 
     artist, album; genre, the first one; genres, all of them; recording, the same number for files
     of the same recording.
@@ -92,7 +91,7 @@ def split_labels(text: str) -> list[str]:
 
 
 class LabelColumn:
-    """One column, ready to be compared.
+    """One column of labels, with the tracks that share them.
 
     rows, names  each (track row, label) pair, by row: int64 (n_pairs,), object (n_pairs,)
     """
@@ -114,18 +113,18 @@ class LabelColumn:
         )
 
     def of_size(self, least: int) -> BoolArray:
-        """Say of each pair whether its label has at least `least` tracks: (n_pairs,)."""
+        """Return whether each pair's label has at least `least` tracks: (n_pairs,)."""
         large: BoolArray = self._sizes >= least
         return large
 
     def shared_with(self, rows: Int64Array) -> BoolArray:
-        """Say which tracks share a label with each of `rows`: (n_rows, n_tracks)."""
+        """Return which tracks share a label with each of `rows`: (n_rows, n_tracks)."""
         shared: BoolArray = (self._members[rows] @ self._members.T).toarray() > 0
         return shared
 
 
 def artist_groups(table: pd.DataFrame) -> NDArray[np.object_]:
-    """Return whose each track is, its own where the artist is unknown: object (n_tracks,)."""
+    """Return each track's artist, a name of its own where that is unknown: object (n_tracks,)."""
     artists = table["artist"] if "artist" in table.columns else pd.Series("", table.index)
     own = [f"\0{row}" for row in range(len(table))]
     return np.where(artists == "", own, artists).astype(object)

@@ -1,8 +1,8 @@
-"""Metrics of a ranked list, each with its formula, and how sure a mean or a difference is.
+"""Metrics of ranked lists, each with its formula, and bootstrap intervals of their means.
 
 Conventions: `hits` is boolean (n_queries, k), best first; a query's list may hold fewer than k
 results, the rest counting as misses. `n_relevant` (n_queries,) is how many results would be hits,
-and bounds the hits. Every metric has a value per query, 0 where there is nothing to find; the mean
+and bounds the hits. Every metric has a value per query, 0 where nothing is relevant; the mean
 is the caller's. Definitions follow Manning, Raghavan and Schütze (2008), chapter 8.
 """
 
@@ -53,7 +53,7 @@ def recall_at_k(hits: ArrayLike, n_relevant: ArrayLike) -> Float64Array:
 def attainable_recall_at_k(hits: ArrayLike, n_relevant: ArrayLike) -> Float64Array:
     """R@K = hits among the first K / min(K, relevant), per query: (n_queries,).
 
-    Its ceiling is 1 also for a query that has more to find than its list has places.
+    Its ceiling is 1 also for a query with more relevant results than K.
     """
     valid, relevant = _valid_pair(hits, n_relevant)
     recall: Float64Array = valid.sum(axis=1) / np.clip(relevant, 1, valid.shape[1])
@@ -69,7 +69,7 @@ def ndcg_at_k(hits: ArrayLike, n_relevant: ArrayLike) -> Float64Array:
     valid, relevant = _valid_pair(hits, n_relevant)
     k = valid.shape[1]
     discounts = 1.0 / np.log2(np.arange(2, k + 2))
-    ideal = np.concatenate([[1.0], np.cumsum(discounts)])  # 1 where there is nothing to find
+    ideal = np.concatenate([[1.0], np.cumsum(discounts)])  # 1 where nothing is relevant
     ndcg: Float64Array = valid @ discounts / ideal[np.minimum(relevant, k)]
     return ndcg
 
@@ -77,7 +77,7 @@ def ndcg_at_k(hits: ArrayLike, n_relevant: ArrayLike) -> Float64Array:
 def average_precision(hits: ArrayLike, n_relevant: ArrayLike) -> Float64Array:
     """AP = sum over the hits of P@rank / relevant, per query; its mean over queries is MAP.
 
-    `hits` is the whole ranking: a relevant result that is not in it counts as never found.
+    `hits` is the whole ranking: a relevant result that is not in it counts 0.
     """
     valid, relevant = _valid_pair(hits, n_relevant)
     at_rank = np.cumsum(valid, axis=1) / np.arange(1, valid.shape[1] + 1)
@@ -88,7 +88,7 @@ def average_precision(hits: ArrayLike, n_relevant: ArrayLike) -> Float64Array:
 def r_precision(hits: ArrayLike, n_relevant: ArrayLike) -> Float64Array:
     """R-precision = hits among the first R / R, R being the query's relevant results.
 
-    Its ceiling is 1 for every query that has something to find, however few there are.
+    Its ceiling is 1 for every query with a relevant result, however few there are.
     """
     valid, relevant = _valid_pair(hits, n_relevant)
     within = np.arange(valid.shape[1]) < relevant[:, None]
@@ -97,7 +97,7 @@ def r_precision(hits: ArrayLike, n_relevant: ArrayLike) -> Float64Array:
 
 
 def average_precision_of_ranks(ranks: ArrayLike) -> float:
-    """AP of one query = mean over its relevant results of: how many are as high / rank.
+    """AP of one query = mean over its relevant results of P@rank.
 
     `ranks` (n_relevant,) are those of all relevant results, from 1, each once; no relevant result
     gives 0. For rankings too long to hold; otherwise as `average_precision`.
@@ -116,7 +116,8 @@ def roc_auc(above: ArrayLike, n_relevant: int, n_candidates: int) -> float:
     above  how many other candidates, the irrelevant ones, score above each relevant result, equal
            scores counting half: (n_relevant,)
 
-    Where there is nothing to tell apart it is 0.5 (Fawcett 2006, section 7; Rendle et al. 2009).
+    Without relevant or without other results it is 0.5 (Fawcett 2006, section 7; Rendle et al.
+    2009).
     """
     n_others = n_candidates - n_relevant
     if n_relevant == 0 or n_others == 0:
@@ -134,7 +135,7 @@ def macro_mean(values: ArrayLike, groups: ArrayLike) -> float:
 
 
 def in_degrees(neighbours: ArrayLike, n_tracks: int) -> Int64Array:
-    """How many of the k-nearest-neighbour lists each track is in (its k-occurrence).
+    """Count the k-nearest-neighbour lists that each track is in (its k-occurrence).
 
     `neighbours` holds row numbers (n_queries, k), -1 where a list is shorter.
     """
@@ -143,7 +144,7 @@ def in_degrees(neighbours: ArrayLike, n_tracks: int) -> Int64Array:
 
 
 def gini(counts: ArrayLike) -> float:
-    """Gini index of counts (n,): 0 where all are equal, (n - 1) / n where one has everything.
+    """Gini index of counts (n,): 0 where all are equal, (n - 1) / n where all but one are 0.
 
     G = sum over i, from the least count on, of (2 i - n - 1) c_i / (n sum of c), i from 1.
     """
@@ -157,9 +158,9 @@ def gini(counts: ArrayLike) -> float:
 
 
 def resamples(groups: ArrayLike, n_resamples: int, seed: int) -> Iterator[IndexArray]:
-    """Give the rows of whole groups drawn with replacement: for measures that are no means.
+    """Yield the rows of whole groups drawn with replacement, for measures that are no means.
 
-    groups  (n_rows,), as in `bootstrap_means`, which is quicker
+    groups  (n_rows,), as in `bootstrap_means`, which is faster
     """
     number = np.unique(np.asarray(groups), return_inverse=True)[1]
     rows = [np.flatnonzero(number == group) for group in range(int(number.max()) + 1)]
@@ -247,19 +248,19 @@ def sign_flip_test(
     differences  (n_queries, n_columns), each already weighted as it counts in the mean
 
     The paired randomisation test (Smucker, Allan and Carterette 2007), by groups: if the two
-    systems were alike, each group's difference could as well have the other sign. p is the share
-    of random signs whose sum is as far from 0 as the one found, that one among them.
+    systems are equal, each group's difference could as well have the other sign. p is the share of
+    random signs whose sum is as far from 0 as the observed one, which is counted among them.
     """
     columns, number, n_groups = _valid_groups(differences, groups)
     sums = np.stack([np.bincount(number, column, n_groups) for column in columns.T], axis=1)
-    found = np.abs(sums.sum(axis=0)) - 1e-12  # sums of floats in another order are not the same
+    observed = np.abs(sums.sum(axis=0)) - 1e-12  # sums of floats in another order are not the same
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(n_resamples, n_groups))
-    p: Float64Array = (1 + (np.abs(signs @ sums) >= found).sum(axis=0)) / (1 + n_resamples)
+    p: Float64Array = (1 + (np.abs(signs @ sums) >= observed).sum(axis=0)) / (1 + n_resamples)
     return p
 
 
 def _draws(n_groups: int, n_resamples: int, seed: int) -> Iterator[Int64Array]:
-    """Give how often each group is drawn: (up to _CHUNK, n_groups) at a time."""
+    """Yield how often each group is drawn: (up to _CHUNK, n_groups) at a time."""
     generator = np.random.default_rng(seed)
     for start in range(0, n_resamples, _CHUNK):
         n = min(_CHUNK, n_resamples - start)

@@ -1,9 +1,9 @@
-"""How well stored features foretell numbers that people gave: R² on artists nothing was learned of.
+"""Regression of human ratings on stored features: R² on held-out artists.
 
 Transfer learning by the features of several layers (K. Choi, G. Fazekas, M. Sandler, K. Cho,
 "Transfer learning for music classification and regression tasks", ISMIR 2017), with ridge
-regression. Whole artists are left out in turn; the penalty is chosen within the others, by artists
-left out again.
+regression. Folds are of whole artists; the penalty is chosen within the training folds, again by
+artists.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ LAYERS = ("tags", "penultimate", "pooled")  # from the top down
 class Fit(NamedTuple):
     """R² = 1 - squared errors / squared distances from the mean, with its 95 % interval.
 
-    Predictions are out of fold; 0 is what the mean would get, which is worse than that by a little
-    where the mean is of other artists. The interval is of resampled artists.
+    Predictions are out of fold; 0 is what predicting the mean would get, and the mean of other
+    artists gets a little less. The interval is of resampled artists.
     """
 
     r2: float
@@ -40,17 +40,17 @@ class Fit(NamedTuple):
 
 
 def layer(track: Features, name: str) -> Float32Array:
-    """Return a layer of a track, of all its taggers, averaged over segments: (n,).
+    """Return a layer of a track, of all its taggers joined, averaged over segments: (n,).
 
-    "pooled" is of musicnn the front end and three layers behind it, of others their last map.
+    "pooled" is the front end and three layers behind it of musicnn, the last map of others.
     """
     if name == "tags":
-        return np.concatenate([heard.mean_logits() for heard in track])
+        return np.concatenate([tagger.mean_logits() for tagger in track])
     if name == "penultimate":
-        means = [heard.penultimate.astype(np.float32).mean(axis=0) for heard in track]
+        means = [tagger.penultimate.astype(np.float32).mean(axis=0) for tagger in track]
         return np.concatenate(means)
     if name == "pooled":
-        return np.concatenate([heard.pooled.astype(np.float32) for heard in track])
+        return np.concatenate([tagger.pooled.astype(np.float32) for tagger in track])
     raise ValueError(f"wanted a layer of {', '.join(LAYERS)}; got {name}")
 
 
@@ -59,25 +59,25 @@ def predict(
 ) -> Float64Array:
     """Return out-of-fold predictions of `values` (n_tracks, n_columns) from (n_tracks, n)."""
     predictions = np.empty_like(values)
-    for known, left in GroupKFold(N_FOLDS).split(features, groups=artists):
-        mean, deviation = features[known].mean(axis=0), features[known].std(axis=0)
+    for train, test in GroupKFold(N_FOLDS).split(features, groups=artists):
+        mean, deviation = features[train].mean(axis=0), features[train].std(axis=0)
         x = (features - mean) / np.maximum(deviation, 1e-6) / np.sqrt(features.shape[1])
         kernel = x @ x.T  # there are fewer tracks than features
-        penalties = _penalties(kernel[np.ix_(known, known)], values[known], artists[known])
-        predictions[left] = _ridge(kernel, values, known, left, penalties)
+        penalties = _penalties(kernel[np.ix_(train, train)], values[train], artists[train])
+        predictions[test] = _ridge(kernel, values, train, test, penalties)
     return predictions
 
 
 def _penalties(
     kernel: Float64Array, values: Float64Array, artists: NDArray[np.object_]
 ) -> Float64Array:
-    """Return for each column the penalty of the least squared error on left-out artists."""
+    """Return each column's penalty with the least squared error on held-out artists."""
     errors = np.zeros((len(PENALTIES), values.shape[1]))
-    for known, left in GroupKFold(N_FOLDS).split(kernel, groups=artists):
+    for train, test in GroupKFold(N_FOLDS).split(kernel, groups=artists):
         for number, penalty in enumerate(PENALTIES):
             same = np.full(values.shape[1], penalty)
-            miss = values[left] - _ridge(kernel, values, known, left, same)
-            errors[number] += np.square(miss).sum(axis=0)
+            residuals = values[test] - _ridge(kernel, values, train, test, same)
+            errors[number] += np.square(residuals).sum(axis=0)
     best: Float64Array = np.array(PENALTIES)[errors.argmin(axis=0)]
     return best
 
@@ -85,14 +85,15 @@ def _penalties(
 def _ridge(
     kernel: Float64Array,
     values: Float64Array,
-    known: Int64Array,
-    left: Int64Array,
+    train: Int64Array,
+    test: Int64Array,
     penalties: Float64Array,
 ) -> Float64Array:
-    mean = values[known].mean(axis=0)
+    """Predict the rows of `test` from those of `train`: (n_test, n_columns)."""
+    mean = values[train].mean(axis=0)
     ridge = KernelRidge(alpha=penalties, kernel="precomputed")
-    ridge.fit(kernel[np.ix_(known, known)], values[known] - mean)
-    predicted: Float64Array = ridge.predict(kernel[np.ix_(left, known)]) + mean
+    ridge.fit(kernel[np.ix_(train, train)], values[train] - mean)
+    predicted: Float64Array = ridge.predict(kernel[np.ix_(test, train)]) + mean
     return predicted
 
 
@@ -100,10 +101,10 @@ def fits(
     values: Float64Array, predictions: Float64Array, artists: Sequence[str], seed: int = 0
 ) -> list[Fit]:
     """Return the fit of each column of (n_tracks, n_columns)."""
-    again = [
-        r2_score(values[drawn], predictions[drawn], multioutput="raw_values")
-        for drawn in resamples(artists, N_RESAMPLES, seed)
+    resampled = [
+        r2_score(values[rows], predictions[rows], multioutput="raw_values")
+        for rows in resamples(artists, N_RESAMPLES, seed)
     ]
-    low, high = interval(np.array(again))
-    found = r2_score(values, predictions, multioutput="raw_values")
-    return [Fit(*map(float, row)) for row in zip(found, low, high, strict=True)]
+    low, high = interval(np.array(resampled))
+    r2 = r2_score(values, predictions, multioutput="raw_values")
+    return [Fit(*map(float, row)) for row in zip(r2, low, high, strict=True)]

@@ -1,8 +1,8 @@
 """Offline evaluation of content similarity: leave-one-out retrieval with known labels.
 
-Every labelled track is a query once; the others are ranked by the cosine of their embeddings, or by
-what a correction for hubs makes of it (equal ones by id), and a result is a hit if it has one of
-the query's labels.
+Every labelled track is a query once; the others are ranked by the cosine of their embeddings or by
+the score of a correction for hubs (equal ones by id), and a result is a hit if it has one of the
+query's labels.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ Figures = dict[str, float | int | dict[str, float] | list[float]]
 
 
 class Correction(NamedTuple):
-    """How a system corrects cosines for hubs: the method, and what is usual around each track.
+    """How a system corrects cosines for hubs: the method, and each track's cosine statistics.
 
-    surroundings  float32 (n_tracks, 3), a row a track, see `index.hubs.CosineStatistics`
+    track_statistics  float32 (n_tracks, 3), a row a track, see `index.hubs.CosineStatistics`
     """
 
     method: str
-    surroundings: Float32Array
+    track_statistics: Float32Array
 
     def scores(self, rows: Int64Array, cosines: NDArray[np.floating]) -> Float64Array:
         """Return the scores of all tracks for those in `rows`: (n_rows, n_tracks), as `cosines`."""
-        mine = self.surroundings[rows][:, None]
-        return pair_scores(self.method, cosines, mine, self.surroundings)
+        queries = self.track_statistics[rows][:, None]
+        return pair_scores(self.method, cosines, queries, self.track_statistics)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +78,9 @@ class Retrieval:
     hits: BoolArray
 
     def summary(self) -> dict[str, Figures]:
-        """Each metric averaged over labels (macro) and over queries (micro).
+        """Return each metric averaged over labels (macro) and over queries (micro).
 
-        P@K comes with its ceiling: what a perfect ranking would reach with as few tracks a label.
+        P@K comes with its ceiling: that of a perfect ranking with as few tracks a label.
         """
         figures: dict[str, Figures] = {}
         for metric, values in self.per_query.items():
@@ -91,7 +91,7 @@ class Retrieval:
         return figures
 
     def intervals(self) -> dict[str, Figures]:
-        """The 95 % interval of each metric's micro ("ci") and macro ("ci_macro") mean."""
+        """Return the 95 % interval of each metric's micro ("ci") and macro ("ci_macro") mean."""
         micro, macro = self._intervals(np.stack(list(self.per_query.values()), axis=1))
         return {
             metric: {"ci": micro[i], "ci_macro": macro[i]}
@@ -99,7 +99,7 @@ class Retrieval:
         }
 
     def compare(self, base: Retrieval) -> dict[str, dict[str, Figures]]:
-        """What each metric is more than the base's, on the same queries, micro and macro.
+        """Return each metric's difference from the base's, on the same queries, micro and macro.
 
         `diff` with its 95 % interval `ci` (bootstrap over artists), and `p` (randomisation test).
         Raises ValueError where the queries are not the same.
@@ -120,7 +120,7 @@ class Retrieval:
         return compared
 
     def precision_curve(self) -> tuple[Float64Array, list[list[float]]]:
-        """Micro P@K for every K up to the longest, and its 95 % intervals."""
+        """Return micro P@K for every K up to the longest, and its 95 % intervals."""
         longest = self.hits.shape[1]
         precision = np.cumsum(self.hits, axis=1) / np.arange(1, longest + 1)
         return precision.mean(axis=0), _pairs(bootstrap_means(precision, self.artists))
@@ -132,13 +132,13 @@ class Retrieval:
         }
 
     def _intervals(self, values: Float64Array) -> tuple[list[list[float]], list[list[float]]]:
-        """Bounds of the micro and the macro mean of each column."""
+        """Return bounds of the micro and of the macro mean of each column."""
         micro = bootstrap_means(values, self.artists)
         macro = bootstrap_means(values[self.query], self.artists[self.query], self.label)
         return _pairs(micro), _pairs(macro)
 
     def _macro_shares(self) -> Float64Array:
-        """How much each query counts in the macro mean: (n_queries,), together 1."""
+        """Return the weight of each query in the macro mean: (n_queries,), together 1."""
         _, label, counts = np.unique(
             self.label.astype(str), return_inverse=True, return_counts=True
         )
@@ -148,6 +148,7 @@ class Retrieval:
 
 
 def _pairs(means: Float64Array) -> list[list[float]]:
+    """Return low and high bound of each column of resampled means."""
     bounds: list[list[float]] = np.stack(interval(means), axis=1).tolist()
     return bounds
 
@@ -165,7 +166,7 @@ def evaluate_retrieval(
     """Rank every track for every labelled query: P@K, R@K, nDCG@K, MAP and R-precision.
 
     vectors       unit vectors float32 (n_tracks, dim), one a row of `labels`
-    exclude_same  columns in which a result must share nothing with the query (artist filter)
+    exclude_same  columns in which a result must share no label with the query (artist filter)
     min_group     labels of fewer tracks make no queries (they remain candidates)
     correction    for hubs, of the same tracks; None ranks by cosines
 
@@ -174,26 +175,26 @@ def evaluate_retrieval(
     filters = [exclude_same] if isinstance(exclude_same, str) else list(exclude_same or ())
     column = LabelColumn(labels, by)
     forbidden = [LabelColumn(labels, name) for name in filters]
-    counted = column.of_size(min_group)
-    rows, query = np.unique(column.rows[counted], return_inverse=True)
+    large_enough = column.of_size(min_group)
+    rows, query = np.unique(column.rows[large_enough], return_inverse=True)
     if len(rows) == 0:
         raise LabelsError(f'No track has a label in "{by}" that {min_group} tracks share.')
     metrics: dict[str, list[Float64Array]] = {}
     neighbours, hits, n_relevant = [], [], []
     for block, order, allowed in _rankings(vectors, rows, forbidden, correction):
         relevant = column.shared_with(block) & allowed
-        found = _padded(np.take_along_axis(relevant, order, axis=1), max(ks), False)
+        ranked = _padded(np.take_along_axis(relevant, order, axis=1), max(ks), False)
         listed = np.where(np.take_along_axis(allowed, order, axis=1), order, -1)
         n_relevant.append(relevant.sum(axis=1))
         neighbours.append(_padded(listed, max(ks), -1)[:, : max(ks)])
-        hits.append(found[:, : max(ks)])
-        for metric, values in _metrics(found, n_relevant[-1], ks).items():
+        hits.append(ranked[:, : max(ks)])
+        for metric, values in _metrics(ranked, n_relevant[-1], ks).items():
             metrics.setdefault(metric, []).append(values)
     return Retrieval(
         rows=rows,
         artists=artist_groups(labels)[rows],
         query=query,
-        label=column.names[counted],
+        label=column.names[large_enough],
         n_relevant=np.concatenate(n_relevant),
         per_query={metric: np.concatenate(values) for metric, values in metrics.items()},
         neighbours=np.concatenate(neighbours),
@@ -202,7 +203,7 @@ def evaluate_retrieval(
 
 
 def _metrics(hits: BoolArray, n_relevant: Int64Array, ks: Sequence[int]) -> dict[str, Float64Array]:
-    """All metrics of whole rankings, by name."""
+    """Return all metrics of whole rankings, by name."""
     return {
         **{f"P@{k}": precision_at_k(hits[:, :k]) for k in ks},
         **{f"R@{k}": recall_at_k(hits[:, :k], n_relevant) for k in ks},
@@ -213,16 +214,16 @@ def _metrics(hits: BoolArray, n_relevant: Int64Array, ks: Sequence[int]) -> dict
 
 
 def hub_degrees(vectors: Float32Array, correction: Correction | None = None) -> Int64Array:
-    """In how many others' ten nearest each track is: int64 (n_tracks,)."""
-    everyone = np.arange(len(vectors))
-    return in_degrees(rank(vectors, everyone, HUB_K, correction=correction), len(vectors))
+    """Return in how many others' ten nearest each track is: int64 (n_tracks,)."""
+    rows = np.arange(len(vectors))
+    return in_degrees(rank(vectors, rows, HUB_K, correction=correction), len(vectors))
 
 
 def hub_report(degrees: Int64Array) -> dict[str, float | int]:
-    """Describe who is whose neighbour: in-degrees (n_tracks,) in the graph of all ten nearest.
+    """Summarise the in-degrees (n_tracks,) of the graph of the ten nearest neighbours.
 
     `skewness` of the in-degrees is the usual measure of hubness (Radovanovic et al. 2010);
-    `orphans` is the share of tracks that are in nobody's list.
+    `orphans` is the share of tracks that are in no list.
     """
     spread = float(degrees.std())
     skewness = float(((degrees - degrees.mean()) ** 3).mean() / spread**3) if spread else 0.0
@@ -257,7 +258,7 @@ def _rankings(
     forbidden: Sequence[LabelColumn],
     correction: Correction | None,
 ) -> Iterator[tuple[Int64Array, Int64Array, BoolArray]]:
-    """Give a block of queries, all rows from the nearest on, and which rows may be results.
+    """Yield a block of queries, all rows from the nearest on, and which rows may be results.
 
     Rows that may not be results come last; (n_block,), and twice (n_block, n_tracks).
     """

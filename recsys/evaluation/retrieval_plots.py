@@ -1,4 +1,4 @@
-"""One picture of a retrieval: precision by list length, who is taken for whom, and hubs."""
+"""Plots of a retrieval evaluation: precision by list length, confusion of labels, and hubs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from recsys.evaluation.labels import LabelColumn
 from recsys.evaluation.metrics import attainable_precision
 from recsys.evaluation.retrieval import HUB_K, Retrieval
 
-MAX_LABELS = 20  # rows of the confusion matrix; the rest is joined
+MAX_LABELS = 20  # rows of the confusion matrix; the rest is one
 OTHERS = "others"
 MAX_POINTS = 10  # of a curve that have an interval
 
@@ -30,19 +30,19 @@ def plot(
     labels: pd.DataFrame,
     by: str,
 ) -> None:
-    """Draw the systems, the first one being the one whose confusions are shown.
+    """Draw the systems; the confusion matrix is that of the first.
 
-    `degrees` are in-degrees (n_tracks,), see `evaluate.hub_degrees`.
+    `degrees` are in-degrees (n_tracks,), see `recsys.evaluation.retrieval.hub_degrees`.
 
     Raises OSError where the file cannot be written, ValueError for an unknown kind of file.
     """
     figure = Figure(figsize=(18, 7), layout="constrained")
-    precision, confused, hubs = figure.subplots(1, 3, width_ratios=[1, 1.15, 1])
+    precision, confusions, hubs = figure.subplots(1, 3, width_ratios=[1, 1.15, 1])
     colours = {name: f"C{number % 10}" for number, name in enumerate(retrievals)}
     _plot_precision(precision, retrievals, colours, by)
     first = next(iter(retrievals))
     names, matrix = confusion(retrievals[first], labels, by)
-    _plot_confusion(confused, names, matrix, first, by)
+    _plot_confusion(confusions, names, matrix, first, by)
     _plot_hubs(hubs, degrees, colours)
     figure.legend(*precision.get_legend_handles_labels(), loc="outside lower center", ncols=7)
     with warnings.catch_warnings():
@@ -53,29 +53,29 @@ def plot(
 def confusion(
     retrieval: Retrieval, labels: pd.DataFrame, by: str
 ) -> tuple[list[str], Float64Array]:
-    """Which labels the neighbours of each label's queries have, as shares: rows sum to 1.
+    """Return the shares of labels among the neighbours of each label's queries: rows sum to 1.
 
-    The labels of the most queries, the largest first, and a last row and column for all others,
-    where there are more. Tracks of several labels count once for each pair; neighbours without a
-    label not at all.
+    The labels with the most queries come first, and a last row and column are for all others where
+    there are more. Tracks of several labels count once for each pair; neighbours without a label
+    are not counted.
     """
     column = LabelColumn(labels, by)
     queries = pd.Series(retrieval.label).value_counts()
     order = sorted(queries.index, key=lambda name: (-queries[name], name))
-    known = order if len(order) <= MAX_LABELS else order[: MAX_LABELS - 1]
-    number = {name: i for i, name in enumerate(known)}
+    shown = order if len(order) <= MAX_LABELS else order[: MAX_LABELS - 1]
+    number = {name: i for i, name in enumerate(shown)}
     rest = any(name not in number for name in column.names)
-    size = len(known) + rest
-    of_row: dict[int, list[int]] = {}
+    size = len(shown) + rest
+    labels_of_row: dict[int, list[int]] = {}
     for row, name in zip(column.rows.tolist(), column.names, strict=True):
-        of_row.setdefault(row, []).append(number.get(name, len(known)))
+        labels_of_row.setdefault(row, []).append(number.get(name, len(shown)))
     counts = np.zeros((size, size))
     for query, name in zip(retrieval.query, retrieval.label, strict=True):
         for neighbour in retrieval.neighbours[query].tolist():
-            for label in of_row.get(neighbour, []):
-                counts[number.get(name, len(known)), label] += 1
+            for label in labels_of_row.get(neighbour, []):
+                counts[number.get(name, len(shown)), label] += 1
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    return known + [OTHERS] * rest, shares
+    return shown + [OTHERS] * rest, shares
 
 
 def _plot_precision(
@@ -115,7 +115,7 @@ def _plot_confusion(
     axes.set_xticks(range(len(names)), shown, rotation=40, ha="right", **plain)
     axes.set_yticks(range(len(names)), shown, **plain)
     axes.set(
-        title=f"{system}: what the neighbours are",
+        title=f"{system}: labels of the neighbours",
         xlabel=f"{by} of the neighbours",
         ylabel=f"{by} of the query",
     )

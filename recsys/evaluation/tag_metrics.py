@@ -1,13 +1,13 @@
-"""How good a tagger is on clips it never saw: the field's measures, each with its interval.
+"""Metrics of a tagger on test clips, each with its interval.
 
 Conventions: `truth` is 0 or 1 and `scores` a tagger's probabilities, both (n_clips, n_tags); a
-clip's score is the mean over its segments. Tags that no clip has, or every clip, say nothing and
+clip's score is the mean over its segments. Tags that no clip has, or every clip, have no area and
 are left out of means over tags. The measures (Nam et al. 2019, "Evaluation"):
 
 roc_auc            mean over tags of the area under the ROC curve; chance is .5
 average_precision  mean over tags of the area under the precision-recall curve, as average
                    precision; chance is the mean share of clips with the tag
-accuracy           share of clips whose most probable tag is theirs, where each has just one;
+accuracy           share of clips whose most probable tag is right, where each has just one;
                    chance is the share of the commonest tag
 precision, recall, f
                    means over tags at each tag's threshold; F = 2 P R / (P + R)
@@ -32,11 +32,11 @@ from recsys.evaluation.metrics import interval
 KS = (1, 10)
 N_RESAMPLES = 1000
 _MOST_VALUES = 20_000_000  # clips x tags x resamples; of larger data fewer resamples are drawn
-_FEWEST = 100
+_MIN_RESAMPLES = 100
 
 
 class Figure(NamedTuple):
-    """A measure, its 95 % interval, and what a tagger would get that knows nothing."""
+    """A measure, its 95 % interval, and its value by chance."""
 
     value: float
     low: float
@@ -45,16 +45,18 @@ class Figure(NamedTuple):
 
 
 def tag_auc(truth: ArrayLike, scores: ArrayLike) -> float:
-    """Return the mean over tags of the area under the ROC curve; .5 where no tag says anything."""
+    """Return the mean over tags of the area under the ROC curve; .5 where no tag has one."""
     has, values = np.asarray(truth) > 0.5, np.asarray(scores)
-    telling = has.any(axis=0) & ~has.all(axis=0)
-    return float(roc_areas(has[:, telling], values[:, telling]).mean()) if telling.any() else 0.5
+    defined = has.any(axis=0) & ~has.all(axis=0)
+    return float(roc_areas(has[:, defined], values[:, defined]).mean()) if defined.any() else 0.5
 
 
 def roc_areas(has: BoolArray, scores: Float64Array) -> Float64Array:
     """Return each tag's area under the ROC curve, equal scores counting half: (n_tags,).
 
-    U / (n m), Mann and Whitney's, for all tags at once: a thousand resamples take a second.
+    Every tag must have clips with it and clips without it.
+
+    The areas are U / (n m) of Mann and Whitney, computed for all tags at once.
     """
     n_having = has.sum(axis=0)
     ranks = (rankdata(scores, axis=0) * has).sum(axis=0)
@@ -63,32 +65,32 @@ def roc_areas(has: BoolArray, scores: Float64Array) -> Float64Array:
 
 
 def average_precisions(has: BoolArray, scores: Float64Array) -> Float64Array:
-    """Return each tag's average precision, clips of equal scores taken together: (n_tags,)."""
+    """Return each tag's average precision, clips of equal scores sharing a rank: (n_tags,)."""
     order = np.argsort(-scores, axis=0, kind="stable")
-    right = np.take_along_axis(has, order, axis=0)
+    hits = np.take_along_axis(has, order, axis=0)
     ordered = np.take_along_axis(scores, order, axis=0)
-    precision = np.cumsum(right, axis=0) / np.arange(1, len(has) + 1)[:, None]
+    precision = np.cumsum(hits, axis=0) / np.arange(1, len(has) + 1)[:, None]
     last = np.append(ordered[1:] != ordered[:-1], np.ones((1, has.shape[1]), bool), axis=0)
-    # Within clips of equal scores the precision behind the last of them counts.
-    places = np.where(last, np.arange(len(has))[:, None], len(has))
-    behind = np.minimum.accumulate(places[::-1], axis=0)[::-1]
-    precision = np.take_along_axis(precision, behind, axis=0)
-    areas: Float64Array = (precision * right).sum(axis=0) / has.sum(axis=0)
+    # Clips of equal scores all have the precision at the last of them.
+    ranks = np.where(last, np.arange(len(has))[:, None], len(has))
+    last_rank = np.minimum.accumulate(ranks[::-1], axis=0)[::-1]
+    precision = np.take_along_axis(precision, last_rank, axis=0)
+    areas: Float64Array = (precision * hits).sum(axis=0) / has.sum(axis=0)
     return areas
 
 
 def best_thresholds(truth: ArrayLike, scores: ArrayLike) -> Float64Array:
-    """Return the score of each tag from which on F is highest: (n_tags,); .5 for a tag of no clip.
+    """Return each tag's threshold with the highest F: (n_tags,); .5 for a tag of no clip.
 
-    To be chosen on validation clips.
+    Choose them on validation clips.
     """
     has, values = np.asarray(truth) > 0.5, np.asarray(scores, np.float64)
     thresholds = np.full(has.shape[1], 0.5)
     for tag in range(has.shape[1]):
         order = np.argsort(-values[:, tag], kind="stable")
-        n_right = np.cumsum(has[order, tag])
-        if n_right[-1]:
-            f = 2 * n_right / (np.arange(1, len(has) + 1) + n_right[-1])
+        n_hits = np.cumsum(has[order, tag])
+        if n_hits[-1]:
+            f = 2 * n_hits / (np.arange(1, len(has) + 1) + n_hits[-1])
             thresholds[tag] = values[order[np.argmax(f)], tag]
     return thresholds
 
@@ -105,25 +107,25 @@ def tag_figures(
 ) -> dict[str, Figure]:
     """Measure a tagger; `thresholds` (n_tags,), `artists` (n_clips,).
 
-    `exclusive` says that each clip has just one tag. Raises ValueError for shapes that do not fit.
+    `exclusive`: each clip has just one tag. Raises ValueError for shapes that do not match.
     """
     has, values = np.asarray(truth) > 0.5, np.asarray(scores, np.float64)
-    owner = np.asarray(artists)
+    groups = np.asarray(artists)
     limits = np.asarray(thresholds, np.float64)
-    if has.ndim != 2 or has.shape != values.shape or owner.shape != has.shape[:1]:
+    if has.ndim != 2 or has.shape != values.shape or groups.shape != has.shape[:1]:
         raise ValueError(f"wanted truth and scores alike, got {has.shape}, {values.shape}")
     if limits.shape != has.shape[1:]:
         raise ValueError(f"thresholds: wanted {has.shape[1:]}, got {limits.shape}")
-    n = min(n_resamples, max(_MOST_VALUES // max(has.size, 1), _FEWEST))
-    found = _measures(has, values, limits, exclusive)
-    again = [
-        _measures(has[picked], values[picked], limits, exclusive)
-        for picked in metrics.resamples(owner, n, seed)
+    n = min(n_resamples, max(_MOST_VALUES // max(has.size, 1), _MIN_RESAMPLES))
+    measured = _measures(has, values, limits, exclusive)
+    resampled = [
+        _measures(has[rows], values[rows], limits, exclusive)
+        for rows in metrics.resamples(groups, n, seed)
     ]
     chances = _chances(has, exclusive)
     figures = {}
-    for name, value in found.items():
-        column = np.array([measures[name] for measures in again])
+    for name, value in measured.items():
+        column = np.array([measures[name] for measures in resampled])
         low, high = interval(column[np.isfinite(column)][:, None])
         figures[name] = Figure(value, float(low[0]), float(high[0]), chances[name])
     return figures
@@ -132,15 +134,16 @@ def tag_figures(
 def _measures(
     has: BoolArray, values: Float64Array, limits: Float64Array, exclusive: bool
 ) -> dict[str, float]:
+    """Return each measure by its name, NaN where no tag is defined."""
     n_having = has.sum(axis=0)
-    telling = np.flatnonzero((n_having > 0) & (n_having < len(has)))
-    if not len(telling):
+    defined = np.flatnonzero((n_having > 0) & (n_having < len(has)))
+    if not len(defined):
         return dict.fromkeys(_names(exclusive), float("nan"))
-    truth, scores = has[:, telling], values[:, telling]
-    chosen = scores >= limits[telling]
-    n_right = (chosen & truth).sum(axis=0)
-    precision = n_right / np.maximum(chosen.sum(axis=0), 1)
-    recall = n_right / truth.sum(axis=0)
+    truth, scores = has[:, defined], values[:, defined]
+    chosen = scores >= limits[defined]
+    n_hits = (chosen & truth).sum(axis=0)
+    precision = n_hits / np.maximum(chosen.sum(axis=0), 1)
+    recall = n_hits / truth.sum(axis=0)
     f = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
     result = {
         "roc_auc": float(roc_areas(truth, scores).mean()),
@@ -155,8 +158,8 @@ def _measures(
     for k in KS:
         result[f"p_at_{k}"] = float(best[:k].sum(axis=0).mean() / min(k, len(best)))
     if exclusive:
-        right = has[np.arange(len(has)), values.argmax(axis=1)]
-        result["accuracy"] = float(right.mean())
+        correct = has[np.arange(len(has)), values.argmax(axis=1)]
+        result["accuracy"] = float(correct.mean())
     return result
 
 
@@ -166,21 +169,21 @@ def _names(exclusive: bool) -> list[str]:
 
 
 def _chances(has: BoolArray, exclusive: bool) -> dict[str, float]:
-    """Return what comes of giving every clip each tag's share as its score, or a random one.
+    """Return each measure by chance: every clip scored by the tags' shares, or at random.
 
-    Precision, recall and F are those of giving every tag to every clip.
+    Precision, recall and F are those of every tag for every clip.
     """
     share = has.mean(axis=0)
-    telling = share[(share > 0) & (share < 1)]
+    defined = share[(share > 0) & (share < 1)]
     ranked = has[:, np.argsort(-share, kind="stable")]
     chances = {
         "roc_auc": 0.5,
-        "average_precision": float(telling.mean()),
-        "precision": float(telling.mean()),
+        "average_precision": float(defined.mean()),
+        "precision": float(defined.mean()),
         "recall": 1.0,
-        "f": float((2 * telling / (1 + telling)).mean()),
+        "f": float((2 * defined / (1 + defined)).mean()),
         "map": float(metrics.average_precision(ranked, has.sum(axis=1)).mean()),
         "accuracy": float(share.max()),
     }
-    chances |= {f"p_at_{k}": float(telling.mean()) for k in KS}
+    chances |= {f"p_at_{k}": float(defined.mean()) for k in KS}
     return {name: chances[name] for name in _names(exclusive)}

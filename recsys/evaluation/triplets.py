@@ -1,4 +1,4 @@
-"""Does a system hear what people hear? Agreement with odd-one-out judgements.
+"""Agreement of a system's similarities with people's odd-one-out judgements.
 
 People were played three clips and chose the one least like the others (the form of MagnaTagATune;
 Law et al. 2009). A system's odd one out is the clip that is not in its most similar pair.
@@ -25,11 +25,11 @@ CHANCE = 1 / 3
 
 @dataclass(frozen=True, eq=False)
 class Triplets:
-    """Judgements of people.
+    """Odd-one-out judgements of people.
 
     ids         track ids int64 (n, 3)
     votes       how many people chose each of them as the odd one out: int64 (n, 3)
-    n_left_out  triplets that have a clip which is not known, or no vote
+    n_left_out  triplets with a clip that is not in the library, or without a vote
     """
 
     ids: Int64Array
@@ -50,11 +50,13 @@ class Triplets:
         return clear
 
     def among(self, known: Sequence[int] | Int64Array) -> Triplets:
-        """Return those whose three clips are known. Raises LabelsError where there are none."""
-        kept = np.isin(self.ids, known).all(axis=1)
-        if not kept.any():
+        """Return those whose three clips are among `known`. Raises LabelsError where none are."""
+        usable = np.isin(self.ids, known).all(axis=1)
+        if not usable.any():
             raise LabelsError("No triplet has votes and three clips that all systems know.")
-        return Triplets(self.ids[kept], self.votes[kept], self.n_left_out + int((~kept).sum()))
+        return Triplets(
+            self.ids[usable], self.votes[usable], self.n_left_out + int((~usable).sum())
+        )
 
 
 def read_triplets(path: Path, catalog: Catalog, known: Int64Array) -> Triplets:
@@ -87,27 +89,29 @@ def odd_ones(
     vectors: Float32Array,
     correction: Correction | None = None,
 ) -> Int64Array:
-    """Say which clip of each triplet, 0 to 2, a system finds the odd one: (n,).
+    """Return which clip of each triplet, 0 to 2, is a system's odd one out: (n,).
 
-    `row` finds a track's unit vector in `vectors` (n_tracks, dim), and what is usual around it in
-    the correction for hubs. The first one where pairs tie.
+    `row` is a track's row in `vectors` (n_tracks, dim), unit vectors, and in the correction for
+    hubs. Where pairs tie it is the first one.
     """
     a, b, c = ([row[int(track_id)] for track_id in column] for column in triplets.ids.T)
-    pairs = []  # the pair that remains when a, b or c goes
+    pairs = []  # similarity of the pair that remains without a, b or c
     for one, other in ((b, c), (a, c), (a, b)):
-        alike = (vectors[one] * vectors[other]).sum(axis=1).astype(np.float64)
+        similarity = (vectors[one] * vectors[other]).sum(axis=1).astype(np.float64)
         if correction:
-            usual = correction.surroundings
-            alike = pair_scores(correction.method, alike, usual[one], usual[other])
-        pairs.append(alike)
+            statistics = correction.track_statistics
+            similarity = pair_scores(
+                correction.method, similarity, statistics[one], statistics[other]
+            )
+        pairs.append(similarity)
     odd: Int64Array = np.argmax(np.stack(pairs, axis=1), axis=1)
     return odd
 
 
 def agreement(triplets: Triplets, odd: Int64Array) -> dict[str, Float64Array]:
-    """How far a system agrees with people, per triplet.
+    """Return a system's agreement with people, per triplet.
 
-    majority  1 where its odd one out is that of most people, else 0, of the `clear` triplets
+    majority  1 where its odd one out has the most votes, else 0, of the `clear` triplets
     votes     share of the votes that its odd one out has, of all triplets
     """
     if odd.shape != (len(triplets.ids),):
@@ -123,9 +127,9 @@ def agreement(triplets: Triplets, odd: Int64Array) -> dict[str, Float64Array]:
 def summarise(
     triplets: Triplets, odd: Int64Array, base: Int64Array | None = None
 ) -> dict[str, Figures]:
-    """Average each agreement, with its 95 % interval; or what it is more than the base's.
+    """Average each agreement, or its difference from the base's, with its 95 % interval.
 
-    Triplets of the same clips are drawn together. A measure of no triplets at all is left out.
+    Triplets of the same clips are drawn together. A measure without triplets is left out.
     """
     ours = agreement(triplets, odd)
     theirs = agreement(triplets, base) if base is not None else {}

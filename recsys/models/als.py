@@ -1,4 +1,4 @@
-"""Collaborative filtering: implicit alternating least squares, listeners known by their histories.
+"""Collaborative filtering by implicit alternating least squares (ALS).
 
 Hu, Koren and Volinsky 2008: minimise the sum over listeners u and tracks i of
 c_ui (p_ui - x_i·y_u)² + λ (|x_i|² + |y_u|²), with p_ui 1 where u listened to i and 0 elsewhere, and
@@ -7,8 +7,7 @@ c_ui = 1 + α w_ui where w_ui is the weighted count, 0 for no listens.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from index.arrays import Float32Array
 
@@ -23,15 +22,13 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from recsys.interactions import Content
 from recsys.models.als_solver import solve
 
-_KEPT = 4  # fits: of the training listens, and of splits of them
-
 
 def weighted(counts: sparse.csr_matrix, weighting: str) -> sparse.csr_matrix:
     """Weight listens: "binary" gives 1, "log" 1 + log(count) for counts of 1 and more, "bm25" BM25.
 
-    BM25 (Robertson and Zaragoza 2009) with k1 = 100 and b = 0.8, its mean scaled to 1, holds down
-    tracks that everybody plays and listeners who play everything. It depends on all the rows, so
-    that it suits a fit, not one listener's history.
+    BM25 (Robertson and Zaragoza 2009) with k1 = 100 and b = 0.8, its mean scaled to 1, reduces the
+    weight of tracks that everybody plays and of listeners who play everything. It depends on all
+    the rows, so that it suits a fit, not one listener's history.
 
     Raises ValueError for another name.
     """
@@ -49,26 +46,26 @@ def weighted(counts: sparse.csr_matrix, weighting: str) -> sparse.csr_matrix:
 
 def _bm25(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     """Weight with listeners as terms and tracks as documents, the mean weight being 1."""
-    found = sparse.csr_matrix(bm25_weight(counts.T, K1=100, B=0.8).T, dtype=np.float32)
-    found.data = np.maximum(found.data, np.float32(0))
-    found.data /= found.data.mean() if found.nnz and found.data.any() else np.float32(1)
-    return found
+    weights = sparse.csr_matrix(bm25_weight(counts.T, K1=100, B=0.8).T, dtype=np.float32)
+    weights.data = np.maximum(weights.data, np.float32(0))
+    weights.data /= weights.data.mean() if weights.nnz and weights.data.any() else np.float32(1)
+    return weights
 
 
-class _Fit(NamedTuple):
-    counts: sparse.csr_matrix
-    seed: int
-    item_factors: Float32Array
-    user_factors: Float32Array
+def device() -> str:
+    """Return where ALS is fitted: "GPU" where implicit has one, else "CPU"."""
+    return "GPU" if implicit.gpu.HAS_CUDA else "CPU"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Als:
-    """Implicit alternating least squares, on the GPU where implicit has one (see `device`).
+    """Settings of implicit ALS.
 
-    Fitting again on one of the last matrices, with the same seed, costs nothing, so that
-    systems can share factors. Histories are folded in without a refit: the exact solution for
-    fixed item factors, weighted by log where the fit was weighted by BM25.
+    factors         f, numbers that describe a listener or a track
+    regularization  λ
+    alpha           α
+    weighting       of the counts, see `weighted`
+    iterations      solutions of each side
     """
 
     factors: int = 64
@@ -76,14 +73,9 @@ class Als:
     alpha: float = 10.0
     weighting: str = "log"
     iterations: int = 15
-    _fits: list[_Fit] = field(default_factory=list, repr=False)
 
-    def fit(self, counts: sparse.csr_matrix, content: Content | None, seed: int) -> None:
-        """Factorise the listens, float32 CSR (n_listeners, n_tracks); content is not looked at."""
-        for fit in self._fits:
-            if fit.counts is counts and fit.seed == seed:
-                self._take(fit)
-                return
+    def fit(self, counts: sparse.csr_matrix, content: Content | None, seed: int) -> AlsModel:
+        """Factorise listens, float32 CSR (n_listeners, n_tracks); the content is not used."""
         with threadpool_limits(1, "blas"):  # implicit brings its own threads
             model = AlternatingLeastSquares(
                 factors=self.factors,
@@ -94,55 +86,57 @@ class Als:
             )
             model.fit(self.confidence(counts, self.weighting), show_progress=False)
         on_cpu = model.to_cpu() if implicit.gpu.HAS_CUDA else model
-        self._fits = [
-            _Fit(counts, seed, on_cpu.item_factors, on_cpu.user_factors),
-            *self._fits[: _KEPT - 1],
-        ]
-        self._take(self._fits[0])
+        return AlsModel(self, on_cpu.item_factors, on_cpu.user_factors)
 
-    def _take(self, fit: _Fit) -> None:
-        self.item_factors, self.user_factors = fit.item_factors, fit.user_factors
+    def confidence(self, counts: sparse.csr_matrix, weighting: str) -> sparse.csr_matrix:
+        """Return 1 + α w of the stored counts, in the shape of `counts`."""
+        confidence = weighted(counts, weighting)
+        confidence.data = np.float32(1) + np.float32(self.alpha) * confidence.data
+        return confidence
 
-    @property
-    def device(self) -> str:
-        """Where a fit runs."""
-        return "GPU" if implicit.gpu.HAS_CUDA else "CPU"
+
+@dataclass(frozen=True, eq=False)
+class AlsModel:
+    """Fitted factors.
+
+    item_factors  x, float32 (n_tracks, f)
+    user_factors  y, of the training listeners: float32 (n_listeners, f)
+    """
+
+    settings: Als
+    item_factors: Float32Array
+    user_factors: Float32Array
 
     def listener_factors(self, histories: sparse.csr_matrix) -> Float32Array:
-        """Factors of listeners from their histories alone: (n, factors)."""
-        return fold_in(self, histories, self.item_factors)
+        """Return factors of listeners from their histories alone: (n, f)."""
+        return fold_in(self.settings, histories, self.item_factors)
 
     def scores(self, histories: sparse.csr_matrix) -> Float32Array:
         """Score every track: (n, n_tracks)."""
-        found: Float32Array = self.listener_factors(histories) @ self.item_factors.T
-        return found
-
-    def confidence(self, counts: sparse.csr_matrix, weighting: str) -> sparse.csr_matrix:
-        """Return 1 + alpha w for what was listened to, as `counts`."""
-        found = weighted(counts, weighting)
-        found.data = np.float32(1) + np.float32(self.alpha) * found.data
-        return found
+        scores: Float32Array = self.listener_factors(histories) @ self.item_factors.T
+        return scores
 
 
 def fold_in(
-    als: Als,
+    settings: Als,
     histories: sparse.csr_matrix,
     item_factors: Float32Array,
     gram: Float32Array | None = None,
     prior: Float32Array | None = None,
-    kappa: float = 0.0,
+    shrinkage: float = 0.0,
 ) -> Float32Array:
-    """Solve for listeners with these histories and fixed item factors: (n, factors).
+    """Solve for listeners with these histories and fixed item factors, without a refit: (n, f).
 
-    `gram` is XᵀX of the tracks whose zeros count, (factors, factors); None: of all tracks. Of the
-    prior (n, factors) and κ `recsys.models.als_solver` has the meaning.
+    Counts are weighted by "log" where the fit was weighted by "bm25". `gram` is XᵀX of the tracks
+    whose zeros count, (f, f); None: of all tracks. `prior` (n, f) and `shrinkage` are those of
+    `recsys.models.als_solver`.
     """
-    weighting = "log" if als.weighting == "bm25" else als.weighting
+    weighting = "log" if settings.weighting == "bm25" else settings.weighting
     gram = item_factors.T @ item_factors if gram is None else gram
-    columns, places = np.unique(histories.indices, return_inverse=True)  # of many tracks, few
-    told = sparse.csr_matrix(
-        (histories.data, places, histories.indptr), (histories.shape[0], len(columns))
+    columns, positions = np.unique(histories.indices, return_inverse=True)  # few of many tracks
+    played = sparse.csr_matrix(
+        (histories.data, positions, histories.indptr), (histories.shape[0], len(columns))
     )
-    confidence = als.confidence(told, weighting)
+    confidence = settings.confidence(played, weighting)
     factors = item_factors[columns]
-    return solve(confidence, factors, prior, als.regularization, kappa, gram)[0]
+    return solve(confidence, factors, prior, settings.regularization, shrinkage, gram)[0]

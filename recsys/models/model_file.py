@@ -1,4 +1,4 @@
-"""The file of a fitted listening model: arrays and a manifest, written whole or not at all."""
+"""The file of a fitted listening model: named arrays and a JSON manifest, written atomically."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Tensors = dict[str, NDArray[Any]]
 
 
 class DamagedModel(Exception):
-    """A file of a listening model is damaged or foreign."""
+    """The file of a listening model is damaged, or no such file."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
@@ -31,12 +31,12 @@ class DamagedModel(Exception):
 
 
 def write(path: Path, tensors: Mapping[str, NDArray[Any]], manifest: Mapping[str, Any]) -> None:
-    """Write by rename, so that a reader meets the old file or the new one."""
+    """Write by rename, so that a reader sees the old file or the new one."""
     metadata = {"format": _FORMAT, "manifest": json.dumps(manifest)}
     arrays = {name: np.ascontiguousarray(values) for name, values in tensors.items()}
     with replacing(path) as file:
         mode = os.fstat(file.fileno()).st_mode
-        save_file(arrays, file.name, metadata)  # no copy in memory, but a file of its own making
+        save_file(arrays, file.name, metadata)  # no copy in memory, but it replaces the file
         with open(file.name, "rb+") as written:  # noqa: PTH123
             os.fchmod(written.fileno(), mode)
             os.fsync(written.fileno())
@@ -69,7 +69,7 @@ def _manifest(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     if metadata.get("format") != _FORMAT:
         raise DamagedModel(path, "it is no listening model, or one of another version")
     try:
-        found: dict[str, Any] = json.loads(metadata["manifest"])
+        manifest: dict[str, Any] = json.loads(metadata["manifest"])
     except (KeyError, ValueError) as error:
         raise DamagedModel(path, "its manifest cannot be read") from error
-    return found
+    return manifest

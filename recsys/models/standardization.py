@@ -1,4 +1,4 @@
-"""Means and deviations over many tracks, known without a pass over them for every question."""
+"""Means and standard deviations of products with many vectors, without a pass over the vectors."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import numpy as np
 
 from index.arrays import BoolArray, Float32Array, Float64Array
 
-_BLOCK = 16_384  # vectors of which products are summed in single precision
-_LITTLE = 1e-5  # a deviation below this share of the values is rounding
+_BLOCK = 16_384  # vectors whose products are summed in single precision
+_ROUNDING = 1e-5  # a deviation below this share of the values is rounding
 
 
 class Scale(NamedTuple):
-    """Mean and standard deviation of each row's values, (n, 1); that of equal ones is 1."""
+    """Mean and standard deviation of each row, (n, 1); the deviation of equal values is 1."""
 
     mean: Float64Array
     deviation: Float64Array
 
     @classmethod
     def of(cls, mean: Float64Array, variance: Float64Array) -> Scale:
-        """Take the deviation from a variance, each (n, 1)."""
+        """Take the root of a variance; both arguments are (n, 1)."""
         deviation = np.sqrt(np.maximum(variance, 0))
-        equal = deviation <= _LITTLE * np.hypot(mean, deviation)
+        equal = deviation <= _ROUNDING * np.hypot(mean, deviation)
         return cls(mean, np.where(equal, 1.0, deviation))
 
     def standardise(self, values: Float32Array) -> Float32Array:
         """Return values (n, m) less the mean, in deviations."""
         mean, deviation = self.mean.astype(np.float32), self.deviation.astype(np.float32)
-        found: Float32Array = (values - mean) / deviation
-        return found
+        standardised: Float32Array = (values - mean) / deviation
+        return standardised
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +44,10 @@ class Moments:
     covariance: Float64Array
 
     @classmethod
-    def of(cls, vectors: Float32Array, among: BoolArray) -> Moments:
-        """Return those of some of the rows of (n, d), zeros of none."""
+    def of(cls, vectors: Float32Array, mask: BoolArray) -> Moments:
+        """Return the moments of the rows (n, d) in the mask; zeros where there are none."""
         dim = vectors.shape[1]
-        (rows,) = np.nonzero(among)
+        (rows,) = np.nonzero(mask)
         blocks = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
         total, products = np.zeros(dim), np.zeros((dim, dim))
         for block in blocks:

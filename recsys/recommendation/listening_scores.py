@@ -3,52 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from index.arrays import Float32Array, IndexArray, Int64Array
+from index.arrays import Float32Array, IndexArray
 from recsys.recommendation.seeds import LIKE_COUNTS_AS, ListenerHistory, ResolvedSeeds
 
+if TYPE_CHECKING:  # what it is fitted with takes seconds to import
+    from recsys.models.hybrid import HybridModel, Profile
+
 MAX_NAMED = 100  # listens that an answer may be traced to: the strongest
-
-
-class Profile(Protocol):
-    """What a listening model knows of listeners; `recsys.models.hybrid.Profile` is one."""
-
-    def scores(self, tracks: Int64Array) -> Float32Array:
-        """Score some tracks, by their columns: (n, n_some)."""
-
-    def candidates(self, n: int) -> Int64Array:
-        """Return columns of about `n` tracks that may be scored high."""
-
-
-class ListeningModel(Protocol):
-    """What is learnt from a home's listens; `recsys.models.hybrid.HybridModel` is one.
-
-    tracks      ids of the tracks it knows, ascending: int64 (n_tracks,)
-    evidence    how much of each track's factors rests on listens, 0 to 1: (n_tracks,)
-    similarity  how much the listeners of two tracks are the same, 0 for the less similar ones:
-                float32 CSR (n_tracks, n_tracks)
-    """
-
-    tracks: Int64Array
-    evidence: Float32Array
-    similarity: sparse.csr_matrix
-
-    def profile(self, histories: sparse.csr_matrix) -> Profile:
-        """Return what listens (n, n_tracks) say of their listeners."""
-
-    def products(self) -> object:
-        """Make what candidates are found by."""
 
 
 class IndexedModel:
     """A listening model whose tracks have been found in an index."""
 
-    def __init__(self, model: ListeningModel, ids: ArrayLike) -> None:
+    def __init__(self, model: HybridModel, ids: ArrayLike) -> None:
         """`ids` are the index's, ascending."""
         ids = np.asarray(ids, np.int64)
         rows = np.searchsorted(ids, model.tracks)

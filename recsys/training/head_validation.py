@@ -1,9 +1,9 @@
-"""Whether a learned head is worth adopting, measured on artists that it never saw.
+"""Cross-validation of a learned head against the default projection, by artists.
 
-The artists are split into folds. For each fold a head is learned from the other artists, how it
-is learned and how much it counts being chosen among those alone; the fold's tracks are then the
-queries, and all tracks the candidates. So every query is answered once, by a head that never saw
-its artist, and is compared with the default projection's answer.
+The artists are split into folds. For each fold a head is learned from the other artists, its
+settings and its weight being chosen among those alone; the fold's tracks are then the queries, and
+all tracks the candidates. So every query is ranked once by a head that was not trained on its
+artist, and compared with the default projection's ranking.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from recsys.evaluation.metrics import bootstrap_means, interval, macro_mean, pre
 from recsys.training.positives import artist_numbers, label_members
 
 ARTIST_K, GENRE_K = 5, 10
-MIN_ARTISTS = 10  # with two tracks or more, below which there is nothing to learn from
-SHRINKAGES = (0.5, 0.2, 0.1, 0.05, 0.02)  # of the closed form, that are tried
-WEIGHTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # a head's share, that are tried
-GENRE_KEPT = 0.995  # of the default's genre P@10, at least, where those are chosen
+MIN_ARTISTS = 10  # with two tracks or more, that training needs
+SHRINKAGES = (0.5, 0.2, 0.1, 0.05, 0.02)  # grid, of the closed form
+WEIGHTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # grid, the head's share
+MIN_GENRE_SHARE = 0.995  # of the default's genre P@10 that a choice must reach
 INNER_SPLITS = 3
-PATIENCE = 2  # epochs without a better validation
+PATIENCE = 2  # epochs without improvement
 MAX_QUERIES = 500  # of one validation
-_BLOCK = 500  # queries answered at once
+_BLOCK = 500  # queries ranked at once
 
 
 class HeadLearner(Protocol):
@@ -40,15 +40,15 @@ class HeadLearner(Protocol):
         """Return the head with which training begins, at each shrinkage."""
 
     def refine(self, start: Head, rows: Int64Array, seed: int) -> Iterator[Head]:
-        """Give what it is after each epoch of training."""
+        """Yield the head after each epoch of training."""
 
 
 class TooFewArtists(ValueError):
-    """There is nothing to learn from; the message says what is missing."""
+    """The library has too few artists for training; the message says what is missing."""
 
 
 class HeadChoice(NamedTuple):
-    """How a head is learned, and how much it counts beside the default."""
+    """A head's chosen settings, its weight beside the default among them."""
 
     shrinkage: float
     weight: float
@@ -66,7 +66,7 @@ class MeasuredChange(NamedTuple):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What cross-fitting found; `genre` is None where no genre is known of enough tracks."""
+    """Result of the cross-validation; `genre` is None where too few tracks have a genre."""
 
     splits: int
     choices: tuple[HeadChoice, ...]
@@ -75,16 +75,16 @@ class Verdict:
 
     @property
     def adopted(self) -> bool:
-        """Artist P@5 rises beyond its interval, and genre P@10 does not fall beyond its own."""
+        """Whether artist P@5 rises significantly, and genre P@10 does not fall significantly."""
         return self.artist.ci[0] > 0 and (self.genre is None or self.genre.ci[1] >= 0)
 
 
 class GateLabels:
-    """The labels by which heads are judged.
+    """The labels by which heads are evaluated.
 
-    artists  number of each track's artist: tracks that share one, also through others, are one's
+    artists  number of each track's artist: tracks that share one, also through others, have one
     artist   which artists each track has: CSR (n_tracks, n_labels) of ones
-    genre    which genres, likewise; None where fewer than two could fill a list
+    genre    which genres, likewise; None where fewer than two have enough tracks
     """
 
     def __init__(self, table: pd.DataFrame) -> None:
@@ -100,15 +100,15 @@ class GateLabels:
         self.genre: sparse.csr_matrix | None = None
         if "genre" in table.columns:
             genre = label_members(table, "genre")
-            # With one genre every result is a hit, and nothing could be seen to get worse.
+            # With one genre every result is a hit, so that no head could be worse.
             if (_sizes(genre) > GENRE_K).sum() >= 2:
                 self.genre = genre
 
     def counted(self, queries: Int64Array) -> list[tuple[Int64Array, Int64Array]]:
-        """Say which queries count in artist P@5 and in genre P@10: positions, and their labels.
+        """Return which queries count in artist P@5 and in genre P@10: positions, and their labels.
 
         The former is the mean over queries whose artist has another track, the latter the mean over
-        genres of the mean over their queries, the second being left out where genres are not known.
+        genres of the mean over their queries; it is left out where genres are unknown.
         """
         several = np.flatnonzero(self.artist[queries] @ (_sizes(self.artist) >= 2))
         pairs = [(several, np.zeros_like(several))]
@@ -118,7 +118,7 @@ class GateLabels:
 
 
 def folds(artists: Int64Array, n: int, seed: int) -> Int64Array:
-    """Deal artists out to `n` folds of about as many tracks: the fold of each track (n_tracks,)."""
+    """Distribute artists over `n` folds of about as many tracks: each track's fold (n_tracks,)."""
     numbers, index, sizes = np.unique(artists, return_inverse=True, return_counts=True)
     rng = np.random.default_rng(seed)
     order = np.lexsort((rng.random(len(numbers)), -sizes))  # the largest first
@@ -127,8 +127,8 @@ def folds(artists: Int64Array, n: int, seed: int) -> Int64Array:
         fold = int(np.argmin(filled + 1e-3 * rng.random(n)))
         fold_of[artist] = fold
         filled[fold] += sizes[artist]
-    dealt: Int64Array = fold_of[index]
-    return dealt
+    fold_of_track: Int64Array = fold_of[index]
+    return fold_of_track
 
 
 def cross_fit(
@@ -142,7 +142,7 @@ def cross_fit(
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Verdict:
     """Compare heads with the default `vectors` (n_tracks, dim), a row for each of the labels."""
-    everything = np.arange(len(vectors))
+    all_rows = np.arange(len(vectors))
     fold = folds(labels.artists, splits, seed)
     base, values = np.zeros((2, len(vectors), 2))
     choices = []
@@ -153,11 +153,11 @@ def cross_fit(
         )
         choices.append(choice)
         queries = np.flatnonzero(fold == number)
-        both = precisions(vectors, labels, head, queries, everything, [0.0, head.weight])
+        both = precisions(vectors, labels, head, queries, all_rows, [0.0, head.weight])
         base[queries], values[queries] = both[:, 0], both[:, 1]
     artist, *genre = (
         _change(base[query, i], values[query, i], labels.artists[query], label)
-        for i, (query, label) in enumerate(labels.counted(everything))
+        for i, (query, label) in enumerate(labels.counted(all_rows))
     )
     return Verdict(splits, tuple(choices), artist, genre[0] if genre else None)
 
@@ -179,7 +179,7 @@ def fit(
     seed: int,
     max_epochs: int,
 ) -> tuple[Head, HeadChoice]:
-    """Learn a head from `rows` alone, how to do so being chosen by validation within them."""
+    """Learn a head from `rows` alone, with settings chosen by validation within them."""
     choice = choose(vectors, labels, learner, rows, seed, max_epochs)
     (head,) = learner.closed_form(rows, [choice.shrinkage])
     if choice.epochs:
@@ -195,27 +195,27 @@ def choose(
     seed: int,
     max_epochs: int,
 ) -> HeadChoice:
-    """Choose shrinkage, weight and epochs on artists that are left out of the training in turn.
+    """Choose shrinkage, weight and epochs by cross-validation over artists.
 
-    The largest sum of relative gains in artist P@5 and genre P@10, of which GENRE_KEPT must be
-    left.
+    The choice has the largest sum of relative gains in artist P@5 and genre P@10, of which
+    MIN_GENRE_SHARE must be reached.
     """
     fold = folds(labels.artists[rows], INNER_SPLITS, seed)
     rng = np.random.default_rng(seed)
-    asked, grids = [], []
+    queries, grids = [], []
     for number in range(INNER_SPLITS):
-        asked.append(np.sort(rng.permutation(rows[fold == number])[:MAX_QUERIES]))
+        queries.append(np.sort(rng.permutation(rows[fold == number])[:MAX_QUERIES]))
         starts = learner.closed_form(rows[fold != number], SHRINKAGES)
-        grids.append([precisions(vectors, labels, h, asked[-1], rows, WEIGHTS) for h in starts])
+        grids.append([precisions(vectors, labels, h, queries[-1], rows, WEIGHTS) for h in starts])
     grid = np.concatenate(grids, axis=1)  # (n_shrinkages, n_queries, n_weights, 2)
-    means = _means(grid, labels.counted(np.concatenate(asked)))
+    means = _means(grid, labels.counted(np.concatenate(queries)))
     i, j = np.unravel_index(int(np.argmax(_scores(means, means[0, 0]))), means.shape[:2])
     choice = HeadChoice(SHRINKAGES[int(i)], WEIGHTS[int(j)], 0)
     training = rows[fold != 0]
     (start,) = learner.closed_form(training, [choice.shrinkage])
     heads = chain([start], islice(learner.refine(start, training, seed), max_epochs))
     return choice._replace(
-        epochs=_best_epoch(vectors, labels, heads, asked[0], rows, choice.weight)
+        epochs=_best_epoch(vectors, labels, heads, queries[0], rows, choice.weight)
     )
 
 
@@ -227,7 +227,7 @@ def _best_epoch(
     candidates: Int64Array,
     weight: float,
 ) -> int:
-    """Say when to stop training: at once unless it gains more than its standard error."""
+    """Return the best epoch, or 0 where its gain is within one standard error."""
     counted = labels.counted(queries)
     curve: list[Float64Array] = []  # of each epoch (n_queries, 2)
     best = 0
@@ -246,7 +246,7 @@ def _best_epoch(
 
 
 def _means(values: Float64Array, counted: Sequence[tuple[Int64Array, Int64Array]]) -> Float64Array:
-    """Artist P@5 and genre P@10 of (n, n_queries, n_weights, 2): (n, n_weights, 2)."""
+    """Return artist P@5 and genre P@10 of (n, n_queries, n_weights, 2): (n, n_weights, 2)."""
     means = np.zeros((len(values), values.shape[2], 2))
     for column, (query, label) in enumerate(counted):
         for i, j in np.ndindex(means.shape[:2]):
@@ -256,9 +256,9 @@ def _means(values: Float64Array, counted: Sequence[tuple[Int64Array, Int64Array]
 
 
 def _scores(means: Float64Array, base: Float64Array) -> Float64Array:
-    """Sum up the relative gains of both; -inf where too little of the base's genre P@10 is left."""
+    """Return the sum of both relative gains; -inf where genre P@10 is too low."""
     gains = (means / np.maximum(base, 1e-9)).sum(axis=-1)
-    scores: Float64Array = np.where(means[..., 1] >= GENRE_KEPT * base[1], gains, -np.inf)
+    scores: Float64Array = np.where(means[..., 1] >= MIN_GENRE_SHARE * base[1], gains, -np.inf)
     return scores
 
 
@@ -270,10 +270,10 @@ def precisions(
     candidates: Int64Array,
     weights: Sequence[float],
 ) -> Float64Array:
-    """P@5 by artist, and P@10 by genre with the query's own artists left out.
+    """Return P@5 by artist, and P@10 by genre with the query's own artists left out.
 
     Of each query, with the head at each weight beside the default: (n_queries, n_weights, 2); the
-    latter is 0 where genres are not judged.
+    latter is 0 where genres are unknown.
     """
     learned = head.apply(vectors)
     values = np.zeros((len(queries), len(weights), 2))
@@ -294,20 +294,20 @@ def precisions(
 
 
 def _shared(members: sparse.csr_matrix, rows: Int64Array, others: Int64Array) -> BoolArray:
-    """Say which rows share a label: (n_rows, n_others)."""
+    """Return which rows share a label: (n_rows, n_others)."""
     shared: BoolArray = (members[rows] @ members[others].T).toarray() > 0
     return shared
 
 
 def _precision(scores: Float32Array, relevant: BoolArray, k: int) -> Float64Array:
-    """P@K of rankings by score; what scores -inf is no result, and a shorter list misses."""
+    """Return P@K of rankings by score; -inf is no result, and missing results are misses."""
     best = np.argpartition(-scores, min(k, scores.shape[1]) - 1, axis=1)[:, :k]
-    found = np.take_along_axis(relevant & np.isfinite(scores), best, axis=1)
-    precision: Float64Array = precision_at_k(found) * (found.shape[1] / k)
+    hits = np.take_along_axis(relevant & np.isfinite(scores), best, axis=1)
+    precision: Float64Array = precision_at_k(hits) * (hits.shape[1] / k)
     return precision
 
 
 def _sizes(members: sparse.csr_matrix) -> Float32Array:
-    """Return how many tracks have each label."""
+    """Return the number of tracks of each label."""
     sizes: Float32Array = np.asarray(members.sum(axis=0)).ravel()
     return sizes

@@ -1,4 +1,4 @@
-"""What a home's listens teach: fitted on the embeddings of its index, kept in the home."""
+"""Fit the home's listening model on its listens and the embeddings of its index, when needed."""
 
 from __future__ import annotations
 
@@ -15,23 +15,27 @@ from recsys.evaluation.recommenders.systems import tune as tune_system
 from recsys.home.files import LISTENING_NAME
 from recsys.home.home import Home
 from recsys.interactions import n_listeners
-from recsys.models.hybrid import HybridModel
+from recsys.models.als import device
+from recsys.models.hybrid import HybridSettings
 from recsys.models.model_file import DamagedModel, read_manifest
 
 SEED = 0
-_PROTOCOL = "warm"  # by which settings are chosen: the next track of somebody who is known
+_PROTOCOL = "warm"  # by which settings are chosen: the next tracks of a known listener
 
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Refit:
-    """What became of a refit.
+    """Result of a refit.
 
-    listeners, tracks, heard, pairs  how many, of the home, with listens, and their combinations
-    device   what the factors were fitted on
-    seconds  that it took
-    current  whether nothing had changed since the last, so that nothing was done
+    listeners  how many
+    tracks     how many the home has
+    heard      how many of them have listens
+    pairs      combinations of a listener and a track with listens
+    device     where the factors were fitted
+    seconds    that it took
+    current    whether nothing had changed since the last fit, so that nothing was done
     """
 
     listeners: int
@@ -46,9 +50,9 @@ class Refit:
 def refit(home: Home, *, tune: bool = False, progress: Progress = lambda _: None) -> Refit | None:
     """Fit the home's listens on its embeddings, and write the model into the home.
 
-    Nothing is done where listens, tracks and index are those of the model there is, unless `tune`
-    asks to choose the settings anew on listens held out; otherwise the last chosen ones stay.
-    None where nobody has listened to anything: a model of listens that are gone is taken away.
+    Nothing is done where listens, tracks and index are those of the present model, unless `tune`
+    is set: then settings are chosen on held-out listens. Otherwise the last chosen ones stay.
+    None where nobody has listened to anything: an old model is deleted.
     Raises OSError.
     """
     begin = time.perf_counter()
@@ -62,50 +66,56 @@ def refit(home: Home, *, tune: bool = False, progress: Progress = lambda _: None
     except NoListens:
         path.unlink(missing_ok=True)
         return None
-    settings = last.get("settings")
-    blend = HybridModel.of_settings(settings) if settings else HybridModel()
+    settings = _settings(last)
     if tune:
         progress("Choosing settings")
-        blend = _tuned(data, blend)
+        settings = _tuned(data, settings)
     progress("Learning from listens")
     counts = data.interactions.counts
-    blend.fit(counts, data.content, SEED)
-    blend.tracks = data.interactions.tracks
+    model = settings.fit(counts, data.content, SEED, data.interactions.tracks)
     figures = {
         "listeners": counts.shape[0],
         "tracks": counts.shape[1],
         "heard": int((n_listeners(counts) > 0).sum()),
         "pairs": int(counts.nnz),
-        "device": blend.als.device,
+        "device": device(),
     }
-    blend.save(path, state=state, figures=figures)
+    model.save(path, state=state, figures=figures)
     return Refit(**figures, seconds=time.perf_counter() - begin)
 
 
 def _state(home: Home) -> dict[str, Any]:
-    """What a model depends on, as it is now."""
-    served = home.index.manifest
+    """Return the present revisions of all that a model depends on."""
+    manifest = home.index.manifest
     return {
         "listens_revision": home.catalog.listens_revision,
         "track_revision": home.catalog.track_revision,
-        "index_revision": served.catalogue_revision if served else None,
-        "projection": served.projection if served else None,
+        "index_revision": manifest.catalogue_revision if manifest else None,
+        "projection": manifest.projection if manifest else None,
     }
 
 
 def _last(path: Path) -> dict[str, Any]:
-    """The manifest of the model there is; empty where there is none that can be used."""
+    """Return the manifest of the present model; empty where there is none that can be read."""
     try:
         return read_manifest(path)
     except (FileNotFoundError, DamagedModel):
         return {}
 
 
-def _tuned(data: ListeningData, blend: HybridModel) -> HybridModel:
-    """A blend with the settings that find listens held out best; as it is where they are few."""
+def _settings(manifest: dict[str, Any]) -> HybridSettings:
+    """Return the settings of a manifest, the defaults where it has none that can be used."""
     try:
-        made = split(data.interactions, data.content.artists, _PROTOCOL, SEED)
+        return HybridSettings.of_manifest(manifest["settings"])
+    except (KeyError, TypeError):
+        return HybridSettings()
+
+
+def _tuned(data: ListeningData, settings: HybridSettings) -> HybridSettings:
+    """Choose settings on held-out listens; return those given where listens are too few."""
+    try:
+        outer = split(data.interactions, data.content.artists, _PROTOCOL, SEED)
     except NothingHeldOut:
-        return blend
-    validation = [(sample(made, SEED), data.content)]
-    return HybridModel(**tune_system(all_systems()["blend"], validation, _PROTOCOL, SEED))
+        return settings
+    validation = [(sample(outer, SEED), data.content)]
+    return HybridSettings(**tune_system(all_systems()["blend"], validation, _PROTOCOL, SEED))

@@ -1,4 +1,4 @@
-"""What counts as alike when a head is trained: shared labels, and shared listeners."""
+"""Positive pairs for the training of a head: shared labels, and shared listeners."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recsys.interactions import Interactions
 
 N_COMPANIONS = 10  # tracks that most of a track's listeners play too
 MIN_SHARED = 2  # listeners
-_BLOCK = 500  # tracks whose companions are looked for at once
+_BLOCK = 500  # tracks whose companions are computed at once
 
 
 def label_members(labels: pd.DataFrame, column: str) -> sparse.csr_matrix:
@@ -20,14 +20,14 @@ def label_members(labels: pd.DataFrame, column: str) -> sparse.csr_matrix:
 
     Raises LabelsError for an unknown column.
     """
-    chosen = LabelColumn(labels, column)
-    _, number = np.unique(chosen.names.astype(str), return_inverse=True)
+    pairs = LabelColumn(labels, column)
+    _, number = np.unique(pairs.names.astype(str), return_inverse=True)
     shape = (len(labels), max(int(number.max(initial=-1)) + 1, 1))
-    return sparse.csr_matrix((np.ones(len(number), np.float32), (chosen.rows, number)), shape)
+    return sparse.csr_matrix((np.ones(len(number), np.float32), (pairs.rows, number)), shape)
 
 
 def listener_members(interactions: Interactions, ids: Int64Array) -> sparse.csr_matrix:
-    """Return the pairs of tracks that the same listeners play, a column a pair, of ones.
+    """Return the pairs of tracks with many shared listeners, one column each, of ones.
 
     CSR (n_ids, n_pairs). A pair shares at least MIN_SHARED listeners, and each is among the
     other's N_COMPANIONS by the cosine of their listeners.
@@ -39,11 +39,11 @@ def listener_members(interactions: Interactions, ids: Int64Array) -> sparse.csr_
     for start in range(0, len(rows), _BLOCK):
         shared = (played.T[start : start + _BLOCK] @ played).toarray()
         np.fill_diagonal(shared[:, start:], 0)
-        known = shared >= MIN_SHARED
-        cosine = np.divide(shared, norms, out=np.zeros_like(shared), where=known)
+        mask = shared >= MIN_SHARED
+        cosine = np.divide(shared, norms, out=np.zeros_like(shared), where=mask)
         order = np.argsort(-cosine, axis=1, kind="stable")
-        known[order.argsort(axis=1) >= N_COMPANIONS] = False
-        near = sparse.vstack([near, sparse.csr_matrix(known)], "csr")
+        mask[order.argsort(axis=1) >= N_COMPANIONS] = False
+        near = sparse.vstack([near, sparse.csr_matrix(mask)], "csr")
     pairs = np.stack(sparse.triu(near.multiply(near.T)).nonzero(), axis=1)
     columns = np.repeat(np.arange(len(pairs)), 2)
     shape = (len(ids), max(len(pairs), 1))

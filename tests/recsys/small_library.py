@@ -17,7 +17,7 @@ from recsys.home.home import Home
 from recsys.home.settings import Settings
 from recsys.interactions import Content
 from recsys.models.als import Als
-from recsys.models.hybrid import HybridModel
+from recsys.models.hybrid import HybridModel, HybridSettings
 
 NAME = "model"
 TAGS = ("jazz", "Heavy Metal", "Party")
@@ -74,11 +74,10 @@ class Library:
             np.ones(len(rows), np.bool_),
             np.full(len(rows), -1),
         )
-        blend = HybridModel(Als(factors=4, regularization=1.0))
-        blend.fit(heard.counts, content, 0)
-        blend.tracks = heard.tracks
-        blend.save(self.catalog.home / LISTENING_NAME)
-        return blend
+        settings = HybridSettings(Als(factors=4, regularization=1.0))
+        model = settings.fit(heard.counts, content, 0, heard.tracks)
+        model.save(self.catalog.home / LISTENING_NAME)
+        return model
 
     def listen(self, name: str, *ids: int) -> int:
         """Let somebody play tracks, and return the listener's id."""

@@ -15,7 +15,7 @@ from rich.progress import Progress
 
 from encoders.errors import AudioError
 from encoders.projection import Head, HeadError, Projection
-from recsys.evaluation.embeddings import MFCC, Systems, listen
+from recsys.evaluation.embeddings import MFCC, Systems, extract_missing
 from recsys.evaluation.labels import catalogue_labels, read_labels
 from recsys.home.evaluation_reports import Kind, save_report
 from recsys.home.files import HEAD_NAME
@@ -127,7 +127,7 @@ def compute_mfccs(home: Home, ids: Sequence[int]) -> None:
     extractor = MfccExtractor(n_segments=n_segments, workers=n_cores())
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("MFCCs", total=None)
-        errors = listen(
+        errors = extract_missing(
             home.catalog,
             extractor,
             ids,

@@ -1,4 +1,4 @@
-"""Systems compared by a protocol: split, tuned, fitted and asked, once for each seed."""
+"""Comparison of recommenders by a protocol: split, tune, fit and evaluate, once for each seed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Progress = Callable[[str], None]
 
 @dataclass(eq=False)
 class Comparison:
-    """What came out.
+    """Results of a comparison.
 
     results   by history (see `Split.histories`) and system, one for each seed
-    settings  that were chosen for each system, one for each seed
+    settings  chosen for each system, one for each seed, by their names in reports
     seconds   of each system, all seeds together: tuning, fitting and scoring
     """
 
@@ -33,22 +33,22 @@ class Comparison:
     settings: dict[str, list[Settings]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def took(self, name: str, start: float) -> None:
-        """Add the time since `start`."""
+    def add_time(self, name: str, start: float) -> None:
+        """Add the time since `start` to a system's seconds."""
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
     def table(self, listeners: Sequence[object]) -> pd.DataFrame:
-        """A row for each system, history, seed and listener: the metrics."""
+        """Return the metrics, a row for each system, history, seed and listener."""
         tables = []
         for history, systems in self.results.items():
             for system, results in systems.items():
                 for seed, result in enumerate(results):
-                    of_split = pd.DataFrame(dict(result.per_query))
-                    of_split.insert(0, "system", system)
-                    of_split.insert(1, "user_seeds", history)
-                    of_split.insert(2, "seed", seed)
-                    of_split.insert(3, "user", [listeners[row] for row in result.listeners])
-                    tables.append(of_split)
+                    table = pd.DataFrame(dict(result.per_query))
+                    table.insert(0, "system", system)
+                    table.insert(1, "user_seeds", history)
+                    table.insert(2, "seed", seed)
+                    table.insert(3, "user", [listeners[row] for row in result.listeners])
+                    tables.append(table)
         return pd.concat(tables, ignore_index=True)
 
 
@@ -64,94 +64,95 @@ def compare_systems(
 ) -> Comparison:
     """Split by each seed from 0 on, and tune, fit and evaluate every system on each split.
 
-    All are tuned before the first is fitted: systems share the factors of one validation split.
+    All are tuned before the first is fitted: systems share the ALS factors of a validation split.
 
     Raises NothingHeldOut.
     """
     comparison = Comparison()
     for seed in range(n_seeds):
-        made = split(interactions, content.artists, protocol, seed, user_seeds=user_seeds)
-        validation = validation_splits(made, content, protocol, seed)
+        outer = split(interactions, content.artists, protocol, seed, user_seeds=user_seeds)
+        validation = validation_splits(outer, content, protocol, seed)
         chosen: dict[str, Settings] = {}
         for name, system in systems.items():
             start = time.perf_counter()
             progress(f"seed {seed}: tuning {name}")
             chosen[name] = tune(system, validation, protocol, seed)
-            comparison.took(name, start)
+            comparison.add_time(name, start)
         for name, system in systems.items():
             start = time.perf_counter()
             progress(f"seed {seed}: {name}")
             settings = chosen[name]
-            model = system.make(**settings)
-            model.fit(made.train, content, seed)
-            for history in made.histories:
-                found = evaluate(model.scores, made, content, seed, history=history)
-                of_history = comparison.results.setdefault(history, {})
-                of_history.setdefault(name, []).append(found)
-            comparison.settings.setdefault(name, []).append(settings)
-            comparison.took(name, start)
+            model = system.make(**settings).fit(outer.train, content, seed)
+            for history in outer.histories:
+                result = evaluate(model.scores, outer, content, seed, history=history)
+                by_system = comparison.results.setdefault(history, {})
+                by_system.setdefault(name, []).append(result)
+            comparison.settings.setdefault(name, []).append(system.reported(settings))
+            comparison.add_time(name, start)
     return comparison
 
 
 def figures(results: Mapping[str, Sequence[Evaluated]], ours: str | None) -> dict[str, Any]:
-    """What is told of systems that were asked the same: `systems` and `paired`.
+    """Return the figures of systems with the same queries: `systems` and `paired`.
 
     results  by system, one for each split
     ours     the system that the others are compared with; None: nothing is paired
 
     `systems` has each metric's `mean` over the listeners of all splits, how many they are (`n`) and
     the 95 % interval (`ci`); metrics of all lists together have the mean of the splits alone. A
-    slice that never has anything to find is left out. `paired` has what ours is better by, listener
-    by listener (`diff`, `ci`), for each other system.
+    slice without held-out tracks is left out. `paired` has the mean difference of ours minus each
+    other system, listener by listener (`diff`, `ci`).
 
-    Whole listeners are drawn for the intervals, each with the splits that asked about it, and the
-    same ones for all systems.
+    Whole listeners are drawn for the intervals, each with all its splits, and the same ones for all
+    systems.
 
-    Raises ValueError where the systems were asked about other listeners.
+    Raises ValueError where the systems have other listeners.
     """
-    asked = [np.concatenate([r.listeners for r in found]) for found in results.values()]
-    if not all(np.array_equal(asked[0], listeners) for listeners in asked):
+    queries = [np.concatenate([r.listeners for r in of_one]) for of_one in results.values()]
+    if not all(np.array_equal(queries[0], listeners) for listeners in queries):
         raise ValueError("wanted systems with the same listeners, got others")
     names = list(results)
     systems: dict[str, dict[str, Any]] = {name: {} for name in names}
     paired: dict[str, dict[str, Any]] = {n: {} for n in names if ours is not None and n != ours}
-    for metric, values, drawn in _resampled(results, asked[0]):
+    for metric, values, drawn in _resampled(results, queries[0]):
         for name, value, means in zip(names, values.T, drawn.T, strict=True):
             ci = _bounds(means)
             systems[name][metric] = {"mean": float(value.mean()), "ci": ci, "n": len(value)}
-        for name, of_base in paired.items():
+        for name, differences in paired.items():
             i, j = names.index(str(ours)), names.index(name)
             diff = float((values[:, i] - values[:, j]).mean())
-            of_base[metric] = {"diff": diff, "ci": _bounds(drawn[:, i] - drawn[:, j])}
-    for name, found in results.items():
-        for metric in found[0].of_all:
-            systems[name][metric] = {"mean": float(np.mean([r.of_all[metric] for r in found]))}
+            differences[metric] = {"diff": diff, "ci": _bounds(drawn[:, i] - drawn[:, j])}
+    for name, of_one in results.items():
+        for metric in of_one[0].of_all:
+            systems[name][metric] = {"mean": float(np.mean([r.of_all[metric] for r in of_one]))}
     return {"systems": systems, "paired": paired}
 
 
 def _resampled(
     results: Mapping[str, Sequence[Evaluated]], listeners: Int64Array
 ) -> Iterator[tuple[str, Float64Array, Float64Array]]:
-    """Give each metric's values (n, n_systems), and their means of resampled listeners.
+    """Yield each metric's values (n, n_systems), and their means over resampled listeners.
 
-    Metrics that have a value for the same listeners are resampled together: drawing takes longest.
+    Metrics that have values for the same listeners are resampled together: drawing takes longest.
     """
     metrics = list(next(iter(results.values()))[0].per_query)
     tables = [
-        [np.concatenate([r.per_query[metric] for r in found]) for metric in metrics]
-        for found in results.values()
+        [np.concatenate([r.per_query[metric] for r in of_one]) for metric in metrics]
+        for of_one in results.values()
     ]
     table = np.array(tables).transpose(1, 2, 0)  # (n_metrics, n, n_systems)
     present = ~np.isnan(table[:, :, 0])
-    for of_some in np.unique(present, axis=0):
-        (numbers,) = np.nonzero((present == of_some).all(axis=1))
-        if not of_some.any():
+    for mask in np.unique(present, axis=0):
+        (numbers,) = np.nonzero((present == mask).all(axis=1))
+        if not mask.any():
             continue
-        values = table[numbers][:, of_some]
-        drawn = bootstrap_means(np.hstack(list(values)), listeners[of_some])
-        means = np.split(drawn, len(numbers), axis=1)
-        for number, of_metric, of_drawn in zip(numbers.tolist(), values, means, strict=True):
-            yield metrics[number], of_metric, of_drawn
+        values = table[numbers][:, mask]
+        means = bootstrap_means(np.hstack(list(values)), listeners[mask])
+        by_metric = np.split(means, len(numbers), axis=1)
+        for number, metric_values, metric_means in zip(
+            numbers.tolist(), values, by_metric, strict=True
+        ):
+            yield metrics[number], metric_values, metric_means
 
 
 def _bounds(means: Float64Array) -> list[float]:

@@ -1,4 +1,4 @@
-"""What recommendations are evaluated on: interactions, content, and how the rows are called."""
+"""Data for the evaluation of recommenders: interactions, content, names of listeners and items."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class TablesError(ValueError):
 class ListeningData:
     """Interactions and content, a column and a row for each item.
 
-    listeners, items  how rows and columns are called
+    listeners, items  names of the rows and of the columns
     complete          which items lack no content: bool (n_tracks,)
-    notes             what was done to the data, a sentence each
+    notes             what was done to the data, one sentence each
     """
 
     interactions: Interactions
@@ -45,20 +45,20 @@ def of_home(home: Home) -> ListeningData:
             f"Nobody has listened to a track of {home.settings.home} yet: "
             "import_listens.py reads listening histories."
         )
-    known = np.isin(interactions.tracks, home.index.ids)
-    vectors = np.zeros((len(known), home.index.dim), np.float32)
-    vectors[known] = home.index.vectors(interactions.tracks[known])
-    of_track = {track.id: track for track in home.catalog.tracks(interactions.tracks.tolist())}
-    tracks = [of_track[track_id] for track_id in interactions.tracks.tolist()]
+    indexed = np.isin(interactions.tracks, home.index.ids)
+    vectors = np.zeros((len(indexed), home.index.dim), np.float32)
+    vectors[indexed] = home.index.vectors(interactions.tracks[indexed])
+    by_id = {track.id: track for track in home.catalog.tracks(interactions.tracks.tolist())}
+    tracks = [by_id[track_id] for track_id in interactions.tracks.tolist()]
     names = {track.artist: number for number, track in enumerate(tracks) if track.artist}
     artists = np.array([names.get(track.artist, -1) for track in tracks], np.int64)
     listeners = {listener.id: listener.name for listener in home.catalog.listeners()}
     return ListeningData(
         interactions,
-        Content(vectors, known, artists),
+        Content(vectors, indexed, artists),
         np.array([listeners[i] for i in interactions.listeners.tolist()], object),
         interactions.tracks.astype(object),
-        known,
+        indexed,
         ("Content: the embeddings of the index.",),
     )
 
@@ -75,14 +75,14 @@ def restricted(
     keep = n_listeners(counts) >= min_item_listeners
     if require_content:
         keep &= data.complete
-    stays = keep[counts.indices]
-    if not stays.any():
+    entries = keep[counts.indices]
+    if not entries.any():
         lacking = " and complete content" if require_content else ""
         raise NoListens(
             f"None of the {n_items} items has {max(min_item_listeners, 1)} listeners{lacking}."
         )
-    kept = counts[:, keep]
-    rows = np.diff(kept.indptr) > 0
+    columns = counts[:, keep]
+    rows = np.diff(columns.indptr) > 0
     content = data.content
     note = () if keep.all() else (f"{keep.sum()} of {n_items} items are kept, as was asked.",)
     return replace(
@@ -90,8 +90,8 @@ def restricted(
         interactions=Interactions(
             data.interactions.listeners[rows],
             data.interactions.tracks[keep],
-            kept[rows],
-            None if times is None else times[stays],
+            columns[rows],
+            None if times is None else times[entries],
         ),
         content=Content(content.vectors[keep], content.known[keep], content.artists[keep]),
         listeners=data.listeners[rows],

@@ -1,7 +1,7 @@
-"""Metrics of recommended lists besides their hits: what is shown, to how many, and how alike it is.
+"""Metrics of recommended lists besides accuracy: coverage, novelty, diversity, repetition.
 
-`lists` holds rows of tracks int64 (n_lists, k), best first, -1 behind a list that is shorter. A
-list of no track has the value 0.
+`lists` holds rows of tracks int64 (n_lists, k), best first, -1 behind a list that is shorter. An
+empty list has the value 0.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ def gini(lists: Int64Array, candidates: BoolArray) -> float:
     return gini_index(_exposure(lists, candidates))
 
 
-def novelty(lists: Int64Array, n_heard: Int64Array, n_listeners: int) -> Float64Array:
+def novelty(lists: Int64Array, popularity: Int64Array, n_listeners: int) -> Float64Array:
     """Mean self-information of a list's tracks in bits: (n_lists,).
 
-    -log2((listeners who heard it + 1) / (listeners + 1)), the one more being for tracks that nobody
-    heard (Zhou et al. 2010; Vargas and Castells 2011).
+    -log2((listeners of the track + 1) / (listeners + 1)), the 1 being for tracks without listeners
+    (Zhou et al. 2010; Vargas and Castells 2011).
     """
-    bits = -np.log2((n_heard + 1) / (n_listeners + 1))
+    bits = -np.log2((popularity + 1) / (n_listeners + 1))
     return _mean_of_list(bits[lists], lists >= 0)
 
 
 def intra_list_similarity(lists: Int64Array, vectors: Float32Array) -> Float64Array:
     """Mean cosine over a list's pairs of tracks (Ziegler et al. 2005): (n_lists,).
 
-    vectors  (n_tracks, dim), a zero row where a track is unknown: its pairs do not count
+    vectors  (n_tracks, dim), a zero row where a track has none: its pairs do not count
     """
     values = np.zeros(len(lists))
     units = unit_rows(vectors)
     for i, row in enumerate(lists):
         listed = units[row[row >= 0]]
-        known = listed[listed.any(axis=1)].astype(np.float64)
-        n = len(known)
+        with_vector = listed[listed.any(axis=1)].astype(np.float64)
+        n = len(with_vector)
         if n > 1:  # sum over pairs of a·b = (|sum of all|² - n) / 2
-            values[i] = (np.square(known.sum(axis=0)).sum() - n) / (n * (n - 1))
+            values[i] = (np.square(with_vector.sum(axis=0)).sum() - n) / (n * (n - 1))
     return values
 
 
 def artist_repetition(lists: Int64Array, artists: Int64Array) -> Float64Array:
-    """Share of a list's tracks whose artist is in it already, higher up: (n_lists,).
+    """Share of a list's tracks whose artist is also higher up in it: (n_lists,).
 
     artists  number of each track's artist, -1 where it is unknown: never a repetition
     """

@@ -1,4 +1,4 @@
-"""One picture of a comparison: how well systems find what was held out, and what they show."""
+"""Plots of a comparison of recommenders: accuracy, coverage and novelty."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Every candidate's place in a listener's ranking, in a form that answers for any track at once.
+"""Rankings of all candidates for each listener, from which any track's rank is read quickly.
 
 Candidates are ranked by score. Equal scores come in a random order that is the same for all systems
-and listeners: ids often follow popularity, and would decide otherwise.
+and listeners; in the order of ids, which often follow popularity, they would not be random.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Scores = Callable[[sparse.csr_matrix], Float32Array]
 
 @dataclass(frozen=True, eq=False)
 class Rankings:
-    """Some listeners' whole rankings, as one number a candidate: its score, then a random order.
+    """Some listeners' rankings as one sort key for each candidate: its score, then a random order.
 
     keys      of the candidates, 0 for what was seen: uint64 (n, n_candidates)
     ordered   the same, ascending by row
@@ -38,9 +38,9 @@ class Rankings:
 
     @property
     def n_candidates(self) -> Int64Array:
-        """How many tracks each listener's ranking has: int64 (n,)."""
-        counted: Int64Array = (self.ordered > 0).sum(axis=1)
-        return counted
+        """The number of tracks in each listener's ranking: int64 (n,)."""
+        lengths: Int64Array = (self.ordered > 0).sum(axis=1)
+        return lengths
 
     def first(self, k: int) -> Int64Array:
         """Return the rows of the best k tracks, -1 behind a list that is shorter: int64 (n, k)."""
@@ -52,7 +52,7 @@ class Rankings:
     def of(self, i: int, tracks: Int64Array) -> tuple[Int64Array, Float64Array]:
         """Return ranks from 1 of listener `i`'s tracks, and how many others score above each.
 
-        Equal scores count half; the tracks asked about are not among the others. Both (n_asked,).
+        Equal scores count half; `tracks` are not among the others. Both (n_wanted,).
         """
         keys, ordered = self.keys[i, self.column[tracks]], self.ordered[i]
         ranks = len(ordered) - np.searchsorted(ordered, keys)
@@ -69,10 +69,10 @@ def rankings(
     candidates: BoolArray,
     seed: int,
 ) -> Iterator[tuple[slice, Rankings]]:
-    """Rank the candidates for each listener, for a block of listeners at a time.
+    """Rank the candidates for each listener, yielding a block of listeners at a time.
 
     scores      of every track for histories, both (n, n_tracks), as `ListeningModel.scores`
-    seen        what is not ranked for a listener, the history at least: (n_queries, n_tracks)
+    seen        tracks not to rank for a listener, the history at least: (n_queries, n_tracks)
     candidates  which tracks may be recommended: bool (n_tracks,)
     seed        of the order of equal scores
 
@@ -87,8 +87,8 @@ def rankings(
     for start in range(0, histories.shape[0], _BLOCK):
         rows = slice(start, min(start + _BLOCK, histories.shape[0]))
         history = histories[rows]
-        found = checked(scores(history), history.shape)[:, tracks]
-        keys = _ascending(found).astype(np.uint64)
+        values = checked(scores(history), history.shape)[:, tracks]
+        keys = _ascending(values).astype(np.uint64)
         keys <<= np.uint64(32)
         keys |= place
         keys[seen[rows][:, tracks].nonzero()] = 0
@@ -97,26 +97,26 @@ def rankings(
 
 def checked(scores: Float32Array, shape: tuple[int, ...]) -> Float32Array:
     """Return the scores as float32. Raises ValueError unless finite and of this shape."""
-    found = np.asarray(scores, np.float32)
-    if found.shape != shape:
-        raise ValueError(f"scores: wanted shape {shape}, got {found.shape}")
-    if not np.isfinite(found).all():
+    values = np.asarray(scores, np.float32)
+    if values.shape != shape:
+        raise ValueError(f"scores: wanted shape {shape}, got {values.shape}")
+    if not np.isfinite(values).all():
         raise ValueError("scores: wanted finite ones, got NaN or infinity")
-    return found
+    return values
 
 
 def _above(
     ordered: NDArray[np.uint64], lowest: NDArray[np.uint64], highest: NDArray[np.uint64]
 ) -> tuple[Int64Array, Int64Array]:
-    """Count what of the ordered is above a range, and what is in it."""
+    """Count the keys above each range, and those in it."""
     begin = np.searchsorted(ordered, lowest, side="left")
     end = np.searchsorted(ordered, highest, side="right")
     return len(ordered) - end, end - begin
 
 
 def _ascending(scores: Float32Array) -> NDArray[np.uint32]:
-    """Turn finite floats into whole numbers above 0 of the same order, equal ones into equal."""
+    """Turn finite floats into integers above 0 of the same order, equal ones into equal ones."""
     bits = (scores + np.float32(0)).view(np.int32)  # + 0 turns -0 into 0
-    flipped = (bits >> 31).view(np.uint32) | np.uint32(0x80000000)  # all bits of what is below 0
+    flipped = (bits >> 31).view(np.uint32) | np.uint32(0x80000000)  # all bits of negative numbers
     ascending: NDArray[np.uint32] = bits.view(np.uint32) ^ flipped
     return ascending

@@ -1,9 +1,9 @@
-"""Which listens a model may learn from, and which it must find: the protocols of evaluation.
+"""Evaluation protocols: which listens are for training, and which are held out.
 
 Every split keeps the rows and columns of the counts that it splits, so that numbers of listeners
 and tracks mean the same before and after.
 
-protocol           training                      found again                     candidates
+protocol           training                      held out                        candidates
 warm               the rest of each listener     a share of each listener's      all tracks
                                                  tracks, the latest where times
                                                  are known
@@ -12,7 +12,7 @@ cold-item          all but a share of tracks     the listens of these           
 cold-item-artist   all but a share of artists    the listens of their tracks     their tracks
 cold-user          all but a share of listeners  their listens but a few seeds   all tracks
 
-Not among a listener's candidates is what was seen: the history, or the longest of the histories.
+A listener's candidates leave out the tracks of the history, or of the longest of the histories.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from index.arrays import BoolArray, Int64Array
 from recsys.interactions import Interactions, n_listeners
 
 SHARE = 0.2  # of what is split, held out
-HEAD_SHARE = 1 / 3  # of the training pairs, those of the most heard tracks
+HEAD_SHARE = 1 / 3  # of the training pairs, those of the most popular tracks
 USER_SEEDS = (1, 5, 10)
 PROTOCOLS = ("warm", "cold-item", "cold-item-artist", "cold-user", "long-tail")
 
 
 class NothingHeldOut(ValueError):
-    """The data are too few to hold out anything by this protocol; the message says which."""
+    """The listens are too few for this protocol; the message says which."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """What a model learns from, and what it is asked.
+    """Training listens, and queries with their held-out listens.
 
     train       float32 CSR (n_listeners, n_tracks): the listens to learn from
-    listeners   rows of the listeners who are asked about: int64 (n_queries,), ascending
-    histories   what the model is told of them, float32 CSR (n_queries, n_tracks), by a name:
-                "" where there is one history for each, otherwise the number of seeds, ascending
-    held_out    what it must find: float32 CSR (n_queries, n_tracks), every row has entries
+    listeners   rows of the listeners who are queries: int64 (n_queries,), ascending
+    histories   listens given to the model, float32 CSR (n_queries, n_tracks), by a name: "" where
+                there is one history for each, otherwise the number of seeds, ascending
+    held_out    listens to predict: float32 CSR (n_queries, n_tracks), every row has entries
     candidates  which tracks may be recommended: bool (n_tracks,)
     train_times of the entries of `train`, where times are known: int64 (n_entries,)
     """
@@ -58,7 +58,7 @@ class Split:
 
     @property
     def seen(self) -> sparse.csr_matrix:
-        """The longest of the histories, which has the others in it: (n_queries, n_tracks)."""
+        """The longest of the histories, which contains the others: (n_queries, n_tracks)."""
         return list(self.histories.values())[-1]
 
 
@@ -74,34 +74,34 @@ def split(
     """Split by a protocol of `PROTOCOLS`; the same seed gives the same split.
 
     artists     number of each track's artist, -1 where it is unknown: int64 (n_tracks,)
-    user_seeds  how many tracks of a new listener are told, for cold-user
+    user_seeds  how many tracks of a new listener are given, for cold-user
 
     Raises NothingHeldOut, ValueError for an unknown protocol or a share outside (0, 1).
     """
     if not 0 < share < 1:
         raise ValueError(f"share: wanted between 0 and 1, got {share}")
     generator = np.random.default_rng(seed)
-    made: Split
+    result: Split
     match protocol:
         case "warm":
-            made = _warm(interactions, generator, share)
+            result = _warm(interactions, generator, share)
         case "long-tail":
-            made = _long_tail(interactions, generator, share)
+            result = _long_tail(interactions, generator, share)
         case "cold-item":
             groups = np.arange(len(interactions.tracks))
-            made = _cold_items(interactions, groups, generator, share)
+            result = _cold_items(interactions, groups, generator, share)
         case "cold-item-artist":
-            made = _cold_items(interactions, artist_groups(artists), generator, share)
+            result = _cold_items(interactions, artist_groups(artists), generator, share)
         case "cold-user":
-            made = _cold_users(interactions, generator, share, user_seeds)
+            result = _cold_users(interactions, generator, share, user_seeds)
         case _:
             raise ValueError(f"protocol: wanted one of {', '.join(PROTOCOLS)}, got {protocol}")
-    if not len(made.listeners):
+    if not len(result.listeners):
         raise NothingHeldOut(
             f"The listens are too few for {protocol}: no listener has some to learn from and "
             "others to find."
         )
-    return made
+    return result
 
 
 def artist_groups(artists: Int64Array) -> Int64Array:
@@ -112,16 +112,16 @@ def artist_groups(artists: Int64Array) -> Int64Array:
 
 
 def tail(train: sparse.csr_matrix) -> BoolArray:
-    """Which tracks are no hits: all but the most heard ones that make a third of the pairs.
+    """Return the long tail: all tracks but the most popular ones that make a third of the pairs.
 
-    This is the long tail of Cremonesi, Koren and Turrin (RecSys 2010): bool (n_tracks,). Equally
-    heard tracks are in the head or in the tail together.
+    Bool (n_tracks,), after Cremonesi, Koren and Turrin (RecSys 2010). Equally popular tracks are in
+    the head or in the tail together.
     """
-    heard = n_listeners(train)
-    descending = np.sort(heard)[::-1]
-    within = np.searchsorted(np.cumsum(descending), HEAD_SHARE * heard.sum())
+    popularity = n_listeners(train)
+    descending = np.sort(popularity)[::-1]
+    within = np.searchsorted(np.cumsum(descending), HEAD_SHARE * popularity.sum())
     least: int = descending[min(within, len(descending) - 1)]
-    in_tail: BoolArray = heard < max(least, 1)
+    in_tail: BoolArray = popularity < max(least, 1)
     return in_tail
 
 
@@ -137,16 +137,16 @@ def _warm(interactions: Interactions, generator: np.random.Generator, share: flo
 
 
 def _long_tail(interactions: Interactions, generator: np.random.Generator, share: float) -> Split:
-    """Hold out as `_warm`, and ask for what is in the tail of the training listens only."""
+    """Hold out as `_warm`, only tracks in the tail of the training listens."""
     warm = _warm(interactions, generator, share)
     candidates = tail(warm.train)
     held_out = _columns_only(warm.held_out, candidates)
-    asked = np.diff(held_out.indptr) > 0
+    queries = np.diff(held_out.indptr) > 0
     return Split(
         warm.train,
-        warm.listeners[asked],
-        {name: history[asked] for name, history in warm.histories.items()},
-        held_out[asked],
+        warm.listeners[queries],
+        {name: history[queries] for name, history in warm.histories.items()},
+        held_out[queries],
         candidates,
         warm.train_times,
     )
@@ -168,26 +168,26 @@ def _cold_users(
     share: float,
     user_seeds: tuple[int, ...],
 ) -> Split:
-    """Hold out a share of the listeners, and tell a few tracks of each.
+    """Hold out a share of the listeners but a few tracks of each, the seeds.
 
-    All numbers of seeds are asked for the same tracks: what is left behind the most seeds. The
-    fewer seeds are the first of the more.
+    All numbers of seeds have the same held-out tracks: all but the most seeds. A smaller number of
+    seeds are the first of a larger one.
     """
     if not user_seeds or min(user_seeds) < 1:
         raise ValueError(f"user_seeds: wanted numbers of at least 1, got {user_seeds}")
     counts = interactions.counts
     lengths = np.diff(counts.indptr)
-    able = np.flatnonzero(lengths > max(user_seeds))
-    n_cold = min(max(round(share * len(able)), 1), len(able))
-    listeners = np.sort(generator.permutation(able)[:n_cold])
-    asked = counts[listeners]
-    place = _places(asked, generator)
+    eligible = np.flatnonzero(lengths > max(user_seeds))
+    n_cold = min(max(round(share * len(eligible)), 1), len(eligible))
+    listeners = np.sort(generator.permutation(eligible)[:n_cold])
+    queries = counts[listeners]
+    place = _places(queries, generator)
     trained = ~np.isin(np.repeat(np.arange(len(lengths)), lengths), listeners)
     return Split(
         _entries(counts, trained),
         listeners,
-        {str(n): _entries(asked, place < n) for n in sorted(user_seeds)},
-        _entries(asked, place >= max(user_seeds)),
+        {str(n): _entries(queries, place < n) for n in sorted(user_seeds)},
+        _entries(queries, place >= max(user_seeds)),
         np.ones(counts.shape[1], bool),
         None if interactions.times is None else interactions.times[trained],
     )
@@ -196,7 +196,7 @@ def _cold_users(
 def _places(
     rows: sparse.csr_matrix, generator: np.random.Generator, by: Int64Array | None = None
 ) -> Int64Array:
-    """Give each stored entry its place in its row, by a key, else by chance: (n_entries,)."""
+    """Return each stored entry's place in its row, by a key, else at random: (n_entries,)."""
     lengths = np.diff(rows.indptr)
     row = np.repeat(np.arange(len(lengths)), lengths)
     keys = [generator.random(rows.nnz), *([] if by is None else [by]), row]
@@ -206,16 +206,16 @@ def _places(
 
 
 def _of_entries(interactions: Interactions, held: BoolArray, candidates: BoolArray) -> Split:
-    """Take entries out of the training; ask about who has entries on both sides."""
+    """Hold out entries; listeners with entries on both sides are the queries."""
     counts, times = interactions.counts, interactions.times
     train, held_out = _entries(counts, ~held), _entries(counts, held)
     both = (np.diff(train.indptr) > 0) & (np.diff(held_out.indptr) > 0)
-    asked = np.flatnonzero(both)
+    queries = np.flatnonzero(both)
     return Split(
         train,
-        asked,
-        {"": train[asked]},
-        held_out[asked],
+        queries,
+        {"": train[queries]},
+        held_out[queries],
         candidates,
         None if times is None else times[~held],
     )
@@ -223,11 +223,12 @@ def _of_entries(interactions: Interactions, held: BoolArray, candidates: BoolArr
 
 def _entries(counts: sparse.csr_matrix, keep: BoolArray) -> sparse.csr_matrix:
     """Return a matrix of the same shape that stores some of the entries."""
-    kept = np.concatenate([[0], np.cumsum(keep)])
+    n_before = np.concatenate([[0], np.cumsum(keep)])
     return sparse.csr_matrix(
-        (counts.data[keep], counts.indices[keep], kept[counts.indptr]), shape=counts.shape
+        (counts.data[keep], counts.indices[keep], n_before[counts.indptr]), shape=counts.shape
     )
 
 
 def _columns_only(counts: sparse.csr_matrix, columns: BoolArray) -> sparse.csr_matrix:
+    """Return a matrix of the same shape that stores some of the columns."""
     return _entries(counts, columns[counts.indices])

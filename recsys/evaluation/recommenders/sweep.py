@@ -1,4 +1,7 @@
-"""What drawing a list together, or apart, does to it and costs, on content that no model saw."""
+"""Effect of the re-ranking controls on accuracy and on the similarity within lists.
+
+Similarity is also measured on half of the content that neither model nor re-ranking knows.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,9 @@ MEASURES = ("R@20", "intra-list similarity", "held-out similarity")
 
 
 def halves(content: Content) -> tuple[Content, Float32Array]:
-    """Split the content by every other column: what the model gets, and what lists are measured by.
+    """Split the content by every other column: the model's half, and the one lists are measured by.
 
-    The measure's vectors are centred, so that 0 is how alike two tracks are by chance.
+    The latter's vectors are centred, so that 0 is the similarity of two random tracks.
     """
     given, measure = content.vectors[:, 0::2], content.vectors[:, 1::2]
     return (
@@ -59,46 +62,48 @@ def sweep(
     values: list[Float64Array] = []
     listeners = []
     for seed in range(n_seeds):
-        made = sample(split(interactions, content.artists, protocol, seed), seed)
-        validation = validation_splits(made, given, protocol, seed)
-        model = system.make(**tune(system, validation, protocol, seed))
-        model.fit(made.train, given, seed)
-        values.append(_measured(model, made, given, measure, control, levels))
-        listeners.append(made.listeners)
+        outer = sample(split(interactions, content.artists, protocol, seed), seed)
+        validation = validation_splits(outer, given, protocol, seed)
+        estimator = system.make(**tune(system, validation, protocol, seed))
+        model = estimator.fit(outer.train, given, seed)
+        values.append(_measured(model, outer, given, measure, control, levels))
+        listeners.append(outer.listeners)
     table, groups = np.concatenate(values), np.concatenate(listeners)
     rows: list[dict[str, Any]] = []
     for i, level in enumerate(levels):
         row: dict[str, Any] = {"level": level}
-        means, against = table[:, i], table[:, i] - table[:, 0]
+        means, differences = table[:, i], table[:, i] - table[:, 0]
         bounds = np.stack(interval(bootstrap_means(means, groups)), axis=1)
-        apart = np.stack(interval(bootstrap_means(against, groups)), axis=1)
+        difference_bounds = np.stack(interval(bootstrap_means(differences, groups)), axis=1)
         for j, name in enumerate(MEASURES):
             row[name] = {"mean": float(means[:, j].mean()), "ci": bounds[j].tolist()}
-            row[name] |= {"diff": float(against[:, j].mean()), "diff_ci": apart[j].tolist()}
+            row[name]["diff"] = float(differences[:, j].mean())
+            row[name]["diff_ci"] = difference_bounds[j].tolist()
         rows.append(row)
     return rows
 
 
 def _measured(
     model: ListeningModel,
-    made: Split,
+    outer: Split,
     given: Content,
     measure: Float32Array,
     control: str,
     levels: Sequence[float],
 ) -> Float64Array:
-    """The measures of each listener's list at each level: (n_queries, n_levels, n_measures)."""
+    """Return the measures of each listener's list: (n_queries, n_levels, n_measures)."""
     units = given.directions()
-    history = next(iter(made.histories.values()))
+    history = next(iter(outer.histories.values()))
     measured = np.zeros((history.shape[0], len(levels), len(MEASURES)))
     for i in range(history.shape[0]):
-        rows, scores = _pool(model, history[i], made.candidates & ~_stored(made.seen[i]))
-        relevant = made.held_out[i].indices
+        rows, scores = _pool(model, history[i], outer.candidates & ~_stored(outer.seen[i]))
+        relevant = outer.held_out[i].indices
         for j, level in enumerate(levels):
-            together, apart = (level, 0.0) if control == "consistency" else (0.0, level)
-            listed = rows[
-                rerank(scores, units[rows], LIST_LENGTH, consistency=together, diversity=apart)
-            ]
+            consistency, diversity = (level, 0.0) if control == "consistency" else (0.0, level)
+            order = rerank(
+                scores, units[rows], LIST_LENGTH, consistency=consistency, diversity=diversity
+            )
+            listed = rows[order]
             hits = np.zeros(LIST_LENGTH, bool)
             hits[: len(listed)] = np.isin(listed, relevant)
             measured[i, j] = (
@@ -112,7 +117,7 @@ def _measured(
 def _pool(
     model: ListeningModel, history: sparse.csr_matrix, candidates: BoolArray
 ) -> tuple[IndexArray, Float32Array]:
-    """The best candidates of one listener and their scores, best first."""
+    """Return the best candidates of one listener and their scores, best first."""
     scores = checked(model.scores(history), history.shape)[0]
     (rows,) = np.nonzero(candidates)
     best = rows[np.argsort(-scores[rows], kind="stable")[:POOL]]
@@ -120,7 +125,7 @@ def _pool(
 
 
 def _stored(row: sparse.csr_matrix) -> BoolArray:
-    """Which columns of a row are stored: bool (n_tracks,)."""
+    """Return which columns of a row are stored: bool (n_tracks,)."""
     stored = np.zeros(row.shape[1], bool)
     stored[row.indices] = True
     return stored

@@ -1,20 +1,21 @@
-"""The systems of the comparison, and how each is tuned: on listens held out of the training.
+"""The systems of the comparison, and their tuning on listens held out of the training.
 
-Every system gets the same care: a grid, searched one step after another, on a split of the training
-listens by the protocol that it is tested with. What is tested is never looked at.
+Every system is tuned in the same way: a grid, searched one step after another, on a split of the
+training listens by the protocol that it is tested with. The test listens are never used for it.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from recsys.evaluation.recommenders.evaluation import evaluate
+from recsys.evaluation.recommenders.shared_als import AlsCache
 from recsys.evaluation.recommenders.splits import USER_SEEDS, NothingHeldOut, Split, split
 from recsys.interactions import Content, Interactions, n_listeners
 from recsys.models.als import Als
@@ -26,11 +27,11 @@ from recsys.models.baselines import (
     PredictedFactors,
     Random,
 )
-from recsys.models.hybrid import HybridModel
-from recsys.models.protocol import ListeningModel
+from recsys.models.hybrid import SETTING_KEYS, HybridSettings
+from recsys.models.protocol import Estimator
 
-MAX_TUNING_LISTENERS = 1000  # asked about when settings are compared
-MIN_TUNING_TRACKS = 1000  # held out, where tracks are, in as many as
+MAX_TUNING_LISTENERS = 1000  # queries when settings are compared
+MIN_TUNING_TRACKS = 1000  # held out in all validation splits, where tracks are held out
 MAX_SPLITS = 3  # for validation
 COLD_ITEMS = ("cold-item", "cold-item-artist")
 
@@ -43,29 +44,37 @@ Validation = tuple[Split, Content]
 class System:
     """One system of the comparison.
 
-    make           a model from the chosen settings
+    make           an estimator from the chosen settings
     steps          grids of settings; every combination of the first is tried, then of the next with
                    the best of those before
-    needs_content  whether it can do nothing without content
-    needs_artists  whether it can do nothing without artists that have several tracks
-    listens_only   whether all tracks without listens are equal to it, so that among cold ones there
-                   is nothing to tune
+    needs_content  whether it needs content
+    needs_artists  whether it needs artists that have several tracks
+    listens_only   whether it scores all tracks without listens alike, so that with cold tracks
+                   there is nothing to tune
+    setting_keys   names of settings in reports, where they are others
     """
 
-    make: Callable[..., ListeningModel]
+    make: Callable[..., Estimator]
     steps: Sequence[Grid] = ()
     needs_content: bool = False
     needs_artists: bool = False
     listens_only: bool = False
+    setting_keys: Mapping[str, str] = field(default_factory=dict)
+
+    def reported(self, settings: Settings) -> Settings:
+        """Return settings by their names in reports."""
+        return {self.setting_keys.get(name, name): value for name, value in settings.items()}
 
 
 def all_systems() -> dict[str, System]:
-    """Return the systems by name, in the order of the table; some share their ALS factors.
+    """Return the systems by name, in the order of the table.
 
-    This is the one place to add a system: a name, how to make it, what to tune.
+    To add one, add a row: its name, its estimator, what to tune. Those made by `sharing` start from
+    the same ALS factors, which are fitted once.
     """
+    sharing = AlsCache().sharing
     shared = [Als(64, 10.0, 1.0), Als(64, 100.0, 10.0), Als(128, 30.0, 10.0)]
-    flat = [Als(64, 30.0, 1.0), Als(128, 30.0, 1.0)]  # confidences, for tracks with listens
+    flat = [Als(64, 30.0, 1.0), Als(128, 30.0, 1.0)]  # low confidences: tracks with listens
     shrinkage: Grid = {"artist_shrinkage": [0.3, 1.0, 3.0, 10.0]}
     penalty: Grid = {"penalty": [0.3, 1.0, 3.0, 10.0]}
     return {
@@ -90,31 +99,34 @@ def all_systems() -> dict[str, System]:
         "bpr": System(Bpr, [{"learning_rate": [0.03, 0.1, 0.3]}], listens_only=True),
         "content": System(ContentCosine, [{"weighting": ["binary", "log"]}], needs_content=True),
         "artist-mean": System(
-            partial(PredictedFactors, use="artist"),
+            sharing(partial(PredictedFactors, use="artist")),
             [{"als": shared}, shrinkage],
             needs_artists=True,
         ),
         "ridge": System(
-            partial(PredictedFactors, use="content"), [{"als": shared}, penalty], needs_content=True
+            sharing(partial(PredictedFactors, use="content")),
+            [{"als": shared}, penalty],
+            needs_content=True,
         ),
         "ridge-artist": System(
-            partial(PredictedFactors, use="both"),
+            sharing(partial(PredictedFactors, use="both")),
             [{"als": shared}, {**penalty, **shrinkage}],
             needs_content=True,
             needs_artists=True,
         ),
         "blend": System(
-            HybridModel,
+            sharing(HybridSettings),
             [
                 {"als": [*shared[1:], Als(128, 60.0, 10.0), *flat]},
                 {"penalty": [0.3, 1.0], "linear": [0.0, 1.0]},
                 {"artist_shrinkage": [1.0, 5.0]},
-                {"neighbours": [0.2, 0.5]},
-                {"patience": [0.0, 5.0, 20.0]},
-                {"sound": [0.0, 0.2]},
-                {"told": [0.0, 0.4]},
-                {"kappa": [0.0, 5.0], "strength": [0.3, 1.0, 3.0]},
+                {"cooccurrence_weight": [0.2, 0.5]},
+                {"history_shrinkage": [0.0, 5.0, 20.0]},
+                {"content_weight": [0.0, 0.2]},
+                {"prior_mix": [0.0, 0.4]},
+                {"exposure_shrinkage": [0.0, 5.0], "prior_strength": [0.3, 1.0, 3.0]},
             ],
+            setting_keys=SETTING_KEYS,
         ),
     }
 
@@ -122,22 +134,26 @@ def all_systems() -> dict[str, System]:
 def usable(
     systems: Mapping[str, System], content: Content
 ) -> tuple[dict[str, System], tuple[str, ...]]:
-    """Return the systems that the content allows, and a sentence for each reason against some."""
-    known = content.artists[content.artists >= 0]
-    kept, notes = dict(systems), []
+    """Return the systems that can run with this content, and a sentence about those left out."""
+    artists = content.artists[content.artists >= 0]
+    chosen, notes = dict(systems), []
     lacking = {
         "No content is known": [n for n, system in systems.items() if system.needs_content],
         "No artist is known": [n for n, system in systems.items() if system.needs_artists],
         "Every item is an artist of its own": [n for n, s in systems.items() if s.needs_artists],
     }
-    applies = (not content.known.any(), not len(known), len(known) == len(np.unique(known)))
+    applies = (
+        not content.known.any(),
+        not len(artists),
+        len(artists) == len(np.unique(artists)),
+    )
     for (why, names), is_so in zip(lacking.items(), applies, strict=True):
-        dropped = [name for name in names if is_so and name in kept]
+        dropped = [name for name in names if is_so and name in chosen]
         for name in dropped:
-            del kept[name]
+            del chosen[name]
         if dropped:
             notes.append(f"{why}: {', '.join(dropped)} left out.")
-    return kept, tuple(notes)
+    return chosen, tuple(notes)
 
 
 def tune(system: System, validation: Sequence[Validation], protocol: str, seed: int) -> Settings:
@@ -149,14 +165,14 @@ def tune(system: System, validation: Sequence[Validation], protocol: str, seed: 
     if not validation or (system.listens_only and protocol in COLD_ITEMS):
         return best
     for step in system.steps:
-        tried = [{**best, **settings} for settings in _combinations(step)]
-        if len(tried) > 1:
-            found = [
-                [quality(system.make(**some), inner, content, seed) for some in tried]
+        grid = [{**best, **settings} for settings in _combinations(step)]
+        if len(grid) > 1:
+            qualities = [
+                [quality(system.make(**settings), inner, content, seed) for settings in grid]
                 for inner, content in validation
             ]
-            tried = [tried[int(np.argmax(np.mean(found, axis=0)))]]
-        best = tried[0]
+            grid = [grid[int(np.argmax(np.mean(qualities, axis=0)))]]
+        best = grid[0]
     return best
 
 
@@ -164,62 +180,68 @@ def validation_splits(outer: Split, content: Content, protocol: str, seed: int) 
     """Split the training listens again by the same protocol; none where they are too few.
 
     Tracks without training listens are left out, so that the validation resembles the test. Where
-    tracks are held out and they are few, whose turn it is decides much: then there are
+    tracks are held out and they are few, results vary much from split to split: then there are
     `MAX_SPLITS` splits.
     """
-    interactions, known = heard_only(outer, content)
+    interactions, inner_content = with_listens(outer, content)
     user_seeds = tuple(int(name) for name in outer.histories if name) or USER_SEEDS
-    made: list[Validation] = []
+    validation: list[Validation] = []
     try:
-        while not made or _few(made, protocol):
+        while not validation or _needs_another(validation, protocol):
             inner = split(
-                interactions, known.artists, protocol, seed + len(made), user_seeds=user_seeds
+                interactions,
+                inner_content.artists,
+                protocol,
+                seed + len(validation),
+                user_seeds=user_seeds,
             )
-            made.append((sample(inner, seed), known))
+            validation.append((sample(inner, seed), inner_content))
     except NothingHeldOut:
         pass
-    return made
+    return validation
 
 
-def _few(made: Sequence[Validation], protocol: str) -> bool:
-    """Say whether another split is due."""
-    held_out = sum(int(inner.candidates.sum()) for inner, _ in made)
-    return protocol in COLD_ITEMS and len(made) < MAX_SPLITS and held_out < MIN_TUNING_TRACKS
+def _needs_another(validation: Sequence[Validation], protocol: str) -> bool:
+    """Return whether another split is needed."""
+    n_held_out = sum(int(inner.candidates.sum()) for inner, _ in validation)
+    few = len(validation) < MAX_SPLITS and n_held_out < MIN_TUNING_TRACKS
+    return protocol in COLD_ITEMS and few
 
 
-def quality(model: ListeningModel, inner: Split, content: Content, seed: int) -> float:
-    """What settings are compared by: (R@20 + nDCG@100) / 2, the mean over listeners and seeds."""
-    model.fit(inner.train, content, seed)
+def quality(estimator: Estimator, inner: Split, content: Content, seed: int) -> float:
+    """Fit, and return (R@20 + nDCG@100) / 2, the mean over listeners and numbers of seeds."""
+    model = estimator.fit(inner.train, content, seed)
     values = []
     for history in inner.histories:
-        found = evaluate(model.scores, inner, content, seed, history=history).per_query
-        values.append((found["R@20"].mean() + found["nDCG@100"].mean()) / 2)
+        metrics = evaluate(model.scores, inner, content, seed, history=history).per_query
+        values.append((metrics["R@20"].mean() + metrics["nDCG@100"].mean()) / 2)
     return float(np.mean(values))
 
 
-def heard_only(outer: Split, content: Content) -> tuple[Interactions, Content]:
-    """Return the training listens as data of their own, without tracks that have none."""
-    heard = n_listeners(outer.train) > 0
-    train = outer.train[:, heard]
+def with_listens(outer: Split, content: Content) -> tuple[Interactions, Content]:
+    """Return the training listens and content of the tracks that have training listens."""
+    tracks = n_listeners(outer.train) > 0
+    train = outer.train[:, tracks]
     return (
-        Interactions(np.arange(train.shape[0]), np.flatnonzero(heard), train, outer.train_times),
-        Content(content.vectors[heard], content.known[heard], content.artists[heard]),
+        Interactions(np.arange(train.shape[0]), np.flatnonzero(tracks), train, outer.train_times),
+        Content(content.vectors[tracks], content.known[tracks], content.artists[tracks]),
     )
 
 
 def sample(whole: Split, seed: int, n: int = MAX_TUNING_LISTENERS) -> Split:
-    """Ask about at most `n` of a split's listeners."""
-    n_listeners = len(whole.listeners)
-    if n_listeners <= n:
+    """Return a split with at most `n` of the listeners as queries."""
+    n_queries = len(whole.listeners)
+    if n_queries <= n:
         return whole
-    kept = np.sort(np.random.default_rng(seed).choice(n_listeners, n, replace=False))
+    rows = np.sort(np.random.default_rng(seed).choice(n_queries, n, replace=False))
     return replace(
         whole,
-        listeners=whole.listeners[kept],
-        histories={name: history[kept] for name, history in whole.histories.items()},
-        held_out=whole.held_out[kept],
+        listeners=whole.listeners[rows],
+        histories={name: history[rows] for name, history in whole.histories.items()},
+        held_out=whole.held_out[rows],
     )
 
 
 def _combinations(step: Grid) -> list[dict[str, Any]]:
+    """Return every combination of a grid's values."""
     return [dict(zip(step, values, strict=True)) for values in itertools.product(*step.values())]

@@ -1,4 +1,4 @@
-"""Listening data from tables: who listened to what and what the items are, in any columns."""
+"""Read listening data from tables of interactions and of items, with any column names."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from recsys.evaluation.recommenders.data import ListeningData, TablesError
 from recsys.interactions import Content, Interactions
 
 TEXT_DIM = 256  # dimensions that a text column is reduced to
-NUMBERS_LENGTH = 0.5  # root mean square, against 1 of a text column
-TEXT_BY_DEFAULT = "genres"  # not tags: those who listen may have given them
-NO_CONTENT = ("n_", "num_", "count")  # how the names of numeric columns begin that are no content
+NUMBERS_LENGTH = 0.5  # root mean square of all numbers together, against 1 of a text column
+TEXT_BY_DEFAULT = "genres"  # not tags: listeners may have given them
+NO_CONTENT = ("n_", "num_", "count")  # prefixes of numeric columns that are not content
 
 _Block = tuple[NDArray[np.floating[Any]], BoolArray]  # vectors, and which are known
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns are what.
+    """The names of the columns.
 
     count   None: "count" where there is one, otherwise each row counts one
     artist  None: "artist" where there is one
@@ -47,14 +47,14 @@ class Columns:
 
 
 def read_tables(interactions: Path, items: Path | None, columns: Columns) -> ListeningData:
-    """Read tables (.parquet or .csv) of (user, item[, count][, time]) and of what items are.
+    """Read tables (.parquet or .csv) of (user, item[, count][, time]) and of items.
 
     Rows of one user and item are added up. Items are those with interactions, described or not.
 
     Raises TablesError.
     """
-    heard, notes = _interactions(interactions, columns)
-    names = np.sort(heard["item"].unique())
+    pairs, notes = _interactions(interactions, columns)
+    names = np.sort(pairs["item"].unique())
     described = pd.DataFrame(index=names)
     if items:
         table = _items(items, columns)
@@ -66,12 +66,12 @@ def read_tables(interactions: Path, items: Path | None, columns: Columns) -> Lis
             notes.append(f"{n_unknown} of {len(names)} items are not in {items.name}.")
     numbers, texts = chosen(described, columns)
     vectors, complete = content_vectors(described, numbers, texts)
-    known = np.asarray(vectors.any(axis=1), bool)
+    has_content = np.asarray(vectors.any(axis=1), bool)
     used = ", ".join((*numbers, *texts)) or "nothing"
     return ListeningData(
-        _interactions_of(heard, pd.Index(names)),
-        Content(vectors, known, _artists(described, columns)),
-        np.unique(heard["user"]).astype(object),
+        _interactions_of(pairs, pd.Index(names)),
+        Content(vectors, has_content, _artists(described, columns)),
+        np.unique(pairs["user"]).astype(object),
         names.astype(object),
         complete,
         (*notes, f"Content: {used}."),
@@ -79,7 +79,7 @@ def read_tables(interactions: Path, items: Path | None, columns: Columns) -> Lis
 
 
 def chosen(items: pd.DataFrame, columns: Columns) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the columns of numbers and of texts that make the content.
+    """Return the columns of numbers and of texts that are the content.
 
     Where neither is named: all columns of numbers or vectors but ids and counts (`NO_CONTENT`), and
     `TEXT_BY_DEFAULT`.
@@ -101,13 +101,13 @@ def chosen(items: pd.DataFrame, columns: Columns) -> tuple[tuple[str, ...], tupl
 def content_vectors(
     items: pd.DataFrame, numbers: Sequence[str], texts: Sequence[str]
 ) -> tuple[Float32Array, BoolArray]:
-    """Return the vectors of items (n_items, dim), and which of them lack nothing (n_items,).
+    """Return vectors of items (n_items, dim), and which of them are complete (n_items,).
 
     Numbers are standardised, an unknown one is 0, and their length is NUMBERS_LENGTH together. A
     column of vectors (somebody's embeddings) is centred and scaled as a whole, to a length of 1.
-    A text column is a list as `rock|live:3` (a weight behind a colon): TF-IDF, rows of length 1,
-    and where it has more than TEXT_DIM terms the truncated SVD of that (latent semantic analysis;
-    Deerwester et al. 1990). Nothing of the listens is looked at. Lengths are root mean squares.
+    A text column is a list such as `rock|live:3` (a weight after a colon): TF-IDF, rows of length
+    1, and where it has more than TEXT_DIM terms the truncated SVD of that (latent semantic
+    analysis; Deerwester et al. 1990). Listens are not used. Lengths are root mean squares.
     """
     single = [name for name in numbers if not _holds_vectors(items[name])]
     blocks = [_single_numbers(items, single)] if single else []
@@ -121,6 +121,7 @@ def content_vectors(
 
 
 def _single_numbers(items: pd.DataFrame, names: Sequence[str]) -> _Block:
+    """Standardise columns of numbers."""
     values = np.column_stack([_numbers(items[name]) for name in names])
     known = np.isfinite(values)
     n = np.maximum(known.sum(axis=0), 1)
@@ -132,26 +133,29 @@ def _single_numbers(items: pd.DataFrame, names: Sequence[str]) -> _Block:
 
 
 def _holds_vectors(column: pd.Series) -> bool:
+    """Return whether a column is of vectors, judged by its first values."""
     return column.dtype == object and any(isinstance(v, list | np.ndarray) for v in column.head(99))
 
 
 def _whole_vectors(column: pd.Series) -> _Block:
+    """Centre and scale a column of vectors."""
     known = column.notna().to_numpy()
     try:
-        given = np.array([np.asarray(vector, np.float64) for vector in column[known]])
+        values = np.array([np.asarray(vector, np.float64) for vector in column[known]])
     except (ValueError, TypeError) as error:
         raise TablesError(f'The column "{column.name}" must hold vectors of one length.') from error
-    if given.ndim != 2 or not np.isfinite(given).all():
+    if values.ndim != 2 or not np.isfinite(values).all():
         raise TablesError(f'The column "{column.name}" must hold vectors of finite numbers.')
-    vectors = np.zeros((len(column), given.shape[1]))
-    vectors[known] = given - given.mean(axis=0)
+    vectors = np.zeros((len(column), values.shape[1]))
+    vectors[known] = values - values.mean(axis=0)
     length = np.sqrt((vectors[known] ** 2).sum(axis=1).mean())
     return vectors / (length if length > 0 else 1), known
 
 
 def _text_vectors(column: pd.Series) -> _Block:
+    """Turn a column of lists of terms into TF-IDF vectors, reduced where there are many terms."""
     terms = [_terms(text) for text in column.fillna("").astype(str)]
-    known = np.array([bool(of_item) for of_item in terms], bool)
+    known = np.array([bool(item_terms) for item_terms in terms], bool)
     if not known.any():
         raise TablesError(f'The column "{column.name}" of the items is empty.')
     tfidf = TfidfTransformer(sublinear_tf=True).fit_transform(
@@ -163,7 +167,7 @@ def _text_vectors(column: pd.Series) -> _Block:
 
 
 def _terms(text: str) -> dict[str, float]:
-    """Split `rock|live:3` into terms and weights; without a weight, or with another text, 1."""
+    """Split `rock|live:3` into terms and weights; the weight is 1 where none follows a colon."""
     terms: dict[str, float] = {}
     for part in text.split(SEPARATOR):
         name, colon, weight = part.rpartition(":")
@@ -175,6 +179,7 @@ def _terms(text: str) -> dict[str, float]:
 
 
 def _read(path: Path, needed: Sequence[str]) -> pd.DataFrame:
+    """Read a table that must have these columns. Raises TablesError."""
     if path.suffix not in (".parquet", ".csv"):
         raise TablesError(f"The table {path} must be a .parquet or .csv file.")
     try:
@@ -190,31 +195,31 @@ def _read(path: Path, needed: Sequence[str]) -> pd.DataFrame:
 
 
 def _interactions(path: Path, columns: Columns) -> tuple[pd.DataFrame, list[str]]:
-    """Read a row for each user and item: user, item, count, and time where it is known."""
+    """Read a row for each user and item: user, item, count, time where known; and notes."""
     needed = [columns.user, columns.item]
     needed += [name for name in (columns.count, columns.time) if name]
     table = _read(path, needed)
     names = {columns.user: "user", columns.item: "item"}
-    heard = table[list(names)].rename(columns=names)
-    if heard.isna().any(axis=None):
+    pairs = table[list(names)].rename(columns=names)
+    if pairs.isna().any(axis=None):
         raise TablesError(f"The table {path} has rows without a user or an item.")
-    if heard.empty:
+    if pairs.empty:
         raise TablesError(f"The table {path} has no rows.")
     count = columns.count or ("count" if "count" in table.columns else None)
-    heard["count"] = _numbers(table[count]) if count else 1.0
-    if not ((heard["count"] > 0) & np.isfinite(heard["count"])).all():
+    pairs["count"] = _numbers(table[count]) if count else 1.0
+    if not ((pairs["count"] > 0) & np.isfinite(pairs["count"])).all():
         raise TablesError(f'The column "{count}" of {path} must hold numbers above 0.')
     if columns.time:
-        heard["time"] = _times(table[columns.time], path)
+        pairs["time"] = _times(table[columns.time], path)
     added = {"count": "sum"} | ({"time": "max"} if columns.time else {})
-    joined = heard.groupby(["user", "item"], as_index=False, sort=True).agg(added)
-    n_more = len(heard) - len(joined)
-    notes = [f"{n_more} rows repeat a user and an item: added up."] if n_more else []
+    joined = pairs.groupby(["user", "item"], as_index=False, sort=True).agg(added)
+    n_repeated = len(pairs) - len(joined)
+    notes = [f"{n_repeated} rows repeat a user and an item: added up."] if n_repeated else []
     return joined, notes
 
 
 def _times(column: pd.Series, path: Path) -> Int64Array:
-    """Unix seconds of a column of numbers or of dates."""
+    """Return Unix seconds of a column of numbers or of dates."""
     if pd.api.types.is_numeric_dtype(column):
         values = column.to_numpy(np.float64)
     else:
@@ -236,7 +241,7 @@ def _items(path: Path, columns: Columns) -> pd.DataFrame:
 
 
 def _numbers(column: pd.Series) -> Float64Array:
-    """The values of a column of numbers, NaN where it is empty."""
+    """Return the values of a column of numbers, NaN where it is empty."""
     try:
         return pd.to_numeric(column).to_numpy(np.float64, na_value=np.nan)
     except (ValueError, TypeError) as error:
@@ -244,6 +249,7 @@ def _numbers(column: pd.Series) -> Float64Array:
 
 
 def _artists(items: pd.DataFrame, columns: Columns) -> Int64Array:
+    """Return a number of each item's artist, -1 where it is unknown."""
     name = columns.artist or "artist"
     if name not in items.columns:
         return np.full(len(items), -1, np.int64)
@@ -251,14 +257,14 @@ def _artists(items: pd.DataFrame, columns: Columns) -> Int64Array:
     return pd.factorize(texts.where(texts != ""))[0].astype(np.int64)
 
 
-def _interactions_of(heard: pd.DataFrame, items: pd.Index) -> Interactions:
+def _interactions_of(pairs: pd.DataFrame, items: pd.Index) -> Interactions:
     """Number users and items in ascending order and make the matrix."""
-    users, row = np.unique(heard["user"], return_inverse=True)
-    column = items.get_indexer(pd.Index(heard["item"]))
+    users, row = np.unique(pairs["user"], return_inverse=True)
+    column = items.get_indexer(pd.Index(pairs["item"]))
     order = np.lexsort((column, row))
     counts = sparse.csr_matrix(
-        (heard["count"].to_numpy(np.float32)[order], (row[order], column[order])),
+        (pairs["count"].to_numpy(np.float32)[order], (row[order], column[order])),
         shape=(len(users), len(items)),
     )
-    times = heard["time"].to_numpy(np.int64)[order] if "time" in heard.columns else None
+    times = pairs["time"].to_numpy(np.int64)[order] if "time" in pairs.columns else None
     return Interactions(np.arange(len(users)), np.arange(len(items)), counts, times)

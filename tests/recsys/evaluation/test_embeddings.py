@@ -14,7 +14,7 @@ from index.vector_index import VectorIndex
 from recsys.catalog import BuildRunning, Catalog, CatalogError, ScannedFile, Tags
 from recsys.catalog.track_features import Features
 from recsys.evaluation import embeddings
-from recsys.evaluation.embeddings import Systems, UnknownSystem, listen
+from recsys.evaluation.embeddings import Systems, UnknownSystem, extract_missing
 from recsys.home.files import INDEX_NAME
 
 NAMES = ("A-float32-2", "B-float32-2")
@@ -152,11 +152,11 @@ def test_random_is_the_same_for_a_track_whoever_else_is_there(
 
 def test_mfccs_are_heard_once_and_standardised(catalog: Catalog, index: VectorIndex) -> None:
     listener, steps = Listener(), []
-    assert listen(catalog, listener, IDS, lambda *step: steps.append(step)) == []
+    assert extract_missing(catalog, listener, IDS, lambda *step: steps.append(step)) == []
     assert listener.given == [(f"{i}.mp3", 9.0) for i in IDS[:4]]  # copies are analysed once
     assert steps == [(i, 4) for i in range(1, 5)]
     again = Listener()
-    assert listen(catalog, again, IDS) == []
+    assert extract_missing(catalog, again, IDS) == []
     assert again.given == []
     systems = Systems(catalog, index)
     rows = np.stack([heard(min(i, 4)).pooled.astype(float) for i in IDS])
@@ -165,7 +165,7 @@ def test_mfccs_are_heard_once_and_standardised(catalog: Catalog, index: VectorIn
 
 
 def test_a_broken_file_stays_in_the_library(catalog: Catalog, index: VectorIndex) -> None:
-    errors = listen(catalog, Listener("2.mp3"), IDS)
+    errors = extract_missing(catalog, Listener("2.mp3"), IDS)
     assert [str(error) for error in errors] == [f"{catalog.home.parent / '2.mp3'} is broken."]
     assert catalog.counts().ready == 5
     assert catalog.failures() == []
@@ -176,7 +176,7 @@ def test_a_broken_file_stays_in_the_library(catalog: Catalog, index: VectorIndex
 
 def test_nothing_is_written_beside_a_build(catalog: Catalog) -> None:
     with catalog.build_lock(), pytest.raises(BuildRunning), Catalog(catalog.home) as other:
-        listen(other, Listener(), IDS)
+        extract_missing(other, Listener(), IDS)
 
 
 def test_damaged_features_are_named(

@@ -8,44 +8,49 @@ from safetensors.numpy import save_file
 from scipy import sparse
 
 from recsys.interactions import Content
+from recsys.models import model_file
 from recsys.models.als import Als, weighted
 from recsys.models.als_solver import solve
+from recsys.models.co_listening import SMOOTHING
 from recsys.models.content_prior import LINEAR_PENALTY, predict_factors
-from recsys.models.hybrid import AUDIENCE, SMOOTHING, HybridModel
+from recsys.models.hybrid import HybridModel, HybridSettings
+from recsys.models.listener_means import PRIOR_LISTENERS
 from recsys.models.model_file import DamagedModel
 
+N_LISTENERS, N_TRACKS, N_WARM = 40, 50, 44
 
-def made(
-    n_listeners: int = 40, n_tracks: int = 50, n_cold: int = 6
-) -> tuple[sparse.csr_matrix, Content]:
-    """A checkerboard of listening, its last tracks heard by nobody; content tells the colours."""
-    n_listeners, n_tracks, n_cold = 40, 50, 6
+
+def checkerboard() -> tuple[sparse.csr_matrix, Content]:
+    """Listeners of even number play even tracks, the others odd ones; content shows the colour.
+
+    Nobody plays the tracks from N_WARM on.
+    """
     rng = np.random.default_rng(0)
-    same = (np.arange(n_listeners)[:, None] + np.arange(n_tracks)) % 2 == 0
+    same = (np.arange(N_LISTENERS)[:, None] + np.arange(N_TRACKS)) % 2 == 0
     counts = np.where(same & (rng.random(same.shape) < 2 / 3), rng.integers(1, 9, same.shape), 0)
-    counts[:, n_tracks - n_cold :] = 0
-    vectors = rng.normal(0, 0.3, (n_tracks, 6)).astype(np.float32)
-    vectors[:, 0] += np.where(np.arange(n_tracks) % 2, 1, -1)
-    content = Content(vectors, np.ones(n_tracks, bool), np.arange(n_tracks) % 10)
+    counts[:, N_WARM:] = 0
+    vectors = rng.normal(0, 0.3, (N_TRACKS, 6)).astype(np.float32)
+    vectors[:, 0] += np.where(np.arange(N_TRACKS) % 2, 1, -1)
+    content = Content(vectors, np.ones(N_TRACKS, bool), np.arange(N_TRACKS) % 10)
     return sparse.csr_matrix(counts.astype(np.float32)), content
 
 
 def naive(confidence: np.ndarray, y: np.ndarray, mu: np.ndarray, lam: float, kappa: float):  # type: ignore[no-untyped-def]
-    """The normal equations of each row, as the formula says."""
-    found, evidence = [], []
+    """Solve the normal equations of each row, as the formula says."""
+    solutions, evidence = [], []
     for row, prior in zip(confidence, mu, strict=True):
         n = np.count_nonzero(row)
         exposure = n / (n + kappa) if n else 0.0
         a = exposure * y.T @ y + lam * np.eye(y.shape[1])
         for c, vector in zip(row, y, strict=True):
             a += (c - exposure) * np.outer(vector, vector) if c else 0.0
-        found.append(np.linalg.solve(a, row @ y + lam * prior))
+        solutions.append(np.linalg.solve(a, row @ y + lam * prior))
         evidence.append(1 - lam * np.trace(np.linalg.inv(a)) / y.shape[1])
-    return np.array(found), np.array(evidence)
+    return np.array(solutions), np.array(evidence)
 
 
-@pytest.mark.parametrize(("kappa", "strength"), [(0.0, 3.0), (7.0, 3.0), (0.0, 1e-3)])
-def test_solutions_are_those_of_the_normal_equations(kappa: float, strength: float) -> None:
+@pytest.mark.parametrize(("shrinkage", "strength"), [(0.0, 3.0), (7.0, 3.0), (0.0, 1e-3)])
+def test_solutions_are_those_of_the_normal_equations(shrinkage: float, strength: float) -> None:
     """Rows of no entry, of fewer than factors, of as many and of more; all in their order.
 
     The weak prior takes double precision.
@@ -59,9 +64,9 @@ def test_solutions_are_those_of_the_normal_equations(kappa: float, strength: flo
     confidence = sparse.csr_matrix(table.astype(np.float32))
     y = rng.standard_normal((30, 8)).astype(np.float32)
     mu = rng.standard_normal((40, 8)).astype(np.float32)
-    found, evidence = solve(confidence, y, mu, strength, kappa)
-    wanted, wanted_evidence = naive(table, y, mu, strength, kappa)
-    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
+    solution, evidence = solve(confidence, y, mu, strength, shrinkage)
+    wanted, wanted_evidence = naive(table, y, mu, strength, shrinkage)
+    np.testing.assert_allclose(solution, wanted, rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(evidence, wanted_evidence, atol=1e-5)
 
 
@@ -92,23 +97,23 @@ def test_a_track_is_its_prediction_without_listens_and_its_listens_with_many() -
 
 @pytest.mark.parametrize("weighting", ["log", "binary", "bm25"])
 def test_als_knows_the_colour_and_folds_in_what_a_refit_would_find(weighting: str) -> None:
-    counts, _ = made()
-    als = Als(4, 20.0, 5.0, weighting)
-    als.fit(counts, None, 0)
+    counts, _ = checkerboard()
+    als = Als(4, 20.0, 5.0, weighting).fit(counts, None, 0)
     scores = als.scores(counts[:2])
     assert scores[0, :44:2].min() > scores[0, 1:44:2].max()
     assert scores[1, 1:44:2].min() > scores[1, :44:2].max()
-    told = als.confidence(counts, "binary" if weighting == "binary" else "log").toarray()
-    wanted, _ = naive(told, als.item_factors, np.zeros((40, 4)), 20.0, 0.0)
+    of_histories = "binary" if weighting == "binary" else "log"
+    confidence = als.settings.confidence(counts, of_histories).toarray()
+    wanted, _ = naive(confidence, als.item_factors, np.zeros((40, 4)), 20.0, 0.0)
     np.testing.assert_allclose(als.listener_factors(counts), wanted, rtol=1e-3, atol=1e-4)
 
 
 def test_bm25_holds_down_what_everybody_plays() -> None:
     plays = [[1, 1, 0, 0, 0, 0], [1, 0, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0]]
     counts = sparse.csr_matrix(np.array(plays, np.float32))
-    found = weighted(counts, "bm25").toarray()
-    assert 0 < 2 * found[0, 0] < found[0, 1]
-    assert found[counts.nonzero()].mean() == pytest.approx(1)
+    weights = weighted(counts, "bm25").toarray()
+    assert 0 < 2 * weights[0, 0] < weights[0, 1]
+    assert weights[counts.nonzero()].mean() == pytest.approx(1)
     with pytest.raises(ValueError, match=r'"bm25", got loud'):
         weighted(counts, "loud")
 
@@ -116,13 +121,13 @@ def test_bm25_holds_down_what_everybody_plays() -> None:
 def test_predictions_without_artists_are_kernel_ridge_and_with_them_shrunk_means() -> None:
     rng = np.random.default_rng(4)
     factors = rng.standard_normal((30, 4)).astype(np.float32)
-    heard = np.arange(30) < 20
+    has_listens = np.arange(30) < 20
     nothing = np.zeros((30, 3), np.float32)
     artists = np.arange(30) % 5
-    found = predict_factors(
+    predicted = predict_factors(
         Content(nothing, np.zeros(30, bool), artists),
         factors,
-        heard,
+        has_listens,
         penalty=1.0,
         linear=1.0,
         artist_shrinkage=2.0,
@@ -131,12 +136,12 @@ def test_predictions_without_artists_are_kernel_ridge_and_with_them_shrunk_means
     mean = factors[:20].mean(axis=0)
     of_artist = factors[:20].reshape(4, 5, 4) - mean
     wanted = mean + of_artist.sum(axis=0)[artists] / (4 + 2)
-    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(predicted, wanted, rtol=1e-4, atol=1e-5)
     alone = Content(nothing, np.zeros(30, bool), np.arange(30))
-    found = predict_factors(
-        alone, factors, heard, penalty=1.0, linear=1.0, artist_shrinkage=2.0, seed=0
+    predicted = predict_factors(
+        alone, factors, has_listens, penalty=1.0, linear=1.0, artist_shrinkage=2.0, seed=0
     )
-    np.testing.assert_allclose(found, np.tile(mean, (30, 1)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(predicted, np.tile(mean, (30, 1)), rtol=1e-4, atol=1e-5)
 
 
 def test_predictions_with_linear_features_are_regressions_on_both_kernels() -> None:
@@ -145,63 +150,62 @@ def test_predictions_with_linear_features_are_regressions_on_both_kernels() -> N
     content = Content(
         rng.standard_normal((30, 5)).astype(np.float32), np.ones(30, bool), np.full(30, -1)
     )
-    heard = np.arange(30) < 24
-    found = predict_factors(
-        content, factors, heard, penalty=0.7, linear=2.0, artist_shrinkage=1.0, seed=0
+    has_listens = np.arange(30) < 24
+    predicted = predict_factors(
+        content, factors, has_listens, penalty=0.7, linear=2.0, artist_shrinkage=1.0, seed=0
     )
     mean = factors[:24].mean(axis=0)
     units, centred = content.directions().astype(float), content.centred().astype(float)
     gram = units[:24].T @ units[:24] + LINEAR_PENALTY * np.eye(5)
-    predicted = units @ np.linalg.solve(gram, units[:24].T @ (factors[:24] - mean))
-    points = np.hstack([units, predicted / np.linalg.norm(predicted, axis=1, keepdims=True)])
+    linear = units @ np.linalg.solve(gram, units[:24].T @ (factors[:24] - mean))
+    points = np.hstack([units, linear / np.linalg.norm(linear, axis=1, keepdims=True)])
     apart = np.square(points[:, None] - points[None]).sum(axis=2)
     kernel = np.exp(-apart / 4) + 4 * centred @ centred.T
     dual = np.linalg.solve(kernel[:24, :24] + 0.7 * np.eye(24), factors[:24] - mean)
-    np.testing.assert_allclose(found, kernel[:, :24] @ dual + mean, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(predicted, kernel[:, :24] @ dual + mean, rtol=1e-3, atol=1e-3)
 
 
-def test_an_audience_is_the_mean_of_the_listeners_around_what_the_prediction_says() -> None:
-    """Without content the prediction says what is typical; with it, the colour of cold tracks."""
-    counts, content = made()
-    blend = HybridModel(Als(8, 3.0, 5.0))
+def test_listener_means_are_shrunk_to_what_the_prediction_gives() -> None:
+    """Without content that is the mean of all tracks; with it, the colour of cold tracks."""
+    counts, content = checkerboard()
+    settings = HybridSettings(Als(8, 3.0, 5.0))
     nothing = Content(np.zeros((50, 6), np.float32), np.zeros(50, bool), np.full(50, -1))
-    blend.fit(counts, nothing, 0)
-    plays, listeners = (counts.toarray() > 0).astype(float), blend.als.user_factors
+    listeners = settings.als.fit(counts, None, 0).user_factors
+    plays = (counts.toarray() > 0).astype(float)
     n = plays.sum(axis=0)[:, None]
     typical = ((plays.T @ listeners)[:44] / n[:44]).mean(axis=0)
-    wanted = (plays.T @ listeners + AUDIENCE * typical) / (n + AUDIENCE)
-    np.testing.assert_allclose(blend.audience, wanted, atol=1e-4)
-    blend.fit(counts, content, 0)
-    colour = blend.audience @ (listeners[0] - listeners[1])
+    wanted = (plays.T @ listeners + PRIOR_LISTENERS * typical) / (n + PRIOR_LISTENERS)
+    model = settings.fit(counts, nothing, 0)
+    np.testing.assert_allclose(model.listener_means, wanted, atol=1e-4)
+    colour = settings.fit(counts, content, 0).listener_means @ (listeners[0] - listeners[1])
     assert colour[:44:2].min() > colour[1:44:2].max()
     assert colour[44::2].min() > colour[45::2].max()
 
 
-def test_listeners_are_solved_around_the_mean_of_the_audiences() -> None:
-    counts, content = made()
-    blend = HybridModel(Als(4, 20.0, 5.0), told=0.0, patience=6.0)
-    blend.fit(counts, content, 0)
-    heard = (counts.toarray() > 0).astype(float)
-    around = heard @ blend.audience / heard.sum(axis=1, keepdims=True)
-    told = blend.als.confidence(counts, "log").toarray()[:, blend.heard]
-    wanted, _ = naive(told, blend.item_factors[blend.heard], around, 20.0, 6.0)
-    np.testing.assert_allclose(blend.listener_factors(counts), wanted, rtol=1e-3, atol=1e-4)
+def test_listeners_are_solved_around_the_mean_of_the_listener_means() -> None:
+    counts, content = checkerboard()
+    settings = HybridSettings(Als(4, 20.0, 5.0), prior_mix=0.0, history_shrinkage=6.0)
+    model = settings.fit(counts, content, 0)
+    played = (counts.toarray() > 0).astype(float)
+    prior = played @ model.listener_means / played.sum(axis=1, keepdims=True)
+    confidence = settings.als.confidence(counts, "log").toarray()[:, model.has_listens]
+    wanted, _ = naive(confidence, model.item_factors[model.has_listens], prior, 20.0, 6.0)
+    np.testing.assert_allclose(model.listener_factors(counts), wanted, rtol=1e-3, atol=1e-4)
 
 
-def test_co_listening_is_the_smoothed_chance_that_who_plays_one_plays_the_other() -> None:
-    counts, content = made()
-    blend = HybridModel(Als(8, 3.0, 5.0), n_neighbours=50)
-    blend.fit(counts, content, 0)
+def test_co_listening_is_the_smoothed_probability_of_one_given_the_other() -> None:
+    counts, content = checkerboard()
+    model = HybridSettings(Als(8, 3.0, 5.0), n_neighbours=50).fit(counts, content, 0)
     plays = counts.toarray() > 0
     n, share = plays.sum(axis=0), plays.mean(axis=0)
-    together = blend.similarity.toarray() + blend.popularity
+    together = model.similarity.toarray() + model.popularity
     for i in range(44):
         for j in set(range(44)) - {i}:
             both = (plays[:, i] & plays[:, j]).sum()
             chance = (both + SMOOTHING * share[j]) / (n[i] + SMOOTHING)
             constant = np.log(SMOOTHING / (n[i] + SMOOTHING))
             assert together[i, j] + constant == pytest.approx(np.log(chance), abs=1e-4)
-    assert not blend.similarity[44:].nnz, "nobody plays them together with anything"
+    assert not model.similarity[44:].nnz, "nobody plays them"
 
 
 def standardised(values: np.ndarray, among: np.ndarray) -> np.ndarray:
@@ -209,79 +213,127 @@ def standardised(values: np.ndarray, among: np.ndarray) -> np.ndarray:
     z = np.zeros(values.shape)
     if not among.any():
         return z
-    for row, found in zip(values, z, strict=True):
-        found[among] = (row[among] - row[among].mean()) / (row[among].std() or 1)
+    for row, standard in zip(values, z, strict=True):
+        standard[among] = (row[among] - row[among].mean()) / (row[among].std() or 1)
     return z
 
 
 @pytest.mark.parametrize("n_known", [50, 44, 0])
 def test_scores_of_some_tracks_are_those_among_all_as_the_formula_says(n_known: int) -> None:
     """Of listeners with many tracks, with one, and with none; moments take the place of a pass."""
-    counts, content = made()
+    counts, content = checkerboard()
     table = counts.toarray()
     table[2, 1:] = table[3] = 0
     counts = sparse.csr_matrix(table)
     content.known[n_known:] = False
-    blend = HybridModel(Als(8, 3.0, 5.0), n_neighbours=5, sound=0.4)
-    blend.fit(counts, content, 0)
-    scores = blend.scores(counts)
-    everything, liked = np.ones(50, bool), counts.toarray() > 0
-    n = np.maximum(liked.sum(axis=1), 1)[:, None]
-    wanted = standardised(blend.listener_factors(counts) @ blend.item_factors.T, everything)
-    together = blend.popularity + liked @ blend.similarity.toarray() / np.sqrt(n)
-    wanted += blend.neighbours * standardised(together, blend.heard)
-    alike = (liked @ blend.directions) @ blend.directions.T
-    known = blend.directions.any(axis=1)
-    wanted += 0.4 * (1 - blend.evidence) * standardised(alike, known)
+    settings = HybridSettings(Als(8, 3.0, 5.0), n_neighbours=5, content_weight=0.4)
+    model = settings.fit(counts, content, 0)
+    scores = model.scores(counts)
+    everything, played = np.ones(50, bool), counts.toarray() > 0
+    n = np.maximum(played.sum(axis=1), 1)[:, None]
+    wanted = standardised(model.listener_factors(counts) @ model.item_factors.T, everything)
+    together = model.popularity + played @ model.similarity.toarray() / np.sqrt(n)
+    wanted += settings.cooccurrence_weight * standardised(together, model.has_listens)
+    cosines = (played @ model.directions) @ model.directions.T
+    has_content = model.directions.any(axis=1)
+    wanted += 0.4 * (1 - model.evidence) * standardised(cosines, has_content)
     np.testing.assert_allclose(scores, wanted, atol=1e-5, rtol=1e-5)
     some = np.array([49, 3, 3, 0])
-    found = blend.profile(counts).scores(some)
-    np.testing.assert_allclose(found, scores[:, some], atol=1e-5, rtol=1e-5)
+    of_some = model.profile(counts).scores(some)
+    np.testing.assert_allclose(of_some, scores[:, some], atol=1e-5, rtol=1e-5)
 
 
-def test_the_blend_knows_tracks_that_nobody_heard() -> None:
-    """Cold tracks of the right colour stand beside warm ones, above all of the other colour."""
-    counts, content = made()
-    blend = HybridModel(Als(8, 3.0, 5.0))
-    blend.fit(counts, content, 0)
-    scores = blend.scores(counts)
+def test_tracks_without_listens_are_ranked_by_content() -> None:
+    """Cold tracks of the right colour are among the warm ones, above all of the other colour."""
+    counts, content = checkerboard()
+    settings = HybridSettings(Als(8, 3.0, 5.0))
+    als = settings.als.fit(counts, content, 0)
+    model = settings.fit_from(als, counts, content, 0)
+    scores = model.scores(counts)
     for listener, row in enumerate(scores[:6]):
         own = row[listener % 2 :: 2]
         other = row[1 - listener % 2 :: 2]
         assert own.min() > other.max()
         assert own[-3:].mean() > other[-3:].mean() + 1
-    np.testing.assert_allclose(blend.item_factors[44:], blend.prediction[44:], rtol=1e-4, atol=1e-5)
-    assert (blend.evidence[44:] == 0).all()
-    assert (blend.evidence[:44] > 0).all()
+    prediction = predict_factors(
+        content,
+        als.item_factors,
+        model.has_listens,
+        penalty=settings.penalty,
+        linear=settings.linear,
+        artist_shrinkage=settings.artist_shrinkage,
+        seed=0,
+    )
+    np.testing.assert_allclose(model.item_factors[44:], prediction[44:], rtol=1e-4, atol=1e-5)
+    assert (model.evidence[44:] == 0).all()
+    assert (model.evidence[:44] > 0).all()
 
 
-def test_a_saved_blend_scores_as_before_and_a_fit_can_be_repeated(tmp_path: Path) -> None:
-    counts, content = made()
-    runs = []
-    for _ in range(2):
-        blend = HybridModel(Als(8, 3.0, 5.0), kappa=3.0)
-        blend.fit(counts, content, 7)
-        runs.append(blend.scores(counts))
-    assert (runs[0] == runs[1]).all()
-    blend.tracks = np.arange(100, 150)
+def test_a_saved_model_scores_as_before_and_a_fit_can_be_repeated(tmp_path: Path) -> None:
+    counts, content = checkerboard()
+    settings = HybridSettings(Als(8, 3.0, 5.0), exposure_shrinkage=3.0)
+    model, again = (settings.fit(counts, content, 7, np.arange(100, 150)) for _ in range(2))
+    scores = model.scores(counts)
+    assert (again.scores(counts) == scores).all()
     path = tmp_path / "listening.safetensors"
-    blend.save(path, note="kept")
+    model.save(path, note="stored")
     loaded = HybridModel.load(path)
-    assert (loaded.scores(counts) == runs[0]).all()
-    assert (loaded.tracks == blend.tracks).all()
-    assert loaded.kappa == 3.0
+    assert (loaded.scores(counts) == scores).all()
+    assert loaded.tracks.tolist() == list(range(100, 150))
+    assert loaded.settings == settings
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
-@pytest.mark.parametrize("harm", ["cut", "foreign", "shape"])
+def test_the_file_has_the_names_of_earlier_versions(tmp_path: Path) -> None:
+    """A file of settings other than the defaults, by the names that it has had from the start."""
+    counts, content = checkerboard()
+    settings = HybridSettings(
+        Als(4, 3.0, 5.0, "binary", 3), 0.5, 1.0, 2.0, 3.0, 4.0, 0.1, 6.0, 0.7, 0.8, 9
+    )
+    path = tmp_path / "listening.safetensors"
+    settings.fit(counts, content, 0).save(path, state=1)
+    tensors, manifest = model_file.read(path)
+    assert manifest == {
+        "state": 1,
+        "settings": {
+            "als": {
+                "factors": 4,
+                "regularization": 3.0,
+                "alpha": 5.0,
+                "weighting": "binary",
+                "iterations": 3,
+            },
+            "penalty": 0.5,
+            "linear": 1.0,
+            "artist_shrinkage": 2.0,
+            "strength": 3.0,
+            "kappa": 4.0,
+            "told": 0.1,
+            "patience": 6.0,
+            "neighbours": 0.7,
+            "sound": 0.8,
+            "n_neighbours": 9,
+        },
+    }
+    arrays = {"tracks", "item_factors", "told_factors", "audience", "evidence", "heard"}
+    arrays |= {"popularity", "directions"}
+    arrays |= {"similarity_data", "similarity_indices", "similarity_indptr"}
+    assert set(tensors) == arrays
+    assert HybridModel.load(path).settings == settings
+
+
+@pytest.mark.parametrize("harm", ["cut", "foreign", "shape", "settings"])
 def test_a_damaged_or_foreign_file_is_refused_with_a_sentence(tmp_path: Path, harm: str) -> None:
     path = tmp_path / "listening.safetensors"
-    counts, content = made()
-    blend = HybridModel(Als(8, 3.0, 5.0))
-    blend.fit(counts, content, 0)
+    counts, content = checkerboard()
+    HybridSettings(Als(8, 3.0, 5.0)).fit(counts, content, 0).save(path)
     if harm == "shape":
-        blend.evidence = blend.evidence[:5]
-    blend.save(path)
+        tensors, manifest = model_file.read(path)
+        model_file.write(path, tensors | {"evidence": tensors["evidence"][:5]}, manifest)
+    if harm == "settings":
+        tensors, manifest = model_file.read(path)
+        manifest["settings"]["of_a_later_version"] = 1
+        model_file.write(path, tensors, manifest)
     if harm == "cut":
         path.write_bytes(path.read_bytes()[:-100])
     if harm == "foreign":
@@ -293,11 +345,10 @@ def test_a_damaged_or_foreign_file_is_refused_with_a_sentence(tmp_path: Path, ha
 
 
 def test_two_listens_are_enough_to_learn_from() -> None:
-    """The first track was heard by nobody, and a listener of it is no special case."""
-    _, content = made()
+    """The first track has no listens, and a listener of it is no special case."""
+    _, content = checkerboard()
     counts = sparse.csr_matrix(([1.0, 1.0], ([0, 0], [1, 4])), (1, 50), dtype=np.float32)
-    blend = HybridModel(Als(8, 3.0, 5.0))
-    blend.fit(counts, content, 0)
-    assert np.isfinite(blend.similarity.data).all()
+    model = HybridSettings(Als(8, 3.0, 5.0)).fit(counts, content, 0)
+    assert np.isfinite(model.similarity.data).all()
     unheard = sparse.csr_matrix(([1.0], ([0], [0])), (1, 50), dtype=np.float32)
-    assert np.isfinite(blend.scores(sparse.vstack([counts, unheard], "csr"))).all()
+    assert np.isfinite(model.scores(sparse.vstack([counts, unheard], "csr"))).all()

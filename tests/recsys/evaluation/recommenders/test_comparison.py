@@ -1,4 +1,4 @@
-"""Tuning on validation data alone, and what comes out of a comparison."""
+"""Tuning on validation data alone, and the figures of a comparison."""
 
 from __future__ import annotations
 
@@ -25,24 +25,31 @@ from recsys.evaluation.recommenders.systems import (
 )
 from recsys.interactions import Content
 from recsys.models.baselines import ContentCosine, Popularity, Random
+from recsys.models.protocol import ListeningModel
 
 
-@dataclass
+@dataclass(frozen=True)
 class Noisy:
     """Content with noise: the less, the better."""
 
     noise: float = 1.0
     sign: int = 1
 
-    def fit(self, counts: sparse.csr_matrix, content: Content, seed: int) -> None:
-        self._content = ContentCosine()
-        self._content.fit(counts, content, seed)
-        self._generator = np.random.default_rng(seed)
+    def fit(self, counts: sparse.csr_matrix, content: Content, seed: int) -> NoisyModel:
+        model = ContentCosine().fit(counts, content, seed)
+        return NoisyModel(self, model, np.random.default_rng(seed))
+
+
+@dataclass(frozen=True)
+class NoisyModel:
+    settings: Noisy
+    content: ListeningModel
+    generator: np.random.Generator
 
     def scores(self, histories: sparse.csr_matrix) -> np.ndarray:
-        found = self.sign * self._content.scores(histories)
-        noise = self._generator.standard_normal(found.shape).astype(np.float32)
-        return found + np.float32(self.noise) * found.std() * noise
+        scores = self.settings.sign * self.content.scores(histories)
+        noise = self.generator.standard_normal(scores.shape).astype(np.float32)
+        return scores + np.float32(self.settings.noise) * scores.std() * noise
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -51,13 +58,13 @@ def test_validation_knows_nothing_of_the_test(protocol: str) -> None:
     outer = split(listens, content.artists, protocol, 0, user_seeds=(1, 5))
     validation = validation_splits(outer, content, protocol, 0)
     assert len(validation) == (3 if protocol in COLD_ITEMS else 1)
-    heard = np.flatnonzero(np.bincount(outer.train.indices, minlength=300))
-    whole = outer.train[:, heard]
-    for inner, known in validation:
-        assert (known.vectors == content.vectors[heard]).all()
+    tracks = np.flatnonzero(np.bincount(outer.train.indices, minlength=300))
+    whole = outer.train[:, tracks]
+    for inner, inner_content in validation:
+        assert (inner_content.vectors == content.vectors[tracks]).all()
         assert inner.train.multiply(whole > 0).nnz == inner.train.nnz
-        of_asked = whole[inner.listeners] > 0
-        assert inner.held_out.multiply(of_asked).nnz == inner.held_out.nnz
+        training = whole[inner.listeners] > 0
+        assert inner.held_out.multiply(training).nnz == inner.held_out.nnz
         assert list(inner.histories) == list(outer.histories)
     candidates = {inner.candidates.tobytes() for inner, _ in validation}
     assert len(candidates) == len(validation)
@@ -96,16 +103,16 @@ def test_systems_that_cannot_be_used_are_named() -> None:
     systems, content = all_systems(), colours()
     assert usable(systems, content) == (systems, ())
     alone = Content(content.vectors, content.known, np.arange(40))
-    kept, notes = usable(systems, alone)
+    chosen, notes = usable(systems, alone)
     assert notes == ("Every item is an artist of its own: artist-mean, ridge-artist left out.",)
-    assert set(systems) - set(kept) == {"artist-mean", "ridge-artist"}
+    assert set(systems) - set(chosen) == {"artist-mean", "ridge-artist"}
     nothing = Content(np.zeros((40, 1), np.float32), np.zeros(40, bool), np.full(40, -1))
-    kept, notes = usable(systems, nothing)
+    chosen, notes = usable(systems, nothing)
     assert notes == (
         "No content is known: content, ridge, ridge-artist left out.",
         "No artist is known: artist-mean left out.",
     )
-    assert "als" in kept
+    assert "als" in chosen
 
 
 def test_a_comparison() -> None:

@@ -1,4 +1,4 @@
-"""What every model of listening must do, and what each is by its definition."""
+"""The contract of listening models, and each baseline by its definition."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from tastes import checkerboard, colours, kinds
 
 from recsys.evaluation.recommenders.systems import all_systems
 from recsys.interactions import Content
+from recsys.models.als import Als, weighted
 from recsys.models.baselines import (
-    Als,
     ContentCosine,
     ItemKnn,
     Popularity,
     PredictedFactors,
     ridge,
-    weighted,
 )
-from recsys.models.protocol import ListeningModel
+from recsys.models.protocol import Estimator
 
 every_model = pytest.mark.parametrize("name", all_systems())
 PERSONAL = [name for name in all_systems() if name not in ("random", "popularity")]
 
 
-def made(name: str) -> ListeningModel:
-    """A system as it is without tuning, or with the first of its settings."""
+def estimator(name: str) -> Estimator:
+    """A system without tuning, or with the first of its settings where it needs some."""
     system = all_systems()[name]
     needed = {k: v[0] for step in system.steps for k, v in step.items() if k == "als"}
     return system.make(**needed)
@@ -37,8 +36,7 @@ def made(name: str) -> ListeningModel:
 def test_the_colour_of_a_checkerboard(name: str) -> None:
     """Who plays one colour gets all of that colour before anything of the other."""
     listens = checkerboard()
-    model = made(name)
-    model.fit(listens.counts, colours(), 0)
+    model = estimator(name).fit(listens.counts, colours(), 0)
     scores = model.scores(listens.counts)
     scores[listens.counts.nonzero()] = -np.inf
     for listener, row in enumerate(scores):
@@ -54,8 +52,7 @@ def test_the_contract(name: str) -> None:
     train = listens.counts[:60]
     runs = []
     for _ in range(2):
-        model = made(name)
-        model.fit(train, content, 3)
+        model = estimator(name).fit(train, content, 3)
         runs.append(model.scores(listens.counts[50:70]))
     assert (runs[0] == runs[1]).all()
     assert runs[0].shape == (20, 300)
@@ -75,8 +72,7 @@ def test_a_track_that_nobody_heard_is_known_by_its_content(name: str) -> None:
     train[:, :6] = 0
     train = train.tocsr()
     train.eliminate_zeros()
-    model = made(name)
-    model.fit(train, content, 0)
+    model = estimator(name).fit(train, content, 0)
     scores = model.scores(train)[:, :6]
     for listener, row in enumerate(scores):
         own = np.arange(6) % 2 == listener % 2
@@ -85,8 +81,7 @@ def test_a_track_that_nobody_heard_is_known_by_its_content(name: str) -> None:
 
 def test_popularity_counts_listeners_not_listens() -> None:
     counts = sparse.csr_matrix(np.array([[9, 1, 0], [0, 1, 0]], np.float32))
-    model = Popularity()
-    model.fit(counts, colours(3), 0)
+    model = Popularity().fit(counts, colours(3), 0)
     assert model.scores(counts).tolist() == [[1, 2, 0], [1, 2, 0]]
 
 
@@ -96,8 +91,7 @@ def test_item_knn_adds_up_the_cosines_of_neighbours(
     n_neighbours: int | None, shrinkage: float
 ) -> None:
     listens, content = kinds(n_listeners=40, n_tracks=50)
-    model = ItemKnn(n_neighbours, shrinkage)
-    model.fit(listens.counts, content, 0)
+    model = ItemKnn(n_neighbours, shrinkage).fit(listens.counts, content, 0)
     table = listens.counts.toarray()
     weights = np.where(table > 0, 1 + np.log(np.maximum(table, 1)), 0)
     lengths = np.sqrt((weights**2).sum(axis=0) + shrinkage)
@@ -109,8 +103,7 @@ def test_item_knn_adds_up_the_cosines_of_neighbours(
 
 def test_content_is_a_mean_of_cosines() -> None:
     listens, content = kinds(n_listeners=20)
-    model = ContentCosine()
-    model.fit(listens.counts, content, 0)
+    model = ContentCosine().fit(listens.counts, content, 0)
     cosines = cosine_similarity(content.vectors - content.vectors.mean(axis=0))
     expected = (listens.counts.toarray() > 0) @ cosines
     assert model.scores(listens.counts) == pytest.approx(expected, rel=1e-3, abs=1e-4)
@@ -118,8 +111,7 @@ def test_content_is_a_mean_of_cosines() -> None:
 
 def test_als_folds_in_by_the_normal_equations() -> None:
     listens, content = kinds()
-    model = Als(factors=8, regularization=2.0, alpha=3.0)
-    model.fit(listens.counts, content, 0)
+    model = Als(factors=8, regularization=2.0, alpha=3.0).fit(listens.counts, content, 0)
     y = model.item_factors.astype(np.float64)
     history = listens.counts[4]
     confidence = 1 + 3 * (1 + np.log(history.data))  # of 1 where nothing was heard
@@ -147,16 +139,15 @@ def test_predicted_factors_are_a_ridge_regression(use: str) -> None:
     train[:, 290:] = 0  # unheard
     train = train.tocsr()
     train.eliminate_zeros()
-    als = Als(factors=8)
-    model = PredictedFactors(als, use=use, penalty=4.0, artist_shrinkage=2.0)
-    model.fit(train, content, 0)
-    heard = np.bincount(train.indices, minlength=300) > 0
-    targets = als.item_factors[heard].astype(np.float64)
+    settings = PredictedFactors(Als(factors=8), use=use, penalty=4.0, artist_shrinkage=2.0)
+    als, model = settings.als.fit(train, None, 0), settings.fit(train, content, 0)
+    has_listens = np.bincount(train.indices, minlength=300) > 0
+    targets = als.item_factors[has_listens].astype(np.float64)
     mean = targets.mean(axis=0)
     effects = np.eye(artists.max() + 2)[artists][:, :-1] * np.sqrt(4.0 / 2.0)  # a penalty of 2
     blocks = {"content": [content.centred()], "artist": [effects]}
     features = np.hstack(blocks.get(use, [content.centred(), effects]))
-    fit = Ridge(alpha=4.0, fit_intercept=False).fit(features[heard], targets - mean)
+    fit = Ridge(alpha=4.0, fit_intercept=False).fit(features[has_listens], targets - mean)
     items = mean + features @ fit.coef_.T
     expected = als.listener_factors(train) @ items.T
     assert model.scores(train) == pytest.approx(expected, rel=1e-3, abs=1e-4)

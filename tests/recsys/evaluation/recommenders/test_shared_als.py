@@ -1,0 +1,49 @@
+"""ALS factors that systems of one comparison share."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tastes import kinds
+
+from recsys.evaluation.recommenders.shared_als import MAX_FITS, AlsCache
+from recsys.evaluation.recommenders.systems import all_systems
+from recsys.models.als import Als
+from recsys.models.baselines import PredictedFactors
+from recsys.models.hybrid import HybridSettings
+
+
+def test_the_same_listens_and_seed_are_factorised_once() -> None:
+    listens, content = kinds()
+    cache, als = AlsCache(), Als(4)
+    fitted = cache.fit(als, listens.counts, content, 0)
+    assert cache.fit(Als(4), listens.counts, content, 0) is fitted
+    for other in (
+        cache.fit(als, listens.counts, content, 1),
+        cache.fit(als, listens.counts.copy(), content, 0),
+        cache.fit(Als(4, 2.0), listens.counts, content, 0),
+    ):
+        assert other is not fitted
+    assert cache.fit(als, listens.counts, content, 0) is fitted
+    for seed in range(2, 2 + MAX_FITS):
+        cache.fit(als, listens.counts, content, seed)
+    assert cache.fit(als, listens.counts, content, 0) is not fitted  # the oldest are dropped
+
+
+def test_sharing_factors_changes_no_score() -> None:
+    listens, content = kinds()
+    sharing = AlsCache().sharing
+    for make in (HybridSettings, partial(PredictedFactors, use="both")):
+        own = make(als=Als(4)).fit(listens.counts, content, 0)
+        shared = sharing(make)(als=Als(4)).fit(listens.counts, content, 0)
+        assert (own.scores(listens.counts) == shared.scores(listens.counts)).all()
+
+
+def test_reports_name_settings_as_the_file_does() -> None:
+    system = all_systems()["blend"]
+    chosen = {name: values[0] for step in system.steps for name, values in step.items()}
+    stored = HybridSettings(**chosen).for_manifest()
+    reported = system.reported(chosen)
+    assert set(reported) < set(stored)
+    assert {"told", "patience", "kappa", "strength", "neighbours", "sound"} <= set(reported)
+    assert {n: v for n, v in reported.items() if n != "als"}.items() <= stored.items()
