@@ -25,6 +25,8 @@ let parts = []; // of tracks that are to be played, the current one first: {item
 // `offset` is where, null for a file as it is.
 const position = () => (current?.offset ?? 0) + audio.currentTime;
 const length = () => (current?.offset === null ? audio.duration : current?.duration) || 0;
+// The server ends a transcoded stream that nobody reads, as while a player is paused for long.
+const wasCut = () => current.offset !== null && audio.currentTime > 1;
 const items = () => queue ?? rows().map(itemOf);
 const here = () => location.pathname + location.search;
 
@@ -118,6 +120,7 @@ export function giveWay(id) {
 function toggle() {
   parts = [];
   if (!current) next();
+  else if (audio.error && wasCut()) transcode(position());
   else if (audio.error) begin(current, current.place);
   else if (audio.paused) audio.play().catch(() => {});
   else audio.pause();
@@ -199,6 +202,10 @@ audio.addEventListener("error", async () => {
   }
   if (current.offset === null) {
     transcode(current.from);
+    return;
+  }
+  if (wasCut()) {
+    if (!audio.paused) transcode(position());
     return;
   }
   const failed = current;
