@@ -357,3 +357,47 @@ def test_answers_on_their_way_are_sent_when_the_server_stops(home: Path) -> None
     assert len(answers) >= 30
     assert "Traceback" not in log and "still running" not in log and "cut" not in log
     assert re.search('"path": "/api/v1/mix"', log)
+
+
+# Files that are overwritten
+
+
+def test_a_server_outlives_files_that_are_overwritten_in_place(home: Path) -> None:
+    with process(home) as (run, address):
+        similar, page = f"{address}/api/v1/tracks/1/similar", f"{address}/"
+        for path in (similar, page, f"{address}/map", f"{address}/library"):
+            with urllib.request.urlopen(path, timeout=PATIENCE) as answer:
+                before = answer.read()
+        with urllib.request.urlopen(similar, timeout=PATIENCE) as answer:
+            before = answer.read()
+        derived = {path: path.read_bytes() for path in home.glob("*.*") if is_derived(path)}
+        assert {"tracks.index", "projection.safetensors"} <= {path.name for path in derived}
+        for path in derived:
+            os.truncate(path, 100)
+        for _ in range(3):
+            for path in (similar, page):
+                with urllib.request.urlopen(path, timeout=PATIENCE) as answer:
+                    assert answer.status == 200
+        for path, content in derived.items():  # as `cp` restores a backup
+            path.write_bytes(content)
+        with urllib.request.urlopen(similar, timeout=PATIENCE) as answer:
+            assert answer.read() == before
+        run.send_signal(signal.SIGTERM)
+        log = run.communicate(timeout=PATIENCE)[1]
+        assert run.returncode == 0, log
+    assert "The last good index is still served" in log
+
+
+def is_derived(path: Path) -> bool:
+    return path.suffix in (".index", ".safetensors")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_server_maps_no_file_that_others_write(home: Path) -> None:
+    with process(home) as (run, address):
+        for path in ("/", "/map", "/library", "/tracks/1", "/artist?name=Bix", "/api/v1/mix"):
+            with urllib.request.urlopen(address + path, timeout=PATIENCE) as answer:
+                answer.read()
+        maps = Path(f"/proc/{run.pid}/maps").read_text()
+    mapped = {line.split()[-1] for line in maps.splitlines() if str(home) in line}
+    assert mapped <= {f"{home / 'catalogue.db-shm'}"}  # SQLite's own
