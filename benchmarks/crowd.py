@@ -1,6 +1,6 @@
 """What callers of a server wait for, alone and beside thousands of stalled connections.
 
-    python benchmarks/crowd.py [--tracks 100000] [--stalled 2000] [--callers 8] [--seconds 10]
+    python -m benchmarks.crowd [--tracks 100000] [--stalled 2000] [--callers 8] [--seconds 10]
 
 The library and the server are those of serving.py. The stalled connections have sent half a request
 each; they come from addresses of 127.0.0.0/8, as many from each as the server lets be (Linux).
@@ -11,23 +11,17 @@ from __future__ import annotations
 import argparse
 import http.client
 import socket
-import sys
 import tempfile
 import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
-# A benchmark is called `index`; it must not pass for the package of that name. The folder is looked
-# through last, for serving.py.
-sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).parent]
-sys.path.append(str(Path(__file__).parent))
+import numpy as np
 
-import numpy as np  # noqa: E402
-from serving import ask, make_home, serving  # noqa: E402
-
-from webui.connection import ServerLimits  # noqa: E402
-from webui.server import raise_file_limit  # noqa: E402
+from benchmarks.serving import ask, make_home, serving
+from webui.connection import ServerLimits
+from webui.server import raise_file_limit
 
 WARM = 20.0  # s after the first answer, in which the server reads ahead
 
@@ -49,8 +43,7 @@ def main() -> None:
         stalled: list[socket.socket] = []
         for _ in range(2):  # each twice, in turn
             report("nobody", call(connection.host, connection.port, args))
-            for n in range(args.stalled):
-                stalled.append(stall(connection.port, n))
+            stalled.extend(stall(connection.port, n) for n in range(args.stalled))
             report(f"{args.stalled:,} stalled", call(connection.host, connection.port, args))
             print(f"<!-- {sum(map(is_open, stalled))} of them were still open -->")
             while stalled:
