@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.serving import ask, make_home, serving
-from webui.connection import ServerLimits
 from webui.server import raise_file_limit
+from webui.server_resources import ServerLimits
 
 WARM = 20.0  # s after the first answer, in which the server reads ahead
 

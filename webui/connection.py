@@ -13,7 +13,6 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from waitress.buffers import ReadOnlyFileBasedBuffer
@@ -22,43 +21,14 @@ from waitress.parser import HTTPRequestParser
 from waitress.task import WSGITask
 from waitress.utilities import BadRequest, RequestEntityTooLarge
 
+from webui.server_resources import ServerLimits
+
 _log = logging.getLogger(__name__)
 SMALL_BODY = 64 << 10  # bytes; larger bodies are not received before the application agreed
 _CONNECTION, _ROOM = "earshot.connection", "earshot.room"
 _FRAMING = 8 << 10  # bytes of a chunk's own head, or of what follows the last one
 _PIECE = 64 << 10  # bytes discarded at once
 _LINGER, _LINGER_SILENT = 30.0, 5.0  # s that a client may go on sending what nobody reads
-
-
-@dataclass(frozen=True)
-class ServerLimits:
-    """How much clients may take; seconds, bytes, numbers.
-
-    connections   open at once, of which `of_address` from one address (IPv6: one /64 network).
-                  Where there are more, those are closed that have waited longest for a request.
-    idle          s between an answer and the next request
-    head          s from the first byte of a request to the end of its head
-    body, rate    s that a body may take, and the bytes a second that earn it more
-    stalled       s in which a client reads nothing of its answer
-    drain         s for answers on their way when the server stops
-    threads       that make answers, apart from those of streams
-    streams       at once, of which `streams_of_one` for one person; a new one ends the oldest
-    uploads       bytes of large bodies at once, of which `uploads_of_one` from one address
-    """
-
-    connections: int = 4000
-    of_address: int = 256
-    idle: float = 75.0
-    head: float = 20.0
-    body: float = 30.0
-    rate: int = 16 << 10
-    stalled: float = 120.0
-    drain: float = 10.0
-    threads: int = 8
-    streams: int = 32
-    streams_of_one: int = 8
-    uploads: int = 512 << 20
-    uploads_of_one: int = 256 << 20
 
 
 class ConnectionOwner(Protocol):

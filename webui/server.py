@@ -9,13 +9,11 @@ slow, but for streams, whose threads are their own.
 from __future__ import annotations
 
 import logging
-import queue
 import selectors
 import socket
 import sys
-import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -25,8 +23,9 @@ from waitress.adjustments import Adjustments
 from waitress.proxy_headers import proxy_headers_middleware
 from waitress.trigger import trigger
 
-from webui.connection import Connection, ServerLimits
+from webui.connection import Connection
 from webui.rate_limits import network
+from webui.server_resources import Rooms, ServerLimits, Streams, ThreadPool
 
 _log = logging.getLogger(__name__)
 _BACKLOG = 1024  # connections that the system keeps until they are accepted
@@ -114,9 +113,9 @@ class Server:
         self._proxy = trusted_proxy
         self._listeners = list(listeners)
         self._most = min(self.limits.connections, _allowed_connections())
-        self._pool = _Pool(self.limits.threads)
-        self._streams = _Streams(self.limits)
-        self._rooms = _Rooms(self.limits)
+        self._pool = ThreadPool(self.limits.threads)
+        self._streams: Streams[Connection] = Streams(self.limits)
+        self._rooms = Rooms(self.limits)
         self._of_address: dict[str, set[Connection]] = {}
         self._selector = selectors.DefaultSelector()
         self._trigger = trigger({})
@@ -329,110 +328,3 @@ def _allowed_connections() -> int:
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return sys.maxsize if soft == resource.RLIM_INFINITY else max((soft - _FILES) // 2, 16)
-
-
-class _Pool:
-    """Threads that make answers: always as many, whatever those do that left."""
-
-    def __init__(self, n_threads: int) -> None:
-        self._n_threads = n_threads
-        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._this = threading.local()
-        self._lock = threading.Lock()
-        self._threads: set[threading.Thread] = set()
-        for _ in range(n_threads):
-            self._start()
-
-    def submit(self, task: Callable[[], None]) -> None:
-        self._tasks.put(task)
-
-    def leave(self) -> None:
-        """Let a new thread take the place of the calling one, which ends after its task."""
-        if not self._this.has_left:
-            self._this.has_left = True
-            self._start()
-
-    def close(self, patience: float) -> int:
-        """End the threads; return how many are still at work after some seconds."""
-        for _ in range(self._n_threads):
-            self._tasks.put(None)
-        deadline = time.monotonic() + patience
-        while (threads := self._living()) and time.monotonic() < deadline:
-            threads[0].join(max(0.0, deadline - time.monotonic()))
-        return len(self._living())
-
-    def _living(self) -> list[threading.Thread]:
-        with self._lock:
-            return list(self._threads)
-
-    def _start(self) -> None:
-        thread = threading.Thread(target=self._work, name="answering", daemon=True)
-        with self._lock:
-            self._threads.add(thread)
-        thread.start()
-
-    def _work(self) -> None:
-        self._this.has_left = False
-        while not self._this.has_left and (task := self._tasks.get()) is not None:
-            try:
-                task()
-            except Exception:
-                _log.exception("an answer failed")
-        with self._lock:
-            self._threads.discard(threading.current_thread())
-
-
-class _Streams:
-    """The streams under way, oldest first."""
-
-    def __init__(self, limits: ServerLimits) -> None:
-        self._limits = limits
-        self._lock = threading.Lock()
-        self._whose: dict[Connection, str] = {}
-
-    def begin(self, connection: Connection, whose: str) -> Connection | None:
-        """Count a stream; return the one that has to end for it."""
-        with self._lock:
-            counts = Counter(self._whose.values())
-            ended = None
-            if counts[whose] >= self._limits.streams_of_one:
-                ended = self._oldest(whose)
-            elif len(self._whose) >= self._limits.streams:
-                ended = self._oldest(counts.most_common(1)[0][0])
-            self._whose[connection] = whose
-            return ended
-
-    def end(self, connection: Connection) -> None:
-        with self._lock:
-            self._whose.pop(connection, None)
-
-    def _oldest(self, whose: str) -> Connection:
-        found = next(one for one, other in self._whose.items() if other == whose)
-        del self._whose[found]
-        return found
-
-
-class _Rooms:
-    """Room for the large bodies that come in, in bytes."""
-
-    def __init__(self, limits: ServerLimits) -> None:
-        self._limits = limits
-        self._lock = threading.Lock()
-        self._taken: Counter[str] = Counter()
-
-    def take(self, whose: str, n_bytes: int) -> Callable[[], None] | None:
-        with self._lock:
-            if (
-                self._taken.total() + n_bytes > self._limits.uploads
-                or self._taken[whose] + n_bytes > self._limits.uploads_of_one
-            ):
-                return None
-            self._taken[whose] += n_bytes
-
-        def give_back() -> None:
-            with self._lock:
-                self._taken[whose] -= n_bytes
-                if not self._taken[whose]:
-                    del self._taken[whose]
-
-        return give_back

@@ -25,8 +25,8 @@ from recsys.accounts import Accounts
 from recsys.catalog import Catalog
 from recsys.home.settings import Settings
 from webui.app import create_app
-from webui.connection import ServerLimits
 from webui.server import Server, listen
+from webui.server_resources import ServerLimits
 from webui.uploads import SoundRefused
 
 PATIENCE = 30  # s to wait for what ought to happen at once

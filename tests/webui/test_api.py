@@ -27,7 +27,7 @@ from recsys.catalog import Catalog
 from recsys.home.files import INDEX_NAME
 from recsys.home.settings import Settings
 from webui.app import create_app
-from webui.connection import ServerLimits
+from webui.server_resources import ServerLimits
 
 ROOT = Path(__file__).parents[2]
 

@@ -26,7 +26,7 @@ from flask import Flask
 
 from recsys.home.settings import Settings
 from webui.app import create_app
-from webui.connection import ServerLimits
+from webui.server_resources import ServerLimits
 from webui.uploads import SoundRefused
 
 ROOT = Path(__file__).parents[2]
