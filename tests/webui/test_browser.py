@@ -162,7 +162,7 @@ def test_a_stream_that_ended_goes_on_where_it_was(
     path = write(tmp_path / "old.wma", tune(1, 6.0))
     with Catalog(home) as catalog:
         info = AudioInfo(6.0, 22_050, 1, "wmav2", f"{5:032x}")
-        catalog.record([Sighting(6, path, 1, 1, info, Tags(title="Old", artist="Bix"))])
+        catalog.record_files([ScannedFile(6, path, 1, 1, info, Tags(title="Old", artist="Bix"))])
     page.goto(LIST)
     row(page, "Old").locator("[data-play]").click()
     played(page, 1.5)
