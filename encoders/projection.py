@@ -30,11 +30,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from encoders.features import TrackFeatures
 from encoders.files import replace_file
+from encoders.tensor_file import read_tensors
 
 MIN_TO_WHITEN = 100  # tracks
 MAX_DIM = 384
@@ -229,13 +230,11 @@ class Projection:
     def load(cls, path: Path) -> Projection:
         """Read a saved projection. Raises ProjectionError."""
         try:
-            with safe_open(path, framework="numpy") as file:
-                metadata = file.metadata() or {}
-                if metadata.get("format") not in (_FORMAT, _WITH_HEAD):
-                    raise ProjectionError(
-                        f"{path} is of another version; delete it and run build_index.py again."
-                    )
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors, metadata = read_tensors(path)
+            if metadata.get("format") not in (_FORMAT, _WITH_HEAD):
+                raise ProjectionError(
+                    f"{path} is of another version; delete it and run build_index.py again."
+                )
             head = None
             if metadata["format"] == _WITH_HEAD:
                 head = Head(

@@ -17,13 +17,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from encoders.architectures import ARCHITECTURES
 from encoders.errors import WeightsError
 from encoders.files import replace_file
+from encoders.tensor_file import read_metadata
 
 SUFFIX = ".safetensors"
 FORMAT = "earshot-tagger-1"
@@ -82,8 +83,7 @@ class TrainedWeights:
     def read(cls, path: Path) -> TrainedWeights:
         """Read what a file says of itself. Raises WeightsError if it is no trained tagger."""
         try:
-            with safe_open(path, framework="numpy") as file:
-                described = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
+            described = json.loads(read_metadata(path).get(_METADATA, "{}"))
             if described.get("format") != FORMAT:
                 raise ValueError("it is no tagger trained here, or of another version")
             if described["architecture"] not in ARCHITECTURES:

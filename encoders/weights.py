@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 from encoders.checkpoints import read_tensorflow_checkpoint
@@ -205,9 +205,10 @@ def _digest_path(path: Path) -> Path:
 def _read_cached(path: Path) -> dict[str, Tensor] | None:
     """Return the cached tensors, or None where there are none or their digest is wrong."""
     try:
-        if hashlib.sha256(path.read_bytes()).hexdigest() != _digest_path(path).read_text().strip():
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != _digest_path(path).read_text().strip():
             return None
-        return load_file(path)
+        return load(content)
     except (OSError, SafetensorError, UnicodeDecodeError):
         return None
 

@@ -37,6 +37,7 @@ from index.hubs import METHODS, N_STATISTICS, SHARES, CosineStatistics
 
 FORMAT = 2
 HEADER_BYTES = 4096
+_PIECE = 16 << 20  # bytes read and digested at once
 ABANDONED = 3600.0  # seconds without a write after which a temporary file is deleted
 
 
@@ -67,7 +68,7 @@ class Manifest:
 
 
 class Contents(NamedTuple):
-    """What an index file holds; the arrays are read-only views of the mapped file."""
+    """What an index file holds; the arrays are read-only views of one copy of it in memory."""
 
     manifest: Manifest
     ids: Int64Array
@@ -105,29 +106,43 @@ def write(
 
 
 def read(path: Path) -> Contents:
-    """Map the file at `path` into memory and check every byte of it.
+    """Copy the file at `path` into memory and check every byte of it.
+
+    Not mapped, as a mapped file that is overwritten in place ends its readers (SIGBUS). Processes
+    that are forked share the copy.
 
     Raises DamagedIndex, and StaleIndex for a file written by another version of Earshot.
     """
     with _open(path) as file:
         manifest = _parse_header(path, file.read(HEADER_BYTES))
-        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        if hashlib.sha256(memoryview(data)[HEADER_BYTES:]).hexdigest() != manifest.sha256:
-            raise _damaged(path, "its content does not match its checksum")
-        n, dim = manifest.ntotal, manifest.dim
-        ids = np.frombuffer(data, "<i8", n, HEADER_BYTES)
-        file.seek(HEADER_BYTES + ids.nbytes)
-        shapes = (n, dim), (n, N_STATISTICS), (len(METHODS), len(SHARES))
-        vectors, *usual = [_floats(data, file, *shape) for shape in shapes]
-        return Contents(
-            manifest, ids, vectors, CosineStatistics(*usual), _read_structure(path, file)
-        )
+        copy, digest = _copied(file)
+    if digest != manifest.sha256:
+        raise _damaged(path, "its content does not match its checksum")
+    content = memoryview(copy).toreadonly()
+    n, dim = manifest.ntotal, manifest.dim
+    ids = np.frombuffer(content, "<i8", n)
+    copy.seek(ids.nbytes)
+    shapes = (n, dim), (n, N_STATISTICS), (len(METHODS), len(SHARES))
+    vectors, *usual = [_floats(content, copy, *shape) for shape in shapes]
+    return Contents(manifest, ids, vectors, CosineStatistics(*usual), _read_structure(path, copy))
 
 
-def _floats(data: mmap.mmap, file: BinaryIO, n: int, width: int) -> Float32Array:
-    """Return the numbers at the file's position, as a view of its map, and step over them."""
-    numbers = np.frombuffer(data, "<f4", n * width, file.tell())
-    file.seek(numbers.nbytes, os.SEEK_CUR)
+def _copied(file: BinaryIO) -> tuple[mmap.mmap, str]:
+    """Return what follows in a file as memory of no file, and its SHA-256."""
+    size = os.fstat(file.fileno()).st_size - file.tell()
+    copy, digest = mmap.mmap(-1, max(size, 1)), hashlib.sha256()
+    with memoryview(copy) as view:
+        at = 0
+        while n := file.readinto(view[at : min(at + _PIECE, size)]):  # type: ignore[attr-defined]
+            digest.update(view[at : at + n])
+            at += n
+    return copy, digest.hexdigest()
+
+
+def _floats(content: memoryview, copy: mmap.mmap, n: int, width: int) -> Float32Array:
+    """Return the numbers at the copy's position, as a view of it, and step over them."""
+    numbers = np.frombuffer(content, "<f4", n * width, copy.tell())
+    copy.seek(numbers.nbytes, os.SEEK_CUR)
     return numbers.reshape(n, width)
 
 
@@ -179,11 +194,11 @@ def _parse_header(path: Path, header: bytes) -> Manifest:
     return Manifest(**json.loads(text))
 
 
-def _read_structure(path: Path, file: BinaryIO) -> Any:
-    if file.tell() == os.fstat(file.fileno()).st_size:
+def _read_structure(path: Path, copy: mmap.mmap) -> Any:
+    if copy.tell() == len(copy):
         return None
     try:
-        return faiss.read_index(faiss.PyCallbackIOReader(file.read))  # type: ignore[attr-defined]
+        return faiss.read_index(faiss.PyCallbackIOReader(copy.read))  # type: ignore[attr-defined]
     except RuntimeError as error:
         raise _damaged(path, f"faiss {faiss.__version__} cannot read its structure") from error
 

@@ -26,7 +26,13 @@ ROOMS = (  # of `recsys`, from the ground up: a room imports those above its lin
 ALLOWED = {
     "encoders": set(),
     "index": set(),
-    "recsys": {"index", "encoders.features", "encoders.errors", "encoders.projection"},
+    "recsys": {
+        "index",
+        "encoders.errors",
+        "encoders.features",
+        "encoders.projection",
+        "encoders.tensor_file",
+    },
     "webui": {"recsys"},
 }
 NEVER = {

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import re
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
-from werkzeug.exceptions import Forbidden
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from werkzeug.exceptions import Forbidden, HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from recsys import accounts as proving
@@ -19,7 +31,13 @@ from recsys.accounts import SESSION_SECONDS, Accounts
 from recsys.catalog import Account, AccountError
 from recsys.catalog.people import name_key
 from webui import current_listener
-from webui.rate_limits import LOGINS_OF_ACCOUNT, LOGINS_OF_ADDRESS, network, spend
+from webui.rate_limits import (
+    LOGINS_OF_ADDRESS,
+    LOGINS_OF_NAME,
+    PASSWORDS_OF_SESSION,
+    limits,
+    network,
+)
 
 _log = logging.getLogger("webui.access")
 _SAID = {
@@ -55,8 +73,11 @@ def login() -> AnyResponse:
 def log_in() -> AnyResponse:
     """Begin a session, under a new token: what a browser held before is worth nothing."""
     name, wanted = request.form.get("name", ""), request.form.get("next", "")
-    spend(LOGINS_OF_ADDRESS, network(request.remote_addr), "attempts to log in from your address")
-    spend(LOGINS_OF_ACCOUNT, name_key(name), "attempts to log in under this name")
+    address = network(request.remote_addr)
+    attempts = f"{address} {name_key(name)}"
+    what = "attempts to log in under this name from your address"
+    limits().spend_all(LOGINS_OF_NAME, attempts, what)
+    limits().spend(LOGINS_OF_ADDRESS, address, "attempts to log in from your address")
     token = _accounts().log_in(name, request.form.get("password", ""))
     if token is None:
         failed = {"event": "login failed", "address": request.remote_addr}
@@ -64,6 +85,7 @@ def log_in() -> AnyResponse:
         answer = _login_page(wanted, name, error="The name or the password is wrong.")
         answer.status_code = 403
         return answer
+    limits().forget(LOGINS_OF_NAME, attempts)
     _accounts().log_out(current_listener.session_cookie())
     return _with_cookie(redirect(local(wanted), 303), token, SESSION_SECONDS)
 
@@ -100,17 +122,19 @@ def _with_cookie(answer: AnyResponse, value: str, seconds: int | None) -> AnyRes
 
 
 def local(address: str) -> str:
-    r"""Return an address if it leads to this server, otherwise that of the workbench.
+    r"""Return an address if it is that of a page here, otherwise that of the workbench.
 
-    >>> local("/?like=track:5"), local("//evil.example"), local("/\\evil.example")
-    ('/?like=track:5', '/', '/')
+    Browsers take backslashes for slashes, step over tabs and line feeds, and take what follows two
+    slashes for a host: so the path begins with one, and is one that this server answers.
     """
-    try:
-        parts = urlsplit(address)
-    except ValueError:
+    path = re.match(r"/(?![/\\])[^?#\\]*", address)
+    if path is None or "\\" in address or not address.isprintable():
         return "/"
-    own = not parts.scheme and not parts.netloc and address.startswith("/")
-    return address if own and address.isprintable() and "\\" not in address else "/"
+    try:
+        current_app.url_map.bind("").match(unquote(path[0]), "GET")
+    except HTTPException:
+        return "/"
+    return address
 
 
 # One's own account
@@ -126,7 +150,8 @@ def account() -> str:
 def change_password() -> AnyResponse:
     """Change one's own password."""
     me = _me()
-    spend(LOGINS_OF_ACCOUNT, name_key(me.name), "attempts under this name")
+    session = hashlib.sha256(current_listener.session_cookie().encode()).hexdigest()
+    limits().spend(PASSWORDS_OF_SESSION, session, "attempts to change the password")
     old, new, again = (request.form.get(field, "") for field in ("old", "new", "again"))
 
     def change() -> str:

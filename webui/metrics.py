@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Literal
 
 from flask import Flask, Response, g, request
@@ -71,6 +72,8 @@ class Metrics:
         self._in_flight.inc()
 
     def _count(self, response: Response) -> Response:
+        if response.status_code == HTTPStatus.CONTINUE:
+            return response
         endpoint = request.endpoint or "none"  # of addresses that are nowhere
         method = request.method if request.method in METHODS else "other"
         self._requests.labels(method, endpoint, response.status_code).inc()

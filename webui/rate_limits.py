@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import threading
 import time
+from collections.abc import Sequence
+from typing import NoReturn
 
-from flask import current_app
+from flask import current_app, request
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
@@ -15,7 +18,13 @@ from werkzeug.exceptions import TooManyRequests
 from webui.current_listener import person
 
 LOGINS_OF_ADDRESS = RateLimitItemPerMinute(30, 15, namespace="address")  # 30 in 15 minutes
-LOGINS_OF_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="account")
+# The more wrong passwords one name had from one address, the longer the next one waits.
+LOGINS_OF_NAME = (
+    RateLimitItemPerMinute(5, namespace="name"),
+    RateLimitItemPerMinute(10, 15, namespace="name"),
+    RateLimitItemPerHour(20, 3, namespace="name"),
+)
+PASSWORDS_OF_SESSION = RateLimitItemPerMinute(10, 15, namespace="session")
 SOUNDS_OF_ACCOUNT = RateLimitItemPerHour(30, namespace="sounds")
 _IPV6_NETWORK = 64  # bits: what one household has
 
@@ -25,11 +34,29 @@ class Limits:
 
     def __init__(self) -> None:
         self._windows = MovingWindowRateLimiter(MemoryStorage())
+        self._lock = threading.Lock()
 
     def spend(self, limit: RateLimitItem, whose: str, what: str) -> None:
         """Count an attempt; raise TooManyRequests, with `what` there are too many of."""
         if self._windows.hit(limit, whose):
             return
+        self._refuse(limit, whose, what)
+
+    def spend_all(self, limits: Sequence[RateLimitItem], whose: str, what: str) -> None:
+        """Count an attempt by several limits, or by none and raise TooManyRequests."""
+        with self._lock:
+            for limit in reversed(limits):
+                if not self._windows.test(limit, whose):
+                    self._refuse(limit, whose, what)
+            for limit in limits:
+                self._windows.hit(limit, whose)
+
+    def forget(self, limits: Sequence[RateLimitItem], whose: str) -> None:
+        """Count the attempts no longer that led to one that was right."""
+        for limit in limits:
+            self._windows.clear(limit, whose)
+
+    def _refuse(self, limit: RateLimitItem, whose: str, what: str) -> NoReturn:
         ends = self._windows.get_window_stats(limit, whose).reset_time
         wait = max(1, math.ceil(ends - time.time()))
         minutes = math.ceil(wait / 60)
@@ -39,16 +66,23 @@ class Limits:
         )
 
 
-def spend(limit: RateLimitItem, whose: str, what: str) -> None:
-    """Count an attempt of a request, or raise TooManyRequests."""
-    limits: Limits = current_app.extensions["limits"]
-    limits.spend(limit, whose, what)
+def limits() -> Limits:
+    """Return what was tried of late."""
+    found: Limits = current_app.extensions["limits"]
+    return found
+
+
+def payer() -> str:
+    """Return whose share a request takes: an account's, or an address's."""
+    if (account := person().account) is not None:
+        return f"account {account.id}"
+    return network(request.remote_addr)
 
 
 def spend_analysis() -> None:
     """Count an analysis of an account; without accounts there is one person, and no limit."""
     if (account := person().account) is not None:
-        spend(SOUNDS_OF_ACCOUNT, str(account.id), "files to analyse")
+        limits().spend(SOUNDS_OF_ACCOUNT, str(account.id), "files to analyse")
 
 
 def network(address: str | None) -> str:

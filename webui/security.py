@@ -12,15 +12,27 @@ from http import HTTPStatus
 
 from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
 from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, Unauthorized
+from werkzeug.exceptions import (
+    BadRequest,
+    Forbidden,
+    HTTPException,
+    NotFound,
+    RequestEntityTooLarge,
+    ServiceUnavailable,
+    Unauthorized,
+)
 from werkzeug.wrappers import Response as AnyResponse
 
 from recsys.catalog import CatalogError
 from recsys.served_home import Unavailable
+from webui.connection import SMALL_BODY, body_waits, room_for_body
 from webui.current_listener import know, unreadable
+from webui.rate_limits import payer
+from webui.uploads import MAX_SOUND, TAKING_SOUNDS
 
 _log = logging.getLogger("webui.access")
 MAX_BODY = 4 << 20  # bytes
+_UPLOADS_END = 60  # s after which there may be room for another
 TOKEN_HEADER = "X-Earshot-Token"
 _FOR_ANYBODY = frozenset({"static", "health"})  # who asks is not even looked at
 _FOR_STRANGERS = frozenset({"accounts.login", "accounts.log_in"})
@@ -68,9 +80,24 @@ def _begin() -> AnyResponse | None:
         return None
     if g.person is None and request.endpoint not in _FOR_STRANGERS:
         return _send_to_login()
+    if body_waits(request.environ) and is_page():
+        raise RequestEntityTooLarge(f"A form takes at most {SMALL_BODY >> 10} KiB.")
     if request.method not in ("GET", "HEAD", "OPTIONS") and not g.by_key:
         _check_writer()
-    return None
+    return _let_body_in() if body_waits(request.environ) else None
+
+
+def _let_body_in() -> Response:
+    """Agree to receive a large body, once nothing but its content can be wrong."""
+    limit = MAX_SOUND if request.endpoint in TAKING_SOUNDS else MAX_BODY
+    if (request.content_length or 0) > limit:
+        what = "sound" if request.endpoint in TAKING_SOUNDS else "request"
+        raise RequestEntityTooLarge(f"A {what} takes at most {limit >> 20} MiB.")
+    if not room_for_body(request.environ, limit, payer()):
+        raise ServiceUnavailable(
+            "Too many files are being sent: try again in a minute.", retry_after=_UPLOADS_END
+        )
+    return Response(status=HTTPStatus.CONTINUE)
 
 
 def _check_host() -> None:
@@ -129,6 +156,8 @@ def _check_writer() -> None:
 
 def _finish(response: Response) -> Response:
     """Set the headers and log the request as one line of JSON."""
+    if response.status_code == HTTPStatus.CONTINUE:
+        return response
     response.headers.update(_HEADERS)
     page = is_page()
     response.headers["Content-Security-Policy"] = _PAGE_POLICY if page else _POLICY

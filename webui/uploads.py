@@ -19,10 +19,12 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
+from webui.connection import leave_pool
 from webui.metrics import Metrics
 from webui.rate_limits import spend_analysis
 
 MAX_SOUND = 100 << 20  # bytes
+TAKING_SOUNDS = frozenset({"sounds.analyse", "recommendations.similar_to_file"})  # endpoints
 MAX_FILE_NAME = 200  # characters
 ID_LENGTH = 8  # of a projection's id, as far as an address has it
 _PIECE = 1 << 20  # bytes read at once
@@ -90,6 +92,7 @@ def hear_upload(called: str) -> Sound:
     if not _one_at_a_time.acquire(blocking=False):
         raise ServiceUnavailable("Another file is being analysed: try again when it is done.")
     try:
+        leave_pool(request.environ)
         with tempfile.TemporaryDirectory(prefix="earshot-") as folder:
             path = Path(folder) / "sound"  # what a stranger calls it names no file here
             with path.open("wb") as file:

@@ -24,9 +24,6 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
-
-import waitress
 
 from earshot.build_process import Building
 from earshot.transcoding import transcoded
@@ -38,18 +35,18 @@ from recsys.home.settings import SettingsError, load_settings
 from recsys.served_home import Served, ServedHome, Unavailable
 from webui.app import DEFAULT_LISTENER, create_app
 from webui.security import is_loopback
-from webui.uploads import MAX_SOUND
+from webui.server import Server, listen, raise_file_limit
 
 FAILED, USAGE = 1, 2
 FIRST_OWNER = "owner"
 LOOK = 5.0  # s between two looks for a new index
-THREADS = 8  # some of which streams of a build's progress may hold
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM.
 
-    Requests under way are finished, but for streams and analyses of dropped files, which end.
+    Answers on their way are made and sent, and their connections closed, for some seconds at most;
+    streams and analyses of dropped files end. A second signal ends all of it.
     """
     args = parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -151,15 +148,8 @@ def serve(args: argparse.Namespace, stack: ExitStack) -> None:
     )
     home: ServedHome = app.extensions["served_home"]
     stack.callback(home.close)
-    server = waitress.create_server(
-        app,
-        host=args.host,
-        port=args.port,
-        ident=None,
-        threads=THREADS,
-        max_request_body_size=2 * MAX_SOUND,  # which the application refuses with a sentence
-        **_proxied(args.trusted_proxy),
-    )
+    raise_file_limit()
+    server = Server(app, listen(args.host, args.port), trusted_proxy=args.trusted_proxy)
     address = f"http://{url_host(args.host)}:{server.effective_port}"
     # Only now, when the port is ours: a password that nobody reads would be lost.
     made = first_owner(accounts, args.listener) if accounts is not None else None
@@ -167,32 +157,20 @@ def serve(args: argparse.Namespace, stack: ExitStack) -> None:
 
     def close(*_: object) -> None:
         closing.set()
-        for channel in list(server.active_channels.values()):
-            if channel.total_outbufs_len > server.adj.outbuf_high_watermark:
-                channel.handle_close()  # its thread waits for a player that reads no further
-        raise KeyboardInterrupt
+        server.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, close)
-    with suppress(KeyboardInterrupt):  # which may come before the server waits for it
-        print(f"Serving on {address}", flush=True)
-        if made is not None:
-            print(_introduction(*made, address), flush=True)
-        if not is_loopback(args.host) and args.trusted_proxy is None:
-            print(
-                "Passwords travel to other machines as they are: for more than a network you "
-                "trust, put a reverse proxy with TLS before this server (docs/users.md).",
-                file=sys.stderr,
-            )
-        server.run()  # returns after KeyboardInterrupt, when its threads are done
-
-
-def _proxied(proxy: str | None) -> dict[str, Any]:
-    """Return waitress's settings for a proxy; without one it believes no X-Forwarded header."""
-    if proxy is None:
-        return {}
-    believed = "x-forwarded-for x-forwarded-proto"
-    return {"trusted_proxy": proxy, "trusted_proxy_count": 1, "trusted_proxy_headers": believed}
+    print(f"Serving on {address}", flush=True)
+    if made is not None:
+        print(_introduction(*made, address), flush=True)
+    if not is_loopback(args.host) and args.trusted_proxy is None:
+        print(
+            "Passwords travel to other machines as they are: for more than a network you "
+            "trust, put a reverse proxy with TLS before this server (docs/users.md).",
+            file=sys.stderr,
+        )
+    server.run()
 
 
 def first_owner(accounts: Accounts, listener: str) -> tuple[Account, str] | None:

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
+from encoders.tensor_file import read_metadata, read_tensors
 from index.storage import replacing
 
 _FORMAT = "earshot-listening-1"
@@ -45,9 +46,8 @@ def write(path: Path, tensors: Mapping[str, NDArray[Any]], manifest: Mapping[str
 def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
     """Read the arrays and the manifest. Raises DamagedModel, FileNotFoundError."""
     try:
-        with safe_open(path, framework="numpy") as file:
-            manifest = _manifest(path, file.metadata() or {})
-            return {name: file.get_tensor(name) for name in file.keys()}, manifest  # noqa: SIM118
+        tensors, metadata = read_tensors(path)
+        return tensors, _manifest(path, metadata)
     except FileNotFoundError:
         raise
     except (OSError, SafetensorError) as error:
@@ -57,8 +57,7 @@ def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
 def read_manifest(path: Path) -> dict[str, Any]:
     """Read the manifest alone. Raises DamagedModel, FileNotFoundError."""
     try:
-        with safe_open(path, framework="numpy") as file:
-            return _manifest(path, file.metadata() or {})
+        return _manifest(path, read_metadata(path))
     except FileNotFoundError:
         raise
     except (OSError, SafetensorError) as error:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save
 
+from encoders.tensor_file import read_tensors
 from index.arrays import Float32Array, Int64Array, UInt8Array
 from index.storage import replacing
 
@@ -51,15 +52,12 @@ class Layout:
     def load(cls, path: Path) -> Layout:
         """Read a saved map. Raises DamagedLayout, FileNotFoundError."""
         try:
-            with safe_open(path, framework="numpy") as file:
-                metadata = file.metadata() or {}
-                if metadata.get("format") != _FORMAT:
-                    raise ValueError("it is no map, or one of another version")
-                ids, positions = file.get_tensor("ids"), file.get_tensor("positions")
-                clusters = np.full(len(ids), NO_CLUSTER, np.uint8)
-                if "clusters" in file.keys():  # noqa: SIM118 - no dict
-                    clusters = file.get_tensor("clusters")
-                layout = cls(ids, positions, clusters, metadata["key"])
+            arrays, metadata = read_tensors(path)
+            if metadata.get("format") != _FORMAT:
+                raise ValueError("it is no map, or one of another version")
+            ids, positions = arrays["ids"], arrays["positions"]
+            clusters = arrays.get("clusters", np.full(len(ids), NO_CLUSTER, np.uint8))
+            layout = cls(ids, positions, clusters, metadata["key"])
             n = len(layout.ids)
             if ids.ndim != 1 or positions.shape != (n, 2) or clusters.shape != (n,):
                 raise ValueError("its arrays do not fit")

@@ -250,3 +250,24 @@ def test_readers_beside_a_writer_never_see_a_mixture(path):
         last = loaded.vectors([IDS[revision - 1]])
         assert last.tolist() == [axes[revision - 1].tolist()]
     writer.join()
+
+
+OVERWRITTEN = """
+import os, sys
+import numpy as np
+from index.vector_index import VectorIndex
+
+index = VectorIndex.load(sys.argv[1], model="vgg", projection="w1", dim=16)
+before = index.search(index.vectors(index.ids[:1]), 9)[0]
+os.truncate(sys.argv[1], 10)
+after = index.search(index.vectors(index.ids[:1]), 9)[0]
+assert (before.ids == after.ids).all() and np.isfinite(index.vectors(index.ids)).all()
+"""
+
+
+@pytest.mark.parametrize("recipe", ["Flat", "IVF8,Flat"])
+def test_a_loaded_index_outlives_its_file(path, recipe):
+    save(path, recipe)
+    subprocess.run([sys.executable, "-c", OVERWRITTEN, path], check=True)
+    with pytest.raises(DamagedIndex):
+        load(path)

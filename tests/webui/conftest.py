@@ -10,23 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import waitress
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
-from waitress import wasyncore
 
 sys.path.append(str(Path(__file__).parent))  # for browsing
 sys.path.append(str(Path(__file__).parents[1] / "commands"))  # for made_home and sounds
 
-from made_home import N_TRACKS, make_home, write_music
+from made_home import N_TRACKS, make_home, scanned_file, write_music
 
 from earshot.transcoding import transcoded
 from recsys.accounts import Accounts
 from recsys.catalog import Catalog
 from recsys.home.settings import Settings
 from webui.app import create_app
+from webui.server import Server, listen
+from webui.server_resources import ServerLimits
 from webui.uploads import SoundRefused
 
 PATIENCE = 30  # s to wait for what ought to happen at once
@@ -45,6 +45,16 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def home(library: Path, tmp_path: Path) -> Path:
     """A home of one's own; its music is everybody's."""
     return shutil.copytree(library / "home", tmp_path / "home")
+
+
+@pytest.fixture
+def music(home: Path, library: Path, tmp_path: Path) -> Path:
+    """The home's music, as files of one's own."""
+    music = shutil.copytree(library / "music", tmp_path / "music")
+    with Catalog(home) as catalog:
+        moved = [scanned_file(n, music)._replace(track_id=n + 1) for n in range(N_TRACKS)]
+        catalog.record_files(moved)
+    return music
 
 
 @pytest.fixture
@@ -109,28 +119,23 @@ def serve() -> Iterator[Callable[[Flask], str]]:
 
 @pytest.fixture
 def address(app: Flask, serve: Callable[[Flask], str]) -> str:
-    """The application, served by waitress in a thread."""
+    """The application, served in a thread."""
     return serve(app)
 
 
 @contextmanager
-def serving(app: Flask) -> Iterator[str]:
-    """Serve an application by waitress in a thread, and give its address."""
-    server = waitress.create_server(app, host="127.0.0.1", port=0)
+def serving(app: Flask, limits: ServerLimits | None = None) -> Iterator[str]:
+    """Serve an application in a thread, and give its address."""
+    server = Server(app, listen("127.0.0.1", 0), limits=limits)
     thread = threading.Thread(target=server.run)
     thread.start()
-
-    def close() -> None:
-        for channel in list(server.active_channels.values()):
-            channel.handle_close()  # with the files that it was sending
-        wasyncore.close_all(server._map)
-
     try:
         yield f"http://127.0.0.1:{server.effective_port}"
     finally:
-        server.trigger.pull_trigger(close)
+        app.extensions["closing"].set()
+        server.stop()
+        server.stop()  # without waiting for answers
         thread.join()
-        server.task_dispatcher.shutdown()
         app.extensions["served_home"].close()
 
 

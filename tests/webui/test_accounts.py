@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -184,25 +185,64 @@ def test_behind_https_the_cookie_is_for_this_host_alone(app: Flask) -> None:
     assert client.get("/api/v1/search?q=a", **here).headers["Cache-Control"] == "private"
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "https://evil.example/",
-        "//evil.example/",
-        "/\\evil.example/",
-        "/\t/evil.example/",
-        "\\\\evil.example",
-        "javascript:alert(1)",
-        "http:evil",
-        "//[",
-        "",
-    ],
-)
+ELSEWHERE = [
+    "https://evil.example/",
+    "https:evil.example",
+    "http:///evil.example",
+    "//evil.example/",
+    "///evil.example/x",
+    "////evil.example/x",
+    "/////evil.example",
+    "/\\evil.example/",
+    "/\\/evil.example/",
+    "\\\\evil.example",
+    "\\/evil.example",
+    "/?\\evil",
+    "/\t/evil.example/",
+    "/\n/evil.example/",
+    "\t//evil.example",
+    " //evil.example",
+    "/\x00/evil.example",
+    "/\x7f/evil.example",
+    "/\u2028/evil.example",
+    "/%2f/evil.example",
+    "/%2F%2Fevil.example",
+    "/%5cevil.example",
+    "/%09/evil.example",
+    "%2f%2fevil.example",
+    "/.//evil.example/",
+    "/..//evil.example/",
+    "/%2e%2e//evil.example",
+    "/tracks/..//..//evil.example",
+    "//user@evil.example",
+    "/@evil.example",
+    "///?@evil.example",
+    "javascript:alert(1)",
+    "java\nscript:alert(1)",
+    "data:text/html,x",
+    "http:evil",
+    "evil.example",
+    "//[",
+    "/nowhere",
+    "/logout",
+    "",
+]
+
+
+@pytest.mark.parametrize("address", ELSEWHERE)
 def test_no_form_leads_elsewhere(app: Flask, address: str) -> None:
     client = app.test_client()
     assert 'name="next" value="/"' in client.get("/login", query_string={"next": address}).text
     assert log_in(client, "ann", next=address).location == "/"
     assert client.get("/login", query_string={"next": address}).location == "/"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/", "/?like=track:5&unlike=tag:a%2F%2Fb", "/tracks/5", "/artist?name=AC%2FDC", "/map#x"],
+)
+def test_the_form_leads_back_to_pages(app: Flask, address: str) -> None:
+    assert log_in(app.test_client(), "ann", next=address).location == address
 
 
 def test_a_key_speaks_for_its_person_until_it_is_revoked(app: Flask) -> None:
@@ -229,27 +269,66 @@ def test_a_key_speaks_for_its_person_until_it_is_revoked(app: Flask) -> None:
     assert program.get("/api/v1/session", headers=shown).status_code == 401
 
 
-def test_guesses_are_limited(app: Flask) -> None:
+def guess(client: FlaskClient, name: str, address: str, password: str = "wrong horse") -> Any:
+    sent = {"token": form_token(client), "name": name, "password": password}
+    return client.post("/login", data=sent, environ_base={"REMOTE_ADDR": address})
+
+
+def test_guesses_are_limited(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, now = app.test_client(), time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
+    for n_allowed, wait in ((5, 60), (5, 900), (10, 10_800)):
+        for _ in range(n_allowed):
+            now += 5
+            answer = guess(client, "Ann", "10.0.0.1")
+            assert answer.status_code == 403
+            assert "The name or the password is wrong." in answer.text
+            now += 5
+            if n_allowed == 10:
+                now += 600
+        answer = guess(client, "a\0nn ", "10.0.0.1")  # however it is written
+        assert answer.status_code == 429
+        assert 0 < int(answer.headers["Retry-After"]) <= wait  # longer each time
+        assert "Too many attempts to log in under this name from your address" in answer.text
+        now += int(answer.headers["Retry-After"])
+    assert guess(client, "ann", "10.0.0.1").status_code == 403
+
+
+def test_many_names_from_one_address_are_limited(app: Flask) -> None:
     client = app.test_client()
-    token = form_token(client)
-
-    def guess(name: str, address: str) -> Any:
-        sent = {"token": token, "name": name, "password": "wrong horse"}
-        return client.post("/login", data=sent, environ_base={"REMOTE_ADDR": address})
-
-    for n in range(10):
-        answer = guess("Ann", f"10.0.0.{n}")
-        assert answer.status_code == 403
-        assert "The name or the password is wrong." in answer.text
-    answer = guess("a\0nn ", "10.0.0.99")  # however it is written
-    assert answer.status_code == 429
-    assert 0 < int(answer.headers["Retry-After"]) <= 900
-    assert "Too many attempts to log in under this name: try again in 15 minutes." in answer.text
-    assert guess("bob", "10.0.0.99").status_code == 403
     for n in range(30):  # from anywhere in one network
-        assert guess(f"nobody {n}", f"2001:db8::{n}").status_code == 403
-    assert guess("nobody", "2001:db8::ff").status_code == 429
-    assert guess("nobody", "2001:db8:0:1::ff").status_code == 403
+        assert guess(client, f"nobody {n}", f"2001:db8::{n}").status_code == 403
+    assert guess(client, "nobody", "2001:db8::ff").status_code == 429
+    assert guess(client, "nobody", "2001:db8:0:1::ff").status_code == 403
+
+
+def test_guesses_of_others_keep_nobody_out(app: Flask) -> None:
+    owner, headers = logged_in(app, "ann")
+    stranger = app.test_client()
+    for network in range(4):
+        while guess(stranger, "ann", f"10.0.{network}.1").status_code == 403:
+            pass
+    assert guess(app.test_client(), "ann", "10.0.9.1", PASSWORD).status_code == 303
+    form = {"old": PASSWORD, "new": "battery staple", "again": "battery staple"}
+    here = {"REMOTE_ADDR": "10.0.0.1"}  # where the stranger is
+    changed = owner.post("/account/password", data=form, headers=headers, environ_base=here)
+    assert (changed.status_code, changed.location) == (303, "/account?said=password")
+
+
+def test_who_errs_and_then_gets_in_begins_anew(app: Flask) -> None:
+    for _ in range(3):
+        for _ in range(4):
+            assert guess(app.test_client(), "ann", "10.0.0.1").status_code == 403
+        assert guess(app.test_client(), "ann", "10.0.0.1", PASSWORD).status_code == 303
+
+
+def test_a_session_that_is_stolen_guesses_no_password(app: Flask) -> None:
+    client, headers = logged_in(app, "ann")
+    form = {"old": "wrong horse", "new": "battery staple", "again": "battery staple"}
+    statuses = [
+        client.post("/account/password", data=form, headers=headers).status_code for _ in range(11)
+    ]
+    assert statuses == 10 * [400] + [429]
 
 
 def test_analyses_are_limited_for_each_account(app: Flask) -> None:

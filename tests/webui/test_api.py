@@ -27,19 +27,9 @@ from recsys.catalog import Catalog
 from recsys.home.files import INDEX_NAME
 from recsys.home.settings import Settings
 from webui.app import create_app
+from webui.server_resources import ServerLimits
 
 ROOT = Path(__file__).parents[2]
-THREADS = 4  # of waitress, where nothing else is said
-
-
-@pytest.fixture
-def music(home: Path, library: Path, tmp_path: Path) -> Path:
-    """The home's music, as files of one's own."""
-    music = shutil.copytree(library / "music", tmp_path / "music")
-    with Catalog(home) as catalog:
-        moved = [scanned_file(n, music)._replace(track_id=n + 1) for n in range(N_TRACKS)]
-        catalog.record_files(moved)
-    return music
 
 
 def test_search_leads_to_what_sounds_alike(client: FlaskClient) -> None:
@@ -105,7 +95,7 @@ def test_players_that_read_slowly_hold_nobody_up(
     make_long(music / "4.wav")
     address = serve(client.application)
     with ExitStack() as stack:
-        for _ in range(2 * THREADS):
+        for _ in range(2 * ServerLimits().threads):
             stack.enter_context(slow_player(address))
         part = urllib.request.Request(f"{address}/api/v1/tracks/5/audio")
         part.add_header("Range", "bytes=1000-1004")

@@ -147,6 +147,31 @@ def test_what_the_browser_cannot_decode_is_transcoded(
     expect(page.locator("#now-title")).not_to_have_text("Old")  # at its end the next one begins
 
 
+@pytest.mark.parametrize(
+    "cut",
+    [
+        "audio.dispatchEvent(new Event('error'))",  # as when its connection is cut
+        # paused until the server has ended it
+        "audio.pause(), setTimeout(() => { const now = Date.now(); "
+        "Date.now = () => now + 150000; audio.play(); }, 500)",
+    ],
+)
+def test_a_stream_that_ended_goes_on_where_it_was(
+    page: Page, home: Path, tmp_path: Path, cut: str
+) -> None:
+    path = write(tmp_path / "old.wma", tune(1, 6.0))
+    with Catalog(home) as catalog:
+        info = AudioInfo(6.0, 22_050, 1, "wmav2", f"{5:032x}")
+        catalog.record_files([ScannedFile(6, path, 1, 1, info, Tags(title="Old", artist="Bix"))])
+    page.goto(LIST)
+    row(page, "Old").locator("[data-play]").click()
+    played(page, 1.5)
+    with page.expect_request(re.compile(r"audio\.mp3\?start=[1-5]")):
+        page.evaluate(f"audio => {{ {cut}; }}", page.locator("#audio").element_handle())
+    expect(page.locator("#now-title")).to_have_text("Old")
+    expect(page.locator("#elapsed")).to_have_text(re.compile("0:0[345]"))
+
+
 def test_lengths_of_hours_have_hours(page: Page, home: Path, tmp_path: Path) -> None:
     with Catalog(home) as catalog:
         info = AudioInfo(5025.0, 22_050, 1, "wmav2", f"{5:032x}")

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from flask import Response, current_app
+from flask import Response, current_app, request
 from pydantic import Field
 from werkzeug.exceptions import Conflict, ServiceUnavailable
 
@@ -18,9 +18,10 @@ from recsys.durations import clock
 from recsys.library.build_state import STAGES, BuildState, read_state, stop
 from webui.api.openapi import WRITES, answer, blueprint, content, problems
 from webui.api.parameters import Described, Parameters, Strict
+from webui.connection import leave_pool
 from webui.current_listener import demand_owner
 
-MAX_STREAMS = 3  # at once: each holds one of the server's threads
+MAX_STREAMS = 3  # at once: each has a thread of the server
 POLL = 0.5  # s between two looks at the state
 HEARTBEAT = 15.0  # s after which a comment shows that the stream lives, and whether anybody listens
 LONGEST = 300.0  # s of a stream, whose reader then comes again
@@ -116,6 +117,7 @@ def start_build(body: Wanted) -> Response:
     if not _starting.acquire(blocking=False):
         raise Conflict("A build is being started already.")
     try:
+        leave_pool(request.environ)
         build(retry_failed=body.retry_failed)
     except (BuildRunning, BuildRefused) as error:
         raise Conflict(str(error)) from error
@@ -150,6 +152,7 @@ def follow_build(header: LastSeen) -> Response:
         return Response(status=204)
     if not _streams.acquire(blocking=False):
         raise ServiceUnavailable(f"{MAX_STREAMS} streams are open already: ask /api/v1/build.")
+    leave_pool(request.environ)
     following = _follow(home, seen, current_app.extensions["closing"])
     sent = Response(following, mimetype="text/event-stream")
     sent.headers["X-Accel-Buffering"] = "no"

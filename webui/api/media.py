@@ -16,6 +16,8 @@ from werkzeug.exceptions import NotFound, UnsupportedMediaType
 from recsys.library.covers import read_cover
 from webui.api.openapi import BYTES, NOT_MODIFIED, blueprint, content, problems, tagged
 from webui.api.parameters import OfTrack, Parameters, Revalidating, takes
+from webui.connection import begin_stream
+from webui.rate_limits import payer
 from webui.served import current, living
 
 MAX_START = 100_000  # seconds
@@ -74,7 +76,9 @@ def transcoded(path: OfTrack, query: FromQuery) -> Response:
     transcode: Transcode | None = current_app.config["TRANSCODE"]
     if transcode is None:
         raise UnsupportedMediaType("This server transcodes nothing.")
-    pieces = transcode(_file(path.track_id), query.start)
+    file = _file(path.track_id)
+    begin_stream(request.environ, payer())
+    pieces = transcode(file, query.start)
     first = next(pieces, b"")
     if not first:
         raise UnsupportedMediaType(

@@ -19,12 +19,16 @@ let last = 0; // where the audio was when they were counted
 let begun = 0; // Unix seconds
 let told = false;
 let failures = 0;
+let pausedAt = Infinity; // ms
 let parts = []; // of tracks that are to be played, the current one first: {item, start, end}
 
 // A file that the browser cannot decode is sent as MP3, which begins anew where it is sought:
 // `offset` is where, null for a file as it is.
 const position = () => (current?.offset ?? 0) + audio.currentTime;
 const length = () => (current?.offset === null ? audio.duration : current?.duration) || 0;
+// The server ends a transcoded stream that nobody reads for two minutes, as while it is paused.
+const LONG = 110_000; // ms
+const wasCut = () => current.offset !== null && audio.currentTime > 1;
 const items = () => queue ?? rows().map(itemOf);
 const here = () => location.pathname + location.search;
 
@@ -118,6 +122,7 @@ export function giveWay(id) {
 function toggle() {
   parts = [];
   if (!current) next();
+  else if (audio.error && wasCut()) transcode(position());
   else if (audio.error) begin(current, current.place);
   else if (audio.paused) audio.play().catch(() => {});
   else audio.pause();
@@ -185,6 +190,12 @@ audio.addEventListener("play", mark);
 audio.addEventListener("play", () => tabs.postMessage("play"));
 tabs.addEventListener("message", () => audio.pause());
 audio.addEventListener("pause", mark);
+audio.addEventListener("pause", () => { pausedAt = Date.now(); });
+audio.addEventListener("play", () => {
+  const long = Date.now() - pausedAt > LONG;
+  pausedAt = Infinity;
+  if (long && wasCut()) transcode(position());
+});
 audio.addEventListener("playing", () => { failures = 0; });
 audio.addEventListener("ended", () => {
   count();
@@ -199,6 +210,10 @@ audio.addEventListener("error", async () => {
   }
   if (current.offset === null) {
     transcode(current.from);
+    return;
+  }
+  if (wasCut()) {
+    if (!audio.paused) transcode(position());
     return;
   }
   const failed = current;

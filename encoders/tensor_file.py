@@ -1,0 +1,49 @@
+"""Safetensors files, read into memory and never mapped.
+
+A mapped file that is overwritten in place, as by `cp` or a restored backup, ends whoever reads its
+map next (SIGBUS). Here a file that becomes shorter while it is read is a damaged one.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+_MAX_HEADER = 100_000_000  # bytes, as the format has it
+_SIZE = 8  # bytes of the header's size, little-endian
+
+
+def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Return the arrays and the metadata of a file. Raises OSError, SafetensorError."""
+    content = path.read_bytes()
+    tensors: dict[str, NDArray[Any]] = load(content)
+    return tensors, _metadata(content[_SIZE:][: int.from_bytes(content[:_SIZE], "little")])
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return the metadata of a file alone. Raises OSError, SafetensorError."""
+    with path.open("rb") as file:
+        return _metadata(_header(file))
+
+
+def _header(file: BinaryIO) -> bytes:
+    size = int.from_bytes(file.read(_SIZE), "little")
+    if size > _MAX_HEADER:
+        raise SafetensorError("its header is too large")
+    header = file.read(size)
+    if len(header) < size or not size:
+        raise SafetensorError("its header is cut short")
+    return header
+
+
+def _metadata(header: bytes) -> dict[str, str]:
+    try:
+        found: dict[str, str] = json.loads(header).get("__metadata__", {})
+    except (AttributeError, ValueError) as error:
+        raise SafetensorError("its header cannot be read") from error
+    return found
