@@ -43,7 +43,7 @@ def kernel_scores(activations: Float32Array, probabilities: Float32Array) -> Flo
 def choose_kernels(
     scores: Float32Array, tags: Sequence[str], n_kernels: int, n_tags: int = 4
 ) -> list[KernelTags]:
-    """Choose the kernel of the highest score for each tag that is some kernel's best, best first."""
+    """Choose, for each tag that is best for some kernel, its highest scoring kernel; best first."""
     first = scores.argmax(axis=1)
     best: dict[int, int] = {}
     for kernel in np.argsort(-scores.max(axis=1), kind="stable"):
