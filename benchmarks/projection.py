@@ -77,20 +77,16 @@ class Figures:
 
 def fit(extractor: Extractor, features: Features, setting: Setting) -> Float32Array:
     """Fit the projection on these clips with other constants, and embed them."""
-    constants = (
-        projection.N_WHITENED,
-        projection.DAMPING,
-        projection.MIN_TO_WHITEN,
-        projection.MAX_DIM,
-    )
+    settings = projection.N_WHITENED, projection.DAMPING
+    limits = projection.MIN_TO_WHITEN, projection.MAX_DIM
     projection.N_WHITENED, projection.DAMPING = setting.n_whitened, setting.damping
     projection.MIN_TO_WHITEN, projection.MAX_DIM = 2, 1000  # so that halves are whitened, too
     try:
         fitted = extractor.fit_projection(features, len(features))
         vectors = fitted.embed(features)
     finally:
-        projection.N_WHITENED, projection.DAMPING = constants[:2]
-        projection.MIN_TO_WHITEN, projection.MAX_DIM = constants[2:]
+        projection.N_WHITENED, projection.DAMPING = settings
+        projection.MIN_TO_WHITEN, projection.MAX_DIM = limits
     vectors[:, : len(fitted.penultimate_mean)] *= setting.first_view
     return unit(vectors)
 

@@ -1,4 +1,4 @@
-"""How far embeddings agree: known answers, and pairs counted by hand."""
+"""Agreement of embeddings: known answers, and pairs counted by hand."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def test_figures_are_those_of_every_clip_and_every_pair() -> None:
     each = [cosine(own, wanted) for own, wanted in zip(student, TEACHER, strict=True)]
     assert figures["embedding_cosine"].value == pytest.approx(np.mean(each))
     pairs = list(combinations(range(24), 2))
-    found = [[cosine(rows[i], rows[j]) for i, j in pairs] for rows in (student, TEACHER)]
-    assert figures["similarities"].value == pytest.approx(spearmanr(*found).statistic)
+    cosines = [[cosine(rows[i], rows[j]) for i, j in pairs] for rows in (student, TEACHER)]
+    assert figures["similarities"].value == pytest.approx(spearmanr(*cosines).statistic)
     for figure in figures.values():
         assert figure.low < figure.value < figure.high
         assert figure.chance < figure.low

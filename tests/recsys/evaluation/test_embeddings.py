@@ -21,7 +21,7 @@ NAMES = ("A-float32-2", "B-float32-2")
 IDS = [1, 2, 3, 4, 5]
 
 
-def heard(seed: int, segments: int = 2) -> TrackFeatures:
+def track_features(seed: int, segments: int = 2) -> TrackFeatures:
     rng = np.random.default_rng(seed)
     return TrackFeatures(
         np.arange(segments, dtype=np.float32),
@@ -52,7 +52,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
     with Catalog(tmp_path / "home") as catalog:
         catalog.record_files(scanned_files)
         for number, name in enumerate(NAMES):
-            catalog.store_features(name, [(i, heard(10 * number + i)) for i in IDS[:4]])
+            catalog.store_features(name, [(i, track_features(10 * number + i)) for i in IDS[:4]])
         yield catalog
 
 
@@ -66,8 +66,8 @@ def index(catalog: Catalog) -> VectorIndex:
     return VectorIndex.load(path, model=None, projection=None, dim=None)
 
 
-class Listener:
-    """Hears the same in every file but those that are broken; remembers what it was given."""
+class CountingExtractor:
+    """Gives features by the number in a file name, errors for broken files; lists its calls."""
 
     def __init__(self, *broken: str) -> None:
         self.broken = broken
@@ -85,10 +85,10 @@ class Listener:
             if path.name in self.broken:
                 yield path, AudioError(f"{path} is broken.")
             else:
-                yield path, (heard(int(path.stem)),)
+                yield path, (track_features(int(path.stem)),)
 
 
-def test_systems_are_named_and_made_of_what_is_kept(catalog: Catalog, index: VectorIndex) -> None:
+def test_systems_are_named_by_the_stored_features(catalog: Catalog, index: VectorIndex) -> None:
     systems = Systems(catalog, index)
     default = ["home", "logits", "penultimate:A", "penultimate:B", "random"]
     assert systems.choose([], IDS) == default
@@ -101,7 +101,7 @@ def test_systems_are_named_and_made_of_what_is_kept(catalog: Catalog, index: Vec
     assert systems.choose(["random", "penultimate:B"], IDS) == ["home", "penultimate:B", "random"]
     with pytest.raises(UnknownSystem, match=r'no system "mfcc".*--mfcc'):
         systems.choose(["mfcc"], IDS)
-    catalog.store_features("A-bfloat16-2", [(1, heard(1))])
+    catalog.store_features("A-bfloat16-2", [(1, track_features(1))])
     more = Systems(catalog, index)
     assert "penultimate:A-bfloat16-2" in more.sources
     assert "penultimate:A" not in more.sources
@@ -115,7 +115,7 @@ def test_vectors(catalog: Catalog, index: VectorIndex, monkeypatch: pytest.Monke
     systems = Systems(catalog, index)
     ids = [1, 2, 4, 5]
     assert systems.vectors("home", ids) == pytest.approx(index.vectors(ids))
-    ours = [[heard(10 * n + min(i, 4)) for n in range(2)] for i in ids]
+    ours = [[track_features(10 * n + min(i, 4)) for n in range(2)] for i in ids]
     means = np.stack([t[1].penultimate.astype(float).mean(axis=0) for t in ours])
     assert systems.vectors("penultimate:B", ids) == pytest.approx(unit(means), abs=1e-5)
     logits = [
@@ -130,7 +130,7 @@ def test_a_tagger_alone_is_the_default_projection_centred_on_the_tracks(
     catalog: Catalog, index: VectorIndex
 ) -> None:
     ids = [1, 2, 4, 5]
-    tracks = [heard(10 + min(i, 4)) for i in ids]  # of B
+    tracks = [track_features(10 + min(i, 4)) for i in ids]  # of B
     views = [
         np.stack([t.penultimate.astype(float).mean(axis=0) for t in tracks]),
         np.stack([t.mean_logits() for t in tracks]),
@@ -150,22 +150,22 @@ def test_random_is_the_same_for_a_track_whoever_else_is_there(
     assert np.linalg.norm(everyone, axis=1) == pytest.approx(np.ones(5), abs=1e-6)
 
 
-def test_mfccs_are_heard_once_and_standardised(catalog: Catalog, index: VectorIndex) -> None:
-    listener, steps = Listener(), []
-    assert extract_missing(catalog, listener, IDS, lambda *step: steps.append(step)) == []
-    assert listener.given == [(f"{i}.mp3", 9.0) for i in IDS[:4]]  # copies are analysed once
+def test_mfccs_are_extracted_once_and_standardised(catalog: Catalog, index: VectorIndex) -> None:
+    extractor, steps = CountingExtractor(), []
+    assert extract_missing(catalog, extractor, IDS, lambda *step: steps.append(step)) == []
+    assert extractor.given == [(f"{i}.mp3", 9.0) for i in IDS[:4]]  # copies are analysed once
     assert steps == [(i, 4) for i in range(1, 5)]
-    again = Listener()
+    again = CountingExtractor()
     assert extract_missing(catalog, again, IDS) == []
     assert again.given == []
     systems = Systems(catalog, index)
-    rows = np.stack([heard(min(i, 4)).pooled.astype(float) for i in IDS])
+    rows = np.stack([track_features(min(i, 4)).pooled.astype(float) for i in IDS])
     expected = unit((rows - rows.mean(axis=0)) / rows.std(axis=0))
     assert systems.vectors("mfcc", IDS) == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_broken_file_stays_in_the_library(catalog: Catalog, index: VectorIndex) -> None:
-    errors = extract_missing(catalog, Listener("2.mp3"), IDS)
+    errors = extract_missing(catalog, CountingExtractor("2.mp3"), IDS)
     assert [str(error) for error in errors] == [f"{catalog.home.parent / '2.mp3'} is broken."]
     assert catalog.counts().ready == 5
     assert catalog.failures() == []
@@ -176,7 +176,7 @@ def test_a_broken_file_stays_in_the_library(catalog: Catalog, index: VectorIndex
 
 def test_nothing_is_written_beside_a_build(catalog: Catalog) -> None:
     with catalog.build_lock(), pytest.raises(BuildRunning), Catalog(catalog.home) as other:
-        extract_missing(other, Listener(), IDS)
+        extract_missing(other, CountingExtractor(), IDS)
 
 
 def test_damaged_features_are_named(

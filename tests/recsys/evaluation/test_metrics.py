@@ -47,7 +47,7 @@ def naive(name: str, row: list[bool], n_relevant: int) -> float:
         return float(gain / best)
     if name == "map":
         ranks = [rank for rank, hit in enumerate(row, start=1) if hit]
-        return sum(found / rank for found, rank in enumerate(ranks, start=1)) / n_relevant
+        return sum(hits / rank for hits, rank in enumerate(ranks, start=1)) / n_relevant
     return sum(row[:n_relevant]) / n_relevant
 
 
@@ -232,7 +232,7 @@ def test_bootstrap_refuses() -> None:
 
 
 def test_sign_flips_of_few_groups_are_all_of_them() -> None:
-    """Two groups with equal differences: of four signs two reach the sum found."""
+    """Two groups with equal differences: of four signs two reach the observed sum."""
     p = sign_flip_test([[0.5], [0.25], [0.25]], ["x", "y", "y"], n_resamples=20_000)
     assert p[0] == pytest.approx(0.5, abs=0.02)
 

@@ -32,25 +32,25 @@ def test_knowing_the_artist_foretells_nothing() -> None:
     voice = np.repeat(RNG.standard_normal((40, 60)), 4, axis=0)
     values = np.repeat(RNG.standard_normal((40, 1)), 4, axis=0)
     features = voice + 0.1 * RNG.standard_normal(voice.shape)
-    (found,) = fits(values, predict(features, values, ARTISTS), ARTISTS.tolist())
-    assert found.r2 < 0.1
+    (fit,) = fits(values, predict(features, values, ARTISTS), ARTISTS.tolist())
+    assert fit.r2 < 0.1
     by_track = predict(features, values, np.arange(160).astype(str).astype(object))
     assert r2_score(values, by_track) > 0.8
 
 
 def test_it_is_ridge_regression() -> None:
     x, y = RNG.standard_normal((50, 8)), RNG.standard_normal((50, 2))
-    known, left = np.arange(40), np.arange(40, 50)
-    found = _ridge(x @ x.T, y, known, left, np.array([0.5, 3.0]))
+    train, test = np.arange(40), np.arange(40, 50)
+    predicted = _ridge(x @ x.T, y, train, test, np.array([0.5, 3.0]))
     for column, penalty in enumerate((0.5, 3.0)):
         ridge = Ridge(alpha=penalty, fit_intercept=False)
-        mean = y[known, column].mean()
-        ridge.fit(x[known], y[known, column] - mean)
-        np.testing.assert_allclose(found[:, column], ridge.predict(x[left]) + mean, atol=1e-8)
+        mean = y[train, column].mean()
+        ridge.fit(x[train], y[train, column] - mean)
+        np.testing.assert_allclose(predicted[:, column], ridge.predict(x[test]) + mean, atol=1e-8)
 
 
 def test_layers_of_several_taggers_are_joined() -> None:
-    def heard(n_tags: int, value: float) -> TrackFeatures:
+    def features(n_tags: int, value: float) -> TrackFeatures:
         return TrackFeatures(
             np.array([0, 3], np.float32),
             np.full((2, n_tags), 0.5, np.float16),
@@ -58,7 +58,7 @@ def test_layers_of_several_taggers_are_joined() -> None:
             np.full(4, value, np.float16),
         )
 
-    track = heard(3, 1.0), heard(2, 5.0)
+    track = features(3, 1.0), features(2, 5.0)
     assert layer(track, "tags").tolist() == [0] * 5
     assert layer(track, "penultimate").tolist() == [1, 1, 5, 1]
     assert layer(track, "pooled").tolist() == [1] * 4 + [5] * 4

@@ -137,8 +137,8 @@ def test_intervals_and_comparisons(library: tuple[np.ndarray, pd.DataFrame]) -> 
         assert bounds["ci_macro"][0] <= means[metric]["macro"] <= bounds["ci_macro"][1]
     compared = good.compare(far)["P@5"]
     for mean in ("micro", "macro"):
-        found = far.summary()["P@5"][mean] + compared[mean]["diff"]
-        assert found == pytest.approx(means["P@5"][mean])
+        restored = far.summary()["P@5"][mean] + compared[mean]["diff"]
+        assert restored == pytest.approx(means["P@5"][mean])
         assert compared[mean]["ci"][0] <= compared[mean]["diff"] <= compared[mean]["ci"][1]
     assert compared["micro"]["p"] < 0.05
     same = far.compare(far)["MAP"]["micro"]

@@ -25,9 +25,9 @@ def test_scores_are_naive_loops() -> None:
         area, recall = 0.0, 0.0
         for threshold in sorted(set(column), reverse=True):
             chosen = column >= threshold
-            found = (chosen & truth).sum() / truth.sum()
-            area += (found - recall) * (chosen & truth).sum() / chosen.sum()
-            recall = found
+            new_recall = (chosen & truth).sum() / truth.sum()
+            area += (new_recall - recall) * (chosen & truth).sum() / chosen.sum()
+            recall = new_recall
         assert score.average_precision == pytest.approx(area)
         assert (score.n_positive, score.n) == (truth.sum(), 40)
 

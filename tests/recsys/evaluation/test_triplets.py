@@ -88,12 +88,12 @@ def test_the_odd_one_is_not_in_the_most_similar_pair() -> None:
     triplets = Triplets(ids, np.ones((4, 3), np.int64))
     row = {1: 0, 2: 1, 3: 2, 4: 3}
     odd = odd_ones(triplets, row, vectors)
-    for clips, found in zip(ids.tolist(), odd.tolist(), strict=True):
+    for clips, place in zip(ids.tolist(), odd.tolist(), strict=True):
         pairs = {
             i: float(np.delete(vectors[[row[c] for c in clips]], i, axis=0).prod(axis=0).sum())
             for i in range(3)
         }
-        assert pairs[found] == max(pairs.values())
+        assert pairs[place] == max(pairs.values())
     assert odd.tolist()[:3] == [2, 0, 1]
 
 

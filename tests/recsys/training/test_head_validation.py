@@ -141,9 +141,9 @@ def test_precision_of_a_library_shorter_than_a_list() -> None:
     vectors = np.repeat(np.eye(12, dtype=np.float32), 2, axis=0)
     head = Head("default", np.zeros(12, np.float32), np.eye(12, dtype=np.float32))
     rows = np.arange(4)
-    found = precisions(vectors, labels, head, rows, rows, [0.0, 1.0])
-    np.testing.assert_allclose(found[..., 0], 1 / 5)
-    assert not found[..., 1].any()
+    precision = precisions(vectors, labels, head, rows, rows, [0.0, 1.0])
+    np.testing.assert_allclose(precision[..., 0], 1 / 5)
+    assert not precision[..., 1].any()
 
 
 def test_what_cannot_be_judged() -> None:

@@ -1,4 +1,4 @@
-"""Made listening: whoever likes a kind of music plays that kind, and content tells the kinds."""
+"""Synthetic listens: a listener plays one kind of music, and content shows the kind."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def of_counts(counts: np.ndarray, times: np.ndarray | None = None) -> Interactio
 
 
 def colours(n_tracks: int = 40, n_artists: int = 8, seed: int = 0) -> Content:
-    """Content that tells even tracks from odd ones, with noise; an artist is of one colour."""
+    """Content that separates even tracks from odd ones, with noise; an artist is of one colour."""
     rng = np.random.default_rng(seed)
     vectors = rng.normal(0, 0.3, (n_tracks, 6))
     vectors[:, 0] += np.where(np.arange(n_tracks) % 2, 1, -1)
-    known = np.ones(n_tracks, bool)
-    return Content(vectors.astype(np.float32), known, np.arange(n_tracks) % n_artists)
+    has_content = np.ones(n_tracks, bool)
+    return Content(vectors.astype(np.float32), has_content, np.arange(n_tracks) % n_artists)
 
 
 def kinds(
     n_listeners: int = 90, n_tracks: int = 300, n_kinds: int = 6, dim: int = 12, seed: int = 0
 ) -> tuple[Interactions, Content]:
-    """Listening of several kinds of music, some tracks played more, and what the tracks are like.
+    """Listening of several kinds of music, some tracks played more, and content of the tracks.
 
     Every listener plays 30 tracks, four of five of one kind. Artists have five tracks of one kind.
     """

@@ -128,29 +128,29 @@ def test_a_comparison() -> None:
     assert one.settings == again.settings
     assert one.settings["better"] == [{"noise": 0.5}] * 2
     assert set(one.seconds) == set(systems)
-    found = figures(one.results[""], "better")
-    assert found == figures(again.results[""], "better")
-    assert list(found["systems"]) == list(systems)
-    assert list(found["paired"]) == ["random", "popularity"]
+    report = figures(one.results[""], "better")
+    assert report == figures(again.results[""], "better")
+    assert list(report["systems"]) == list(systems)
+    assert list(report["paired"]) == ["random", "popularity"]
     better = [result.per_query["R@20"] for result in one.results[""]["better"]]
     random = [result.per_query["R@20"] for result in one.results[""]["random"]]
     listeners = np.concatenate([result.listeners for result in one.results[""]["better"]])
-    value = found["systems"]["better"]["R@20"]
+    value = report["systems"]["better"]["R@20"]
     assert value["mean"] == pytest.approx(np.concatenate(better).mean())
     assert value["n"] == 180
     assert value["ci"][0] < value["mean"] < value["ci"][1]
     expected = paired_bootstrap(np.concatenate(better), np.concatenate(random), listeners)
-    against = found["paired"]["random"]["R@20"]
+    against = report["paired"]["random"]["R@20"]
     assert [against["diff"], *against["ci"]] == pytest.approx(list(expected))
     assert against["ci"][0] > 0
     coverage = [result.of_all["coverage"] for result in one.results[""]["popularity"]]
-    assert found["systems"]["popularity"]["coverage"] == {"mean": np.mean(coverage)}
-    sliced = found["systems"]["better"]["tail R@20"]
+    assert report["systems"]["popularity"]["coverage"] == {"mean": np.mean(coverage)}
+    sliced = report["systems"]["better"]["tail R@20"]
     tails = np.concatenate([r.per_query["tail R@20"] for r in one.results[""]["better"]])
     assert sliced["mean"] == pytest.approx(np.nanmean(tails))
     assert sliced["n"] == np.isfinite(tails).sum()
-    assert "cold R@20" not in found["systems"]["better"] or (
-        found["systems"]["better"]["cold R@20"]["n"] < 180
+    assert "cold R@20" not in report["systems"]["better"] or (
+        report["systems"]["better"]["cold R@20"]["n"] < 180
     )
     table = one.table([f"listener {number}" for number in range(90)])
     assert len(table) == 3 * 2 * 90

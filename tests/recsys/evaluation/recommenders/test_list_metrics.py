@@ -1,4 +1,4 @@
-"""What lists show, against loops and hand-made answers."""
+"""Metrics of lists, against loops and hand-made answers."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def test_gini_is_the_mean_difference() -> None:
 
 
 def test_novelty_is_bits() -> None:
-    heard = np.array([7, 3, 0])
-    assert novelty(LISTS, heard, 7) == pytest.approx([(0 + 1 + 3) / 3, 1 / 2, 0, 0])
+    popularity = np.array([7, 3, 0])
+    assert novelty(LISTS, popularity, 7) == pytest.approx([(0 + 1 + 3) / 3, 1 / 2, 0, 0])
 
 
 def test_intra_list_similarity_is_a_loop_over_pairs() -> None:
@@ -48,10 +48,10 @@ def test_intra_list_similarity_is_a_loop_over_pairs() -> None:
     lists = np.stack([rng.permutation(30)[:8] for _ in range(20)])
     lists[0, 5:] = -1
     cosines = cosine_similarity(vectors)
-    found = intra_list_similarity(lists, vectors)
-    for row, value in zip(lists.tolist(), found, strict=True):
-        known = [track for track in row if track not in (-1, 7)]
-        pairs = [cosines[a, b] for a, b in itertools.combinations(known, 2)]
+    similarities = intra_list_similarity(lists, vectors)
+    for row, value in zip(lists.tolist(), similarities, strict=True):
+        with_vector = [track for track in row if track not in (-1, 7)]
+        pairs = [cosines[a, b] for a, b in itertools.combinations(with_vector, 2)]
         assert value == pytest.approx(np.mean(pairs), abs=1e-6)
     assert intra_list_similarity(LISTS[2:], vectors).tolist() == [0, 0]
 

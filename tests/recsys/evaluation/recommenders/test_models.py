@@ -47,7 +47,7 @@ def test_the_colour_of_a_checkerboard(name: str) -> None:
 
 @every_model
 def test_the_contract(name: str) -> None:
-    """Finite scores, the same again, of known listeners as of new ones, of nobody's history too."""
+    """Finite scores, the same again, of known listeners as of new ones, and of an empty history."""
     listens, content = kinds()
     train = listens.counts[:60]
     runs = []
@@ -66,7 +66,7 @@ def test_the_contract(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["content", "ridge", "ridge-artist", "artist-mean"])
-def test_a_track_that_nobody_heard_is_known_by_its_content(name: str) -> None:
+def test_tracks_without_listens_are_ranked_by_content(name: str) -> None:
     listens, content = checkerboard(), colours()
     train = listens.counts.tolil()
     train[:, :6] = 0
@@ -114,10 +114,10 @@ def test_als_folds_in_by_the_normal_equations() -> None:
     model = Als(factors=8, regularization=2.0, alpha=3.0).fit(listens.counts, content, 0)
     y = model.item_factors.astype(np.float64)
     history = listens.counts[4]
-    confidence = 1 + 3 * (1 + np.log(history.data))  # of 1 where nothing was heard
-    heard = y[history.indices]
-    a = y.T @ y + (heard.T * (confidence - 1)) @ heard + 2 * np.eye(8)
-    expected = np.linalg.solve(a, heard.T @ confidence)
+    confidence = 1 + 3 * (1 + np.log(history.data))  # 1 where there is no listen
+    played = y[history.indices]
+    a = y.T @ y + (played.T * (confidence - 1)) @ played + 2 * np.eye(8)
+    expected = np.linalg.solve(a, played.T @ confidence)
     assert model.listener_factors(history)[0] == pytest.approx(expected, rel=1e-3, abs=1e-5)
 
 

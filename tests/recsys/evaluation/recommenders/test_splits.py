@@ -1,4 +1,4 @@
-"""What every protocol holds out, and that nothing of it is known in training."""
+"""What every protocol holds out, and that none of it is in the training listens."""
 
 from __future__ import annotations
 
@@ -45,71 +45,71 @@ def test_nothing_leaks(
 ) -> None:
     interactions, artists, seed = data
     try:
-        made = split(interactions, artists, protocol, seed, share=share, user_seeds=(1, 3))
+        outer = split(interactions, artists, protocol, seed, share=share, user_seeds=(1, 3))
     except NothingHeldOut as error:
         assert protocol in str(error)
         return
-    whole, train = stored(interactions.counts), stored(made.train)
-    held_out, seen = stored(made.held_out), stored(made.seen)
+    whole, train = stored(interactions.counts), stored(outer.train)
+    held_out, seen = stored(outer.held_out), stored(outer.seen)
     assert train.shape == whole.shape
     assert not (train & ~whole).any()
-    assert made.held_out.shape == seen.shape == (len(made.listeners), whole.shape[1])
-    assert (np.diff(made.listeners) > 0).all()
+    assert outer.held_out.shape == seen.shape == (len(outer.listeners), whole.shape[1])
+    assert (np.diff(outer.listeners) > 0).all()
     assert held_out.any(axis=1).all()
     assert seen.any(axis=1).all()
-    of_asked = whole[made.listeners]
-    assert not (held_out & ~of_asked).any()
-    assert not (held_out & train[made.listeners]).any()
+    queries = whole[outer.listeners]
+    assert not (held_out & ~queries).any()
+    assert not (held_out & train[outer.listeners]).any()
     assert not (held_out & seen).any()
-    assert not (held_out & ~made.candidates).any()
-    for history in made.histories.values():
-        assert not (stored(history) & ~(seen & of_asked)).any()
-    kept = interactions.counts.toarray() * train
-    assert (made.train.toarray() == kept).all()  # counts are what they were
+    assert not (held_out & ~outer.candidates).any()
+    for history in outer.histories.values():
+        assert not (stored(history) & ~(seen & queries)).any()
+    expected = interactions.counts.toarray() * train
+    assert (outer.train.toarray() == expected).all()  # counts are unchanged
     if interactions.times is not None:
         table = interactions.counts.copy()
         table.data = interactions.times.astype(np.float32)
-        assert made.train_times is not None
-        assert (made.train_times == table.toarray()[made.train.nonzero()]).all()
-    check_protocol(protocol, interactions, artists, made)
+        assert outer.train_times is not None
+        assert (outer.train_times == table.toarray()[outer.train.nonzero()]).all()
+    check_protocol(protocol, interactions, artists, outer)
 
 
 def check_protocol(
-    protocol: str, interactions: Interactions, artists: np.ndarray, made: Split
+    protocol: str, interactions: Interactions, artists: np.ndarray, outer: Split
 ) -> None:
     """What is particular to one protocol."""
-    whole, train = stored(interactions.counts), stored(made.train)
-    held_out = stored(made.held_out)
+    whole, train = stored(interactions.counts), stored(outer.train)
+    held_out = stored(outer.held_out)
     if protocol in ("warm", "long-tail"):
-        assert (stored(made.seen) == train[made.listeners]).all()
+        assert (stored(outer.seen) == train[outer.listeners]).all()
         if interactions.times is not None:
             table = interactions.counts.copy()
             table.data = interactions.times.astype(np.float32)
-            times = table.toarray()[made.listeners]
-            latest = np.where(train[made.listeners], times, -np.inf).max(axis=1)
+            times = table.toarray()[outer.listeners]
+            latest = np.where(train[outer.listeners], times, -np.inf).max(axis=1)
             assert (np.where(held_out, times, np.inf).min(axis=1) >= latest).all()
     if protocol == "warm":
-        assert made.candidates.all()
-        assert (held_out | train[made.listeners] == whole[made.listeners]).all()
-        assert (made.listeners == np.flatnonzero(whole.sum(axis=1) > 1)).all()
+        assert outer.candidates.all()
+        assert (held_out | train[outer.listeners] == whole[outer.listeners]).all()
+        assert (outer.listeners == np.flatnonzero(whole.sum(axis=1) > 1)).all()
     if protocol == "long-tail":
-        assert (made.candidates == tail(made.train)).all()
+        assert (outer.candidates == tail(outer.train)).all()
     if protocol.startswith("cold-item"):
-        assert not train[:, made.candidates].any()
-        assert (train[:, ~made.candidates] == whole[:, ~made.candidates]).all()
-        assert made.candidates.any()
-        assert not made.candidates.all()
+        assert not train[:, outer.candidates].any()
+        assert (train[:, ~outer.candidates] == whole[:, ~outer.candidates]).all()
+        assert outer.candidates.any()
+        assert not outer.candidates.all()
     if protocol == "cold-item-artist":
-        both = np.intersect1d(artists[made.candidates], artists[~made.candidates])
+        both = np.intersect1d(artists[outer.candidates], artists[~outer.candidates])
         assert set(both) <= {-1}
     if protocol == "cold-user":
-        assert not train[made.listeners].any()
-        one, three = (stored(made.histories[n]) for n in ("1", "3"))
+        assert not train[outer.listeners].any()
+        one, three = (stored(outer.histories[n]) for n in ("1", "3"))
         assert (one.sum(axis=1) == 1).all()
         assert (three.sum(axis=1) == 3).all()
         assert not (one & ~three).any()
-        assert (held_out | three == whole[made.listeners]).all()
-        others = np.setdiff1d(np.arange(len(whole)), made.listeners)
+        assert (held_out | three == whole[outer.listeners]).all()
+        others = np.setdiff1d(np.arange(len(whole)), outer.listeners)
         assert (train[others] == whole[others]).all()
 
 
@@ -126,8 +126,8 @@ def test_a_seed_is_a_split(protocol: str) -> None:
 
 def test_the_latest_are_held_out() -> None:
     listens = of_counts(np.ones((1, 10)), np.arange(10, 0, -1)[None])
-    made = split(listens, np.full(10, -1), "warm", 0)
-    assert made.held_out.indices.tolist() == [0, 1]
+    outer = split(listens, np.full(10, -1), "warm", 0)
+    assert outer.held_out.indices.tolist() == [0, 1]
 
 
 def test_the_tail_is_all_but_the_hits_of_a_third_of_the_listens() -> None:
@@ -135,7 +135,7 @@ def test_the_tail_is_all_but_the_hits_of_a_third_of_the_listens() -> None:
     for track, n in enumerate([1, 5, 2, 2, 0]):
         counts[:n, track] = 1
     assert tail(sparse.csr_matrix(counts)).tolist() == [True, False, True, True, True]
-    counts[:, :] = 1  # equally heard: none is in the tail more than another
+    counts[:, :] = 1  # equally popular: none is in the tail more than another
     assert not tail(sparse.csr_matrix(counts)).any()
 
 

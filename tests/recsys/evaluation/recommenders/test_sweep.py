@@ -1,4 +1,4 @@
-"""What the controls of a list do to features that neither the model nor the list was made with."""
+"""Effect of re-ranking controls on features that neither model nor re-ranking knows."""
 
 from __future__ import annotations
 

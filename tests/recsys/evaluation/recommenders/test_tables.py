@@ -89,9 +89,9 @@ def test_numbers_are_standardised_and_the_unknown_is_the_mean() -> None:
     vectors, complete = content_vectors(items, ["a", "b", "same"], [])
     assert complete.tolist() == [row != 7 for row in range(50)]
     assert vectors[7, 0] == 0
-    known = np.delete(vectors, 7, axis=0)
-    assert known.mean(axis=0)[0] == pytest.approx(0, abs=1e-6)
-    assert (known[:, 0] ** 2).mean() == pytest.approx(NUMBERS_LENGTH**2 / 3, rel=1e-4)
+    others = np.delete(vectors, 7, axis=0)
+    assert others.mean(axis=0)[0] == pytest.approx(0, abs=1e-6)
+    assert (others[:, 0] ** 2).mean() == pytest.approx(NUMBERS_LENGTH**2 / 3, rel=1e-4)
     assert not vectors[:, 2].any()
 
 
