@@ -2,9 +2,11 @@
 
 The names below load their packages when they are first used, so that `import earshot` is light:
 
+    from pathlib import Path
+
     from earshot import Query, Recommender, Seed, load_settings, open_home
 
-    with open_home(load_settings("~/music-home")) as home:
+    with open_home(load_settings(Path("my-home"))) as home:
         mix = Recommender(home).recommend(Query(seeds=(Seed("tag", "jazz"),)), 20)
 """
 
