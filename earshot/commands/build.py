@@ -22,6 +22,7 @@ from typing import Any
 
 from earshot.arguments import add_json, names, new_parser, whole_number
 from earshot.build_progress import BuildDisplay
+from earshot.build_report import print_report, summarise
 from earshot.command import DONE, FAILURES, NOTHING, Command, UsageError
 from encoders.bundles import BUNDLES, DEFAULT_MODELS, find_bundle
 from encoders.extract import N_SEGMENTS, Extractor, load_extractor
@@ -242,7 +243,7 @@ def analyse(
         catalog,
         folders,
         extractor,
-        kept_projection(settings.home, extractor.names, display),
+        stored_projection(settings.home, extractor.names, display),
         extractor.fit_projection,
         recipe=options.recipe,
         retry_failed=options.retry_failed,
@@ -253,7 +254,7 @@ def analyse(
 
 
 def learn(settings: Settings, display: BuildDisplay, workers: int) -> None:
-    """Draw the map, and learn from the home's listens, where anything has changed."""
+    """Compute the map and fit the listening model, where anything has changed."""
     with contextlib.suppress(NotIndexed, DamagedIndex), open_home(settings) as home:
         draw(home, display, workers)
         if home.catalog.listeners():
@@ -264,7 +265,7 @@ def learn(settings: Settings, display: BuildDisplay, workers: int) -> None:
 
 
 def draw(home: Home, display: BuildDisplay, workers: int) -> None:
-    """Draw the map of the library, unless it is there."""
+    """Compute the map of the library, unless it is up to date."""
     display.show(build.Progress("map"))
     drawn = refresh_layout(
         home.index,
@@ -274,7 +275,8 @@ def draw(home: Home, display: BuildDisplay, workers: int) -> None:
     )
     if drawn and not drawn.finished:
         display.say(
-            f"The map was not finished within {BUDGET:.0f} s: it is coarser than it might be."
+            f"The map of the library was not finished within {BUDGET:.0f} s, so it is less exact "
+            "than it could be."
         )
 
 
@@ -295,9 +297,9 @@ def demo(catalog: Catalog, workers: int, display: BuildDisplay) -> Path:
 
 
 def leave_demo(catalog: Catalog, folders: Sequence[Path], display: BuildDisplay) -> None:
-    """Take the demo library out of a home that gets a real one.
+    """Remove the demo library from a home that gets a real one.
 
-    It stays where a folder is missing, or is its own.
+    It stays where a folder is missing, or is the demo library's.
     """
     folder = (catalog.home / DEMO_NAME).resolve()
     if not all(other.exists() and apart(folder, other.resolve()) for other in folders):
@@ -308,15 +310,17 @@ def leave_demo(catalog: Catalog, folders: Sequence[Path], display: BuildDisplay)
         with catalog.build_lock():
             catalog.set_presence(gone=demo_ids)
             shutil.rmtree(folder, ignore_errors=True)
-        display.say("The demo library made room for yours.")
+        display.say("The demo library was removed, as the home has a library of its own now.")
 
 
 def apart(one: Path, other: Path) -> bool:
-    """Say that neither folder is in the other."""
+    """Return whether neither folder is in the other."""
     return not one.is_relative_to(other) and not other.is_relative_to(one)
 
 
-def kept_projection(home: Path, names: tuple[str, ...], display: BuildDisplay) -> Projection | None:
+def stored_projection(
+    home: Path, names: tuple[str, ...], display: BuildDisplay
+) -> Projection | None:
     """Load the home's projection if it takes these features; a damaged one is fitted anew."""
     path = home / PROJECTION_NAME
     if not path.exists():
@@ -330,64 +334,6 @@ def kept_projection(home: Path, names: tuple[str, ...], display: BuildDisplay) -
     if projection.has_head:
         display.say(build.HEAD_LOST)
     return None
-
-
-def summarise(
-    report: build.BuildReport, extractor: Extractor, seconds: float, peak_memory: int
-) -> dict[str, object]:
-    """Return the figures of a build, as --json prints them."""
-    analysis = max(report.analysis_seconds, 1e-9)
-    index = report.index
-    return {
-        "tracks": report.tracks,
-        "analysed": report.n_analysed,
-        "failed": len(report.failures),
-        "unchanged": report.summary.unchanged,
-        "removed": report.summary.removed,
-        "seconds": round(seconds, 2),
-        "songs_per_hour": round(3600 * report.n_analysed / analysis, 1),
-        "audio_seconds_per_second": round(report.audio_seconds / analysis, 1),
-        "peak_memory_bytes": peak_memory,
-        "device": f"{extractor.device}; index on {index.device.upper() if index else 'CPU'}",
-        "index": index and {"recipe": index.recipe, "dim": index.dim, "ntotal": len(index)},
-        "failures": [{"path": str(track.path), "error": track.error} for track in report.failures],
-        "problems": list(report.problems),
-        "notes": list(report.notes),
-    }
-
-
-def print_report(
-    report: build.BuildReport,
-    summary: dict[str, object],
-    workers: int,
-    display: BuildDisplay,
-) -> None:
-    """Print a build's outcome for people."""
-    for sentence in (*report.problems, *report.notes):
-        display.say(sentence)
-    for track in report.failures:
-        display.say(f"Not analysed: {track.error}")
-    did = report.summary
-    parts = {
-        "new": did.new,
-        "changed": did.changed,
-        "moved": did.moved,
-        "restored": did.restored,
-        "removed": did.removed,
-        "unchanged": did.unchanged,
-    }
-    print(f"{report.tracks} tracks indexed, {len(report.failures)} failed.")
-    print("  " + ", ".join(f"{n} {what}" for what, n in parts.items() if n))
-    if report.n_analysed:
-        print(
-            f"  {report.n_analysed} analysed at {summary['songs_per_hour']:,.0f} songs/hour "
-            f"({summary['audio_seconds_per_second']:,.0f} x real time) "
-            f"on {summary['device']}, {workers} workers"
-        )
-    peak = int(str(summary["peak_memory_bytes"])) / 2**20
-    print(f"  {summary['seconds']} s, {peak:,.0f} MiB at most")
-    if report.index:
-        print('Now try: earshot similar "a title, an artist, or an audio file"')
 
 
 COMMAND = Command(

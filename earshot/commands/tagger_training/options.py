@@ -54,6 +54,30 @@ def parse(arguments: Sequence[str]) -> TaggerOptions:
     parser = new_parser(
         "train-tagger", "Train a tagger on labelled music.", nothing="1 nothing to train on"
     )
+    _add_material(parser)
+    _add_recipe(parser)
+    _add_run(parser)
+    args = parser.parse_args(arguments)
+    name = args.name or args.out.name
+    if not is_name(name):
+        parser.error(f"--name takes letters, digits, dots and underscores, not {name}")
+    if args.dataset and args.source is None:
+        parser.error("--dataset needs its root")
+    if args.teachers and (args.by or args.tags):
+        parser.error("--teach-from needs no labels: leave out --by and --tags")
+    defaults = TAUGHT if args.teachers else LABELLED
+    given = {**vars(args), "name": name}
+    given |= {name: value for name, value in defaults.items() if given[name] is None}
+    given["by"] = args.by or ("" if args.teachers else "genre")
+    try:
+        given["recipe"] = recipe_of(given)
+    except ValueError as error:
+        parser.error(str(error))
+    return TaggerOptions(**{f.name: given[f.name] for f in fields(TaggerOptions)})
+
+
+def _add_material(parser: argparse.ArgumentParser) -> None:
+    """Add what is trained on which audio."""
     parser.add_argument(
         "source",
         nargs="?",
@@ -93,44 +117,6 @@ def parse(arguments: Sequence[str]) -> TaggerOptions:
         help="segments of each clip an epoch (default: 1); with --teach-from the same ones in each "
         "epoch, every second one mixed with another clip (default: 20)",
     )
-    _add_recipe(parser)
-    parser.add_argument(
-        "--workers",
-        type=whole_number(0),
-        default=0,
-        metavar="N",
-        help="processes that read segments (default: none but this one)",
-    )
-    parser.add_argument(
-        "--cache", type=Path, metavar="FOLDER", help="of decoded audio (default: the user's cache)"
-    )
-    parser.add_argument(
-        "--cache-limit",
-        type=float,
-        default=50.0,
-        metavar="GB",
-        help="size of the cache (default: %(default)s)",
-    )
-    parser.add_argument("--resume", action="store_true", help="continue from RUN's checkpoint")
-    parser.add_argument("--tensorboard", action="store_true", help="log into RUN/tensorboard")
-    add_json(parser)
-    args = parser.parse_args(arguments)
-    name = args.name or args.out.name
-    if not is_name(name):
-        parser.error(f"--name takes letters, digits, dots and underscores, not {name}")
-    if args.dataset and args.source is None:
-        parser.error("--dataset needs its root")
-    if args.teachers and (args.by or args.tags):
-        parser.error("--teach-from needs no labels: leave out --by and --tags")
-    defaults = TAUGHT if args.teachers else LABELLED
-    given = {**vars(args), "name": name}
-    given |= {name: value for name, value in defaults.items() if given[name] is None}
-    given["by"] = args.by or ("" if args.teachers else "genre")
-    try:
-        given["recipe"] = recipe_of(given)
-    except ValueError as error:
-        parser.error(str(error))
-    return TaggerOptions(**{f.name: given[f.name] for f in fields(TaggerOptions)})
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:
@@ -173,6 +159,30 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
         help="of pitch, time, gain, noise, spec, mixup, or none "
         f"(default: {LABELLED['augment']}; {TAUGHT['augment']} with --teach-from)",
     )
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    """Add how the training is run."""
+    parser.add_argument(
+        "--workers",
+        type=whole_number(0),
+        default=0,
+        metavar="N",
+        help="processes that read segments (default: none but this one)",
+    )
+    parser.add_argument(
+        "--cache", type=Path, metavar="FOLDER", help="of decoded audio (default: the user's cache)"
+    )
+    parser.add_argument(
+        "--cache-limit",
+        type=float,
+        default=50.0,
+        metavar="GB",
+        help="size of the cache (default: %(default)s)",
+    )
+    parser.add_argument("--resume", action="store_true", help="continue from RUN's checkpoint")
+    parser.add_argument("--tensorboard", action="store_true", help="log into RUN/tensorboard")
+    add_json(parser)
 
 
 def recipe_of(given: Mapping[str, Any]) -> Recipe:
