@@ -33,7 +33,7 @@ class UsageError(Exception):
 Options = TypeVar("Options")
 
 
-class Outcome(NamedTuple):
+class Ending(NamedTuple):
     """How a command ends that raised an error."""
 
     status: int
@@ -69,33 +69,33 @@ class Command(Generic[Options]):
             status = self.run(options)
             print(end="", flush=True)
         except (Exception, KeyboardInterrupt) as error:
-            outcome = self.outcome(error)
-            if outcome is None:
+            ending = self.ending(error)
+            if ending is None:
                 raise
-            if outcome.sentence is not None:
-                complain(outcome.sentence)
-            return outcome.status
+            if ending.sentence is not None:
+                complain(ending.sentence)
+            return ending.status
         return status
 
-    def outcome(self, error: BaseException) -> Outcome | None:
+    def ending(self, error: BaseException) -> Ending | None:
         """Return how the command ends after an error; None for one that nobody expects."""
-        outcome = None
+        ending = None
         if isinstance(error, KeyboardInterrupt):
-            outcome = Outcome(STOPPED, self.stopped)
+            ending = Ending(STOPPED, self.stopped)
         elif isinstance(error, ReaderGone | BrokenPipeError) and reader_is_gone():
             sys.stdout = None  # so that the interpreter does not write the rest as it exits
-            outcome = Outcome(DONE, None)
+            ending = Ending(DONE, None)
         elif isinstance(error, (SettingsError, UsageError, *self.usage_errors)):
-            outcome = Outcome(USAGE, str(error))
+            ending = Ending(USAGE, str(error))
         elif isinstance(error, (*_ERRORS, *self.errors)):
-            outcome = Outcome(NOTHING, str(error))
+            ending = Ending(NOTHING, str(error))
         elif isinstance(error, ModuleNotFoundError):
             sentence = how_to_install(error)
-            outcome = None if sentence is None else Outcome(NOTHING, sentence)
+            ending = None if sentence is None else Ending(NOTHING, sentence)
         elif isinstance(error, OSError):
             file, reason = error.filename or "A file of the home", error.strerror or error
-            outcome = Outcome(NOTHING, f"{file} {self.refused}: {reason}.")
-        return outcome
+            ending = Ending(NOTHING, f"{file} {self.refused}: {reason}.")
+        return ending
 
 
 _ERRORS = (

@@ -131,9 +131,9 @@ def run(options: BuildOptions) -> int:
         try:
             return build_home(options, load_settings(options.home), display, memory)
         except (Exception, KeyboardInterrupt) as error:
-            outcome = COMMAND.outcome(error)
-            if display.record and outcome and outcome.sentence:
-                display.record.say(outcome.sentence)
+            ending = COMMAND.ending(error)
+            if display.record and ending and ending.sentence:
+                display.record.say(ending.sentence)
             raise
 
 
