@@ -155,7 +155,7 @@ def encode(path: Path, wave: Wave, copy: Copy) -> None:
 
 
 def listen(decoder: DecoderProcess, path: Path, duration: float) -> Wave:
-    """Decode as similar.py does."""
+    """Decode as `earshot similar` does."""
     decoder.request_segments(path, duration, GRID, None)
     wave: Wave = decoder.receive_segments(path).waveforms.reshape(-1)
     return wave

@@ -2,7 +2,7 @@
 
     python -m benchmarks.encode FOLDER [--models NAME,… NAME,…] [--tracks 60]
 
-Each of `--models` is what `build_index.py --tagger` takes; those that listen together must share a
+Each of `--models` is what `earshot build --tagger` takes; those that listen together must share a
 front end. The folder's files are repeated up to `--tracks`. Prints Markdown tables. "As
 published" is what musicnn's own package does: every segment of the whole track, one at a time,
 through plain float32 convolutions.

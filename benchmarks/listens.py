@@ -203,7 +203,7 @@ def main() -> None:
     parser.add_argument("--forms", default=",".join(FORMS))
     parser.add_argument("--database", help="an empty PostgreSQL database, for one form")
     args = parser.parse_args()
-    gc.set_threshold(200_000)  # as import_listens.py does
+    gc.set_threshold(200_000)  # as `earshot import` does
     for form in args.forms.split(","):
         row = measure(form, args.rows, args.recordings, args.database)
         print(json.dumps(vars(row)), flush=True)

@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def ask(system: SimilarTracks, track_id: int) -> None:
-    """Answer as similar.py does, one track of an artist."""
+    """Answer as `earshot similar` does, one track of an artist."""
     track = system.catalog.track(track_id)
     if track is None or len(system.of_track(track, 10, artist_cap=1)) != 10:
         raise SystemExit(f"no ten neighbours of track {track_id}")

@@ -2,8 +2,8 @@
 
     python -m benchmarks.serving [--tracks 100000] [--after 60]
 
-The library is that of queries.py, with a projection fitted on a part of it; the server is serve.py,
-asked one question at a time, from `--after` seconds after its start on.
+The library is that of queries.py, with a projection fitted on a part of it; the server is `earshot
+serve`, asked one question at a time, from `--after` seconds after its start on.
 """
 
 from __future__ import annotations

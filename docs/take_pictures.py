@@ -1,6 +1,6 @@
 """Take the pictures of docs/img anew, from the pages as they are.
 
-    uv run python scripts/build_index.py --home /tmp/pictures
+    uv run earshot build --home /tmp/pictures
     uv run python docs/take_pictures.py /tmp/pictures
     uv run python docs/take_pictures.py /tmp/pictures track artist
 

@@ -1,4 +1,4 @@
-"""Starting builds for a server: each in a process of its own, which outlives it."""
+"""Start builds for a server: each in a process of its own, which outlives it."""
 
 from __future__ import annotations
 
@@ -21,52 +21,52 @@ _INTERVAL = 0.05  # s
 NICE = 10  # a server answers first
 
 
-class Building:
+class BuildStarter:
     """Starts builds of one home."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
 
     def __call__(self, *, retry_failed: bool = False) -> None:
-        """Start a build like the last one, and return as soon as it is at work.
+        """Start a build like the last one, and return as soon as it works.
 
         Raises BuildRunning where the home is held, BuildRefused where the build ends at once.
         """
         last = read_state(self._home)
         if last is not None and last.running:
             raise BuildRunning.on(self._home, last.process)
-        with exclusive(self._home / LOCK_NAME):  # free, or whoever trains a head holds it
+        with exclusive(self._home / LOCK_NAME):  # not held, as by `earshot train-head`
             pass
         command = [sys.executable, "-P", "-m", "earshot", "build", "--home", str(self._home)]
         command += ["--again", "--nice", str(NICE), *(["--retry-failed"] if retry_failed else [])]
-        said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by who waits for the build
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by who waits for the build
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=said,
+            stderr=errors,
             start_new_session=True,  # Ctrl-C is for the server alone
         )
         while process.poll() is None:
             state = read_state(self._home)
             if state is not None and state.process == process.pid:
-                threading.Thread(target=_attend, args=(process, said), daemon=True).start()
+                threading.Thread(target=_attend, args=(process, errors), daemon=True).start()
                 return
             time.sleep(_INTERVAL)
-        raise BuildRefused(_last_line(said) or "The build ended at once.")
+        raise BuildRefused(_last_line(errors) or "The build ended at once.")
 
 
-def _attend(process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
-    """Wait for a build to end, so that no dead process stays, and log what it died of."""
+def _attend(process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
+    """Wait for a build to end, so that no zombie process stays, and log its failure."""
     process.wait()
-    line = _last_line(said)
+    line = _last_line(errors)
     if process.returncode not in (0, 1, 130):
         _log.warning("the build ended with %d: %s", process.returncode, line)
 
 
-def _last_line(said: IO[bytes]) -> str:
-    """Return the last line of what a build said that has ended."""
-    with said:
-        said.seek(0)
-        lines = said.read().decode("utf-8", "replace").split("\n")
+def _last_line(errors: IO[bytes]) -> str:
+    """Return the last line that an ended build printed on standard error."""
+    with errors:
+        errors.seek(0)
+        lines = errors.read().decode("utf-8", "replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -1,4 +1,4 @@
-"""What a person sees of a build on the terminal."""
+"""The progress of a build on the terminal."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class BuildDisplay:
         self._bar.stop()
 
     def say(self, sentence: str) -> None:
-        """Print a sentence beside the progress, and keep it in the record."""
+        """Print a sentence beside the progress, and add it to the build record."""
         self._print(sentence)
         if self.record:
             self.record.say(sentence)

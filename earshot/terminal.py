@@ -1,16 +1,22 @@
-"""Text from files and tags, made fit for a terminal, and where tables are printed."""
+"""Printing on a terminal: text from files and tags without control characters, tables, errors."""
 
 from __future__ import annotations
 
+import sys
 import unicodedata
+from typing import NoReturn
 
 from rich.console import Console
 
 WIDE = 500  # columns, where nothing limits them
 
 
+class ReaderGone(Exception):
+    """Nobody reads standard output any more."""
+
+
 def printable(text: str) -> str:
-    """Replace what a terminal cannot show, or would obey.
+    """Replace control characters and what cannot be encoded by question marks.
 
     >>> printable("a\\x1b[2Jb")
     'a?[2Jb'
@@ -19,9 +25,20 @@ def printable(text: str) -> str:
     return "".join("?" if unicodedata.category(c) == "Cc" else c for c in text)
 
 
-def table_console() -> Console:
-    """Return standard output for tables, which are whole where it is no terminal."""
-    console = Console(markup=False, highlight=False, emoji=False)
-    if not console.is_terminal:
-        console.width = max(console.width, WIDE)
-    return console
+def complain(error: Exception | str) -> None:
+    """Print an error or a remark on standard error."""
+    print(printable(str(error)), file=sys.stderr, flush=True)
+
+
+class TableConsole(Console):
+    """Standard output for tables, which are printed whole where it is no terminal."""
+
+    def __init__(self) -> None:
+        super().__init__(markup=False, highlight=False, emoji=False)
+        if not self.is_terminal:
+            self.width = max(self.width, WIDE)
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Raise ReaderGone, where rich would end the process with exit status 1."""
+        self.quiet = True
+        raise ReaderGone

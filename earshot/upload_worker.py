@@ -1,6 +1,6 @@
-"""Analysing a file from a stranger, in a process of its own with bounded time and memory.
+"""Analyse an uploaded file, in a process of its own with bounded time and memory.
 
-Run by serve.py for files that a person drops on the page; prints one line of JSON.
+Run by `earshot serve` for files that a person drops on the page; prints one line of JSON.
 
     python -m earshot.upload_worker --home ~/music-home FILE
 """
@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from earshot.extras import how_to_install
 from index.arrays import Float32Array
 from recsys.home.files import PROJECTION_NAME, WEIGHTS_NAME
 from webui.uploads import SoundRefused
@@ -32,8 +33,8 @@ MEMORY = 4 << 30  # bytes of data: the networks take about one
 POLL = 0.2  # s between two looks whether the server is closing
 
 
-class Hearing:
-    """Analyses files with the networks of one home, until the server is `closing`."""
+class UploadAnalyser:
+    """Analyses uploaded files with the taggers of one home, until the server is `closing`."""
 
     def __init__(
         self,
@@ -57,11 +58,11 @@ class Hearing:
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
         ) as process:
             try:
-                out, complaints = self._outcome(process)
+                out, errors = self._outcome(process)
             finally:
                 _end(process)
         if process.returncode:
-            _log.warning("analysis ended with %d: %s", process.returncode, complaints[-500:])
+            _log.warning("analysis ended with %d: %s", process.returncode, errors[-500:])
             raise SoundRefused("Its analysis takes too much memory or time.")
         answer = json.loads(out)
         if "error" in answer:
@@ -69,7 +70,7 @@ class Hearing:
         return answer["projection"], np.array(answer["vector"], np.float32)
 
     def _outcome(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
-        """Wait for what a process writes. Raises SoundRefused where it shall not go on."""
+        """Return what a process prints. Raises SoundRefused after too long, or at the end."""
         deadline = time.monotonic() + 2 * self._seconds
         while time.monotonic() < deadline:
             if self._closing.is_set():
@@ -97,20 +98,30 @@ def main() -> int:
     parser.add_argument("file", type=Path)
     args = parser.parse_args()
     _limit(args.seconds, args.memory)
+    print(json.dumps(_analyse(args.file, args.home)))
+    return 0
+
+
+def _analyse(file: Path, home: Path) -> dict[str, object]:
+    """Return the projection's id and the file's embedding, or the error."""
     # Only now, within the limits.
     from encoders.errors import AudioError, WeightsError  # noqa: PLC0415
-    from encoders.extract import load_known_extractor  # noqa: PLC0415
     from encoders.projection import Projection, ProjectionError  # noqa: PLC0415
 
     try:
-        projection = Projection.load(args.home / PROJECTION_NAME)
-        extractor = load_known_extractor(projection.extractors, args.home / WEIGHTS_NAME)
-        vector = projection.embed([extractor.features(args.file)])[0]
+        from encoders.extract import load_known_extractor  # noqa: PLC0415
+
+        projection = Projection.load(home / PROJECTION_NAME)
+        extractor = load_known_extractor(projection.extractors, home / WEIGHTS_NAME)
+        vector = projection.embed([extractor.features(file)])[0]
+    except ModuleNotFoundError as error:
+        sentence = how_to_install(error)
+        if sentence is None:
+            raise
+        return {"error": f"This server does not analyse files: {sentence}"}
     except (AudioError, ProjectionError, WeightsError) as error:
-        print(json.dumps({"error": str(error).replace(str(args.file), "It")}))
-        return 0
-    print(json.dumps({"projection": projection.id, "vector": vector.tolist()}))
-    return 0
+        return {"error": str(error).replace(str(file), "It")}
+    return {"projection": projection.id, "vector": vector.tolist()}
 
 
 def _limit(seconds: int, memory: int) -> None:

@@ -174,7 +174,7 @@ _KNOWN = {
 
 
 def _collected() -> list[Bundle]:
-    """List the models of the collection, which `scripts/get_weights.py` fetches."""
+    """List the models of the collection, which `earshot weights` fetches."""
     bundles = []
     for dataset, (tags, revision) in _DATASETS.items():
         for model, (architecture, convert) in _COLLECTED.items():

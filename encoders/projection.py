@@ -114,7 +114,7 @@ class Head:
             _check_head(head)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise HeadError(
-                f"The head {path} cannot be used ({error}); train_head.py makes a new one."
+                f"The head {path} cannot be used ({error}); `earshot train-head` makes a new one."
             ) from error
         return head, card
 
@@ -233,7 +233,7 @@ class Projection:
             tensors, metadata = read_tensors(path)
             if metadata.get("format") not in (_FORMAT, _WITH_HEAD):
                 raise ProjectionError(
-                    f"{path} is of another version; delete it and run build_index.py again."
+                    f"{path} is of another version; delete it and run `earshot build` again."
                 )
             head = None
             if metadata["format"] == _WITH_HEAD:
@@ -255,7 +255,7 @@ class Projection:
                 raise ValueError("its content does not match its checksum")
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise ProjectionError(
-                f"{path} cannot be read ({error}); delete it and run build_index.py again."
+                f"{path} cannot be read ({error}); delete it and run `earshot build` again."
             ) from error
         return projection
 

@@ -130,8 +130,8 @@ class TrainedWeights:
                 raise ValueError("it lacks the means of its outputs")
         except (OSError, SafetensorError, ValueError) as error:
             raise WeightsError(
-                f"The tagger {path} cannot be used ({error}): give build_index.py the file that "
-                "train_tagger.py wrote again."
+                f"The tagger {path} cannot be used ({error}): give `earshot build` the file that "
+                "`earshot train-tagger` wrote again."
             ) from error
         return tensors
 

@@ -23,6 +23,7 @@ from encoders.conversion import Tensors, Variables
 from encoders.errors import WeightsError
 
 COLLECTION = "https://raw.githubusercontent.com/minzwon/sota-music-tagging-models"
+PACKAGE = "musicnn==0.1.0"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class PackagedWeights:
             raise WeightsError(
                 f"The weights of {self.name} in {data} are not the published ones (sha256 "
                 f"{digest}, expected {self.sha256}). Reinstall them: "
-                "pip install --no-deps --force-reinstall musicnn==0.1.0"
+                f"pip install --no-deps --force-reinstall {PACKAGE}"
             )
         return read_tensorflow_checkpoint(data.parent)
 
@@ -89,7 +90,7 @@ class PackagedWeights:
 class CollectionFile:
     """A PyTorch state dict of the collection of Won et al. (2020; MIT licence).
 
-    `scripts/get_weights.py` puts it into the folder of weights; nothing is fetched anywhere else.
+    `earshot weights` puts it into the folder of weights; nothing is fetched anywhere else.
     Where `sha256` is None, the digest of the file is not known yet, and the one recorded with the
     first download counts. `revision` is the collection's, `size` in bytes.
     """
@@ -144,7 +145,7 @@ class CollectionFile:
     def read(self, folder: Path) -> bytes:
         """Return the file, checked. Raises WeightsError if it is missing or another one."""
         path, expected = self.path(folder), self.expected_sha256(folder)
-        command = f"python scripts/get_weights.py {self.name} --home {folder.parent}"
+        command = f"earshot weights {self.name} --home {folder.parent}"
         if expected is None:
             raise WeightsError(
                 f"The weights of {self.name} are not in {folder}, and no digest of them is known. "
@@ -192,8 +193,8 @@ def _package_folder() -> Path:
     spec = importlib.util.find_spec("musicnn")
     if spec is None or not spec.submodule_search_locations:
         raise WeightsError(
-            "The pretrained weights are not installed. Add them with: "
-            "pip install --no-deps musicnn==0.1.0"
+            f"The pretrained weights of the package {PACKAGE} are not installed. "
+            "Install them with: earshot weights"
         )
     return Path(spec.submodule_search_locations[0])
 

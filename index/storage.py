@@ -185,7 +185,7 @@ def _parse_header(path: Path, header: bytes) -> Manifest:
     if int(match[1]) != FORMAT:
         raise StaleIndex(
             f"The index at {path} has file format {int(match[1])}, this version of Earshot reads "
-            f"format {FORMAT}: run build_index.py again, which analyses nothing anew"
+            f"format {FORMAT}: run `earshot build` again, which analyses nothing anew"
             + (", or upgrade Earshot." if int(match[1]) > FORMAT else ".")
         )
     text = text.rstrip(b" ")
@@ -204,14 +204,14 @@ def _read_structure(path: Path, copy: mmap.mmap) -> Any:
 
 
 def _damaged(path: Path, reason: str) -> DamagedIndex:
-    return DamagedIndex(f"The index at {path} is damaged ({reason}): run build_index.py again.")
+    return DamagedIndex(f"The index at {path} is damaged ({reason}): run `earshot build` again.")
 
 
 def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except FileNotFoundError as error:
-        raise DamagedIndex(f"There is no index at {path}: run build_index.py.") from error
+        raise DamagedIndex(f"There is no index at {path}: run `earshot build`.") from error
 
 
 @contextmanager

@@ -160,7 +160,7 @@ class VectorIndex:
             if wanted is not None and got != wanted:
                 raise StaleIndex(
                     f"The index at {path} was built for {name} {got!r}, wanted {wanted!r}: "
-                    "run build_index.py again."
+                    "run `earshot build` again."
                 )
         search = search or manifest.search
         if stored is None:  # the recipe is "Flat", or there are no vectors

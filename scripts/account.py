@@ -2,7 +2,7 @@
 
 import sys
 
-from earshot.commands.account import main
+from earshot.cli import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["account", *sys.argv[1:]]))

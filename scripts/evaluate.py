@@ -2,7 +2,7 @@
 
 import sys
 
-from earshot.commands.evaluate import main
+from earshot.cli import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["evaluate", *sys.argv[1:]]))

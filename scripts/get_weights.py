@@ -2,7 +2,7 @@
 
 import sys
 
-from earshot.commands.weights import main
+from earshot.cli import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["weights", *sys.argv[1:]]))

@@ -2,7 +2,7 @@
 
 import sys
 
-from earshot.commands.recommend import main
+from earshot.cli import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["recommend", *sys.argv[1:]]))

@@ -2,7 +2,7 @@
 
 import sys
 
-from earshot.commands.train_head import main
+from earshot.cli import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["train-head", *sys.argv[1:]]))

@@ -33,5 +33,5 @@ def label(track: Track) -> str:
 def why_not_heard(track: Track) -> str:
     """Say why nothing is known of how a track sounds."""
     if track.error is None:
-        return "It is not in the index: run build_index.py again."
+        return "It is not in the index: run `earshot build` again."
     return to_owner(track.error, "Its file cannot be analysed.")

@@ -1,17 +1,15 @@
-"""Look after who may log in to a home that is served with accounts.
+"""Manage the accounts of a home that is served with accounts.
 
-    python scripts/account.py list
-    python scripts/account.py add ann --listener ann_on_lastfm
-    python scripts/account.py password ann
-    python scripts/account.py role ann owner
-    python scripts/account.py remove ann
-    python scripts/account.py key ann phone
-    python scripts/account.py revoke ann 3
+    earshot account list
+    earshot account add ann --listener ann_on_lastfm
+    earshot account password ann
+    earshot account role ann owner
+    earshot account remove ann
+    earshot account key ann phone
+    earshot account revoke ann 3
 
 Passwords are made and shown once; with --ask they are typed, or read from a pipe. A running server
-knows of every change at once.
-
-Exit status: 0 done, 1 it cannot be, 2 usage, 130 stopped.
+sees every change at once.
 """
 
 from __future__ import annotations
@@ -20,74 +18,88 @@ import argparse
 import getpass
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from argon2 import PasswordHasher
 
-from earshot.query_arguments import NotFound, status_of
+from earshot.arguments import HOME_HELP, new_parser
+from earshot.command import DONE, Command, NotFound
 from earshot.terminal import printable
 from recsys.accounts import Accounts
 from recsys.catalog import Account, AccountError, Catalog, Role
 from recsys.home.settings import load_settings
 
 
-def main(arguments: Sequence[str] | None = None, hasher: PasswordHasher | None = None) -> int:
-    """Do one thing, and return the exit status; `hasher` says what checking a password costs."""
-    args = parse_args(arguments)
-    args.hasher = hasher
-    return status_of(run, args, AccountError, refused="cannot be read or written")
+@dataclass(frozen=True)
+class AccountOptions:
+    """The arguments of `earshot account`; those of other subcommands have their defaults."""
+
+    home: Path | None
+    subcommand: str
+    name: str = ""
+    owner: bool = False
+    listener: str | None = None
+    ask: bool = False
+    role: Role = "member"
+    called: str = ""
+    key: int = 0
 
 
-def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(description="Look after who may log in.")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--home", type=Path, help="where the catalogue is kept")
-    commands = parser.add_subparsers(title="commands", required=True)
-
-    def command(name: str, do: Callable[..., None], words: str) -> argparse.ArgumentParser:
-        about = words.capitalize() + "."
-        added = commands.add_parser(name, help=words, description=about, parents=[common])
-        added.set_defaults(do=do)
-        if do is not show_all:
-            added.add_argument("name", help="of the account")
-        return added
-
-    command("list", show_all, "list accounts and their keys")
-    adding = command("add", add, "add a person")
-    adding.add_argument("--owner", action="store_true", help="who may start builds and add people")
-    adding.add_argument("--listener", help="whose listening history the account goes on with")
-    setting = command("password", set_password, "set a new password and log out everywhere")
-    for one in (adding, setting):
-        one.add_argument("--ask", action="store_true", help="type the password")
-    command("role", set_role, "make an owner or a member").add_argument(
-        "role", choices=("owner", "member")
+def parse(arguments: Sequence[str]) -> AccountOptions:
+    """Parse the arguments."""
+    parser = new_parser(
+        "account", "Manage the accounts of a server.", nothing="1 it cannot be done"
     )
-    command("remove", remove, "remove an account; what it listened to is kept")
-    command("key", make_key, "make an API key and show it").add_argument(
-        "called", metavar="FOR", help="what the key is for"
+    commands = parser.add_subparsers(
+        title="commands", dest="subcommand", metavar="COMMAND", required=True
     )
-    command("revoke", revoke_key, "make an API key worthless").add_argument(
-        "key", type=int, help="its number, as list shows it"
-    )
-    return parser.parse_args(arguments)
+    for name, (_, summary) in SUBCOMMANDS.items():
+        command = commands.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+        )
+        command.add_argument(
+            "--home", type=Path, metavar="FOLDER", default=argparse.SUPPRESS, help=HOME_HELP
+        )
+        if name != "list":
+            command.add_argument("name", help="of the account")
+        if name == "add":
+            command.add_argument(
+                "--owner", action="store_true", help="may start builds and add people"
+            )
+            command.add_argument(
+                "--listener", metavar="NAME", help="whose listening history the account continues"
+            )
+        if name in ("add", "password"):
+            command.add_argument("--ask", action="store_true", help="type the password")
+        if name == "role":
+            command.add_argument("role", choices=("owner", "member"), help="what it becomes")
+        if name == "key":
+            command.add_argument("called", metavar="FOR", help="what the key is for")
+        if name == "revoke":
+            command.add_argument("key", type=int, help="its number in the list")
+    return AccountOptions(**vars(parser.parse_args(arguments)))
 
 
-def run(args: argparse.Namespace) -> int:
-    """Do what is asked for."""
-    settings = load_settings(args.home)
+def run(options: AccountOptions, hasher: PasswordHasher | None = None) -> int:
+    """Do what is asked for; `hasher` says what checking a password costs."""
+    settings = load_settings(options.home)
+    act, _ = SUBCOMMANDS[options.subcommand]
     with Catalog(settings.home, settings.database) as catalog:
-        args.do(Accounts(catalog.people, args.hasher), args)
-    return 0
+        act(Accounts(catalog.people, hasher), options)
+    return DONE
 
 
-def show_all(accounts: Accounts, _: argparse.Namespace) -> None:
+def show_all(accounts: Accounts, _: AccountOptions) -> None:
     """List accounts and their keys."""
-    known = accounts.people.accounts()
-    if not known:
-        print("Nobody has an account. The first is made by serve.py --accounts, or by add --owner.")
-    for account in known:
+    everybody = accounts.people.accounts()
+    if not everybody:
+        print(
+            "Nobody has an account. `earshot serve --accounts` makes the first, or "
+            "`earshot account add NAME --owner`."
+        )
+    for account in everybody:
         named = "" if account.listener == account.name else f", listens as {account.listener}"
         since = f"{account.role} since {_day(account.created_at)}"
         print(printable(f"{account.name}: {since}{named}"))
@@ -96,33 +108,35 @@ def show_all(accounts: Accounts, _: argparse.Namespace) -> None:
             print(printable(f"  key {key.id}, {key.name}: {key.prefix}…, {used}"))
 
 
-def add(accounts: Accounts, args: argparse.Namespace) -> None:
+def add(accounts: Accounts, options: AccountOptions) -> None:
     """Add a person."""
-    asked = _ask() if args.ask else None
-    role: Role = "owner" if args.owner else "member"
-    made, password = accounts.add(args.name, role=role, listener=args.listener, password=asked)
-    print(printable(f"{made.name} may log in, as {made.role}."))
-    _show(password, args)
+    typed = _ask() if options.ask else None
+    role: Role = "owner" if options.owner else "member"
+    account, password = accounts.add(
+        options.name, role=role, listener=options.listener, password=typed
+    )
+    print(printable(f"{account.name} may log in, as {account.role}."))
+    _show(password, options)
 
 
-def set_password(accounts: Accounts, args: argparse.Namespace) -> None:
+def set_password(accounts: Accounts, options: AccountOptions) -> None:
     """Set a new password."""
-    account = _find(accounts, args.name)
-    password = accounts.reset_password(account, _ask() if args.ask else None)
+    account = _find(accounts, options.name)
+    password = accounts.reset_password(account, _ask() if options.ask else None)
     print(printable(f"{account.name} has a new password and is logged out everywhere."))
-    _show(password, args)
+    _show(password, options)
 
 
-def set_role(accounts: Accounts, args: argparse.Namespace) -> None:
+def set_role(accounts: Accounts, options: AccountOptions) -> None:
     """Make an owner or a member."""
-    account = _find(accounts, args.name)
-    accounts.people.set_role(account.id, args.role)
-    print(printable(f"{account.name} is {args.role} now."))
+    account = _find(accounts, options.name)
+    accounts.people.set_role(account.id, options.role)
+    print(printable(f"{account.name} is {options.role} now."))
 
 
-def remove(accounts: Accounts, args: argparse.Namespace) -> None:
+def remove(accounts: Accounts, options: AccountOptions) -> None:
     """Remove an account."""
-    account = _find(accounts, args.name)
+    account = _find(accounts, options.name)
     accounts.people.remove(account.id)
     print(
         printable(
@@ -132,24 +146,24 @@ def remove(accounts: Accounts, args: argparse.Namespace) -> None:
     )
 
 
-def make_key(accounts: Accounts, args: argparse.Namespace) -> None:
+def make_key(accounts: Accounts, options: AccountOptions) -> None:
     """Make a key."""
-    key, text = accounts.make_key(_find(accounts, args.name), args.called)
+    key, text = accounts.make_key(_find(accounts, options.name), options.called)
     print(printable(f"Key {key.id}, {key.name}, shown this once:"))
     print(text)
 
 
-def revoke_key(accounts: Accounts, args: argparse.Namespace) -> None:
+def revoke_key(accounts: Accounts, options: AccountOptions) -> None:
     """Revoke a key."""
-    accounts.people.revoke_key(_find(accounts, args.name).id, args.key)
-    print(f"Key {args.key} is worthless now.")
+    accounts.people.revoke_key(_find(accounts, options.name).id, options.key)
+    print(f"Key {options.key} is revoked.")
 
 
 def _find(accounts: Accounts, name: str) -> Account:
-    known = accounts.people.by_name(name)
-    if known is None:
-        raise NotFound(f"Nobody called {name} has an account: see list.")
-    return known[0]
+    match = accounts.people.by_name(name)
+    if match is None:
+        raise NotFound(f"There is no account {name}: see `earshot account list`.")
+    return match[0]
 
 
 def _ask() -> str:
@@ -158,14 +172,26 @@ def _ask() -> str:
         return sys.stdin.readline().rstrip("\r\n")
     password = getpass.getpass("New password: ")
     if getpass.getpass("Once more: ") != password:
-        raise AccountError("The two differ: nothing was changed.")
+        raise AccountError("The two passwords differ: nothing was changed.")
     return password
 
 
-def _show(password: str, args: argparse.Namespace) -> None:
-    if not args.ask:
+def _show(password: str, options: AccountOptions) -> None:
+    if not options.ask:
         print(f"The password, shown this once: {password}")
 
 
 def _day(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).date().isoformat()
+
+
+SUBCOMMANDS: dict[str, tuple[Callable[[Accounts, AccountOptions], None], str]] = {
+    "list": (show_all, "list accounts and their keys"),
+    "add": (add, "add a person"),
+    "password": (set_password, "set a new password and log out everywhere"),
+    "role": (set_role, "make an owner or a member"),
+    "remove": (remove, "remove an account; its listens are kept"),
+    "key": (make_key, "make an API key and show it"),
+    "revoke": (revoke_key, "revoke an API key"),
+}
+COMMAND = Command(parse, run, errors=(AccountError,), refused="cannot be read or written")

@@ -1,102 +1,99 @@
-"""Pictures of what a home's taggers have learned.
+"""Draw what a home's taggers respond to.
 
-    python scripts/plot.py kernels --tagger MSD_musicnn --out kernels.png
+    earshot plot kernels --tagger MSD_musicnn --out kernels.png
 
-Draws first-layer kernels, over the tags of the home's tracks that excite them most. Nothing is
-decoded: the kernels' mean activations are part of the features that a home keeps.
-
-Exit status: 0 done, 1 nothing to draw, 2 usage.
+Draws first-layer kernels, and the tags whose tracks activate each most. Nothing is decoded: the
+kernels' mean activations are among the features that a home stores.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from earshot.arguments import new_parser, output_file, whole_number
+from earshot.command import DONE, Command, NotFound
 from encoders.bundles import BUNDLES
-from encoders.errors import WeightsError
 from encoders.models.musicnn import Musicnn
 from encoders.models.musicnn_won import WonMusicnn
 from index.arrays import Float32Array
-from recsys.catalog import Catalog, CatalogError
+from recsys.catalog import Catalog
 from recsys.catalog.track_features import read_features
 from recsys.evaluation.kernels import choose_kernels, draw_kernels, kernel_scores
 from recsys.home.files import WEIGHTS_NAME
-from recsys.home.settings import SettingsError, load_settings
+from recsys.home.settings import load_settings
 
-NOTHING, USAGE = 1, 2
-SUFFIXES = (".png", ".svg", ".pdf")
 WITH_KERNELS = [name for name in BUNDLES if name.endswith("musicnn")]
 MIN_TRACKS = 10  # below that, averages over a tag's tracks mean nothing
 
 
-class NothingToDraw(Exception):
-    """The home lacks what a picture is made of; the message says what to do."""
+@dataclass(frozen=True)
+class PlotOptions:
+    """The arguments of `earshot plot`."""
+
+    picture: str
+    home: Path | None
+    tagger: str
+    kernels: int
+    out: Path
 
 
-def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(description="Draw what a home's taggers have learned.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    kernels = commands.add_parser("kernels", help="first-layer kernels with their top tags")
-    kernels.add_argument("--home", type=Path, help="where catalogue and index are kept")
-    kernels.add_argument(
-        "--tagger", default="MSD_musicnn", choices=WITH_KERNELS, help="default: %(default)s"
+def parse(arguments: Sequence[str]) -> PlotOptions:
+    """Parse the arguments."""
+    parser = new_parser(
+        "plot", "Draw what a home's taggers respond to.", nothing="1 nothing to draw"
     )
-    kernels.add_argument("--kernels", type=int, default=12, metavar="N", help="default: 12")
-    kernels.add_argument("--out", type=Path, required=True, metavar="FILE", help="the picture")
-    args = parser.parse_args(arguments)
-    if args.kernels < 1:
-        parser.error("--kernels takes a number of at least 1")
-    if args.out.suffix not in SUFFIXES:
-        parser.error(f"--out takes a file that ends in {' or '.join(SUFFIXES)}, got {args.out}")
-    return args
+    parser.add_argument(
+        "picture", choices=["kernels"], help="what to draw: first-layer kernels with their top tags"
+    )
+    parser.add_argument(
+        "--tagger", default="MSD_musicnn", choices=WITH_KERNELS, help="whose (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--kernels",
+        type=whole_number(1),
+        default=12,
+        metavar="N",
+        help="how many (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--out",
+        type=output_file(".png", ".svg", ".pdf"),
+        required=True,
+        metavar="FILE",
+        help="the picture, .png, .svg or .pdf",
+    )
+    return PlotOptions(**vars(parser.parse_args(arguments)))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status."""
-    args = parse_args(arguments)
-    try:
-        run(args)
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        return USAGE
-    except (CatalogError, WeightsError, NothingToDraw) as error:
-        print(error, file=sys.stderr)
-    except OSError as error:
-        print(f"{args.out} cannot be written: {error.strerror}.", file=sys.stderr)
-    else:
-        return 0
-    return NOTHING
-
-
-def run(args: argparse.Namespace) -> None:
-    """Score the kernels on the home's tracks and draw those that stand for something."""
-    settings = load_settings(args.home)
-    bundle = BUNDLES[args.tagger]
+def run(options: PlotOptions) -> int:
+    """Score the kernels on the home's tracks and draw the most selective ones."""
+    settings = load_settings(options.home)
+    bundle = BUNDLES[options.tagger]
     model = bundle.load(settings.home / WEIGHTS_NAME)
     if not isinstance(model, Musicnn | WonMusicnn):
-        raise TypeError(f"{args.tagger} has no kernels of its own to draw")
+        raise TypeError(f"{options.tagger} has no kernels of its own to draw")
     kernels, signs = kernels_of(model)
     with Catalog(settings.home, settings.database) as catalog:
-        key = next((k for k in catalog.extractors() if k.rsplit("-", 2)[0] == args.tagger), None)
+        key = next((k for k in catalog.extractors() if k.rsplit("-", 2)[0] == options.tagger), None)
         ids = catalog.ready_ids(key) if key else []
         if key is None or len(ids) < MIN_TRACKS:
-            raise NothingToDraw(
-                f"The home {settings.home} keeps features of {args.tagger} for {len(ids)} tracks; "
-                f"a picture needs {MIN_TRACKS}: run build_index.py --tagger {args.tagger} first."
+            raise NotFound(
+                f"The home {settings.home} has features of {options.tagger} for {len(ids)} tracks, "
+                f"and a picture needs {MIN_TRACKS}: run `earshot build --tagger {options.tagger}` "
+                "first."
             )
-        heard = [features for _, (features,) in read_features(catalog, [key], ids)]
-    means = np.stack([features.pooled[: len(kernels)].astype(np.float32) for features in heard])
-    tags = np.stack([features.tags.astype(np.float32).mean(axis=0) for features in heard])
-    chosen = choose_kernels(kernel_scores(means * signs, tags), bundle.tags, args.kernels)
-    draw_kernels(args.out, chosen, kernels, f"{args.tagger}, on {len(heard)} tracks")
+        tracks = [features for _, (features,) in read_features(catalog, [key], ids)]
+    means = np.stack([features.pooled[: len(kernels)].astype(np.float32) for features in tracks])
+    tags = np.stack([features.tags.astype(np.float32).mean(axis=0) for features in tracks])
+    chosen = choose_kernels(kernel_scores(means * signs, tags), bundle.tags, options.kernels)
+    draw_kernels(options.out, chosen, kernels, f"{options.tagger}, on {len(tracks)} tracks")
     for kernel, top, score in chosen:
         print(f"{kernel:4}  {score:+.2f}  {', '.join(top)}")
+    return DONE
 
 
 def kernels_of(
@@ -116,3 +113,6 @@ def kernels_of(
         kernels.extend(weights)
         signs.append(np.sign(block.bn.weight.numpy()))  # type: ignore[union-attr,operator]
     return kernels, np.concatenate(signs).astype(np.float32)
+
+
+COMMAND = Command(parse, run, refused="cannot be written")

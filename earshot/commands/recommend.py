@@ -1,35 +1,27 @@
-"""Recommend music: for a listener, like and unlike anything, on from a playlist, along a way.
+"""Make a mix: for a listener, from seeds, continuing a playlist, or from one track to another.
 
-    python scripts/recommend.py --listener ann --discovery .8
-    python scripts/recommend.py --like "nina simone sinnerman" --like 17 --unlike 23
-    python scripts/recommend.py --artist "Nina Simone" --tag jazz=2 --tag party=-1 --artist-cap 2
-    python scripts/recommend.py --playlist evening.m3u8 -k 30 --consistency .6 --out on.m3u8
-    python scripts/recommend.py --from 17 --to "blue monday" --length 12
-
-Exit status: 0 found, 1 nothing found or nothing indexed, 2 usage, 130 stopped.
+earshot recommend --listener ann --discovery .8
+earshot recommend --like "nina simone sinnerman" --like 17 --unlike 23
+earshot recommend --artist "Nina Simone" --tag jazz=2 --tag party=-1 --artist-cap 2
+earshot recommend --playlist evening.m3u8 -k 30 --consistency .6 --out on.m3u8
+earshot recommend --from 17 --to "blue monday" --length 12
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
-from earshot.query_arguments import (
-    NOT_FOUND,
-    NotFound,
-    complain,
-    find,
-    hear,
-    is_file,
-    status_of,
-    track_name,
-    track_of_file,
-)
-from earshot.terminal import printable, table_console
+from earshot.arguments import add_json, new_parser, whole_number
+from earshot.command import DONE, NOTHING, Command, NotFound
+from earshot.query_arguments import analyse_file, find_track, is_file, track_name, track_of_file
+from earshot.terminal import TableConsole, complain, printable
 from index.storage import replacing
 from recsys.home.home import Home, open_home
 from recsys.home.settings import load_settings
@@ -43,54 +35,100 @@ LEAST_SHOWN = 0.05  # of the amounts
 TITLE = "Recommended by Earshot"
 
 
-def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description="Recommend music.",
+@dataclass(frozen=True)
+class RecommendOptions:
+    """The arguments of `earshot recommend`.
+
+    named     seeds that are artists or tags
+    controls  fields of Query that were given, but for listener and seeds
+    """
+
+    k: int
+    home: Path | None
+    listener: str | None
+    like: tuple[str, ...]
+    unlike: tuple[str, ...]
+    named: tuple[Seed, ...]
+    playlist: Path | None
+    start: str | None
+    end: str | None
+    length: int
+    controls: Mapping[str, Any]
+    json: bool
+    out: Path | None
+    relative: bool
+
+
+def parse(arguments: Sequence[str]) -> RecommendOptions:
+    """Parse the arguments."""
+    parser = new_parser(
+        "recommend",
+        "Make a mix.",
+        nothing="1 no match, or no index",
         epilog="WHAT is a track's id, search words, or an audio file, in the library or not.",
     )
-    parser.add_argument("-k", type=int, default=20, help="how many (default: %(default)s)")
-    parser.add_argument("--home", type=Path, help="where catalogue and index are kept")
-    _add_seeds(parser.add_argument_group("for whom, like what"))
-    _add_path(parser.add_argument_group("a way from one track to another"))
-    _add_controls(parser.add_argument_group("how the list shall be"))
-    _add_exclusions(parser.add_argument_group("what to leave out"))
-    parser.add_argument("--json", action="store_true", help="print a JSON list")
+    parser.add_argument(
+        "-k", type=whole_number(1), default=20, metavar="N", help="tracks (default: %(default)s)"
+    )
+    _add_seeds(parser.add_argument_group("seeds"))
+    _add_path(parser.add_argument_group("a path from one track to another"))
+    _add_controls(parser.add_argument_group("tune the mix"))
+    _add_exclusions(parser.add_argument_group("leave out"))
+    add_json(parser)
     parser.add_argument(
         "--out",
         type=Path,
         metavar="FILE",
-        help=f"write a playlist, its kind told by the name's end: {', '.join(WRITERS)}",
+        help=f"write a playlist, of the kind that the name ends in: {', '.join(WRITERS)}",
     )
     parser.add_argument(
-        "--relative", action="store_true", help="with --out: paths as seen from the playlist"
+        "--relative", action="store_true", help="with --out: paths relative to the playlist"
     )
     args = parser.parse_args(arguments)
-    if args.k < 1:
-        parser.error("-k takes a number of at least 1")
     if args.out and args.out.suffix.lower().removeprefix(".") not in WRITERS:
         parser.error(f"--out takes a name that ends in .{', .'.join(WRITERS)}, not {args.out}")
     if (args.start is None) != (args.end is None):
         parser.error("--from and --to are given together")
+    controls = _controls(args)
     try:
-        args.controls = _controls(args)
-        args.named = [_weighted("artist", text) for text in args.artist]
-        args.named += [_weighted("tag", text) for text in args.tag]
-        Query(**args.controls)
+        named = [_weighted("artist", text) for text in args.artist]
+        named += [_weighted("tag", text) for text in args.tag]
+        Query(**controls)
     except ValueError as error:
         parser.error(str(error))
-    of_lists = [name for name in args.controls if "exclude" not in name and "duration" not in name]
-    seeds = args.like or args.unlike or args.named or args.playlist
+    of_lists = [name for name in controls if "exclude" not in name and "duration" not in name]
+    seeds = args.like or args.unlike or named or args.playlist
     if args.start is not None and (seeds or of_lists):
         parser.error("--from and --to go with a listener and what to leave out, and nothing else")
-    return args
+    return RecommendOptions(
+        k=args.k,
+        home=args.home,
+        listener=args.listener,
+        like=tuple(args.like),
+        unlike=tuple(args.unlike),
+        named=tuple(named),
+        playlist=args.playlist,
+        start=args.start,
+        end=args.end,
+        length=args.length,
+        controls=controls,
+        json=args.json,
+        out=args.out,
+        relative=args.relative,
+    )
 
 
 def _add_seeds(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--listener", metavar="NAME", help="by what this listener plays and likes")
-    group.add_argument("--like", action="append", default=[], metavar="WHAT", help="sounds like it")
-    group.add_argument("--unlike", action="append", default=[], metavar="WHAT", help="does not")
-    group.add_argument("--artist", action="append", default=[], metavar="NAME[=WEIGHT]")
+    group.add_argument(
+        "--listener", metavar="NAME", help="for this listener, by what they play and like"
+    )
+    group.add_argument("--like", action="append", default=[], metavar="WHAT", help="more like this")
+    group.add_argument(
+        "--unlike", action="append", default=[], metavar="WHAT", help="less like this"
+    )
+    group.add_argument(
+        "--artist", action="append", default=[], metavar="NAME[=WEIGHT]", help="an artist"
+    )
     group.add_argument(
         "--tag",
         action="append",
@@ -98,7 +136,9 @@ def _add_seeds(group: argparse._ArgumentGroup) -> None:
         metavar="NAME[=WEIGHT]",
         help="a genre or a tag such as jazz=2 or party=-1",
     )
-    group.add_argument("--playlist", type=Path, metavar="FILE", help="goes on from M3U, XSPF, JSPF")
+    group.add_argument(
+        "--playlist", type=Path, metavar="FILE", help="continue this M3U, XSPF or JSPF"
+    )
 
 
 def _add_path(group: argparse._ArgumentGroup) -> None:
@@ -150,7 +190,7 @@ def _add_exclusions(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _controls(args: argparse.Namespace) -> dict[str, object]:
+def _controls(args: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of Query that were given, but for listener and seeds."""
     names = set(Query.__dataclass_fields__) - {"listener", "seeds"}
     given = {name: value for name, value in vars(args).items() if name in names}
@@ -172,74 +212,73 @@ def _weighted(kind: str, text: str) -> Seed:
         raise ValueError(f'--{kind} takes NAME or NAME=WEIGHT, not "{text}": {error}') from None
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status."""
-    args = parse_args(arguments)
-    return status_of(run, args, PlaylistError, Unanswerable, refused="cannot be used")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Answer the query."""
-    with open_home(load_settings(args.home)) as home:
+def run(options: RecommendOptions) -> int:
+    """Make the mix and print it."""
+    with open_home(load_settings(options.home)) as home:
         recommender = Recommender(home)
-        if args.start is not None:
-            answer = ask_path(home, recommender, args)
+        if options.start is not None and options.end is not None:
+            mix = path_between(options.start, options.end, home, recommender, options)
         else:
-            answer = recommender.recommend(ask(home, args), args.k)
-        for sentence in answer.sentences:
+            mix = recommender.recommend(query_of(home, options), options.k)
+        for sentence in mix.sentences:
             complain(sentence)
-        if args.out and answer.recommendations:
-            write_playlist(answer, args.out, relative=args.relative)
-        if args.json:
-            print(json.dumps([as_json(result) for result in answer.recommendations]))
-        elif answer.recommendations:
-            print_table(answer)
-    return 0 if answer.recommendations else NOT_FOUND
+        if options.out and mix.recommendations:
+            write_playlist(mix, options.out, relative=options.relative)
+        if options.json:
+            print(json.dumps([as_json(result) for result in mix.recommendations]))
+        elif mix.recommendations:
+            print_table(mix)
+    return DONE if mix.recommendations else NOTHING
 
 
-def ask(home: Home, args: argparse.Namespace) -> Query:
-    """Make the query of the arguments."""
-    seeds = [*args.named]
-    seeds += [as_seed(home, what, 1.0) for what in args.like]
-    seeds += [as_seed(home, what, -1.0) for what in args.unlike]
-    if args.playlist:
-        seeds += playlist_seeds(home, args.playlist)
-    listener = None
-    if args.listener is not None:
-        found = home.catalog.listener(args.listener)
-        if found is None:
-            raise NotFound(f'There is no listener "{args.listener}": run import_listens.py first.')
-        listener = found.id
-    return Query(listener=listener, seeds=tuple(seeds), **args.controls)
+def query_of(home: Home, options: RecommendOptions) -> Query:
+    """Return the query of the options. Raises NotFound, AudioError, PlaylistError."""
+    seeds = [*options.named]
+    seeds += [as_seed(home, what, 1.0) for what in options.like]
+    seeds += [as_seed(home, what, -1.0) for what in options.unlike]
+    if options.playlist:
+        seeds += playlist_seeds(home, options.playlist)
+    listener_id = None
+    if options.listener is not None:
+        listener = home.catalog.listener(options.listener)
+        if listener is None:
+            raise NotFound(
+                f'There is no listener "{options.listener}": run `earshot import` first.'
+            )
+        listener_id = listener.id
+    return Query(listener=listener_id, seeds=tuple(seeds), **options.controls)
 
 
-def ask_path(home: Home, recommender: Recommender, args: argparse.Namespace) -> RecommendedList:
-    """Answer with a way between two tracks."""
-    ends = [as_seed(home, what, 1.0) for what in (args.start, args.end)]
-    for end, what in zip(ends, (args.start, args.end), strict=True):
-        if end.kind != "track":
-            raise NotFound(f"{what} is not in the library: a way begins and ends with its tracks.")
+def path_between(
+    start: str, end: str, home: Home, recommender: Recommender, options: RecommendOptions
+) -> RecommendedList:
+    """Return a path from one track to another. Raises NotFound, AudioError."""
+    ends = [as_seed(home, what, 1.0) for what in (start, end)]
+    for seed, what in zip(ends, (start, end), strict=True):
+        if seed.kind != "track":
+            raise NotFound(f"{what} is not in the library: a path begins and ends with its tracks.")
+    query = query_of(home, options)
     try:
-        return recommender.path(int(ends[0].ref), int(ends[1].ref), args.length, ask(home, args))
+        return recommender.path(int(ends[0].ref), int(ends[1].ref), options.length, query)
     except ValueError as error:
-        raise NotFound(f"There is no such way: {error}.") from None
+        raise NotFound(f"There is no such path: {error}.") from None
 
 
 def as_seed(home: Home, what: str, weight: float) -> Seed:
     """Return the seed that an id, words or a file mean. Raises NotFound, AudioError."""
     if not is_file(what):
-        found = find(home.catalog, what)
-        complain(f'"{what}" is {track_name(found)}.')
-        return Seed("track", found.id, weight)
+        match = find_track(home.catalog, what)
+        complain(f'"{what}" is {track_name(match)}.')
+        return Seed("track", match.id, weight)
     track = track_of_file(home.catalog, Path(what))
     if track:
         return Seed("track", track.id, weight)
-    vector, _ = hear(Path(what), home.catalog, home.projection)
+    vector, _ = analyse_file(Path(what), home.catalog, home.projection)
     return Seed("sound", Path(what).name, weight, vector)
 
 
 def playlist_seeds(home: Home, path: Path) -> list[Seed]:
-    """Return the tracks of a playlist, and say which entries are none."""
+    """Return the tracks of a playlist, and print how many entries are not in the library."""
     entries = resolve(home.catalog, read_playlist(path))
     missing = [entry for entry in entries if entry.track_id is None]
     ids = dict.fromkeys(entry.track_id for entry in entries if entry.track_id is not None)
@@ -250,10 +289,10 @@ def playlist_seeds(home: Home, path: Path) -> list[Seed]:
     return [Seed("track", track_id) for track_id in ids]
 
 
-def write_playlist(answer: RecommendedList, path: Path, *, relative: bool) -> None:
-    """Write the tracks to a playlist, which takes the place of what is there once it is whole."""
+def write_playlist(mix: RecommendedList, path: Path, *, relative: bool) -> None:
+    """Write the tracks to a playlist, which replaces the file that is there once it is whole."""
     write = WRITERS[path.suffix.lower().removeprefix(".")]
-    tracks = [result.track for result in answer.recommendations]
+    tracks = [result.track for result in mix.recommendations]
     folder = path.absolute().parent if relative else None
     with replacing(path) as file:
         file.write(write(tracks, TITLE, folder=folder))
@@ -283,13 +322,13 @@ def as_json(result: Recommendation) -> dict[str, object]:
     }
 
 
-def print_table(answer: RecommendedList) -> None:
+def print_table(mix: RecommendedList) -> None:
     """Print the results for people."""
     table = Table(box=None, header_style="bold")
     for column in ("", "track", "score", "alike", "because"):
         numeric = column in ("", "score", "alike")
         table.add_column(column, justify="right" if numeric else "left")
-    for result in answer.recommendations:
+    for result in mix.recommendations:
         telling = [r for r in result.reasons if abs(r.amount) >= LEAST_SHOWN] or result.reasons
         because = [f"{r.words} {r.amount:+.2f}" for r in telling[:N_SHOWN_REASONS]]
         table.add_row(
@@ -299,4 +338,7 @@ def print_table(answer: RecommendedList) -> None:
             f"{shown(result.similarity, TABLE_DIGITS):.{TABLE_DIGITS}f}",
             printable("; ".join(because)),
         )
-    table_console().print(table)
+    TableConsole().print(table)
+
+
+COMMAND = Command(parse, run, errors=(PlaylistError, Unanswerable))

@@ -1,30 +1,30 @@
-"""Teach a tag of your own by a handful of examples: it is then a tag like any other, for you.
+"""Make a tag of your own from a handful of examples: it is then a tag like any other, for you.
 
-    python scripts/teach_tag.py "for running" --listener ann --fits "blue monday" --fits 17 \\
+    earshot teach "for running" --listener ann --fits "blue monday" --fits 17 \\
         --fits-not "gymnopedie"
-    python scripts/teach_tag.py "for running" --listener ann --playlist running.m3u8
-    python scripts/teach_tag.py --listener ann --list
-    python scripts/teach_tag.py "for running" --listener ann --forget
-    python scripts/recommend.py --listener ann --tag "for running"
+    earshot teach "for running" --listener ann --playlist running.m3u8
+    earshot teach --listener ann --list
+    earshot teach "for running" --listener ann --forget
+    earshot recommend --listener ann --tag "for running"
 
-Says how well the tag finds examples that it was not learned from, and what else it finds. More
+Prints how well the tag ranks examples that it was not learned from, and its best other tracks. More
 examples can follow; --take-back removes single ones.
-
-Exit status: 0 done, 1 nothing found or nothing indexed, 2 usage, 130 stopped.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from earshot.query_arguments import NotFound, complain, find, status_of, track_name
-from earshot.terminal import printable, table_console
+from earshot.arguments import add_json, new_parser, whole_number
+from earshot.command import DONE, Command, NotFound
+from earshot.query_arguments import find_track, track_name
+from earshot.terminal import TableConsole, complain, printable
 from recsys.catalog import TagExamples
 from recsys.catalog.search import fold
 from recsys.evaluation.tag_metrics import Figure
@@ -37,128 +37,159 @@ from recsys.recommendation.recommender import Recommender
 from recsys.tagging.few_shot import TooFew, honest_score, lesson_of
 
 
-def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description="Teach a tag of your own by examples.",
+@dataclass(frozen=True)
+class TeachOptions:
+    """The arguments of `earshot teach`; `tag` is empty with --list."""
+
+    tag: str
+    listener: str
+    fits: tuple[str, ...]
+    fits_not: tuple[str, ...]
+    take_back: tuple[str, ...]
+    playlist: Path | None
+    list: bool
+    forget: bool
+    k: int
+    home: Path | None
+    json: bool
+
+
+def parse(arguments: Sequence[str]) -> TeachOptions:
+    """Parse the arguments."""
+    parser = new_parser(
+        "teach",
+        "Make a tag of your own from examples.",
+        nothing="1 no match, or no index",
         epilog="WHAT is a track's id or search words.",
     )
-    parser.add_argument("tag", nargs="?", help="what you call it")
+    parser.add_argument("tag", nargs="?", default="", help="name of the tag")
     parser.add_argument("--listener", metavar="NAME", required=True, help="whose tag it is")
     for name, text in (
-        ("fits", "an example"),
-        ("fits-not", "an example of what does not fit"),
-        ("take-back", "an example no more"),
+        ("fits", "an example of the tag"),
+        ("fits-not", "an example of what the tag is not"),
+        ("take-back", "remove this example"),
     ):
         parser.add_argument(f"--{name}", action="append", default=[], metavar="WHAT", help=text)
-    parser.add_argument("--playlist", type=Path, metavar="FILE", help="all of whose tracks fit")
-    parser.add_argument("--list", action="store_true", help="what this listener has taught")
+    parser.add_argument("--playlist", type=Path, metavar="FILE", help="all its tracks fit")
+    parser.add_argument("--list", action="store_true", help="list the tags of this listener")
     parser.add_argument("--forget", action="store_true", help="delete the tag and its examples")
-    parser.add_argument("-k", type=int, default=10, help="tracks to show (default: %(default)s)")
-    parser.add_argument("--home", type=Path, help="where catalogue and index are kept")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "-k",
+        type=whole_number(1),
+        default=10,
+        metavar="N",
+        help="tracks to show (default: %(default)s)",
+    )
+    add_json(parser)
     args = parser.parse_args(arguments)
     if args.list == bool(args.tag):
-        parser.error("name a tag, or --list what was taught")
-    if args.k < 1:
-        parser.error("-k takes a number of at least 1")
-    return args
+        parser.error("name a tag, or --list the tags of the listener")
+    examples = {name: tuple(getattr(args, name)) for name in ("fits", "fits_not", "take_back")}
+    return TeachOptions(**{**vars(args), **examples})
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status."""
-    args = parse_args(arguments)
-    return status_of(run, args, PlaylistError, TooFew, refused="cannot be read")
-
-
-def run(args: argparse.Namespace) -> int:
+def run(options: TeachOptions) -> int:
     """Do what is asked."""
-    with open_home(load_settings(args.home)) as home:
-        if args.list:
-            return show_list(home, args)
-        if args.forget:
-            listener = known_listener(home, args.listener)
-            if not home.catalog.forget_tag(listener, args.tag):
-                raise NotFound(f'{args.listener} has taught no tag "{args.tag}".')
-            print(json.dumps({"forgotten": args.tag}) if args.json else f"{args.tag} is forgotten.")
-            return 0
-        return teach(home, args)
+    with open_home(load_settings(options.home)) as home:
+        if options.list:
+            show_list(home, options)
+        elif options.forget:
+            forget(home, options)
+        else:
+            teach(home, options)
+    return DONE
 
 
-def teach(home: Home, args: argparse.Namespace) -> int:
-    """Keep the examples, score the tag, and show what it finds."""
-    said = read_examples(home, args)
-    refuse_known(home, args.tag)
-    if said:
-        try:
-            listener = home.catalog.listener(args.listener, create=True)
-            home.catalog.teach(listener.id, args.tag, said)  # type: ignore[union-attr]
-        except ValueError as error:
-            raise NotFound(f"This cannot be taught: {error}.") from None
-    listener_id = known_listener(home, args.listener)
-    taught = home.catalog.examples(listener_id)
-    examples = next((e for e in taught if fold(e.tag) == fold(args.tag)), None)
-    if examples is None:
-        raise NotFound(f'{args.listener} has taught no tag "{args.tag}": give examples.')
-    if not examples.fitting:
-        raise NotFound(f"No example fits {examples.tag} yet: give some; what was said is kept.")
+def forget(home: Home, options: TeachOptions) -> None:
+    """Delete a tag. Raises NotFound."""
+    if not home.catalog.forget_tag(listener_id(home, options.listener), options.tag):
+        raise NotFound(f'{options.listener} has no tag "{options.tag}".')
+    print(json.dumps({"forgotten": options.tag}) if options.json else f"{options.tag} is deleted.")
+
+
+def teach(home: Home, options: TeachOptions) -> None:
+    """Store the examples, score the tag, and show its best tracks."""
+    examples = stored_examples(home, options)
     recommender = Recommender(home)
-    score, why = judged(recommender, examples)
-    found = recommender.recommend(
-        Query(listener=listener_id, seeds=(Seed("tag", args.tag),), exclude_played=False),
-        args.k + len(examples.fitting) + len(examples.unfitting),
+    score, why = scored(recommender, examples)
+    mix = recommender.recommend(
+        Query(
+            listener=listener_id(home, options.listener),
+            seeds=(Seed("tag", options.tag),),
+            exclude_played=False,
+        ),
+        options.k + len(examples.fitting) + len(examples.unfitting),
     )
-    known = {*examples.fitting, *examples.unfitting}
-    tracks = [r.track for r in found.recommendations if r.track.id not in known][: args.k]
-    if args.json:
+    given = {*examples.fitting, *examples.unfitting}
+    tracks = [r.track for r in mix.recommendations if r.track.id not in given][: options.k]
+    if options.json:
         described = as_json(examples, score, why)
         described["finds"] = [{"track_id": t.id, "name": track_name(t)} for t in tracks]
         print(json.dumps(described))
-        return 0
+        return
     print(f"{examples.tag}: {len(examples.fitting)} fit, {len(examples.unfitting)} do not.")
     print(in_words(score) if score else why)
-    print("It finds, beside the examples:")
+    print("Its best tracks beside the examples:")
     for track in tracks:
         print(printable(f"  {track.id}  {track_name(track)}"))
-    return 0
 
 
-def read_examples(home: Home, args: argparse.Namespace) -> list[tuple[int, bool | None]]:
-    """Find the tracks of the arguments. Raises NotFound, PlaylistError."""
-    said: list[tuple[int, bool | None]] = []
-    if args.playlist:
-        entries = resolve(home.catalog, read_playlist(args.playlist))
-        said += [(entry.track_id, True) for entry in entries if entry.track_id is not None]
-        if not said:
-            raise NotFound(f"No track of the library is in {args.playlist}.")
-    for words, fits in ((args.fits, True), (args.fits_not, False), (args.take_back, None)):
-        for what in words:
-            track = find(home.catalog, what)
-            complain(f'"{what}" is {track_name(track)}.')
-            said.append((track.id, fits))
-    return said
+def stored_examples(home: Home, options: TeachOptions) -> TagExamples:
+    """Store the examples of the options, and return all of the tag. Raises NotFound."""
+    given = read_examples(home, options)
+    refuse_existing(home, options.tag)
+    if given:
+        try:
+            listener = home.catalog.listener(options.listener, create=True)
+            home.catalog.teach(listener.id, options.tag, given)  # type: ignore[union-attr]
+        except ValueError as error:
+            raise NotFound(f"This cannot be learned: {error}.") from None
+    tags = home.catalog.examples(listener_id(home, options.listener))
+    examples = next((e for e in tags if fold(e.tag) == fold(options.tag)), None)
+    if examples is None:
+        raise NotFound(f'{options.listener} has no tag "{options.tag}": give examples.')
+    if not examples.fitting:
+        raise NotFound(f"No example fits {examples.tag} yet: give some. The others are stored.")
+    return examples
 
 
-def refuse_known(home: Home, tag: str) -> None:
-    """Raise NotFound for a tag that has a meaning already."""
-    known = {fold(name) for name in home.projection.tags}
-    known |= {fold(genre) for label in home.catalog.track_summaries() for genre in label.genres}
-    if fold(tag) in known:
+def read_examples(home: Home, options: TeachOptions) -> list[tuple[int, bool | None]]:
+    """Return the tracks of the options, and whether they fit. Raises NotFound, PlaylistError."""
+    examples: list[tuple[int, bool | None]] = []
+    if options.playlist:
+        entries = resolve(home.catalog, read_playlist(options.playlist))
+        examples += [(entry.track_id, True) for entry in entries if entry.track_id is not None]
+        if not examples:
+            raise NotFound(f"No track of the library is in {options.playlist}.")
+    groups = ((options.fits, True), (options.fits_not, False), (options.take_back, None))
+    for queries, fits in groups:
+        for query in queries:
+            track = find_track(home.catalog, query)
+            complain(f'"{query}" is {track_name(track)}.')
+            examples.append((track.id, fits))
+    return examples
+
+
+def refuse_existing(home: Home, tag: str) -> None:
+    """Raise NotFound for a tag of the taggers or a genre."""
+    existing = {fold(name) for name in home.projection.tags}
+    existing |= {fold(genre) for label in home.catalog.track_summaries() for genre in label.genres}
+    if fold(tag) in existing:
         raise NotFound(f'"{tag}" is a tag already, of the taggers or the files: choose another.')
 
 
-def known_listener(home: Home, name: str) -> int:
+def listener_id(home: Home, name: str) -> int:
     """Return a listener's id. Raises NotFound."""
-    found = home.catalog.listener(name)
-    if found is None:
+    listener = home.catalog.listener(name)
+    if listener is None:
         raise NotFound(f'There is no listener "{name}".')
-    return found.id
+    return listener.id
 
 
-def judged(
+def scored(
     recommender: Recommender, examples: TagExamples
 ) -> tuple[Mapping[str, Figure] | None, str]:
-    """Return the honest score of a tag, or why there is none."""
+    """Return the cross-validated score of a tag, or why there is none."""
     try:
         lesson = lesson_of(examples, recommender.shelf(), recommender.index)
         return honest_score(lesson, STANDS_OUT), ""
@@ -167,7 +198,7 @@ def judged(
 
 
 def in_words(score: Mapping[str, Figure]) -> str:
-    """Say how good a tag is."""
+    """Return a tag's score as sentences."""
     lines = [
         "On examples it was not learned from, by other artists than those it was learned from:",
         *(
@@ -178,13 +209,13 @@ def in_words(score: Mapping[str, Figure]) -> str:
     ]
     if score["roc_auc"].low <= 0.5:
         lines.append(
-            "That is not surely better than chance: give more examples, or ones of one kind."
+            "That is not clearly better than chance: give more examples, or more similar ones."
         )
     return "\n".join(lines)
 
 
 def shown(score: Mapping[str, Figure]) -> dict[str, Figure]:
-    """Return the figures that a person is told."""
+    """Return the figures that are shown."""
     return {n: score[n] for n in ("roc_auc", "average_precision", "precision", "recall")}
 
 
@@ -199,14 +230,14 @@ def as_json(examples: TagExamples, score: Mapping[str, Figure] | None, why: str)
     }
 
 
-def show_list(home: Home, args: argparse.Namespace) -> int:
-    """Print what a listener has taught, with the honest scores."""
+def show_list(home: Home, options: TeachOptions) -> None:
+    """Print a listener's tags with their cross-validated scores."""
     recommender = Recommender(home)
-    taught = home.catalog.examples(known_listener(home, args.listener))
-    rows = [(e, *judged(recommender, e)) for e in taught]
-    if args.json:
+    tags = home.catalog.examples(listener_id(home, options.listener))
+    rows = [(examples, *scored(recommender, examples)) for examples in tags]
+    if options.json:
         print(json.dumps([as_json(*row) for row in rows]))
-        return 0
+        return
     table = Table(box=None, header_style="bold")
     for column in ("tag", "fit", "do not", "ROC-AUC", "95 %"):
         table.add_column(column, justify="left" if column == "tag" else "right")
@@ -215,5 +246,7 @@ def show_list(home: Home, args: argparse.Namespace) -> int:
         cells = (f"{area.value:.2f}", f"{area.low:.2f} to {area.high:.2f}") if area else ("", "")
         counts = str(len(examples.fitting)), str(len(examples.unfitting))
         table.add_row(printable(examples.tag), *counts, *cells)
-    table_console().print(table)
-    return 0
+    TableConsole().print(table)
+
+
+COMMAND = Command(parse, run, errors=(PlaylistError, TooFew), refused="cannot be read")

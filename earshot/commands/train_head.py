@@ -1,24 +1,22 @@
-"""Teach the home's embedding from the library's own labels, if that measurably helps.
+"""Learn similarity from the library's own labels, and use it where that measurably helps.
 
-    python scripts/train_head.py
-    python scripts/train_head.py --labels labels.csv --loss multi-similarity --json
-    python scripts/train_head.py --remove
+    earshot train-head
+    earshot train-head --labels labels.csv --loss multi-similarity --json
+    earshot train-head --remove
 
-A head is trained on what is labelled alike and compared with the default projection on artists it
-never saw. It is adopted only if artist P@5 rises beyond its paired interval and genre P@10 does not
-fall beyond its own; the library is then indexed anew from what is stored, without decoding.
-
-Exit status: 0 done, adopted or not; 1 nothing to learn from, 2 usage, 130 stopped.
+A head is trained on tracks that share labels, and compared with the default projection on artists
+that it was not trained on. It is adopted only if artist P@5 rises beyond its paired interval and
+genre P@10 does not fall beyond its own; the library is then indexed anew from its stored features,
+without decoding.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import signal
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,16 +25,9 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 
-from earshot.commands.evaluation.shared import (
-    NOTHING,
-    STOPPED,
-    USAGE,
-    bounds,
-    labels_of,
-    opened,
-    parents,
-    say,
-)
+from earshot.arguments import add_json, new_parser, whole_number
+from earshot.command import DONE, Command
+from earshot.commands.evaluation.shared import add_labels, bounds, labels_of
 from encoders.head_training import (
     DEFAULT_WEIGHTS,
     LISTENERS,
@@ -47,13 +38,11 @@ from encoders.head_training import (
     TrainingData,
     segment_relation,
 )
-from encoders.projection import Head, Projection, ProjectionError
-from index.vector_index import DamagedIndex, StaleIndex
-from recsys.catalog import CatalogError
+from encoders.projection import Head, Projection
 from recsys.evaluation.labels import LabelsError, catalogue_labels
 from recsys.home.files import HEAD_NAME, LAYOUT_NAME
-from recsys.home.home import Home, NotIndexed, open_home
-from recsys.home.settings import SettingsError
+from recsys.home.home import Home, open_home
+from recsys.home.settings import load_settings
 from recsys.library.build import reproject
 from recsys.threads import n_cores
 from recsys.track_map.layout import refresh_layout
@@ -72,37 +61,69 @@ from recsys.training.listening_model import refit
 from recsys.training.positives import artist_numbers, label_members, listener_members
 
 
-def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        parents=[parents().every],
-        description="Teach the home's embedding from the library's labels, if that helps.",
-        epilog="Exit status: 0 done, adopted or not; 1 nothing to learn from, 2 usage.",
+@dataclass(frozen=True)
+class HeadOptions:
+    """The arguments of `earshot train-head`; `alike` has the weight of each relation."""
+
+    home: Path | None
+    json: bool
+    labels: Path | None
+    loss: str
+    alike: Mapping[str, float]
+    splits: int
+    seed: int
+    epochs: int
+    remove: bool
+
+
+def parse(arguments: Sequence[str]) -> HeadOptions:
+    """Parse the arguments."""
+    parser = new_parser(
+        "train-head",
+        "Learn similarity from the library's own labels, and use it where that helps.",
+        statuses="Exit status: 0 done, adopted or not; 1 nothing to learn from; 2 usage; "
+        "130 stopped.",
     )
-    parser.add_argument("--labels", type=Path, help="CSV with a column path (default: the tags)")
-    parser.add_argument("--loss", choices=LOSSES, default=LOSSES[0], help="(default: %(default)s)")
+    add_json(parser)
+    add_labels(parser)
+    parser.add_argument(
+        "--loss", choices=LOSSES, default=LOSSES[0], help="to minimise (default: %(default)s)"
+    )
     parser.add_argument(
         "--alike",
         type=weights,
         default=dict(DEFAULT_WEIGHTS),
         metavar="WHAT=WEIGHT,…",
-        help="what counts as alike, and how much: label columns, segments (of one track), "
+        help="what makes tracks alike, and how much: label columns, segments (of one track), "
         "listeners (default: " + ",".join(f"{k}={v:g}" for k, v in DEFAULT_WEIGHTS.items()) + ")",
     )
-    parser.add_argument("--splits", type=int, default=5, help="folds of artists (default: 5)")
-    parser.add_argument("--seed", type=int, default=0, help="of folds and training (default: 0)")
     parser.add_argument(
-        "--epochs", type=int, default=20, help="most epochs of training, 0 for none (default: 20)"
+        "--splits",
+        type=whole_number(2, MIN_ARTISTS),
+        metavar="N",
+        default=5,
+        help=f"folds of artists, 2 to {MIN_ARTISTS} (default: %(default)s)",
     )
-    parser.add_argument("--remove", action="store_true", help="go back to the default projection")
-    args = parser.parse_args(arguments)
-    if not 2 <= args.splits <= MIN_ARTISTS or min(args.seed, args.epochs) < 0:
-        parser.error(f"--splits takes 2 to {MIN_ARTISTS}, --seed and --epochs at least 0")
-    return args
+    parser.add_argument(
+        "--seed",
+        type=whole_number(0),
+        default=0,
+        metavar="N",
+        help="of folds and training (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--epochs",
+        type=whole_number(0),
+        default=20,
+        metavar="N",
+        help="of training at most, 0 for none (default: %(default)s)",
+    )
+    parser.add_argument("--remove", action="store_true", help="return to the default projection")
+    return HeadOptions(**vars(parser.parse_args(arguments)))
 
 
 def weights(text: str) -> dict[str, float]:
-    """Read what counts as alike, and how much."""
+    """Parse weights by name."""
     chosen = {}
     for part in text.split(","):
         name, _, number = part.partition("=")
@@ -111,92 +132,78 @@ def weights(text: str) -> dict[str, float]:
         except ValueError:
             chosen[name.strip()] = -1.0
     if not all(name and 0 < weight < np.inf for name, weight in chosen.items()):
-        raise argparse.ArgumentTypeError(f"wanted names with weights above 0, got {text}")
+        raise argparse.ArgumentTypeError(f"takes names with weights above 0, not {text}")
     return chosen
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status."""
-    args = parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with opened(args) as home:
-            return remove(args, home) if args.remove else run(args, home)
-    except (LabelsError, SettingsError) as error:
-        say(str(error))
-        return USAGE
-    except (
-        *(CatalogError, DamagedIndex, NotIndexed),
-        *(ProjectionError, StaleIndex, TooFewArtists),
-    ) as error:
-        say(str(error))
-    except OSError as error:
-        say(f"{error.filename or 'The home'} cannot be written: {error.strerror}.")
-    except KeyboardInterrupt:
-        say("Stopped. The home is as it was, unless something else is said above.")
-        return STOPPED
-    return NOTHING
+def run(options: HeadOptions) -> int:
+    """Train a head, or remove it."""
+    with open_home(load_settings(options.home)) as home:
+        if options.remove:
+            remove(options, home)
+        else:
+            train(options, home)
+    return DONE
 
 
-def run(args: argparse.Namespace, home: Home) -> int:
-    """Train, compare, adopt or not, and say so."""
+def train(options: HeadOptions, home: Home) -> None:
+    """Train and compare a head, adopt it or not, and print the figures."""
     begin = time.monotonic()
     projection = home.projection.default
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        labels, data = prepare(args, home, projection, bar)
-        judged = GateLabels(labels)
+        labels, data = prepare(options, home, projection, bar)
+        gate_labels = GateLabels(labels)
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        learner = Learner(data, args.loss, device)
+        learner = Learner(data, options.loss, device)
         show = shown_by(bar, "Training on folds of artists")
         verdict = cross_fit(
-            *(data.vectors, judged, learner),
-            splits=args.splits,
-            seed=args.seed,
-            max_epochs=args.epochs,
+            *(data.vectors, gate_labels, learner),
+            splits=options.splits,
+            seed=options.seed,
+            max_epochs=options.epochs,
             progress=show,
         )
-        show(args.splits, args.splits + 1)
+        show(options.splits, options.splits + 1)
         rows = np.arange(len(labels))
-        head, choice = fit(data.vectors, judged, learner, rows, args.seed, args.epochs)
+        head, choice = fit(data.vectors, gate_labels, learner, rows, options.seed, options.epochs)
         figures = {
             "adopted": verdict.adopted,
-            "loss": args.loss,
+            "loss": options.loss,
             "splits": verdict.splits,
             "artist_p5": verdict.artist._asdict(),
             "genre_p10": verdict.genre and verdict.genre._asdict(),
         }
         card = {
             **figures,
-            "seed": args.seed,
+            "seed": options.seed,
             **choice._asdict(),
             "folds": [fold._asdict() for fold in verdict.choices],
             "data": {
                 "tracks": len(labels),
-                "artists": len(np.unique(judged.artists)),
+                "artists": len(np.unique(gate_labels.artists)),
                 "segments": len(data.segments[0]),
-                "labels": str(args.labels) if args.labels else "tags",
+                "labels": str(options.labels) if options.labels else "tags",
                 "alike": {relation.name: relation.weight for relation in data.relations},
                 "extractors": projection.extractors,
             },
         }
         if verdict.adopted:
-            serve(home, replace(projection, head=head), bar)
+            index_library(home, replace(projection, head=head), bar)
         head.save(home.settings.home / HEAD_NAME, card)
     figures["seconds"] = round(time.monotonic() - begin, 2)
-    if args.json:
+    if options.json:
         print(json.dumps(figures))
     else:
         print_verdict(verdict, home, head)
     if verdict.adopted:
-        follow(home)
-    return 0
+        refresh(home)
 
 
 def prepare(
-    args: argparse.Namespace, home: Home, projection: Projection, bar: Progress
+    options: HeadOptions, home: Home, projection: Projection, bar: Progress
 ) -> tuple[pd.DataFrame, TrainingData]:
-    """Return the labels of the indexed tracks, and what is learned from, a row for each."""
-    labels = labels_of(args, home)
+    """Return the labels of the indexed tracks, and the training data, a row for each track."""
+    labels = labels_of(home, options.labels)
     if "genre" not in labels.columns:
         labels = labels.join(catalogue_labels(home.catalog)["genre"])
     GateLabels(labels)  # raises before anything long is begun
@@ -205,7 +212,7 @@ def prepare(
     )
     labels = labels.loc[ids]
     relations = []
-    for name, weight in args.alike.items():
+    for name, weight in options.alike.items():
         if name == SEGMENTS:
             relations.append(segment_relation(len(ids), weight))
             continue
@@ -223,15 +230,15 @@ def prepare(
     return labels, data
 
 
-def serve(home: Home, projection: Projection, bar: Progress) -> None:
+def index_library(home: Home, projection: Projection, bar: Progress) -> None:
     """Index the home by a projection."""
     show = shown_by(bar, "Indexing")
     recipe = home.index.manifest.recipe if home.index.manifest else "Flat"
     reproject(home.catalog, projection, recipe, lambda p: show(p.done, p.total))
 
 
-def follow(home: Home) -> None:
-    """Redraw the map that there is, and learn from listens anew: the home is indexed otherwise."""
+def refresh(home: Home) -> None:
+    """Redraw the map, and fit the listening model anew, after the home was indexed anew."""
     path = home.settings.home / LAYOUT_NAME
     with open_home(home.settings) as renewed:
         if path.exists():
@@ -241,25 +248,24 @@ def follow(home: Home) -> None:
         refit(renewed)
 
 
-def remove(args: argparse.Namespace, home: Home) -> int:
-    """Serve the default projection again."""
+def remove(options: HeadOptions, home: Home) -> None:
+    """Return to the default projection."""
     projection = home.projection
     if projection.head:
         with Progress(console=Console(stderr=True), transient=True) as bar:
-            serve(home, projection.default, bar)
-    if args.json:
+            index_library(home, projection.default, bar)
+    if options.json:
         print(json.dumps({"removed": projection.head is not None}))
     elif projection.head:
-        print("The head is removed: the default projection serves again.")
+        print("The head is removed: the home uses the default projection again.")
     else:
-        print("The home has no head: the default projection serves.")
+        print("The home has no head: it uses the default projection.")
     if projection.head:
-        follow(home)
-    return 0
+        refresh(home)
 
 
 def shown_by(bar: Progress, name: str) -> Callable[[int, int], None]:
-    """Return what shows how far a task has come."""
+    """Return a function that shows the progress of a task."""
     task = bar.add_task(name, total=None)
     return lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -277,18 +283,28 @@ def print_verdict(verdict: Verdict, home: Home, head: Head) -> None:
             )
         else:
             print(f"{name}: not measured, as too few tracks have a genre.")
-    print(f"Each on artists the head never saw, {verdict.splits} folds.")
+    print(f"Each on artists that the head was not trained on, {verdict.splits} folds.")
     if verdict.adopted:
-        print(f"Adopted: the index is made anew, the head counting {head.weight:.0%}.")
+        print(f"Adopted: the library is indexed anew, the head weighing {head.weight:.0%}.")
         return
-    kept = home.settings.home / HEAD_NAME
+    path = home.settings.home / HEAD_NAME
     before = "The head adopted before stays. " if home.projection.head else ""
     print(f"Not adopted, as {reason(verdict)}. {before}The home is unchanged.")
-    print(f"The head and its card are kept beside it: {kept.with_suffix('.json')}")
+    print(f"The head and its card are stored all the same: {path.with_suffix('.json')}")
 
 
 def reason(verdict: Verdict) -> str:
-    """Say what kept a head from being adopted."""
+    """Return why a head is not adopted."""
     if verdict.artist.ci[0] <= 0:
         return "artist P@5 does not rise beyond its interval"
     return "genre P@10 falls beyond its interval"
+
+
+COMMAND = Command(
+    parse,
+    run,
+    errors=(TooFewArtists,),
+    usage_errors=(LabelsError,),
+    refused="cannot be written",
+    stopped="Stopped. The home is as it was, unless something else is said above.",
+)

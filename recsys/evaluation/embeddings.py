@@ -156,7 +156,7 @@ class Systems:
             if len(features) < len(block):
                 raise CatalogError(
                     f"Some of the features that {name} is made of are damaged: "
-                    "run build_index.py again."
+                    "run `earshot build` again."
                 )
             tracks = [features[track_id] for track_id in block]
             blocks.append(self._embed(name, tracks, projection))

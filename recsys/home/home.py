@@ -43,7 +43,7 @@ class Home:
             raise StaleIndex(
                 f"The index in {self.settings.home} was built for projection "
                 f"{manifest.projection}, "
-                f"not for the one beside it, {self.read_projection.id}: run build_index.py again."
+                f"not for the one beside it, {self.read_projection.id}: run `earshot build` again."
             )
         return self.read_projection
 
@@ -66,7 +66,7 @@ def open_home(settings: Settings) -> Iterator[Home]:
     """
     path = settings.home / INDEX_NAME
     if not path.exists():
-        raise NotIndexed(f"Nothing is indexed in {settings.home} yet: run build_index.py first.")
+        raise NotIndexed(f"Nothing is indexed in {settings.home} yet: run `earshot build` first.")
     with Catalog(settings.home, settings.database) as catalog:
         index = VectorIndex.load(path, model=None, projection=None, dim=None)
         projection: Projection | ProjectionError

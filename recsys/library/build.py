@@ -32,11 +32,11 @@ _FIT_SAMPLE = 5000  # most tracks that a projection is fitted on, spread evenly 
 
 HEAD_LOST = (
     "The head is gone: it was trained on the projection that was now fitted anew. "
-    "train_head.py trains another."
+    "`earshot train-head` trains another."
 )
 HEAD_OUTGROWN = (
     "The library has outgrown its projection, which was kept for the head that was trained on it: "
-    "build_index.py --refit and then train_head.py renew both."
+    "`earshot build --refit` and then `earshot train-head` renew both."
 )
 
 

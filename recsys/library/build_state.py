@@ -52,7 +52,7 @@ class BuildState:
     rate       items an hour, in a stage of MEASURED; left: seconds until its end. None if unknown
     lines      its last messages, in sentences
     folders    of the library, over all builds
-    options    of build_index.py, to update the library
+    options    of `earshot build`, to update the library
     result     figures of the last complete build, as --json prints them; None if there is none
     """
 

@@ -27,7 +27,7 @@ class DamagedModel(Exception):
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
             f"The listening model {path} cannot be used ({reason}); delete it and run "
-            "import_listens.py or build_index.py again."
+            "`earshot import` or `earshot build` again."
         )
 
 

@@ -67,6 +67,6 @@ class Layout:
             raise
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise DamagedLayout(
-                f"The map {path} cannot be used ({error}); build_index.py draws another."
+                f"The map {path} cannot be used ({error}); `earshot build` draws another."
             ) from error
         return layout

@@ -1,8 +1,7 @@
-"""Running the scripts, in this process or in one of their own."""
+"""Running the commands, in this process or in one of their own."""
 
 from __future__ import annotations
 
-import importlib
 import json
 import multiprocessing
 import os
@@ -14,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import psutil
@@ -22,7 +20,7 @@ import pytest
 import torch
 
 import encoders.extract
-from earshot.cli import COMMANDS
+from earshot import cli
 
 # Takes from root the right to read and write everything: PR_CAPBSET_DROP of CAP_DAC_OVERRIDE and
 # CAP_DAC_READ_SEARCH.
@@ -33,11 +31,6 @@ if os.geteuid() == 0:
 """
 PATIENCE = 120.0  # s to wait for what ought to happen at once
 Argument = str | Path | int
-
-
-def load(command: str) -> ModuleType:
-    """Import the module of a command of `earshot`."""
-    return importlib.import_module(f"earshot.commands.{COMMANDS[command][0]}")
 
 
 def make_home(home: Path, weights: Path) -> Path:
@@ -66,7 +59,7 @@ class Result:
 
 
 class Commands:
-    """The two scripts on one home, called in this process."""
+    """The commands on one home, called in this process."""
 
     def __init__(self, home: Path, capture: pytest.CaptureFixture[bytes]) -> None:
         self.home = home
@@ -92,10 +85,9 @@ class Commands:
         return found
 
     def run(self, command: str, *arguments: Argument) -> Result:
-        module = load(command)
         self._capture.readouterr()
         try:
-            status = module.main([*map(str, arguments), "--home", str(self.home)])
+            status = cli.main([command, *map(str, arguments), "--home", str(self.home)])
         except SystemExit as stop:
             status = stop.code
         out, err = self._capture.readouterr()
@@ -137,7 +129,7 @@ def _forked(command: str, arguments: list[str], output: Path, n_threads: int) ->
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     with pytest.MonkeyPatch.context() as patch:
         choose_float32(patch)
-        sys.exit(load(command).main(arguments))
+        sys.exit(cli.main([command, *arguments]))
 
 
 def finish(process: subprocess.Popen[bytes]) -> Result:

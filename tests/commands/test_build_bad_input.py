@@ -307,7 +307,7 @@ def test_a_folder_without_audio(earshot: Commands, music: Path) -> None:
     (music / "cover.jpg").write_bytes(noise())
     result = earshot.build(music, "--json")
     assert result.status == 1
-    assert f"Nothing usable was found in {music}." in result.err
+    assert f"No usable audio in {music}." in result.err
     assert (result.json["tracks"], result.json["index"]) == (0, None)
     (music / "text.mp3").write_text("words")
     result = earshot.build(music)
@@ -366,7 +366,7 @@ def test_a_home_that_cannot_be_made(
     assert "Choose another one." in result.err
     result = earshot.similar("a")
     assert result.status == 1
-    assert "run build_index.py first" in result.err
+    assert "run `earshot build` first" in result.err
 
 
 def test_a_home_that_may_not_be_written(earshot: Commands, music: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""similar.py --duplicates on files made of the demo library's music, and --why."""
+"""`earshot similar --duplicates` on files made of the demo library's music, and --why."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import Commands, load, make_home
+from commands import Commands, make_home
 
+from earshot import cli
 from recsys.demo import DEMO_TRACKS
 from recsys.demo.compose import Song
 from recsys.demo.files import encode
@@ -81,7 +82,7 @@ def library(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Library:
     shutil.copy(library.music / "chips.mp3", library.music / "copy.mp3")
     library.copies["copy.mp3"] = "chips"
     add("chips two.flac", "chips two", play(again(chips, 2, 0.006))[:, : SECONDS * SAMPLE_RATE])
-    assert load("build").main([str(library.music), "--home", str(library.home)]) == 0
+    assert cli.main(["build", str(library.music), "--home", str(library.home)]) == 0
     return library
 
 

@@ -202,7 +202,7 @@ def test_mfccs_are_computed_once(earshot: Commands, home: Path, tmp_path: Path) 
 def test_mfccs_of_nothing(earshot: Commands) -> None:
     result = earshot.run("evaluate", "content", "--by", "artist", "--mfcc")
     assert result.status == 1
-    assert "Not one of the tracks" in result.err
+    assert "None of the tracks" in result.err
 
 
 def test_tags(earshot: Commands, labels: Path) -> None:

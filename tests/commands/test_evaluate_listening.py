@@ -1,4 +1,4 @@
-"""`evaluate.py listening` on small tables and on a home: its figures, its files, its errors."""
+"""`earshot evaluate listening` on small tables and on a home: figures, files, errors."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ def test_chosen_columns_systems_and_seeds(earshot: Commands, tables: list[str]) 
     assert "Content: loud, fast, genres." in told.err
     text = told.out.decode()
     assert "cold-user, seeds: 2, 60 listeners, 90 items, 1200 pairs" in text
-    assert "Found again, tracks told of each: 1" in text
-    assert "Lists of 20, tracks told of each: 5" in text
+    assert "Held-out plays, tracks known of each: 1" in text
+    assert "Lists of 20, tracks known of each: 5" in text
     report = earshot.run("evaluate", *tables, *chosen, "--protocol", "cold-user", "--json").json
     assert list(report["by_user_seeds"]) == ["1", "5", "10"]
     assert report["systems"] == report["by_user_seeds"]["1"]["systems"]
@@ -123,8 +123,8 @@ def test_what_is_said_instead_of_figures(
         ([*few, "--systems", "content"], 2, "No content is known"),
         (few, 1, "The listens are too few for warm"),
         ([*tables, "--min-item-listeners", "99"], 1, "None of the 90 items has 99 listeners"),
-        ([*tables, "--seeds", "0"], 2, "whole numbers of at least 1"),
-        ([*tables, "--user-seeds", "a"], 2, "whole numbers of at least 1"),
+        ([*tables, "--seeds", "0"], 2, "whole number of at least 1"),
+        ([*tables, "--user-seeds", "a"], 2, "whole number of at least 1"),
         (["listening", "--items", "J.csv"], 2, "which is missing"),
         ([*tables, "--sweep", "diversity", "--out", "x.csv"], 2, "belong to the comparison"),
         ([*tables, "--out", "x.txt"], 2, "ends in"),

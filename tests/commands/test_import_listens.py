@@ -249,7 +249,7 @@ def test_an_import_says_what_became_of_it(earshot: Commands, home: Path, tmp_pat
     result = earshot.run("import", path, "--listener", "ann", "--unmatched", 1)
     text = result.out.decode()
     assert "listens.jsonl (listenbrainz): 3 listens" in text
-    assert "3 new, 0 changed, 0 known" in text
+    assert "3 new, 0 changed, 0 imported before" in text
     assert "line 4: It is no JSON" in text
     assert "not found" in text
     assert "2  Zoe - Blue" in text
@@ -269,7 +269,7 @@ def test_a_build_finds_what_was_heard_before_the_track_came(
     assert history(earshot.home, "ann") == {1: 2}
     write(music / "red.flac", tune(2), title="Red", artist="Zoe")
     result = earshot.build(music)
-    assert b"1 recordings of listening histories have another match now" in result.out
+    assert b"1 recordings of listening histories match other tracks now" in result.out
     assert history(earshot.home, "ann") == {1: 2, 2: 1}
     assert b"another match" not in earshot.build(music).out
 

@@ -22,14 +22,14 @@ def test_kernels_over_the_tags_of_the_homes_tracks(
         write(music / f"{number}.flac", tune(number))
     status, _, err = plot(earshot, "--out", out)
     assert status == 1
-    assert "run build_index.py --tagger MSD_musicnn first" in err
+    assert "run `earshot build --tagger MSD_musicnn` first" in err
     earshot.build_json(music, "--tagger", "MSD_musicnn", "--segments", 1)
     status, text, err = plot(earshot, "--out", out, "--kernels", "3")
     assert (status, err) == (0, "")
     assert len(text.splitlines()) == 3
     assert all(line.count(",") == 3 for line in text.splitlines())  # four tags
     assert out.read_bytes().startswith(b"\x89PNG")
-    assert plot(earshot, "--out", tmp_path / "nowhere" / "kernels.png")[0] == 1
+    assert plot(earshot, "--out", tmp_path / "nowhere" / "kernels.png")[0] == 2
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What recommend.py answers on a part of the demo library, and what it says where it cannot."""
+"""What `earshot recommend` answers on a part of the demo library, and its errors."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Commands, load, make_home
+from commands import Commands, make_home
 from sounds import tune, write
 
+from earshot import cli
 from recsys.catalog import Catalog
 from recsys.demo import DEMO_TRACKS, FEEDBACK, LISTENS, make_demo_library
 from recsys.playlists import read_playlist, resolve
@@ -24,9 +25,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path:
     home, music = make_home(folder / "home", weights), folder / "music"
     some = [DEMO_TRACKS[number] for numbers in STYLES.values() for number in numbers]
     make_demo_library(music, workers=2, tracks=some)
-    assert load("build").main([str(music), "--home", str(home)]) == 0
+    assert cli.main(["build", str(music), "--home", str(home)]) == 0
     files = [str(music / LISTENS), str(music / FEEDBACK)]
-    assert load("import").main([*files, "--home", str(home)]) == 0
+    assert cli.main(["import", *files, "--home", str(home)]) == 0
     return home
 
 
@@ -161,12 +162,12 @@ def test_what_cannot_be_answered(
     (tmp_path / "list.xspf").write_text("<html/>")
     outside = write(tmp_path / "outside.wav", tune(3))
     wanted = {
-        ("--listener", "nobody"): 'There is no listener "nobody": run import_listens.py first.',
-        ("--like", "xyzzy plugh"): 'Nothing in the library is called "xyzzy plugh"',
+        ("--listener", "nobody"): 'There is no listener "nobody": run `earshot import` first.',
+        ("--like", "xyzzy plugh"): 'No track of the library matches "xyzzy plugh"',
         ("--playlist", tmp_path / "list.m3u8"): "No track of the library is in",
         ("--playlist", tmp_path / "list.xspf"): "cannot be read as a playlist.",
         ("--playlist", tmp_path / "gone.m3u8"): "gone.m3u8 cannot be used: No such file",
-        ("--from", outside, "--to", 1): "a way begins and ends with its tracks.",
+        ("--from", outside, "--to", 1): "a path begins and ends with its tracks.",
         ("--from", 1, "--to", 1): "wanted another track than the start, got 1.",
         ("--out", tmp_path / "no folder" / "a.m3u8"): "cannot be used: No such file",
     }
@@ -182,7 +183,7 @@ def test_what_cannot_be_answered(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["-k", "0"], "-k takes a number of at least 1"),
+        (["-k", "0"], "-k: takes a whole number of at least 1"),
         (["--discovery", "2"], "discovery: wanted a number from 0 to 1, got 2.0"),
         (["--tag", "jazz=much"], '--tag takes NAME or NAME=WEIGHT, not "jazz=much"'),
         (["--from", "1"], "--from and --to are given together"),

@@ -1,4 +1,4 @@
-"""What similar.py answers, and what it says where it has no answer."""
+"""What `earshot similar` answers, and what it says where it has no answer."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import Commands, load, make_home
+from commands import Commands, make_home
 from sounds import float_wav, retag, tune, write
 
+from earshot import cli
 from encoders.bundles import MSD_TAGS, MTT_TAGS
 from recsys.home.files import INDEX_NAME, PROJECTION_NAME
 
@@ -54,7 +55,7 @@ def library(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Library:
     retag(library.retagged, title="Something else", artist="Nobody")
     write(library.reencoded, tune(2, 6), title="Melody 2", artist=ARTISTS[2])
     (library.music / "broken.mp3").write_text("words")
-    assert load("build").main([str(library.music), "--home", str(library.home)]) == 0
+    assert cli.main(["build", str(library.music), "--home", str(library.home)]) == 0
     return library
 
 
@@ -184,13 +185,13 @@ def test_a_terminal_of_few_letters_and_a_reader_who_leaves(library: Library) -> 
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("xylophone zzyzx quartet", 'called "xylophone zzyzx quartet", and it is no file'),
-        ("4711", 'Nothing in the library is called "4711"'),
-        ("9" * 400, "Nothing in the library is called"),
-        ("9" * 5000, "Nothing in the library is called"),
+        ("xylophone zzyzx quartet", 'matches "xylophone zzyzx quartet", and it is not a file'),
+        ("4711", 'No track of the library matches "4711"'),
+        ("9" * 400, "No track of the library matches"),
+        ("9" * 5000, "No track of the library matches"),
         ("/no/such/melody.flac", "There is no file /no/such/melody.flac."),
-        ("?!", 'Nothing in the library is called "?!"'),
-        ("", "Nothing in the library is called"),
+        ("?!", 'No track of the library matches "?!"'),
+        ("", "No track of the library matches"),
     ],
 )
 def test_nothing_is_meant(earshot: Commands, query: str, sentence: str) -> None:
@@ -251,7 +252,7 @@ def test_nothing_is_indexed(earshot: Commands, tmp_path: Path) -> None:
     earshot.home = tmp_path / "nowhere"
     result = earshot.similar("melody 4")
     assert result.status == 1
-    assert f"Nothing is indexed in {earshot.home} yet: run build_index.py first." in result.err
+    assert f"Nothing is indexed in {earshot.home} yet: run `earshot build` first." in result.err
     assert not earshot.home.exists()
 
 
@@ -264,7 +265,7 @@ def test_a_single_track_has_no_neighbours(
     result = earshot.similar("alone", "--json")
     assert result.status == 1
     assert result.json == []
-    assert "The library has nothing to compare Nobody - Alone with." in result.err
+    assert "The library has no other track to compare Nobody - Alone with." in result.err
 
 
 def test_a_track_removed_since_is_not_offered(
@@ -314,7 +315,7 @@ def test_a_damaged_index_is_noticed_and_rebuilt(
     result = copy.similar("melody 4")
     assert result.status == 1
     assert "is damaged" in result.err or "format" in result.err
-    assert "run build_index.py again" in result.err
+    assert "run `earshot build` again" in result.err
     assert copy.build_json(library.music)["analysed"] == 0
     assert (copy.home / INDEX_NAME).read_bytes() == whole
     assert copy.neighbours("melody 4") == before
@@ -332,7 +333,7 @@ def test_a_file_cut_short_or_lost_is_rebuilt(
         os.truncate(path, size)
     result = copy.similar("melody 4")
     assert result.status == 1
-    assert "build_index.py" in result.err
+    assert "earshot build" in result.err
     done = copy.build_json(library.music)
     assert (done["analysed"], done["index"]["ntotal"]) == (0, N_SONGS + 2)
     assert len(copy.neighbours("melody 4")) == N_SONGS - 1
@@ -347,7 +348,7 @@ def test_a_projection_with_any_byte_changed_is_noticed(copy: Commands, library: 
         result = copy.similar("melody 4")
         assert result.status == 1, place
         assert str(path) in result.err
-        assert "run build_index.py again" in result.err
+        assert "run `earshot build` again" in result.err
         path.write_bytes(whole)
     flip_byte(path, -1)
     assert copy.build_json(library.music)["analysed"] == 0
@@ -379,7 +380,7 @@ def test_an_index_of_another_projection_is_refused(
     result = copy.similar("melody 4")
     assert result.status == 1
     assert "was built for projection" in result.err
-    assert "run build_index.py again" in result.err
+    assert "run `earshot build` again" in result.err
     assert copy.build_json(library.music)["analysed"] == 0
     assert len(copy.neighbours("melody 4")) == N_SONGS
 

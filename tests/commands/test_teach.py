@@ -98,9 +98,9 @@ def test_what_cannot_be_taught_is_said(earshot: Commands) -> None:
         (("rock", "--listener", "ann", "--fits", 1), "is a tag already"),
         (("Classical", "--listener", "ann", "--fits", 1), "is a tag already"),
         (("new", "--listener", "nobody"), 'no listener "nobody"'),
-        (("new", "--listener", "ann", "--fits", "xyzzy plugh"), "Nothing in the library"),
+        (("new", "--listener", "ann", "--fits", "xyzzy plugh"), "No track of the library matches"),
         (("new", "--listener", "ann", "--forget"), 'no listener "ann"'),
-        (("  ", "--listener", "ann", "--fits", 1), "cannot be taught"),
+        (("  ", "--listener", "ann", "--fits", 1), "cannot be learned"),
         (("new", "--listener", "ann", "--fits-not", 1), "No example fits new yet"),
     ):
         result = earshot.run("teach", *arguments)

@@ -151,7 +151,7 @@ def test_a_head_is_evaluated_learned_from_and_removed(home: Path, earshot: Comma
     assert np.median(moved) < 0.25 * np.linalg.norm(places - places.mean(axis=0), axis=1).mean()
     result = earshot.run("evaluate", "content", "--by", "artist", "-k", "5", "--json")
     assert {"home", "projection", "head"} <= set(result.json["systems"])
-    assert "flatters" in result.err
+    assert "flatter" in result.err
     removed = earshot.run("train-head", "--remove", "--json")
     assert removed.json == {"removed": True}
     projection, _ = served(home)
@@ -160,7 +160,7 @@ def test_a_head_is_evaluated_learned_from_and_removed(home: Path, earshot: Comma
     result = earshot.run("evaluate", "content", "--by", "artist", "-k", "5", "--json")
     assert "head" in result.json["systems"]  # trained, though not served
     assert "projection" not in result.json["systems"]
-    assert "flatters" not in result.err
+    assert "flatter" not in result.err
     assert earshot.run("train-head", "--remove").out.decode().startswith("The home has no head")
 
 
@@ -203,8 +203,8 @@ def test_too_few_artists_are_refused(home: Path, earshot: Commands) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--splits", "1"], "--splits takes 2 to 10"),
-        (["--alike", "artist=x"], "wanted names with weights above 0"),
+        (["--splits", "1"], "--splits: takes a whole number from 2 to 10"),
+        (["--alike", "artist=x"], "takes names with weights above 0"),
         (["--alike", "mood=1"], 'There is no column "mood"'),
         (["--loss", "magic"], "invalid choice"),
         (["--labels", "nowhere.csv"], "cannot be read"),
@@ -220,7 +220,7 @@ def test_a_home_without_an_index_is_named(tmp_path: Path, earshot: Commands) -> 
     earshot.home = tmp_path / "nothing"
     result = earshot.run("train-head")
     assert result.status == 1
-    assert "run build_index.py first" in result.err
+    assert "run `earshot build` first" in result.err
 
 
 @pytest.mark.parametrize("home", [120], indirect=True)
@@ -228,7 +228,7 @@ def test_a_damaged_head_is_left_out_of_the_evaluation(home: Path, earshot: Comma
     (home / HEAD_NAME).write_bytes(b"garbage")
     result = earshot.run("evaluate", "content", "--by", "artist", "--json")
     assert result.status == 0
-    assert "train_head.py makes a new one" in result.err
+    assert "`earshot train-head` makes a new one" in result.err
     assert "head" not in result.json["systems"]
 
 

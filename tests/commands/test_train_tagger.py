@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Commands, Result, fork, load, until
+from commands import Commands, Result, fork, until
 from sounds import write
 
+from earshot import cli
 from recsys.catalog import Catalog
 
 sys.path.append(str(Path(__file__).parents[1] / "encoders"))
@@ -35,10 +36,11 @@ def clips(tmp_path: Path) -> Path:
 @pytest.fixture
 def train(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> Any:
     def run(*arguments: str | Path) -> Result:
-        module = load("train-tagger")
         capfdbinary.readouterr()
         try:
-            status = module.main([*map(str, arguments), "--cache", str(tmp_path / "cache")])
+            status = cli.main(
+                ["train-tagger", *map(str, arguments), "--cache", str(tmp_path / "cache")]
+            )
         except SystemExit as stop:
             status = stop.code
         out, err = capfdbinary.readouterr()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,9 +16,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from commands import Commands, load
+from commands import Commands
 from sounds import tune, write
 
+from earshot.commands import weights as command
 from encoders.architectures import ARCHITECTURES
 from encoders.bundles import BUNDLES
 from encoders.models.sample_cnn import SampleCnn, SampleCnnConfig
@@ -104,7 +108,7 @@ def test_a_file_is_fetched_once_and_then_listened_with(
 ) -> None:
     refused = earshot.build(music, "--tagger", FCN)
     assert refused.status == 1
-    assert f"get_weights.py {FCN} --home {earshot.home}" in refused.err
+    assert f"earshot weights {FCN} --home {earshot.home}" in refused.err
     got = earshot.run("weights", FCN, "--mirror", mirror)
     assert (got.status, got.out) == (0, b"")
     assert f"{FCN} is there now" in got.err
@@ -169,8 +173,7 @@ def test_local_files_are_taken_in_either_layout(bare: Commands, collection: Path
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "name what to fetch"),
-        (["MSD_musicnn"], "got MSD_musicnn"),  # comes with the package
+        (["msd_nothing"], "there is no msd_nothing; there are MTT_musicnn,"),
         (["--all", "--from", "/nowhere"], "there is no folder /nowhere"),
     ],
 )
@@ -180,19 +183,46 @@ def test_usage(bare: Commands, arguments: list[str], sentence: str) -> None:
     assert sentence in result.err
 
 
+def test_without_names_the_default_taggers_are_installed(bare: Commands) -> None:
+    result = bare.run("weights")
+    assert (result.status, result.err) == (0, "MSD_musicnn is there.\nMTT_musicnn is there.\n")
+
+
+def test_a_package_that_cannot_be_installed(tmp_path: Path) -> None:
+    (tmp_path / "modules" / "musicnn").mkdir(parents=True)  # without any data
+    (tmp_path / "modules" / "musicnn" / "__init__.py").touch()
+    (tmp_path / "empty").mkdir()
+    process = subprocess.run(
+        [
+            *(sys.executable, "-m", "earshot", "weights", "MSD_musicnn"),
+            *("--home", tmp_path / "home", "--from", tmp_path / "empty"),
+        ],
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "modules"), "PIP_CONFIG_FILE": os.devnull},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 1
+    assert process.stderr.endswith(": pip install --no-deps musicnn==0.1.0\n")
+    assert "Traceback" not in process.stderr
+
+
 def test_an_interrupt_is_answered(bare: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: object) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(load("weights"), "fetch", stop)
+    monkeypatch.setattr(command, "fetch", stop)
     result = bare.run("weights", FCN)
     assert result.status == 130
     assert "run the command again to go on" in result.err
 
 
-def test_importing_fetches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("a connection was opened")
-
-    monkeypatch.setattr("socket.socket.connect", refuse)
-    load("weights")
+def test_importing_fetches_nothing() -> None:
+    code = (
+        "import socket\n"
+        "def refuse(*_): raise SystemExit('a connection was opened')\n"
+        "socket.socket.connect = refuse\n"
+        "import earshot.commands.weights"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

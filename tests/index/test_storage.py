@@ -93,7 +93,9 @@ class TestStale:
     def test_another_model_projection_or_dimension_is_refused(self, path, changed):
         save(path)
         ((name, value),) = changed.items()
-        with pytest.raises(StaleIndex, match=rf"for {name} .*wanted {value!r}.*run build_index.py"):
+        with pytest.raises(
+            StaleIndex, match=rf"for {name} .*wanted {value!r}.*run `earshot build`"
+        ):
             load(path, **changed)
 
     def test_none_accepts_any(self, path):
@@ -102,7 +104,7 @@ class TestStale:
 
     @pytest.mark.parametrize(
         ("other", "advice"),
-        [(b"1", r"run build_index.py again, .*anew\.$"), (b"3", "or upgrade Earshot")],
+        [(b"1", r"run `earshot build` again, .*anew\.$"), (b"3", "or upgrade Earshot")],
     )
     def test_another_format_is_refused(self, path, other, advice):
         save(path)
@@ -118,7 +120,7 @@ class TestStale:
 class TestDamaged:
     def test_a_missing_file(self, path):
         for read in (load, read_manifest):
-            with pytest.raises(DamagedIndex, match=r"There is no index at .*run build_index.py"):
+            with pytest.raises(DamagedIndex, match=r"There is no index at .*run `earshot build`"):
                 read(path)
 
     @pytest.mark.parametrize("recipe", ["Flat", "IVF8,Flat", "HNSW16"])
@@ -130,7 +132,7 @@ class TestDamaged:
             damaged = bytearray(whole)
             damaged[spot] ^= 0x40
             path.write_bytes(damaged)
-            with pytest.raises(DamagedIndex, match=r"is damaged \(.*\): run build_index.py again"):
+            with pytest.raises(DamagedIndex, match=r"is damaged \(.*\): run `earshot build` again"):
                 load(path)
 
     @pytest.mark.parametrize("recipe", ["Flat", "IVF8,Flat"])

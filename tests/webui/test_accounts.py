@@ -487,6 +487,6 @@ def test_where_files_lie_is_for_owners(app: Flask, home: Path, library: Path) ->
     again = create_app(Settings(home), accounts=accounts_of(app))
     (ann, _), (bob, _) = logged_in(again, "ann"), logged_in(again, "bob")
     for address in ("/", "/library", "/healthz", "/api/v1/tracks"):
-        assert "build_index.py" in ann.get(address).text or address == "/healthz"
+        assert "earshot build" in ann.get(address).text or address == "/healthz"
         assert "the server's log says why" in bob.get(address).text.replace("&#39;", "'")
     again.extensions["served_home"].close()

@@ -114,7 +114,7 @@ def test_audio_is_transcoded_on_request(home: Path, music: Path, tmp_path: Path)
     (music / "4.wav").write_text("words")
     assert client.get("/api/v1/tracks/5/audio.mp3").status_code == 415
     app.config["TRANSCODE"] = lambda path, start: (piece for piece in (b"first", b"second"))
-    app.extensions["closing"].set()  # as serve.py does when a signal comes
+    app.extensions["closing"].set()  # as `earshot serve` does when a signal comes
     with client.get("/api/v1/tracks/6/audio.mp3") as answer:
         assert answer.data == b"first"
     app.config["TRANSCODE"] = None
@@ -203,7 +203,7 @@ def test_a_new_index_is_taken_up_and_a_damaged_one_is_not(
 def test_nothing_indexed_is_said(tmp_path: Path) -> None:
     answer = create_app(Settings(tmp_path)).test_client().get("/healthz")
     assert answer.status_code == 503
-    assert b"build_index.py" in answer.data
+    assert b"earshot build" in answer.data
 
 
 def test_a_process_serves_and_stops(home: Path, music: Path) -> None:
@@ -238,7 +238,7 @@ def endless(path, start):
         yield bytes(1 << 20)
 
 serve.transcoded = endless
-sys.exit(serve.main(["--home", {str(home)!r}, "--port", "0"]))
+sys.exit(serve.COMMAND.main(["--home", {str(home)!r}, "--port", "0"]))
 """
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=-1, stderr=-1) as run:
         assert run.stdout

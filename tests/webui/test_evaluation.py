@@ -1,4 +1,4 @@
-"""What evaluate.py measured, as charts."""
+"""What `earshot evaluate` measured, as charts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from made_home import N_TRACKS
 from playwright.sync_api import Browser, expect
 
-from earshot.commands import evaluate
+from earshot import cli
 from recsys.catalog import Catalog
 from recsys.home.evaluation_reports import FOLDER, KINDS, read_report
 from webui.pages.charts import Bar, Chart, charts, plain
@@ -23,7 +23,7 @@ from webui.pages.charts import Bar, Chart, charts, plain
 
 @pytest.fixture(scope="module")
 def evaluated(library: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
-    """A home that was evaluated, and its figures by kind, as evaluate.py prints them."""
+    """A home that was evaluated, and its figures by kind, as `earshot evaluate` prints them."""
     folder = tmp_path_factory.mktemp("evaluated")
     home = shutil.copytree(library / "home", folder / "home")
     with Catalog(home) as catalog:
@@ -45,7 +45,7 @@ def evaluated(library: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     for kind, options in asked.items():
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            assert evaluate.main([kind, *options, "--home", str(home), "--json"]) == 0
+            assert cli.main(["evaluate", kind, *options, "--home", str(home), "--json"]) == 0
         found[kind] = json.loads(printed.getvalue())
     return home, found
 
@@ -75,7 +75,7 @@ def test_what_was_printed_is_drawn(
         assert f">{plain(value)}" in page
     assert "--by artist -k 3 --systems logits,random" in page  # how it was asked
     assert page.count("Not measured yet") == 1
-    assert "evaluate.py triplets judgements.csv" in page
+    assert "earshot evaluate triplets judgements.csv" in page
     assert "before the index was made anew" not in page
 
 

@@ -30,7 +30,7 @@ HOSTILE = "<script>window.hurt = 1</script>"
 
 
 class Builder:
-    """Stands where serve.py puts what starts builds."""
+    """Stands where `earshot serve` puts what starts builds."""
 
     def __init__(self) -> None:
         self.asked: list[bool] = []
@@ -139,10 +139,10 @@ def test_what_was_measured_is_shown_and_said_to_be_old(client: FlaskClient, home
     track = {"track_id": 3, "title": HOSTILE, "artist": "Ada", "in_degree": 19}
     hubs = {"home": {"max_in_degree": 19, "orphans": 0.125}}
     exposure = {"k": 10, "n_tracks": 24, "hubs": hubs, "tracks": [track]}
-    save_report(home, "exposure", "evaluate.py exposure", index, exposure)
+    save_report(home, "exposure", "earshot evaluate exposure", index, exposure)
     copy = {"path": "/music/a.mp3", "codec": "mp3", "duration": 60.0}
     found = {"groups": [[copy, {**copy, "path": "/music/b.ogg"}]], "failures": []}
-    save_report(home, "duplicates", "similar.py --duplicates", index, found)
+    save_report(home, "duplicates", "earshot similar --duplicates", index, found)
     with Catalog(home) as catalog:
         twin = scanned_file(0, Path("/music/twin"))
         catalog.record_files([twin])
@@ -240,7 +240,9 @@ def test_streams_are_few_and_live(
         last = client.get("/api/v1/build/events", buffered=True).get_data(as_text=True)
         assert ": still there\n\n" in last  # and it ends: the reader comes again
         monkeypatch.setattr(builds, "LONGEST", 60.0)
-        client.application.extensions["closing"].set()  # as serve.py does when a signal comes
+        client.application.extensions[
+            "closing"
+        ].set()  # as `earshot serve` does when a signal comes
         ended = client.get("/api/v1/build/events", buffered=True).get_data(as_text=True)
         assert ended.count("event: build") == 1
         for one in open_ones:

@@ -16,7 +16,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 from sounds import tune, write
 
-from earshot.build_process import Building
+from earshot.build_process import BuildStarter
 from recsys.home.settings import Settings
 from recsys.library.build_state import BuildRecord, read_state
 from webui.app import create_app
@@ -29,7 +29,7 @@ PATIENCE = 180_000  # ms for what a build takes where much else runs
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home that build_index.py made of two tracks, to be copied with them."""
+    """A home that `earshot build` made of two tracks, to be copied with them."""
     folder = tmp_path_factory.mktemp("built")
     add(folder / "music", range(N_BEFORE))
     command = [*BUILD, str(folder / "music"), "--home", str(folder / "home")]
@@ -53,7 +53,7 @@ def home(built: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def address(home: Path, serve: Callable[[Flask], str]) -> str:
-    return serve(create_app(Settings(home), build=Building(home)))
+    return serve(create_app(Settings(home), build=BuildStarter(home)))
 
 
 def add(music: Path, numbers: range) -> None:

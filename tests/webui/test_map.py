@@ -90,7 +90,7 @@ def test_without_a_map_the_page_says_how_to_get_one(library: Path) -> None:
     assert client.get("/api/v1/map").status_code == 404
     page = client.get("/map")
     assert page.status_code == 200
-    assert "run build_index.py" in page.text
+    assert "run <code>earshot build</code>" in page.text
     assert "On the map" not in client.get("/tracks/1").text
     app.extensions["served_home"].close()
 

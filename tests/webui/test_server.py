@@ -61,7 +61,7 @@ def is_closed(client: socket.socket) -> bool:
 
 @contextmanager
 def process(home: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Serve a home by serve.py; give the process and its address."""
+    """Serve a home by scripts/serve.py; give the process and its address."""
     command = [sys.executable, "scripts/serve.py", "--home", str(home), "--port", "0", *options]
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=-1, stderr=-1, text=True) as run:

@@ -183,7 +183,7 @@ def sentence(state: BuildState | None) -> str:
     """Say in a sentence what a build does or how it ended."""
     if state is None:
         return (
-            "Nothing is known here of a build of this home. Run build_index.py with the folders "
+            "Nothing is known here of a build of this home. Run `earshot build` with the folders "
             "of the library once; from then on it can be repeated here."
         )
     if state.running:

@@ -116,5 +116,5 @@ def _drawn(served: Served) -> TrackMap:
     """Return the map, or raise NotFound."""
     drawn = served.map.read()
     if drawn is None:
-        raise NotFound("There is no map of this library yet: run build_index.py.")
+        raise NotFound("There is no map of this library yet: run `earshot build`.")
     return drawn

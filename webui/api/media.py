@@ -129,7 +129,7 @@ def _file(track_id: int) -> Path:
     """Return where the file of a track is, or raise NotFound."""
     path = living(current(), track_id).path
     if not _is_plain_file(path):
-        raise NotFound(f"The file of track {track_id} is gone: run build_index.py again.")
+        raise NotFound(f"The file of track {track_id} is gone: run `earshot build` again.")
     return path
 
 

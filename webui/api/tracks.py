@@ -164,7 +164,7 @@ def reasons(path: OfTwoTracks) -> Response:
     except KeyError as missing:
         raise Conflict(
             f"Track {missing.args[0]} cannot be compared: it is not analysed. "
-            "Run build_index.py again."
+            "Run `earshot build` again."
         ) from None
     said = {"tracks": [vars(Track.of(one)), vars(Track.of(other))], **found.as_json()}
     return answer(Reasons.model_validate(said))

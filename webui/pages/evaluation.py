@@ -11,7 +11,7 @@ from webui.current_listener import demand_owner, person
 from webui.pages.charts import Chart, charts, plain
 from webui.served import current
 
-_MEASURE = "python scripts/evaluate.py"
+_MEASURE = "earshot evaluate"
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""The commands of evaluate.py, one a module: their arguments, their run, what they print."""
+"""The subcommands of `earshot evaluate`, one a module."""

@@ -1,97 +1,126 @@
-"""`evaluate.py content`: does what sounds alike share a label?"""
+"""`earshot evaluate content`: do tracks that sound alike share a label?"""
 
 from __future__ import annotations
 
-import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.table import Table
 
+from earshot.arguments import names, output_file, whole_number
+from earshot.command import DONE
 from earshot.commands.evaluation.shared import (
-    Parents,
+    add_labels,
+    add_systems,
     bounds,
-    chance,
     choose_systems,
+    command_line,
+    evaluation,
+    evaluation_parser,
     keep,
     labels_of,
-    opened,
-    say,
+    p_value,
 )
-from earshot.terminal import table_console
+from earshot.terminal import TableConsole, complain
 from encoders.projection import Projection
 from recsys.catalog import Catalog
 from recsys.catalog.base import shown
 from recsys.evaluation.embeddings import HOME
 from recsys.evaluation.retrieval import Retrieval, evaluate_retrieval, hub_degrees, hub_report
-from recsys.home.home import Home
+from recsys.home.home import Home, open_home
+from recsys.home.settings import load_settings
 
-OUT_SUFFIXES, PLOT_SUFFIXES = (".parquet", ".csv"), (".png", ".svg", ".pdf")
+
+@dataclass(frozen=True)
+class ContentOptions:
+    """The arguments of `earshot evaluate content`; `k` has the lists' lengths."""
+
+    home: Path | None
+    json: bool
+    systems: tuple[str, ...]
+    mfcc: bool
+    labels: Path | None
+    by: str
+    k: tuple[int, ...]
+    exclude_same: tuple[str, ...]
+    min_group: int
+    out: Path | None
+    plot: Path | None
+    command_line: str
 
 
-def add_to(commands: Any, parents: Parents) -> None:
-    """Add the command to those of the script."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "content", parents=parents, help="does what sounds alike share a label?"
+def parse(arguments: Sequence[str]) -> ContentOptions:
+    """Parse the arguments."""
+    parser = evaluation_parser("content", "Do tracks that sound alike share a label?")
+    add_systems(parser)
+    add_labels(parser)
+    parser.add_argument("--by", required=True, metavar="COLUMN", help="the label to share")
+    parser.add_argument(
+        "-k", type=lengths, default=(10,), metavar="K,K,…", help="list lengths (default: 10)"
     )
-    parser.add_argument("--labels", type=Path, help="CSV with a column path (default: the tags)")
-    parser.add_argument("--by", required=True, metavar="COLUMN", help="what a hit must share")
-    parser.add_argument("-k", default="10", metavar="K,K,…", help="list lengths (default: 10)")
     parser.add_argument(
         "--exclude-same",
         action="append",
         default=[],
         metavar="COLUMN",
-        help="results must differ in this; may be given more than once",
+        help="leave out results that share this label; may be repeated",
     )
-    parser.add_argument("--min-group", type=int, default=1, metavar="N", help="smallest label")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="write every query's figures, .parquet or .csv"
+        "--min-group",
+        type=whole_number(1),
+        default=1,
+        metavar="N",
+        help="leave out labels of fewer tracks (default: 1)",
     )
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw them, .png, .svg or .pdf")
-    parser.set_defaults(run=run, check=lambda args: check(parser, args))
+    parser.add_argument(
+        "--out",
+        type=output_file(".parquet", ".csv"),
+        metavar="FILE",
+        help="write every query's figures, .parquet or .csv",
+    )
+    parser.add_argument(
+        "--plot",
+        type=output_file(".png", ".svg", ".pdf"),
+        metavar="FILE",
+        help="draw them, .png, .svg or .pdf",
+    )
+    args = vars(parser.parse_args(arguments))
+    return ContentOptions(
+        **{**args, "exclude_same": tuple(args["exclude_same"])},
+        command_line=command_line("content", arguments),
+    )
 
 
-def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Check what argparse cannot, before anything is computed."""
-    try:
-        args.ks = sorted({int(k) for k in args.k.split(",")})
-    except ValueError:
-        args.ks = [0]
-    if args.ks[0] < 1 or args.min_group < 1:
-        parser.error("-k and --min-group take whole numbers of at least 1")
-    check_output(parser, "--out", args.out, OUT_SUFFIXES)
-    check_output(parser, "--plot", args.plot, PLOT_SUFFIXES)
+def lengths(text: str) -> tuple[int, ...]:
+    """Parse the lengths of lists.
+
+    >>> lengths("10,1,5")
+    (1, 5, 10)
+    """
+    return tuple(sorted({whole_number(1)(number) for number in names(text) or ["none"]}))
 
 
-def check_output(
-    parser: argparse.ArgumentParser, option: str, path: Path | None, known: tuple[str, ...]
-) -> None:
-    """Check that a file can be written where it is asked for."""
-    if path and path.suffix not in known:
-        parser.error(f"{option} takes a file that ends in {' or '.join(known)}, got {path}")
-    if path and not path.absolute().parent.is_dir():
-        parser.error(f"{option}: there is no folder {path.absolute().parent}")
+def run(options: ContentOptions) -> int:
+    """Evaluate similarity by sound and print the result."""
+    with open_home(load_settings(options.home)) as home:
+        return evaluate(options, home)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Evaluate retrieval by content and print the result."""
-    with opened(args) as home:
-        return evaluate(args, home)
-
-
-def evaluate(args: argparse.Namespace, home: Home) -> int:
+def evaluate(options: ContentOptions, home: Home) -> int:
     """Rank every labelled track for each other one, and print how well that is done."""
-    labels = labels_of(args, home)
+    labels = labels_of(home, options.labels)
     if isinstance(home.read_projection, Projection) and home.read_projection.head:
-        say(
-            "The home's head was trained on this library's labels, so what it finds by them "
-            "flatters it: head.json has its figures on artists it never saw."
+        complain(
+            "The home's head was trained on this library's labels, so the figures by them flatter "
+            "it: head.json has its figures on artists that it was not trained on."
         )
-    systems, names, ids = choose_systems(args, home, labels.index.tolist())
+    systems, names, ids = choose_systems(
+        home, labels.index.tolist(), options.systems, mfcc=options.mfcc
+    )
     labels = labels.loc[ids]
     degrees, retrievals = {}, {}
     for name in names:
@@ -100,10 +129,10 @@ def evaluate(args: argparse.Namespace, home: Home) -> int:
         retrievals[name] = evaluate_retrieval(
             vectors,
             labels,
-            args.by,
-            args.ks,
-            exclude_same=args.exclude_same,
-            min_group=args.min_group,
+            options.by,
+            options.k,
+            exclude_same=options.exclude_same,
+            min_group=options.min_group,
             correction=correction,
         )
     figures: dict[str, Any] = {"systems": {}, "paired": {}, "hubs": {}}
@@ -114,18 +143,23 @@ def evaluate(args: argparse.Namespace, home: Home) -> int:
         figures["hubs"][name] = hub_report(degrees[name])
         if name != HOME:
             figures["paired"][name] = retrieval.compare(retrievals[HOME])
-    keep(args, home, "content", {**figures, "by": args.by, "exclude_same": args.exclude_same})
-    if args.out:
-        write_queries(args.out, retrievals, labels, home.catalog)
-    if args.plot:
+    keep(
+        home,
+        "content",
+        options.command_line,
+        {**figures, "by": options.by, "exclude_same": options.exclude_same},
+    )
+    if options.out:
+        write_queries(options.out, retrievals, labels, home.catalog)
+    if options.plot:
         from recsys.evaluation.retrieval_plots import plot  # noqa: PLC0415 - matplotlib, which is slow to load
 
-        plot(args.plot, retrievals, degrees, labels, args.by)
-    if args.json:
+        plot(options.plot, retrievals, degrees, labels, options.by)
+    if options.json:
         print(json.dumps(figures))
     else:
-        print_content(figures, args)
-    return 0
+        print_content(figures, options)
+    return DONE
 
 
 def write_queries(
@@ -157,11 +191,11 @@ def write_queries(
         joined.to_parquet(path, index=False)
 
 
-def print_content(figures: Mapping[str, Any], args: argparse.Namespace) -> None:
+def print_content(figures: Mapping[str, Any], options: ContentOptions) -> None:
     """Print the result for people."""
-    title = f"Retrieval by {args.by}"
-    if args.exclude_same:
-        title += f", results of the same {' or '.join(args.exclude_same)} left out"
+    title = f"Retrieval by {options.by}"
+    if options.exclude_same:
+        title += f", results of the same {' or '.join(options.exclude_same)} left out"
     systems, paired = figures["systems"], figures["paired"]
     columns = ["", "system", "macro", "95 %", "micro", "95 %", "queries"]
     columns += ["micro - home", "95 %", "p"] if paired else []
@@ -174,13 +208,13 @@ def print_content(figures: Mapping[str, Any], args: argparse.Namespace) -> None:
             if name in paired:
                 against = paired[name][metric]["micro"]
                 row += [f"{against['diff']:+.3f}", bounds(against["ci"], "+.3f")]
-                row += [chance(against["p"])]
+                row += [p_value(against["p"])]
             table.add_row(metric if name == HOME else "", name, *row)
         if "ceiling" in home:
             macro, micro = (f"{home['ceiling'][mean]:.3f}" for mean in ("macro", "micro"))
             table.add_row("", "attainable", macro, "", micro)
         table.add_section()
-    console = table_console()
+    console = TableConsole()
     console.print(table)
     for system, hubs in figures["hubs"].items():
         console.print(
@@ -188,3 +222,6 @@ def print_content(figures: Mapping[str, Any], args: argparse.Namespace) -> None:
             f"skewness {hubs['skewness']:.2f}, in nobody's ten {hubs['orphans']:.1%}",
             soft_wrap=True,
         )
+
+
+COMMAND = evaluation(parse, run)

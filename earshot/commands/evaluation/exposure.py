@@ -1,63 +1,83 @@
-"""`evaluate.py exposure`: who is in whose list?"""
+"""`earshot evaluate exposure`: which tracks are in the most lists?"""
 
 from __future__ import annotations
 
-import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.table import Table
 
-from earshot.commands.evaluation.shared import Parents, keep, opened
-from earshot.terminal import printable, table_console
+from earshot.arguments import whole_number
+from earshot.command import DONE
+from earshot.commands.evaluation.shared import command_line, evaluation, evaluation_parser, keep
+from earshot.terminal import TableConsole, printable
 from recsys.evaluation.embeddings import HOME
 from recsys.evaluation.exposure import exposure, summarise
 from recsys.evaluation.labels import catalogue_labels
 from recsys.evaluation.retrieval import HUB_K
-from recsys.home.home import Home, NotIndexed
+from recsys.home.home import Home, NotIndexed, open_home
+from recsys.home.settings import load_settings
 
 UNCORRECTED = "uncorrected"  # the home without its correction for hubs
 
 
-def add_to(commands: Any, parents: Parents) -> None:
-    """Add the command to those of the script."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "exposure", parents=parents[:1], help="who is in whose list?"
+@dataclass(frozen=True)
+class ExposureOptions:
+    """The arguments of `earshot evaluate exposure`."""
+
+    home: Path | None
+    json: bool
+    k: int
+    top: int
+    command_line: str
+
+
+def parse(arguments: Sequence[str]) -> ExposureOptions:
+    """Parse the arguments."""
+    parser = evaluation_parser("exposure", "Which tracks are in the most lists?")
+    parser.add_argument(
+        "-k",
+        type=whole_number(1),
+        default=HUB_K,
+        metavar="N",
+        help="length of a list (default: %(default)s)",
     )
-    parser.add_argument("-k", type=int, default=HUB_K, help="length of a list (default: 10)")
-    parser.add_argument("--top", type=int, default=10, metavar="N", help="how many to name")
-    parser.set_defaults(run=run, check=lambda args: check(parser, args))
+    parser.add_argument(
+        "--top",
+        type=whole_number(1),
+        default=10,
+        metavar="N",
+        help="tracks and artists to name (default: %(default)s)",
+    )
+    args = parser.parse_args(arguments)
+    return ExposureOptions(**vars(args), command_line=command_line("exposure", arguments))
 
 
-def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Check what argparse cannot."""
-    if args.k < 1 or args.top < 1:
-        parser.error("-k and --top take whole numbers of at least 1")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Count who is in whose list and print it."""
-    with opened(args) as home:
-        figures = measure(args, home)
-        keep(args, home, "exposure", figures)
-    if args.json:
+def run(options: ExposureOptions) -> int:
+    """Count how many lists each track is in, and print the result."""
+    with open_home(load_settings(options.home)) as home:
+        figures = measure(options, home)
+        keep(home, "exposure", options.command_line, figures)
+    if options.json:
         print(json.dumps(figures))
     else:
         print_exposure(figures)
-    return 0
+    return DONE
 
 
-def measure(args: argparse.Namespace, home: Home) -> dict[str, Any]:
-    """Make every track's list as the home serves it, and without correction for hubs."""
+def measure(options: ExposureOptions, home: Home) -> dict[str, Any]:
+    """Count exposure in every track's list, with the home's correction for hubs and without."""
     recordings = home.catalog.recording_groups()
     methods = {HOME: home.settings.hubs, UNCORRECTED: "none"}
     degrees = {
-        name: exposure(home.index, recordings, hubs, args.k) for name, hubs in methods.items()
+        name: exposure(home.index, recordings, hubs, options.k) for name, hubs in methods.items()
     }
     if degrees[HOME].empty:
-        raise NotIndexed("No indexed track is in the library any more: run build_index.py again.")
+        raise NotIndexed("No indexed track is in the library any more: run `earshot build` again.")
     labels = catalogue_labels(home.catalog).loc[degrees[HOME].index]
     titles = {track.id: track.title for track in home.catalog.tracks(labels.index)}
     served = pd.DataFrame(
@@ -68,13 +88,13 @@ def measure(args: argparse.Namespace, home: Home) -> dict[str, Any]:
         }
     )
     return {
-        "k": args.k,
+        "k": options.k,
         "n_tracks": len(served),
         "hubs": {
             name: {"method": methods[name], **summarise(counts)} for name, counts in degrees.items()
         },
-        "tracks": most_exposed_tracks(served, args.top),
-        "artists": most_exposed_artists(served, args.top),
+        "tracks": most_exposed_tracks(served, options.top),
+        "artists": most_exposed_artists(served, options.top),
     }
 
 
@@ -113,7 +133,7 @@ def most_exposed_artists(served: pd.DataFrame, top: int) -> list[dict[str, Any]]
 
 def print_exposure(figures: Mapping[str, Any]) -> None:
     """Print the result for people."""
-    console = table_console()
+    console = TableConsole()
     k = figures["k"]
     table = Table(
         *("", "scores", "largest", "skewness", "orphans", "Gini"),
@@ -144,3 +164,6 @@ def print_exposure(figures: Mapping[str, Any]) -> None:
             printable(artist["artist"]),
         )
     console.print(artists)
+
+
+COMMAND = evaluation(parse, run)

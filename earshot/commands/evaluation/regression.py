@@ -1,50 +1,66 @@
-"""`evaluate.py regression`: how well do features foretell numbers that people gave?"""
+"""`earshot evaluate regression`: do features predict numeric ratings?"""
 
 from __future__ import annotations
 
-import argparse
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from rich.table import Table
 
-from earshot.commands.evaluation.shared import Parents, compute_mfccs, labels_of, names, opened
-from earshot.terminal import table_console
+from earshot.arguments import names
+from earshot.command import DONE
+from earshot.commands.evaluation.shared import (
+    add_labels,
+    add_mfcc,
+    compute_mfccs,
+    evaluation,
+    evaluation_parser,
+    labels_of,
+)
+from earshot.terminal import TableConsole
 from index.arrays import Float64Array
 from recsys.catalog import CatalogError
 from recsys.catalog.track_features import read_features
+from recsys.evaluation import regression
 from recsys.evaluation.embeddings import MFCC
 from recsys.evaluation.labels import LabelsError, artist_groups
-from recsys.home.home import Home
+from recsys.home.home import Home, open_home
+from recsys.home.settings import load_settings
 
 
-def add_to(commands: Any, parents: Parents) -> None:
-    """Add the command to those of the script."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "regression", parents=parents[:1], help="do features foretell numbers people gave?"
-    )
-    parser.add_argument("--labels", type=Path, required=True, help="CSV with a column path")
+@dataclass(frozen=True)
+class RegressionOptions:
+    """The arguments of `earshot evaluate regression`."""
+
+    home: Path | None
+    json: bool
+    labels: Path
+    columns: tuple[str, ...]
+    mfcc: bool
+
+
+def parse(arguments: Sequence[str]) -> RegressionOptions:
+    """Parse the arguments."""
+    parser = evaluation_parser("regression", "Do features predict numeric ratings?")
+    add_labels(parser, required=True)
     parser.add_argument(
         "--columns", type=names, required=True, metavar="NAME,…", help="of numbers, such as power"
     )
-    parser.add_argument(
-        "--mfcc", action="store_true", help="compute the MFCCs that tracks lack, and keep them"
-    )
-    parser.set_defaults(run=run, check=lambda args: None)
+    add_mfcc(parser)
+    return RegressionOptions(**vars(parser.parse_args(arguments)))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: RegressionOptions) -> int:
     """Compare layers and MFCCs, and print the result."""
-    from recsys.evaluation import regression  # noqa: PLC0415 - scikit-learn, which is slow to load
-
-    with opened(args) as home:
-        labels = labels_of(args, home)
-        numbers = numbers_of(labels, args.columns)
-        if args.mfcc:
+    with open_home(load_settings(options.home)) as home:
+        labels = labels_of(home, options.labels)
+        numbers = numbers_of(labels, options.columns)
+        if options.mfcc:
             compute_mfccs(home, labels.index.tolist())
         features = features_of(home, labels.index.tolist())
     artists = artist_groups(labels)
@@ -55,27 +71,27 @@ def run(args: argparse.Namespace) -> int:
         for name, x in features.items()
     }
     figures = {
-        name: {c: fit._asdict() for c, fit in zip(args.columns, found, strict=True)}
-        for name, found in rows.items()
+        name: {c: fit._asdict() for c, fit in zip(options.columns, fits, strict=True)}
+        for name, fits in rows.items()
     }
-    if args.json:
+    if options.json:
         print(json.dumps({"tracks": len(labels), "features": figures}))
-        return 0
-    table = Table("features", *args.columns, "mean", box=None)
-    for name, found in rows.items():
-        cells = [f"{fit.r2:.2f} ({fit.low:.2f} to {fit.high:.2f})" for fit in found]
-        table.add_row(name, *cells, f"{np.mean([fit.r2 for fit in found]):.3f}")
-    table_console().print(table)
-    return 0
+        return DONE
+    table = Table("features", *options.columns, "mean", box=None)
+    for name, fits in rows.items():
+        cells = [f"{fit.r2:.2f} ({fit.low:.2f} to {fit.high:.2f})" for fit in fits]
+        table.add_row(name, *cells, f"{np.mean([fit.r2 for fit in fits]):.3f}")
+    TableConsole().print(table)
+    return DONE
 
 
-def numbers_of(labels: pd.DataFrame, columns: list[str]) -> Float64Array:
+def numbers_of(labels: pd.DataFrame, columns: Sequence[str]) -> Float64Array:
     """Return the columns as numbers: (n_tracks, n_columns). Raises LabelsError."""
     for column in columns:
         if column not in labels.columns:
             raise LabelsError(f'There is no column "{column}"; got {", ".join(labels.columns)}.')
     try:
-        numbers = labels[columns].to_numpy().astype(np.float64)
+        numbers = labels[list(columns)].to_numpy().astype(np.float64)
     except ValueError as error:
         raise LabelsError(f"The columns are not all of numbers: {error}.") from None
     if not np.isfinite(numbers).all():
@@ -85,21 +101,25 @@ def numbers_of(labels: pd.DataFrame, columns: list[str]) -> Float64Array:
 
 def features_of(home: Home, ids: list[int]) -> dict[str, Float64Array]:
     """Return what is to be compared: each (n_tracks, n). Raises CatalogError."""
-    from recsys.evaluation.regression import LAYERS, layer  # noqa: PLC0415 - scikit-learn, slow to load
-
-    heard = dict(read_features(home.catalog, home.projection.extractors, ids))
-    if len(heard) < len(ids):
-        raise CatalogError("Some tracks lack features: run build_index.py again.")
-    layers = {name: np.stack([layer(heard[track_id], name) for track_id in ids]) for name in LAYERS}
-    found: dict[str, NDArray[np.floating]] = {}
+    features = dict(read_features(home.catalog, home.projection.extractors, ids))
+    if len(features) < len(ids):
+        raise CatalogError("Some tracks lack features: run `earshot build` again.")
+    layers = {
+        name: np.stack([regression.layer(features[track_id], name) for track_id in ids])
+        for name in regression.LAYERS
+    }
+    arrays: dict[str, NDArray[np.floating]] = {}
     for key in home.catalog.extractors():
         rows = dict(read_features(home.catalog, [key], ids)) if key.startswith(MFCC) else {}
         if len(rows) == len(ids):
-            found["mfcc"] = np.stack([rows[track_id][0].pooled for track_id in ids])
-    found |= {
+            arrays["mfcc"] = np.stack([rows[track_id][0].pooled for track_id in ids])
+    arrays |= {
         "tags": layers["tags"],
         "penultimate": layers["penultimate"],
         "pooled": layers["pooled"],
         "all layers": np.concatenate(list(layers.values()), axis=1),
     }
-    return {name: values.astype(np.float64) for name, values in found.items()}
+    return {name: values.astype(np.float64) for name, values in arrays.items()}
+
+
+COMMAND = evaluation(parse, run)

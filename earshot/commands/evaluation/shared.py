@@ -1,91 +1,107 @@
-"""What the commands share: their common arguments, the home, its labels and systems, figures."""
+"""What the evaluations share: parsers, the labels and systems of a home, reports, formats."""
 
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
 from rich.progress import Progress
 
+from earshot.arguments import add_json, names, new_parser
+from earshot.command import Command, Options
+from earshot.terminal import complain
 from encoders.errors import AudioError
 from encoders.projection import Head, HeadError, Projection
-from recsys.evaluation.embeddings import MFCC, Systems, extract_missing
-from recsys.evaluation.labels import catalogue_labels, read_labels
+from recsys.evaluation.embeddings import MFCC, Systems, UnknownSystem, extract_missing
+from recsys.evaluation.labels import LabelsError, catalogue_labels, read_labels
+from recsys.evaluation.recommenders.data import NoListens, TablesError
+from recsys.evaluation.recommenders.splits import NothingHeldOut
 from recsys.home.evaluation_reports import Kind, save_report
 from recsys.home.files import HEAD_NAME
-from recsys.home.home import Home, open_home
-from recsys.home.settings import load_settings
+from recsys.home.home import Home
 from recsys.threads import n_cores
 
-NOTHING, USAGE, STOPPED = 1, 2, 130
+
+def evaluation(
+    parse: Callable[[Sequence[str]], Options], run: Callable[[Options], int]
+) -> Command[Options]:
+    """Return an evaluation as a command."""
+    return Command(
+        parse,
+        run,
+        errors=(NoListens, NothingHeldOut),
+        usage_errors=(LabelsError, TablesError, UnknownSystem),
+        stopped="Stopped.",
+    )
 
 
-class Parents(NamedTuple):
-    """Arguments that several commands take: all of them, and those that compare systems."""
+def evaluation_parser(name: str, description: str) -> argparse.ArgumentParser:
+    """Return the parser of an evaluation."""
+    parser = new_parser(f"evaluate {name}", description, nothing="1 nothing to evaluate")
+    add_json(parser)
+    return parser
 
-    every: argparse.ArgumentParser
-    choice: argparse.ArgumentParser
+
+def add_labels(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """Add --labels."""
+    default = "" if required else " (default: the files' tags)"
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        required=required,
+        metavar="FILE",
+        help=f"CSV with a column path{default}",
+    )
 
 
-def parents() -> Parents:
-    """Return the shared arguments."""
-    every = argparse.ArgumentParser(add_help=False)
-    every.add_argument("--home", type=Path, help="where catalogue and index are kept")
-    every.add_argument("--json", action="store_true", help="print one JSON object")
-    choice = argparse.ArgumentParser(add_help=False)
-    choice.add_argument(
+def add_mfcc(parser: argparse.ArgumentParser) -> None:
+    """Add --mfcc."""
+    parser.add_argument(
+        "--mfcc", action="store_true", help="compute and store the MFCCs that tracks lack"
+    )
+
+
+def add_systems(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose the systems to compare."""
+    parser.add_argument(
         "--systems",
-        default=[],
+        default=(),
         type=names,
         metavar="NAME,…",
         help="what to compare the home with: random, mfcc, logits, penultimate, projection, head, "
-        "tagger (each one alone), hubs (other scores against hubs); default: all whose features "
-        "the home keeps, without the last two",
+        "tagger (each one alone), hubs (other corrections for hubs); default: all whose features "
+        "the home has, without the last two",
     )
-    choice.add_argument(
-        "--mfcc", action="store_true", help="compute the MFCCs that tracks lack, and keep them"
-    )
-    return Parents(every, choice)
+    add_mfcc(parser)
 
 
-def names(text: str) -> list[str]:
-    """Split a list of names."""
-    return [name.strip() for name in text.split(",") if name.strip()]
+def command_line(name: str, arguments: Sequence[str]) -> str:
+    """Return an evaluation as it is typed."""
+    return shlex.join(["earshot", "evaluate", name, *arguments])
 
 
-def opened(args: argparse.Namespace) -> AbstractContextManager[Home]:
-    """Open the home that the arguments name."""
-    return open_home(load_settings(args.home))
+def keep(home: Home, kind: Kind, command: str, figures: Mapping[str, Any]) -> None:
+    """Store figures in the home that they are of, for its evaluation page."""
+    save_report(home.settings.home, kind, command, home.index, figures)
 
 
-def keep(args: argparse.Namespace, home: Home, kind: Kind, figures: Mapping[str, Any]) -> None:
-    """Keep figures in the home that they are of, for its evaluation page."""
-    save_report(home.settings.home, kind, args.command_line, home.index, figures)
-
-
-def say(sentence: str) -> None:
-    """Print a sentence on standard error."""
-    print(sentence.encode("utf-8", "replace").decode(), file=sys.stderr)
-
-
-def labels_of(args: argparse.Namespace, home: Home) -> pd.DataFrame:
-    """Return the labels of the indexed tracks."""
+def labels_of(home: Home, path: Path | None) -> pd.DataFrame:
+    """Return the labels of the indexed tracks, of a CSV or the files' tags. Raises LabelsError."""
     catalog = home.catalog
-    labels = read_labels(args.labels, catalog) if args.labels else catalogue_labels(catalog)
+    labels = read_labels(path, catalog) if path else catalogue_labels(catalog)
     return labels[labels.index.isin(home.index.ids)]
 
 
 def choose_systems(
-    args: argparse.Namespace, home: Home, ids: Sequence[int]
+    home: Home, ids: Sequence[int], wanted: Sequence[str], *, mfcc: bool
 ) -> tuple[Systems, list[str], list[int]]:
     """Return the systems, the names of those to compare, and the tracks that all of them know."""
-    if args.mfcc:
+    if mfcc:
         compute_mfccs(home, ids)
     projection = home.read_projection
     systems = Systems(
@@ -95,31 +111,31 @@ def choose_systems(
         trained_head(home),
         home.settings.hubs,
     )
-    names = systems.choose(args.systems, ids)
-    if args.mfcc:
+    chosen = systems.choose(wanted, ids)
+    if mfcc:
         if not systems.complete([MFCC], ids):
-            raise AudioError("Not one of the tracks could be analysed for its MFCCs.")
-        names = list(dict.fromkeys(names + systems.choose([MFCC], ids)))
-    known = systems.complete(names, ids)
-    if len(known) < len(ids):
-        say(f"{len(ids) - len(known)} tracks lack features of a system and are left out of all.")
-    return systems, names, known
+            raise AudioError("None of the tracks could be analysed for its MFCCs.")
+        chosen = list(dict.fromkeys(chosen + systems.choose([MFCC], ids)))
+    complete = systems.complete(chosen, ids)
+    if len(complete) < len(ids):
+        complain(f"{len(ids) - len(complete)} tracks lack features of a system and are left out.")
+    return systems, chosen, complete
 
 
 def trained_head(home: Home) -> Head | None:
-    """Return the head trained last, saying so where its files cannot be used."""
+    """Return the head trained last, None without one; print why its files cannot be used."""
     path = home.settings.home / HEAD_NAME
     if not path.exists():
         return None
     try:
         return Head.load(path)[0]
     except HeadError as error:
-        say(str(error))
+        complain(error)
         return None
 
 
 def compute_mfccs(home: Home, ids: Sequence[int]) -> None:
-    """Compute the MFCCs that tracks lack, from as much of a track as the taggers heard."""
+    """Compute the MFCCs that tracks lack, from the same segments as the taggers."""
     from encoders.mfcc import MfccExtractor  # noqa: PLC0415 - torch, which nothing else here needs
 
     budget = str(home.index.manifest.model if home.index.manifest else "").rsplit("-", 1)[-1]
@@ -134,7 +150,7 @@ def compute_mfccs(home: Home, ids: Sequence[int]) -> None:
             lambda done, total: bar.update(task, completed=done, total=total),
         )
     for error in errors:
-        say(str(error))
+        complain(error)
 
 
 def bounds(ci: Sequence[float], form: str = ".3f") -> str:
@@ -142,6 +158,6 @@ def bounds(ci: Sequence[float], form: str = ".3f") -> str:
     return f"{ci[0]:{form}} … {ci[1]:{form}}"
 
 
-def chance(p: float) -> str:
+def p_value(p: float) -> str:
     """Write a p-value."""
     return "<.001" if p < 0.001 else f"{p:.3f}"

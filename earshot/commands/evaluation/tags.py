@@ -1,63 +1,77 @@
-"""`evaluate.py tags`: are the taggers' tags right?"""
+"""`earshot evaluate tags`: do the taggers' tags agree with labels?"""
 
 from __future__ import annotations
 
-import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from earshot.commands.evaluation.shared import Parents, keep, labels_of, opened
-from earshot.terminal import table_console
+from earshot.command import DONE
+from earshot.commands.evaluation.shared import (
+    add_labels,
+    command_line,
+    evaluation,
+    evaluation_parser,
+    keep,
+    labels_of,
+)
+from earshot.terminal import TableConsole
+from recsys.evaluation import tag_scores
 from recsys.evaluation.labels import LabelsError
-from recsys.home.home import Home
+from recsys.home.home import Home, open_home
+from recsys.home.settings import load_settings
 
 
-def add_to(commands: Any, parents: Parents) -> None:
-    """Add the command to those of the script."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "tags", parents=parents[:1], help="are the taggers' tags right?"
-    )
-    parser.add_argument("--labels", type=Path, help="CSV with a column path (default: the tags)")
+@dataclass(frozen=True)
+class TagsOptions:
+    """The arguments of `earshot evaluate tags`."""
+
+    home: Path | None
+    json: bool
+    labels: Path | None
+    by: str | None
+    command_line: str
+
+
+def parse(arguments: Sequence[str]) -> TagsOptions:
+    """Parse the arguments."""
+    parser = evaluation_parser("tags", "Do the taggers' tags agree with labels?")
+    add_labels(parser)
     parser.add_argument(
         "--by",
         metavar="COLUMN",
         help="column of tags such as rock|guitar (default: columns named as tags, of 0 and 1)",
     )
-    parser.set_defaults(run=run, check=lambda args: check(parser, args))
-
-
-def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Check that there are labels to compare with."""
+    args = parser.parse_args(arguments)
     if not (args.labels or args.by):
         parser.error("tags needs --labels, --by or both")
+    return TagsOptions(**vars(args), command_line=command_line("tags", arguments))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: TagsOptions) -> int:
     """Compare the taggers' tags with labels and print the result."""
-    with opened(args) as home:
-        return evaluate(args, home)
+    with open_home(load_settings(options.home)) as home:
+        return evaluate(options, home)
 
 
-def evaluate(args: argparse.Namespace, home: Home) -> int:
-    """Score each tag of each tagger that the labels know."""
-    from recsys.evaluation import tag_scores  # noqa: PLC0415 - scikit-learn, which is slow to load
-
+def evaluate(options: TagsOptions, home: Home) -> int:
+    """Score each tag of each tagger that the labels have."""
     projection = home.projection
     extractors, tags = projection.extractors, projection.tags
-    labels = labels_of(args, home)
-    if args.by in labels.columns:
-        labels = labels[labels[args.by] != ""]
+    labels = labels_of(home, options.labels)
+    if options.by in labels.columns:
+        labels = labels[labels[options.by] != ""]
     ids, probabilities = tag_scores.tag_probabilities(
         home.catalog, extractors, labels.index.tolist()
     )
     labels = labels.loc[ids]
     truth = (
-        tag_scores.truth_of_column(labels, args.by)
-        if args.by
+        tag_scores.truth_of_column(labels, options.by)
+        if options.by
         else tag_scores.truth_of_columns(labels, tags)
     )
     figures: dict[str, Any] = {}
@@ -71,17 +85,17 @@ def evaluate(args: argparse.Namespace, home: Home) -> int:
             figures[extractor] = {**tag_scores.mean_scores(scores), "tags": rows}
     if not figures:
         raise LabelsError("No tag of the taggers has tracks with and without it in the labels.")
-    keep(args, home, "tags", {"taggers": figures})
-    if args.json:
+    keep(home, "tags", options.command_line, {"taggers": figures})
+    if options.json:
         print(json.dumps({"taggers": figures}))
     else:
         print_tags(figures)
-    return 0
+    return DONE
 
 
 def print_tags(taggers: Mapping[str, Mapping[str, Any]]) -> None:
     """Print the scores of tags for people."""
-    console = table_console()
+    console = TableConsole()
     for name, figures in taggers.items():
         head = ("tag", "ROC-AUC", "average precision", "chance", "tracks with it")
         table = Table(*head, title=name, box=None)
@@ -93,3 +107,6 @@ def print_tags(taggers: Mapping[str, Mapping[str, Any]]) -> None:
         means = figures["roc_auc"], figures["average_precision"], figures["chance_ap"]
         table.add_row(f"mean of {figures['n_tags']}", *[f"{mean:.3f}" for mean in means])
         console.print(table)
+
+
+COMMAND = evaluation(parse, run)

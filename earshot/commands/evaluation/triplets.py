@@ -1,47 +1,72 @@
-"""`evaluate.py triplets`: which of three is the odd one out?"""
+"""`earshot evaluate triplets`: which of three is the odd one out?"""
 
 from __future__ import annotations
 
-import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.table import Table
 
-from earshot.commands.evaluation.shared import Parents, bounds, chance, choose_systems, keep, opened
-from earshot.terminal import table_console
+from earshot.command import DONE
+from earshot.commands.evaluation.shared import (
+    add_systems,
+    bounds,
+    choose_systems,
+    command_line,
+    evaluation,
+    evaluation_parser,
+    keep,
+    p_value,
+)
+from earshot.terminal import TableConsole
 from recsys.evaluation.embeddings import HOME
 from recsys.evaluation.triplets import Triplets, odd_ones, read_triplets, summarise
-from recsys.home.home import Home
+from recsys.home.home import Home, open_home
+from recsys.home.settings import load_settings
 
 
-def add_to(commands: Any, parents: Parents) -> None:
-    """Add the command to those of the script."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "triplets", parents=parents, help="which of three is the odd one out?"
-    )
+@dataclass(frozen=True)
+class TripletsOptions:
+    """The arguments of `earshot evaluate triplets`."""
+
+    home: Path | None
+    json: bool
+    systems: tuple[str, ...]
+    mfcc: bool
+    file: Path
+    command_line: str
+
+
+def parse(arguments: Sequence[str]) -> TripletsOptions:
+    """Parse the arguments."""
+    parser = evaluation_parser("triplets", "Which of three is the odd one out?")
+    add_systems(parser)
     parser.add_argument("file", type=Path, help="CSV of a,b,c,votes_a,votes_b,votes_c")
-    parser.set_defaults(run=run, check=lambda _: None)
+    args = parser.parse_args(arguments)
+    return TripletsOptions(**vars(args), command_line=command_line("triplets", arguments))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: TripletsOptions) -> int:
     """Compare odd ones out with people's and print the result."""
-    with opened(args) as home:
-        return evaluate(args, home)
+    with open_home(load_settings(options.home)) as home:
+        return evaluate(options, home)
 
 
-def evaluate(args: argparse.Namespace, home: Home) -> int:
+def evaluate(options: TripletsOptions, home: Home) -> int:
     """Let each system choose the odd one of every triplet."""
-    triplets = read_triplets(args.file, home.catalog, home.index.ids)
+    triplets = read_triplets(options.file, home.catalog, home.index.ids)
     ids = np.unique(triplets.ids).tolist()
-    systems, names, known = choose_systems(args, home, ids)
-    triplets = triplets.among(known)
-    row = {track_id: number for number, track_id in enumerate(known)}
+    systems, names, complete = choose_systems(home, ids, options.systems, mfcc=options.mfcc)
+    triplets = triplets.among(complete)
+    row = {track_id: number for number, track_id in enumerate(complete)}
     odd = {
-        name: odd_ones(triplets, row, systems.vectors(name, known), systems.correction(name, known))
+        name: odd_ones(
+            triplets, row, systems.vectors(name, complete), systems.correction(name, complete)
+        )
         for name in names
     }
     figures = {
@@ -53,12 +78,12 @@ def evaluate(args: argparse.Namespace, home: Home) -> int:
         },
         "triplets": {"used": len(triplets.ids), "left_out": triplets.n_left_out},
     }
-    keep(args, home, "triplets", figures)
-    if args.json:
+    keep(home, "triplets", options.command_line, figures)
+    if options.json:
         print(json.dumps(figures))
     else:
         print_triplets(figures, triplets)
-    return 0
+    return DONE
 
 
 def print_triplets(figures: Mapping[str, Any], triplets: Triplets) -> None:
@@ -72,11 +97,14 @@ def print_triplets(figures: Mapping[str, Any], triplets: Triplets) -> None:
             if name != HOME:
                 against = figures["paired"][name][measure]
                 row += [f"{against['diff']:+.3f}", bounds(against["ci"], "+.3f")]
-                row += [chance(against["p"])]
+                row += [p_value(against["p"])]
             table.add_row(measure if name == HOME else "", name, *row)
         table.add_row("", "chance", f"{home['chance']:.3f}")
         table.add_row("", "attainable", f"{home['ceiling']:.3f}")
         table.add_section()
-    console = table_console()
+    console = TableConsole()
     console.print(table)
     console.print(f"{len(triplets.ids)} triplets used, {triplets.n_left_out} left out.")
+
+
+COMMAND = evaluation(parse, run)

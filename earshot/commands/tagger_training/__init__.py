@@ -1,1 +1,1 @@
-"""What `train_tagger.py` is made of."""
+"""What `earshot train-tagger` is made of."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, distributed
 
+from earshot.commands.tagger_training.options import TaggerOptions
 from encoders.architectures import ARCHITECTURES
 from encoders.extract import load_extractor
 from encoders.frontends import segment_grid
@@ -56,21 +56,21 @@ def first_of_all() -> Iterator[None]:
         distributed.barrier()
 
 
-def load_teachers(args: argparse.Namespace, folder: Path) -> Teachers | None:
+def load_teachers(options: TaggerOptions, folder: Path) -> Teachers | None:
     """Load the taggers that --teach-from names; None where it names none.
 
     Raises WeightsError, SettingsError, and TeachingError for an unknown one or another front end.
     """
-    if not args.teachers:
+    if not options.teachers:
         return None
-    weights = load_settings(args.home).home / WEIGHTS_NAME
+    weights = load_settings(options.home).home / WEIGHTS_NAME
     with first_of_all():
-        names = tagger_names(args.teachers, weights)
+        names = tagger_names(options.teachers, weights)
         try:  # in float32 wherever it runs: a resumed training must be told the same
             extractor = load_extractor(names, weights, known=[f"{names[0]}-float32-"])
         except (IndexError, ValueError) as error:
             raise TeachingError(f"--teach-from: {error}.") from error
-    grid = segment_grid(ARCHITECTURES[args.architecture].front)
+    grid = segment_grid(ARCHITECTURES[options.architecture].front)
     return Teachers(extractor.taggers, grid, folder / "answers")
 
 
@@ -87,11 +87,11 @@ def from_teachers(
     corpus: Corpus,
     places: Mapping[Path, Path],
     teachers: Teachers,
-    args: argparse.Namespace,
+    options: TaggerOptions,
     progress: Progress,
 ) -> Plan:
     """Learn what taggers say; the test is on each clip's TOP tags by them."""
-    architecture, recipe = ARCHITECTURES[args.architecture], args.recipe
+    architecture, recipe = ARCHITECTURES[options.architecture], options.recipe
     grid = segment_grid(architecture.front)
     n_units: int = architecture.build(len(corpus.tags)).output.in_features  # type: ignore[union-attr,assignment]
     lessons = Lessons(_places(corpus.train, places), grid.n_samples, recipe.crops, recipe.seed)

@@ -1,10 +1,8 @@
-"""How a training goes and what came of it: to people, to TensorBoard, and into the run's folder."""
+"""The progress and the results of a training: printed, for TensorBoard, and in the run's folder."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +12,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import distributed
 
+from earshot.commands.tagger_training.options import TaggerOptions
 from earshot.commands.tagger_training.plans import TOP, Plan
+from earshot.terminal import complain
 from encoders.trained_bundles import Prior, save_trained
 from encoders.training.card import Training, card
 from encoders.training.clips import groups, targets
@@ -25,12 +25,8 @@ from recsys.evaluation.tag_metrics import best_thresholds, tag_figures
 from recsys.evaluation.tag_scores import score_tags
 
 
-class NotInstalled(Exception):
-    """An extra is not installed; the message says how to get it."""
-
-
 class Result(NamedTuple):
-    """What a training came to.
+    """The results of a training.
 
     judged       probabilities of the validation and the test clips, (n_clips, n_tags) each
     embeddings   of the test clips before the training and after it, centred: (n_clips, n_units)
@@ -47,7 +43,7 @@ class Result(NamedTuple):
     seconds: float
 
 
-def finish(args: argparse.Namespace, plan: Plan, result: Result) -> dict[str, Any]:
+def finish(options: TaggerOptions, plan: Plan, result: Result) -> dict[str, Any]:
     """Measure on the test clips, write weights and cards, return the figures. Raises OSError."""
     corpus, outcome = plan.corpus, result.outcome
     valid, test = result.judged
@@ -67,14 +63,14 @@ def finish(args: argparse.Namespace, plan: Plan, result: Result) -> dict[str, An
         }
         for score in score_tags(test, corpus.tags, by_tag)
     ]
-    weights = args.out / f"{args.name}.safetensors"
-    digest = save_trained(weights, args.architecture, corpus.tags, outcome.state, result.prior)
+    weights = options.out / f"{options.name}.safetensors"
+    digest = save_trained(weights, options.architecture, corpus.tags, outcome.state, result.prior)
     training = Training(
-        name=args.name,
-        architecture=args.architecture,
+        name=options.name,
+        architecture=options.architecture,
         n_parameters=result.n_parameters,
         corpus=corpus,
-        recipe=args.recipe,
+        recipe=options.recipe,
         best=outcome.best,
         n_epochs=len(outcome.history),
         seconds=result.seconds,
@@ -89,13 +85,13 @@ def finish(args: argparse.Namespace, plan: Plan, result: Result) -> dict[str, An
         "weights": str(weights),
         "sha256": digest,
         "parameters": training.n_parameters,
-        "teachers": list(args.recipe.teachers),
+        "teachers": list(options.recipe.teachers),
         "tags": list(corpus.tags),
         "clips": {part: len(corpus.part(part)) for part in ("train", "valid", "test")},
         "epochs": training.n_epochs,
         "best_epoch": outcome.best.number,
         "valid_loss": outcome.best.valid_loss,
-        "valid_roc_auc": None if args.recipe.teachers else outcome.best.score,
+        "valid_roc_auc": None if options.recipe.teachers else outcome.best.score,
         "seconds": round(result.seconds, 1),
         "test": {name: figure._asdict() for name, figure in measured.items()},
         "per_tag": rows,
@@ -106,37 +102,37 @@ def finish(args: argparse.Namespace, plan: Plan, result: Result) -> dict[str, An
     return figures
 
 
-def print_figures(figures: dict[str, Any], args: argparse.Namespace) -> None:
+def print_figures(figures: dict[str, Any], options: TaggerOptions) -> None:
     """Print the outcome for people."""
     clips = figures["clips"]
     print(
-        f"{args.architecture}, {figures['parameters']:,} parameters, {len(figures['tags'])} tags; "
-        f"{clips['train']} clips to learn from, {clips['valid']} to validate on, {clips['test']} "
-        f"to test on; epoch {figures['best_epoch']} of {figures['epochs']} in "
+        f"{options.architecture}, {figures['parameters']:,} parameters, {len(figures['tags'])} "
+        f"tags; {clips['train']} clips to train on, {clips['valid']} to validate on, "
+        f"{clips['test']} to test on; epoch {figures['best_epoch']} of {figures['epochs']} in "
         f"{figures['seconds']:.0f} s."
     )
-    if args.teachers:
-        print(f"Taught by {args.teachers}; how far it agrees with them, by their {TOP} top tags:")
+    if options.teachers:
+        print(f"Taught by {options.teachers}; agreement with their {TOP} top tags:")
     for name, figure in figures["test"].items():
         ends = f"95 % {figure['low']:.3f} to {figure['high']:.3f}"
         print(f"{name:18} {figure['value']:.3f}  ({ends}; chance {figure['chance']:.3f})")
     print(f"Written: {figures['weights']}, its model card beside it.")
-    print(f"To listen with it: build_index.py FOLDER --tagger {figures['weights']}")
+    print(f"To analyse with it: earshot build FOLDER --tagger {figures['weights']}")
 
 
 @contextmanager
-def logging(args: argparse.Namespace) -> Iterator[Callable[[Epoch], None]]:
-    """Give what says how an epoch went, to people and with --tensorboard to its files."""
+def logging(options: TaggerOptions) -> Iterator[Callable[[Epoch], None]]:
+    """Return what reports an epoch: printed, and with --tensorboard into its files."""
     writer = None
-    if args.tensorboard and rank() == 0:
-        writer = tensorboard(args.out / "tensorboard")
+    if options.tensorboard and rank() == 0:
+        writer = tensorboard(options.out / "tensorboard")
     begin = time.monotonic()
 
     def report(epoch: Epoch) -> None:
         if rank() != 0:
             return
-        score = "" if args.teachers else f"ROC-AUC {epoch.score:.4f}, "
-        say(
+        score = "" if options.teachers else f"ROC-AUC {epoch.score:.4f}, "
+        complain(
             f"epoch {epoch.number}: loss {epoch.loss:.4f}, validation {epoch.valid_loss:.4f}, "
             f"{score}{time.monotonic() - begin:.0f} s"
         )
@@ -154,14 +150,9 @@ def logging(args: argparse.Namespace) -> Iterator[Callable[[Epoch], None]]:
 
 
 def tensorboard(folder: Path) -> Any:
-    """Open a log for TensorBoard. Raises NotInstalled."""
-    try:
-        # Only who asks for it needs it, and it is an extra.
-        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
-    except ImportError:
-        raise NotInstalled(
-            "TensorBoard is not installed; add it with: pip install 'earshot[training]'"
-        ) from None
+    """Open a log for TensorBoard. Raises ModuleNotFoundError."""
+    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - of the extra `training`
+
     return SummaryWriter(str(folder))
 
 
@@ -170,8 +161,3 @@ def device_name() -> str:
     name = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     n = distributed.get_world_size() if distributed.is_initialized() else 1
     return name if n == 1 else f"{n} x {name}"
-
-
-def say(sentence: str) -> None:
-    """Print a sentence on standard error."""
-    print(sentence.encode("utf-8", "replace").decode(), file=sys.stderr, flush=True)

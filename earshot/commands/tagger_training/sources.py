@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
+from earshot.commands.tagger_training.options import TaggerOptions
 from encoders.training.clips import (
     PARTS,
     Clip,
@@ -26,38 +26,39 @@ from recsys.library.file_tags import read_tags
 from recsys.library.scanning import AUDIO_SUFFIXES
 
 _SPLIT = "split"  # the column that says which part a clip is in
-_SAID = {"train": 0, "training": 0, "valid": 1, "validation": 1, "val": 1, "test": 2}
+_PART_NAMES = {"train": 0, "training": 0, "valid": 1, "validation": 1, "val": 1, "test": 2}
 
 
-def read_corpus(args: argparse.Namespace, taught: Sequence[str] = ()) -> Corpus:
+def read_corpus(options: TaggerOptions, taught: Sequence[str] = ()) -> Corpus:
     """Read what the arguments name. Raises CorpusError, LabelsError, CatalogError.
 
     Tags that are `taught` take the place of labels, which the clips then need not have.
     """
-    if args.dataset:
-        labelled = DATASETS[args.dataset](args.source)
+    source = options.source
+    if source is None:
+        name, table = _of_home(options)
+    elif options.dataset:
+        labelled = DATASETS[options.dataset](source)
         return replace(labelled, tags=tuple(taught)) if taught else labelled
-    if args.source is None:
-        name, table = _of_home(args)
-    elif args.source.is_dir():
-        name, table = args.source.name, _of_folder(args.source, labelled=bool(args.by))
+    elif source.is_dir():
+        name, table = source.name, _of_folder(source, labelled=bool(options.by))
     else:
-        name, table = args.source.stem, _of_csv(args)
+        name, table = source.stem, _of_csv(source, options.by)
     if table.empty:
         raise CorpusError(f"{name} has no {'' if taught else 'labelled '}clips.")
     clips = [
         Clip(Path(path), tuple(split_labels(tags)), artist)
         for path, tags, artist in zip(table["path"], table["tags"], table["artist"], strict=True)
     ]
-    tags = sorted(most_common(clips, args.tags))
-    drawn = f"artist-disjoint, drawn with seed {args.seed}"
+    tags = sorted(most_common(clips, options.tags))
+    drawn = f"artist-disjoint, drawn with seed {options.recipe.seed}"
     how = f"its column {_SPLIT}" if _SPLIT in table.columns else drawn
     if not taught:
         clips = [clip for clip in clips if set(clip.tags) & set(tags)]
     if _SPLIT in table.columns:
-        parts = _as_said(clips, table[_SPLIT])
+        parts = _by_split(clips, table[_SPLIT])
     else:
-        parts = list(part_by_artist(clips, args.seed))
+        parts = list(part_by_artist(clips, options.recipe.seed))
     if taught:
         train, valid, test = map(tuple, parts)
         return Corpus(name, tuple(taught), train, valid, test, how)
@@ -70,18 +71,17 @@ def artist_of(path: Path) -> str:
     return "" if artist == path.parent.parent.name else artist
 
 
-def _of_csv(args: argparse.Namespace) -> pd.DataFrame:
-    table = read_table(args.source, ["path", args.by] if args.by else ["path"])
-    folder = args.source.parent
-    found = pd.DataFrame({"path": [folder / path for path in table["path"]]})
-    found["tags"] = table[args.by] if args.by else ""
-    if "artist" in table.columns:
-        found["artist"] = table["artist"]
+def _of_csv(path: Path, by: str) -> pd.DataFrame:
+    labels = read_table(path, ["path", by] if by else ["path"])
+    table = pd.DataFrame({"path": [path.parent / name for name in labels["path"]]})
+    table["tags"] = labels[by] if by else ""
+    if "artist" in labels.columns:
+        table["artist"] = labels["artist"]
     else:
-        found["artist"] = [artist_of(path) for path in found["path"]]
-    if _SPLIT in table.columns:
-        found[_SPLIT] = table[_SPLIT]
-    return found[found["tags"] != ""] if args.by else found
+        table["artist"] = [artist_of(clip) for clip in table["path"]]
+    if _SPLIT in labels.columns:
+        table[_SPLIT] = labels[_SPLIT]
+    return table[table["tags"] != ""] if by else table
 
 
 def _of_folder(folder: Path, *, labelled: bool) -> pd.DataFrame:
@@ -98,25 +98,27 @@ def _of_folder(folder: Path, *, labelled: bool) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["path", "tags", "artist"])
 
 
-def _of_home(args: argparse.Namespace) -> tuple[str, pd.DataFrame]:
-    settings = load_settings(args.home)
+def _of_home(options: TaggerOptions) -> tuple[str, pd.DataFrame]:
+    settings = load_settings(options.home)
     with Catalog(settings.home, settings.database) as catalog:
         labels = catalogue_labels(catalog)
-        if args.by and args.by not in labels.columns:
-            raise LabelsError(f'There is no column "{args.by}"; got {", ".join(labels.columns)}.')
+        if options.by and options.by not in labels.columns:
+            raise LabelsError(
+                f'There is no column "{options.by}"; got {", ".join(labels.columns)}.'
+            )
         paths = {track.id: track.path for track in catalog.available_tracks()}
-    if args.by:
-        labels = labels[labels[args.by] != ""]
-    found = pd.DataFrame({"path": [paths[i] for i in labels.index]})
-    found["tags"] = labels[args.by].to_numpy() if args.by else ""
-    found["artist"] = labels["artist"].to_numpy()
-    return "the library", found
+    if options.by:
+        labels = labels[labels[options.by] != ""]
+    table = pd.DataFrame({"path": [paths[i] for i in labels.index]})
+    table["tags"] = labels[options.by].to_numpy() if options.by else ""
+    table["artist"] = labels["artist"].to_numpy()
+    return "the library", table
 
 
-def _as_said(clips: Sequence[Clip], said: pd.Series[str]) -> list[list[Clip]]:
+def _by_split(clips: Sequence[Clip], names: pd.Series[str]) -> list[list[Clip]]:
     parts: list[list[Clip]] = [[] for _ in PARTS]
-    for clip, part in zip(clips, said, strict=True):
-        if part not in _SAID:
-            raise CorpusError(f'The column {_SPLIT} has "{part}"; wanted {", ".join(_SAID)}.')
-        parts[_SAID[part]].append(clip)
+    for clip, part in zip(clips, names, strict=True):
+        if part not in _PART_NAMES:
+            raise CorpusError(f'The column {_SPLIT} has "{part}"; wanted {", ".join(_PART_NAMES)}.')
+        parts[_PART_NAMES[part]].append(clip)
     return parts

@@ -43,7 +43,7 @@ def of_home(home: Home) -> ListeningData:
     if not interactions.counts.nnz:
         raise NoListens(
             f"Nobody has listened to a track of {home.settings.home} yet: "
-            "import_listens.py reads listening histories."
+            "`earshot import` reads listening histories."
         )
     indexed = np.isin(interactions.tracks, home.index.ids)
     vectors = np.zeros((len(indexed), home.index.dim), np.float32)

@@ -1,0 +1,93 @@
+"""Listing the files of a library that are the same recording."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from earshot.terminal import TableConsole, complain, printable
+from encoders.audio import SegmentGrid
+from encoders.decoding import DecoderProcess
+from index.arrays import Float32Array
+from recsys.catalog import Track
+from recsys.durations import clock
+from recsys.home.evaluation_reports import save_report
+from recsys.home.home import open_home
+from recsys.home.settings import load_settings
+from recsys.library.coherence import RATE
+from recsys.library.duplicates import find_duplicates
+
+
+def list_duplicates(folder: Path | None, *, as_json: bool) -> None:
+    """Print the groups of files that are one recording."""
+    console = Console(stderr=True)
+    bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+    with open_home(load_settings(folder)) as home, closing(DecoderProcess()) as decoder, bar:
+        task = bar.add_task("Comparing", total=None)
+        duplicates = find_duplicates(
+            home.catalog,
+            home.index,
+            lambda track: waveform(decoder, track),
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+        groups = [[copy_as_json(track) for track in group] for group in duplicates.groups]
+        command = "earshot similar --duplicates"
+        figures = {"groups": groups, "failures": duplicates.failures}
+        save_report(home.settings.home, "duplicates", command, home.index, figures)
+    for failure in duplicates.failures:
+        complain(failure)
+    if as_json:
+        print(json.dumps(groups))
+    else:
+        print_groups(duplicates.groups)
+
+
+def waveform(decoder: DecoderProcess, track: Track) -> Float32Array:
+    """Decode a whole track for comparison, in pieces of 1/4 s that join. Raises AudioError."""
+    grid = SegmentGrid(RATE, hop_length=2, n_fft=2, n_frames=RATE // 8)
+    decoder.request_segments(track.path, track.duration or 0.0, grid, None)
+    joined: Float32Array = decoder.receive_segments(track.path).waveforms.reshape(-1)
+    return joined
+
+
+def copy_as_json(track: Track) -> dict[str, object]:
+    """Return one of several copies in the form --json prints."""
+    return {
+        "track_id": track.id,
+        "path": str(track.path),
+        "title": track.title,
+        "artist": track.artist,
+        "album": track.album,
+        "duration": track.duration,
+        "codec": track.codec,
+        "sample_rate": track.sample_rate,
+        "channels": track.channels,
+    }
+
+
+def print_groups(groups: Sequence[Sequence[Track]]) -> None:
+    """Print the copies of each recording for people."""
+    if not groups:
+        print("No two files are the same recording.")
+        return
+    title = f"{len(groups)} recordings in {sum(map(len, groups))} files"
+    table = Table(title=title, title_justify="left", box=None, header_style="bold")
+    for column in ("", "id", "file", "length", "codec", "kHz"):
+        table.add_column(column, overflow="fold")
+    for number, group in enumerate(groups, start=1):
+        for track in group:
+            table.add_row(
+                str(number) if track is group[0] else "",
+                str(track.id),
+                printable(str(track.path)),
+                clock(track.duration or 0.0),
+                track.codec,
+                f"{(track.sample_rate or 0) / 1000:g}",
+            )
+    TableConsole().print(table)
