@@ -53,8 +53,8 @@ class Served:
             similar,
             recommender,
             Completer(home.catalog, similar.tags),
-            Artists(home.catalog, home.index, home.settings.hubs, recommender.shelf),
-            MapReader(home.settings.home, recommender.shelf, recommender.tag_table),
+            Artists(home.catalog, home.index, home.settings.hubs, recommender.track_table),
+            MapReader(home.settings.home, recommender.track_table, recommender.tag_table),
         )
 
     def warm(self) -> None:

@@ -57,14 +57,14 @@ def answer(served: Served, mix: Mix, listener_id: int | None) -> Listing:
     """Answer a mix for a listener, None for nobody known."""
     said = feedback(served, listener_id)
     places = dict(mix.keep)
-    query = _query(served, mix, listener_id, said)
-    kept = served.recommender.describe(query, list(places))
+    query = served.recommender.resolve(_query(served, mix, listener_id, said))
+    kept = query.describe(list(places))
     wanted = mix.length - len(kept)
     found: Sequence[Recommendation] = ()
     sentences: tuple[str, ...] = ()
     if wanted > 0:
-        answered = served.recommender.recommend(query, wanted)
-        found, sentences = answered.recommendations, answered.sentences
+        answered = query.recommend(wanted)
+        found, sentences = answered.recommendations, answered.notices
     chosen = _placed(found, kept, places)
     return Listing(rows(served, chosen, said, kept=places), sentences, _named(served, mix))
 

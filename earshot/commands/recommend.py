@@ -220,8 +220,8 @@ def run(options: RecommendOptions) -> int:
             mix = path_between(options.start, options.end, home, recommender, options)
         else:
             mix = recommender.recommend(query_of(home, options), options.k)
-        for sentence in mix.sentences:
-            complain(sentence)
+        for notice in mix.notices:
+            complain(notice)
         if options.out and mix.recommendations:
             write_playlist(mix, options.out, relative=options.relative)
         if options.json:
@@ -309,7 +309,7 @@ def as_json(result: Recommendation) -> dict[str, object]:
         "score": round(result.score, 4),
         "similarity": shown(result.similarity),
         "evidence": round(result.evidence, 4),
-        "rung": result.rung,
+        "rung": result.fallback,
         "reasons": [
             {
                 "kind": reason.kind,

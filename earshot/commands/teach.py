@@ -191,7 +191,7 @@ def scored(
 ) -> tuple[Mapping[str, Figure] | None, str]:
     """Return the cross-validated score of a tag, or why there is none."""
     try:
-        lesson = lesson_of(examples, recommender.shelf(), recommender.index)
+        lesson = lesson_of(examples, recommender.track_table(), recommender.index)
         return honest_score(lesson, STANDS_OUT), ""
     except TooFew as error:
         return None, str(error)

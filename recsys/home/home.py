@@ -13,7 +13,7 @@ from recsys.catalog import Catalog
 from recsys.home.files import INDEX_NAME, PROJECTION_NAME
 from recsys.home.settings import Settings
 
-REST = 100  # plays are not counted again before so many times the time that counting took
+RECOUNT_AFTER = 100  # times as long as counting listens takes, the counts are used unchanged
 
 
 class NotIndexed(Exception):

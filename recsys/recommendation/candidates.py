@@ -1,100 +1,117 @@
-"""The tracks that any term of a question may rank high."""
+"""Candidate generation: the allowed tracks that any term of the score may rank high."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from index.arrays import Float32Array, IndexArray
 from index.inner_products import top_n
 from recsys.recommendation.context import QueryContext
-from recsys.recommendation.scoring import Candidates
 from recsys.recommendation.seeds import SeedVector
-
-SMALL = 2000  # tracks; where no more are allowed, all are candidates
-RARE = 0.05  # of the library; where less is allowed, all of it is compared
-N_SEARCHES = 6  # at most so many; more anchors are searched for in groups,
-FULL = 4  # of which so many propose in full; of more each proposes less
-N_ROUNDS = 5  # found in so many rounds
+from recsys.reranking import POOL
 
 
-def near(question: QueryContext, vectors: Float32Array, fetch: int) -> IndexArray:
+@dataclass(frozen=True)
+class CandidateLimits:
+    """How many candidates are generated and re-ranked.
+
+    exhaustive       allowed tracks up to which all are candidates
+    rare             share of the library up to which the allowed tracks are compared one by one
+    n_candidates     that each search proposes at first, at least; per_result of each result
+    growth           times as many are proposed where the query's caps and spacings left too few,
+    max_candidates   up to so many of each search
+    pool             best candidates that are re-ranked at first
+    n_searches       of the index; more seed vectors are searched by the means of so many groups,
+    n_full_searches  of which so many propose in full; with more, each proposes less
+    n_rounds         in which the groups are found
+    """
+
+    exhaustive: int = 2000
+    rare: float = 0.05
+    n_candidates: int = 500
+    per_result: int = 25
+    growth: int = 8
+    max_candidates: int = 50_000
+    pool: int = POOL
+    n_searches: int = 6
+    n_full_searches: int = 4
+    n_rounds: int = 5
+
+
+DEFAULT_LIMITS = CandidateLimits()
+
+
+def nearest_rows(
+    context: QueryContext, vectors: Float32Array, fetch: int, limits: CandidateLimits
+) -> IndexArray:
     """Return the allowed rows nearest to each of some vectors, about `fetch` of each; ascending."""
-    shelf, index = question.shelf, question.index
-    share = question.n_allowed / max(len(shelf), 1)
-    if share < RARE:
-        rows = np.flatnonzero(question.allowed)
+    table, index = context.track_table, context.index
+    share = context.n_allowed / max(len(table), 1)
+    if share < limits.rare:
+        rows = np.flatnonzero(context.allowed)
         products = vectors @ index.vectors_at(rows).T
         return np.unique(np.concatenate([rows[top_n(row, fetch)] for row in products]))
     proposed = np.unique(np.concatenate(index.candidates(vectors, int(fetch / share))))
-    return proposed[question.allowed[proposed]]
+    return proposed[context.allowed[proposed]]
 
 
-def candidate_rows(question: QueryContext, fetch: int) -> IndexArray:
+def candidate_rows(context: QueryContext, fetch: int, limits: CandidateLimits) -> IndexArray:
     """Return the allowed rows that any term may rank high, ascending; few are all taken."""
-    ground, allowed = question.ground, question.allowed
-    n_allowed = question.n_allowed
-    if n_allowed <= max(SMALL, fetch):
+    seeds, allowed = context.seeds, context.allowed
+    n_allowed = context.n_allowed
+    if n_allowed <= max(limits.exhaustive, fetch):
         return np.flatnonzero(allowed)
-    found = []
-    if ground.liked:
-        searches = _searches(ground.liked)
-        found.append(near(question, searches, round(fetch * min(1, FULL / len(searches)))))
-    elif ground.rung == "popular" and not question.popularity().any():
-        found.append(near(question, library_mean(reference_sample(question)), fetch))
-    elif ground.rung == "popular":
-        found.append(_greatest(question, question.popularity(), fetch))
-    if ground.wishes:
-        wished = np.zeros(len(allowed), np.float32)
-        for wish in ground.wishes:
-            wished += np.float32(wish.weight) * wish.values
-        found.append(_greatest(question, wished, fetch))
-    if question.taste is not None:
-        left_out = len(question.heard.rows) + int(fetch * len(allowed) / n_allowed)
-        found.append(question.taste.candidates(left_out))
-    if not question.query.leaves_out_played:
-        found.append(question.heard.rows)
-    rows = np.unique(np.concatenate(found))
+    proposals = []
+    if seeds.positive:
+        vectors = search_vectors(seeds.positive, limits)
+        n_each = round(fetch * min(1, limits.n_full_searches / len(vectors)))
+        proposals.append(nearest_rows(context, vectors, n_each, limits))
+    elif seeds.fallback == "popular" and not context.popularity.any():
+        proposals.append(nearest_rows(context, context.library_mean, fetch, limits))
+    elif seeds.fallback == "popular":
+        proposals.append(_greatest(context, context.popularity, fetch))
+    if seeds.wanted_tags:
+        values = np.zeros(len(allowed), np.float32)
+        for tag in seeds.wanted_tags:
+            values += np.float32(tag.weight) * tag.values
+        proposals.append(_greatest(context, values, fetch))
+    if context.listener_scores is not None:
+        n = len(context.history.rows) + int(fetch * len(allowed) / n_allowed)
+        proposals.append(context.listener_scores.candidates(n))
+    if not context.query.leaves_out_played:
+        proposals.append(context.history.rows)
+    rows = np.unique(np.concatenate(proposals))
     return rows[allowed[rows]]
 
 
-def _greatest(question: QueryContext, values: Float32Array, n: int) -> IndexArray:
+def _greatest(context: QueryContext, values: Float32Array, n: int) -> IndexArray:
     """Return the `n` allowed rows of the greatest values, in no order."""
-    return top_n(np.where(question.allowed, values, -np.inf).astype(np.float32), n)
+    return top_n(np.where(context.allowed, values, -np.inf).astype(np.float32), n)
 
 
-def reference_sample(question: QueryContext) -> Candidates:
-    """Return the tracks that stand for the library."""
-    return Candidates(question.shelf.sample, question.shelf.sample_vectors)
+def search_vectors(seeds: Sequence[SeedVector], limits: CandidateLimits) -> Float32Array:
+    """Return vectors to search with: the seeds', or where there are many the means of groups.
 
-
-def library_mean(sample: Candidates) -> Float32Array:
-    """Return what the library sounds like on the whole, (1, dim)."""
-    middle: Float32Array = sample.vectors.mean(axis=0, keepdims=True)
-    return middle
-
-
-def _searches(anchors: Sequence[SeedVector]) -> Float32Array:
-    """Return vectors to search with: the anchors, or where there are many the means of groups.
-
-    Spherical k-means (Dhillon and Modha 2001), weighted, from the heaviest anchor and those
-    farthest from it and from each other (Gonzalez 1985).
+    Spherical k-means (Dhillon and Modha 2001), weighted, from the heaviest seed and those farthest
+    from it and from each other (Gonzalez 1985).
     """
-    vectors = np.stack([anchor.vector for anchor in anchors])
-    weights = np.array([anchor.weight for anchor in anchors], np.float32)
-    if len(vectors) <= N_SEARCHES:
+    vectors = np.stack([seed.vector for seed in seeds])
+    weights = np.array([seed.weight for seed in seeds], np.float32)
+    if len(vectors) <= limits.n_searches:
         return vectors
-    taken = [int(weights.argmax())]
-    closest = vectors @ vectors[taken[0]]
-    while len(taken) < N_SEARCHES:
-        taken.append(int(closest.argmin()))
-        closest = np.maximum(closest, vectors @ vectors[taken[-1]])
-    means = vectors[taken]
-    for _ in range(N_ROUNDS):
+    centres = [int(weights.argmax())]
+    closest = vectors @ vectors[centres[0]]
+    while len(centres) < limits.n_searches:
+        centres.append(int(closest.argmin()))
+        closest = np.maximum(closest, vectors @ vectors[centres[-1]])
+    means = vectors[centres]
+    for _ in range(limits.n_rounds):
         groups = (vectors @ means.T).argmax(axis=1)
         members = (groups == np.arange(len(means))[:, None]) * weights
         means = members @ vectors
         means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-6)
-    found: Float32Array = means[np.linalg.norm(means, axis=1) > 0.5]  # without those of no member
-    return found
+    nonempty: Float32Array = means[np.linalg.norm(means, axis=1) > 0.5]
+    return nonempty

@@ -1,4 +1,4 @@
-"""Everything that a question needs to be answered, looked up once."""
+"""Everything that answering a query needs, loaded once and cached until it changes."""
 
 from __future__ import annotations
 
@@ -15,148 +15,141 @@ from index.arrays import BoolArray, Float32Array, Int64Array
 from index.vector_index import VectorIndex
 from recsys.catalog.search import fold
 from recsys.home.files import LISTENING_NAME
-from recsys.home.home import REST, Home, stamp
+from recsys.home.home import RECOUNT_AFTER, Home, stamp
 from recsys.home.tag_table import TagTable
 from recsys.home.track_table import TrackTable
 from recsys.models.model_file import DamagedModel
-from recsys.recommendation.filters import STANDS_OUT, allowed
+from recsys.recommendation.filters import STANDS_OUT, allowed_rows
 from recsys.recommendation.listening_scores import IndexedModel, ListenerScores
 from recsys.recommendation.query import Query
 from recsys.recommendation.seeds import ListenerHistory, ResolvedSeeds, SeedResolver
 from recsys.tagging.personal_tags import PersonalTags
 
-N_REMEMBERED = 100  # listeners
+N_CACHED_HISTORIES = 100
 
 
-class _LibraryColumns(NamedTuple):
-    """What is kept of one revision of the catalogue's tracks."""
+class _Tracks(NamedTuple):
+    """The track table of one revision of the catalogue's tracks."""
 
     revision: int
-    shelf: TrackTable
+    table: TrackTable
 
 
-class _Learnt(NamedTuple):
-    """The listening model of one file, and a sentence where it cannot be used."""
+class _Model(NamedTuple):
+    """The listening model of one file, and a notice where it cannot be used."""
 
     stamp: tuple[int, int, int] | None
-    tastes: IndexedModel | None
-    sentences: list[str]
+    indexed: IndexedModel | None
+    notices: list[str]
+
+
+class _Popularity(NamedTuple):
+    """How many play each track, at one revision of the listens; when to count again."""
+
+    revision: int
+    until: float
+    values: Float32Array
 
 
 @dataclass(frozen=True, eq=False)
 class QueryContext:
-    """A query with what it is to be answered from.
+    """A query with everything that answering it needs.
 
-    allowed     the rows that may be in the answer, bool (n,)
-    taste       what listens say, None where they say nothing
-    learnt      whether anything has been learnt from listens
-    popularity  returns how many play each track, as log(1 + n): (n,)
+    allowed          the rows that may be recommended, bool (n,)
+    listener_scores  of the listening model, None without a model or listens that it has
+    has_model        whether the home has a listening model
+    load_popularity  returns `popularity`, which not every query needs
     """
 
     query: Query
     index: VectorIndex
-    shelf: TrackTable
-    ground: ResolvedSeeds
-    heard: ListenerHistory
+    track_table: TrackTable
+    seeds: ResolvedSeeds
+    history: ListenerHistory
     allowed: BoolArray
-    taste: ListenerScores | None
-    learnt: bool
-    popularity: Callable[[], Float32Array]
+    listener_scores: ListenerScores | None
+    has_model: bool
+    load_popularity: Callable[[], Float32Array]
+
+    @cached_property
+    def popularity(self) -> Float32Array:
+        """How many play each track, as log(1 + n): (n,)."""
+        return self.load_popularity()
 
     @cached_property
     def n_allowed(self) -> int:
-        """How many rows may be in the answer."""
+        """How many rows may be recommended."""
         return int(np.count_nonzero(self.allowed))
+
+    @cached_property
+    def library_mean(self) -> Float32Array:
+        """The mean embedding of the library's sample, (1, dim)."""
+        mean: Float32Array = self.track_table.sample_vectors.mean(axis=0, keepdims=True)
+        return mean
 
 
 class ContextLoader:
-    """Looks up what questions to one opened home need. Safe to share between threads."""
+    """Loads the contexts of queries to one opened home. Safe to share between threads."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, recount_after: float = RECOUNT_AFTER) -> None:
+        """Listens are not counted again for `recount_after` times as long as counting took."""
         self.home = home
         self.catalog = home.catalog
         self.index = home.index
-        self._lock = threading.Lock()
+        self._recount_after = recount_after
+        self._tracks_lock = threading.Lock()
         self._tags_lock = threading.Lock()
-        self._plays_lock = threading.Lock()
-        self._tastes_lock = threading.Lock()
-        self._taught = PersonalTags(home.catalog, home.index)
-        self._library: _LibraryColumns | None = None
+        self._popularity_lock = threading.Lock()
+        self._model_lock = threading.Lock()
+        self._personal_tags = PersonalTags(home.catalog, home.index)
+        self._tracks: _Tracks | None = None
         self._tags: TagTable | None = None
-        self._plays: tuple[int, float, Float32Array] | None = None
-        self._tastes = _Learnt(None, None, [])
-        self._heard: dict[int, tuple[int, ListenerHistory]] = {}
+        self._counted: _Popularity | None = None
+        self._model = _Model(None, None, [])
+        self._histories: dict[int, tuple[int, ListenerHistory]] = {}
 
-    def question(self, query: Query) -> tuple[QueryContext, list[str]]:
-        """Return the query with what is known for it, and sentences on what could not be used."""
-        library = self._current()
-        shelf = library.shelf
-        heard = self._heard_by(query.listener, shelf)
-        tags = self._taught.of(query.listener, library.revision, shelf, self.tag_table)
-        ground = SeedResolver(self.catalog, self.index, shelf, tags).ground(query, heard)
-        learnt = self._learnt()
-        mask, sentences = allowed(query, heard, shelf, self.index, tags)
-        question = QueryContext(
+    def load(self, query: Query) -> tuple[QueryContext, list[str]]:
+        """Return the query's context, and notices on what could not be used."""
+        revision, table = self._current_tracks()
+        history = self._history(query.listener, table)
+        tags = self._personal_tags.of(query.listener, revision, table, self.tag_table)
+        seeds = SeedResolver(self.catalog, self.index, table, tags).resolve(query, history)
+        model = self._current_model()
+        allowed, notices = allowed_rows(query, history, table, self.index, tags)
+        context = QueryContext(
             query,
             self.index,
-            shelf,
-            ground,
-            heard,
-            mask,
-            learnt.tastes.of(ground, heard) if learnt.tastes else None,
-            learnt.tastes is not None,
-            lambda: self._popularity(shelf),
+            table,
+            seeds,
+            history,
+            allowed,
+            model.indexed.scores_for(seeds, history) if model.indexed else None,
+            model.indexed is not None,
+            lambda: self._popularity(table),
         )
-        return question, [*ground.sentences, *sentences, *learnt.sentences]
+        return context, [*seeds.notices, *notices, *model.notices]
 
-    def shelf(self) -> TrackTable:
-        """Return what is known of each indexed track now."""
-        return self._current().shelf
+    def track_table(self) -> TrackTable:
+        """Return the columns of the indexed tracks now."""
+        return self._current_tracks().table
 
     def tagged(self, tag: str) -> Int64Array | None:
-        """Return the ids of the living tracks that stand out in a tag, or whose files name it.
+        """Return the ids of the available tracks that stand out in a tag, or whose files name it.
 
         Ascending; None for a tag that neither taggers nor files know.
         """
-        shelf = self._current().shelf
-        column, filed = self.tag_table().column(tag), shelf.genre_rows.get(fold(tag))
-        if column is None and filed is None:
+        table = self._current_tracks().table
+        column, genre_rows = self.tag_table().column(tag), table.genre_rows.get(fold(tag))
+        if column is None and genre_rows is None:
             return None
-        mask = np.zeros(len(shelf), np.bool_) if column is None else column >= STANDS_OUT
-        if filed is not None:
-            mask[filed] = True
-        ids: Int64Array = shelf.ids[mask & shelf.available]
+        mask = np.zeros(len(table), np.bool_) if column is None else column >= STANDS_OUT
+        if genre_rows is not None:
+            mask[genre_rows] = True
+        ids: Int64Array = table.ids[mask & table.available]
         return ids
 
-    def _current(self) -> _LibraryColumns:
-        """Read the catalogue's columns, once a revision."""
-        revision = self.catalog.track_revision
-        with self._lock:
-            if self._library is None or self._library.revision != revision:
-                shelf = TrackTable.read(self.catalog, self.index)
-                self._library = _LibraryColumns(revision, shelf)
-            return self._library
-
-    def _learnt(self) -> _Learnt:
-        """Read what has been learnt from listens, again whenever its file has been replaced."""
-        path = self.home.settings.home / LISTENING_NAME
-        found = stamp(path)
-        with self._tastes_lock:
-            if found != self._tastes.stamp:
-                # What it is fitted with takes seconds to import: not before there is a model.
-                from recsys.models.hybrid import HybridModel  # noqa: PLC0415
-
-                try:
-                    tastes = IndexedModel(HybridModel.load(path), self.index.ids)
-                    self._tastes = _Learnt(found, tastes, [])
-                except FileNotFoundError:
-                    self._tastes = _Learnt(None, None, [])
-                except DamagedModel as error:
-                    self._tastes = _Learnt(found, None, [str(error)])
-            return self._tastes
-
     def tag_table(self) -> TagTable:
-        """Read the taggers' tags of all tracks, when first needed. Raises ProjectionError."""
+        """Return the taggers' tags of all tracks, read once. Raises ProjectionError."""
         with self._tags_lock:
             if self._tags is None:
                 projection = self.home.projection
@@ -165,49 +158,82 @@ class ContextLoader:
                 )
             return self._tags
 
-    def _popularity(self, shelf: TrackTable) -> Float32Array:
+    def _current_tracks(self) -> _Tracks:
+        """Return the track table, read once a revision."""
+        revision = self.catalog.track_revision
+        with self._tracks_lock:
+            if self._tracks is None or self._tracks.revision != revision:
+                self._tracks = _Tracks(revision, TrackTable.read(self.catalog, self.index))
+            return self._tracks
+
+    def _current_model(self) -> _Model:
+        """Return the listening model, loaded again whenever its file has been replaced."""
+        path = self.home.settings.home / LISTENING_NAME
+        current = stamp(path)
+        with self._model_lock:
+            if current != self._model.stamp:
+                # What it is fitted with takes seconds to import: not before there is a model.
+                from recsys.models.hybrid import HybridModel  # noqa: PLC0415
+
+                try:
+                    indexed = IndexedModel(HybridModel.load(path), self.index.ids)
+                    self._model = _Model(current, indexed, [])
+                except FileNotFoundError:
+                    self._model = _Model(None, None, [])
+                except DamagedModel as error:
+                    self._model = _Model(current, None, [str(error)])
+            return self._model
+
+    def _popularity(self, table: TrackTable) -> Float32Array:
         """Return how many listen to each track, as log(1 + n), (n,).
 
-        Counted anew after listens have changed, but not more than a REST-th of the time.
+        Counted again after listens have changed, but not more often than `recount_after` allows.
         """
         revision = self.catalog.listens_revision
-        with self._plays_lock:
-            kept = self._plays
-            if kept is None or (kept[0] != revision and time.monotonic() >= kept[1]):
+        with self._popularity_lock:
+            counted = self._counted
+            if counted is None or (
+                counted.revision != revision and time.monotonic() >= counted.until
+            ):
                 begin = time.monotonic()
-                interactions = self.catalog.interactions()
-                columns = interactions.counts.indices
-                listeners = np.bincount(columns, minlength=len(interactions.tracks))
-                rows, known = shelf.find(interactions.tracks)
-                values = np.zeros(len(shelf), np.float32)
-                values[rows[known]] = np.log1p(listeners[known])
+                values = self._count_listeners(table)
                 end = time.monotonic()
-                self._plays = kept = revision, end + REST * (end - begin), values
-            return kept[2]
+                until = end + self._recount_after * (end - begin)
+                self._counted = counted = _Popularity(revision, until, values)
+            return counted.values
 
-    def _heard_by(self, listener: int | None, shelf: TrackTable) -> ListenerHistory:
-        """Return what a listener played and said, nothing for nobody."""
+    def _count_listeners(self, table: TrackTable) -> Float32Array:
+        interactions = self.catalog.interactions()
+        columns = interactions.counts.indices
+        listeners = np.bincount(columns, minlength=len(interactions.tracks))
+        rows, indexed = table.find(interactions.tracks)
+        values = np.zeros(len(table), np.float32)
+        values[rows[indexed]] = np.log1p(listeners[indexed])
+        return values
+
+    def _history(self, listener: int | None, table: TrackTable) -> ListenerHistory:
+        """Return a listener's listens and feedback, an empty history for None."""
         if listener is None:
             return ListenerHistory()
         revision = self.catalog.listens_revision
-        kept = self._heard.get(listener)
-        if kept is not None and kept[0] == revision:
-            return kept[1]
-        history = self.catalog.history(listener)
-        rows, known = shelf.find(history.track_ids)
-        said: dict[str, list[int]] = {"like": [], "dislike": [], "skip": []}
-        for feedback in self.catalog.feedback(listener):
-            said[feedback.kind] += shelf.rows([feedback.track_id]).tolist()
-        heard = ListenerHistory(
-            rows[known],
-            history.counts[known],
-            tuple(history.track_ids[~known].tolist()),
-            tuple(said["like"]),
-            tuple(said["dislike"]),
-            tuple(said["skip"]),
+        cached = self._histories.get(listener)
+        if cached is not None and cached[0] == revision:
+            return cached[1]
+        listens = self.catalog.history(listener)
+        rows, indexed = table.find(listens.track_ids)
+        feedback: dict[str, list[int]] = {"like": [], "dislike": [], "skip": []}
+        for one in self.catalog.feedback(listener):
+            feedback[one.kind] += table.rows([one.track_id]).tolist()
+        history = ListenerHistory(
+            rows[indexed],
+            listens.counts[indexed],
+            tuple(listens.track_ids[~indexed].tolist()),
+            tuple(feedback["like"]),
+            tuple(feedback["dislike"]),
+            tuple(feedback["skip"]),
         )
-        with self._lock:
-            if len(self._heard) >= N_REMEMBERED:
-                self._heard.clear()
-            self._heard[listener] = revision, heard
-        return heard
+        with self._tracks_lock:
+            if len(self._histories) >= N_CACHED_HISTORIES:
+                self._histories.clear()
+            self._histories[listener] = revision, history
+        return history

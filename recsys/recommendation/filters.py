@@ -1,4 +1,4 @@
-"""Which tracks may be in an answer: exclusions, copies of what was asked with, what was played."""
+"""Which tracks a query allows: exclusions, copies of the seeds, tracks already played."""
 
 from __future__ import annotations
 
@@ -17,68 +17,72 @@ SAME_SOUND = 0.95  # cosine; two encodings of one recording are closer
 STANDS_OUT = 1.0  # standard deviations of a tag's log-odds
 
 
-def allowed(
-    query: Query, heard: ListenerHistory, shelf: TrackTable, index: VectorIndex, tags: ListenersTags
+def allowed_rows(
+    query: Query,
+    history: ListenerHistory,
+    table: TrackTable,
+    index: VectorIndex,
+    tags: ListenersTags,
 ) -> tuple[BoolArray, list[str]]:
-    """Return which rows the query lets in, (n,), and sentences on exclusions that mean nothing.
+    """Return which rows the query allows, (n,), and notices on exclusions that name nothing.
 
-    A track that is left out is so with all files of the same recording. Tracks among the seeds are.
+    A track that is excluded is so with all files of its recording, and so are the seeds' tracks.
     """
-    mask = shelf.available.copy()
+    mask = table.available.copy()
     seeds = [int(seed.ref) for seed in query.seeds if seed.kind == "track"]
-    out = [shelf.rows([*query.exclude_tracks, *seeds])]
+    excluded = [table.rows([*query.exclude_tracks, *seeds])]
     if query.leaves_out_played:
-        out.append(heard.rows)
+        excluded.append(history.rows)
     if query.exclude_disliked:
-        out.append(np.array(heard.disliked, np.intp))
-    mask[_copies(np.concatenate(out), shelf, index)] = False
-    sentences = []
-    for kind, names, known in (
-        ("artist", query.exclude_artists, shelf.artist_rows),
-        ("genre", query.exclude_genres, shelf.genre_rows),
+        excluded.append(np.array(history.disliked, np.intp))
+    mask[_copies(np.concatenate(excluded), table, index)] = False
+    notices = []
+    for kind, names, rows_by_name in (
+        ("artist", query.exclude_artists, table.artist_rows),
+        ("genre", query.exclude_genres, table.genre_rows),
     ):
         for name in names:
-            mask[known.get(fold(name), np.empty(0, np.intp))] = False
-            if fold(name) not in known:
-                near = nearest_name(name, {key: shelf.names[key] for key in known})
-                sentences.append(f'No track has the {kind} "{name}" to be left out.{near}')
+            mask[rows_by_name.get(fold(name), np.empty(0, np.intp))] = False
+            if fold(name) not in rows_by_name:
+                near = nearest_name(name, {key: table.names[key] for key in rows_by_name})
+                notices.append(f'No track has the {kind} "{name}" to be left out.{near}')
     for tag in query.exclude_tags:
-        column, filed = tags.column(tag), shelf.genre_rows.get(fold(tag))
-        if column is None and filed is None:
+        column, genre_rows = tags.column(tag), table.genre_rows.get(fold(tag))
+        if column is None and genre_rows is None:
             near = nearest_name(tag, tags.names)
-            sentences.append(f'No track has the tag "{tag}" to be left out.{near}')
+            notices.append(f'No track has the tag "{tag}" to be left out.{near}')
         if column is not None:
             mask &= column < STANDS_OUT
-        if filed is not None:
-            mask[filed] = False
+        if genre_rows is not None:
+            mask[genre_rows] = False
     if query.min_duration is not None:
-        mask &= shelf.durations >= query.min_duration
+        mask &= table.durations >= query.min_duration
     if query.max_duration is not None:
-        mask &= shelf.durations <= query.max_duration
-    return mask, sentences
+        mask &= table.durations <= query.max_duration
+    return mask, notices
 
 
-def _copies(rows: IndexArray, shelf: TrackTable, index: VectorIndex) -> IndexArray:
+def _copies(rows: IndexArray, table: TrackTable, index: VectorIndex) -> IndexArray:
     """Return these rows, and those of other files of the same recordings."""
-    same = shelf.recordings.mates(rows)
-    alike = shelf.songs.mates(same)
-    codes = recordings(alike, index.vectors_at(alike), shelf)
-    return alike[np.isin(codes, codes[np.isin(alike, same)])]
+    same = table.recordings.mates(rows)
+    same_names = table.songs.mates(same)
+    codes = recordings(same_names, index.vectors_at(same_names), table)
+    return same_names[np.isin(codes, codes[np.isin(same_names, same)])]
 
 
-def recordings(rows: IndexArray, vectors: Float32Array, shelf: TrackTable) -> Int64Array:
+def recordings(rows: IndexArray, vectors: Float32Array, table: TrackTable) -> Int64Array:
     """Return a code for each row that two files of one recording share.
 
     One recording: the same audio, or MBID; or the same artist, title and length, and a sound as
-    alike as two encodings of it have.
+    similar as that of two encodings.
     """
-    codes = shelf.recordings.codes[rows]
+    codes = table.recordings.codes[rows]
     songs, inverse, counts = np.unique(
-        shelf.songs.codes[rows], return_inverse=True, return_counts=True
+        table.songs.codes[rows], return_inverse=True, return_counts=True
     )
     for number in np.flatnonzero((counts > 1) & (songs >= 0)):
         places = np.flatnonzero(inverse == number)
-        lengths = shelf.durations[rows[places]]
+        lengths = table.durations[rows[places]]
         near = np.abs(lengths[:, None] - lengths) <= SAME_LENGTH
         near &= vectors[places] @ vectors[places].T >= SAME_SOUND
         for i in range(len(places)):

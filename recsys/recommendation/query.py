@@ -1,9 +1,9 @@
-"""What is asked of the recommender, and what it answers."""
+"""Queries to the recommender, and its recommendations with their reasons."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Literal, Self
 
@@ -17,24 +17,42 @@ ReasonKind = Literal[
 ]
 LARGEST_ID = 2**31 - 1  # that a database has
 _AN_ID = f"an id from 0 to {LARGEST_ID}"
-# How a reason is said: where it speaks for a track, where it speaks against it, and what stands for
-# those too small to be named.
-_WORDS: dict[ReasonKind, tuple[str, str, str]] = {
-    "seed": ("sounds like {}", "unlike {}", "the other seeds"),
-    "listens": ("you play {}", "unlike {}, which you play", "other things"),
-    "artist": ("sounds like {}", "unlike {}", "other artists"),
-    "tag": ("{}", "not much {}", "other tags"),
-    "listeners": ("played by who plays {}", "seldom played by who plays {}", "the same"),
-    "familiar": ("how familiar it is", "how familiar it is", ""),
-    "dislike": ("sounds like {}", "sounds like {}, to be avoided", "other things"),
-    "popular": ("many play it", "few play it", ""),
-    "typical": ("typical of the library", "untypical of the library", ""),
+
+
+@dataclass(frozen=True)
+class _KindOfReason:
+    """How a reason of a kind is written, and the fallback that it belongs to.
+
+    positive, negative  of a track that it raises, and lowers; {} is the reason's name
+    others              the name of the sum of those too small to list
+    """
+
+    positive: str
+    negative: str
+    others: str = ""
+    fallback: Fallback | None = None
+
+
+KINDS: Mapping[ReasonKind, _KindOfReason] = {
+    "seed": _KindOfReason("sounds like {}", "unlike {}", "the other seeds", "track"),
+    "listens": _KindOfReason("you play {}", "unlike {}, which you play", "other things", "track"),
+    "artist": _KindOfReason("sounds like {}", "unlike {}", "other artists", "artist"),
+    "tag": _KindOfReason("{}", "not much {}", "other tags", "tags"),
+    "listeners": _KindOfReason(
+        "played by who plays {}", "seldom played by who plays {}", "the same", "track"
+    ),
+    "familiar": _KindOfReason("how familiar it is", "how familiar it is"),
+    "dislike": _KindOfReason("sounds like {}", "sounds like {}, to be avoided", "other things"),
+    "popular": _KindOfReason("many play it", "few play it", fallback="popular"),
+    "typical": _KindOfReason(
+        "typical of the library", "untypical of the library", fallback="popular"
+    ),
 }
 
 
 @dataclass(frozen=True)
 class Seed:
-    """Something the answer shall be like, or unlike where its weight is negative.
+    """Something that recommendations are to be like, or unlike where its weight is negative.
 
     kind    "track", an id of the catalogue; "artist", a name; "tag", a genre of the files or a tag
             of the taggers; "sound", a file outside the library, named by `ref`
@@ -178,26 +196,27 @@ class Reason:
 
     @property
     def words(self) -> str:
-        """The reason as a person says it, without the amount.
+        """The reason in words, without the amount.
 
         >>> Reason("listens", 7, 0.8, "Blue").words, Reason("listens", None, 0.1).words
         ('you play Blue', 'you play other things')
         """
-        speaks_for, speaks_against, others = _WORDS[self.kind]
-        return (speaks_for if self.amount >= 0 else speaks_against).format(self.name or others)
+        kind = KINDS[self.kind]
+        sentence = kind.positive if self.amount >= 0 else kind.negative
+        return sentence.format(self.name or kind.others)
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """A track of the answer.
+    """A recommended track.
 
     rank        from 1
     score       in standard deviations above the library's typical track: the sum of the reasons
     similarity  0 to 1: how much it sounds like the nearest of the seeds or listens, as the share
                 of random pairs of the library whose cosine is less; 0 without any
-    evidence    0 to 1: how much of what is known of its listeners rests on listens, not on its
-                sound; 0 where no listening model took part
-    rung        what kind of ground it stands on
+    evidence    0 to 1: how much of its listening factors rests on listens, not on its sound; 0
+                where no listening model took part
+    fallback    what the recommendation is based on: the kind of its greatest reason
     """
 
     rank: int
@@ -205,20 +224,20 @@ class Recommendation:
     score: float
     similarity: float
     evidence: float
-    rung: Fallback
+    fallback: Fallback
     reasons: tuple[Reason, ...]
 
 
 @dataclass(frozen=True)
 class RecommendedList:
-    """What the recommender answers.
+    """A list of recommendations.
 
     recommendations  best first
-    rung             the best of the rungs that spoke
-    sentences        what a person should know: what was left out, what the answer rests on, and
+    fallback         the most direct of what the query could be based on
+    notices          sentences for a person: what could not be used, what the list is based on, and
                      why it is shorter than asked for
     """
 
     recommendations: tuple[Recommendation, ...]
-    rung: Fallback
-    sentences: tuple[str, ...] = ()
+    fallback: Fallback
+    notices: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
-"""What an answer stands on: seeds and listens turned into vectors and tags, down a ladder.
+"""Resolve a query's seeds and a listener's history to vectors and tags, with fallbacks.
 
-What is not indexed is stood in for by its artist's tracks, then by its genres; where nothing is
-left, what many play speaks.
+The tracks of its artist replace a track that is not indexed, then its genres; where nothing is
+left, the most played tracks are recommended.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from recsys.home.track_table import TrackTable, nearest_name
 from recsys.recommendation.query import Fallback, Query, ReasonKind, Seed
 from recsys.tagging.personal_tags import ListenersTags
 
-MAX_LISTENS = 100  # that speak for a listener: the strongest
-MAX_OF_ARTIST = 30  # tracks that speak for an artist
-MAX_ANCHORS = 300  # in all, to be like, and as many to be unlike
-MAX_STAND_INS = 20  # artists, or genres, that speak for what a listener heard elsewhere
-OUTSIDE = -1  # the row of an anchor that is not in the index
+MAX_PLAYED = 100  # tracks of a listener's history that become seed vectors: the most played
+MAX_OF_ARTIST = 30  # tracks that become seed vectors of an artist
+MAX_SEED_VECTORS = 300  # positive ones, and as many negative ones
+MAX_REPLACEMENTS = 20  # artists, or genres, that replace a history none of which is indexed
+OUTSIDE = -1  # the row of a seed vector that is not in the index
 LIKE_COUNTS_AS = 10  # listens
 SKIP_WEIGHT = 0.5  # of a dislike
-FILED_UNDER = 2.0  # standard deviations that a genre in a file's tags counts for
+GENRE_BONUS = 2.0  # standard deviations that a genre in a file's tags adds to the tag's value
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, eq=False)
 class ListenerHistory:
-    """What a listener did, as rows of the shelf.
+    """A listener's listens and feedback, as rows of the track table.
 
-    rows       what was played, and `counts` how often, float32
-    unindexed  ids of the tracks played that are not on the shelf
+    rows       tracks played, and `counts` how often, float32
+    unindexed  ids of the tracks played that are not indexed
     """
 
     rows: IndexArray = field(default_factory=lambda: np.empty(0, np.intp))
@@ -52,11 +52,12 @@ class ListenerHistory:
 
 @dataclass(frozen=True)
 class SeedVector:
-    """A vector to sound like, or unlike.
+    """A vector that recommended tracks are to sound like, or unlike.
 
-    row     in the shelf, or OUTSIDE
-    weight  above 0
-    kind    of the reason that it gives, and `ref` what that names
+    row       in the track table, or OUTSIDE
+    weight    above 0
+    kind      of the reason that it gives, and `ref` what that names
+    fallback  how it was derived
     """
 
     row: int
@@ -64,7 +65,7 @@ class SeedVector:
     weight: float
     kind: ReasonKind
     ref: int | str
-    rung: Fallback
+    fallback: Fallback
 
 
 @dataclass(frozen=True)
@@ -78,133 +79,144 @@ class TagTerm:
 
 @dataclass
 class ResolvedSeeds:
-    """What an answer stands on, to be like and to be unlike.
+    """A query's seeds and a listener's history as vectors and tags.
 
-    sentences  what could not be used as it was meant
-    loudness   of the liked anchors together, beside the weights of the wishes: the greatest weight
-               of a seed among them, so that a long playlist does not drown a tag
+    positive, negative          vectors to sound like, and unlike
+    wanted_tags, unwanted_tags  tags to stand out in, and not to
+    sound_weight                weight of all positive vectors together beside those of the tags:
+                                the greatest of a seed among them, so that a long playlist does not
+                                drown a tag
+    notices                     sentences on seeds that could not be used as given
     """
 
-    liked: list[SeedVector] = field(default_factory=list)
-    avoided: list[SeedVector] = field(default_factory=list)
-    wishes: list[TagTerm] = field(default_factory=list)
-    shunned: list[TagTerm] = field(default_factory=list)
-    loudness: float = 1.0
-    sentences: list[str] = field(default_factory=list)
+    positive: list[SeedVector] = field(default_factory=list)
+    negative: list[SeedVector] = field(default_factory=list)
+    wanted_tags: list[TagTerm] = field(default_factory=list)
+    unwanted_tags: list[TagTerm] = field(default_factory=list)
+    sound_weight: float = 1.0
+    notices: list[str] = field(default_factory=list)
 
     @property
-    def rung(self) -> Fallback:
-        """The best of the rungs it stands on."""
-        rungs = {anchor.rung for anchor in self.liked}
-        if "track" in rungs:
+    def fallback(self) -> Fallback:
+        """The most direct of the ways in which the seeds were derived."""
+        fallbacks = {seed.fallback for seed in self.positive}
+        if "track" in fallbacks:
             return "track"
-        if rungs:
+        if fallbacks:
             return "artist"
-        return "tags" if self.wishes else "popular"
+        return "tags" if self.wanted_tags else "popular"
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """The shares of sound (or popularity in its place) and of tags in the content score."""
+        tags = sum(tag.weight for tag in self.wanted_tags)
+        sound = 0.0 if self.fallback == "tags" else self.sound_weight
+        unit = 1 / (tags + sound)
+        return unit * sound, unit * tags
 
 
 class SeedResolver:
-    """Finds the ground for queries, among the tracks of one shelf."""
+    """Resolves queries among the tracks of one index."""
 
     def __init__(
-        self, catalog: Catalog, index: VectorIndex, shelf: TrackTable, tags: ListenersTags
+        self, catalog: Catalog, index: VectorIndex, table: TrackTable, tags: ListenersTags
     ) -> None:
-        """`tags` are those that the asking listener can name."""
+        """`tags` are those that the querying listener can name."""
         self.catalog = catalog
         self.index = index
-        self.shelf = shelf
+        self.table = table
         self.tags = tags
 
-    def ground(self, query: Query, heard: ListenerHistory) -> ResolvedSeeds:
-        """Return what the seeds are, and what the listener likes where no seed can be sounded like.
+    def resolve(self, query: Query, history: ListenerHistory) -> ResolvedSeeds:
+        """Return the query's seeds, and the listener's history where no seed gives a vector.
 
         Raises ValueError for a sound of another dimension than the index's.
         """
-        ground = ResolvedSeeds()
+        resolved = ResolvedSeeds()
         for seed in query.seeds:
-            self._add(ground, seed)
-        loud = [seed.weight for seed in query.seeds if seed.kind != "tag" and seed.weight > 0]
-        if ground.liked:
-            ground.loudness = max(loud)
+            self._add(resolved, seed)
+        weights = [seed.weight for seed in query.seeds if seed.kind != "tag" and seed.weight > 0]
+        if resolved.positive:
+            resolved.sound_weight = max(weights)
         else:
-            self._add_listens(ground, heard)
-            if not ground.liked and query.listener is not None:
-                self._add_heard_elsewhere(ground, query.listener, heard)
-        for rows, weight in ((heard.disliked, 1.0), (heard.skipped, SKIP_WEIGHT)):
-            weights = np.full(len(rows), weight)
-            ground.avoided += self._anchors(np.array(rows, np.intp), weights, "dislike")
-        if len(ground.liked) > MAX_ANCHORS:
-            ground.sentences.append(
-                f"Of {len(ground.liked)} tracks asked with, {MAX_ANCHORS} evenly spread speak."
+            self._add_history(resolved, history)
+            if not resolved.positive and query.listener is not None:
+                self._add_unindexed_history(resolved, query.listener, history)
+        for rows, weight in ((history.disliked, 1.0), (history.skipped, SKIP_WEIGHT)):
+            resolved.negative += self._vectors(
+                np.array(rows, np.intp), np.full(len(rows), weight), "dislike"
             )
-        ground.liked = _spread(ground.liked, MAX_ANCHORS)
-        ground.avoided = _spread(ground.avoided, MAX_ANCHORS)
-        return ground
+        if len(resolved.positive) > MAX_SEED_VECTORS:
+            resolved.notices.append(
+                f"Of {len(resolved.positive)} tracks asked with, {MAX_SEED_VECTORS} evenly spread "
+                "are used."
+            )
+        resolved.positive = _evenly_spread(resolved.positive, MAX_SEED_VECTORS)
+        resolved.negative = _evenly_spread(resolved.negative, MAX_SEED_VECTORS)
+        return resolved
 
-    def _add(self, ground: ResolvedSeeds, seed: Seed) -> None:
-        side = ground.liked if seed.weight > 0 else ground.avoided
-        weight = abs(seed.weight)
+    def _add(self, resolved: ResolvedSeeds, seed: Seed) -> None:
+        vectors = resolved.positive if seed.weight > 0 else resolved.negative
         if seed.kind == "sound":
-            side.append(self._sound(seed, weight))
+            vectors.append(self._sound(seed))
         elif seed.kind == "track":
+            rows = self.table.rows([int(seed.ref)])
             kind: ReasonKind = "seed" if seed.weight > 0 else "dislike"
-            rows = self.shelf.rows([int(seed.ref)])
-            found = self._anchors(rows, np.full(len(rows), weight), kind)
-            side += found
-            if not found:
-                self._stand_in(ground, seed)
+            vectors += self._vectors(rows, np.full(len(rows), abs(seed.weight)), kind)
+            if not len(rows):
+                self._replace_track(resolved, seed)
         elif seed.kind == "artist":
-            found = self._artist(str(seed.ref), seed.weight)
-            side += found
-            if not found:
-                near = nearest_name(str(seed.ref), self._written(self.shelf.artist_rows))
-                ground.sentences.append(
+            of_artist = self._artist(str(seed.ref), seed.weight)
+            vectors += of_artist
+            if not of_artist:
+                near = nearest_name(str(seed.ref), self._written(self.table.artist_rows))
+                resolved.notices.append(
                     f'There is no analysed track of an artist "{seed.ref}".{near}'
                 )
         else:
-            self._wish(ground, str(seed.ref), seed.weight)
+            self._add_tag(resolved, str(seed.ref), seed.weight)
 
-    def _stand_in(self, ground: ResolvedSeeds, seed: Seed) -> None:
-        """Let the artist of a track that is not indexed speak for it, or its genres."""
+    def _replace_track(self, resolved: ResolvedSeeds, seed: Seed) -> None:
+        """Add the tracks of its artist for a track that is not indexed, or else its genres."""
         track = self.catalog.track(int(seed.ref))
         if track is None:
-            ground.sentences.append(f"There is no track {seed.ref} in the library.")
+            resolved.notices.append(f"There is no track {seed.ref} in the library.")
             return
         why = f"{_name(track)} is not in the index"
-        found = self._artist(track.artist, seed.weight)
-        if found:
-            (ground.liked if seed.weight > 0 else ground.avoided).extend(found)
-            ground.sentences.append(f"{why}: the other tracks of {track.artist} stand in for it.")
+        of_artist = self._artist(track.artist, seed.weight)
+        if of_artist:
+            (resolved.positive if seed.weight > 0 else resolved.negative).extend(of_artist)
+            resolved.notices.append(f"{why}: the other tracks of {track.artist} stand in for it.")
         elif track.genres:
-            ground.sentences.append(f"{why}: its genres stand in for it.")
+            resolved.notices.append(f"{why}: its genres stand in for it.")
             for genre in track.genres:
-                self._wish(ground, genre, seed.weight / len(track.genres))
+                self._add_tag(resolved, genre, seed.weight / len(track.genres))
         else:
-            ground.sentences.append(f"{why}, and there is nothing to stand in for it.")
+            resolved.notices.append(f"{why}, and there is nothing to stand in for it.")
 
     def _artist(self, name: str, weight: float) -> list[SeedVector]:
         """Return the artist's tracks, which share the weight; of many, some evenly spread."""
-        rows = self.shelf.artist_rows.get(fold(name), np.empty(0, np.intp))
-        rows = np.array(_spread(rows, MAX_OF_ARTIST), np.intp)
+        rows = self.table.artist_rows.get(fold(name), np.empty(0, np.intp))
+        rows = np.array(_evenly_spread(rows, MAX_OF_ARTIST), np.intp)
         share = abs(weight) / max(len(rows), 1)
         kind: ReasonKind = "artist" if weight > 0 else "dislike"
         vectors = self.index.vectors_at(rows)
         return [
-            SeedVector(int(row), vector, share, kind, self.shelf.names[fold(name)], "artist")
+            SeedVector(int(row), vector, share, kind, self.table.names[fold(name)], "artist")
             for row, vector in zip(rows, vectors, strict=True)
         ]
 
-    def _anchors(
+    def _vectors(
         self, rows: IndexArray, weights: Float64Array, kind: ReasonKind
     ) -> list[SeedVector]:
+        """Return indexed tracks as seed vectors, each of its own weight."""
         vectors = self.index.vectors_at(rows)
-        found = zip(rows.tolist(), vectors, weights.tolist(), strict=True)
         return [
-            SeedVector(row, vector, weight, kind, int(self.shelf.ids[row]), "track")
-            for row, vector, weight in found
+            SeedVector(row, vector, weight, kind, int(self.table.ids[row]), "track")
+            for row, vector, weight in zip(rows.tolist(), vectors, weights.tolist(), strict=True)
         ]
 
-    def _sound(self, seed: Seed, weight: float) -> SeedVector:
+    def _sound(self, seed: Seed) -> SeedVector:
         vector = np.asarray(seed.vector, np.float32)
         if vector.shape != (self.index.dim,) or not np.isfinite(vector).all():
             raise ValueError(
@@ -212,69 +224,69 @@ class SeedResolver:
                 f"got shape {vector.shape}"
             )
         unit = vector / max(float(np.linalg.norm(vector)), 1e-12)
-        return SeedVector(
-            OUTSIDE, unit, weight, "seed" if seed.weight > 0 else "dislike", seed.ref, "track"
-        )
+        kind: ReasonKind = "seed" if seed.weight > 0 else "dislike"
+        return SeedVector(OUTSIDE, unit, abs(seed.weight), kind, seed.ref, "track")
 
-    def _add_listens(self, ground: ResolvedSeeds, heard: ListenerHistory) -> None:
-        """Add what was played most and what was liked, less what was disliked or skipped."""
+    def _add_history(self, resolved: ResolvedSeeds, history: ListenerHistory) -> None:
+        """Add the most played and liked tracks, without those disliked or skipped."""
         weights: dict[int, float] = dict(
-            zip(heard.rows.tolist(), np.log1p(heard.counts).tolist(), strict=True)
+            zip(history.rows.tolist(), np.log1p(history.counts).tolist(), strict=True)
         )
-        for row in heard.liked:
+        for row in history.liked:
             weights[row] = weights.get(row, 0.0) + float(np.log1p(LIKE_COUNTS_AS))
-        for row in {*heard.disliked, *heard.skipped}:
+        for row in {*history.disliked, *history.skipped}:
             weights.pop(row, None)
-        strongest = sorted(weights, key=lambda row: (-weights[row], row))[:MAX_LISTENS]
-        ground.liked += self._anchors(
+        strongest = sorted(weights, key=lambda row: (-weights[row], row))[:MAX_PLAYED]
+        resolved.positive += self._vectors(
             np.array(strongest, np.intp), np.array([weights[row] for row in strongest]), "listens"
         )
 
-    def _add_heard_elsewhere(
-        self, ground: ResolvedSeeds, listener: int, heard: ListenerHistory
+    def _add_unindexed_history(
+        self, resolved: ResolvedSeeds, listener: int, history: ListenerHistory
     ) -> None:
-        """Let the artists of what was heard, none of it indexed, speak, or its genres."""
-        tracks = self.catalog.tracks(heard.unindexed)
+        """Add the artists of a history none of which is indexed, or else its genres."""
+        tracks = self.catalog.tracks(history.unindexed)
         artists = Counter(dict(self.catalog.artists_missing(listener)))
         artists.update(track.artist for track in tracks)
-        for name, plays in _known(artists, self.shelf.artist_rows):
-            ground.liked += self._artist(name, float(np.log1p(plays)))
+        for name, plays in _commonest(artists, self.table.artist_rows):
+            resolved.positive += self._artist(name, float(np.log1p(plays)))
         genres = Counter(genre for track in tracks for genre in track.genres)
         why = "Nothing of what this listener played is in the index"
-        if ground.liked:
-            ground.sentences.append(f"{why}: other tracks of its artists stand in for it.")
-        elif known := _known(genres, self.shelf.genre_rows):
-            ground.sentences.append(f"{why}: its genres stand in for it.")
-            for genre, plays in known:
-                self._wish(ground, genre, float(plays))
+        if resolved.positive:
+            resolved.notices.append(f"{why}: other tracks of its artists stand in for it.")
+        elif indexed_genres := _commonest(genres, self.table.genre_rows):
+            resolved.notices.append(f"{why}: its genres stand in for it.")
+            for genre, plays in indexed_genres:
+                self._add_tag(resolved, genre, float(plays))
 
-    def _wish(self, ground: ResolvedSeeds, tag: str, weight: float) -> None:
-        """Add a tag: the listener's own, known to the taggers, or in the files' genres."""
+    def _add_tag(self, resolved: ResolvedSeeds, tag: str, weight: float) -> None:
+        """Add a tag: the listener's own, one of the taggers', or a genre of the files."""
         column = self.tags.column(tag)
-        rows = self.shelf.genre_rows.get(fold(tag))
+        rows = self.table.genre_rows.get(fold(tag))
         if column is None and rows is None:
-            known = self._written(self.shelf.genre_rows) | dict(self.tags.names)
-            ground.sentences.append(
-                f'No track has the tag "{tag}", and no tagger knows it.{nearest_name(tag, known)}'
+            names = self._written(self.table.genre_rows) | dict(self.tags.names)
+            resolved.notices.append(
+                f'No track has the tag "{tag}", and no tagger knows it.{nearest_name(tag, names)}'
             )
             return
-        values = np.zeros(len(self.shelf), np.float32) if column is None else column
+        values = np.zeros(len(self.table), np.float32) if column is None else column
         if rows is not None:
-            values[rows] += FILED_UNDER
-        side = ground.wishes if weight > 0 else ground.shunned
-        side.append(TagTerm(tag, abs(weight), values))
+            values[rows] += GENRE_BONUS
+        terms = resolved.wanted_tags if weight > 0 else resolved.unwanted_tags
+        terms.append(TagTerm(tag, abs(weight), values))
 
     def _written(self, names: Iterable[str]) -> dict[str, str]:
-        return {name: self.shelf.names[name] for name in names}
+        return {name: self.table.names[name] for name in names}
 
 
-def _known(counts: Counter[str], known: Mapping[str, object]) -> list[tuple[str, int]]:
-    """Return the commonest names that are known."""
-    return [(name, n) for name, n in counts.most_common() if fold(name) in known][:MAX_STAND_INS]
+def _commonest(counts: Counter[str], indexed: Mapping[str, object]) -> list[tuple[str, int]]:
+    """Return at most MAX_REPLACEMENTS of the indexed names, the commonest first."""
+    ranked = [(name, n) for name, n in counts.most_common() if fold(name) in indexed]
+    return ranked[:MAX_REPLACEMENTS]
 
 
-def _spread(items: Sequence[_T] | NDArray[Any], n: int) -> list[_T]:
-    """Return at most `n` of them, evenly spread."""
+def _evenly_spread(items: Sequence[_T] | NDArray[Any], n: int) -> list[_T]:
+    """Return at most `n` of the items, evenly spread."""
     if len(items) <= n:
         return list(items)
     return [items[place] for place in np.linspace(0, len(items) - 1, n).astype(int)]

@@ -13,7 +13,7 @@ from scipy import sparse
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, Track
 from recsys.catalog.search import fold
-from recsys.home.home import REST
+from recsys.home.home import RECOUNT_AFTER as REST
 from recsys.home.track_table import UNKNOWN, TrackTable
 from recsys.similarity.percentile import Similarity
 

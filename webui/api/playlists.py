@@ -214,7 +214,7 @@ def continue_playlist(path: OfPlaylist, query: ContinueQuery) -> Response:
     served = current()
     kept = kept_playlist(served, path.playlist_id)
     found = continuation(served, kept, query.k, query.artist_cap)
-    return recommended(served, kept.listener_id, found.recommendations, found.sentences)
+    return recommended(served, kept.listener_id, found.recommendations, found.notices)
 
 
 @api.get(

@@ -181,7 +181,7 @@ def recommend(body: Question) -> Response:
     except ValueError as error:
         raise BadRequest(f"{error}.") from error
     found = served.recommender.recommend(query, body.k)
-    return recommended(served, listener, found.recommendations, found.sentences)
+    return recommended(served, listener, found.recommendations, found.notices)
 
 
 @api.get("/similar", responses={200: SimilarTracks, **problems(404, 409)})
@@ -233,7 +233,7 @@ def path_between(query: PathQuery) -> Response:
         )
     except Unanswerable as error:
         raise Conflict(str(error)) from error
-    return recommended(served, listener, found.recommendations, found.sentences)
+    return recommended(served, listener, found.recommendations, found.notices)
 
 
 def recommended(

@@ -102,7 +102,7 @@ class Recommended(Track):
             score=round(found.score, 4),
             similarity=round(found.similarity, 4),
             evidence=round(found.evidence, 4),
-            rung=found.rung,
+            rung=found.fallback,
             reasons=[
                 Reason(kind=r.kind, ref=r.ref, amount=round(r.amount, 4), text=r.words)
                 for r in found.reasons

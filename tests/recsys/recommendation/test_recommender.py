@@ -19,7 +19,7 @@ from index import inner_products
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, Listen, Recording
 from recsys.home.files import LISTENING_NAME
-from recsys.recommendation import candidates, context, ranking
+from recsys.recommendation.candidates import CandidateLimits
 from recsys.recommendation.query import Query, RecommendedList, Seed
 from recsys.recommendation.recommender import Recommender, Unanswerable
 
@@ -112,19 +112,18 @@ queries = st.builds(
 )
 
 
-@given(query=queries, k=st.integers(1, 80), small=st.sampled_from([0, 2000]))
+@given(query=queries, k=st.integers(1, 80), exhaustive=st.sampled_from([0, 2000]))
 @settings(max_examples=100, deadline=None, phases=[Phase.generate])  # to shrink takes minutes
 def test_whatever_is_asked_the_answer_keeps_to_it(
-    fan: Library, query: Query, k: int, small: int
+    fan: Library, query: Query, k: int, exhaustive: int
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(candidates, "SMALL", small)
-        answer = Recommender(fan.home).recommend(query, k)
-        again = Recommender(fan.home).recommend(query, k)
+    limits = CandidateLimits(exhaustive=exhaustive)
+    answer = Recommender(fan.home, limits).recommend(query, k)
+    again = Recommender(fan.home, limits).recommend(query, k)
     assert answer == again
     adds_up(answer)
     found = answer.recommendations
-    assert len(found) == k or answer.sentences
+    assert len(found) == k or answer.notices
     named = {seed.ref for seed in query.seeds if seed.kind == "track"}
     assert not named & set(ids(answer))
     assert not {59, 60} <= set(ids(answer))  # one recording, once
@@ -154,7 +153,7 @@ def test_whatever_is_asked_the_answer_keeps_to_it(
             assert all(b - a > spacing for a, b in itertools.pairwise(places))
 
 
-def test_many_tracks_are_answered_as_few_are(fan: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_tracks_are_answered_as_few_are(fan: Library) -> None:
     queries = [
         Query.like([20]),
         Query(listener=1),
@@ -163,12 +162,9 @@ def test_many_tracks_are_answered_as_few_are(fan: Library, monkeypatch: pytest.M
         Query(),
     ]
     expected = [ids(Recommender(fan.home).recommend(query, 4)) for query in queries]
-    monkeypatch.setattr(candidates, "SMALL", 0)
-    monkeypatch.setattr(ranking, "N_CANDIDATES", 20)
-    monkeypatch.setattr(ranking, "PER_RESULT", 2)
     for rare in (0.0, 2.0):  # by the index; by comparing all
-        monkeypatch.setattr(candidates, "RARE", rare)
-        recommender = Recommender(fan.home)
+        limits = CandidateLimits(exhaustive=0, rare=rare, n_candidates=20, per_result=2)
+        recommender = Recommender(fan.home, limits)
         assert [ids(recommender.recommend(query, 4)) for query in queries] == expected
 
 
@@ -191,12 +187,10 @@ def test_candidates_hold_what_comparing_every_track_would_find(
     queries = [Query(listener=listener) for listener in range(1, 31)]
     queries += [Query.like(rng.integers(1, 1201, 3).tolist()) for _ in range(30)]
     found = {}
-    for small in (1200, 0):
-        monkeypatch.setattr(candidates, "SMALL", small)
-        monkeypatch.setattr(ranking, "N_CANDIDATES", 60)
-        monkeypatch.setattr(ranking, "PER_RESULT", 3)
-        recommender = Recommender(library.home)
-        found[small] = [ids(recommender.recommend(query, 20)) for query in queries]
+    for exhaustive in (1200, 0):
+        limits = CandidateLimits(exhaustive=exhaustive, n_candidates=60, per_result=3)
+        recommender = Recommender(library.home, limits)
+        found[exhaustive] = [ids(recommender.recommend(query, 20)) for query in queries]
     pairs = zip(found[1200], found[0], strict=True)
     assert np.mean([np.isin(best, some).mean() for best, some in pairs]) >= 0.98
 
@@ -207,7 +201,7 @@ def test_what_sounds_like_the_seed_and_unlike_the_other(fan: Library) -> None:
     assert sorted(ids(answer)) == [18, 19, 21, 22]
     (reason,) = answer.recommendations[0].reasons
     assert (reason.kind, reason.ref, reason.words) == ("seed", 20, "sounds like Song 20")
-    assert (answer.rung, answer.sentences) == ("track", ())
+    assert (answer.fallback, answer.notices) == ("track", ())
     turned = ids(recommender.recommend(Query.like([20], unlike=[24]), 4))
     assert np.mean(turned) < 18
     outside = Seed("sound", "x.mp3", 1.0, np.array(towards(60), np.float32))
@@ -225,7 +219,7 @@ def test_a_listener_hears_what_is_like_the_most_played(fan: Library) -> None:
     answer = Recommender(fan.home).recommend(Query(listener=1, discovery=0.5), 3)
     assert set(ids(answer)) <= {28, 29, 31, 32, 33}  # the like counts as ten listens
     assert answer.recommendations[0].reasons[0].kind == "listens"
-    assert "rests on sound" in answer.sentences[0]
+    assert "rests on sound" in answer.notices[0]
 
 
 def test_dislikes_and_skips_push_their_neighbours_down(make: Make) -> None:
@@ -267,7 +261,7 @@ def test_tags_and_sounds_speak_side_by_side(fan: Library) -> None:
         for some in ((), tuple(Seed("track", n) for n in range(1, 20)))
     )
     assert set(ids(answer)) <= {54, 55, 56, 57, 58, 59, 60}
-    assert answer.rung == "tags" == answer.recommendations[0].rung
+    assert answer.fallback == "tags" == answer.recommendations[0].fallback
     kinds = {reason.kind for reason in mixed.recommendations[0].reasons}
     assert kinds == {"seed", "tag"}
     assert min(ids(mixed)) > 20  # nineteen tracks do not drown the tag
@@ -282,22 +276,19 @@ def test_a_listener_nobody_knows_gets_what_many_play(fan: Library) -> None:
     for listener in (None, 99):
         answer = Recommender(fan.home).recommend(Query(listener=listener), 2)
         assert ids(answer)[0] == 10
-        assert answer.rung == "popular"
-        assert "The answer is what most listeners play." in answer.sentences
-    assert answer.sentences[0] == "Nothing is known yet of what this listener likes."
+        assert answer.fallback == "popular"
+        assert "The answer is what most listeners play." in answer.notices
+    assert answer.notices[0] == "Nothing is known yet of what this listener likes."
 
 
-def test_where_nobody_listens_the_typical_speaks(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(context, "REST", 0)
+def test_where_nobody_listens_the_typical_is_recommended(make: Make) -> None:
     library = make([Song(towards(n)) for n in (0, 40, 50, 60, 100)])
-    recommender = Recommender(library.home)
+    recommender = Recommender(library.home, recount_after=0)
     answer = recommender.recommend(Query(), 9)
     assert ids(answer)[0] == 3
     assert answer.recommendations[0].reasons[0].kind == "typical"
-    assert "Nobody has listened" in answer.sentences[0]
-    assert answer.sentences[-1].startswith("5 instead of 9: 5 of the library's 5 tracks")
+    assert "Nobody has listened" in answer.notices[0]
+    assert answer.notices[-1].startswith("5 instead of 9: 5 of the library's 5 tracks")
     library.listen("ann", 1)  # and is heard by the same recommender
     assert ids(recommender.recommend(Query(), 1)) == [1]
     library.catalog.set_presence(gone=[1], back=[])
@@ -309,7 +300,7 @@ def test_one_track(make: Make) -> None:
     assert ids(recommender.recommend(Query(), 5)) == [1]
     answer = recommender.recommend(Query.like([1]), 5)
     assert answer.recommendations == ()
-    assert answer.sentences == ("None of the library's 1 tracks is left to be recommended.",)
+    assert answer.notices == ("None of the library's 1 tracks is left to be recommended.",)
 
 
 def test_no_tracks(make: Make) -> None:
@@ -318,7 +309,7 @@ def test_no_tracks(make: Make) -> None:
     library.catalog.set_presence(gone=[1, 2], back=[])
     answer = Recommender(library.home).recommend(Query(), 5)
     assert answer.recommendations == ()
-    assert answer.sentences[-1] == "None of the library's 0 tracks is left to be recommended."
+    assert answer.notices[-1] == "None of the library's 0 tracks is left to be recommended."
 
 
 def test_unknown_ids_and_names_are_told(fan: Library) -> None:
@@ -330,12 +321,12 @@ def test_unknown_ids_and_names_are_told(fan: Library) -> None:
     )
     answer = recommender.recommend(query, 3)
     assert len(answer.recommendations) == 3
-    assert answer.sentences[:3] == (
+    assert answer.notices[:3] == (
         "There is no track 777 in the library.",
         'There is no analysed track of an artist "Artist l". Did you mean "Artist 1"?',
         'No track has the tag "jaz", and no tagger knows it. Did you mean "jazz"?',
     )
-    assert 'No track has the genre "rok" to be left out. Did you mean "Rock"?' in answer.sentences
+    assert 'No track has the genre "rok" to be left out. Did you mean "Rock"?' in answer.notices
     with pytest.raises(Unanswerable, match="There is no track 777 in the library"):
         recommender.path(1, 777, 3)
     with pytest.raises(ValueError, match="k: wanted at least 1, got 0"):
@@ -363,14 +354,16 @@ def test_the_ladder_from_track_to_artist_to_tags_to_popular(make: Make) -> None:
         return recommender.recommend(Query.like([track], exclude_artists=("Ada",)), 1)
 
     said = [ask(track) for track in (1, 4, 5, 6)]
-    assert [answer.rung for answer in said] == ["track", "artist", "tags", "popular"]
+    assert [answer.fallback for answer in said] == ["track", "artist", "tags", "popular"]
     assert [ids(answer) for answer in said] == [[2], [2], [2], [3]]
-    assert [answer.recommendations[0].rung for answer in said] == [answer.rung for answer in said]
-    assert said[1].sentences[0] == (
+    assert [answer.recommendations[0].fallback for answer in said] == [
+        answer.fallback for answer in said
+    ]
+    assert said[1].notices[0] == (
         "Ada - Lost is not in the index: the other tracks of Ada stand in for it."
     )
-    assert said[2].sentences[0] == ("Dinah - Blue is not in the index: its genres stand in for it.")
-    assert said[3].sentences == (
+    assert said[2].notices[0] == ("Dinah - Blue is not in the index: its genres stand in for it.")
+    assert said[3].notices == (
         "Ella - Gone is not in the index, and there is nothing to stand in for it.",
         "The answer is what most listeners play.",
     )
@@ -384,7 +377,7 @@ def test_the_ladder_from_track_to_artist_to_tags_to_popular(make: Make) -> None:
         name = {"artist": "ann", "tags": "cyd", "popular": "eve"}[rung]
         listener = library.listen(name, *([5] if rung == "tags" else []))
         answer = recommender.recommend(Query(listener=listener), 1)
-        assert answer.rung == rung
+        assert answer.fallback == rung
         assert ids(answer) == {"artist": [1], "tags": [2], "popular": [3]}[rung]
 
 
@@ -414,7 +407,7 @@ def test_listens_bring_near_what_does_not_sound_alike(make: Make) -> None:
     recommender = Recommender(library.home)
     before = recommender.recommend(Query(listener=ann), 9)
     assert ids(before) == [2, 3, 4, 5, 6]
-    assert "rests on sound" in before.sentences[0]
+    assert "rests on sound" in before.notices[0]
     assert {result.evidence for result in before.recommendations} == {0}
     blend = library.learn()  # is taken up by the same recommender
     for query in (Query(listener=ann), Query.like([1])):
@@ -427,11 +420,11 @@ def test_listens_bring_near_what_does_not_sound_alike(make: Make) -> None:
         assert (traced.ref, traced.words) == (1, "played by who plays Song 1")
         assert by_id[6].evidence == 0  # nobody played it: sound alone speaks
         assert "listeners" not in {reason.kind for reason in by_id[6].reasons}
-        assert not any("rests on sound" in sentence for sentence in answer.sentences)
+        assert not any("rests on sound" in notice for notice in answer.notices)
     (library.catalog.home / LISTENING_NAME).write_bytes(b"damaged")
     answer = recommender.recommend(Query(listener=ann), 9)
     assert ids(answer) == ids(before)
-    assert "cannot be used" in answer.sentences[0]
+    assert "cannot be used" in answer.notices[0]
     (library.catalog.home / LISTENING_NAME).unlink()
     assert recommender.recommend(Query(listener=ann), 9) == before
 
@@ -448,7 +441,7 @@ def test_tracks_that_came_after_the_listening_model(make: Make) -> None:
     assert set(ids(recommender.recommend(Query(listener=ann), 9))) == {2, 3, 4, 5, 6}
     answer = recommender.recommend(Query(listener=eve), 9)
     assert ids(answer) == [5, 4, 3, 2, 1]
-    assert "was not there when listens were learnt from" in answer.sentences[0]
+    assert "was not there when listens were learnt from" in answer.notices[0]
 
 
 @pytest.mark.parametrize("length", [2, 5, 12])
@@ -463,7 +456,7 @@ def test_a_path_has_its_ends_and_exactly_its_length(fan: Library, length: int) -
     assert not any(n % 5 == 2 or n == 20 for n in found[1:-1])
     adds_up(answer)
     whole = recommender.path(10, 50, 100, query)
-    assert whole.sentences == (
+    assert whole.notices == (
         f"The library has only {len(ids(whole))} of 100 tracks for this way, "
         "with what is left out.",
     )

@@ -24,7 +24,7 @@ from recsys.similarity.artists import Artists
 def artists(tmp_path: Path) -> Iterator[Artists]:
     make_home(tmp_path / "home", tmp_path / "music")
     with open_home(Settings(tmp_path / "home")) as home:
-        yield Artists(home.catalog, home.index, "none", Recommender(home).shelf)
+        yield Artists(home.catalog, home.index, "none", Recommender(home).track_table)
 
 
 def test_the_similar_are_those_of_the_nearest_means(artists: Artists) -> None:

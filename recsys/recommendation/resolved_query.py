@@ -1,0 +1,130 @@
+"""A query whose context is loaded: it recommends, and scores tracks that are given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from recsys.catalog import Catalog
+from recsys.recommendation.candidates import CandidateLimits
+from recsys.recommendation.context import QueryContext
+from recsys.recommendation.query import (
+    KINDS,
+    Fallback,
+    Reason,
+    Recommendation,
+    RecommendedList,
+)
+from recsys.recommendation.ranking import RankedTracks, rank, scored
+from recsys.similarity.percentile import Similarity
+
+
+class ResolvedQuery:
+    """A query with its context, for any number of answers."""
+
+    def __init__(
+        self,
+        context: QueryContext,
+        notices: Sequence[str],
+        catalog: Catalog,
+        similarity: Similarity,
+        limits: CandidateLimits,
+    ) -> None:
+        """`notices` are on what of the query could not be used."""
+        self.context = context
+        self.notices = tuple(notices)
+        self._catalog = catalog
+        self._similarity = similarity
+        self._limits = limits
+
+    def recommend(self, k: int) -> RecommendedList:
+        """Return at most `k` tracks, best first. Raises ValueError for `k` below 1."""
+        if k < 1:
+            raise ValueError(f"k: wanted at least 1, got {k}")
+        ranked = rank(self.context, k, self._limits)
+        return RecommendedList(
+            self._recommendations(ranked),
+            self.context.seeds.fallback,
+            (*self.notices, *_basis(self.context), *_shortage(self.context, len(ranked.rows), k)),
+        )
+
+    def describe(self, ids: Sequence[int]) -> tuple[Recommendation, ...]:
+        """Return tracks scored as recommendations are, in their order, whatever is excluded.
+
+        Those that are not indexed are missing.
+        """
+        return self._recommendations(scored(self.context, self.context.track_table.rows(ids)))
+
+    def _recommendations(self, ranked: RankedTracks) -> tuple[Recommendation, ...]:
+        context = self.context
+        ids = context.track_table.ids[ranked.rows].tolist()
+        reasons, scores = ranked.scores.reasons(), ranked.scores.values.tolist()
+        refs = {r.ref for each in reasons for r in each if isinstance(r.ref, int)}
+        titles = self._catalog.titles(refs)
+        tracks = {track.id: track for track in self._catalog.tracks(ids)}
+
+        def named(reason: Reason) -> Reason:
+            kind, ref, amount = reason.kind, reason.ref, reason.amount
+            name = titles.get(ref, "") if isinstance(ref, int) else ref or ""
+            return Reason(kind, ref, amount, name)
+
+        listener = context.listener_scores
+        evidence = np.zeros(len(ids)) if listener is None else listener.model.evidence[ranked.rows]
+        similarities = self._similarity.of(ranked.scores.nearest)
+        return tuple(
+            Recommendation(
+                place + 1,
+                tracks[track_id],
+                scores[place],
+                float(similarities[place]),
+                float(evidence[place]),
+                _fallback(reasons[place], context.seeds.fallback),
+                tuple(map(named, reasons[place])),
+            )
+            for place, track_id in enumerate(ids)
+        )
+
+
+def _fallback(reasons: Sequence[Reason], otherwise: Fallback) -> Fallback:
+    """Return the fallback that the greatest positive reason belongs to."""
+    fallbacks = (KINDS[reason.kind].fallback for reason in reasons if reason.amount > 0)
+    return next((fallback for fallback in fallbacks if fallback), otherwise)
+
+
+def _basis(context: QueryContext) -> list[str]:
+    """Say what the recommendations are based on, where a person would expect something else."""
+    query = context.query
+    if context.seeds.fallback != "popular":
+        if query.listener is None or context.listener_scores is not None:
+            return []
+        return [
+            "What this listener played was not there when listens were learnt from: the answer "
+            "rests on sound."
+            if context.has_model
+            else "Nothing has been learnt from listens in this home yet: the answer rests on sound."
+        ]
+    notices = []
+    if query.listener is not None and not query.seeds:
+        notices.append("Nothing is known yet of what this listener likes.")
+    notices.append(
+        "The answer is what most listeners play."
+        if context.popularity.any()
+        else "Nobody has listened to anything yet: the answer is what is most typical of the "
+        "library."
+    )
+    return notices
+
+
+def _shortage(context: QueryContext, n: int, k: int) -> list[str]:
+    """Say why there are fewer than asked for."""
+    if n == k:
+        return []
+    n_allowed, n_available = context.n_allowed, int(context.track_table.available.sum())
+    if not n_allowed:
+        return [f"None of the library's {n_available} tracks is left to be recommended."]
+    why = f"{n_allowed} of the library's {n_available} tracks may be in the answer"
+    return [
+        f"{n} instead of {k}: {why}"
+        + (", and these limits let no more in." * (n < n_allowed) or ".")
+    ]
