@@ -62,7 +62,7 @@ def ask(system: SimilarTracks, track_id: int) -> None:
 def explain(system: SimilarTracks, one_id: int, other_id: int) -> None:
     """Answer as the API does, from what is stored."""
     one, other = system.catalog.tracks([one_id, other_id])
-    if other.id not in system.reasons(system.heard(one), [other]):
+    if other.id not in system.reasons(system.sound_of(one), [other]):
         raise SystemExit(f"no reasons for tracks {one_id} and {other_id}")
 
 

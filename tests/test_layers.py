@@ -63,7 +63,7 @@ SHARED_NAMES_OF_WEBUI = {
     "Track",
     "TracksQuery",
 }
-SHARED_NAMES = {}
+SHARED_NAMES: dict[str, str] = {}
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -16,16 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from rich.table import Table
 
 from earshot.arguments import add_json, new_parser, whole_number
 from earshot.command import DONE, NOTHING, Command, NotFound
+from earshot.control_options import add_controls, given_controls
 from earshot.query_arguments import analyse_file, find_track, is_file, track_name, track_of_file
 from earshot.terminal import TableConsole, complain, printable
 from index.storage import replacing
 from recsys.home.home import Home, open_home
 from recsys.home.settings import load_settings
 from recsys.playlists import WRITERS, PlaylistError, read_playlist, resolve
+from recsys.recommendation.controls import Filters, Tuning, sentence
 from recsys.recommendation.query import Query, Recommendation, RecommendedList, Seed
 from recsys.recommendation.recommender import Recommender, Unanswerable
 from recsys.similarity.percentile import TABLE_DIGITS, shown
@@ -40,7 +43,7 @@ class RecommendOptions:
     """The arguments of `earshot recommend`.
 
     named     seeds that are artists or tags
-    controls  fields of Query that were given, but for listener and seeds
+    controls  the controls that were given
     """
 
     k: int
@@ -72,8 +75,8 @@ def parse(arguments: Sequence[str]) -> RecommendOptions:
     )
     _add_seeds(parser.add_argument_group("seeds"))
     _add_path(parser.add_argument_group("a path from one track to another"))
-    _add_controls(parser.add_argument_group("tune the mix"))
-    _add_exclusions(parser.add_argument_group("leave out"))
+    add_controls(parser.add_argument_group("tune the mix"), Tuning)
+    add_controls(parser.add_argument_group("leave out"), Filters)
     add_json(parser)
     parser.add_argument(
         "--out",
@@ -89,14 +92,16 @@ def parse(arguments: Sequence[str]) -> RecommendOptions:
         parser.error(f"--out takes a name that ends in .{', .'.join(WRITERS)}, not {args.out}")
     if (args.start is None) != (args.end is None):
         parser.error("--from and --to are given together")
-    controls = _controls(args)
+    controls = given_controls(args)
     try:
         named = [_weighted("artist", text) for text in args.artist]
         named += [_weighted("tag", text) for text in args.tag]
         Query(**controls)
+    except ValidationError as error:
+        parser.error(sentence(error))
     except ValueError as error:
         parser.error(str(error))
-    of_lists = [name for name in controls if "exclude" not in name and "duration" not in name]
+    of_lists = controls.keys() & Tuning.model_fields.keys()
     seeds = args.like or args.unlike or named or args.playlist
     if args.start is not None and (seeds or of_lists):
         parser.error("--from and --to go with a listener and what to leave out, and nothing else")
@@ -147,58 +152,6 @@ def _add_path(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--length", type=int, default=10, metavar="N", help="both included (default: %(default)s)"
     )
-
-
-def _add_controls(group: argparse._ArgumentGroup) -> None:
-    for name, text in (
-        ("discovery", "0 familiar to 1 new (default: .5)"),
-        ("consistency", "0 to 1: how alike the list must sound"),
-        ("diversity", "0 to 1: how much each track must differ from those before"),
-        ("randomness", "0 to 1: how far chance may reorder it"),
-    ):
-        group.add_argument(f"--{name}", type=float, metavar="X", help=text)
-    for name, text in (
-        ("artist-cap", "at most N of one artist"),
-        ("album-cap", "at most N of one album"),
-        ("artist-spacing", "at least N others between two of one artist"),
-        ("album-spacing", "at least N others between two of one album"),
-        ("seed", "of chance: the same seed, the same list (default: 0)"),
-    ):
-        group.add_argument(f"--{name}", type=int, metavar="N", help=text)
-
-
-def _add_exclusions(group: argparse._ArgumentGroup) -> None:
-    for name, metavar in (("artist", "NAME"), ("genre", "NAME"), ("tag", "NAME"), ("track", "ID")):
-        group.add_argument(
-            f"--exclude-{name}",
-            dest=f"exclude_{name}s",
-            action="append",
-            type=int if name == "track" else str,
-            metavar=metavar,
-        )
-    group.add_argument("--min-duration", type=float, metavar="SECONDS")
-    group.add_argument("--max-duration", type=float, metavar="SECONDS")
-    group.add_argument(
-        "--exclude-played",
-        action=argparse.BooleanOptionalAction,
-        help="what the listener has played (default: unless --discovery is below .5)",
-    )
-    group.add_argument(
-        "--exclude-disliked",
-        action=argparse.BooleanOptionalAction,
-        help="what the listener disliked (default: yes)",
-    )
-
-
-def _controls(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the arguments of Query that were given, but for listener and seeds."""
-    names = set(Query.__dataclass_fields__) - {"listener", "seeds"}
-    given = {name: value for name, value in vars(args).items() if name in names}
-    return {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in given.items()
-        if value is not None
-    }
 
 
 def _weighted(kind: str, text: str) -> Seed:

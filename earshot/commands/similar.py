@@ -116,7 +116,7 @@ def by_track(track: Track, similar: SimilarTracks, options: SimilarOptions) -> S
     """Find the neighbours of a track of the library."""
     try:
         neighbours = similar.of_track(track, options.k, artist_cap=options.artist_cap)
-        sound = similar.heard(track) if options.why else None
+        sound = similar.sound_of(track) if options.why else None
     except KeyError:
         reason = track.error or "It is not in the index: run `earshot build` again."
         raise NotFound(f"{track_name(track)} cannot be compared. {reason}") from None

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Literal, Self
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, InstanceOf
 
 from index.arrays import Float32Array
 from recsys.catalog import Track
+from recsys.recommendation import controls
+from recsys.recommendation.controls import Controls
 
 SeedKind = Literal["track", "artist", "tag", "sound"]
 Fallback = Literal["track", "artist", "tags", "popular"]
 ReasonKind = Literal[
     "seed", "listens", "artist", "tag", "listeners", "familiar", "dislike", "popular", "typical"
 ]
-LARGEST_ID = 2**31 - 1  # that a database has
-_AN_ID = f"an id from 0 to {LARGEST_ID}"
+LARGEST_ID = controls.LARGEST_ID
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,9 @@ class Seed:
         wanted = int if self.kind == "track" else str
         if not isinstance(self.ref, wanted) or isinstance(self.ref, bool):
             raise ValueError(f"ref of a {self.kind}: wanted {wanted.__name__}, got {self.ref!r}")
-        if isinstance(self.ref, int):
-            _check("ref of a track", self.ref, _AN_ID, 0, LARGEST_ID)
+        if isinstance(self.ref, int) and not 0 <= self.ref <= LARGEST_ID:
+            wanted_ids = f"an id from 0 to {LARGEST_ID}"
+            raise ValueError(f"ref of a track: wanted {wanted_ids}, got {self.ref}")
         if isinstance(self.ref, str) and not self.ref.strip():
             raise ValueError(f"ref of a {self.kind}: wanted a name, got an empty one")
         if not math.isfinite(self.weight) or self.weight == 0:
@@ -84,69 +88,20 @@ class Seed:
             )
 
 
-@dataclass(frozen=True)
-class Query:
-    """A question: for whom, like what, and how the list shall be.
+class Query(Controls):
+    """A query: for which listener, like what, and with which controls.
 
-    listener          id of a listener, whose dislikes and skips push down what sounds like them,
-                      and whose listens and likes are what the answer shall be like, unless tracks,
-                      artists or sounds among the seeds say that
-    seeds             what the answer shall be like and unlike. Tracks among them are never part of
-                      the answer; those of an artist may be
-    discovery         0 familiar to 1 new: played tracks, known artists and what many play are
-                      raised below .5 and lowered above it
-    consistency       0 to 1: how alike the list must sound
-    diversity         0 to 1: how much each track must differ from those before it
-    artist_cap        at most so many of one artist; album_cap likewise. None: no limit
-    artist_spacing    at least so many others between two of one artist; album_spacing likewise
-    exclude_tracks    ids; exclude_artists, exclude_genres: names, in any spelling;
-    exclude_tags      tags of the taggers that a track must not stand out in
-    min_duration      seconds; max_duration likewise. A track of unknown length passes neither
-    exclude_played    leave out what the listener has played; None: unless discovery is below .5
-    exclude_disliked  leave out what the listener disliked
-    randomness        0 to 1: how far chance may reorder tracks that are near in score
-    seed              of that chance: the same seed gives the same list
+    listener  id of a listener, whose dislikes and skips push down what sounds like them, and whose
+              listens and likes recommendations are to be like, unless tracks, artists or sounds
+              among the seeds replace them
+    seeds     what recommendations are to be like and unlike. Tracks among them are never
+              recommended; those of an artist may be
+
+    Raises pydantic's ValidationError, a ValueError, for controls out of their bounds.
     """
 
     listener: int | None = None
-    seeds: tuple[Seed, ...] = ()
-    discovery: float = 0.5
-    consistency: float = 0.0
-    diversity: float = 0.0
-    artist_cap: int | None = None
-    album_cap: int | None = None
-    artist_spacing: int = 0
-    album_spacing: int = 0
-    exclude_tracks: tuple[int, ...] = ()
-    exclude_artists: tuple[str, ...] = ()
-    exclude_genres: tuple[str, ...] = ()
-    exclude_tags: tuple[str, ...] = ()
-    min_duration: float | None = None
-    max_duration: float | None = None
-    exclude_played: bool | None = None
-    exclude_disliked: bool = True
-    randomness: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("discovery", "consistency", "diversity", "randomness"):
-            _check(name, getattr(self, name), "a number from 0 to 1", 0, 1)
-        for name in ("artist_cap", "album_cap"):
-            _check(name, getattr(self, name), "a number of at least 1", 1)
-        for name in ("artist_spacing", "album_spacing", "seed"):
-            _check(name, getattr(self, name), "a number of at least 0", 0)
-        for name in ("min_duration", "max_duration"):
-            _check(name, getattr(self, name), "seconds of at least 0", 0)
-        for track_id in self.exclude_tracks:
-            _check("exclude_tracks", track_id, _AN_ID, 0, LARGEST_ID)
-        for value in fields(self):
-            if value.name.startswith("exclude_") and isinstance(getattr(self, value.name), str):
-                raise ValueError(f"{value.name}: wanted several, got one text")
-        shortest, longest = self.min_duration or 0, self.max_duration
-        if longest is not None and longest < shortest:
-            raise ValueError(
-                f"max_duration: wanted at least min_duration, {shortest}, got {longest}"
-            )
+    seeds: Annotated[tuple[InstanceOf[Seed], ...], BeforeValidator(tuple)] = ()
 
     @property
     def leaves_out_played(self) -> bool:
@@ -154,22 +109,15 @@ class Query:
         return self.discovery >= 0.5 if self.exclude_played is None else self.exclude_played
 
     @classmethod
-    def like(cls, tracks: Sequence[int], unlike: Sequence[int] = (), **controls: object) -> Self:
-        """Ask for what sounds like some tracks and unlike others, given by their ids.
+    def like(cls, tracks: Sequence[int], unlike: Sequence[int] = (), **controls: Any) -> Self:
+        """Make a query for what sounds like some tracks and unlike others, given by their ids.
 
         >>> [seed.weight for seed in Query.like([7, 8], unlike=[9]).seeds]
         [1.0, 1.0, -1.0]
         """
-        liked = [Seed("track", int(track_id)) for track_id in tracks]
-        unliked = [Seed("track", int(track_id), -1.0) for track_id in unlike]
-        return cls(seeds=(*liked, *unliked), **controls)  # type: ignore[arg-type]
-
-
-def _check(
-    name: str, value: float | None, wanted: str, least: float, most: float = math.inf
-) -> None:
-    if value is not None and not least <= value <= most:
-        raise ValueError(f"{name}: wanted {wanted}, got {value}")
+        positive = [Seed("track", int(track_id)) for track_id in tracks]
+        negative = [Seed("track", int(track_id), -1.0) for track_id in unlike]
+        return cls(seeds=(*positive, *negative), **controls)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -107,7 +106,9 @@ class Recommender:
         if start == end:
             raise ValueError(f"end: wanted another track than the start, got {end}")
         ends = (Seed("track", start), Seed("track", end))
-        context, notices = self._contexts.load(replace(query or Query(), seeds=ends))
+        context, notices = self._contexts.load(
+            (query or Query()).model_copy(update={"seeds": ends})
+        )
         table = context.track_table
         rows = table.rows([start, end])
         if len(rows) < 2:

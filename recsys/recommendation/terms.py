@@ -100,7 +100,7 @@ class WantedTags:
 
 
 @dataclass(frozen=True, eq=False)
-class Popularity:
+class MostPlayed:
     """How many play a track, where a query has neither seeds nor history; `played` is (n,)."""
 
     played: Float32Array
@@ -139,7 +139,7 @@ class Typicality:
         return [standardised("typical", values, sampled, self.share)]
 
 
-CONTENT_TERMS: tuple[type[Term], ...] = (Sound, WantedTags, Popularity, Typicality)
+CONTENT_TERMS: tuple[type[Term], ...] = (Sound, WantedTags, MostPlayed, Typicality)
 
 
 @dataclass(frozen=True, eq=False)

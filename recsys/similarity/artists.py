@@ -1,4 +1,4 @@
-"""Artists: their tracks, who sounds like them, and who is played by the same people."""
+"""Artists: their albums, similar artists by sound, and artists with the same listeners."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from scipy import sparse
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, Track
 from recsys.catalog.search import fold
-from recsys.home.home import RECOUNT_AFTER as REST
+from recsys.home.home import RECOUNT_AFTER
 from recsys.home.track_table import UNKNOWN, TrackTable
 from recsys.similarity.percentile import Similarity
 
-MIN_COMMON = 2  # listeners that two artists must have in common to be named together
+MIN_COMMON = 2  # listeners that two artists must share to be named together
 _BLOCK = 10_000  # vectors added up at once
 _LEAST = 1e-6  # length of a mean embedding that points somewhere
 
@@ -52,65 +52,77 @@ class CoListened(NamedTuple):
     n_listeners: int
 
 
-class _Sound(NamedTuple):
-    """The artists of one shelf by their sound.
+class _ArtistMeans(NamedTuple):
+    """The mean embeddings of the artists of one track table.
 
     names  by artist's code; the ids of the means are those codes
     codes  by folded name
     """
 
-    shelf: TrackTable
+    table: TrackTable
     names: dict[int, str]
     codes: dict[str, int]
     means: VectorIndex
 
 
-class _Played(NamedTuple):
-    """Who played which artist: bool CSC (n_listeners, n_artists), when to count again."""
+class _ArtistListeners(NamedTuple):
+    """Who played which artist at one revision of the listens; when to count again.
 
-    shelf: TrackTable
+    played  ones, float32 CSC (n_listeners, n_artists)
+    """
+
+    table: TrackTable
     revision: int
     until: float
     played: sparse.csc_matrix
 
 
 class Artists:
-    """Answers questions about the artists of one opened home. Safe to share between threads."""
+    """The artists of one opened home. Safe to share between threads."""
 
     def __init__(
-        self, catalog: Catalog, index: VectorIndex, hubs: str, shelf: Callable[[], TrackTable]
+        self,
+        catalog: Catalog,
+        index: VectorIndex,
+        hubs: str,
+        track_table: Callable[[], TrackTable],
+        recount_after: float = RECOUNT_AFTER,
     ) -> None:
-        """`shelf` returns what is known of the index's tracks now; `hubs` is as in a search."""
+        """`track_table` returns the columns of the index's tracks now; `hubs` is as in a search.
+
+        Listens are not counted again for `recount_after` times as long as counting took.
+        """
         self._catalog = catalog
         self._index = index
         self._hubs = hubs
-        self._shelf = shelf
+        self._track_table = track_table
+        self._recount_after = recount_after
         self._lock = threading.Lock()
-        self._sound: _Sound | None = None
-        self._played: _Played | None = None
+        self._means: _ArtistMeans | None = None
+        self._listeners: _ArtistListeners | None = None
 
     def albums(self, name: str) -> list[ArtistAlbum]:
-        """Return the living tracks of an artist in any spelling by album, the oldest first.
+        """Return the available tracks of an artist in any spelling by album, the oldest first.
 
         Those without an album are the last, of name "". Empty for an unknown artist.
         """
-        shelf = self._shelf()
-        rows = shelf.artist_rows.get(fold(name))
+        table = self._track_table()
+        rows = table.artist_rows.get(fold(name))
         ids = {*self._catalog.by_artist(name)}
-        ids.update([] if rows is None else shelf.ids[rows].tolist())
-        albums: dict[str, list[Track]] = {}
+        ids.update([] if rows is None else table.ids[rows].tolist())
+        tracks_by_album: dict[str, list[Track]] = {}
         for track in self._catalog.tracks(sorted(ids)):
             if not track.removed:
-                albums.setdefault(fold(track.album or ""), []).append(track)
-        found = [
+                tracks_by_album.setdefault(fold(track.album or ""), []).append(track)
+        albums = [
             ArtistAlbum(
                 tracks[0].album or "",
                 min((track.year for track in tracks if track.year), default=None),
                 tuple(sorted(tracks, key=_place_on_album)),
             )
-            for tracks in albums.values()
+            for tracks in tracks_by_album.values()
         ]
-        return sorted(found, key=lambda album: (not album.name, album.year or 9999, album.name))
+        return sorted(albums, key=lambda album: (not album.name, album.year or 9999, album.name))
 
     def similar(self, name: str, k: int = 10) -> list[SimilarArtist]:
         """Return at most `k` artists whose tracks sound alike on average, best first.
@@ -118,20 +130,21 @@ class Artists:
         Compared are the mean embeddings, corrected for hubs as tracks are. Empty for an artist
         none of whose tracks is indexed.
         """
-        sound = self._by_sound()
-        code = sound.codes.get(fold(name)) if sound else None
-        if sound is None or code is None:
+        artists = self._current_means()
+        code = artists.codes.get(fold(name)) if artists else None
+        if artists is None or code is None:
             return []
-        ids, scores = sound.means.search(
-            sound.means.vectors([code]),
+        means = artists.means
+        ids, scores = means.search(
+            means.vectors([code]),
             k,
             exclude=[code],
             hubs=self._hubs,
-            query_statistics=sound.means.track_statistics([code]),
+            query_statistics=means.track_statistics([code]),
         )[0]
-        similarities = Similarity(sound.means.statistics, self._hubs).of(scores)
+        similarities = Similarity(means.statistics, self._hubs).of(scores)
         return [
-            SimilarArtist(sound.names[other], similarity)
+            SimilarArtist(artists.names[other], similarity)
             for other, similarity in zip(ids.tolist(), similarities.tolist(), strict=True)
         ]
 
@@ -140,67 +153,69 @@ class Artists:
 
         Ordered by the cosine; named only where MIN_COMMON listeners play both.
         """
-        shelf = self._shelf()
-        rows = shelf.artist_rows.get(fold(name))
+        table = self._track_table()
+        rows = table.artist_rows.get(fold(name))
         if rows is None:
             return []
-        code = int(shelf.artists[rows[0]])
-        played = self._by_listeners(shelf)
-        listens = played[:, [code]].toarray().ravel()
-        common, totals = played.T @ listens, np.diff(played.indptr)
+        code = int(table.artists[rows[0]])
+        played = self._current_listeners(table)
+        listeners = played[:, [code]].toarray().ravel()
+        common, totals = played.T @ listeners, np.diff(played.indptr)
         n_listeners = int(totals[code])
         common[code] = 0
         cosines = common / np.sqrt(np.maximum(totals * n_listeners, 1))
         best = np.argsort(-cosines, kind="stable")
         best = best[common[best] >= MIN_COMMON][:k]
-        names = _names(shelf)
+        names = _names(table)
         return [
             CoListened(names[c], float(cosines[c]), int(common[c]), n_listeners)
             for c in best.tolist()
         ]
 
-    def _by_sound(self) -> _Sound | None:
-        """Average the embeddings of each artist's tracks, once a shelf; None without artists."""
-        shelf = self._shelf()
+    def _current_means(self) -> _ArtistMeans | None:
+        """Average the embeddings of each artist's tracks, once a table; None without artists."""
+        table = self._track_table()
         with self._lock:
-            if self._sound is None or self._sound.shelf is not shelf:
-                names = _names(shelf)
+            if self._means is None or self._means.table is not table:
+                names = _names(table)
                 sums = np.zeros((len(names), self._index.dim), np.float32)
-                for start in range(0, len(shelf), _BLOCK):
-                    rows = np.arange(start, min(start + _BLOCK, len(shelf)))
-                    rows = rows[shelf.artists[rows] != UNKNOWN]
-                    np.add.at(sums, shelf.artists[rows], self._index.vectors(shelf.ids[rows]))
+                for start in range(0, len(table), _BLOCK):
+                    rows = np.arange(start, min(start + _BLOCK, len(table)))
+                    rows = rows[table.artists[rows] != UNKNOWN]
+                    np.add.at(sums, table.artists[rows], self._index.vectors(table.ids[rows]))
                 known = np.flatnonzero(np.linalg.norm(sums, axis=1) > _LEAST)
                 codes = {fold(names[code]): code for code in known.tolist()}
-                self._sound = _Sound(shelf, names, codes, VectorIndex.build(known, sums[known]))
-            return self._sound if self._sound.codes else None
+                means = VectorIndex.build(known, sums[known])
+                self._means = _ArtistMeans(table, names, codes, means)
+            return self._means if self._means.codes else None
 
-    def _by_listeners(self, shelf: TrackTable) -> sparse.csc_matrix:
-        """Return who played which artist, counted anew for no more than a REST-th of the time."""
+    def _current_listeners(self, table: TrackTable) -> sparse.csc_matrix:
+        """Return who played which artist, counted again as often as `recount_after` allows."""
         revision = self._catalog.listens_revision
         with self._lock:
-            kept = self._played
+            counted = self._listeners
             if (
-                kept
-                and kept.shelf is shelf
-                and (kept.revision == revision or time.monotonic() < kept.until)
+                counted
+                and counted.table is table
+                and (counted.revision == revision or time.monotonic() < counted.until)
             ):
-                return kept.played
+                return counted.played
             begin = time.monotonic()
-            played = _played(self._catalog, shelf)
+            played = _played(self._catalog, table)
             end = time.monotonic()
-            self._played = _Played(shelf, revision, end + REST * (end - begin), played)
+            until = end + self._recount_after * (end - begin)
+            self._listeners = _ArtistListeners(table, revision, until, played)
             return played
 
 
-def _played(catalog: Catalog, shelf: TrackTable) -> sparse.csc_matrix:
+def _played(catalog: Catalog, table: TrackTable) -> sparse.csc_matrix:
     """Return who played which artist, float32 CSC of ones (n_listeners, n_artists)."""
     interactions = catalog.interactions()
-    rows, known = shelf.find(interactions.tracks)
+    rows, indexed = table.find(interactions.tracks)
     codes = np.full(len(rows), UNKNOWN, np.int64)
-    codes[known] = shelf.artists[rows[known]]
+    codes[indexed] = table.artists[rows[indexed]]
     columns = np.flatnonzero(codes != UNKNOWN)
-    shape = (len(codes), max(len(_names(shelf)), 1))
+    shape = (len(codes), max(len(_names(table)), 1))
     artist_of = sparse.csr_matrix(
         (np.ones(len(columns), np.float32), (columns, codes[columns])), shape=shape
     )
@@ -209,10 +224,10 @@ def _played(catalog: Catalog, shelf: TrackTable) -> sparse.csc_matrix:
     return played
 
 
-def _names(shelf: TrackTable) -> dict[int, str]:
-    """Return how the artist of each code is written."""
+def _names(table: TrackTable) -> dict[int, str]:
+    """Return the spelling of the artist of each code."""
     return {
-        int(shelf.artists[rows[0]]): shelf.names[name] for name, rows in shelf.artist_rows.items()
+        int(table.artists[rows[0]]): table.names[name] for name, rows in table.artist_rows.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""Why two tracks sound alike: tags, moments and tempo, from what is stored of them."""
+"""Why two tracks sound alike: shared tags, closest moments and tempo, from stored features."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ N_SHARED_TAGS = 4
 
 @dataclass(frozen=True)
 class SharedTag:
-    """A tag that both tracks sound like, and its share in their likeness, 0 to 1."""
+    """A tag of both tracks, and its share in their similarity, 0 to 1."""
 
     tag: str
     share: float
@@ -41,8 +41,8 @@ class Reasons:
     """Why two tracks sound alike; pairs name the one track first, the other second.
 
     shared_tags  the largest share first
-    moments      the segment of each that is most like one of the other's
-    tempo        beats a minute, where the files of both say it
+    moments      the pair of segments that are most similar
+    tempo        beats a minute, where both files have it
     """
 
     shared_tags: tuple[SharedTag, ...]
@@ -59,7 +59,7 @@ class Reasons:
 
 
 class TrackSound(NamedTuple):
-    """What is known of a track's sound: features by extractor, length (s), beats a minute."""
+    """A track's features by extractor, its length (s), and beats a minute."""
 
     features: Sequence[TrackFeatures]
     duration: float | None = None
@@ -69,7 +69,7 @@ class TrackSound(NamedTuple):
 def explain(
     one: TrackSound, other: TrackSound, typical: Float32Array, tags: Sequence[str]
 ) -> Reasons:
-    """Say why two tracks sound alike; `typical` (n_tags,) are the library's mean log-odds."""
+    """Return why two tracks sound alike; `typical` (n_tags,) are the library's mean log-odds."""
     a, b = mean_logits(one.features), mean_logits(other.features)
     return Reasons(
         shared_tags=shared_tags(a, b, typical, tags),
@@ -86,36 +86,36 @@ def mean_logits(features: Sequence[TrackFeatures]) -> Float32Array:
 def shared_tags(
     one: Float32Array, other: Float32Array, typical: Float32Array, tags: Sequence[str]
 ) -> tuple[SharedTag, ...]:
-    """Name the up to N_SHARED_TAGS tags that make two tracks alike, by how much they do.
+    """Return the up to N_SHARED_TAGS tags that contribute most to two tracks' similarity.
 
     All arrays are log-odds (n_tags,): each track's mean and the library's typical ones. With u and
     v the two tracks' differences from the typical, tag t contributes u[t] v[t] / (|u| |v|): over
     all tags these add up to the cosine of u and v, one of the views whose mean cosine is the
-    likeness of two embeddings. A tag's share is its part of all that speaks for the likeness, the
-    positive contributions; what two models call alike is one tag. Named are the tags that both
-    tracks sound more like than is typical, and with a probability of MIN_SHARED_PROBABILITY; what
-    both lack speaks for their likeness too, and has its share, but is not named.
+    similarity of two embeddings. A tag's share is its part of the positive contributions; tags of
+    one name from two models are one tag. Listed are the tags that both tracks have more than is
+    typical, and with a probability of MIN_SHARED_PROBABILITY; a tag that both lack contributes to
+    the similarity too, and has its share, but is not listed.
     """
     u, v = one - typical, other - typical
     products = u * v
     least = np.log(MIN_SHARED_PROBABILITY / (1 - MIN_SHARED_PROBABILITY))
     shared = (np.minimum(u, v) > 0) & (np.minimum(one, other) >= least)
-    spoken: dict[str, str] = {}
-    carried: defaultdict[str, float] = defaultdict(float)
+    names: dict[str, str] = {}
+    contributions: defaultdict[str, float] = defaultdict(float)
     for number in np.flatnonzero(shared).tolist():
-        name = spoken.setdefault(tags[number].casefold(), tags[number])
-        carried[name] += float(products[number])
+        name = names.setdefault(tags[number].casefold(), tags[number])
+        contributions[name] += float(products[number])
     total = float(products[products > 0].sum())
-    ranked = sorted(carried.items(), key=lambda item: -item[1])
-    return tuple(SharedTag(tag, part / total) for tag, part in ranked[:N_SHARED_TAGS])
+    ranked = sorted(contributions.items(), key=lambda item: -item[1])
+    return tuple(SharedTag(tag, amount / total) for tag, amount in ranked[:N_SHARED_TAGS])
 
 
 def closest_moments(
     one: TrackSound, other: TrackSound, typical: Float32Array
 ) -> tuple[Moment, Moment]:
-    """Find the segment of each of two tracks that are most alike.
+    """Return the pair of segments of two tracks that are most similar.
 
-    Segments compare by the cosine of their log-odds of all tags less the `typical` ones (n_tags,).
+    Their similarity is the cosine of their log-odds of all tags less the `typical` ones (n_tags,).
     A moment ends with its track, where its length is known.
     """
     a, b = (_unit_segments(track.features, typical) for track in (one, other))
@@ -124,15 +124,15 @@ def closest_moments(
 
 
 def highlight(track: TrackSound, typical: Float32Array) -> Moment:
-    """Find the segment that is most like the whole track: a summary of one excerpt.
+    """Return the segment that is most similar to the whole track: a summary of one excerpt.
 
-    It has the greatest mean cosine with all the track's segments, which compare as in
+    It has the greatest mean cosine with all the track's segments, computed as in
     `closest_moments`; of equal ones the first (Cooper and Foote 2002, "Automatic music
-    summarization via similarity analysis", where frames of a spectrum compare).
+    summarization via similarity analysis", who compare frames of a spectrum).
     """
     units = _unit_segments(track.features, typical)
-    likeness = units @ units.mean(axis=0)
-    return moment(track, int(np.argmax(likeness.round(6))))
+    similarities = units @ units.mean(axis=0)
+    return moment(track, int(np.argmax(similarities.round(6))))
 
 
 def aligned_logits(features: Sequence[TrackFeatures]) -> Float32Array:
@@ -159,7 +159,7 @@ def _nearest(model: TrackFeatures, times: Float32Array) -> IndexArray:
 
 
 def moment(track: TrackSound, number: int) -> Moment:
-    """Return when a segment of the first model is heard."""
+    """Return the time of a segment of the first model."""
     start = float(track.features[0].starts[number])
     end = start + track.features[0].segment_seconds
     return Moment(start, end if track.duration is None else min(end, track.duration))

@@ -1,4 +1,4 @@
-"""A similarity of two tracks that means the same in every library and for every score.
+"""Similarity of two tracks as a percentile: comparable between libraries and kinds of score.
 
 The similarity of two recordings is the share of random pairs of the library's recordings that are
 less alike than they are: 0.5 is as alike as any two tracks, 0.99 more alike than 99 of 100 pairs.
@@ -23,7 +23,7 @@ _BEST = {"none": 1.0, "nicdm": 0.0, "csls": 4.0, "mutual-proximity": 0.0}  # no 
 
 
 class Similarity:
-    """Turns the scores of one library's pairs into similarities."""
+    """Maps the scores of one library's pairs to similarities."""
 
     def __init__(self, statistics: CosineStatistics, hubs: str) -> None:
         """`hubs` is the method of the scores, one of `hubs.METHODS`."""
@@ -37,12 +37,13 @@ class Similarity:
         common is in the middle of their shares. In a library of one recording there are no pairs
         to compare with: every similarity is 0.
         """
-        known, x = self._scores, np.asarray(scores, np.float32)
-        if np.isnan(known[0]):
+        quantiles, x = self._scores, np.asarray(scores, np.float32)
+        if np.isnan(quantiles[0]):
             return np.zeros(x.shape)
-        first, behind = np.searchsorted(known, x, "left"), np.searchsorted(known, x, "right")
-        last = len(known) - 1
-        between = np.interp(x, known, self._shares)
+        first = np.searchsorted(quantiles, x, "left")
+        behind = np.searchsorted(quantiles, x, "right")
+        last = len(quantiles) - 1
+        between = np.interp(x, quantiles, self._shares)
         middle = (self._shares[np.minimum(first, last)] + self._shares[behind - 1]) / 2
         similarities: Float64Array = np.where(behind > first, middle, between)
         return similarities.clip(0.0, _MOST)

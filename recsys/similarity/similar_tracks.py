@@ -1,4 +1,4 @@
-"""What sounds alike: neighbours in the index, looked up in the catalogue, with their reasons."""
+"""Similar tracks: nearest neighbours in the index, one a recording, with the tags they share."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from recsys.similarity.percentile import SAME, Similarity
 _SAME_LENGTH = 2.0  # s; two encodings of one recording differ by less
 _SAME_SOUND = 0.95  # cosine; two encodings of one recording are closer
 _N_NEAR = 10  # of a track, that are compared with it by names and sound
-_IDENTICAL = 0.9999  # cosine; what is heard of one audio twice is closer
+_IDENTICAL = 0.9999  # cosine; two embeddings of the same audio are closer
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Neighbour:
 
     similarity   0 to 1: the share of random pairs of the library that are less alike; 1 for the
                  same recording alone
-    shared_tags  what both sound like, what makes them most alike
-                 first: `recsys.similarity.explanation`
+    shared_tags  tags of both by their share in the similarity, the largest first:
+                 `recsys.similarity.explanation`
     """
 
     track: Track
@@ -49,11 +49,11 @@ class Neighbour:
 
 
 class SimilarTracks:
-    """Answers queries by track or by vector from one index. Safe to share between threads."""
+    """Searches one index by track or by vector. Safe to share between threads."""
 
     @classmethod
     def of(cls, home: Home) -> SimilarTracks:
-        """Return what answers from an opened home. Raises ProjectionError, StaleIndex."""
+        """Return the search of an opened home. Raises ProjectionError, StaleIndex."""
         projection = home.projection
         return cls(
             home.catalog,
@@ -84,7 +84,7 @@ class SimilarTracks:
         self.typical_logits = typical_logits
         self.hubs = hubs
         self._similarity = Similarity(index.statistics, hubs)
-        self._living = _Living(-1, {}, [])
+        self._available = _Available(-1, {}, [])
 
     def similarity(self, one: Track, other: Track) -> float:
         """Return how alike two indexed tracks are, as `Neighbour.similarity`.
@@ -94,7 +94,7 @@ class SimilarTracks:
         ids = [one.id, other.id]
         a, b = self.index.vectors(ids)
         mine, theirs = self.index.track_statistics(ids)
-        groups = self._current_living().groups
+        groups = self._current_available().groups
         if groups.get(one.id, one.id) == groups.get(other.id, other.id):
             return SAME
         if self._same_recording(one, other):
@@ -109,32 +109,32 @@ class SimilarTracks:
         artist more than `artist_cap` times. Raises KeyError if the track is not in the index.
         """
         vector = self.index.vectors([track.id])[0]
-        heard = next(read_features(self.catalog, self.names, [track.id]), (0, None))[1]
-        return self._neighbours(vector, heard, track, k, artist_cap)
+        features = next(read_features(self.catalog, self.names, [track.id]), (0, None))[1]
+        return self._neighbours(vector, features, track, k, artist_cap)
 
     def of_vector(
         self,
         vector: Float32Array,
-        heard: Features,
+        features: Features,
         k: int,
         *,
         artist_cap: int | None = None,
     ) -> list[Neighbour]:
-        """The same for a file outside the library: its embedding (dim,) and its features."""
-        return self._neighbours(vector, heard, None, k, artist_cap)
+        """Return the same for a file outside the library, by its embedding (dim,) and features."""
+        return self._neighbours(vector, features, None, k, artist_cap)
 
     def copies(self, track: Track) -> list[Track]:
-        """Return the other tracks of an indexed track's recording, as far as is known, by id.
+        """Return the other tracks of an indexed track's recording, ordered by id.
 
         They have its audio or its MBID, or its names, length and sound. Raises KeyError if the
         track is not in the index.
         """
-        living = self._current_living()
-        mine = living.groups.get(track.id, track.id)
+        available = self._current_available()
+        own_group = available.groups.get(track.id, track.id)
         near = self.index.search(
-            self.index.vectors([track.id]), _N_NEAR, exclude=[*living.gone, track.id]
+            self.index.vectors([track.id]), _N_NEAR, exclude=[*available.gone, track.id]
         )[0]
-        same = {i for i, group in living.groups.items() if group == mine} - {track.id}
+        same = {i for i, group in available.groups.items() if group == own_group} - {track.id}
         same |= {
             other.id
             for other in self.catalog.tracks(near.ids.tolist())
@@ -142,21 +142,21 @@ class SimilarTracks:
         }
         return self.catalog.tracks(sorted(same))
 
-    def heard(self, track: Track) -> TrackSound:
-        """Return what is stored of a track's sound. Raises KeyError where features lack."""
+    def sound_of(self, track: Track) -> TrackSound:
+        """Return a track's stored features, length and tempo. Raises KeyError without features."""
         features = dict(read_features(self.catalog, self.names, [track.id]))[track.id]
         return TrackSound(features, track.duration, track.bpm)
 
-    def heard_all(self, ids: Sequence[int]) -> list[Features]:
+    def features_of(self, ids: Sequence[int]) -> list[Features]:
         """Return the features of those tracks that have them, by id."""
         return [features for _, features in read_features(self.catalog, self.names, ids)]
 
-    def highlight(self, heard: TrackSound) -> Moment:
-        """Find the moment that is most like the whole track."""
-        return highlight(heard, self.typical_logits)
+    def highlight(self, track: TrackSound) -> Moment:
+        """Return the moment that is most similar to the whole track."""
+        return highlight(track, self.typical_logits)
 
     def reasons(self, query: TrackSound, others: Sequence[Track]) -> dict[int, Reasons]:
-        """Say by id why others sound like the query, leaving out who lacks features."""
+        """Return by id why others sound like the query; those without features are missing."""
         tracks = {track.id: track for track in others}
         return {
             track_id: explain(
@@ -169,62 +169,67 @@ class SimilarTracks:
         }
 
     def shared_tags(self, pairs: Mapping[int, int | None]) -> dict[int, tuple[str, ...]]:
-        """Name what each track shares with another, given by ids, strongest first.
+        """Return the tags that each track shares with another, given by ids, the strongest first.
 
-        With None for the other: what the track itself stands out in.
+        With None for the other: the tags that the track itself stands out in.
         """
         ids = {*pairs, *(other for other in pairs.values() if other is not None)}
-        heard = {
+        logits = {
             track_id: mean_logits(features)
             for track_id, features in read_features(self.catalog, self.names, sorted(ids))
         }
         return {
-            track_id: self._shared(heard.get(track_id), heard.get(other or track_id))
+            track_id: self._shared(logits.get(track_id), logits.get(other or track_id))
             for track_id, other in pairs.items()
         }
 
     def _neighbours(
         self,
         vector: Float32Array,
-        heard: Features | None,
+        features: Features | None,
         seed: Track | None,
         k: int,
         artist_cap: int | None,
     ) -> list[Neighbour]:
-        chosen = self._choose(vector, seed, k, artist_cap)
-        query = None if heard is None else mean_logits(heard)
+        chosen = self._nearest(vector, seed, k, artist_cap)
+        query_logits = None if features is None else mean_logits(features)
         ids = sorted(track.id for track, _ in chosen)
-        theirs = {
-            track_id: mean_logits(features)
-            for track_id, features in read_features(self.catalog, self.names, ids)
+        logits = {
+            track_id: mean_logits(of_track)
+            for track_id, of_track in read_features(self.catalog, self.names, ids)
         }
         return [
-            Neighbour(track, similarity, self._shared(query, theirs.get(track.id)))
+            Neighbour(track, similarity, self._shared(query_logits, logits.get(track.id)))
             for track, similarity in chosen
         ]
 
-    def _choose(
+    def _nearest(
         self, vector: Float32Array, seed: Track | None, k: int, artist_cap: int | None
     ) -> list[tuple[Track, float]]:
-        """Take the nearest living tracks, one of each recording, with their similarities."""
-        living = self._current_living()
-        mine = None if seed is None else self.index.track_statistics([seed.id])
+        """Return the nearest available tracks, one of each recording, with their similarities."""
+        available = self._current_available()
+        statistics = None if seed is None else self.index.track_statistics([seed.id])
         fetch = 2 * k + 10
         while True:
             ids, scores = self.index.search(
-                vector[None], fetch, exclude=living.gone, hubs=self.hubs, query_statistics=mine
+                vector[None],
+                fetch,
+                exclude=available.gone,
+                hubs=self.hubs,
+                query_statistics=statistics,
             )[0]
             tracks = self.catalog.tracks(ids.tolist())
-            chosen = self._distinct(tracks, living.groups, seed, artist_cap)
+            chosen = self._distinct(tracks, available.groups, seed, artist_cap)
             if len(chosen) >= k or len(ids) < fetch:
-                alike = dict(zip(ids.tolist(), self._similarity.of(scores).tolist(), strict=True))
+                values = self._similarity.of(scores).tolist()
+                similarities = dict(zip(ids.tolist(), values, strict=True))
                 if seed is None:
-                    alike |= dict.fromkeys(self._identical(vector, ids), SAME)
-                return [(track, alike[track.id]) for track in chosen[:k]]
+                    similarities |= dict.fromkeys(self._identical(vector, ids), SAME)
+                return [(track, similarities[track.id]) for track in chosen[:k]]
             fetch *= 4
 
     def _identical(self, vector: Float32Array, ids: Int64Array) -> list[int]:
-        """Return which of some tracks are what a vector from outside is of."""
+        """Return which of some tracks have the audio that a vector from outside was made of."""
         unit = vector / np.linalg.norm(vector)
         same: list[int] = ids[self.index.vectors(ids) @ unit >= _IDENTICAL].tolist()
         return same
@@ -237,9 +242,9 @@ class SimilarTracks:
         artist_cap: int | None,
     ) -> list[Track]:
         """Drop the seed, later copies of one recording, and what exceeds the artist's cap."""
-        known = [seed] if seed else []
+        seeds = [seed] if seed else []
         chosen: list[Track] = []
-        taken = {groups.get(track.id, track.id) for track in known}
+        taken = {groups.get(track.id, track.id) for track in seeds}
         per_artist: Counter[str] = Counter()
         for track in ranked:
             artist = fold(track.artist)
@@ -247,7 +252,7 @@ class SimilarTracks:
                 continue
             if artist_cap is not None and artist and per_artist[artist] >= artist_cap:
                 continue
-            if any(self._same_recording(track, other) for other in (*known, *chosen)):
+            if any(self._same_recording(track, other) for other in (*seeds, *chosen)):
                 continue
             per_artist[artist] += 1
             taken.add(groups.get(track.id, track.id))
@@ -255,30 +260,34 @@ class SimilarTracks:
         return chosen
 
     def _same_recording(self, one: Track, other: Track) -> bool:
-        """Say whether two indexed tracks are two encodings of one recording."""
+        """Return whether two indexed tracks are two encodings of one recording."""
         if not _same_names(one, other):
             return False
         a, b = self.index.vectors([one.id, other.id])
         return float(a @ b) >= _SAME_SOUND
 
-    def _current_living(self) -> _Living:
-        """Ask the catalogue which tracks are there, once a revision."""
+    def _current_available(self) -> _Available:
+        """Read from the catalogue which tracks are available, once a revision."""
         revision = self.catalog.revision
-        if self._living.revision != revision:
+        if self._available.revision != revision:
             groups = self.catalog.recording_groups()
             gone = [track_id for track_id in self.index.ids.tolist() if track_id not in groups]
-            self._living = _Living(revision, groups, gone)
-        return self._living
+            self._available = _Available(revision, groups, gone)
+        return self._available
 
     def _shared(self, one: Float32Array | None, other: Float32Array | None) -> tuple[str, ...]:
-        """Name the tags that two tracks' mean log-odds share."""
+        """Return the tags that two tracks' mean log-odds share."""
         if one is None or other is None:
             return ()
         return tuple(s.tag for s in shared_tags(one, other, self.typical_logits, self.tags))
 
 
-class _Living(NamedTuple):
-    """The tracks at one revision: each one's recording, and who is indexed but gone."""
+class _Available(NamedTuple):
+    """The available tracks at one revision.
+
+    groups  recording by track id
+    gone    ids of indexed tracks that are not available
+    """
 
     revision: int
     groups: dict[int, int]
@@ -286,7 +295,7 @@ class _Living(NamedTuple):
 
 
 def _same_names(one: Track, other: Track) -> bool:
-    """Say whether two tracks have the same artist, title and length."""
+    """Return whether two tracks have the same artist, title and length."""
     if one.duration is None or other.duration is None:
         return False
     return (

@@ -1,15 +1,15 @@
 """A listener's own tags, learned from a handful of examples.
 
-Transfer learning (Choi, Fazekas, Sandler, Cho 2017): what the taggers' layers say of a track is
-kept, as the embedding that the index holds, and a regularised logistic regression on it tells what
-fits a tag from the rest. It is a direction w in the space of embeddings; how much a track has of
-the tag is w · x, in standard deviations over the library. A few multiplications a track: a new
-track has the tag as soon as it is indexed, and nothing but the examples is ever stored.
+Transfer learning (Choi, Fazekas, Sandler, Cho 2017): a regularised logistic regression on the
+embeddings of the index, which come from the taggers' layers, separates tracks that fit a tag from
+others. It is a direction w in the space of embeddings; how much a track has of the tag is w · x, in
+standard deviations over the library. A few multiplications a track: a new track has the tag as soon
+as it is indexed, and only the examples are stored.
 
-What fits weighs as much as all else together. The rest are the tracks said not to fit and a sample
-of the library, which counts as not fitting where nothing is said, as is usual for positive and
-unlabelled examples (Elkan and Noto 2008); some of it will fit, which costs the tag's level and not
-its order.
+Fitting tracks weigh as much as all others together. The others are the tracks marked as not
+fitting and a sample of the library, taken as not fitting where nothing is known, as is usual for
+positive and unlabelled examples (Elkan and Noto 2008); some of it will fit, which lowers the tag's
+values and does not change their order.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from recsys.evaluation.tag_metrics import Figure, tag_figures
 from recsys.home.track_table import UNKNOWN, TrackTable
 
 C = 20.0  # of scikit-learn's, for weights that sum to 2: docs/teaching.md
-UNFITTING_SHARE = 0.5  # of the weight of the rest, where tracks were said not to fit
-FEWEST = 5  # fitting tracks,
-FEWEST_ARTISTS = 3  # and their artists, that a score can be told of
+UNFITTING_SHARE = 0.5  # of the weight of the others, where tracks are marked as not fitting
+FEWEST = 5  # fitting tracks for a cross-validated score,
+FEWEST_ARTISTS = 3  # and their artists
 N_FOLDS = 5
 N_REPEATS = 3
 
 
 class TooFew(Exception):
-    """There are too few examples; the message says of what."""
+    """There are too few examples; the message says which."""
 
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """What a tag is learned from: unit vectors (n, dim) of each kind, and whose each track is.
+    """The training data of a tag: unit vectors (n, dim) of each kind, and each track's artist.
 
-    rest  the sample of the library, the examples not among it
+    rest  a sample of the library without the examples
     """
 
     fitting: Float32Array
@@ -68,16 +68,16 @@ class Lesson:
         return np.repeat(np.arange(3), [len(self.fitting), len(self.unfitting), len(self.rest)])
 
 
-def lesson_of(examples: TagExamples, shelf: TrackTable, index: VectorIndex) -> Lesson:
-    """Return what a tag is learned from in a library. Raises TooFew."""
-    said = [shelf.rows(ids) for ids in (examples.fitting, examples.unfitting)]
-    rest = np.setdiff1d(shelf.sample, shelf.recordings.mates(np.concatenate(said)))
-    rows = [*said, rest]
+def lesson_of(examples: TagExamples, table: TrackTable, index: VectorIndex) -> Lesson:
+    """Return the training data of a tag in a library. Raises TooFew."""
+    marked = [table.rows(ids) for ids in (examples.fitting, examples.unfitting)]
+    rest = np.setdiff1d(table.sample, table.recordings.mates(np.concatenate(marked)))
+    rows = [*marked, rest]
     artists = [
-        f"\0{row}" if shelf.artists[row] == UNKNOWN else str(shelf.artists[row])
+        f"\0{row}" if table.artists[row] == UNKNOWN else str(table.artists[row])
         for row in np.concatenate(rows).tolist()
     ]
-    fitting, unfitting, others = (index.vectors(shelf.ids[part]) for part in rows)
+    fitting, unfitting, others = (index.vectors(table.ids[part]) for part in rows)
     return Lesson(fitting, unfitting, others, np.array(artists))
 
 
@@ -87,13 +87,13 @@ def learn(lesson: Lesson) -> Float32Array:
 
 
 def honest_score(lesson: Lesson, threshold: float, seed: int = 0) -> Mapping[str, Figure]:
-    """Return how well examples are found that were not learned from, by artists nothing was of.
+    """Return the cross-validated metrics of a tag, with folds of whole artists.
 
-    Whole artists are left out in turn, the tag learned from the others, and the left-out tracks
-    scored in standard deviations of the rest; a track's score is the mean over N_REPEATS ways of
-    dealing artists out. With roc_auc, average_precision, precision and recall, the last two of the
-    tracks at or above `threshold`. Where tracks were said not to fit, fitting ones are told from
-    those; otherwise from the rest, of which some may fit: then precision is a lower bound.
+    The tag is learned from the other folds, and a fold's tracks are scored in standard deviations
+    of the tracks that are not fitting; a track's score is the mean over N_REPEATS divisions into
+    folds. With roc_auc, average_precision, precision and recall, the last two of the tracks at or
+    above `threshold`. Where enough tracks are marked as not fitting, they are the negatives;
+    otherwise the rest is, of which some may fit: then precision is a lower bound.
 
     Raises TooFew.
     """
@@ -107,24 +107,25 @@ def honest_score(lesson: Lesson, threshold: float, seed: int = 0) -> Mapping[str
     scores = np.zeros(len(vectors))
     rng = np.random.default_rng(seed)
     for _ in range(N_REPEATS):
-        fold = _deal(lesson.artists, kinds, min(N_FOLDS, n_artists), rng)
-        for number in range(fold.max() + 1):
-            known, left = fold != number, fold == number
-            values = vectors @ _direction(vectors[known], kinds[known])
-            usual = values[known & (kinds > 0)]
-            scores[left] += (values[left] - usual.mean()) / max(float(usual.std()), 1e-6)
-    judged = kinds < 2 if _judges(lesson) else np.ones(len(kinds), np.bool_)
+        folds = _folds(lesson.artists, kinds, min(N_FOLDS, n_artists), rng)
+        for fold in range(folds.max() + 1):
+            training, held_out = folds != fold, folds == fold
+            values = vectors @ _direction(vectors[training], kinds[training])
+            others = values[training & (kinds > 0)]
+            standardised = (values[held_out] - others.mean()) / max(float(others.std()), 1e-6)
+            scores[held_out] += standardised
+    scored = kinds < 2 if _has_negatives(lesson) else np.ones(len(kinds), np.bool_)
     return tag_figures(
-        (kinds[judged] == 0)[:, None],
-        scores[judged, None] / N_REPEATS,
-        lesson.artists[judged],
+        (kinds[scored] == 0)[:, None],
+        scores[scored, None] / N_REPEATS,
+        lesson.artists[scored],
         [threshold],
         exclusive=False,
     )
 
 
-def _judges(lesson: Lesson) -> bool:
-    """Say whether enough was said not to fit to be told from."""
+def _has_negatives(lesson: Lesson) -> bool:
+    """Return whether the tracks marked as not fitting are enough to be the negatives."""
     return len(lesson.unfitting) >= FEWEST or not len(lesson.rest)
 
 
@@ -140,16 +141,15 @@ def _direction(vectors: Float32Array, kinds: Int64Array) -> Float32Array:
     return direction
 
 
-def _deal(
+def _folds(
     artists: NDArray[np.str_], kinds: Int64Array, n: int, rng: np.random.Generator
 ) -> Int64Array:
-    """Give each track a fold, its artist's; artists of what fits are spread evenly: (n_tracks,)."""
-    names, owner = np.unique(artists, return_inverse=True)
-    having = np.zeros(len(names), np.bool_)
-    having[owner[kinds == 0]] = True
-    # In a random order, those with examples first, dealt out like cards.
-    order = np.lexsort((rng.random(len(names)), ~having))
-    fold = np.empty(len(names), np.int64)
-    fold[order] = np.arange(len(names)) % n
-    folds: Int64Array = fold[owner]
+    """Return each track's fold, one for an artist, with fitting artists evenly spread: (n,)."""
+    names, artist_of = np.unique(artists, return_inverse=True)
+    is_fitting = np.zeros(len(names), np.bool_)
+    is_fitting[artist_of[kinds == 0]] = True
+    order = np.lexsort((rng.random(len(names)), ~is_fitting))  # random, fitting artists first
+    fold_of_artist = np.empty(len(names), np.int64)
+    fold_of_artist[order] = np.arange(len(names)) % n
+    folds: Int64Array = fold_of_artist[artist_of]
     return folds

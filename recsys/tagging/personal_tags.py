@@ -1,4 +1,4 @@
-"""Tags for one listener's eyes: those they taught, before those of the taggers."""
+"""The tags that one listener can name: learned from their examples, or the taggers'."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recsys.catalog.search import fold
 from recsys.home.tag_table import TagTable
 from recsys.home.track_table import TrackTable
 
-N_REMEMBERED = 50  # columns, of all listeners
+N_CACHED = 50  # columns, of all listeners
 _BLOCK = 20_000  # rows that are multiplied at once
 
 
@@ -23,9 +23,10 @@ _BLOCK = 20_000  # rows that are multiplied at once
 class ListenersTags:
     """The tags that a listener can name.
 
-    table  reads those of the taggers, asked for when one is not the listener's own
-    own    reads the listener's by the name folded, standardised over the library: float16 (n,)
-    names  how the listener's own are written, by the name folded
+    table      returns the tags of the taggers
+    own        returns the values of the listener's own tag by its folded name, standardised over
+               the library: float16 (n,)
+    own_names  spelling of the listener's own tags, by folded name
     """
 
     table: Callable[[], TagTable]
@@ -33,14 +34,14 @@ class ListenersTags:
     own_names: Mapping[str, str]
 
     def column(self, tag: str) -> Float32Array | None:
-        """Return how much each track stands out in a tag, (n,); None for one nobody knows."""
+        """Return how much each track stands out in a tag, (n,); None for an unknown tag."""
         if fold(tag) in self.own_names:
             return self.own(fold(tag)).astype(np.float32)
         return self.table().column(tag)
 
     @property
     def names(self) -> Mapping[str, str]:
-        """How each tag is written, by the name folded."""
+        """Spelling of each tag, by folded name."""
         return {**self.table().names, **self.own_names}
 
 
@@ -54,37 +55,40 @@ class PersonalTags:
         self._columns: dict[tuple[int, str, TagExamples], Float16Array] = {}
 
     def of(
-        self, listener: int | None, revision: int, shelf: TrackTable, table: Callable[[], TagTable]
+        self,
+        listener: int | None,
+        revision: int,
+        tracks: TrackTable,
+        tag_table: Callable[[], TagTable],
     ) -> ListenersTags:
-        """Return what a listener can name, with the tags of the taggers.
+        """Return the tags that a listener can name, those of the taggers among them.
 
-        `shelf` is that of a revision of the tracks. A tag whose fitting tracks have all gone is
-        not known until one is back.
+        `tracks` is the table of a revision of the tracks. A tag whose fitting tracks have all gone
+        is unknown until one is back.
         """
-        taught = self._catalog.examples(listener) if listener is not None else []
-        by_key = {fold(one.tag): one for one in taught if len(shelf.rows(one.fitting))}
+        examples = self._catalog.examples(listener) if listener is not None else []
+        by_name = {fold(one.tag): one for one in examples if len(tracks.rows(one.fitting))}
 
-        def own(key: str) -> Float16Array:
-            examples = by_key[key]
-            kept = revision, key, examples
+        def own(name: str) -> Float16Array:
+            key = revision, name, by_name[name]
             with self._lock:
-                if kept not in self._columns:
-                    if len(self._columns) >= N_REMEMBERED:
+                if key not in self._columns:
+                    if len(self._columns) >= N_CACHED:
                         self._columns.clear()
-                    self._columns[kept] = self._learn(examples, shelf)
-                return self._columns[kept]
+                    self._columns[key] = self._learn(by_name[name], tracks)
+                return self._columns[key]
 
-        return ListenersTags(table, own, {key: one.tag for key, one in by_key.items()})
+        return ListenersTags(tag_table, own, {name: one.tag for name, one in by_name.items()})
 
-    def _learn(self, examples: TagExamples, shelf: TrackTable) -> Float16Array:
-        # It imports scikit-learn, which takes long: not before somebody asks for a tag they taught.
+    def _learn(self, examples: TagExamples, tracks: TrackTable) -> Float16Array:
+        # It imports scikit-learn, which takes long: not before somebody uses a tag of their own.
         from recsys.tagging.few_shot import learn, lesson_of  # noqa: PLC0415
 
-        direction = learn(lesson_of(examples, shelf, self._index))
-        values = np.empty(len(shelf), np.float32)
-        for start in range(0, len(shelf), _BLOCK):
+        direction = learn(lesson_of(examples, tracks, self._index))
+        values = np.empty(len(tracks), np.float32)
+        for start in range(0, len(tracks), _BLOCK):
             rows = slice(start, start + _BLOCK)
-            values[rows] = self._index.vectors(shelf.ids[rows]) @ direction
-        values -= values[shelf.available].mean()
-        values /= max(float(values[shelf.available].std()), 1e-6)
+            values[rows] = self._index.vectors(tracks.ids[rows]) @ direction
+        values -= values[tracks.available].mean()
+        values /= max(float(values[tracks.available].std()), 1e-6)
         return values.astype(np.float16)

@@ -1,4 +1,4 @@
-"""What the taggers heard in a track, on the whole and over time, as a person looks at it."""
+"""A track's tags by the taggers: the surest on the whole, and their probabilities over time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ N_TAGS = 12
 
 
 class TagBar(NamedTuple):
-    """How sure the taggers are of a tag, and how sure they usually are in this library: 0 to 1."""
+    """A tag's probability in a track, and its usual one in this library."""
 
     tag: str
     probability: float
@@ -28,7 +28,7 @@ class TagBar(NamedTuple):
 class Taggram:
     """Tags over time.
 
-    moments        what was heard of the track, in order
+    moments        the analysed segments, in order
     tags           the names
     probabilities  float32 (n_tags, n_moments)
     """
@@ -51,7 +51,7 @@ class Taggram:
 def tag_bars(
     logits: Float32Array, typical: Float32Array, tags: Sequence[str], n: int = N_TAGS
 ) -> tuple[TagBar, ...]:
-    """Name the `n` tags that the taggers are surest of, the surest first.
+    """Return the `n` tags of the greatest probability, in order.
 
     logits, typical  a track's mean log-odds and the library's, of all models' tags: (n_tags,)
     Where several models have a tag of one name their log-odds are averaged.
@@ -62,13 +62,13 @@ def tag_bars(
     return tuple(TagBar(names[i], float(mine[i]), float(usual[i])) for i in surest.tolist())
 
 
-def taggram(heard: TrackSound, tags: Sequence[str], n: int = N_TAGS) -> Taggram:
-    """Return how sure the taggers are of the tags of `tag_bars`, in their order, over time."""
+def taggram(track: TrackSound, tags: Sequence[str], n: int = N_TAGS) -> Taggram:
+    """Return the probabilities over time of the tags of `tag_bars`, in their order."""
     names, joined = join_tags(tags)
-    surest = np.argsort(-(mean_logits(heard.features) @ joined), kind="stable")[:n]
-    logits = aligned_logits(heard.features) @ joined
+    surest = np.argsort(-(mean_logits(track.features) @ joined), kind="stable")[:n]
+    logits = aligned_logits(track.features) @ joined
     return Taggram(
-        tuple(moment(heard, number) for number in range(len(logits))),
+        tuple(moment(track, number) for number in range(len(logits))),
         tuple(names[i] for i in surest.tolist()),
         expit(logits[:, surest].T),
     )

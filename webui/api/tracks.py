@@ -160,7 +160,7 @@ def reasons(path: OfTwoTracks) -> Response:
     served = current()
     one, other = living(served, path.track_id), living(served, path.other_id)
     try:
-        found = served.similar.reasons(served.similar.heard(one), [other])[other.id]
+        found = served.similar.reasons(served.similar.sound_of(one), [other])[other.id]
     except KeyError as missing:
         raise Conflict(
             f"Track {missing.args[0]} cannot be compared: it is not analysed. "
@@ -176,7 +176,7 @@ def taggram(path: OfTrack) -> Response:
     served = current()
     found = living(served, path.track_id)
     try:
-        heard = served.similar.heard(found)
+        heard = served.similar.sound_of(found)
     except KeyError:
         raise not_compared(found) from None
     said = {

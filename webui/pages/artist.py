@@ -50,7 +50,7 @@ def _bars(served: Served, tracks: Sequence[Track]) -> tuple[TagBar, ...]:
     """Return the tags of the mean of some of an artist's tracks, nothing where none is heard."""
     step = -(-len(tracks) // MAX_HEARD)
     similar = served.similar
-    heard = similar.heard_all([track.id for track in islice(tracks, 0, None, step)])
+    heard = similar.features_of([track.id for track in islice(tracks, 0, None, step)])
     if not heard:
         return ()
     logits = np.mean([mean_logits(features) for features in heard], axis=0)

@@ -108,7 +108,7 @@ def _sound(served: Served, track: Track) -> Sound | None:
     try:
         return Sound(
             tag_bars(
-                mean_logits(similar.heard(track).features), similar.typical_logits, similar.tags
+                mean_logits(similar.sound_of(track).features), similar.typical_logits, similar.tags
             ),
             tuple(similar.of_track(track, N_SIMILAR, artist_cap=ARTIST_CAP)),
             tuple(similar.copies(track)),

@@ -24,7 +24,8 @@ from recsys.similarity.artists import Artists
 def artists(tmp_path: Path) -> Iterator[Artists]:
     make_home(tmp_path / "home", tmp_path / "music")
     with open_home(Settings(tmp_path / "home")) as home:
-        yield Artists(home.catalog, home.index, "none", Recommender(home).track_table)
+        table = Recommender(home).track_table
+        yield Artists(home.catalog, home.index, "none", table, recount_after=0)
 
 
 def test_the_similar_are_those_of_the_nearest_means(artists: Artists) -> None:
@@ -52,7 +53,6 @@ def test_who_is_played_by_the_same_people(artists: Artists) -> None:
         listener = catalog.listener(person, create=True)
         assert listener
         catalog.record_listens(listener.id, [(i, 1_700_000_000 + i) for i in ids])
-    artists._played = None  # as after the rest
     found = artists.co_listened("Ada")
     # Bix by p, q and t, two of them Ada's; Cleo by p and r, both Ada's; Dinah by r alone.
     expected = [("Cleo", 2 / np.sqrt(6), 2, 3), ("Bix", 2 / 3, 2, 3)]

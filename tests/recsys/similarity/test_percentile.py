@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.hubs import METHODS, library_statistics, pair_scores
@@ -37,6 +37,7 @@ def test_it_is_the_share_of_pairs_that_are_less_alike(method: str) -> None:
 
 
 @given(st.sampled_from(METHODS), st.lists(st.floats(-50, 4), min_size=2, max_size=20))
+@settings(deadline=None)
 def test_it_grows_with_any_score_within_bounds(method: str, scores: list[float]) -> None:
     got = Similarity(SURVEY, method).of(sorted(scores))
     assert (np.diff(got) >= 0).all()
