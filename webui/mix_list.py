@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from werkzeug.exceptions import BadRequest
 
 from recsys.catalog import FeedbackKind, Track
-from recsys.catalog.search import fold
+from recsys.recommendation.controls import Controls, Names, values_of
 from recsys.recommendation.query import Query, Recommendation, Seed
 from recsys.served_home import Served
 from webui.mix_query import Mix, Ref
@@ -100,20 +100,18 @@ def _query(
     if mix.like:
         liked = [i for i in kept if said.get(i) == "like" and i not in named]
         seeds += [Seed("track", track_id, KEPT_WEIGHT) for track_id in liked]
-    excluded = [i for ref in mix.without for i in _track_ids(served, ref)]
-    return Query(
-        listener=listener_id,
-        seeds=tuple(seeds),
-        discovery=mix.discovery,
-        consistency=mix.consistency,
-        diversity=mix.diversity,
-        artist_cap=mix.artist_cap,
-        exclude_tracks=(*excluded, *kept),
-        exclude_artists=(*_names(mix.without, "artist"), *_at_their_cap(served, mix, kept)),
-        exclude_tags=_names(mix.without, "tag"),
-        max_duration=mix.max_duration,
-        exclude_played=mix.unplayed,
+    excluded: dict[str, Sequence[int | str]] = {
+        name: _names(mix.without, values.kind)
+        for name, field in Controls.model_fields.items()
+        if isinstance(values := values_of(field), Names)
+    }
+    excluded["exclude_artists"] = (
+        *excluded["exclude_artists"],
+        *_at_their_cap(served, mix.controls.artist_cap, kept),
     )
+    ids = [i for ref in mix.without for i in _track_ids(served, ref)]
+    controls = mix.controls.model_dump() | excluded | {"exclude_tracks": (*ids, *kept)}
+    return Query(listener=listener_id, seeds=tuple(seeds), **controls)
 
 
 def _seeds(served: Served, ref: Ref, weight: float) -> list[Seed]:
@@ -148,13 +146,17 @@ def _names(refs: Iterable[Ref], kind: str) -> tuple[str, ...]:
     return tuple(ref.name for ref in refs if ref.kind == kind)
 
 
-def _at_their_cap(served: Served, mix: Mix, kept: Sequence[int]) -> list[str]:
-    """Return the artists of whom enough is kept."""
-    if mix.artist_cap is None:
+def _at_their_cap(served: Served, cap: int | None, kept: Sequence[int]) -> list[str]:
+    """Return the artists of whom `cap` tracks are kept, folded."""
+    if cap is None or not kept:
         return []
-    artists = {fold(track.artist): track.artist for track in served.catalog.tracks(kept)}
-    counts = Counter(fold(track.artist) for track in served.catalog.tracks(kept))
-    return [artists[name] for name, n in counts.items() if name and n >= mix.artist_cap]
+    table = served.recommender.track_table()
+    counts = Counter(table.artists[table.rows(kept)].tolist())
+    return [
+        name
+        for name, rows in table.artist_rows.items()
+        if counts[int(table.artists[rows[0]])] >= cap
+    ]
 
 
 def feedback(served: Served, listener_id: int | None) -> dict[int, FeedbackKind]:

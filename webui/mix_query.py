@@ -1,30 +1,48 @@
-"""What a list is asked for with, as it stands in an address.
+"""A mix as an address has it: seeds, exclusions, kept tracks and controls.
 
 like=artist:Nina Simone & unlike=tag:party & without=track:7 & discovery=.8 & keep=12@1
 """
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import dataclass, fields, replace
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
 from urllib.parse import urlencode
 
+from pydantic import ValidationError
 from werkzeug.exceptions import BadRequest
 
+from recsys.recommendation import controls
+from recsys.recommendation.controls import Controls, PublicControls, Several, values_of
 from recsys.recommendation.query import LARGEST_ID
 from webui.uploads import read_sound
 
-Kind = Literal["track", "artist", "album", "tag", "sound"]
+Kind = Literal["track", "artist", "album", "tag", "genre", "sound"]
 Side = Literal["like", "unlike", "without"]
 SIDES: tuple[Side, ...] = ("like", "unlike", "without")
-KINDS: tuple[Kind, ...] = ("track", "artist", "album", "tag", "sound")
+SIDES_OF: Mapping[Kind, tuple[Side, ...]] = {
+    "track": SIDES,
+    "artist": SIDES,
+    "album": SIDES,
+    "tag": SIDES,
+    "genre": ("without",),
+    "sound": ("like", "unlike"),
+}
 
 MAX_REFS = 200  # of all sides together
-MAX_NAME = 1000  # characters: as long as the catalogue keeps
+MAX_NAME = controls.MAX_NAME
 MAX_SOUND_NAME = 10_000  # with its embedding
-MAX_LENGTH = 200
+MAX_LENGTH = controls.MAX_RESULTS
+
+DEFAULTS = PublicControls(exclude_played=False)
+# The controls that an address names, and their names there; the others are refs of `without`.
+ADDRESS_NAMES: Mapping[str, str] = {
+    name: "unplayed" if name == "exclude_played" else name
+    for name, field in Controls.model_fields.items()
+    if not isinstance(values_of(field), Several)
+}
 
 
 @dataclass(frozen=True)
@@ -55,14 +73,13 @@ class Arguments(Protocol):
 
 @dataclass(frozen=True)
 class Mix:
-    """A question to the recommender, and what a person has done with the answer.
+    """A query to the recommender, and what a person has done with the list.
 
-    like, unlike  what the list shall sound like and not
-    without       what it shall not have in it
+    like, unlike  what the list is to sound like and not
+    without       what it is not to have in it
     keep          (track id, place from 1): what stays where it is, whatever else changes
     length        of the list
-    unplayed      leaves out what the listener has played
-    The others are those of `recsys.recommendation.query.Query`.
+    controls      those in `ADDRESS_NAMES`
     """
 
     like: tuple[Ref, ...] = ()
@@ -70,32 +87,23 @@ class Mix:
     without: tuple[Ref, ...] = ()
     keep: tuple[tuple[int, int], ...] = ()
     length: int = 20
-    discovery: float = 0.5
-    consistency: float = 0.0
-    diversity: float = 0.0
-    artist_cap: int | None = None
-    max_duration: int | None = None
-    unplayed: bool = False
+    controls: PublicControls = DEFAULTS
 
     @classmethod
     def parse(cls, arguments: Arguments) -> Mix:
         """Read a query string; what it does not name has its default. Raises BadRequest."""
         refs = {side: tuple(map(_ref, _values(arguments, side))) for side in SIDES}
-        if any(ref.kind == "sound" for ref in refs["without"]):
-            raise BadRequest("A sound that is not in the library cannot be left out.")
+        for side in SIDES:
+            for ref in refs[side]:
+                _check_side(ref, side)
         if sum(map(len, refs.values())) > MAX_REFS:
             raise BadRequest(f"A list takes at most {MAX_REFS} seeds and exclusions.")
-        distinct = {side: tuple(dict.fromkeys(found)) for side, found in refs.items()}
+        distinct = {side: tuple(dict.fromkeys(given)) for side, given in refs.items()}
         return cls(
             **distinct,
             keep=_kept(",".join(arguments.getlist("keep"))),
-            length=_whole(arguments, "length", MAX_LENGTH) or cls.length,
-            discovery=_share(arguments, "discovery", cls.discovery),
-            consistency=_share(arguments, "consistency", cls.consistency),
-            diversity=_share(arguments, "diversity", cls.diversity),
-            artist_cap=_whole(arguments, "artist_cap", MAX_LENGTH),
-            max_duration=_whole(arguments, "max_duration", 24 * 3600),
-            unplayed=_switch(arguments, "unplayed"),
+            length=_length(_last(arguments, "length")),
+            controls=_controls(arguments),
         )
 
     def address(self, **changes: object) -> str:
@@ -113,10 +121,12 @@ class Mix:
         ]
         if self.keep:
             given.append(("keep", ",".join(f"{track_id}@{place}" for track_id, place in self.keep)))
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if controls and field.name not in (*SIDES, "keep") and value != field.default:
-                given.append((field.name, str(int(value) if value is True else value)))
+        if controls and self.length != Mix.length:
+            given.append(("length", str(self.length)))
+        for name, address_name in ADDRESS_NAMES.items():
+            value = getattr(self.controls, name)
+            if controls and value != getattr(DEFAULTS, name) and value is not None:
+                given.append((address_name, written(value)))
         return given
 
     # What a person may do next, each as an address
@@ -166,7 +176,7 @@ def _last(arguments: Arguments, name: str) -> str | None:
 
 def _ref(text: str) -> Ref:
     kind, colon, name = text.partition(":")
-    known = next((known for known in KINDS if known == kind), None)
+    known = next((known for known in SIDES_OF if known == kind), None)
     longest = MAX_SOUND_NAME if known == "sound" else MAX_NAME
     if known is None or not colon or not name.strip() or len(name) > longest:
         raise BadRequest(
@@ -202,28 +212,53 @@ def _place(kept: tuple[int, int]) -> int:
     return kept[1]
 
 
-def _share(arguments: Arguments, name: str, default: float) -> float:
-    text = _last(arguments, name)
+def written(value: float) -> str:
+    """Return a control's value as an address has it.
+
+    >>> written(True), written(300.0), written(0.25)
+    ('1', '300', '0.25')
+    """
+    return str(int(value) if value == int(value) else value)
+
+
+def _controls(arguments: Arguments) -> PublicControls:
+    """Read the controls. Raises BadRequest."""
+    given = {name: _last(arguments, address) for name, address in ADDRESS_NAMES.items()}
+    values = {name: _control(name, text) for name, text in given.items() if text is not None}
     try:
-        value = default if text is None else float(text)
+        return PublicControls.model_validate(DEFAULTS.model_dump() | values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        if not first["loc"]:
+            raise BadRequest(f"{first['msg']}.") from error
+        raise BadRequest(f'"{first["loc"][0]}" {first["msg"]}.') from error
+
+
+def _control(name: str, text: str) -> Any:
+    """Return a control's value of its type, or the text where it is none."""
+    kinds = str(Controls.model_fields[name].annotation)
+    if "bool" in kinds:
+        if text not in ("0", "1"):
+            raise BadRequest(f'"{ADDRESS_NAMES[name]}" takes 0 or 1.')
+        return text == "1"
+    if "float" not in kinds:
+        return int(text) if re.fullmatch("[0-9]{1,10}", text, re.ASCII) else text
+    try:
+        return float(text)
     except ValueError:
-        value = math.nan
-    if not 0 <= value <= 1:
-        raise BadRequest(f'"{name}" takes a number from 0 to 1.')
-    return value
+        return text
 
 
-def _switch(arguments: Arguments, name: str) -> bool:
-    text = _last(arguments, name)
-    if text not in (None, "0", "1"):
-        raise BadRequest(f'"{name}" takes 0 or 1.')
-    return text == "1"
-
-
-def _whole(arguments: Arguments, name: str, most: int) -> int | None:
-    text = _last(arguments, name)
+def _length(text: str | None) -> int:
     if text is None:
-        return None
-    if not re.fullmatch("[0-9]{1,9}", text, re.ASCII) or not 1 <= int(text) <= most:
-        raise BadRequest(f'"{name}" takes a whole number from 1 to {most}.')
+        return Mix.length
+    if not re.fullmatch("[0-9]{1,9}", text, re.ASCII) or not 1 <= int(text) <= MAX_LENGTH:
+        raise BadRequest(f'"length" takes a whole number from 1 to {MAX_LENGTH}.')
     return int(text)
+
+
+def _check_side(ref: Ref, side: Side) -> None:
+    if ref.kind == "sound" and side == "without":
+        raise BadRequest("A sound that is not in the library cannot be left out.")
+    if side not in SIDES_OF[ref.kind]:
+        raise BadRequest(f"A {ref.kind} can only be left out: to be like it, it is tag:NAME.")

@@ -37,6 +37,7 @@ class ResolvedQuery:
         self._catalog = catalog
         self._similarity = similarity
         self._limits = limits
+        self._titles: dict[int, str] = {}
 
     def recommend(self, k: int) -> RecommendedList:
         """Return at most `k` tracks, best first. Raises ValueError for `k` below 1."""
@@ -61,7 +62,8 @@ class ResolvedQuery:
         ids = context.track_table.ids[ranked.rows].tolist()
         reasons, scores = ranked.scores.reasons(), ranked.scores.values.tolist()
         refs = {r.ref for each in reasons for r in each if isinstance(r.ref, int)}
-        titles = self._catalog.titles(refs)
+        self._titles |= self._catalog.titles(refs - self._titles.keys())
+        titles = self._titles
         tracks = {track.id: track for track in self._catalog.tracks(ids)}
 
         def named(reason: Reason) -> Reason:

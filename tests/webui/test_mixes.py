@@ -15,6 +15,7 @@ from werkzeug.datastructures import MultiDict
 from recsys.catalog import Catalog
 from recsys.home.settings import Settings
 from recsys.playlists import read_playlist
+from recsys.recommendation.controls import PublicControls
 from webui.app import create_app
 from webui.mix_query import Mix, Ref
 from webui.security import MAX_BODY, TOKEN_HEADER
@@ -48,10 +49,7 @@ def test_an_address_says_all_of_a_mix() -> None:
         without=(Ref("album", "9"),),
         keep=((7, 1), (5, 4)),
         length=30,
-        discovery=0.8,
-        artist_cap=2,
-        max_duration=300,
-        unplayed=True,
+        controls=PublicControls(discovery=0.8, artist_cap=2, max_duration=300, exclude_played=True),
     )
     assert Mix.parse(MultiDict(mix.arguments())) == mix
     assert Mix.parse(MultiDict()) == Mix()

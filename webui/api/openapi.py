@@ -116,6 +116,8 @@ def refuse(error: ValidationError) -> NoReturn:
     """Say what a parameter takes. Raises BadRequest, or UnsupportedMediaType for no JSON."""
     first = error.errors(include_url=False)[0]
     name = ".".join(map(str, first["loc"]))
+    if first["type"] == "control":  # of two fields together
+        raise BadRequest(f"{first['msg']}.")
     if not name and not request.is_json:
         raise UnsupportedMediaType("The body is sent as application/json.")
     if not name:

@@ -20,9 +20,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from recsys.recommendation import controls
 from recsys.recommendation.query import LARGEST_ID
 
-MAX_RESULTS = 200
+MAX_RESULTS = controls.MAX_RESULTS
 MAX_QUERY = 500  # characters
 
 
@@ -63,7 +64,7 @@ def _with_example(schema: dict[str, Any]) -> None:
             described["example"] = described.pop("examples")[0]
 
 
-def _as_parameters(schema: dict[str, Any]) -> None:
+def as_parameters(schema: dict[str, Any]) -> None:
     """Describe what may be left out as what it is: an address has no null."""
     _with_example(schema)
     for described in schema.get("properties", {}).values():
@@ -90,7 +91,7 @@ class Strict(Described):
 class Parameters(BaseModel):
     """What an address names: parts of its path, or what is behind its question mark."""
 
-    model_config = ConfigDict(json_schema_extra=_as_parameters)
+    model_config = ConfigDict(json_schema_extra=as_parameters)
 
 
 class OfTrack(Parameters):

@@ -7,25 +7,25 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from flask import Response, request
-from pydantic import Field, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema
 from werkzeug.exceptions import BadRequest, Conflict
 
-from recsys.recommendation.query import LARGEST_ID, Query, Recommendation, Seed
+from recsys.recommendation.controls import Controls, PublicControls
+from recsys.recommendation.query import Query, Recommendation, Seed
 from recsys.recommendation.recommender import MAX_LENGTH as LONGEST_PATH
 from recsys.recommendation.recommender import Unanswerable
 from recsys.served_home import Served
 from webui import current_listener, mix_list
 from webui.api.openapi import WRITES, answer, blueprint, problems, taking_bytes
-from webui.api.parameters import WHOLE, Count, Id, Parameters, Share, Strict, TrackId, takes
+from webui.api.parameters import WHOLE, Count, Id, Parameters, Strict, TrackId, as_parameters, takes
 from webui.api.schemas import Recommended, RecommendedTracks, Similar, SimilarTracks
 from webui.api.tracks import SimilarQuery, not_compared
-from webui.mix_query import MAX_LENGTH, MAX_NAME, MAX_REFS, MAX_SOUND_NAME, Mix
+from webui.mix_query import ADDRESS_NAMES, DEFAULTS, MAX_LENGTH, MAX_REFS, MAX_SOUND_NAME, Mix
 from webui.served import current, living
 from webui.uploads import hear_upload, read_sound, write_sound
 
 api = blueprint("recommendations")
 
-_SHARE = WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})
 _REFS = WithJsonSchema(
     {"type": "array", "maxItems": MAX_REFS, "items": {"type": "string", "format": "ref"}}
 )
@@ -33,15 +33,25 @@ _KEPT = "[1-9][0-9]{0,8}@[1-9][0-9]?"
 _Sides = Annotated[list[Id], Field(max_length=MAX_REFS), takes(f"up to {MAX_REFS} ids of tracks")]
 
 
-def _up_to(most: int) -> WithJsonSchema:
-    return WithJsonSchema({"type": "integer", "minimum": 1, "maximum": most})
+def _with_controls(schema: dict[str, Any]) -> None:
+    """Describe the controls that addresses name, too."""
+    described = PublicControls.model_json_schema()["properties"]
+    for name, address_name in ADDRESS_NAMES.items():
+        control = described[name] | {"default": getattr(DEFAULTS, name)}
+        if "bool" in str(PublicControls.model_fields[name].annotation):
+            control = {"type": "integer", "enum": [0, 1], "description": control["description"]}
+            control["default"] = int(getattr(DEFAULTS, name))
+        schema["properties"][address_name] = control
+    as_parameters(schema)
 
 
 class MixQuery(Parameters):
-    """A question to the recommender, as the workbench's addresses have it.
+    """A query to the recommender, as the workbench's addresses have it.
 
     What is described here `Mix.parse` reads and checks, for pages and programs alike.
     """
+
+    model_config = ConfigDict(json_schema_extra=_with_controls)
 
     like: Annotated[Any, _REFS] = Field(
         None,
@@ -51,20 +61,16 @@ class MixQuery(Parameters):
     )
     unlike: Annotated[Any, _REFS] = Field(None, examples=[["tag:metal"]])
     without: Annotated[Any, _REFS] = Field(
-        None, description="As like, but no sound.", examples=[["artist:Aune Vesterdal"]]
+        None,
+        description="As like, or genre:NAME, but no sound.",
+        examples=[["artist:Aune Vesterdal"]],
     )
     keep: Annotated[
         Any, WithJsonSchema({"type": "string", "pattern": f"^({_KEPT}(,{_KEPT})*)?$"})
     ] = Field(None, description="ID@PLACE,ID@PLACE: what stays at a place.", examples=["12@1"])
-    length: Annotated[Any, _up_to(MAX_LENGTH)] = 20
-    discovery: Annotated[Any, _SHARE] = 0.5
-    consistency: Annotated[Any, _SHARE] = 0.0
-    diversity: Annotated[Any, _SHARE] = 0.0
-    artist_cap: Annotated[Any, _up_to(MAX_LENGTH)] = None
-    max_duration: Annotated[Any, _up_to(24 * 3600)] = Field(None, description="Seconds.")
-    unplayed: Annotated[Any, WithJsonSchema({"type": "integer", "enum": [0, 1]})] = Field(
-        0, description="1: only what the listener has not played."
-    )
+    length: Annotated[
+        Any, WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_LENGTH})
+    ] = 20
 
 
 class AlikeQuery(SimilarQuery):
@@ -100,45 +106,8 @@ class GivenSeed(Strict):
     ] = 1.0
 
 
-Ids = Annotated[list[TrackId], Field(max_length=1000), takes("up to 1000 ids of tracks")]
-Names = Annotated[
-    list[Annotated[str, Field(min_length=1, max_length=MAX_NAME)]],
-    Field(max_length=MAX_REFS),
-    takes(f"up to {MAX_REFS} names"),
-]
-Seconds = Annotated[float, Field(ge=0, le=86_400), takes("seconds from 0 to 86400")]
-Chance = Annotated[
-    int, Field(ge=0, le=LARGEST_ID), WHOLE, takes(f"a number from 0 to {LARGEST_ID}")
-]
-Spacing = Annotated[int, Field(ge=0, le=MAX_LENGTH), WHOLE, takes("a number from 0 to 200")]
-
-
-class Controls(Strict):
-    """How a list shall be."""
-
-    discovery: Share = Field(0.5, description="0: familiar, to 1: new.")
-    consistency: Share = Field(0.0, description="How alike the list must sound.")
-    diversity: Share = Field(0.0, description="How much each must differ from those before it.")
-    artist_cap: Count | None = None
-    album_cap: Count | None = None
-    artist_spacing: Spacing = Field(0, description="Others between two of one artist, at least.")
-    album_spacing: Spacing = 0
-    exclude_tracks: Ids = Field(default_factory=list)
-    exclude_artists: Names = Field(default_factory=list)
-    exclude_genres: Names = Field(default_factory=list)
-    exclude_tags: Names = Field(default_factory=list)
-    min_duration: Seconds | None = None
-    max_duration: Seconds | None = None
-    exclude_played: bool | None = Field(
-        None, description="null: unless discovery is below one half."
-    )
-    exclude_disliked: bool = True
-    randomness: Share = Field(0.0, description="How far chance may reorder what is near in score.")
-    seed: Chance = Field(0, description="Of that chance: the same seed gives the same list.")
-
-
-class Question(Controls):
-    """A question for the listener; without seeds, what they play and like is what it goes by."""
+class Question(PublicControls, Strict):
+    """A query for the listener; without seeds, recommendations are like what they play and like."""
 
     seeds: Annotated[list[GivenSeed], Field(max_length=MAX_REFS)] = Field(
         [], examples=[[{"kind": "track", "ref": 1}, {"kind": "tag", "ref": "metal", "weight": -1}]]
@@ -171,10 +140,7 @@ def recommend(body: Question) -> Response:
     """Recommend to the person who listens here, with every control of the recommender."""
     served = current()
     listener = current_listener.listener(served)
-    controls: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in body.model_dump(include=set(Controls.model_fields)).items()
-    }
+    controls = body.model_dump(include=set(Controls.model_fields))
     try:
         seeds = tuple(_seed(served, given) for given in body.seeds)
         query = Query(listener=listener, seeds=seeds, **controls)

@@ -9,13 +9,12 @@ from recsys.catalog import Track
 from recsys.durations import clock
 from recsys.recommendation.query import Reason
 from webui import current_listener, mix_list
-from webui.mix_query import SIDES, Mix, Ref
+from webui.mix_form import controls_of
+from webui.mix_query import SIDES, SIDES_OF, Mix, Ref
 from webui.served import current, label
 from webui.uploads import read_sound
 
 LENGTHS = (10, 20, 30, 50, 100, 200)
-CAPS = (1, 2, 3, 5)
-LONGEST = (3, 5, 8, 12, 20)  # minutes
 N_HUES = 8  # of the placeholders of covers
 
 pages = Blueprint("pages", __name__)
@@ -39,9 +38,8 @@ def workbench() -> AnyResponse | str:
         nothing_like=typed,
         n_tracks=served.n_indexed,
         lengths=sorted({*LENGTHS, mix.length}),
-        caps=sorted({*CAPS, mix.artist_cap or 1}),
-        longest=sorted({*(60 * n for n in LONGEST), mix.max_duration or 60 * LONGEST[0]}),
-        sides=SIDES,
+        controls=controls_of(mix),
+        sides_of=SIDES_OF,
         title=_title(mix, listing),
     )
 
@@ -65,7 +63,7 @@ def share(reason: Reason, reasons: tuple[Reason, ...]) -> int:
 
 
 def _name(ref: Ref, listing: mix_list.Listing) -> str:
-    if ref.kind in ("artist", "tag"):
+    if ref.kind in ("artist", "tag", "genre"):
         return ref.name
     if ref.kind == "sound":
         return read_sound(ref.name).name
