@@ -1,4 +1,4 @@
-"""Completing what a person types: tracks, artists, albums and tags of the library."""
+"""Autocomplete: artists, albums, tags and tracks of the library for what a person types."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from recsys.catalog.search import fold
 CompletionKind = Literal["artist", "album", "tag", "track"]
 MAX_OF_KIND = 3  # of artists, albums and tags; tracks fill the rest
 MAX_WORDS = 200  # characters
-_NEARLY = 75  # of 100: rapidfuzz's ratio, asked for where no name has the words
+_MIN_RATIO = 75  # of 100: rapidfuzz's ratio of names spelt nearly so, where no name has the words
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,11 @@ class Completion:
 
 
 class _Names(NamedTuple):
-    """The names at one revision, folded; those that more tracks have come first."""
+    """The names at one revision by their folded forms, those of most tracks first.
+
+    album_of   album of a track, by the track's id; on_album: the ids of its tracks
+    by_artist  ids of tracks by the artist's name; by_album: by the album's
+    """
 
     revision: int
     artists: Mapping[str, Completion]
@@ -47,7 +51,7 @@ class _Names(NamedTuple):
 
 
 class Completer:
-    """Completes names, and knows which tracks an album has. Safe to share between threads."""
+    """Completes names, and looks up tracks by artist and album. Safe to share between threads."""
 
     def __init__(self, catalog: Catalog, tags: Iterable[str]) -> None:
         """`tags` are the taggers' own; the genres of the files are added."""
@@ -61,37 +65,39 @@ class Completer:
     ) -> list[Completion]:
         """Return at most `limit` names for what was typed: artists, albums, tags, then tracks.
 
-        Of all kinds, names that begin with what was typed go first. Tags that the `listener` has
-        taught are among the tags.
+        Of all kinds, names that begin with what was typed come first. The `listener`'s own tags are
+        among the tags.
         """
         typed = fold(words[:MAX_WORDS])
         if not typed:
             return []
         names = self._current()
-        taught = self._catalog.examples(listener) if listener is not None else []
-        tags = {**_named("tag", [one.tag for one in taught]), **names.tags}
-        found = [
+        examples = self._catalog.examples(listener) if listener is not None else []
+        tags = {**_named("tag", [one.tag for one in examples]), **names.tags}
+        completions = [
             completion
-            for known in (names.artists, names.albums, tags)
-            for completion in _matching(typed, known)
+            for by_name in (names.artists, names.albums, tags)
+            for completion in _matching(typed, by_name)
         ]
-        tracks = self._catalog.search(words[:MAX_WORDS], max(limit - len(found), 1))
-        found += [Completion("track", track.id, track.title, track.artist) for track in tracks]
-        found.sort(key=lambda one: not fold(one.name).startswith(typed))
-        return found[:limit]
+        tracks = self._catalog.search(words[:MAX_WORDS], max(limit - len(completions), 1))
+        completions += [
+            Completion("track", track.id, track.title, track.artist) for track in tracks
+        ]
+        completions.sort(key=lambda one: not fold(one.name).startswith(typed))
+        return completions[:limit]
 
     def album_tracks(self, track_id: int) -> Sequence[int]:
-        """Return the ids of the living tracks on a track's album; itself alone without an album."""
+        """Return the ids of the available tracks on a track's album; its own without an album."""
         names = self._current()
         album = names.album_of.get(track_id)
         return [track_id] if album is None else names.on_album[album]
 
     def tracks_by(self, artist: str) -> Sequence[int]:
-        """Return the ids of an artist's living tracks, ascending; the name in any spelling."""
+        """Return the ids of an artist's available tracks, ascending; the name in any spelling."""
         return self._current().by_artist.get(fold(artist), ())
 
     def tracks_on(self, album: str) -> Sequence[int]:
-        """Return the ids of the living tracks on albums of a name, ascending."""
+        """Return the ids of the available tracks on albums of a name, ascending."""
         return self._current().by_album.get(fold(album), ())
 
     def _current(self) -> _Names:
@@ -102,21 +108,21 @@ class Completer:
             return self._names
 
 
-def _read(revision: int, labels: Sequence[TrackSummary], tags: Sequence[str]) -> _Names:
-    artists = Counter(label.artist for label in labels if fold(label.artist))
-    genres = Counter(genre for label in labels for genre in label.genres if fold(genre))
+def _read(revision: int, tracks: Sequence[TrackSummary], tags: Sequence[str]) -> _Names:
+    artists = Counter(track.artist for track in tracks if fold(track.artist))
+    genres = Counter(genre for track in tracks for genre in track.genres if fold(genre))
     on_album: dict[str, list[int]] = {}
     by_artist: defaultdict[str, list[int]] = defaultdict(list)
     by_album: defaultdict[str, list[int]] = defaultdict(list)
     albums: dict[str, Completion] = {}
-    for label in labels:
-        by_artist[fold(label.artist)].append(label.id)
-        by_album[fold(label.album or "")].append(label.id)
-        if label.album and fold(label.album):
-            by = label.album_artist or label.artist
-            key = f"{fold(label.album)} {fold(by)}"
-            on_album.setdefault(key, []).append(label.id)
-            albums.setdefault(key, Completion("album", label.id, label.album, by))
+    for track in tracks:
+        by_artist[fold(track.artist)].append(track.id)
+        by_album[fold(track.album or "")].append(track.id)
+        if track.album and fold(track.album):
+            by = track.album_artist or track.artist
+            key = f"{fold(track.album)} {fold(by)}"
+            on_album.setdefault(key, []).append(track.id)
+            albums.setdefault(key, Completion("album", track.id, track.album, by))
     by_size = sorted(albums, key=lambda key: -len(on_album[key]))
     return _Names(
         revision,
@@ -131,23 +137,23 @@ def _read(revision: int, labels: Sequence[TrackSummary], tags: Sequence[str]) ->
 
 
 def _named(kind: CompletionKind, names: Iterable[str]) -> dict[str, Completion]:
-    found: dict[str, Completion] = {}
+    by_name: dict[str, Completion] = {}
     for name in names:
-        found.setdefault(fold(name), Completion(kind, name, name))
-    return found
+        by_name.setdefault(fold(name), Completion(kind, name, name))
+    return by_name
 
 
-def _matching(typed: str, known: Mapping[str, Completion]) -> list[Completion]:
-    """Return the best names: with these beginnings of words, or where there are none, spelt alike.
+def _matching(typed: str, by_name: Mapping[str, Completion]) -> list[Completion]:
+    """Return the best names: with words that begin so, or where there are none, spelt nearly so.
 
-    A name that begins with the words goes before one that has them further on.
+    A name that begins with the words comes before one that has them further on.
     """
     words = [f" {word}" for word in typed.split()]
-    having = [key for key in known if all(word in f" {key}" for word in words)]
-    if not having:
+    matches = [name for name in by_name if all(word in f" {name}" for word in words)]
+    if not matches:
         near = process.extract(
-            typed, list(known), scorer=fuzz.ratio, limit=MAX_OF_KIND, score_cutoff=_NEARLY
+            typed, list(by_name), scorer=fuzz.ratio, limit=MAX_OF_KIND, score_cutoff=_MIN_RATIO
         )
-        having = [key for key, _, _ in near]
-    having.sort(key=lambda key: not key.startswith(typed))
-    return [known[key] for key in having[:MAX_OF_KIND]]
+        matches = [name for name, _, _ in near]
+    matches.sort(key=lambda name: not name.startswith(typed))
+    return [by_name[name] for name in matches[:MAX_OF_KIND]]

@@ -1,4 +1,4 @@
-"""From scores to a list: how alike it sounds, how much of one artist, in which order.
+"""Re-ranking: consistency, diversity, randomness, caps and spacings of a list.
 
 Functions of plain arrays, so that any system's scores can be re-ranked and evaluated.
 """
@@ -21,7 +21,7 @@ N_SHIFTS = 4  # of the centre that `consistency` draws to
 
 @dataclass(frozen=True, eq=False)
 class Limit:
-    """How often, and how near to each other, candidates of one artist (album, …) may come.
+    """Cap and spacing of the candidates of one artist (album, …).
 
     codes    the artist of each candidate, negative where it is unknown and nothing is limited:
              int64 (n,)
@@ -48,12 +48,12 @@ def rerank(
     scores   (n,), finite, higher is better
     vectors  unit vectors (n, dim) in which alike is near
 
-    `consistency` draws the list together: relevance is (1 - c) s + c a, with s the scores and a the
-    products with a centre, both scaled to 0…1 over the candidates, and c CENTRE_SHARE times the
-    consistency: beyond that, features that are not compared gain no more. The centre is the mean of
-    the `k` best, shifted N_SHIFTS - 1 times to the mean of the `k` nearest to it (mean shift), so
-    that it lies in one kind of music and not between two. It does not depend on c: for a list
-    without limits the sum of a never falls as c rises.
+    `consistency` makes the list more uniform: relevance is (1 - c) s + c a, with s the scores and a
+    the products with a centre, both scaled to 0…1 over the candidates, and c CENTRE_SHARE times the
+    consistency: a greater share makes features that are not compared no more uniform. The centre is
+    the mean of the `k` best, shifted N_SHIFTS - 1 times to the mean of the `k` nearest to it (mean
+    shift), so that it lies in one kind of music and not between two. It does not depend on c: for a
+    list without limits the sum of a never falls as c rises.
 
     `diversity` d then chooses one by one by maximal marginal relevance (Carbonell and Goldstein,
     SIGIR 1998): (1 - d) relevance - d (cosine to the most similar track chosen before).
@@ -101,10 +101,10 @@ def consistent(
         return relevance
     best = np.argsort(-scores, kind="stable")[:k]
     for _ in range(N_SHIFTS):
-        alike = vectors @ vectors[best].mean(axis=0)
-        best = np.argsort(-alike, kind="stable")[:k]
+        to_centre = vectors @ vectors[best].mean(axis=0)
+        best = np.argsort(-to_centre, kind="stable")[:k]
     share = CENTRE_SHARE * consistency
-    return (1 - share) * relevance + share * scaled(alike)
+    return (1 - share) * relevance + share * scaled(to_centre)
 
 
 def scaled(values: Float32Array) -> Float32Array:
@@ -121,7 +121,7 @@ def scaled(values: Float32Array) -> Float32Array:
 
 
 def shuffled(scores: Float32Array, randomness: float, seed: int) -> Float32Array:
-    """Return the scores with chance added: candidates near in score change places.
+    """Return the scores with noise added: candidates near in score change places.
 
     Adds `randomness` times RANDOM_SPREAD standard deviations of the scores times a standard Gumbel
     variate, so that at 1 the first place is drawn in proportion to exp(score / standard deviation).

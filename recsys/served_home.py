@@ -1,4 +1,4 @@
-"""An open home that long-running programs answer from, renewed when a build replaces its index."""
+"""A home that a server keeps open, and opens again when a build replaces its index."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 class Unavailable(Exception):
-    """The home cannot be answered from now; the message says why and what to do."""
+    """The home cannot be opened now; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Served:
-    """What answers from one opened home."""
+    """One opened home with its searches, recommender and map."""
 
     catalog: Catalog
     n_indexed: int
@@ -43,7 +43,7 @@ class Served:
 
     @classmethod
     def of(cls, home: Home) -> Served:
-        """Put together what answers. Raises ProjectionError, StaleIndex."""
+        """Make them for an opened home. Raises ProjectionError, StaleIndex."""
         similar = SimilarTracks.of(home)
         recommender = Recommender(home)
         return cls(
@@ -58,7 +58,7 @@ class Served:
         )
 
     def warm(self) -> None:
-        """Read what the first question of each kind would wait for.
+        """Load what the first request of each kind would wait for.
 
         Raises CatalogError, ProjectionError.
         """
@@ -69,10 +69,10 @@ class Served:
 
 
 class ServedHome:
-    """Keeps a home open for many threads.
+    """A home kept open for many threads.
 
-    A new index is taken up by the first request after it; while a build is between writing the
-    projection and the index, and where a new index is damaged, the last good one answers.
+    The first request after a build opens the new index; while a build is between writing the
+    projection and the index, and where a new index is damaged, the last good one is served.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -83,14 +83,14 @@ class ServedHome:
         self._stamp: _Stamp | None = None
 
     def current(self) -> Served:
-        """Return what answers from the newest usable index; it stays usable when replaced.
+        """Return the home with its newest usable index; it stays usable when replaced.
 
-        Raises Unavailable where there never was one.
+        Raises Unavailable where there never was a usable index.
         """
         with self._lock:
             current = self._read_stamp()
             if self._served is None or current != self._stamp:
-                self._renew()
+                self._reopen()
                 self._stamp = current
             if self._served is None:
                 raise Unavailable("Nothing can be served yet.")
@@ -102,8 +102,8 @@ class ServedHome:
             self._stack.close()
             self._served = None
 
-    def _renew(self) -> None:
-        """Open the home anew; keep the old one where that fails."""
+    def _reopen(self) -> None:
+        """Open the home again; keep the old one where that fails."""
         with ExitStack() as opened:
             try:
                 served = Served.of(opened.enter_context(open_home(self._settings)))
@@ -122,6 +122,6 @@ class ServedHome:
             old.close()  # requests still answering from it reconnect as they need
 
     def _read_stamp(self) -> _Stamp:
-        """Return what changes when a file of the index is replaced."""
+        """Return a value that changes when a file of the index is replaced."""
         home = self._settings.home
         return tuple(stamp(home / name) for name in (INDEX_NAME, PROJECTION_NAME))

@@ -238,12 +238,12 @@ class Tuning(BaseModel):
     )
     artist_spacing: Annotated[int, SPACING] = Field(
         default=0,
-        title="Between two of one artist",
+        title="Artist spacing",
         description="At least so many others between two of one artist.",
     )
     album_spacing: Annotated[int, SPACING] = Field(
         default=0,
-        title="Between two of one album",
+        title="Album spacing",
         description="At least so many others between two of one album.",
     )
     randomness: Annotated[float, share("none", "shuffled")] = Field(
@@ -253,7 +253,7 @@ class Tuning(BaseModel):
     )
     seed: Annotated[int, CHANCE] = Field(
         default=0,
-        title="Seed of randomness",
+        title="Random seed",
         description="Of the randomness: the same seed, the same list.",
     )
 

@@ -1,8 +1,8 @@
 """A path from one track to another: of an exact length, in small and even steps.
 
-Every candidate has a place on the way from A to B: (cosine to B - cosine to A), which is its
-projection onto B - A. A path visits places in rising order, so it never turns back and never
-repeats itself, and the best one of exactly n tracks is found by dynamic programming over the
+Every candidate has a position on the line from A to B: its projection onto B - A, which orders as
+(cosine to B - cosine to A). A path visits positions in rising order, so it never turns back and
+never repeats itself, and the best one of exactly n tracks is found by dynamic programming over the
 candidates in that order. A step costs the fourth power of its length, (1 - cosine)², so that many
 small steps are better than few large ones.
 """
@@ -13,7 +13,7 @@ import numpy as np
 
 from index.arrays import Float32Array, IndexArray, Int64Array
 
-SAME_ARTIST = 0.1  # what a step between two of one artist costs more
+SAME_ARTIST = 0.1  # added to the cost of a step between two tracks of one artist
 
 
 def waypoints(start: Float32Array, end: Float32Array, length: int) -> Float32Array:
@@ -23,7 +23,7 @@ def waypoints(start: Float32Array, end: Float32Array, length: int) -> Float32Arr
     """
     angle = float(np.arccos(np.clip(start @ end, -1.0, 1.0)))
     share = np.linspace(0.0, 1.0, length, dtype=np.float32)[:, None]
-    if angle < 1e-3 or angle > np.pi - 1e-3:  # no way between them, or no one way: straight
+    if angle < 1e-3 or angle > np.pi - 1e-3:  # no great circle, or more than one: straight
         points = (1 - share) * start + share * end
     else:
         points = np.sin((1 - share) * angle) * start + np.sin(share * angle) * end
@@ -33,12 +33,12 @@ def waypoints(start: Float32Array, end: Float32Array, length: int) -> Float32Arr
 
 
 def progress(vectors: Float32Array, start: Float32Array, end: Float32Array) -> Float32Array:
-    """Return how far each vector is on the way: 0 at the start, 1 at the end, (n,)."""
-    way = end - start
-    length = float(way @ way)
+    """Return the position of each vector: 0 at the start, 1 at the end, (n,)."""
+    line = end - start
+    length = float(line @ line)
     if length < 1e-12:
         return np.zeros(len(vectors), np.float32)
-    return ((vectors - start) @ way / length).astype(np.float32)
+    return ((vectors - start) @ line / length).astype(np.float32)
 
 
 def smooth_path(
@@ -50,29 +50,28 @@ def smooth_path(
     artists  codes (n,), negative where unknown
 
     Candidates that lie before the start or behind the end are used only where the others are too
-    few, the nearest first; they then stand in the order of their places, between the ends.
+    few, the nearest first; they are then in the order of their positions, between the ends.
     Raises ValueError for a length below 2 or one row as both ends.
     """
     if length < 2:
         raise ValueError(f"length: wanted at least 2, got {length}")
     if start == end:
         raise ValueError(f"end: wanted another row than the start, got {end}")
-    places = progress(vectors, vectors[start], vectors[end])
+    positions = progress(vectors, vectors[start], vectors[end])
     between = np.setdiff1d(np.arange(len(vectors)), [start, end])
-    inside = between[(places[between] > 0) & (places[between] < 1)]
+    inside = between[(positions[between] > 0) & (positions[between] < 1)]
     if len(inside) < length - 2:  # take those nearest to an end as well
         outside = np.setdiff1d(between, inside)
         nearness = (vectors[outside] @ vectors[[start, end]].T).max(axis=1)
         missing = length - 2 - len(inside)
         inside = np.append(inside, outside[np.argsort(-nearness, kind="stable")[:missing]])
-    ordered = inside[np.argsort(places[inside], kind="stable")]
+    ordered = inside[np.argsort(positions[inside], kind="stable")]
     rows = np.concatenate([[start], ordered, [end]]).astype(np.intp)
-    stations = _cheapest(_costs(vectors[rows], artists[rows]), min(length, len(rows)))
-    return rows[stations]
+    return rows[_cheapest(_costs(vectors[rows], artists[rows]), min(length, len(rows)))]
 
 
 def _costs(vectors: Float32Array, artists: Int64Array) -> Float32Array:
-    """Return what a step from each to each later one costs, infinite backwards: (n, n)."""
+    """Return the costs of steps from each to each later one, infinite backwards: (n, n)."""
     costs: Float32Array = np.square(1 - np.clip(vectors @ vectors.T, -1, 1)).astype(np.float32)
     costs += np.float32(SAME_ARTIST) * ((artists[:, None] == artists) & (artists >= 0))
     costs[np.tril_indices(len(costs))] = np.inf
@@ -80,15 +79,15 @@ def _costs(vectors: Float32Array, artists: Int64Array) -> Float32Array:
 
 
 def _cheapest(costs: Float32Array, length: int) -> IndexArray:
-    """Return the cheapest way from the first to the last in exactly `length` stations."""
+    """Return the cheapest path from the first to the last of exactly `length` places."""
     best = np.full(len(costs), np.inf, np.float32)
     best[0] = 0.0
-    came = np.zeros((length, len(costs)), np.intp)
-    for station in range(1, length):
+    previous = np.zeros((length, len(costs)), np.intp)
+    for step in range(1, length):
         through = best[:, None] + costs
-        came[station] = through.argmin(axis=0)
-        best = through[came[station], np.arange(len(costs))]
+        previous[step] = through.argmin(axis=0)
+        best = through[previous[step], np.arange(len(costs))]
     path = [len(costs) - 1]
-    for station in range(length - 1, 0, -1):
-        path.append(int(came[station, path[-1]]))
+    for step in range(length - 1, 0, -1):
+        path.append(int(previous[step, path[-1]]))
     return np.array(path[::-1], np.intp)

@@ -215,7 +215,7 @@ def test_two_seeds_far_apart_are_both_served(fan: Library) -> None:
     assert {4, 6, 49, 51} <= set(found)
 
 
-def test_a_listener_hears_what_is_like_the_most_played(fan: Library) -> None:
+def test_a_listener_gets_what_is_like_the_most_played(fan: Library) -> None:
     answer = Recommender(fan.home).recommend(Query(listener=1, discovery=0.5), 3)
     assert set(ids(answer)) <= {28, 29, 31, 32, 33}  # the like counts as ten listens
     assert answer.recommendations[0].reasons[0].kind == "listens"
@@ -254,7 +254,7 @@ def test_discovery_goes_from_the_familiar_to_the_new(fan: Library) -> None:
     assert {10, 11, 40} <= set(ids(recommender.recommend(Query(listener=1, discovery=0.1), 8)))
 
 
-def test_tags_and_sounds_speak_side_by_side(fan: Library) -> None:
+def test_tags_and_sounds_count_side_by_side(fan: Library) -> None:
     recommender = Recommender(fan.home)
     (answer, mixed) = (
         recommender.recommend(Query(seeds=(*some, Seed("tag", "JAZZ", 2.0))), 5)
@@ -312,7 +312,7 @@ def test_no_tracks(make: Make) -> None:
     assert answer.notices[-1] == "None of the library's 0 tracks is left to be recommended."
 
 
-def test_unknown_ids_and_names_are_told(fan: Library) -> None:
+def test_notices_name_unknown_ids_and_names(fan: Library) -> None:
     recommender = Recommender(fan.home)
     query = Query(
         seeds=(Seed("track", 777), Seed("artist", "Artist l"), Seed("tag", "jaz")),
@@ -335,7 +335,7 @@ def test_unknown_ids_and_names_are_told(fan: Library) -> None:
         recommender.recommend(Query(seeds=(Seed("sound", "x", 1.0, np.ones(3)),)), 1)
 
 
-def test_the_ladder_from_track_to_artist_to_tags_to_popular(make: Make) -> None:
+def test_fallbacks_go_from_track_to_artist_to_tags_to_popular(make: Make) -> None:
     unheard = {"indexed": False, "vector": (1.0, 0.0)}
     library = make(
         [
