@@ -33,15 +33,24 @@ _KEPT = "[1-9][0-9]{0,8}@[1-9][0-9]?"
 _Sides = Annotated[list[Id], Field(max_length=MAX_REFS), takes(f"up to {MAX_REFS} ids of tracks")]
 
 
+_EMPTY = {"type": "string", "maxLength": 0}  # what a form without scripts sends for a default
+
+
 def _with_controls(schema: dict[str, Any]) -> None:
     """Describe the controls that addresses name, too."""
-    described = PublicControls.model_json_schema()["properties"]
+    bodies = PublicControls.model_json_schema()["properties"]
     for name, address_name in ADDRESS_NAMES.items():
-        control = described[name] | {"default": getattr(DEFAULTS, name)}
-        if "bool" in str(PublicControls.model_fields[name].annotation):
-            control = {"type": "integer", "enum": [0, 1], "description": control["description"]}
-            control["default"] = int(getattr(DEFAULTS, name))
-        schema["properties"][address_name] = control
+        described, default = bodies[name], getattr(DEFAULTS, name)
+        bounds = described.get("anyOf", [described])[0]
+        kind = {key: bounds[key] for key in ("type", "minimum", "maximum") if key in bounds}
+        if bounds["type"] == "boolean":
+            kind, default = {"type": "integer", "enum": [0, 1]}, int(default)
+        schema["properties"][address_name] = {
+            "anyOf": [kind, _EMPTY],
+            "default": default,
+            "title": described["title"],
+            "description": described["description"],
+        }
     as_parameters(schema)
 
 
@@ -69,7 +78,10 @@ class MixQuery(Parameters):
         Any, WithJsonSchema({"type": "string", "pattern": f"^({_KEPT}(,{_KEPT})*)?$"})
     ] = Field(None, description="ID@PLACE,ID@PLACE: what stays at a place.", examples=["12@1"])
     length: Annotated[
-        Any, WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_LENGTH})
+        Any,
+        WithJsonSchema(
+            {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_LENGTH}, _EMPTY]}
+        ),
     ] = 20
 
 

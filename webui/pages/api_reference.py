@@ -116,6 +116,7 @@ def _takes(schema: Mapping[str, Any]) -> str:
     >>> _takes({"type": "integer", "minimum": 1.0, "maximum": 200})
     'integer, 1 to 200'
     """
+    schema = schema.get("anyOf", [schema])[0]  # the others are nothing given
     kind = str(schema.get("type", "text"))
     if kind == "array":
         return f"{schema['items'].get('type', 'text')}, one a line"
