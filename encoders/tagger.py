@@ -91,7 +91,7 @@ def choose_device() -> str:
 def choose_dtype(bundle: Bundle, cache: Path, device: str) -> torch.dtype:
     """Pick bfloat16 where the processor has it and a short timing shows that it pays.
 
-    On a GPU it does not: float32 was the faster of the two on an H200 (docs/benchmarks.md).
+    On a GPU it does not: float32 was the faster of the two on an H200 (docs/results/benchmarks.md).
     """
     has_bfloat16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     if device == "cuda" or not has_bfloat16:

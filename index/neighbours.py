@@ -21,7 +21,7 @@ def nearest(points: Float32Array, queries: Float32Array, k: int) -> tuple[Int64A
 
     points (n, dim) and queries (m, dim) are finite; both arrays are (m, min(k, n)), the distances
     Euclidean. Of more than EXACT points some neighbours are missed: of clustered points less than
-    one in a thousand (docs/benchmarks.md). Deterministic.
+    one in a thousand (docs/results/benchmarks.md). Deterministic.
     """
     points, queries = (np.ascontiguousarray(part, np.float32) for part in (points, queries))
     k = min(k, len(points))

@@ -27,7 +27,7 @@ from recsys.catalog import TagExamples
 from recsys.evaluation.tag_metrics import Figure, tag_figures
 from recsys.home.track_table import UNKNOWN, TrackTable
 
-C = 20.0  # of scikit-learn's, for weights that sum to 2: docs/teaching.md
+C = 20.0  # of scikit-learn's, for weights that sum to 2: docs/results/teaching.md
 UNFITTING_SHARE = 0.5  # of the weight of the others, where tracks are marked as not fitting
 FEWEST = 5  # fitting tracks for a cross-validated score,
 FEWEST_ARTISTS = 3  # and their artists
