@@ -30,7 +30,7 @@ from encoders.features import AudioInfo
 from encoders.memory import PeakMemory
 from recsys.catalog import Catalog, ScannedFile, Tags
 from recsys.catalog.base import batches
-from recsys.listens.formats import FormatChoice
+from recsys.listens.choice import FormatChoice
 from recsys.listens.importing import import_file
 from recsys.listens.matching import match_recordings
 

@@ -10,9 +10,11 @@ again changes nothing; Ctrl-C stops, and the same command goes on.
 
 from __future__ import annotations
 
+import codecs
 import gc
 import json
 import time
+from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,10 +31,12 @@ from recsys.catalog import Catalog, Recording
 from recsys.home.home import NotIndexed, open_home
 from recsys.home.settings import Settings, load_settings
 from recsys.listens.columns import parse_columns
-from recsys.listens.formats import FORMATS, FormatChoice
+from recsys.listens.choice import FormatChoice
+from recsys.listens.formats import FORMATS
 from recsys.listens.importing import Imported, import_file
 from recsys.listens.matching import match_recordings
 from recsys.listens.sources import FormatError
+from recsys.listens.times import ORDERS
 
 GARBAGE = 200_000  # allocations between collections: rows make none, and walking them takes long
 LIVE_INTERVAL, PLAIN_INTERVAL = 0.2, 10.0  # s between lines on a terminal, and otherwise
@@ -71,6 +75,13 @@ def parse(arguments: Sequence[str]) -> ImportOptions:
         help="which columns of a table hold what; ROLE,ROLE,… for a table without a header",
     )
     parser.add_argument(
+        "--dates", choices=ORDERS, help="the order of day, month and year, where rows do not say it"
+    )
+    parser.add_argument("--decimal", choices=[".", ","], help="the decimal mark of a table")
+    parser.add_argument(
+        "--encoding", type=codec, metavar="NAME", help="of a text, such as cp1251; default: found"
+    )
+    parser.add_argument(
         "--unmatched",
         type=whole_number(0),
         default=0,
@@ -88,8 +99,18 @@ def parse(arguments: Sequence[str]) -> ImportOptions:
         columns = parse_columns(args.columns) if args.columns else None
     except ValueError as error:
         parser.error(str(error))
-    choice = FormatChoice(args.format, args.listener, columns)
+    choice = FormatChoice(
+        args.format, args.listener, columns, args.dates, args.decimal, args.encoding
+    )
     return ImportOptions(tuple(args.files), args.home, choice, args.unmatched, args.tune, args.json)
+
+
+def codec(name: str) -> str:
+    """Return the name of a codec. Raises ArgumentTypeError for one that there is not."""
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        raise ArgumentTypeError(f"{name!r} is no encoding that is known") from None
 
 
 def run(options: ImportOptions) -> int:
@@ -170,6 +191,8 @@ def file_summary(imported: Imported) -> dict[str, object]:
         **asdict(imported.stored),
         "bad": imported.n_bad,
         "bad_lines": [line._asdict() for line in imported.bad],
+        "left_out": dict(imported.notes.left_out),
+        "notes": list(imported.notes.sentences),
         "seconds": round(imported.seconds, 2),
         "rows_per_second": round(imported.rows / max(imported.seconds, 1e-9)),
     }
@@ -186,12 +209,16 @@ def print_report(files: Sequence[Imported], summary: Mapping[str, object]) -> No
         }
         print(
             printable(f"{imported.path.name} ({'+'.join(sorted(imported.formats))}): ")
-            + ", ".join(f"{n:,} {what}" for what, n in parts.items() if n)
+            + (", ".join(f"{n:,} {what}" for what, n in parts.items() if n) or "nothing to store")
         )
         print(
             f"  {stored.new:,} new, {stored.changed:,} changed, {stored.known:,} imported before; "
             f"{imported.rows / max(imported.seconds, 1e-9):,.0f} rows/s"
         )
+        for sentence in imported.notes.sentences:
+            print(printable(f"  {sentence}"))
+        for what, n in imported.notes.left_out.items():
+            print(printable(f"  Left out: {n:,} {what}."))
         if imported.n_bad:
             print(f"  {imported.n_bad:,} could not be used:")
         for bad in imported.bad:

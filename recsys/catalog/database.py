@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from recsys.catalog.base import Base, shown
 
 VERSION_TABLE = "earshot_schema"
-SCHEMA = "0006"  # the newest of the migrations
+SCHEMA = "0007"  # the newest of the migrations
 FILE_NAME = "catalogue.db"
 
 # Any number will do that other programs in the same PostgreSQL server do not use.

@@ -20,7 +20,10 @@ from recsys.catalog.tracks import TrackRow, is_available
 from recsys.interactions import Interactions
 
 _ROWS_AT_ONCE = 50_000
-_LISTEN_TABLES = ((ListenRow, ListenRow.listened_at), (PlayCountRow, PlayCountRow.count))
+_LISTEN_TABLES: tuple[tuple[type[ListenRow | PlayCountRow], tuple[Any, ...]], ...] = (
+    (ListenRow, (ListenRow.listened_at,)),
+    (PlayCountRow, (PlayCountRow.count, PlayCountRow.last_at)),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,14 +82,14 @@ def interactions(session: Session) -> Interactions:
 def history(session: Session, listener_id: int) -> History:
     """Return the listens of one listener to available tracks."""
     tables = []
-    for row, value in _LISTEN_TABLES:
+    for row, values in _LISTEN_TABLES:
         query = (
-            select(row.listener_id, RecordingRow.track_id, value)
+            select(row.listener_id, RecordingRow.track_id, *values)
             .join(RecordingRow, RecordingRow.id == row.recording_id)
             .join(TrackRow, TrackRow.id == RecordingRow.track_id)
             .where(row.listener_id == listener_id, is_available)
         )
-        tables.append(_table(session, query, 3))
+        tables.append(_table(session, query, 2 + len(values)))
     _, tracks, counts, last_at = _sums(*tables)
     return History(tracks, counts, last_at)
 
@@ -154,7 +157,7 @@ def _matched_plays(session: Session, tracks: Int64Array) -> tuple[Int64Array, In
     """Return the listens and play counts of `tracks`, ascending ids, in no particular order.
 
     Listens as (listener_id, position in `tracks`, time) (n, 3), counts as (listener_id, position,
-    count) (m, 3).
+    count, last time or 0) (m, 4).
     """
     matched = select(RecordingRow.id, RecordingRow.track_id).where(
         RecordingRow.track_id.is_not(None)
@@ -165,8 +168,13 @@ def _matched_plays(session: Session, tracks: Int64Array) -> tuple[Int64Array, In
         at = np.searchsorted(tracks, pairs[:, 1]).clip(max=len(tracks) - 1)
         positions[pairs[:, 0]] = np.where(tracks[at] == pairs[:, 1], at, -1)
     listens, counts = [
-        _table(session, select(row.listener_id, row.recording_id, value), 3, positions)
-        for row, value in _LISTEN_TABLES
+        _table(
+            session,
+            select(row.listener_id, row.recording_id, *values),
+            2 + len(values),
+            positions,
+        )
+        for row, values in _LISTEN_TABLES
     ]
     return listens, counts
 
@@ -214,7 +222,7 @@ def _sums(
     listens = listens[~repeated]
     pairs = np.concatenate([listens[:, :2], plays[:, :2]])
     counts = np.concatenate([np.ones(len(listens), np.int64), plays[:, 2]])
-    times = np.concatenate([listens[:, 2], np.zeros(len(plays), np.int64)])
+    times = np.concatenate([listens[:, 2], plays[:, 3]])
     order = np.lexsort(pairs.T[::-1])
     pairs, counts, times = pairs[order], counts[order], times[order]
     if not len(pairs):

@@ -45,11 +45,12 @@ class Listen(NamedTuple):
 
 
 class PlayCount(NamedTuple):
-    """The total plays of a recording, where their times are unknown."""
+    """The total plays of a recording; `last_at` in Unix seconds, 0 where it is unknown."""
 
     listener: str
     recording: Recording
     plays: int
+    last_at: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class PlayCountRow(Base):
     listener_id: Mapped[int] = mapped_column(ForeignKey("listeners.id"), primary_key=True)
     recording_id: Mapped[int] = mapped_column(ForeignKey("recordings.id"), primary_key=True)
     count: Mapped[int] = mapped_column(BigInteger)
+    last_at: Mapped[int] = mapped_column(BigInteger)
 
 
 # Listeners
@@ -165,10 +167,13 @@ def store_listens(session: Session, rows: Iterable[tuple[int, int, int]]) -> Sto
     return StoredCounts(new=new, known=len(distinct) - new)
 
 
-def store_counts(session: Session, counts: Sequence[tuple[int, int, int]]) -> StoredCounts:
-    """Write (listener_id, recording_id, count); a count replaces an older one."""
-    latest = {(listener_id, recording_id): count for listener_id, recording_id, count in counts}
-    rows = [(*key, count) for key, count in sorted(latest.items())]
+def store_counts(session: Session, counts: Sequence[tuple[int, int, int, int]]) -> StoredCounts:
+    """Write (listener_id, recording_id, count, last_at); a count replaces an older one.
+
+    An unknown last time (0) leaves the stored one.
+    """
+    latest = {row[:2]: row[2:] for row in counts}
+    rows = [(*key, *values) for key, values in sorted(latest.items())]
     new = insert_many(session, PlayCountRow, rows, "DO NOTHING")
     if new == len(rows):
         return StoredCounts(new=new)
@@ -176,8 +181,10 @@ def store_counts(session: Session, counts: Sequence[tuple[int, int, int]]) -> St
         session,
         PlayCountRow,
         rows,
-        "(listener_id, recording_id) DO UPDATE SET count = excluded.count "
-        "WHERE play_counts.count <> excluded.count",
+        "(listener_id, recording_id) DO UPDATE SET count = excluded.count, last_at = "
+        "CASE WHEN excluded.last_at > 0 THEN excluded.last_at ELSE play_counts.last_at END "
+        "WHERE play_counts.count <> excluded.count OR "
+        "(excluded.last_at > 0 AND play_counts.last_at <> excluded.last_at)",
     )
     return StoredCounts(new=new, changed=changed, known=len(rows) - new - changed)
 
@@ -227,7 +234,12 @@ def store(
     ) + store_counts(
         session,
         [
-            (listener_ids[event.listener], recording_ids[event.recording], event.plays)
+            (
+                listener_ids[event.listener],
+                recording_ids[event.recording],
+                event.plays,
+                event.last_at,
+            )
             for event in events
             if isinstance(event, PlayCount)
         ],

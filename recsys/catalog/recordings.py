@@ -43,6 +43,7 @@ class Recording(NamedTuple):
     mbid         MusicBrainz id as the player sent it; a UUID in lower case
     item         the service's or data set's own identifier
     mapped_mbid  assigned by the service later: not part of the recording's identity
+    track_number on its album, from 1: not part of the identity either
     """
 
     artist: str = ""
@@ -54,6 +55,7 @@ class Recording(NamedTuple):
     item: str = ""
     mapped_mbid: str | None = None
     kind: Kind = "recording"
+    track_number: int | None = None
 
     def cleaned(self) -> Recording:
         """Return it as the database stores it."""
@@ -110,6 +112,7 @@ class RecordingRow(Base):
     isrc: Mapped[str | None]
     item: Mapped[str] = mapped_column(index=True)
     mapped_mbid: Mapped[str | None]
+    track_number: Mapped[int | None]
     track_id: Mapped[int | None] = mapped_column(ForeignKey("tracks.id"), index=True)
     level: Mapped[MatchLevel | None] = mapped_column("rung", CleanText)
 

@@ -46,6 +46,7 @@ class Tags:
     isrc: str | None = None
     has_cover: bool = False
     bpm: float | None = None  # beats a minute
+    artists: tuple[str, ...] = ()  # the values of the artist tag, () where it was not read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +134,7 @@ class TrackRow(Base):
     isrc: Mapped[str | None]
     has_cover: Mapped[bool]
     bpm: Mapped[float | None] = mapped_column(Double)
+    artists: Mapped[tuple[str, ...]]
 
 
 _TRACK = [getattr(TrackRow, field.name) for field in fields(Track)]

@@ -100,6 +100,7 @@ def read_tags(path: Path) -> Tags:
         isrc=_isrc(first("isrc")),
         has_cover=has_cover,
         bpm=_bpm(first("bpm")),
+        artists=tuple(texts.get("artist", ())),
     )
 
 

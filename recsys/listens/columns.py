@@ -1,161 +1,210 @@
-"""What the columns of a table hold: found by their usual names, or named by hand."""
+"""What the columns of a table hold: named by hand, found by their usual names, or by content."""
 
 from __future__ import annotations
 
-import math
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
-from typing import Any
 
-from recsys.catalog import FeedbackKind, Listen, Opinion, PlayCount, Recording
-from recsys.listens import values
+from recsys.listens import times
 from recsys.listens.sources import FormatError, Source
-from recsys.listens.values import BadValue
 
-Event = Listen | PlayCount | Opinion
-
-# What a column may hold, and the names it goes by elsewhere; the first found is taken.
+# What a column may hold, and the names it goes by elsewhere, in lower case without anything but
+# letters and digits; the first that is there is taken.
 COLUMNS: Mapping[str, Sequence[str]] = {
-    "user": ("user", "user_id", "userid", "user_name", "username", "listener", "user_hash"),
-    "item": ("item", "item_id", "itemid", "track_id", "trackid", "song_id", "songid", "song"),
-    "artist": ("artist", "artist_name", "artistname"),
-    "title": ("title", "track_name", "trackname", "name"),
-    "album": ("album", "album_name", "release", "release_name"),
-    "mbid": ("recording_mbid", "mbid", "track_mbid"),
+    "user": ("user", "userid", "username", "listener", "listenername", "userhash", "benutzer"),
+    "item": ("item", "itemid", "trackid", "songid", "song", "spotifytrackuri", "trackuri"),
+    "artist": (
+        *("artist", "artistname", "artists", "artistnames", "trackartist", "performer", "band"),
+        *("interpret", "künstler", "artiste", "artista", "mastermetadataalbumartistname"),
+    ),
+    "title": (
+        *("title", "trackname", "tracktitle", "songname", "songtitle", "name", "titel", "titre"),
+        *("título", "titolo", "canción", "mastermetadatatrackname"),
+    ),
+    "album": ("album", "albumname", "albumtitle", "release", "releasename", "releasetitle"),
+    "mbid": ("recordingmbid", "mbid", "trackmbid", "musicbrainztrackid", "musicbrainzrecordingid"),
     "isrc": ("isrc",),
-    "duration": ("duration", "length", "seconds"),
-    "duration_ms": ("duration_ms", "length_ms"),
-    "count": ("count", "plays", "playcount", "play_count", "listen_count", "listens", "weight"),
-    "time": ("time", "timestamp", "listened_at", "uts", "played_at", "date", "utc_time"),
+    "track_number": ("tracknumber", "trackno", "tracknum", "trackposition"),
+    "duration": (
+        *("duration", "length", "seconds", "trackduration", "tracklength", "durationseconds"),
+        *("durations", "dauer", "durée", "duración"),
+    ),
+    "duration_ms": ("durationms", "lengthms", "trackdurationms", "durationmilliseconds"),
+    "count": (
+        *("count", "plays", "playcount", "listencount", "listens", "scrobbles", "playbacks"),
+        *("timesplayed", "weight", "anzahl", "wiedergaben", "écoutes", "lectures", "ascolti"),
+        *("reproducciones", "reproduções"),
+    ),
+    "time": (
+        *("uts", "timestamp", "ts", "listenedat", "playedat", "scrobbledat", "scrobbletime"),
+        *("endtime", "lastplayed", "lastplayedat", "dateplayed", "playdate", "playedon"),
+        *("timeplayed", "datetime", "dateandtime", "time", "date", "utctime", "timestampms"),
+        *("unixtime", "unixtimestamp", "epoch", "datum", "zeit", "fecha", "data", "heure"),
+    ),
+    "clock": ("time", "timeofday", "clock", "uhrzeit", "zeit", "heure", "hora", "ora", "tijd"),
     "kind": ("kind", "feedback"),
 }
-_KINDS: Mapping[str, FeedbackKind | None] = {
-    "like": "like",
-    "love": "like",
-    "1": "like",
-    "dislike": "dislike",
-    "hate": "dislike",
-    "-1": "dislike",
-    "skip": "skip",
-    "none": None,
-    "0": None,
-}
+_NAMING = frozenset({"item", "artist", "title", "mbid", "isrc"})
+# Times of other things than plays, and numbers of other things than plays, by parts of names.
+_OTHER_TIMES = re.compile("added|releas|birth|creat|modif|updat|import|export|start|first|year|id$")
+_OTHER_NUMBERS = re.compile(
+    "year|jahr|année|año|anno|rat(?:e|ing)|bpm|tempo|id$|number|disc|disk|track|position|rank|size"
+    "|rate|popularity|energy|duration|length|ms$|^#?$|index|skip|key|mode|loud|score|price|row|no$"
+)
+_SURE, _LIKELY = 0.8, 0.5  # shares of a column's cells
 
 
-_HEARD = ("item", "artist", "title", "album", "mbid", "isrc", "duration", "duration_ms")
-_RECORDINGS_KEPT = 50_000
+def plain_name(name: str) -> str:
+    """Return a column's name in lower case, with nothing but letters and digits.
 
-
-class TableRow:
-    """What the columns of a table mean."""
-
-    def __init__(self, roles: Mapping[str, int], listener: str) -> None:
-        """Take the place of each role's column."""
-        self._listener = listener
-        self._user, self._count, self._time, self._kind = (
-            roles.get(role) for role in ("user", "count", "time", "kind")
-        )
-        self._heard = [(role, roles[role]) for role in _HEARD if role in roles]
-        self._recording = lru_cache(_RECORDINGS_KEPT)(self._new_recording)
-
-    def event(self, cells: Sequence[Any]) -> Event:
-        """Return what a row says. Raises BadValue."""
-        user = self._listener if self._user is None else _text(cells[self._user])
-        who = values.listener(user)
-        recording = self._recording(*[cells[place] for _, place in self._heard])
-        time = None if self._time is None else cells[self._time]
-        if self._kind is not None and not _is_empty(cells[self._kind]):
-            said = _kind(cells[self._kind])
-            return Opinion(who, recording, said, 0 if _is_empty(time) else _time(time))
-        if self._count is None and self._time is not None:
-            return Listen(who, recording, _time(time))
-        return PlayCount(
-            who, recording, 1 if self._count is None else values.plays(cells[self._count])
-        )
-
-    def _new_recording(self, *cells: Any) -> Recording:
-        """Return the recording that some cells name. Raises BadValue."""
-        heard = dict.fromkeys(_HEARD) | {
-            role: cell for (role, _), cell in zip(self._heard, cells, strict=True)
-        }
-        recording = Recording(
-            artist=_text(heard["artist"]),
-            title=_text(heard["title"]),
-            album=_text(heard["album"]),
-            duration=values.seconds(heard["duration"])
-            or values.seconds(heard["duration_ms"], 1e-3),
-            mbid=values.mbid(heard["mbid"]) or values.mbid(heard["item"]),
-            isrc=values.isrc(heard["isrc"]) or values.isrc(heard["item"]),
-            item=_text(heard["item"]),
-        )
-        if recording.title or recording.item or recording.mbid or recording.isrc:
-            return recording
-        if not recording.artist:
-            raise BadValue("It names no track and no artist.")
-        return recording._replace(kind="artist")
-
-
-def _is_empty(cell: object) -> bool:
-    return cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell))
-
-
-def _text(cell: object) -> str:
-    """Return the text of a cell; a whole number is one, however it is stored."""
-    if isinstance(cell, str):
-        return cell.strip()
-    if isinstance(cell, float) and cell.is_integer():
-        cell = int(cell)
-    return "" if _is_empty(cell) else str(cell)
-
-
-def _time(cell: object) -> int:
-    if _is_empty(cell):
-        raise BadValue("There is no time.")
-    return values.unix_seconds(cell)
-
-
-def _kind(cell: object) -> FeedbackKind | None:
-    said = _text(cell).lower()
-    if said not in _KINDS:
-        raise BadValue(f"{said[:40]!r} is no feedback: like, dislike, skip or none.")
-    return _KINDS[said]
-
-
-def roles_of(
-    header: Sequence[str], chosen: Mapping[str, str] | None, source: Source
-) -> dict[str, int] | None:
-    """Return the place of each role's column, None for a header without the usual names.
-
-    `chosen` names columns by hand, by role; the others are found. Raises FormatError for a column
-    that is not there.
+    >>> plain_name("Played_At "), plain_name("Künstler")
+    ('playedat', 'künstler')
     """
-    names = [name.strip().lower() for name in header]
+    name = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(letter for letter in name if letter.isalnum())
+
+
+def spellings(name: str) -> list[str]:
+    """Return a name as it is, without what is in brackets, and without what follows a "#".
+
+    >>> spellings("Date#ann"), spellings("Played (UTC)")
+    (['dateann', 'date'], ['playedutc', 'played'])
+    """
+    bare = re.sub(r"[(\[{<][^)\]}>]*[)\]}>]", "", name)
+    return list(dict.fromkeys(plain_name(text) for text in (name, bare, bare.partition("#")[0])))
+
+
+def named_roles(header: Sequence[str]) -> dict[str, int]:
+    """Return the place of the column of each role that has one of its usual names."""
+    places: dict[str, int] = {}
+    for place, name in enumerate(header):
+        for spelling in spellings(name):
+            places.setdefault(spelling, place)
     roles = {}
     for role, usual in COLUMNS.items():
-        place = next((names.index(name) for name in usual if name in names), None)
-        if place is not None:
+        place = next((places[name] for name in usual if name in places), None)
+        if place is not None and role != "clock":
             roles[role] = place
-    if "title" not in roles and "track" in names:
+    if "title" not in roles and "track" in places:
         # "track" is a title beside an artist, an identifier alone
-        roles.setdefault("title" if "artist" in roles else "item", names.index("track"))
-    for role, column in (chosen or {}).items():
-        if column.strip().lower() not in names:
+        roles.setdefault("title" if "artist" in roles else "item", places["track"])
+    if "track_number" not in roles and places.get("track") not in (None, *roles.values()):
+        roles["track_number"] = places["track"]
+    if "title" not in roles and "artist" in roles and "song" in places:
+        roles["title"] = places["song"]
+        if roles.get("item") == places["song"]:
+            del roles["item"]
+    return roles
+
+
+def chosen_roles(
+    header: Sequence[str], chosen: Mapping[str, str], roles: dict[str, int], source: Source
+) -> dict[str, int]:
+    """Return the roles with those that a person names. Raises FormatError for no such column."""
+    for role, column in chosen.items():
+        places = [n for n, name in enumerate(header) if name.strip() == column.strip()] or [
+            n for n, name in enumerate(header) if plain_name(column) in spellings(name)
+        ]
+        if not places:
             raise FormatError(
                 f"{source.name} has no column {column!r}; its columns are {', '.join(header)}."
             )
-        roles[role] = names.index(column.strip().lower())
-    return roles if roles.keys() & {"item", "title", "artist", "mbid", "isrc"} else None
+        roles = {r: place for r, place in roles.items() if place != places[0] or r in chosen}
+        roles[role] = places[0]
+    return roles
 
 
-def check_user(
-    roles: Mapping[str, int], listener: str, header: Iterable[str], source: Source
-) -> None:
-    """Raise FormatError where nobody is said to have listened."""
-    if "user" not in roles and not listener:
+def names_tracks(roles: Iterable[str]) -> bool:
+    """Say whether the roles suffice to know what was played."""
+    return not _NAMING.isdisjoint(roles)
+
+
+def time_column(
+    header: Sequence[str], sample: Sequence[Sequence[object]], taken: Iterable[int], source: Source
+) -> int | None:
+    """Return the place of the column of times: one of the usual names that holds some, else any.
+
+    None where there is none. Raises FormatError where it could be one of several.
+    """
+    places = {spelling: n for n, name in reversed([*enumerate(header)]) for spelling in spellings(name)}
+    for name in COLUMNS["time"]:
+        if name in places and _share(sample, places[name], _is_readable_time) >= _LIKELY:
+            return places[name]
+    free = set(range(len(header))) - set(taken)
+    found = [
+        n
+        for n in sorted(free)
+        if not _OTHER_TIMES.search(plain_name(header[n]))
+        and _share(sample, n, lambda cell: times.looks_like_time(str(cell))) >= _SURE
+    ]
+    if len(found) > 1:
+        names = " and ".join(repr(header[n]) for n in found)
         raise FormatError(
-            f"{source.name} has no column of listeners among {', '.join(header)}: "
-            "name one with --columns user=COLUMN, or the listener with --listener."
+            f"{source.name} has several columns of times, {names}: say which one is of the plays, "
+            f"as in --columns time={header[found[0]]}."
         )
+    return found[0] if found else None
+
+
+def clock_column(
+    header: Sequence[str], sample: Sequence[Sequence[object]], time: int
+) -> int | None:
+    """Return the place of a column of times of day beside one of mere dates, None for none."""
+    if _share(sample, time, lambda cell: ":" not in str(cell) and not _is_number(cell)) < _SURE:
+        return None
+    for n, name in enumerate(header):
+        if n != time and set(spellings(name)) & set(COLUMNS["clock"]):
+            if _share(sample, n, lambda cell: times.clock_seconds(str(cell)) is not None) >= _SURE:
+                return n
+    return None
+
+
+def unknown_numbers(
+    header: Sequence[str], sample: Sequence[Sequence[object]], taken: Iterable[int]
+) -> list[str]:
+    """Return the names of the columns that may be counts of plays under an unusual name."""
+    free = set(range(len(header))) - set(taken)
+    return [
+        header[n]
+        for n in sorted(free)
+        if not _OTHER_NUMBERS.search(plain_name(header[n]))
+        and _share(sample, n, lambda cell: str(cell).strip().isdigit()) >= _SURE
+    ]
+
+
+def unused(
+    header: Sequence[str], sample: Sequence[Sequence[object]], taken: Iterable[int]
+) -> list[str]:
+    """Return the names of the columns that hold something and have no role."""
+    free = set(range(len(header))) - set(taken)
+    return [header[n] for n in sorted(free) if _share(sample, n, lambda _: True) > 0]
+
+
+def _share(sample: Sequence[Sequence[object]], place: int, test: object) -> float:
+    """Return of how many of a column's cells that are not empty something is true; 0 for none."""
+    cells = [row[place] for row in sample if len(row) > place]
+    cells = [cell for cell in cells if cell is not None and str(cell).strip() not in ("", "nan")]
+    if not cells:
+        return 0.0
+    return sum(bool(test(cell)) for cell in cells) / len(cells)  # type: ignore[operator]
+
+
+def _is_number(cell: object) -> bool:
+    return times.is_number(str(cell))
+
+
+def _is_readable_time(cell: object) -> bool:
+    """Say whether a cell of a column that is called after times is one."""
+    text = str(cell).strip()
+    if times.is_number(text):
+        return times.is_compact(text) or float(text.replace(",", ".")) > 20_000
+    if times.possible_orders(text):
+        return True
+    try:
+        return times.TimeFormat().seconds(cell) > 0
+    except (times.NoTime, OverflowError):
+        return False
 
 
 def parse_columns(text: str) -> dict[str, str] | list[str]:
@@ -178,13 +227,13 @@ def parse_columns(text: str) -> dict[str, str] | list[str]:
     return parts
 
 
-def order_of(cells: Sequence[str]) -> list[str] | None:
-    """Return the roles of a Last.fm CSV without a header: artist, album, title and a date.
+def usual_order(cells: Sequence[str]) -> list[str] | None:
+    """Return the roles of a table without a header that two exporters of Last.fm write.
 
     None for a first row that is none of such a file.
     """
-    try:
-        values.unix_seconds(cells[3] if len(cells) == 4 else None)
-    except BadValue:
-        return None
-    return ["artist", "album", "title", "time"]
+    if len(cells) == 4 and times.looks_like_time(cells[3]):
+        return ["artist", "album", "title", "time"]
+    if len(cells) >= 4 and times.looks_like_time(cells[0]) and times.is_number(cells[0]):
+        return (["time", "title", "artist", "album", "mbid"] + ["-"] * len(cells))[: len(cells)]
+    return None

@@ -8,6 +8,9 @@ from functools import lru_cache
 
 from recsys.catalog import PlayCount, Recording
 from recsys.listens import values
+from recsys.listens.choice import FormatChoice
+from recsys.listens.notes import Notes
+from recsys.listens.repeated import added_up_by_listener
 from recsys.listens.sources import BadLine, Source, lines
 from recsys.listens.values import BadValue
 
@@ -25,8 +28,14 @@ def _song(item: str) -> Recording:
     return Recording(item=item)
 
 
-def read_triplets(source: Source) -> Iterator[PlayCount | BadLine]:
+def read_triplets(
+    source: Source, choice: FormatChoice, notes: Notes
+) -> Iterator[PlayCount | BadLine]:
     """Read user, song and count, between tabs (Bertin-Mahieux et al. 2011, the MSD)."""
+    yield from added_up_by_listener(_triplets(source))
+
+
+def _triplets(source: Source) -> Iterator[PlayCount | BadLine]:
     with source.open() as file:
         for number, line in enumerate(lines(file), start=1):
             try:
@@ -46,11 +55,17 @@ def is_hetrec(line: bytes) -> bool:
     return line.strip() == _HETREC
 
 
-def read_hetrec(source: Source) -> Iterator[PlayCount | BadLine]:
+def read_hetrec(
+    source: Source, choice: FormatChoice, notes: Notes
+) -> Iterator[PlayCount | BadLine]:
     """Read user, artist and weight; the names of the artists from artists.dat beside it, if there.
 
     The items are artists (Cantador, Brusilovsky, Kuflik 2011): such listens say nothing of tracks.
     """
+    yield from added_up_by_listener(_weights(source))
+
+
+def _weights(source: Source) -> Iterator[PlayCount | BadLine]:
     names = _hetrec_names(source)
     with source.open() as file:
         for number, line in enumerate(lines(file), start=1):

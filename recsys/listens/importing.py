@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from recsys.catalog import Catalog, Opinion, PlayCount, StoredCounts
-from recsys.catalog.base import batches
-from recsys.listens.columns import Event
-from recsys.listens.formats import FormatChoice, read
+from recsys.catalog.base import batches, shown
+from recsys.listens.choice import FormatChoice
+from recsys.listens.formats import read
+from recsys.listens.notes import Notes
 from recsys.listens.sources import BadLine, FormatError
+from recsys.listens.table_rows import Event
 
 _EVENTS_AT_ONCE = 20_000
 _BAD_LINES_SHOWN = 20
@@ -29,6 +31,7 @@ class Imported:
     listens, counts, feedback  how many there were of each
     stored                     which of them were new, changed something, or were known
     n_bad, bad                 lines that could not be used: how many, and the first of them
+    notes                      how it was read, and what was left out on purpose
     """
 
     path: Path
@@ -39,6 +42,7 @@ class Imported:
     stored: StoredCounts = field(default_factory=StoredCounts)
     n_bad: int = 0
     bad: list[BadLine] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
     seconds: float = 0.0
 
     @property
@@ -59,7 +63,7 @@ def import_file(
     OSError.
     """
     done, begin = Imported(path), time.monotonic()
-    for name, entries in read(path, choice):
+    for name, entries in read(path, choice, done.notes):
         done.formats.add(name)
         for events in batches(_good(entries, done), _EVENTS_AT_ONCE):
             done.stored += catalog.store_listening(events)
@@ -69,9 +73,20 @@ def import_file(
             done.listens += len(events) - kinds[PlayCount] - kinds[Opinion]
             done.seconds = time.monotonic() - begin
             progress(done)
-    if not done.rows:
-        raise FormatError(f"{path} holds no listens.")
+    if done.rows == done.n_bad and not done.notes.left_out:
+        raise FormatError(_nothing_in(done))
     return done
+
+
+def _nothing_in(done: Imported) -> str:
+    """Return the sentence about a file that gave no listens."""
+    if not done.bad:
+        return f"{shown(done.path)} holds no listens."
+    first = done.bad[0]
+    return (
+        f"{shown(done.path)}: none of its {done.n_bad:,} entries could be used. The first, in line "
+        f"{first.line}: {first.reason}"
+    )
 
 
 def _good(entries: Iterator[Event | BadLine], done: Imported) -> Iterator[Event]:

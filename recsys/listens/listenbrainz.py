@@ -1,18 +1,18 @@
-"""ListenBrainz: the export's ZIP, and JSON lines in its form, of one person or of several."""
+"""ListenBrainz: listens and feedback, in the export's ZIP, as JSON lines or answers of its API."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 from recsys.catalog import FeedbackKind, Listen, Opinion, Recording
 from recsys.listens import values
-from recsys.listens.sources import BadLine, Source, lines
+from recsys.listens.json_records import Around, RecordFormat
+from recsys.listens.sources import Source
 from recsys.listens.values import BadValue
 
-HISTORY = re.compile(r"(?:.*/)?(?:listens(?:/\d+/\d+)?|feedback)\.jsonl")  # in a ZIP
 USER = re.compile(r"(?:.*/)?user\.json")
 _SCORES: dict[int, FeedbackKind | None] = {1: "like", -1: "dislike", 0: None}
 _KINDS: dict[str, FeedbackKind | None] = {
@@ -34,52 +34,32 @@ def user_of(source: Source) -> str:
     return next(filter(None, names), "")
 
 
-def read(source: Source, listener: str) -> Iterator[Listen | Opinion | BadLine]:
-    """Read JSON lines of listens and feedback, of `listener` where a line names nobody."""
-    with source.open() as file:
-        for number, line in enumerate(lines(file), start=1):
-            if line is not None and not line.strip():
-                continue
-            try:
-                yield event(_parsed(line), listener)
-            except BadValue as error:
-                yield BadLine(number, str(error), source.member)
-
-
-def is_event(entry: object) -> bool:
+def is_event(entry: Mapping[str, Any]) -> bool:
     """Say whether a JSON value has the form of a listen or of feedback."""
-    return isinstance(entry, dict) and (
-        "listened_at" in entry
-        or (("score" in entry or "kind" in entry) and not entry.keys().isdisjoint(_NAMES))
-    )
+    if "listened_at" in entry:
+        return entry.keys().isdisjoint(_OTHERS)
+    return ("score" in entry or "kind" in entry) and not entry.keys().isdisjoint(_NAMES)
 
 
+_OTHERS = ("track", "artist", "artist_name", "title", "track_name", "artists")  # of other services
 _NAMES = ("recording_mbid", "recording_msid", "track_metadata")
 
 
-def event(entry: dict[str, Any], listener: str) -> Listen | Opinion:
+def events(entry: dict[str, Any], around: Around) -> list[Listen | Opinion]:
     """Turn one entry into an event. Raises BadValue."""
-    who = values.listener(values.words(entry.get("user_name")) or listener)
+    user = values.words(entry.get("user_name") or entry.get("user_id"))
+    who = values.listener(user or around.choice.listener or around.listener)
     metadata = entry.get("track_metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     if "score" in entry or "kind" in entry:
         at = entry.get("created") or entry.get("at")
         when = values.unix_seconds(at) if at else 0
-        return Opinion(who, _recording(entry | {"track_metadata": metadata}), _kind(entry), when)
+        return [Opinion(who, _recording(entry | {"track_metadata": metadata}), _kind(entry), when)]
     at = values.unix_seconds(entry.get("listened_at"))
-    return Listen(who, _recording({"track_metadata": metadata}), at)
+    return [Listen(who, _recording({"track_metadata": metadata}), at)]
 
 
-def _parsed(line: bytes | None) -> dict[str, Any]:
-    if line is None:
-        raise BadValue("The line is too long to be a listen.")
-    try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError):
-        raise BadValue("It is no JSON in UTF-8.") from None
-    if not isinstance(entry, dict):
-        raise BadValue("It is no JSON object.")
-    return entry
+RECORDS = RecordFormat("listenbrainz", is_event, events)
 
 
 def _kind(entry: dict[str, Any]) -> FeedbackKind | None:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import math
 import re
 import uuid
-from datetime import UTC, datetime
 from functools import lru_cache
 
 from recsys.catalog.listens import is_name
+from recsys.listens.times import LATEST, NoTime, TimeFormat, possible_orders
 
-LATEST = 2**33  # Unix seconds, in the year 2242; greater numbers are milliseconds or finer
+_LENGTH = re.compile(r"(?:(\d{1,2}):)?(\d{1,3}):(\d{2}(?:\.\d+)?)")
+ANY_TIME = TimeFormat()
 _MOST_PLAYS = 2**31
+_MARKS_OF_THOUSANDS = {  # between a digit and three others
+    ".": re.compile(r"(?<=\d)[,'’ \u00a0\u202f](?=\d{3}(?!\d))"),
+    ",": re.compile(r"(?<=\d)[.'’ \u00a0\u202f](?=\d{3}(?!\d))"),
+}
 _ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}\d{7}")
-_WRITTEN = ("%d %b %Y %H:%M", "%d %b %Y, %H:%M", "%Y-%m-%d %H:%M:%S", "%d/%m/%Y %H:%M")
 
 
 class BadValue(ValueError):
     """A value that a listen cannot have; the message says which, in a sentence."""
 
 
-def unix_seconds(value: object) -> int:
+def unix_seconds(value: object, written: TimeFormat = ANY_TIME) -> int:
     """Return a time in Unix seconds: a number of seconds, milli-, micro- or nanoseconds, or a date.
 
     A date without a zone is in UTC. Raises BadValue.
@@ -30,52 +33,48 @@ def unix_seconds(value: object) -> int:
     >>> unix_seconds("14 Nov 2023 22:13"), unix_seconds("2023-11-14T22:13:20Z")
     (1699999980, 1700000000)
     """
-    if isinstance(value, datetime):
-        return _checked_time(_of_date(value), value)
-    if isinstance(value, bool) or value is None:
+    if value is None or isinstance(value, bool) or value == "":
         raise BadValue("There is no time.")
     try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return _checked_time(_of_text(str(value)), value)
-    while number >= LATEST and math.isfinite(number):
-        number /= 1000
-    return _checked_time(number, value)
-
-
-def _of_text(text: str) -> float:
-    text = text.strip().removesuffix(" UTC")
-    try:
-        return _of_date(datetime.fromisoformat(text))
-    except ValueError:
-        pass
-    for written in _WRITTEN:
-        try:
-            return _of_date(datetime.strptime(text, written))
-        except ValueError:
-            continue
-    raise BadValue(f"{text[:40]!r} is no time.")
-
-
-def _of_date(date: datetime) -> float:
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-
-
-def _checked_time(seconds: float, value: object) -> int:
+        seconds = written.seconds(value)
+    except NoTime:
+        if isinstance(value, str) and len(possible_orders(value)) > 1:
+            raise BadValue(
+                f"{value[:40]!r} can be two dates: say with --dates dmy or --dates mdy which."
+            ) from None
+        raise BadValue(f"{str(value)[:40]!r} is no time.") from None
+    except OverflowError:
+        raise BadValue(f"{str(value)[:40]!r} is no time of a listen.") from None
     if not 0 < seconds < LATEST:
         raise BadValue(f"{str(value)[:40]!r} is no time of a listen.")
     return int(seconds)
 
 
-def plays(value: object) -> int:
-    """Return a count of plays. Raises BadValue for what is no positive whole number."""
+def plays(value: object, decimal: str = ".") -> int:
+    """Return a count of plays, written with this decimal mark.
+
+    Raises BadValue for what is no positive whole number.
+
+    >>> plays("1.234", decimal=","), plays("3,0", decimal=",")
+    (1234, 3)
+    """
     try:
-        number = float(value)  # type: ignore[arg-type]
+        number = number_of(value, decimal)
     except (TypeError, ValueError):
         raise BadValue(f"{str(value)[:40]!r} is no count.") from None
     if not (1 <= number < _MOST_PLAYS and number == int(number)):
         raise BadValue(f"{str(value)[:40]!r} is no count of plays.")
     return int(number)
+
+
+def number_of(value: object, decimal: str = ".") -> float:
+    """Return a number written with this decimal mark and any of thousands.
+
+    Raises ValueError, TypeError.
+    """
+    if isinstance(value, str) and not value.isdigit():
+        value = _MARKS_OF_THOUSANDS[decimal].sub("", value.strip()).replace(",", ".")
+    return float(value)  # type: ignore[arg-type]
 
 
 @lru_cache(100_000)
@@ -112,13 +111,26 @@ def isrc(value: object) -> str | None:
     return code if _ISRC.fullmatch(code) else None
 
 
-def seconds(value: object, unit: float = 1.0) -> float | None:
-    """Return a duration, given in units of `unit` seconds, None where it says nothing."""
+def seconds(value: object, unit: float = 1.0, decimal: str = ".") -> float | None:
+    """Return a duration, given in units of `unit` seconds or as in "3:45", None for anything else.
+
+    >>> seconds(61500, 1e-3), seconds("3:45"), seconds("1:02:03"), seconds("")
+    (61.5, 225.0, 3723.0, None)
+    """
+    if isinstance(value, str) and (clock := _LENGTH.fullmatch(value.strip())):
+        hours, minutes, rest = clock.groups(default="0")
+        return 3600 * float(hours) + 60 * float(minutes) + float(rest) or None
     try:
-        number = float(value) * unit  # type: ignore[arg-type]
+        number = number_of(value, decimal) * unit
     except (TypeError, ValueError):
         return None
     return number if 0 < number < 1e6 else None
+
+
+def number(value: object) -> int | None:
+    """Return a track number such as 3 or "03/12", None for anything else."""
+    found = re.match(r"\s*(\d{1,4})(?:\.0)?\s*(?:/|$)", str(value))
+    return (int(found[1]) or None) if found else None
 
 
 def words(value: object) -> str:

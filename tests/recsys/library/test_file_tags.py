@@ -32,6 +32,7 @@ WANTED = Tags(
     isrc="USPR36507810",
     has_cover=True,
     bpm=120.0,
+    artists=("Nina Simone",),
 )
 VORBIS = {
     "title": ["Sinnerman"],

@@ -11,7 +11,7 @@ from histories import MBID, MSID, START, export, json_lines, listen, page, scrob
 from small_catalog import MODEL, heard, seen
 
 from recsys.catalog import Catalog, CatalogError, StoredCounts, Tags
-from recsys.listens.formats import FormatChoice
+from recsys.listens.choice import FormatChoice
 from recsys.listens.importing import Imported, import_file
 from recsys.listens.matching import match_recordings
 from recsys.listens.sources import FormatError
@@ -136,7 +136,7 @@ def test_an_import_that_is_killed_leaves_whole_batches_and_is_finished_by_the_ne
     path.write_bytes(json_lines(listen(i, title=f"Song {i % 5000}") for i in range(N_LISTENS)))
     program = (
         "import sys; from pathlib import Path; from recsys.catalog import Catalog\n"
-        "from recsys.listens.formats import FormatChoice\n"
+        "from recsys.listens.choice import FormatChoice\n"
         "from recsys.listens.importing import import_file\n"
         "with Catalog(Path(sys.argv[1]), sys.argv[2] or None) as catalog:\n"
         "    import_file(catalog, Path(sys.argv[3]), FormatChoice(listener='ann'))\n"
