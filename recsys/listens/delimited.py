@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -45,9 +46,10 @@ def dialect_of(source: Source) -> Dialect | None:
 
 
 def _width(sample: Sequence[str], delimiter: str) -> tuple[float, int]:
-    """Return which share of the lines has as many cells as the first, and how many those are."""
-    widths = [len(cells_of(line, delimiter) or line.split(delimiter)) for line in sample]
-    return round(widths.count(widths[0]) / len(widths), 1), widths[0]
+    """Return which share of the lines has the most frequent number of cells, and that number."""
+    widths = Counter(len(cells_of(line, delimiter) or line.split(delimiter)) for line in sample)
+    width, n = max(widths.items(), key=lambda item: (item[1], item[0]))
+    return round(n / len(sample), 1), width
 
 
 def rows(source: Source, dialect: Dialect) -> Iterator[tuple[int, list[str] | str]]:
