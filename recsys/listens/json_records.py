@@ -116,6 +116,7 @@ class RecordReader:
                 for part in self._events(entry, around, 0):
                     yield BadLine(number, part, source.member) if isinstance(part, str) else part
                 if self.found.total() == before:
+                    self.unknown[tuple(entry)] += 1
                     keys = ", ".join(list(entry)[:_KEYS_SHOWN])
                     raise BadValue(f"It is no record that is known; its keys are {keys}.")
             except BadValue as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 from recsys.catalog import FeedbackKind, Listen, Opinion, Recording
 from recsys.listens import values
+from recsys.listens.columns import named_roles, names_tracks
 from recsys.listens.json_records import Around, RecordFormat
 from recsys.listens.sources import Source
 from recsys.listens.values import BadValue
@@ -37,11 +38,11 @@ def user_of(source: Source) -> str:
 def is_event(entry: Mapping[str, Any]) -> bool:
     """Say whether a JSON value has the form of a listen or of feedback."""
     if "listened_at" in entry:
-        return entry.keys().isdisjoint(_OTHERS)
+        names_others = "track" in entry or names_tracks(named_roles(list(entry)))
+        return "track_metadata" in entry or not names_others
     return ("score" in entry or "kind" in entry) and not entry.keys().isdisjoint(_NAMES)
 
 
-_OTHERS = ("track", "artist", "artist_name", "title", "track_name", "artists")  # of other services
 _NAMES = ("recording_mbid", "recording_msid", "track_metadata")
 
 
