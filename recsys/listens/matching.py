@@ -23,10 +23,22 @@ from typing import NamedTuple
 
 import numpy as np
 from rapidfuzz import fuzz, process
+from rapidfuzz.distance import OSA
 
 from recsys.catalog import Catalog, Match, MatchLevel, Recording, StoredRecording, Track
 from recsys.catalog.base import batches
-from recsys.listens.names import album_title, artist_name, is_live, marks, track_title
+from recsys.listens.names import (
+    Credit,
+    album_title,
+    artist_name,
+    credit,
+    is_catalogued,
+    is_generic,
+    is_live,
+    marks,
+    squeezed,
+    track_title,
+)
 
 # Similarities are rapidfuzz's, 0 to 100: one wrong letter of ten gives 90 (see docs/listens.md).
 ARTIST_SIMILARITY = 84.0
@@ -36,6 +48,11 @@ SAME_LENGTH = 3.0  # seconds by which files of one recording may differ
 OTHER_LENGTH = 20.0  # seconds from which on, or OTHER_LENGTH_SHARE, it is another version
 OTHER_LENGTH_SHARE = 0.15
 PREVIEW = 31.0  # seconds: a file this short is a clip, whose length says nothing
+
+UNLIKE_LENGTH = 10.0  # seconds from which on a length speaks against a match
+LETTERS_OF_AN_ERROR = 12  # of a title, for each wrong letter after the first
+SHORTEST_FUZZY_TITLE = 8  # letters; shorter titles differ by a letter on purpose
+LONG_WORD, LONG_NAME = 5, 8  # letters of a word, and of a name, that may have a wrong one
 
 _RECORDINGS_AT_ONCE = 2000
 _ARTISTS_KEPT = 100_000
@@ -51,18 +68,23 @@ class _Candidate(NamedTuple):
     duration: float | None
     mbid: str | None
     live: bool
+    number: int | None
+    credit: Credit
+    album_artist: str
+    has_artists: bool  # whether its tag has several values
 
 
 class LibraryTracks:
-    """The living tracks, as the ladder looks them up."""
+    """The available tracks, indexed for the levels of matching."""
 
     def __init__(self, tracks: Iterable[Track], groups: Mapping[int, int]) -> None:
-        """Take the tracks by id, and the lowest id of each one's recording."""
+        """Index tracks; `groups` maps a track's id to the lowest id of its recording."""
         self._tracks: dict[int, _Candidate] = {}
         self._groups = groups
         self._by_mbid: dict[str, list[int]] = defaultdict(list)
         self._by_isrc: dict[str, list[int]] = defaultdict(list)
         self._by_file: dict[str, list[int]] = defaultdict(list)
+        self._by_name: dict[tuple[str, str], list[int]] = defaultdict(list)  # artist or album, title
         self._by_artist: dict[str, dict[str, list[int]]] = {}
         for track in tracks:
             self._add(track)
@@ -73,41 +95,50 @@ class LibraryTracks:
         return track_id in self._tracks
 
     def _add(self, track: Track) -> None:
-        title = track_title(track.title)
-        self._tracks[track.id] = _Candidate(
+        candidate = _Candidate(
             track.id,
-            title,
+            track_title(track.title),
             album_title(track.album or ""),
             track.duration,
             track.recording_mbid,
             is_live(track.title, track.album or ""),
+            track.track_number,
+            credit(track.artist, track.title, track.artists),
+            artist_name(track.album_artist or ""),
+            len(track.artists) > 1,
         )
+        self._tracks[track.id] = candidate
         if track.recording_mbid:
             self._by_mbid[track.recording_mbid].append(track.id)
         if track.isrc:
             self._by_isrc[track.isrc].append(track.id)
         self._by_file[track.path.stem].append(track.id)
-        for artist in {artist_name(track.artist), artist_name(track.album_artist or "")} - {""}:
-            if title:
-                self._by_artist.setdefault(artist, {}).setdefault(title, []).append(track.id)
+        if not (title := candidate.title):
+            return
+        for name in _keys(candidate.credit) | {squeezed(candidate.album_artist)} - {""}:
+            self._by_name[name, squeezed(title)].append(track.id)
+        if candidate.album:
+            self._by_name["album " + squeezed(candidate.album), squeezed(title)].append(track.id)
+        for artist in {candidate.credit.name, candidate.album_artist} - {""}:
+            self._by_artist.setdefault(artist, {}).setdefault(title, []).append(track.id)
 
     def match(self, recording: Recording) -> Match | None:
-        """Return the track that a recording is and the rung that found it, None for none."""
+        """Return the matching track and the match level, None without a match."""
         if recording.kind == "artist":
             return None
         if recording.kind == "library":
             track_id = int(recording.item)
             return Match(track_id, "library") if track_id in self else None
-        rungs: Sequence[tuple[MatchLevel, Callable[[Recording], list[int]]]] = (
+        levels: Sequence[tuple[MatchLevel, Callable[[Recording], list[int]]]] = (
             ("mbid", self._of_mbid),
             ("isrc", lambda r: self._by_isrc.get(r.isrc or "", [])),
             ("file", lambda r: self._by_file.get(r.item, []) if r.item else []),
             ("name", self._of_name),
             ("fuzzy", self._of_fuzzy_name),
         )
-        for rung, find in rungs:
-            if found := find(recording):
-                return Match(self._best(recording, found), rung)
+        for level, find in levels:
+            if candidates := find(recording):
+                return Match(self._best(recording, candidates), level)
         return None
 
     def _of_mbid(self, recording: Recording) -> list[int]:
@@ -116,15 +147,45 @@ class LibraryTracks:
         )
 
     def _of_name(self, recording: Recording) -> list[int]:
-        titles = self._by_artist.get(artist_name(recording.artist), {})
-        return self._same_version(recording, titles.get(track_title(recording.title), []))
+        """Return the tracks of the same title whose artists are the same, the surest ones alone."""
+        title = squeezed(track_title(recording.title))
+        if not title:
+            return []
+        if not recording.artist:
+            return self._of_album(recording, title)
+        credited = credit(recording.artist, recording.title)
+        names = _keys(credited)
+        ids = {i for name in names for i in self._by_name.get((name, title), ())}
+        described = _Described.of(recording)
+        agreeing: dict[int, list[int]] = {}
+        for track_id in ids:
+            track = self._tracks[track_id]
+            level = _agreement(credited, track)
+            if level is None or _is_other_version(described, track):
+                continue
+            if level == _NEEDS_SUPPORT and not _has_support(described, track):
+                continue
+            agreeing.setdefault(level, []).append(track_id)
+        return agreeing[min(agreeing)] if agreeing else []
+
+    def _of_album(self, recording: Recording, title: str) -> list[int]:
+        """Return the tracks of an album's title, for a recording without an artist."""
+        described = _Described.of(recording)
+        if not described.album or is_generic(described.album) or is_generic(described.title):
+            return []
+        ids = self._by_name.get(("album " + squeezed(described.album), title), [])
+        same = [i for i in ids if not _is_other_version(described, self._tracks[i])]
+        artists = {self._tracks[i].credit.name for i in same}
+        return same if len(artists) == 1 else []
 
     def _of_fuzzy_name(self, recording: Recording) -> list[int]:
         """Return the tracks of the most similar name."""
-        title = track_title(recording.title)
-        if not title or not recording.artist:
+        described = _Described.of(recording)
+        title = described.title
+        is_short = len(squeezed(title)) < SHORTEST_FUZZY_TITLE
+        if not title or not recording.artist or is_generic(title):
             return []
-        wanted, found = marks(title), dict[int, float]()
+        wanted, similarities = marks(title), dict[int, float]()
         name = artist_name(recording.artist)
         if name not in self._near_artists:
             self.look_for_artists([recording.artist])
@@ -133,20 +194,25 @@ class LibraryTracks:
                 title,
                 self._by_artist[artist].keys(),
                 scorer=fuzz.ratio,
-                score_cutoff=TITLE_SIMILARITY,
+                score_cutoff=100.0 if is_short else TITLE_SIMILARITY,
             )
             for other, similarity, _ in near:
-                if marks(other) != wanted:
+                errors = 1 + len(title) // LETTERS_OF_AN_ERROR
+                if marks(other) != wanted or OSA.distance(title, other) > errors:
                     continue
-                for track_id in self._same_version(recording, self._by_artist[artist][other]):
-                    found[track_id] = max(found.get(track_id, 0), similarity + closeness)
-        best = max(found.values(), default=0)
-        return [track_id for track_id, similarity in found.items() if similarity == best]
+                for track_id in self._by_artist[artist][other]:
+                    track = self._tracks[track_id]
+                    if _is_other_version(described, track) or _contradictions(described, track):
+                        continue
+                    best = max(similarities.get(track_id, 0), similarity + closeness)
+                    similarities[track_id] = best
+        best = max(similarities.values(), default=0)
+        return [track_id for track_id, similarity in similarities.items() if similarity == best]
 
     def look_for_artists(self, names: Iterable[str]) -> None:
-        """Find the artists of nearly these names, all at once, and remember them.
+        """Find similar artist names in one pass and cache them.
 
-        Of an artist whom the library has by that very name, no others are looked for.
+        A name that the library has exactly gets only itself.
         """
         if len(self._near_artists) > _ARTISTS_KEPT:
             self._near_artists = {}
@@ -164,42 +230,148 @@ class LibraryTracks:
                 part, self._artists, scorer=fuzz.ratio, score_cutoff=ARTIST_SIMILARITY
             )
             for row, column in np.argwhere(similarities).tolist():
-                near = (self._artists[column], float(similarities[row, column]))
-                self._near_artists[part[row]].append(near)
-
-    def _same_version(self, recording: Recording, ids: Iterable[int]) -> list[int]:
-        """Leave out the tracks that are another version of a recording of that name."""
-        album = album_title(recording.album)
-        return [i for i in ids if not _is_other_version(recording, album, self._tracks[i])]
+                if _is_misspelt(part[row], self._artists[column]):
+                    near = (self._artists[column], float(similarities[row, column]))
+                    self._near_artists[part[row]].append(near)
 
     def _best(self, recording: Recording, ids: Iterable[int]) -> int:
         """Choose one of several candidates."""
-        album, live = album_title(recording.album), is_live(recording.title, recording.album)
+        described = _Described.of(recording)
 
-        def rank(track_id: int) -> tuple[bool, bool, float, int]:
+        def rank(track_id: int) -> tuple[bool, bool, bool, float, int]:
             track = self._tracks[track_id]
-            apart = _apart(recording.duration, track.duration)
+            apart = _apart(described.duration, track.duration)
             steps = math.inf if math.isnan(apart) else apart // SAME_LENGTH
-            same_album = bool(album) and album == track.album
-            return not same_album, track.live != live, steps, track_id
+            same_album = bool(described.album) and described.album == track.album
+            other_number = None not in (described.number, track.number) and (
+                described.number != track.number
+            )
+            return not same_album, track.live != described.live, other_number, steps, track_id
 
         chosen = min(ids, key=rank)
         return self._groups.get(chosen, chosen)
 
 
-def _is_other_version(recording: Recording, album: str, track: _Candidate) -> bool:
+class _Described(NamedTuple):
+    """What is compared of a recording."""
+
+    title: str
+    album: str
+    duration: float | None
+    mbid: str | None
+    live: bool
+    number: int | None
+
+    @classmethod
+    def of(cls, recording: Recording) -> _Described:
+        """Return what is compared of a recording."""
+        return cls(
+            track_title(recording.title),
+            album_title(recording.album),
+            recording.duration,
+            recording.mbid or recording.mapped_mbid,
+            is_live(recording.title, recording.album),
+            recording.track_number,
+        )
+
+
+def _keys(credited: Credit) -> set[str]:
+    """Return the names under which a credit is looked up: whole, in any order, and its parts."""
+    in_order = squeezed(" ".join(credited.parts))
+    in_any = squeezed(" ".join(sorted((*credited.parts, *credited.guests))))
+    parts = (squeezed(part) for part in credited.parts)
+    return {squeezed(credited.name), in_order, in_any, *parts} - {""}
+
+
+_SAME, _SAME_FIRST, _NEEDS_SUPPORT = 1, 2, 3  # how surely two credits are of the same artists
+
+
+def _agreement(recording: Credit, track: _Candidate) -> int | None:
+    """Return how surely a recording's credit is the track's, None where they are of others."""
+    own = track.credit
+    if squeezed(recording.name) in (squeezed(own.name), squeezed(track.album_artist)):
+        return _SAME
+    if not recording.parts or not own.parts:
+        return None
+    credited, everybody = set(recording.parts), {*own.parts, *own.guests}
+    named = credited | recording.guests
+    if set(own.parts) == credited or named == everybody:
+        return _SAME
+    if own.parts[0] == recording.parts[0] or own.name == recording.parts[0]:
+        is_list = track.has_artists
+        if is_list and named <= everybody:
+            return _SAME_FIRST
+        if recording.name == recording.parts[0] and recording.guests and own.name == recording.name:
+            return _SAME_FIRST
+        if named >= everybody and named - everybody <= recording.guests:
+            return _SAME_FIRST
+        return _NEEDS_SUPPORT
+    return _NEEDS_SUPPORT if named & everybody else None
+
+
+def _has_support(recording: _Described, track: _Candidate) -> bool:
+    """Say whether the same album, or the same length beside no other album, supports a match."""
+    if is_generic(recording.title):
+        return False
+    if recording.album and track.album:
+        return recording.album == track.album
+    return _apart(recording.duration, track.duration) <= SAME_LENGTH
+
+
+def _contradictions(recording: _Described, track: _Candidate) -> int:
+    """Count what speaks against a track of the same name: album, length, track number."""
+    same_album = bool(recording.album) and recording.album == track.album
+    other_album = bool(recording.album and track.album) and not same_album
+    is_clip = (track.duration or 0.0) <= PREVIEW
+    other_length = not is_clip and _apart(recording.duration, track.duration) > UNLIKE_LENGTH
+    numbers = {recording.number, track.number}
+    other_number = same_album and len(numbers) == 2 and None not in numbers
+    return other_album + other_length + other_number
+
+
+def _is_other_version(recording: _Described, track: _Candidate) -> bool:
     """Say whether a track of the same name is a recording of its own."""
-    same_album = bool(album) and album == track.album
-    other_album = bool(album and track.album) and not same_album
-    if other_album and track.live != is_live(recording.title, recording.album):
+    same_album = bool(recording.album) and recording.album == track.album
+    other_album = bool(recording.album and track.album) and not same_album
+    if other_album and track.live != recording.live:
         return True
     apart = _apart(recording.duration, track.duration)
     limit = max(OTHER_LENGTH, OTHER_LENGTH_SHARE * (recording.duration or 0.0))
     if apart > limit and (track.duration or 0.0) > PREVIEW:
         return True
-    mbid = recording.mbid or recording.mapped_mbid
-    is_other_mbid = bool(mbid and track.mbid) and mbid != track.mbid
+    if _contradictions(recording, track) > 1:
+        return True
+    if is_generic(recording.title) and not _is_same_place(recording, track):
+        return True
+    if is_catalogued(recording.title) and other_album and not apart <= SAME_LENGTH:
+        return True  # another performer
+    is_other_mbid = bool(recording.mbid and track.mbid) and recording.mbid != track.mbid
     return is_other_mbid and not same_album and not apart <= SAME_LENGTH
+
+
+def _is_same_place(recording: _Described, track: _Candidate) -> bool:
+    """Say whether a generic title is of the same album, track number and length, as far as known.
+
+    At least the album or the length has to be known.
+    """
+    apart = _apart(recording.duration, track.duration)
+    if apart > SAME_LENGTH or _contradictions(recording, track):
+        return False
+    same_album = bool(recording.album) and recording.album == track.album
+    return same_album or apart <= SAME_LENGTH
+
+
+def _is_misspelt(one: str, other: str) -> bool:
+    """Say whether two names differ by no more than a wrong letter in some of their longer words."""
+    if squeezed(one) == squeezed(other):
+        return True
+    words, others = one.split(), other.split()
+    if len(words) != len(others):
+        return OSA.distance(one, other) <= 1 and min(map(len, (one, other))) >= LONG_NAME
+    return all(
+        word == another or (min(len(word), len(another)) >= LONG_WORD and OSA.distance(word, another) <= 1)
+        for word, another in zip(words, others, strict=True)
+    )
 
 
 def _apart(one: float | None, other: float | None) -> float:
