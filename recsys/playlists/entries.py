@@ -9,6 +9,8 @@ from pathlib import Path, PureWindowsPath
 from urllib.parse import quote, unquote_to_bytes
 
 RECORDING = "https://musicbrainz.org/recording/"
+_DRIVE = re.compile(r"[A-Za-z]:/?(?=[^/])")
+_PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=//|/|[a-z])")  # a drive letter is none
 
 
@@ -82,17 +84,31 @@ def paths_of_uri(uri: str, folder: Path) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(decoded + literal))
 
 
-def paths_of_bytes(path: bytes, folder: Path) -> tuple[Path, ...]:
-    """Return where a path leads: as UTF-8 or as Latin-1, with separators of any system."""
-    readings = [os.fsdecode(path.replace(b"\0", b""))]
+def paths_of_location(location: str, folder: Path) -> tuple[Path, ...]:
+    """Return where a location leads that may be a path of any system or a URI."""
+    if _SCHEME.match(location.strip()) and "://" in location:
+        return paths_of_uri(location, folder)
+    return paths_of_bytes(location.encode("utf-8", "replace"), folder)
+
+
+def paths_of_bytes(path: bytes, folder: Path, codec: str = "utf-8") -> tuple[Path, ...]:
+    """Return where a path leads: as it is, in the codec of its file, percent-decoded.
+
+    Separators and drive letters may be of any system.
+    """
+    path = path.replace(b"\0", b"")
+    readings = [os.fsdecode(path)]
     try:
         path.decode()
     except UnicodeDecodeError:
-        readings.append(path.replace(b"\0", b"").decode("cp1252", "replace"))
+        codec = "cp1252" if codec == "utf-8" else codec
+        readings.append(path.decode(codec, "replace"))
+    if _PERCENT.search(path):
+        readings.append(os.fsdecode(unquote_to_bytes(path).replace(b"\0", b"")))
     found: list[Path] = []
     for text in readings:
         ways = [text, text.strip()]
-        if "\\" in text:
-            ways.append(PureWindowsPath(text).as_posix())
+        if "\\" in text or _DRIVE.match(text):
+            ways.append(_DRIVE.sub("/", PureWindowsPath(text.strip()).as_posix()))
         found += [Path(os.path.normpath(folder / way)) for way in ways if way]
     return tuple(dict.fromkeys(found))

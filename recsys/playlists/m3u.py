@@ -5,20 +5,28 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from recsys.catalog import Track
+from recsys.listens import text_encoding
 from recsys.playlists.entries import Entry, Playlist, paths_of_bytes, paths_of_uri, relative
 
 _INFO = re.compile(r"\s*(-?\d+(?:\.\d+)?)?(?:\s+[\w-]+=\"[^\"]*\")*\s*,?\s*(.*)", re.DOTALL)
 _URL = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]+://")
+# A line that begins with "#" and ends like a file of music, and is no directive, is a path.
+_NAMED_FILE = re.compile(
+    rb"#(?!EXT)[^\r\n]*\.(?:mp3|flac|ogg|oga|opus|m4a|m4b|mp4|aac|wav|aiff?|wma|ape|wv|mpc|tta|dsf"
+    rb"|dff|mka|webm|alac|spx|mp2)\s*",
+    re.IGNORECASE,
+)
 
 
 def m3u8(tracks: Iterable[Track], title: str = "", *, folder: Path | None = None) -> bytes:
     """Write an extended M3U playlist, UTF-8 but for file names that are not.
 
-    Paths are absolute, or seen from `folder`. Tracks whose paths have line breaks are left out: the
-    format has no way to write them.
+    Paths are absolute, or relative to `folder`. A path with a line break, which a line cannot hold,
+    is written as an absolute file URI.
     """
     lines = [b"#EXTM3U"]
     if title:
@@ -26,8 +34,8 @@ def m3u8(tracks: Iterable[Track], title: str = "", *, folder: Path | None = None
     for track in tracks:
         path = os.fsencode(relative(track.path, folder))
         if b"\n" in path or b"\r" in path:
-            continue
-        if path[:1] in (b"#", b" ") or _URL.match(path):
+            path = track.path.absolute().as_uri().encode()
+        elif path[:1] in (b"#", b" ") or _URL.match(path):
             path = b"./" + path
         seconds = -1 if track.duration is None else round(track.duration)
         name = f"{track.artist} - {track.title}" if track.artist else track.title
@@ -40,35 +48,57 @@ def _text(line: str) -> bytes:
 
 
 def read_m3u(data: bytes, folder: Path) -> Playlist:
-    """Read an M3U or M3U8 playlist, plain or extended, in UTF-8 or Latin-1."""
-    title, entries, known = "", [], Entry()
-    for line in data.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"\n").split(b"\n"):
-        if not line.strip():
+    """Read an M3U or M3U8 playlist, plain or extended, in any encoding.
+
+    A #EXTINF is of the path that follows it, or of the one before where all of a file stand so.
+    """
+    codec = text_encoding.of_bytes(data)
+    if codec != text_encoding.UTF_8 and codec.startswith("utf"):
+        data, codec = data.decode(codec, "replace").encode(), text_encoding.UTF_8
+    lines = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"\n").split(b"\n")
+    lines = [line for line in lines if line.strip()]
+    title, entries, described = "", [], Entry()
+    follow = _infos_follow(lines)
+    for line in lines:
+        if _is_path(line):
+            entries.append(_entry(line, folder, Entry() if follow else described, codec))
+            described = Entry()
             continue
-        if not line.startswith(b"#"):
-            entries.append(_entry(line, folder, known))
-            known = Entry()
-            continue
-        key, colon, value = _decoded(line).partition(":")
+        key, colon, value = _decoded(line, codec).partition(":")
         if key == "#PLAYLIST":
             title = value.strip()
         elif key == "#EXTINF" and colon:
-            known = _named(value, known)
+            described = _named(value, described)
         elif key == "#EXTALB":
-            known = Entry(**vars(known) | {"album": value.strip()})
+            described = replace(described, album=value.strip())
         elif key == "#EXTART":
-            known = Entry(**vars(known) | {"creator": value.strip()})
+            described = replace(described, creator=value.strip())
+        if follow and entries and key in ("#EXTINF", "#EXTALB", "#EXTART"):
+            last = entries[-1]
+            entries[-1] = replace(described, location=last.location, paths=last.paths)
     return Playlist(title, tuple(entries))
 
 
-def _decoded(line: bytes) -> str:
+def _is_path(line: bytes) -> bool:
+    return not line.startswith(b"#") or _NAMED_FILE.fullmatch(line) is not None
+
+
+def _infos_follow(lines: list[bytes]) -> bool:
+    """Say whether each #EXTINF of a file stands behind its path."""
+    kinds = "".join(
+        "i" if line.startswith(b"#EXTINF") else "p" if _is_path(line) else "" for line in lines
+    )
+    return re.fullmatch(r"(?:pi)+", kinds) is not None
+
+
+def _decoded(line: bytes, codec: str) -> str:
     try:
         return line.decode()
     except UnicodeDecodeError:
-        return line.decode("cp1252", "replace")
+        return line.decode("cp1252" if codec == text_encoding.UTF_8 else codec, "replace")
 
 
-def _named(info: str, known: Entry) -> Entry:
+def _named(info: str, described: Entry) -> Entry:
     """Read "<seconds>,Artist - Title"; the comma may be missing."""
     found = _INFO.fullmatch(info)
     seconds, name = found.groups() if found else (None, info)
@@ -76,13 +106,14 @@ def _named(info: str, known: Entry) -> Entry:
     if not dash:
         creator, title = "", creator
     duration = float(seconds) if seconds and float(seconds) > 0 else None
-    creator = known.creator or creator.strip()
-    return Entry(title=title.strip(), creator=creator, album=known.album, duration=duration)
+    creator = described.creator or creator.strip()
+    return Entry(title=title.strip(), creator=creator, album=described.album, duration=duration)
 
 
-def _entry(line: bytes, folder: Path, known: Entry) -> Entry:
-    location = _decoded(line)
-    paths = (
-        paths_of_uri(location, folder) if _URL.match(line.strip()) else paths_of_bytes(line, folder)
-    )
-    return Entry(**vars(known) | {"location": location, "paths": paths})
+def _entry(line: bytes, folder: Path, described: Entry, codec: str) -> Entry:
+    location = _decoded(line, codec)
+    if _URL.match(line.strip()):
+        paths = paths_of_uri(location, folder)
+    else:
+        paths = paths_of_bytes(line, folder, codec)
+    return replace(described, location=location, paths=paths)

@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from recsys.catalog.base import shown
+from recsys.listens import text_encoding
 from recsys.playlists.entries import Playlist, PlaylistError
 from recsys.playlists.jspf import read_jspf
 from recsys.playlists.m3u import read_m3u
+from recsys.playlists.markup import read_markup
+from recsys.playlists.pls import read_pls
 from recsys.playlists.xspf import read_xspf
 
 LARGEST = 64 << 20  # bytes
+_MARKUP = re.compile(r"<\s*(?:asx|smil|\?wpl)\b", re.IGNORECASE)
+_PLS = re.compile(r"\s*\[(?:playlist|reference)\]", re.IGNORECASE)
+_HEAD = 4096
 
 
 def parse(data: bytes, folder: Path) -> Playlist:
-    """Read a playlist, its format told by its beginning; relative paths are seen from `folder`.
+    """Read a playlist, recognised by its beginning; relative paths are relative to `folder`.
 
     Raises PlaylistError.
     """
-    begin = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if begin == b"<" or data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    codec = text_encoding.of_bytes(data[:_HEAD])
+    head = data[:_HEAD].decode(codec, "replace").removeprefix("\ufeff").lstrip()
+    if "\0" in head:
+        raise PlaylistError("It is no text, and so no M3U8, XSPF, JSPF, PLS, WPL or ASX playlist.")
+    if _MARKUP.search(head) and head.startswith("<"):
+        return read_markup(_text(data), folder)
+    if head.startswith("<"):
         return read_xspf(data, folder)
-    if begin == b"{":
-        return read_jspf(data, folder)
-    if b"\0" in data[:4096]:
-        raise PlaylistError("It is no text, and so no M3U8, XSPF or JSPF playlist.")
+    if head.startswith("{"):
+        return read_jspf(_text(data).encode(), folder)
+    if _PLS.match(head):
+        return read_pls(_text(data), folder)
     return read_m3u(data, folder)
+
+
+def _text(data: bytes) -> str:
+    """Return the text of a file, in the encoding found for the whole of it."""
+    return data.decode(text_encoding.of_bytes(data), "replace").removeprefix("\ufeff")
 
 
 def read_playlist(path: Path) -> Playlist:

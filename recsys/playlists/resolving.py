@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from recsys.catalog import Catalog, MatchLevel, Recording
+from recsys.catalog import Catalog, MatchLevel, Recording, Track
 from recsys.listens.matching import LibraryTracks
+from recsys.listens.names import artist_name, squeezed, track_title
 from recsys.playlists.entries import Entry, Playlist
+
+# A file name that many folders have, such as "01.mp3": of itself it names nothing.
+_COMMON_NAME = re.compile(r"(?:(?:track|titel|piste|audio|cd|dis[ck])?[\s_-]*\d*[\s_-]*)+", re.IGNORECASE)
 
 
 class Resolved(NamedTuple):
@@ -20,36 +29,108 @@ class Resolved(NamedTuple):
 
 
 def resolve(catalog: Catalog, playlist: Playlist, *, follow_links: bool = True) -> list[Resolved]:
-    """Find the living track of each entry: by its path, its MusicBrainz identifier, its name.
+    """Find the available track of each entry: by its path, its MusicBrainz identifier, its name.
 
-    Without `follow_links` paths are compared as they are written, and no file system is asked: for
-    playlists from strangers.
+    Where no file is at the path, it is the one whose path has the longest common end with it, in
+    any case and any form of Unicode, if there is only one. Without `follow_links` paths are compared
+    as they are written, and no file system is asked: for playlists from strangers.
     """
 
     def ways(paths: Sequence[Path]) -> Sequence[Path]:
         return _real(paths) if follow_links else paths
 
-    known = catalog.at_paths({path for entry in playlist.entries for path in ways(entry.paths)})
+    ids = catalog.at_paths({path for entry in playlist.entries for path in ways(entry.paths)})
     library: LibraryTracks | None = None
+    endings: _Endings | None = None
     resolved = []
     for entry in playlist.entries:
-        at_path = next((known[path] for path in ways(entry.paths) if path in known), None)
+        at_path = next((ids[path] for path in ways(entry.paths) if path in ids), None)
         if at_path is not None:
             resolved.append(Resolved(entry, at_path, "path"))
             continue
-        if library is None:
-            library = LibraryTracks(catalog.available_tracks(), catalog.recording_groups())
-        match = library.match(
-            Recording(
-                artist=entry.creator,
-                title=entry.title,
-                album=entry.album,
-                duration=entry.duration,
-                mbid=entry.mbid,
-            )
-        )
+        if library is None or endings is None:
+            tracks = list(catalog.available_tracks())
+            library = LibraryTracks(tracks, catalog.recording_groups())
+            endings = _Endings(tracks)
+        at_end = endings.track_of(entry)
+        if at_end is not None:
+            resolved.append(Resolved(entry, at_end, "path"))
+            continue
+        match = library.match(_recording(entry)) or library.match(_swapped(entry))
         resolved.append(Resolved(entry, match and match.track_id, match and match.level))
     return resolved
+
+
+def _recording(entry: Entry) -> Recording:
+    return Recording(
+        artist=entry.creator,
+        title=entry.title,
+        album=entry.album,
+        duration=entry.duration,
+        mbid=entry.mbid,
+    )
+
+
+def _swapped(entry: Entry) -> Recording:
+    """Return what an entry of the form "Title - Artist" names."""
+    return _recording(replace(entry, creator=entry.title, title=entry.creator))
+
+
+class _Endings:
+    """The paths of the library, looked up by their ends."""
+
+    def __init__(self, tracks: Iterable[Track]) -> None:
+        self._by_name: dict[str, list[tuple[tuple[str, ...], Track]]] = defaultdict(list)
+        for track in tracks:
+            parts = _parts(track.path)
+            self._by_name[parts[0]].append((parts, track))
+
+    def track_of(self, entry: Entry) -> int | None:
+        """Return the one track with the longest common end, None where there is none or several.
+
+        The end has to say something, unlike "CD 1/01.mp3"; where it is short, the entry's artist and
+        title must not speak against it.
+        """
+        best: dict[int, int] = {}
+        for path in entry.paths:
+            parts = _parts(path)
+            for others, track in self._by_name.get(parts[0], ()):
+                length = _common(parts, others)
+                if _is_telling(parts[:length]) and (length > 2 or _may_be(entry, track)):
+                    best[track.id] = max(best.get(track.id, 0), length)
+        longest = max(best.values(), default=0)
+        found = [track_id for track_id, length in best.items() if length == longest]
+        return found[0] if len(found) == 1 else None
+
+
+def _is_telling(parts: Sequence[str]) -> bool:
+    """Say whether any of the parts of a path is not a name that many albums have."""
+    stem = parts[0].rpartition(".")[0] or parts[0]
+    return not all(_COMMON_NAME.fullmatch(part) for part in (stem, *parts[1:]))
+
+
+def _may_be(entry: Entry, track: Track) -> bool:
+    """Say whether an entry names no artist and title, or one of a track's."""
+    names = {squeezed(artist_name(entry.creator)), squeezed(track_title(entry.title))} - {""}
+    own = {squeezed(artist_name(track.artist)), squeezed(track_title(track.title))}
+    return not entry.title or not names.isdisjoint(own)
+
+
+def _parts(path: Path) -> tuple[str, ...]:
+    """Return the parts of a path from its end, comparable."""
+    text = os.fsencode(path).decode("utf-8", "replace")
+    parts = unicodedata.normalize("NFC", text).casefold().split("/")
+    return tuple(part for part in reversed(parts) if part) or ("",)
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    """Return how many parts two paths have in common from their ends."""
+    n = 0
+    for part, another in zip(one, other, strict=False):
+        if part != another:
+            break
+        n += 1
+    return n
 
 
 def _real(paths: Sequence[Path]) -> list[Path]:
