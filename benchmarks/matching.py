@@ -1,7 +1,7 @@
 """How many recordings find their track by name, and how many a wrong one.
 
-    python -m benchmarks.matching                pairs of names, each of which is one recording or not
-    python -m benchmarks.matching NAMES.csv      names changed in the ways services change them
+    python -m benchmarks.matching              pairs of names: one recording, or not
+    python -m benchmarks.matching NAMES.csv    names changed in the ways services change them
 
 The pairs are in name_pairs.csv beside this file: a track of the library, and what a history says.
 NAMES.csv has the columns artist, title and album of real tracks. A random half of them is the

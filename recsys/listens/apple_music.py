@@ -33,9 +33,7 @@ def read(source: Source, choice: FormatChoice, notes: Notes) -> Iterator[Event |
     listener = require_listener(source, choice.listener)
     names = [plain_name(name) for name in table.header]
     if not set(names) & set(_ARTISTS):
-        notes.say(
-            "Apple names no artists in it: its plays find tracks by title and album alone."
-        )
+        notes.say("Apple names no artists in it: its plays find tracks by title and album alone.")
     for number, cells in table.rows():
         try:
             if isinstance(cells, str):

@@ -83,9 +83,9 @@ def named_roles(header: Sequence[str]) -> dict[str, int]:
             places.setdefault(spelling, place)
     roles = {}
     for role, usual in COLUMNS.items():
-        place = next((places[name] for name in usual if name in places), None)
-        if place is not None and role != "clock":
-            roles[role] = place
+        found = next((name for name in usual if name in places), None)
+        if found and role != "clock":
+            roles[role] = places[found]
     if "title" not in roles and "track" in places:
         # "track" is a title beside an artist, an identifier alone
         roles.setdefault("title" if "artist" in roles else "item", places["track"])
@@ -127,7 +127,9 @@ def time_column(
 
     None where there is none. Raises FormatError where it could be one of several.
     """
-    places = {spelling: n for n, name in reversed([*enumerate(header)]) for spelling in spellings(name)}
+    places = {
+        spelling: n for n, name in reversed([*enumerate(header)]) for spelling in spellings(name)
+    }
     for name in COLUMNS["time"]:
         if name in places and _share(sample, places[name], _is_readable_time) >= _LIKELY:
             return places[name]
@@ -153,11 +155,16 @@ def clock_column(
     """Return the place of a column of times of day beside one of mere dates, None for none."""
     if _share(sample, time, lambda cell: ":" not in str(cell) and not _is_number(cell)) < _SURE:
         return None
+    usual = set(COLUMNS["clock"])
     for n, name in enumerate(header):
-        if n != time and set(spellings(name)) & set(COLUMNS["clock"]):
-            if _share(sample, n, lambda cell: times.clock_seconds(str(cell)) is not None) >= _SURE:
-                return n
+        is_named = n != time and not usual.isdisjoint(spellings(name))
+        if is_named and _share(sample, n, _is_clock) >= _SURE:
+            return n
     return None
+
+
+def _is_clock(cell: object) -> bool:
+    return times.clock_seconds(str(cell)) is not None
 
 
 def unknown_numbers(

@@ -25,7 +25,8 @@ class Database:
         names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         self.tables: Mapping[str, frozenset[str]] = {
             name: frozenset(
-                row[0] for row in connection.execute("SELECT name FROM pragma_table_info(?)", (name,))
+                row[0]
+                for row in connection.execute("SELECT name FROM pragma_table_info(?)", (name,))
             )
             for (name,) in names.fetchall()
         }
@@ -42,10 +43,8 @@ class Database:
         `columns` are named "table.column"; `rest` follows the table's name.
         """
         parts = [column.partition(".") for column in columns]
-        chosen = [
-            f"{t}.{c}" if c in self.tables.get(t, ()) else "NULL" for t, _, c in parts
-        ]
-        query = f"SELECT {', '.join(chosen)} FROM {table} {rest}"  # noqa: S608 - names from here
+        chosen = [f"{t}.{c}" if c in self.tables.get(t, ()) else "NULL" for t, _, c in parts]
+        query = f"SELECT {', '.join(chosen)} FROM {table} {rest}"
         cursor = self._connection.execute(query)
         while part := cursor.fetchmany(_ROWS_AT_ONCE):
             for row in part:
@@ -56,8 +55,8 @@ class Database:
 def opened(source: Source) -> Iterator[Database]:
     """Open a database read-only.
 
-    A copy is read where it lies in a ZIP or has a write-ahead log, which SQLite would change. Raises
-    FormatError for a damaged one.
+    A copy is read where it lies in a ZIP or has a write-ahead log, which SQLite would change.
+    Raises DamagedFile.
     """
     log = source.path.with_name(source.path.name + "-wal")
     has_log = not source.member and log.is_file() and log.stat().st_size > 0

@@ -63,10 +63,10 @@ _READERS: Mapping[str, Reader] = {
 FORMATS = (*_RECORD_FORMATS, *_READERS)
 _TABLES = ("csv", "parquet", "json")  # of anybody; beside an export in a ZIP they are not read
 _LOOKED_FOR = (
-    "an export of ListenBrainz, Last.fm, Spotify, Apple Music, YouTube Music (JSON), Maloja, Koito, "
-    "multi-scrobbler, Exportify or Rockbox, a library of iTunes (XML), a database of Navidrome or "
-    "Jellyfin, the MSD's train_triplets.txt, hetrec's user_artists.dat, or a CSV, TSV or Parquet "
-    "table with columns such as user, track, artist, title, count, timestamp"
+    "an export of ListenBrainz, Last.fm, Spotify, Apple Music, YouTube Music (JSON), Maloja, "
+    "Koito, multi-scrobbler, Exportify or Rockbox, a library of iTunes (XML), a database of "
+    "Navidrome or Jellyfin, the MSD's train_triplets.txt, hetrec's user_artists.dat, or a CSV, "
+    "TSV or Parquet table with columns such as user, track, artist, title, count, timestamp"
 )
 _PLIST = re.compile(r"<plist|<!DOCTYPE\s+plist", re.I)
 _SHOWN = 5  # names in a sentence
@@ -110,8 +110,8 @@ def _read_archive(
         )
     if not exports and len({_shape(source) for source in chosen}) > 1:
         raise FormatError(
-            f"{Source(path).name} holds several tables, {_listed(list(chosen))}. Unpack it and import "
-            "the right ones."
+            f"{Source(path).name} holds several tables, {_listed(list(chosen))}. Unpack it and "
+            "import the right ones."
         )
     if others := [source for source in sources if source not in chosen and source is not user]:
         notes.say(f"Not read in the ZIP, for they are no listening history: {_listed(others)}.")
@@ -184,22 +184,19 @@ def _records(choice: FormatChoice, notes: Notes) -> RecordReader:
 def detect(source: Source, choice: FormatChoice) -> str:
     """Return the format of a file. Raises FormatError for none that is known."""
     head = source.head()
-    if head.startswith(b"PAR1"):
-        return "parquet"
     if head.startswith(databases.BEGINNING):
         if name := media_servers.name_of(source):
             return name
         raise _unknown(source, "it is an SQLite database without the tables of a known server")
-    if head.startswith(b"bplist00"):
-        return "itunes"
+    for beginning, binary in ((b"PAR1", "parquet"), (b"bplist00", "itunes")):
+        if head.startswith(beginning):
+            return binary
     if choice.columns:
         return "csv"
     first = next((line for line in lines(io.BytesIO(head)) if line and line.strip()), b"")
     if datasets.is_triplets(first):
         return "msd"
-    if datasets.is_hetrec(first):
-        return "hetrec"
-    return _of_text(source, choice)
+    return "hetrec" if datasets.is_hetrec(first) else _of_text(source, choice)
 
 
 def _of_text(source: Source, choice: FormatChoice) -> str:
@@ -211,8 +208,8 @@ def _of_text(source: Source, choice: FormatChoice) -> str:
             return "itunes"
         if "YouTube" in text and re.match(r"<(?:!doctype\s+)?html", text, re.I):
             raise FormatError(
-                f"{source.name} is Takeout's history as a web page. Choose JSON instead of HTML for "
-                "the history in Google Takeout, and import that."
+                f"{source.name} is Takeout's history as a web page. Choose JSON instead of HTML "
+                "for the history in Google Takeout, and import that."
             )
     elif text[:1] in ("{", "["):
         return _of_json(source, choice)

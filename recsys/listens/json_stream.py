@@ -58,7 +58,9 @@ class _Stream:
         if found := pattern.match(self._buffer, self._at):
             self._at = found.end()
 
-    def value(self, context: Context, depth: int, *, top: bool = False) -> Iterator[tuple[Any, Context]]:
+    def value(
+        self, context: Context, depth: int, *, top: bool = False
+    ) -> Iterator[tuple[Any, Context]]:
         """Give the next value, or its parts. Raises BadValue."""
         first = self.peek()
         if not (top and first == "["):

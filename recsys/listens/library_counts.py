@@ -1,4 +1,4 @@
-"""What players' libraries say of a track: how often it was played, when last, and how it is rated."""
+"""A track in a player's library: how often it was played, when last, and how it is rated."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ def events(
 ) -> Iterator[PlayCount | Opinion]:
     """Give the count of a track, and the like or dislike that its stars or its heart stand for.
 
-    Times in Unix seconds, 0 where not known; `stars` of five, 0 for none; `liked` None where nothing
-    was said. Raises BadValue.
+    Times in Unix seconds, 0 where not known; `stars` of five, 0 for none; `liked` None where
+    nothing was said. Raises BadValue.
     """
     if not (recording.title or recording.mbid):
         raise BadValue("It has no title.")
     if plays not in (None, "", 0):
         yield PlayCount(listener, recording, values.plays(plays), last_at)
     if liked is None and stars:
-        notes.say("Four and five stars are likes, one star is a dislike; two and three say neither.")
+        notes.say(
+            "Four and five stars are likes, one star is a dislike; two and three say neither."
+        )
         liked = True if stars >= _LIKED else False if stars <= _DISLIKED else None
     if liked is not None:
         yield Opinion(listener, recording, "like" if liked else "dislike", said_at)

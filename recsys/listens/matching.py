@@ -84,7 +84,9 @@ class LibraryTracks:
         self._by_mbid: dict[str, list[int]] = defaultdict(list)
         self._by_isrc: dict[str, list[int]] = defaultdict(list)
         self._by_file: dict[str, list[int]] = defaultdict(list)
-        self._by_name: dict[tuple[str, str], list[int]] = defaultdict(list)  # artist or album, title
+        self._by_name: dict[tuple[str, str], list[int]] = defaultdict(
+            list
+        )  # artist or album, title
         self._by_artist: dict[str, dict[str, list[int]]] = {}
         for track in tracks:
             self._add(track)
@@ -297,15 +299,10 @@ def _agreement(recording: Credit, track: _Candidate) -> int | None:
     named = credited | recording.guests
     if set(own.parts) == credited or named == everybody:
         return _SAME
-    if own.parts[0] == recording.parts[0] or own.name == recording.parts[0]:
-        is_list = track.has_artists
-        if is_list and named <= everybody:
-            return _SAME_FIRST
-        if recording.name == recording.parts[0] and recording.guests and own.name == recording.name:
-            return _SAME_FIRST
-        if named >= everybody and named - everybody <= recording.guests:
-            return _SAME_FIRST
-        return _NEEDS_SUPPORT
+    is_same_first = recording.parts[0] in (own.parts[0], own.name)
+    is_part_of_list = track.has_artists and named <= everybody
+    if is_same_first and (is_part_of_list or everybody <= named <= everybody | recording.guests):
+        return _SAME_FIRST
     return _NEEDS_SUPPORT if named & everybody else None
 
 
@@ -369,7 +366,8 @@ def _is_misspelt(one: str, other: str) -> bool:
     if len(words) != len(others):
         return OSA.distance(one, other) <= 1 and min(map(len, (one, other))) >= LONG_NAME
     return all(
-        word == another or (min(len(word), len(another)) >= LONG_WORD and OSA.distance(word, another) <= 1)
+        word == another
+        or (min(len(word), len(another)) >= LONG_WORD and OSA.distance(word, another) <= 1)
         for word, another in zip(words, others, strict=True)
     )
 

@@ -61,7 +61,7 @@ def _reader(database: Database) -> tuple[str, Reader] | None:
 def _people(choice: FormatChoice, names: dict[str, str]) -> Callable[[str], str | None]:
     """Return how a user's id becomes a listener: None for users who are not asked for.
 
-    `names` by id. With --listener, the user of that name; where there is none, of a single user all.
+    `names` by id. With --listener, the user of that name; of a single user of another name, all.
     """
     if not choice.listener:
         return lambda user: names.get(user) or user or None
@@ -104,7 +104,9 @@ def _navidrome(database: Database, choice: FormatChoice, notes: Notes) -> Iterat
     users = database.rows("user", ["user.id", "user.user_name"])
     person = _people(choice, {row["user.id"]: row["user.user_name"] for row in users})
     has_plays = database.has("scrobbles", "media_file_id", "user_id", "submission_time")
-    if has_plays and any(True for _ in database.rows("scrobbles", ["scrobbles.user_id"], "LIMIT 1")):
+    if has_plays and any(
+        True for _ in database.rows("scrobbles", ["scrobbles.user_id"], "LIMIT 1")
+    ):
         notes.say("Navidrome's single plays are read; its counts, which include them, are not.")
         columns = [*_FILE, "scrobbles.user_id", "scrobbles.submission_time"]
         rest = "JOIN media_file ON media_file.id = scrobbles.media_file_id"
@@ -160,8 +162,10 @@ def _playback_reporting(
     """Read the Playback Reporting plugin's plays; it names users by their ids."""
     names = ("DateCreated", "UserId", "ItemType", "ItemName", "PlayDuration")
     columns = [f"PlaybackActivity.{name}" for name in names]
-    users = {row["PlaybackActivity.UserId"] for row in database.rows(
-        "PlaybackActivity", ["PlaybackActivity.UserId"])}
+    users = {
+        row["PlaybackActivity.UserId"]
+        for row in database.rows("PlaybackActivity", ["PlaybackActivity.UserId"])
+    }
     person = _people(choice, {user: user for user in users if user})
     notes.say("Jellyfin's playback reporting names no lengths: what played for 30 s is a play.")
 
@@ -186,7 +190,8 @@ def _reported(name: str) -> Recording:
     if not found:
         raise BadValue(f"{name[:40]!r} names no artist and title.")
     artist, title, album = (
-        "" if part in (None, _NOT_KNOWN) else part for part in found.group("artist", "title", "album")
+        "" if part in (None, _NOT_KNOWN) else part
+        for part in found.group("artist", "title", "album")
     )
     if not title:
         raise BadValue(f"{name[:40]!r} names no title.")
@@ -195,8 +200,11 @@ def _reported(name: str) -> Recording:
 
 def _jellyfin(database: Database, choice: FormatChoice, notes: Notes) -> Iterator[Event | str]:
     """Read the counts and hearts of jellyfin.db (10.11 and later)."""
-    users = database.rows("Users", ["Users.Id", "Users.Username"]) if (
-        database.has("Users", "Id", "Username")) else iter(())
+    users = (
+        database.rows("Users", ["Users.Id", "Users.Username"])
+        if (database.has("Users", "Id", "Username"))
+        else iter(())
+    )
     person = _people(choice, {row["Users.Id"]: row["Users.Username"] for row in users})
     items = ("Type", "Name", "Artists", "AlbumArtists", "Album", "RunTimeTicks", "IndexNumber")
     data = ("UserId", "PlayCount", "LastPlayedDate", "IsFavorite", "Likes")
@@ -209,7 +217,9 @@ def _jellyfin(database: Database, choice: FormatChoice, notes: Notes) -> Iterato
 def _old_jellyfin(database: Database, choice: FormatChoice, notes: Notes) -> Iterator[Event | str]:
     """Read the counts and hearts of library.db (before 10.11), whose users are in another file."""
     found = database.rows("UserDatas", ["UserDatas.userId"], "GROUP BY userId")
-    person = _people(choice, {str(row["UserDatas.userId"]): str(row["UserDatas.userId"]) for row in found})
+    person = _people(
+        choice, {str(row["UserDatas.userId"]): str(row["UserDatas.userId"]) for row in found}
+    )
     items = ("type", "Name", "Artists", "AlbumArtists", "Album", "RunTimeTicks", "IndexNumber")
     data = ("userId", "playCount", "lastPlayedDate", "isFavorite", "rating")
     columns = [*(f"TypedBaseItems.{n}" for n in items), *(f"UserDatas.{n}" for n in data)]

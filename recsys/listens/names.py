@@ -36,11 +36,14 @@ _NOISE = re.compile(
     | stereo | (?:{_YEAR}\s+)?stereo\s+(?:mix|version)
     | (?:explicit|clean)(?:\s+(?:version|lyrics|album\s+version))?
     | (?:{_YEAR}\s+)?(?:bonus|hidden)(?:\s+track)?(?:\s+version)?
-    | official(?:\s+\w+){{0,3}} | (?:lyrics?|music)\s+video | lyrics | audio | visuali[sz]er | hd | hq | 4k
-    | (?:super\s+)?(?:deluxe|expanded|anniversary|special|limited|collector.?s|japanese|us|uk|digital)
+    | official(?:\s+\w+){{0,3}} | (?:lyrics?|music)\s+video | lyrics | audio | visuali[sz]er
+    | hd | hq | 4k
+    | (?:super\s+)?
+      (?:deluxe|expanded|anniversary|special|limited|collector.?s|japanese|us|uk|digital)
       (?:\s+(?:edition|version|deluxe|release))+
     | deluxe | expanded | (?:the\s+)?\d+(?:st|nd|rd|th)\s+anniversary(?:\s+\w+){{0,2}}
-    | (?:music\s+)?from\s+(?:the\s+)?(?:["'“‘].*|.*\b(?:soundtrack|motion\s+picture|film|movie|series)\b.*)
+    | (?:music\s+)?from\s+(?:the\s+)?["'“‘].*
+    | (?:music\s+)?from\s.*\b(?:soundtrack|motion\s+picture|film|movie|series)\b.*
     | (?:original\s+)?(?:motion\s+picture\s+)?soundtrack(?:\s+version)? | ost
     """,
     re.IGNORECASE | re.VERBOSE,
@@ -61,13 +64,49 @@ _LIVE = re.compile(
 _ROMAN = {
     name: str(number)
     for number, name in enumerate(
-        "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx".split(), start=1
+        [
+            "i",
+            "ii",
+            "iii",
+            "iv",
+            "v",
+            "vi",
+            "vii",
+            "viii",
+            "ix",
+            "x",
+            "xi",
+            "xii",
+            "xiii",
+            "xiv",
+            "xv",
+            "xvi",
+            "xvii",
+            "xviii",
+            "xix",
+            "xx",
+        ],
+        start=1,
     )
 }
 _SPELT = {
     name: str(number)
     for number, name in enumerate(
-        "one two three four five six seven eight nine ten eleven twelve".split(), start=1
+        [
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+        ],
+        start=1,
     )
 }
 _COUNTED = {  # words before a number, and what they are written like
@@ -91,11 +130,13 @@ _GENERIC_WORDS = """
 intro introduction outro interlude interludio untitled unknown track hidden bonus skit
 prelude preludio postlude overture ouverture theme main finale final epilogue prologue opening
 ending end credits segue reprise instrumental silence blank pregap piste titre titel titulo brano
-allegro allegretto andante andantino adagio adagietto largo larghetto lento presto prestissimo vivace
-moderato grave rondo scherzo menuetto menuet minuet minuetto trio aria recitativo recitative chorus
+allegro allegretto andante andantino adagio adagietto largo larghetto lento presto prestissimo
+vivace moderato grave rondo scherzo menuetto menuet minuet minuetto trio aria
+recitativo recitative chorus
 chorale kyrie gloria credo sanctus agnus dei benedictus fugue fuga toccata gigue sarabande courante
 allemande bourree gavotte gavotta passepied air sonata sonatina etude study variation variations
-con moto brio quasi fuoco spirito animato agitato comodo tempo molto assai ma non troppo e poco piu meno cantabile espressivo maestoso vivo sostenuto mosso
+con moto brio quasi fuoco spirito animato agitato comodo tempo molto assai ma non troppo
+e poco piu meno cantabile espressivo maestoso vivo sostenuto mosso
 in a an the of and part volume no movement act chapter scene side disc cd op
 c d f g b h major minor dur moll sharp flat
 """

@@ -16,9 +16,9 @@ class AmbiguousNumbers(Exception):
 def decimal_mark(counts: Iterable[str], lengths: Iterable[tuple[str, float]]) -> str:
     """Return "." or ",", from counts of plays and (length, its unit in seconds).
 
-    "1,5" and "1.234,0" say that it is the comma, "1.5" and "1,234.0" that it is the point. Where all
-    have exactly three digits behind the mark, it is one of thousands in counts, which are whole, and
-    in lengths whatever makes tracks of a likely length. Raises AmbiguousNumbers.
+    "1,5" and "1.234,0" say that it is the comma, "1.5" and "1,234.0" that it is the point. Where
+    all have exactly three digits behind the mark, it is one of thousands in counts, which are
+    whole, and in lengths whatever makes tracks of a likely length. Raises AmbiguousNumbers.
     """
     proofs: dict[str, str] = {}
     hints: dict[str, int] = {".": 0, ",": 0}

@@ -40,7 +40,9 @@ def _koito(entry: dict[str, Any], around: Around) -> list[Listen]:
     track = entry["track"]
     album = entry.get("album")
     artists = entry.get("artists")
-    credited = [part for part in artists if isinstance(part, dict)] if isinstance(artists, list) else []
+    credited = (
+        [part for part in artists if isinstance(part, dict)] if isinstance(artists, list) else []
+    )
     credited.sort(key=lambda artist: artist.get("is_primary") is not True)
     recording = Recording(
         artist=joined([_alias(artist) for artist in credited]),

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 from recsys.catalog.base import shown
 from recsys.listens import text_encoding
@@ -88,7 +88,8 @@ class Source:
                     return
                 is_packed = True
                 with opener(file) as unpacked:
-                    yield io.BufferedReader(_Limited(unpacked, size, self.name), 1 << 16)
+                    limited = _Limited(cast(IO[bytes], unpacked), size, self.name)
+                    yield io.BufferedReader(limited, 1 << 16)  # type: ignore[type-var]
         except (*_DAMAGE, OSError) as error:
             if not is_packed or (isinstance(error, OSError) and error.errno is not None):
                 raise

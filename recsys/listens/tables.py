@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow  # type: ignore[import-untyped]
 import pyarrow.parquet  # type: ignore[import-untyped]
@@ -59,16 +60,15 @@ def csv_table(source: Source, choice: FormatChoice) -> Table | None:
         is_header = columns.names_tracks(roles) or choice.columns
         if is_header and not any(times.looks_like_time(cell) for cell in cells):
             exact = Dialect(dialect.delimiter, len(cells), dialect.skipped)
-            return Table(source, cells, lambda: _below(rows(source, exact), number))
+            return Table(source, cells, partial(_below, source, exact, number))
     if first and (order := columns.usual_order(first[0][1])):
         return Table(source, order, lambda: rows(source, dialect))
     return None
 
 
-def _below(
-    numbered: Iterator[tuple[int, list[str] | str]], header: int
-) -> Iterator[tuple[int, list[str] | str]]:
-    return ((number, cells) for number, cells in numbered if number > header)
+def _below(source: Source, dialect: Dialect, header: int) -> Iterator[tuple[int, list[str] | str]]:
+    """Give the rows below the header, whose line number is given."""
+    return ((number, cells) for number, cells in rows(source, dialect) if number > header)
 
 
 def has_no_header(source: Source) -> str | None:
@@ -123,8 +123,8 @@ def plan(table: Table, choice: FormatChoice, notes: Notes) -> TableRow:
     roles = _roles(table, choice, sample)
     if not columns.names_tracks(roles):
         raise FormatError(
-            f"{source.name} has no columns that name tracks among {', '.join(header)}: say which do "
-            "with --columns artist=COLUMN,title=COLUMN."
+            f"{source.name} has no columns that name tracks among {', '.join(header)}: say which "
+            "do with --columns artist=COLUMN,title=COLUMN."
         )
     loved = "loved" in source.file_name.casefold() and "count" not in roles
     if "time" not in roles and "count" not in roles and "kind" not in roles and not loved:
@@ -240,9 +240,7 @@ def _may_be_days(text: str) -> bool:
     return times.is_number(text) and float(text.replace(",", ".")) < 100_000
 
 
-def _decimal(
-    table: Table, roles: dict[str, int], sample: Sequence[Sequence[object]]
-) -> str:
+def _decimal(table: Table, roles: dict[str, int], sample: Sequence[Sequence[object]]) -> str:
     """Return the decimal mark, from all rows where some of the first have one."""
 
     def texts(role: str, rows_: Iterable[Sequence[object]] | None) -> Iterator[str]:

@@ -29,7 +29,10 @@ _CANDIDATES = [
 ]
 _SYLLABLES = re.compile("[\u3041-\u30fa]")  # hiragana and katakana
 _HALF_WIDTH = re.compile("[\uff61-\uff9f]")
-_SIGNS = re.compile(r"[^\W\d_][\u00b2\u00b3\u00b9\u00bf\u00b6\u00bc-\u00be\u00a3-\u00a7]|[\u00a3-\u00a7\u00b3\u00b9\u00b6][^\W\d_]")
+_SIGNS = re.compile(
+    r"[^\W\d_][\u00b2\u00b3\u00b9\u00bf\u00b6\u00bc-\u00be\u00a3-\u00a7]"
+    r"|[\u00a3-\u00a7\u00b3\u00b9\u00b6][^\W\d_]"
+)
 _CHUNK = 1 << 20
 _SAMPLE = 1 << 15  # bytes that are detected from
 _NAMES = {"cp932": "Shift-JIS", "gb18030": "GB 18030", "mac_roman": "Mac Roman"}
@@ -41,8 +44,8 @@ def decide(file: IO[bytes]) -> str:
     for mark, codec in _MARKS:
         if head.startswith(mark):
             return codec
-    if codec := _utf16_without_mark(head):
-        return codec
+    if utf16 := _utf16_without_mark(head):
+        return utf16
     return _decide_by_lines(head, file)
 
 
@@ -68,7 +71,7 @@ def as_utf8(file: IO[bytes], codec: str) -> IO[bytes]:
     """Return a file's text as UTF-8; what the codec does not know becomes U+FFFD."""
     if codec == UTF_8:
         return file
-    return io.BufferedReader(_Transcoded(file, codec), _CHUNK)
+    return io.BufferedReader(_Transcoded(file, codec), _CHUNK)  # type: ignore[type-var]
 
 
 class _Transcoded(io.RawIOBase):

@@ -22,7 +22,7 @@ _TOPIC = re.compile(r"\s+[-–]\s+(?:Topic|Thema|Tema|Sujet|Argomento|Onderwerp)
 
 
 def _is_watched(entry: Mapping[str, Any]) -> bool:
-    return "titleUrl" in entry and "time" in entry or ("header" in entry and "products" in entry)
+    return ("titleUrl" in entry and "time" in entry) or ("header" in entry and "products" in entry)
 
 
 def _events(entry: dict[str, Any], around: Around) -> list[Listen]:

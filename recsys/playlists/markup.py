@@ -1,97 +1,64 @@
 """Playlists of Windows' players: WPL (SMIL) and ASX, which are seldom well-formed XML.
 
-They are read as HTML is: tags in any case, stray "&", and no entities of their own, so nothing
-expands.
+They are read tag by tag: in any case, with stray "&", and without entities of their own, so nothing
+expands. The time is linear in the length of the text, whatever is in it.
 """
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
+import html
+import re
 from pathlib import Path
 
 from recsys.listens.values import seconds
 from recsys.playlists.entries import Entry, Playlist, paths_of_location
 
+_TAG = re.compile(r"<(/?)([A-Za-z]\w*)((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*)>")
+_ATTRIBUTE = re.compile(r"([A-Za-z]\w*)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
 _LARGEST_TEXT = 10_000  # characters of a title
-
-
-class _Markup(HTMLParser):
-    """Collects the entries of a WPL or an ASX playlist."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(convert_charrefs=True)
-        self.title = ""
-        self.entries: list[Entry] = []
-        self._folder = folder
-        self._open: list[str] = []
-        self._entry: dict[str, str] | None = None
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in attrs}
-        if tag == "media":  # of WPL
-            self._add(
-                {
-                    "href": values.get("src", ""),
-                    "title": values.get("tracktitle", ""),
-                    "author": values.get("trackartist") or values.get("albumartist", ""),
-                    "album": values.get("albumtitle", ""),
-                    "milliseconds": values.get("duration", ""),
-                }
-            )
-        elif tag == "entry":
-            self._entry = {}
-        elif tag in ("ref", "entryref") and values.get("href"):
-            if self._entry is None:
-                self._add({"href": values["href"]})
-            else:
-                self._entry.setdefault("href", values["href"])
-        elif tag == "duration" and self._entry is not None:
-            self._entry["duration"] = values.get("value", "")
-        else:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if self._open and self._open[-1] == tag:
-            self._open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "entry" and self._entry is not None:
-            self._add(self._entry)
-            self._entry = None
-        if tag in self._open:
-            while self._open.pop() != tag:
-                pass
-
-    def handle_data(self, data: str) -> None:
-        if not self._open or not data.strip():
-            return
-        key = self._open[-1]
-        if self._entry is not None and key in ("title", "author"):
-            self._entry[key] = (self._entry.get(key, "") + data)[:_LARGEST_TEXT]
-        elif self._entry is None and key == "title":
-            self.title = (self.title + data).strip()[:_LARGEST_TEXT]
-
-    def _add(self, values: dict[str, str]) -> None:
-        location = values.get("href", "").strip()
-        if not location:
-            return
-        self.entries.append(
-            Entry(
-                location=location,
-                paths=paths_of_location(location, self._folder),
-                title=values.get("title", "").strip(),
-                creator=values.get("author", "").strip(),
-                album=values.get("album", "").strip(),
-                duration=seconds(values.get("milliseconds"), 1e-3)
-                or seconds(values.get("duration")),
-            )
-        )
 
 
 def read_markup(text: str, folder: Path) -> Playlist:
     """Read a WPL or ASX playlist."""
-    parser = _Markup(folder)
-    parser.feed(text)
-    parser.close()
-    return Playlist(parser.title, tuple(parser.entries))
+    title, entries = "", []
+    entry: dict[str, str] | None = None
+    tags = list(_TAG.finditer(text))
+    for tag, following in zip(tags, [*tags[1:], None], strict=True):
+        is_end, name = bool(tag[1]), tag[2].lower()
+        if is_end:
+            if name == "entry" and entry is not None:
+                entries.append(_entry(entry, folder))
+                entry = None
+            continue
+        values = {
+            found[1].lower(): html.unescape(found[2] or found[3] or found[4] or "")
+            for found in _ATTRIBUTE.finditer(tag[3])
+        }
+        end = following.start() if following else len(text)
+        content = html.unescape(text[tag.end() : min(end, tag.end() + _LARGEST_TEXT)]).strip()
+        if name == "entry":
+            entry = {}
+        elif name == "media" or (name in ("ref", "entryref") and entry is None):
+            entries.append(_entry(values, folder))
+        elif entry is None:
+            title = title or (content if name == "title" else "")
+        elif name == "ref":
+            entry.setdefault("href", values.get("href", ""))
+        elif name == "duration":
+            entry["value"] = values.get("value", "")
+        elif name in ("title", "author"):
+            entry[name] = content
+    return Playlist(title, tuple(entry for entry in entries if entry.location))
+
+
+def _entry(values: dict[str, str], folder: Path) -> Entry:
+    """Return the entry of a media element's attributes, or of what an entry element holds."""
+    location = (values.get("src") or values.get("href", "")).strip()
+    return Entry(
+        location=location,
+        paths=paths_of_location(location, folder) if location else (),
+        title=values.get("tracktitle") or values.get("title", ""),
+        creator=values.get("trackartist") or values.get("albumartist") or values.get("author", ""),
+        album=values.get("albumtitle", ""),
+        duration=seconds(values.get("duration"), 1e-3) or seconds(values.get("value")),
+    )

@@ -17,7 +17,9 @@ from recsys.listens.names import artist_name, squeezed, track_title
 from recsys.playlists.entries import Entry, Playlist
 
 # A file name that many folders have, such as "01.mp3": of itself it names nothing.
-_COMMON_NAME = re.compile(r"(?:(?:track|titel|piste|audio|cd|dis[ck])?[\s_-]*\d*[\s_-]*)+", re.IGNORECASE)
+_COMMON_NAME = re.compile(
+    r"(?:(?:track|titel|piste|audio|cd|dis[ck])?[\s_-]*\d*[\s_-]*)+", re.IGNORECASE
+)
 
 
 class Resolved(NamedTuple):
@@ -32,8 +34,8 @@ def resolve(catalog: Catalog, playlist: Playlist, *, follow_links: bool = True) 
     """Find the available track of each entry: by its path, its MusicBrainz identifier, its name.
 
     Where no file is at the path, it is the one whose path has the longest common end with it, in
-    any case and any form of Unicode, if there is only one. Without `follow_links` paths are compared
-    as they are written, and no file system is asked: for playlists from strangers.
+    any case and any form of Unicode, if there is only one. Without `follow_links` paths are
+    compared as they are written, and no file system is asked: for playlists from strangers.
     """
 
     def ways(paths: Sequence[Path]) -> Sequence[Path]:
@@ -88,8 +90,8 @@ class _Endings:
     def track_of(self, entry: Entry) -> int | None:
         """Return the one track with the longest common end, None where there is none or several.
 
-        The end has to say something, unlike "CD 1/01.mp3"; where it is short, the entry's artist and
-        title must not speak against it.
+        The end has to say something, unlike "CD 1/01.mp3"; where it is short, the entry's artist
+        and title must not speak against it.
         """
         best: dict[int, int] = {}
         for path in entry.paths:

@@ -108,13 +108,27 @@ def test_spotifys_history_of_a_year_with_everything_else_in_the_zip(tmp_path: Pa
     folder = "Spotify Account Data/"
     saved = {"artist": "Ada", "album": "Colours", "track": "Red", "uri": "spotify:track:1"}
     library = {"tracks": [saved], "albums": [], "bannedTracks": [saved | {"track": "Never"}]}
-    inner = {"trackName": "Green", "artistName": "Ada", "albumName": "C", "trackUri": "spotify:track:2"}
-    playlists = {"playlists": [{"name": "Mine", "items": [{"track": inner, "addedDate": "2023-11-14"}]}]}
-    podcast = {"endTime": "2023-11-14 22:13", "podcastName": "P", "episodeName": "E", "msPlayed": 99999}
+    inner = {
+        "trackName": "Green",
+        "artistName": "Ada",
+        "albumName": "C",
+        "trackUri": "spotify:track:2",
+    }
+    playlists = {
+        "playlists": [{"name": "Mine", "items": [{"track": inner, "addedDate": "2023-11-14"}]}]
+    }
+    podcast = {
+        "endTime": "2023-11-14 22:13",
+        "podcastName": "P",
+        "episodeName": "E",
+        "msPlayed": 99999,
+    }
     path = zipped(
         tmp_path / "my_spotify_data.zip",
         {
-            folder + "StreamingHistory_music_0.json": json.dumps([year("Blue", 99_000), year("No", 9)]),
+            folder + "StreamingHistory_music_0.json": json.dumps(
+                [year("Blue", 99_000), year("No", 9)]
+            ),
             folder + "StreamingHistory_music_1.json": json.dumps([year("Green", 99_000)]),
             folder + "StreamingHistory_podcast_0.json": json.dumps([podcast]),
             folder + "YourLibrary.json": json.dumps(library),
@@ -159,12 +173,14 @@ APPLE = (
 
 
 def played(song: str, reason: str, ms: int, kind: str = "PLAY_END", media: str = "AUDIO") -> str:
-    return f"Colours,1,Ada,{reason},2023-11-14T22:16:40.000Z,{ISO},{kind},now_playing,200000,{media},{ms},{song}\n"
+    times = f"2023-11-14T22:16:40.000Z,{ISO}"
+    return f"Colours,1,Ada,{reason},{times},{kind},now_playing,200000,{media},{ms},{song}\n"
 
 
 def test_apple_musics_play_activity(tmp_path: Path) -> None:
     text = (
-        "\ufeff" + APPLE
+        "\ufeff"
+        + APPLE
         + played("Blue", "NATURAL_END_OF_TRACK", 200000)
         + played("Most", "PLAYBACK_MANUALLY_PAUSED", 150000)
         + played("Little", "PLAYBACK_MANUALLY_PAUSED", 20000)
@@ -192,7 +208,9 @@ def test_apples_activity_in_zips_in_a_zip(tmp_path: Path) -> None:
             "Apple Music Activity/Apple Music - Top Content.csv": "Rank,Artist Name\n1,Ada\n",
         },
     )
-    services = zipped(tmp_path / "2.zip", {"Apple Music Activity.zip": music.read_bytes(), "a.txt": ""})
+    services = zipped(
+        tmp_path / "2.zip", {"Apple Music Activity.zip": music.read_bytes(), "a.txt": ""}
+    )
     path = zipped(tmp_path / "Apple_Media_Services.zip", {"x/2.zip": services.read_bytes()})
     result = Result(path)
     assert [listen.recording.title for listen in result.listens] == ["Blue"]
@@ -200,9 +218,9 @@ def test_apples_activity_in_zips_in_a_zip(tmp_path: Path) -> None:
 
 
 def test_apples_newer_activity_names_no_artists(tmp_path: Path) -> None:
-    text = APPLE.replace("Artist Name,", "") + played("Blue", "NATURAL_END_OF_TRACK", 200000).replace(
-        ",Ada,", ","
-    )
+    text = APPLE.replace("Artist Name,", "") + played(
+        "Blue", "NATURAL_END_OF_TRACK", 200000
+    ).replace(",Ada,", ",")
     result = Result(written(tmp_path / "Apple Music Play Activity.csv", text))
     assert result.names == [("", "Blue")]
     assert "Apple names no artists" in result.said
@@ -213,9 +231,16 @@ LIBRARY = {
     "Application Version": "12.9",
     "Tracks": {
         "101": {
-            "Track ID": 101, "Name": "Blue", "Artist": "Ada", "Album": "Colours",
-            "Total Time": 200000, "Track Number": 3, "Play Count": 12,
-            "Play Date UTC": WHEN.replace(tzinfo=None), "Rating": 100, "Kind": "MPEG audio file",
+            "Track ID": 101,
+            "Name": "Blue",
+            "Artist": "Ada",
+            "Album": "Colours",
+            "Total Time": 200000,
+            "Track Number": 3,
+            "Play Count": 12,
+            "Play Date UTC": WHEN.replace(tzinfo=None),
+            "Rating": 100,
+            "Kind": "MPEG audio file",
         },
         "102": {"Name": "Red", "Artist": "Ada", "Rating": 20, "Skip Count": 2},
         "103": {"Name": "Grey", "Artist": "Ada", "Rating": 80, "Rating Computed": True},
@@ -275,7 +300,9 @@ def watched(title: str, channel: str | None = "Ada - Topic", **more: Any) -> dic
         "activityControls": ["YouTube watch history"],
         **more,
     }
-    return entry | ({"subtitles": [{"name": channel, "url": "https://x.example"}]} if channel else {})
+    return entry | (
+        {"subtitles": [{"name": channel, "url": "https://x.example"}]} if channel else {}
+    )
 
 
 @pytest.mark.parametrize(
@@ -284,7 +311,12 @@ def watched(title: str, channel: str | None = "Ada - Topic", **more: Any) -> dic
 def test_youtube_musics_watch_history(tmp_path: Path, pattern: str) -> None:
     entries = [
         watched(pattern.format("Blue")),
-        watched(pattern.format("A cat"), "Cats", header="YouTube", titleUrl="https://www.youtube.com/watch?v=1"),
+        watched(
+            pattern.format("A cat"),
+            "Cats",
+            header="YouTube",
+            titleUrl="https://www.youtube.com/watch?v=1",
+        ),
         watched(pattern.format("https://music.youtube.com/watch?v=9"), None),
         watched(pattern.format("Red"), "adaVEVO"),
     ]
@@ -325,7 +357,10 @@ MALOJA = {
             "duration": 180,
             "origin": "client:navidrome",
         },
-        {"time": START + 1, "track": {"artists": ["Ada"], "title": "Red", "album": None, "length": None}},
+        {
+            "time": START + 1,
+            "track": {"artists": ["Ada"], "title": "Red", "album": None, "length": None},
+        },
     ],
 }
 KOITO = {
@@ -375,24 +410,37 @@ def test_a_koito_export(tmp_path: Path) -> None:
 @pytest.mark.parametrize("around", [lambda play: play, lambda play: {"id": 1, "play": play}])
 def test_multi_scrobblers_lines(tmp_path: Path, artists: object, around: Any) -> None:
     data = {
-        "artists": artists, "album": "Colours", "track": "Blue", "duration": 200,
-        "playDate": "2023-11-14T23:13:20+01:00", "meta": {"brainz": {"track": MBID}},
+        "artists": artists,
+        "album": "Colours",
+        "track": "Blue",
+        "duration": 200,
+        "playDate": "2023-11-14T23:13:20+01:00",
+        "meta": {"brainz": {"track": MBID}},
     }
     lines = json.dumps(around({"data": data, "meta": {"source": "Spotify"}})) + "\n"
     result = Result(written(tmp_path / "plays.jsonl", lines * 2))
     assert result.formats == ["multiscrobbler"]
-    assert result.listens == [
-        Listen("ann", Recording("Ada, Bix", "Blue", "Colours", 200.0, MBID), START)
-    ] * 2
+    assert (
+        result.listens
+        == [Listen("ann", Recording("Ada, Bix", "Blue", "Colours", 200.0, MBID), START)] * 2
+    )
 
 
 def test_lastfmstats_in_json_and_csv(tmp_path: Path) -> None:
-    row = {"track": "Blue", "artist": "Ada", "album": "Colours", "albumId": "x", "date": START * 1000}
+    row = {
+        "track": "Blue",
+        "artist": "Ada",
+        "album": "Colours",
+        "albumId": "x",
+        "date": START * 1000,
+    }
     document = {"username": "rj", "scrobbles": [row, row | {"track": "Red"}]}
     result = Result(written(tmp_path / "lastfmstats-rj.json", json.dumps(document)), FormatChoice())
     assert result.listens[0] == Listen("rj", BLUE, START)
     text = f'Artist;Album;AlbumId;Track;Date#rj\n"Ada";"Colours";"x";"Blue";"{START}000"\n'
-    assert Result(written(tmp_path / "s.csv", text), FormatChoice()).listens == [Listen("rj", BLUE, START)]
+    assert Result(written(tmp_path / "s.csv", text), FormatChoice()).listens == [
+        Listen("rj", BLUE, START)
+    ]
 
 
 def test_exportify_holds_likes_at_most(tmp_path: Path) -> None:
@@ -401,12 +449,17 @@ def test_exportify_holds_likes_at_most(tmp_path: Path) -> None:
         "Explicit,Added By,Added At,Genres\n"
         'spotify:track:1,Blue,Colours,"Ada;Bix",2020-01-01,200000,50,false,ann,2023-11-14T22:13:20Z,""\n'
     )
-    like = Opinion("ann", Recording("Ada, Bix", "Blue", "Colours", 200.0, item="spotify:track:1"), "like", START)
+    like = Opinion(
+        "ann",
+        Recording("Ada, Bix", "Blue", "Colours", 200.0, item="spotify:track:1"),
+        "like",
+        START,
+    )
     result = Result(written(tmp_path / "Liked_Songs.csv", text))
     assert (result.formats, result.all) == (["exportify"], [like])
     assert "likes, and no plays" in result.said
     path = written(tmp_path / "roadtrip.csv", text)
-    with pytest.raises(FormatError, match="not what was played.*--format exportify"):
+    with pytest.raises(FormatError, match=r"not what was played.*--format exportify"):
         Result(path)
     assert Result(path, FormatChoice("exportify", "ann")).all == [like]
 
@@ -430,7 +483,9 @@ def test_a_rockbox_log(tmp_path: Path, zone: str) -> None:
         Listen("ann", blue, START),
         Listen("ann", Recording("Ada", "Green", duration=180.0), START + 99),
     ]
-    assert [(one.recording.title, one.kind, one.at) for one in result.opinions] == [("Red", "skip", START + 9)]
+    assert [(one.recording.title, one.kind, one.at) for one in result.opinions] == [
+        ("Red", "skip", START + 9)
+    ]
     assert ("time zone" in result.said) == (zone == "UNKNOWN")
 
 
@@ -459,7 +514,8 @@ def database(path: Path, script: str, rows: Iterable[tuple[str, tuple[object, ..
 NAVIDROME = """
 CREATE TABLE user (id, user_name, name, email, password, is_admin);
 CREATE TABLE media_file (id, path, title, album, artist, duration, track_number, mbz_recording_id);
-CREATE TABLE annotation (user_id, item_id, item_type, play_count, play_date, rating, starred, starred_at);
+CREATE TABLE annotation
+  (user_id, item_id, item_type, play_count, play_date, rating, starred, starred_at);
 CREATE TABLE scrobbles (media_file_id, user_id, submission_time);
 """
 NAVIDROME_ROWS: list[tuple[str, tuple[object, ...]]] = [
@@ -491,10 +547,16 @@ def test_navidromes_database(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_navidromes_single_plays_take_the_place_of_its_counts(tmp_path: Path, packed: bool) -> None:
-    rows = [*NAVIDROME_ROWS, ("scrobbles", ("m1", "u1", START)), ("scrobbles", ("m2", "u2", START + 9))]
+    rows = [
+        *NAVIDROME_ROWS,
+        ("scrobbles", ("m1", "u1", START)),
+        ("scrobbles", ("m2", "u2", START + 9)),
+    ]
     path = database(tmp_path / "navidrome.db", NAVIDROME, rows)
     if packed:
-        path = zipped(tmp_path / "backup.zip", {"data/navidrome.db": path.read_bytes(), "x.toml": "a"})
+        path = zipped(
+            tmp_path / "backup.zip", {"data/navidrome.db": path.read_bytes(), "x.toml": "a"}
+        )
     result = Result(path, FormatChoice())
     assert [(one.listener, one.recording.title, one.at) for one in result.listens] == [
         ("ann", "Blue", START),
@@ -509,7 +571,9 @@ def test_a_database_in_use_is_read_with_its_log_and_left_alone(tmp_path: Path) -
         connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(NAVIDROME)
         for table, values in NAVIDROME_ROWS:
-            connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
+            connection.execute(
+                f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values
+            )
         connection.commit()
         before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
         assert len(Result(path, FormatChoice()).counts) == 1
@@ -523,12 +587,14 @@ CREATE TABLE BaseItems (Id, Type, Name, Artists, AlbumArtists, Album, RunTimeTic
 CREATE TABLE UserData (ItemId, UserId, PlayCount, LastPlayedDate, IsFavorite, Likes, Played);
 """
 OLD_JELLYFIN = """
-CREATE TABLE TypedBaseItems (guid, type, Name, Artists, AlbumArtists, Album, RunTimeTicks, IndexNumber, UserDataKey);
-CREATE TABLE UserDatas (key, userId, rating, played, playCount, isFavorite, playbackPositionTicks, lastPlayedDate);
+CREATE TABLE TypedBaseItems
+  (guid, type, Name, Artists, AlbumArtists, Album, RunTimeTicks, IndexNumber, UserDataKey);
+CREATE TABLE UserDatas
+  (key, userId, rating, played, playCount, isFavorite, playbackPositionTicks, lastPlayedDate);
 """
 REPORTING = """
-CREATE TABLE PlaybackActivity (DateCreated DATETIME NOT NULL, UserId TEXT, ItemId TEXT, ItemType TEXT,
-  ItemName TEXT, PlaybackMethod TEXT, ClientName TEXT, DeviceName TEXT, PlayDuration INT);
+CREATE TABLE PlaybackActivity
+  (DateCreated DATETIME NOT NULL, UserId TEXT, ItemId TEXT, ItemType TEXT, ItemName TEXT, PlaybackMethod TEXT, ClientName TEXT, DeviceName TEXT, PlayDuration INT);
 """
 
 
@@ -540,7 +606,10 @@ def test_jellyfins_databases(tmp_path: Path) -> None:
         [
             ("Users", ("U1", "ann")),
             ("BaseItems", ("I1", AUDIO, "Blue", "Ada|Bix", "Ada", "Colours", 2_000_000_000, 3)),
-            ("BaseItems", ("I2", "MediaBrowser.Controller.Entities.Movies.Movie", "Film", *[None] * 5)),
+            (
+                "BaseItems",
+                ("I2", "MediaBrowser.Controller.Entities.Movies.Movie", "Film", *[None] * 5),
+            ),
             ("UserData", ("I1", "U1", 7, "2023-11-14 22:13:20.1234567", 1, None, 1)),
             ("UserData", ("I2", "U1", 2, None, 0, None, 1)),
         ],
@@ -553,7 +622,10 @@ def test_jellyfins_databases(tmp_path: Path) -> None:
         tmp_path / "library.db",
         OLD_JELLYFIN,
         [
-            ("TypedBaseItems", ("I1", AUDIO, "Blue", "Ada|Bix", "Ada", "Colours", 2_000_000_000, 3, "k")),
+            (
+                "TypedBaseItems",
+                ("I1", AUDIO, "Blue", "Ada|Bix", "Ada", "Colours", 2_000_000_000, 3, "k"),
+            ),
             ("UserDatas", ("k", 1, None, 1, 7, 0, 0, "2023-11-14 22:13:20Z")),
         ],
     )
@@ -562,7 +634,17 @@ def test_jellyfins_databases(tmp_path: Path) -> None:
 
 def test_jellyfins_playback_reporting(tmp_path: Path) -> None:
     def row(kind: str, name: str, seconds: int) -> tuple[str, tuple[object, ...]]:
-        return "PlaybackActivity", ("2023-11-14 22:13:20.1234567", "f00", "i", kind, name, "DirectPlay", "Web", "PC", seconds)
+        return "PlaybackActivity", (
+            "2023-11-14 22:13:20.1234567",
+            "f00",
+            "i",
+            kind,
+            name,
+            "DirectPlay",
+            "Web",
+            "PC",
+            seconds,
+        )
 
     path = database(
         tmp_path / "playback_reporting.db",
@@ -576,7 +658,10 @@ def test_jellyfins_playback_reporting(tmp_path: Path) -> None:
         ],
     )
     result = Result(path)
-    assert [listen.recording for listen in result.listens] == [BLUE, Recording("Ada", "Blue - Live")]
+    assert [listen.recording for listen in result.listens] == [
+        BLUE,
+        Recording("Ada", "Blue - Live"),
+    ]
     assert [one.recording.title for one in result.opinions] == ["Red"]
     assert (len(result.bad), result.notes.left_out.total()) == (1, 1)
 
@@ -592,7 +677,8 @@ def test_a_broken_unknown_or_hostile_database_is_refused(tmp_path: Path, damage:
         database(path, "CREATE TABLE a (b);", [])
     else:
         path.unlink()
-        endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS id, i AS title FROM n"
+        numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+        endless = numbers + "SELECT i AS id, i AS title FROM n"
         database(
             path,
             f"CREATE VIEW media_file AS {endless}; "

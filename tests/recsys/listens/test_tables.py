@@ -42,7 +42,8 @@ def at(*parts: int) -> int:
     ],
 )
 @pytest.mark.parametrize(
-    "time", [str(START), str(MS), "2023-11-14T22:13:20Z", "2023-11-14 22:13:20", "14 Nov 2023 22:13:20"]
+    "time",
+    [str(START), str(MS), "2023-11-14T22:13:20Z", "2023-11-14 22:13:20", "14 Nov 2023 22:13:20"],
 )
 def test_times_are_found_whatever_the_column_is_called(
     tmp_path: Path, header: str, time: str
@@ -99,8 +100,14 @@ def test_a_count_keeps_the_time_of_the_last_play(tmp_path: Path) -> None:
             "artist,title,noted,seen\n" + f"Ada,Blue,{START},{START + 9}\n",
             "several columns of times, 'noted' and 'seen'.*--columns time=noted",
         ),
-        ("artist,title,date\nAda,Blue,yesterday\nAda,Red,today\n", "'date' holds no times.*'yesterday'"),
-        ("Ada,Colours,Blue,x,14 Nov 2023 22:13\n", "without a header.*--columns artist,title,album,-,time"),
+        (
+            "artist,title,date\nAda,Blue,yesterday\nAda,Red,today\n",
+            "'date' holds no times.*'yesterday'",
+        ),
+        (
+            "Ada,Colours,Blue,x,14 Nov 2023 22:13\n",
+            "without a header.*--columns artist,title,album,-,time",
+        ),
         (f"Blue\t{START}\tAda\n", "without a header.*--columns artist,time,title"),
         ("artist,title,count\nAda,Blue,1\n", "no column of listeners"),
     ],
@@ -155,7 +162,7 @@ def dated(*dates: str) -> str:
             [at(2023, 11, 1), at(2023, 11, 2), at(2023, 11, 3), at(2023, 12, 1)],
         ),
         (["20231114", "20231115"], [at(2023, 11, 14), at(2023, 11, 15)]),
-        (["\"Nov 14, 2023, 10:13:20 PM\""], [START]),
+        (['"Nov 14, 2023, 10:13:20 PM"'], [START]),
         (['"Tue, 14 Nov 2023 23:13:20 +0100"'], [START]),
         (["14/11/2023 23:13:20 +01:00"], [START]),
         (["14. Nov. 2023 22:13"], [START - 20]),
@@ -309,7 +316,10 @@ def test_quotation_marks_of_titles(tmp_path: Path, cell: str, title: str, delimi
 
 def test_quoted_cells_go_over_lines(tmp_path: Path) -> None:
     text = f'artist,title,time\nAda,"Two\nlines",{START}\nBix,Red,{START}\n'
-    assert Result(written(tmp_path / "t.csv", text)).names == [("Ada", "Two\nlines"), ("Bix", "Red")]
+    assert Result(written(tmp_path / "t.csv", text)).names == [
+        ("Ada", "Two\nlines"),
+        ("Bix", "Red"),
+    ]
 
 
 def test_lines_of_another_system_and_lines_above_the_header(tmp_path: Path) -> None:
@@ -340,9 +350,7 @@ def test_lines_of_another_system_and_lines_above_the_header(tmp_path: Path) -> N
         ("cp1250", ["Łona,Błąd", "Zdzisława Sośnicka,Żegnaj lato"]),
     ],
 )
-def test_encodings_are_decided_for_the_file(
-    tmp_path: Path, encoding: str, rows: list[str]
-) -> None:
+def test_encodings_are_decided_for_the_file(tmp_path: Path, encoding: str, rows: list[str]) -> None:
     ascii_rows = [f"Nobody,Song {i},{START}" for i in range(3000)]  # past the first block
     text = "\n".join(["artist,title,time", *ascii_rows, *(f"{row},{START}" for row in rows)])
     path = written(tmp_path / "t.csv", text.encode(encoding))
@@ -364,7 +372,9 @@ def test_a_broken_line_of_utf_8_is_named(tmp_path: Path) -> None:
 
 def test_parquet_by_content_too(tmp_path: Path) -> None:
     when = pd.to_datetime(["2023-11-14T22:13:20Z", "2023-11-14T22:13:20Z"])
-    frame = pd.DataFrame({"artist": ["Ada", "Ada"], "title": ["Blue", "Blue"], "heard": when, "n": [1, 2]})
+    frame = pd.DataFrame(
+        {"artist": ["Ada", "Ada"], "title": ["Blue", "Blue"], "heard": when, "n": [1, 2]}
+    )
     frame.to_parquet(tmp_path / "t.parquet")
     result = Result(tmp_path / "t.parquet")
     assert result.times == [START, START]

@@ -83,7 +83,13 @@ def test_a_file_whose_name_begins_with_a_number_sign(library: Catalog) -> None:
 
 @pytest.mark.parametrize(
     ("info", "number"),
-    [("Ada - Blue", 1), ("Blue - Ada", 1), ("Bix - One", 3), ("One - Bix", 3), ("Nobody - Else", None)],
+    [
+        ("Ada - Blue", 1),
+        ("Blue - Ada", 1),
+        ("Bix - One", 3),
+        ("One - Bix", 3),
+        ("Nobody - Else", None),
+    ],
 )
 def test_artist_and_title_in_either_order(library: Catalog, info: str, number: int | None) -> None:
     assert tracks(library, f"#EXTM3U\n#EXTINF:9,{info}\nE:\\lost.mp3\n") == [number]
@@ -96,7 +102,9 @@ def test_infos_behind_their_paths(library: Catalog) -> None:
     assert tracks(library, before) == [1, 3, None]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp1251", "koi8_r"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp1251", "koi8_r"]
+)
 @pytest.mark.parametrize("form", ["m3u", "pls"])
 def test_encodings(library: Catalog, encoding: str, form: str) -> None:
     path = "D:\\Музыка\\Кино\\Группа крови.mp3"
@@ -113,19 +121,25 @@ def test_pls(library: Catalog) -> None:
         "File10=gone.mp3\nTitle10=Cleo - Uno\nVersion=2\n"
     )
     playlist = parse(data.encode(), Path("/music/lists"))
-    assert (playlist.title, [entry.duration for entry in playlist.entries]) == ("Mine", [200, None, None])
+    assert (playlist.title, [entry.duration for entry in playlist.entries]) == (
+        "Mine",
+        [200, None, None],
+    )
     assert tracks(library, data) == [1, 3, 4]
 
 
 WPL = """<?wpl version="1.0"?>
-<smil><head><meta name="Generator" content="Microsoft Windows Media Player"/><title>Mine &amp; yours</title></head>
+<smil><head><meta name="Generator" content="Microsoft Windows Media Player"/>
+<title>Mine &amp; yours</title></head>
 <body><seq>
 <media src="..\\Ada\\Colours\\Blue.mp3" tid="{x}"/>
-<media src="gone.mp3" albumTitle="A" albumArtist="Bix" trackTitle="One" trackArtist="Bix" duration="200000"/>
+<media src="gone.mp3" albumTitle="A" albumArtist="Bix" trackTitle="One" trackArtist="Bix"
+  duration="200000"/>
 <media src="..\\Ada\\Colours\\100% Red.mp3"></media>
 </seq></body></smil>"""
 ASX = """<ASX version = "3.0"><Title>Mine & yours</Title>
-<Entry><Title>Blue</Title><Author>Ada</Author><Ref HREF="C:\\x\\Ada\\Colours\\Blue.mp3"/><Duration value="00:03:20"/></Entry>
+<Entry><Title>Blue</Title><Author>Ada</Author><Ref HREF="C:\\x\\Ada\\Colours\\Blue.mp3"/>
+<Duration value="00:03:20"/></Entry>
 <entry><ref href = "gone.mp3"><title>One</title><author>Bix</author></entry>
 <ENTRYREF href="../Ada/Colours/100% Red.mp3" />
 </ASX>"""
@@ -153,7 +167,10 @@ def test_the_old_form_of_asx(library: Catalog) -> None:
         "[playlist]\n" + "File999999999=a.mp3\n" * 1000,
         "[playlist]\nFile1=" + "x" * 1_000_000,
         "<smil>" + "&amp;" * 100_000,
+        "<asx>" + "<a '" * 100_000,
+        "<asx>" + '<a b="' * 100_000,
     ],
+    ids=range(8),
 )
 def test_hostile_playlists_stay_small(library: Catalog, data: str) -> None:
     playlist = parse(data.encode(), Path("/lists"))
