@@ -30,8 +30,8 @@ from index.vector_index import DamagedIndex, StaleIndex
 from recsys.catalog import Catalog, Recording
 from recsys.home.home import NotIndexed, open_home
 from recsys.home.settings import Settings, load_settings
-from recsys.listens.columns import parse_columns
 from recsys.listens.choice import FormatChoice
+from recsys.listens.columns import parse_columns
 from recsys.listens.formats import FORMATS
 from recsys.listens.importing import Imported, import_file
 from recsys.listens.matching import match_recordings

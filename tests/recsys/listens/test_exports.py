@@ -594,7 +594,8 @@ CREATE TABLE UserDatas
 """
 REPORTING = """
 CREATE TABLE PlaybackActivity
-  (DateCreated DATETIME NOT NULL, UserId TEXT, ItemId TEXT, ItemType TEXT, ItemName TEXT, PlaybackMethod TEXT, ClientName TEXT, DeviceName TEXT, PlayDuration INT);
+  (DateCreated DATETIME NOT NULL, UserId TEXT, ItemId TEXT, ItemType TEXT, ItemName TEXT,
+   PlaybackMethod TEXT, ClientName TEXT, DeviceName TEXT, PlayDuration INT);
 """
 
 
