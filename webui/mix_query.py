@@ -5,7 +5,6 @@ like=artist:Nina Simone & unlike=tag:party & without=track:7 & discovery=.8 & ke
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
@@ -17,6 +16,7 @@ from werkzeug.exceptions import BadRequest
 from recsys.recommendation import controls
 from recsys.recommendation.controls import Controls, PublicControls, Several, values_of
 from recsys.recommendation.query import LARGEST_ID
+from webui.texts import read_whole
 from webui.uploads import read_sound
 
 Kind = Literal["track", "artist", "album", "tag", "genre", "sound"]
@@ -191,9 +191,10 @@ def _ref(text: str) -> Ref:
 
 
 def _id(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,10}", text, re.ASCII) or not 0 < int(text) <= LARGEST_ID:
+    found = read_whole(text, 1, LARGEST_ID)
+    if found is None:
         raise BadRequest(f'"{text[:50]}" is no id of a track.')
-    return int(text)
+    return found
 
 
 def _kept(text: str) -> tuple[tuple[int, int], ...]:
@@ -242,7 +243,8 @@ def _control(name: str, text: str) -> Any:
             raise BadRequest(f'"{ADDRESS_NAMES[name]}" takes 0 or 1.')
         return text == "1"
     if "float" not in kinds:
-        return int(text) if re.fullmatch("[0-9]{1,10}", text, re.ASCII) else text
+        whole = read_whole(text, 0, LARGEST_ID)
+        return text if whole is None else whole
     try:
         return float(text)
     except ValueError:
@@ -252,9 +254,10 @@ def _control(name: str, text: str) -> Any:
 def _length(text: str | None) -> int:
     if text is None:
         return Mix.length
-    if not re.fullmatch("[0-9]{1,9}", text, re.ASCII) or not 1 <= int(text) <= MAX_LENGTH:
+    length = read_whole(text, 1, MAX_LENGTH)
+    if length is None:
         raise BadRequest(f'"length" takes a whole number from 1 to {MAX_LENGTH}.')
-    return int(text)
+    return length
 
 
 def _check_side(ref: Ref, side: Side) -> None:

@@ -28,6 +28,7 @@ from recsys.served_home import Unavailable
 from webui.connection import SMALL_BODY, body_waits, room_for_body
 from webui.current_listener import know, unreadable
 from webui.rate_limits import payer
+from webui.texts import check_address, check_form
 from webui.uploads import MAX_SOUND, TAKING_SOUNDS
 
 _log = logging.getLogger("webui.access")
@@ -84,7 +85,11 @@ def _begin() -> AnyResponse | None:
         raise RequestEntityTooLarge(f"A form takes at most {SMALL_BODY >> 10} KiB.")
     if request.method not in ("GET", "HEAD", "OPTIONS") and not g.by_key:
         _check_writer()
-    return _let_body_in() if body_waits(request.environ) else None
+    check_address()
+    if body_waits(request.environ):
+        return _let_body_in()
+    check_form()
+    return None
 
 
 def _let_body_in() -> Response:

@@ -12,8 +12,8 @@ from sqlalchemy import BigInteger, ForeignKey, Integer, Select, delete, func, se
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recsys.catalog import listens
-from recsys.catalog.base import Base, CleanText, clean_text
-from recsys.catalog.listens import ListenerRow, is_name
+from recsys.catalog.base import Base, CleanText, clean_text, is_name
+from recsys.catalog.listens import ListenerRow
 from recsys.catalog.recordings import listening_state
 
 Role = Literal["owner", "member"]
@@ -143,7 +143,7 @@ class People:
         Raises AccountError for an invalid name, or one taken by an account or a listener.
         """
         name = name.strip()
-        if not (is_name(name) and name.isprintable() and len(name) <= LONGEST_ACCOUNT_NAME):
+        if not (is_name(name, LONGEST_ACCOUNT_NAME) and name.isprintable()):
             raise AccountError(
                 f"An account's name has 1 to {LONGEST_ACCOUNT_NAME} printable characters."
             )
@@ -238,7 +238,7 @@ class People:
     def add_key(self, account_id: int, name: str, prefix: str, key_hash: bytes, at: int) -> ApiKey:
         """Insert a key. Raises AccountError for an unknown account or an invalid name."""
         name = name.strip()
-        if not (is_name(name) and name.isprintable() and len(name) <= LONGEST_KEY_NAME):
+        if not (is_name(name, LONGEST_KEY_NAME) and name.isprintable()):
             raise AccountError(f"A key's name has 1 to {LONGEST_KEY_NAME} printable characters.")
         with self._writing() as session:
             listening_state(session, lock=True)

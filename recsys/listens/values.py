@@ -8,7 +8,7 @@ import uuid
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from recsys.catalog.listens import is_name
+from recsys.catalog.base import is_name
 
 LATEST = 2**33  # Unix seconds, in the year 2242; greater numbers are milliseconds or finer
 _MOST_PLAYS = 2**31

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from flask import Response, request
-from pydantic import Field, StringConstraints
+from pydantic import Field
 from werkzeug.exceptions import Conflict, NotFound, PreconditionFailed
 
 from recsys.catalog import LONGEST_PLAYLIST, PlaylistChanged, StoredPlaylist
@@ -18,6 +18,7 @@ from webui.api.openapi import NOT_MODIFIED, WRITES, answer, blueprint, content, 
 from webui.api.parameters import (
     Count,
     Described,
+    Name,
     Page,
     Paged,
     Parameters,
@@ -32,16 +33,10 @@ from webui.api.recommendations import recommended
 from webui.api.schemas import RecommendedTracks, Track
 from webui.served import current
 
-MAX_NAME = 200  # characters
 N_SEEDS = 20  # of the last tracks, which a continuation goes by
 
 api = blueprint("playlists_api", tag="playlists")
 
-Name = Annotated[
-    str,
-    StringConstraints(max_length=MAX_NAME, pattern=r"^[^\x00]*\S[^\x00]*$"),
-    takes(f"1 to {MAX_NAME} characters"),
-]
 TrackIds = Annotated[
     list[TrackId],
     Field(max_length=LONGEST_PLAYLIST),
@@ -167,7 +162,7 @@ def replace_playlist(path: OfPlaylist, header: IfUnchanged, body: Written) -> Re
     """Write a playlist anew: its name and all of its tracks."""
     served = current()
     kept = _unchanged(served, path.playlist_id)
-    revision = kept.revision if request.if_match else None
+    revision = kept.revision if "If-Match" in request.headers else None
     return _answered(served, _save(served, body.name, body.track_ids, kept, revision))
 
 
@@ -257,7 +252,7 @@ def kept_playlist(served: Served, playlist_id: int) -> StoredPlaylist:
 def _unchanged(served: Served, playlist_id: int) -> StoredPlaylist:
     """Return a playlist in the state that the request has seen, or raise PreconditionFailed."""
     kept = kept_playlist(served, playlist_id)
-    if request.if_match:
+    if "If-Match" in request.headers:  # what cannot be read matches nothing
         now = _answered(served, kept)
         now.add_etag()
         if not request.if_match.contains(now.get_etag()[0] or ""):

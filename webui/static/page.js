@@ -27,6 +27,9 @@ export const clock = (seconds) => {
   return parts.map((part, i) => (i ? String(part).padStart(2, "0") : part)).join(":");
 };
 
+/** Return a text as the server takes a name: on one line, at most 200 characters. */
+export const asName = (text) => [...text.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\s]+/gu, " ").trim()].slice(0, 200).join("");
+
 /** Make an element with attributes and children, texts or elements. */
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);

@@ -1,7 +1,7 @@
 // One playlist: its order, its name, what comes next. Every change is kept at once, and can be undone.
 
 import { draggable, putBack } from "./dragging.js";
-import { changed, itemOf, say } from "./page.js";
+import { asName, changed, itemOf, say } from "./page.js";
 import { playAll } from "./player.js";
 import "./search.js";
 import { ask, send, stateOf } from "./server.js";
@@ -134,7 +134,7 @@ document.addEventListener("click", (event) => {
 
 byId("rename-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  const name = byId("new-name").value.trim();
+  const name = asName(byId("new-name").value);
   showRename(false);
   if (name && name !== kept.name) keep({ name }, `It is called “${name}” now.`);
 });
