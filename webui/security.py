@@ -23,11 +23,12 @@ from werkzeug.exceptions import (
 )
 from werkzeug.wrappers import Response as AnyResponse
 
-from recsys.catalog import CatalogError
+from recsys.catalog import CatalogBusy, CatalogError
 from recsys.served_home import Unavailable
 from webui.connection import SMALL_BODY, body_waits, room_for_body
 from webui.current_listener import know, unreadable
 from webui.rate_limits import payer
+from webui.refusals import RETRY_AFTER, unwritten
 from webui.texts import check_address, check_form
 from webui.uploads import MAX_SOUND, TAKING_SOUNDS
 
@@ -66,7 +67,8 @@ def protect(app: Flask) -> None:
     app.after_request(_finish)
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(Unavailable, _unreadable)
-    app.register_error_handler(CatalogError, _unreadable)
+    app.register_error_handler(CatalogError, _not_done)
+    app.register_error_handler(OSError, _not_done)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -215,6 +217,18 @@ def _http_problem(error: HTTPException) -> Response:
 def _unreadable(error: Exception) -> Response:
     _log.warning("request %s: %s", g.request_id, error)
     return _answer(503, unreadable(error))
+
+
+def _not_done(error: CatalogError | OSError) -> Response:
+    """Say why something cannot be written, or read."""
+    found = unwritten(error)
+    if found is None:
+        return _unreadable(error) if isinstance(error, CatalogError) else _unexpected(error)
+    _log.warning("request %s: %s", g.request_id, error)
+    answer = _answer(*found)
+    if isinstance(error, CatalogBusy):
+        answer.headers["Retry-After"] = str(RETRY_AFTER)
+    return answer
 
 
 def _unexpected(error: Exception) -> Response:

@@ -1,8 +1,15 @@
 """The catalogue: tracks, features, listeners and their listens, in a database."""
 
 from recsys.catalog.base import LONGEST_NAME, is_name, is_storable
-from recsys.catalog.catalog import Catalog
-from recsys.catalog.database import CatalogError
+from recsys.catalog.catalog import PATIENCE, Catalog
+from recsys.catalog.database import (
+    NO_RIGHT,
+    NO_ROOM,
+    CatalogBusy,
+    CatalogError,
+    CatalogFull,
+    CatalogReadOnly,
+)
 from recsys.catalog.examples import TagExamples
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
 from recsys.catalog.histories import History, StoredListen, TrackPlays
@@ -18,12 +25,18 @@ from recsys.catalog.tracks import Counts, KnownFile, Status, Tags, Track, TrackS
 __all__ = [
     "LONGEST_NAME",
     "LONGEST_PLAYLIST",
+    "NO_RIGHT",
+    "NO_ROOM",
+    "PATIENCE",
     "Account",
     "AccountError",
     "ApiKey",
     "BuildRunning",
     "Catalog",
+    "CatalogBusy",
     "CatalogError",
+    "CatalogFull",
+    "CatalogReadOnly",
     "Counts",
     "Feedback",
     "FeedbackKind",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recsys.catalog import listens
 from recsys.catalog.base import Base, CleanText, clean_text, is_name
+from recsys.catalog.database import CatalogError
 from recsys.catalog.listens import ListenerRow
 from recsys.catalog.recordings import listening_state
 
@@ -265,7 +266,8 @@ class People:
             account = _account(session, AccountRow.id == row.account_id)
             number, used_at = row.id, row.last_used_at
         if used_at is None or at - used_at >= USED_EVERY:
-            with self._writing() as session:
+            # A key is good where nothing can be written, too.
+            with suppress(CatalogError), self._writing() as session:
                 if (row := session.get(ApiKeyRow, number)) is not None:
                     row.last_used_at = at
         return account

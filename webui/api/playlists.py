@@ -136,7 +136,9 @@ def playlists(query: Page, header: Revalidating) -> Response:
     )
 
 
-@api.post("/playlists", responses={201: Playlist, **problems(403, 404, 413, 415)}, security=WRITES)
+@api.post(
+    "/playlists", responses={201: Playlist, **problems(403, 404, 413, 415, 507)}, security=WRITES
+)
 def create_playlist(body: Written) -> Response:
     """Keep a new playlist; two may have one name."""
     served = current()
@@ -155,7 +157,7 @@ def playlist(path: OfPlaylist, header: Revalidating) -> Response:
 
 @api.put(
     "/playlists/<int:playlist_id>",
-    responses={200: Playlist, **problems(403, 404, 412, 413, 415)},
+    responses={200: Playlist, **problems(403, 404, 412, 413, 415, 507)},
     security=WRITES,
 )
 def replace_playlist(path: OfPlaylist, header: IfUnchanged, body: Written) -> Response:
@@ -168,7 +170,7 @@ def replace_playlist(path: OfPlaylist, header: IfUnchanged, body: Written) -> Re
 
 @api.patch(
     "/playlists/<int:playlist_id>",
-    responses={200: Playlist, **problems(403, 404, 409, 412, 413, 415)},
+    responses={200: Playlist, **problems(403, 404, 409, 412, 413, 415, 507)},
     security=WRITES,
 )
 def change_playlist(path: OfPlaylist, header: IfUnchanged, body: Change) -> Response:
@@ -184,7 +186,7 @@ def change_playlist(path: OfPlaylist, header: IfUnchanged, body: Change) -> Resp
 
 @api.delete(
     "/playlists/<int:playlist_id>",
-    responses={204: None, **problems(403, 404, 412)},
+    responses={204: None, **problems(403, 404, 412, 507)},
     security=WRITES,
 )
 def delete_playlist(path: OfPlaylist, header: IfUnchanged) -> Response:

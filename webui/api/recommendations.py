@@ -165,7 +165,9 @@ def mix(query: MixQuery) -> Response:
 
 
 @api.post(
-    "/recommend", responses={200: RecommendedTracks, **problems(403, 413, 415)}, security=WRITES
+    "/recommend",
+    responses={200: RecommendedTracks, **problems(403, 413, 415)},
+    security=WRITES,
 )
 def recommend(body: Question) -> Response:
     """Recommend to the person who listens here, with every control of the recommender."""
@@ -195,7 +197,7 @@ def similar_to_several(query: AlikeQuery) -> Response:
 
 @api.post(
     "/similar",
-    responses={200: SimilarToFile, **problems(403, 413, 415, 429)},
+    responses={200: SimilarToFile, **problems(403, 413, 415, 429, 507)},
     security=WRITES,
     openapi_extensions=taking_bytes("Any file of music, up to 100 MiB."),
 )

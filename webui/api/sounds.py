@@ -27,7 +27,7 @@ class HeardSound(Described):
 
 @api.post(
     "/sounds",
-    responses={200: HeardSound, **problems(403, 413, 415, 429)},
+    responses={200: HeardSound, **problems(403, 413, 415, 429, 507)},
     security=WRITES,
     openapi_extensions=taking_bytes("Any file of music, up to 100 MiB."),
 )
