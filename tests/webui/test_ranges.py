@@ -101,7 +101,9 @@ def address(
     for name in ("4.wav", "5.wav"):
         os.utime(music / name, (CHANGED_AT, CHANGED_AT))
     with Catalog(home) as catalog:
-        catalog.record_files([scanned_file(n, music)._replace(track_id=n + 1) for n in range(N_TRACKS)])
+        catalog.record_files(
+            [scanned_file(n, music)._replace(track_id=n + 1) for n in range(N_TRACKS)]
+        )
     return serve(app)
 
 

@@ -4,9 +4,10 @@
 export const rows = () => [...document.querySelectorAll("[data-track]")];
 export const rowOf = (id) => document.querySelector(`[data-track="${id}"]`);
 
+/** What is played of a row. Its key tells it from other rows, some of which may have the same track. */
 export const itemOf = (row) => {
-  const { track: id, title, artist, duration } = row.dataset;
-  return { id, title, artist, duration: Number(duration) };
+  const { track: id, key = id, title, artist, duration } = row.dataset;
+  return { id, key, title, artist, duration: Number(duration) };
 };
 
 const listeners = [];
