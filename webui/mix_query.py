@@ -144,25 +144,10 @@ class Mix:
         sides = {s: tuple(known for known in getattr(self, s) if known != ref) for s in SIDES}
         return self.address(**sides)
 
-    def keeping(self, track_id: int, place: int) -> str:
-        """Keep a track where it is."""
-        others = [kept for kept in self.keep if kept[0] != track_id]
-        return self.address(keep=tuple(sorted([*others, (track_id, place)], key=_place)))
-
-    def freeing(self, track_id: int) -> str:
-        """Keep a track no longer."""
-        return self.address(keep=tuple(kept for kept in self.keep if kept[0] != track_id))
-
-    def closing_up(self, track_id: int, place: int) -> Mix:
-        """Return the mix in which a track's place is taken by what is below it."""
-        return replace(
-            self,
-            keep=tuple((kept, at - (at > place)) for kept, at in self.keep if kept != track_id),
-        )
-
     def removing(self, track_id: int, place: int) -> str:
         """Leave a track out, and let what is below it move up."""
-        return self.closing_up(track_id, place).adding("without", "track", track_id)
+        keep = tuple((kept, at - (at > place)) for kept, at in self.keep if kept != track_id)
+        return replace(self, keep=keep).adding("without", "track", track_id)
 
 
 def _values(arguments: Arguments, name: str) -> list[str]:
