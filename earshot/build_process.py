@@ -11,10 +11,11 @@ import time
 from pathlib import Path
 from typing import IO
 
+from earshot.command import DISK_FULL, DONE, NOTHING, STOPPED
 from recsys.catalog import BuildRunning
 from recsys.catalog.lock import LOCK_NAME, exclusive
 from recsys.library.build_state import read_state
-from webui.api.builds import BuildRefused
+from webui.api.builds import BuildRefused, NoRoomForBuild
 
 _log = logging.getLogger(__name__)
 _INTERVAL = 0.05  # s
@@ -30,7 +31,8 @@ class BuildStarter:
     def __call__(self, *, retry_failed: bool = False) -> None:
         """Start a build like the last one, and return as soon as it works.
 
-        Raises BuildRunning where the home is held, BuildRefused where the build ends at once.
+        Raises BuildRunning where the home is held, BuildRefused where the build ends at once,
+        CatalogError and OSError where nothing can be written.
         """
         last = read_state(self._home)
         if last is not None and last.running:
@@ -53,14 +55,15 @@ class BuildStarter:
                 threading.Thread(target=_attend, args=(process, errors), daemon=True).start()
                 return
             time.sleep(_INTERVAL)
-        raise BuildRefused(_last_line(errors) or "The build ended at once.")
+        why = _last_line(errors) or "The build ended at once."
+        raise NoRoomForBuild(why) if process.returncode == DISK_FULL else BuildRefused(why)
 
 
 def _attend(process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
     """Wait for a build to end, so that no zombie process stays, and log its failure."""
     process.wait()
     line = _last_line(errors)
-    if process.returncode not in (0, 1, 130):
+    if process.returncode not in (DONE, NOTHING, DISK_FULL, STOPPED):
         _log.warning("the build ended with %d: %s", process.returncode, line)
 
 

@@ -15,11 +15,11 @@ from earshot.terminal import ReaderGone, complain
 from encoders.errors import AudioError, WeightsError
 from encoders.projection import ProjectionError
 from index.vector_index import DamagedIndex, StaleIndex
-from recsys.catalog import CatalogError
+from recsys.catalog import NO_ROOM, CatalogError, CatalogFull
 from recsys.home.home import NotIndexed
 from recsys.home.settings import SettingsError
 
-DONE, NOTHING, USAGE, FAILURES, STOPPED = 0, 1, 2, 3, 130
+DONE, NOTHING, USAGE, FAILURES, DISK_FULL, STOPPED = 0, 1, 2, 3, 4, 130
 
 
 class NotFound(Exception):
@@ -87,6 +87,8 @@ class Command(Generic[Options]):
             ending = Ending(DONE, None)
         elif isinstance(error, (SettingsError, UsageError, *self.usage_errors)):
             ending = Ending(USAGE, str(error))
+        elif isinstance(error, CatalogFull):
+            ending = Ending(DISK_FULL, str(error))
         elif isinstance(error, (*_ERRORS, *self.errors)):
             ending = Ending(NOTHING, str(error))
         elif isinstance(error, ModuleNotFoundError):
@@ -94,7 +96,8 @@ class Command(Generic[Options]):
             ending = None if sentence is None else Ending(NOTHING, sentence)
         elif isinstance(error, OSError):
             file, reason = error.filename or "A file of the home", error.strerror or error
-            ending = Ending(NOTHING, f"{file} {self.refused}: {reason}.")
+            status = DISK_FULL if error.errno in NO_ROOM else NOTHING
+            ending = Ending(status, f"{file} {self.refused}: {reason}.")
         return ending
 
 

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save
 from torch import Tensor
 
 from encoders.checkpoints import read_tensorflow_checkpoint
@@ -220,7 +220,7 @@ def _write_cached(path: Path, state: dict[str, Tensor]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             tensors = Path(folder, "weights")
-            save_file(state, tensors)
+            tensors.write_bytes(save(state))
             digest = Path(folder, "digest")
             digest.write_text(hashlib.sha256(tensors.read_bytes()).hexdigest())
             tensors.replace(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
 from encoders.projection import ProjectionError
@@ -19,6 +19,10 @@ from recsys.recommendation.recommender import Recommender
 from recsys.similarity.artists import Artists
 from recsys.similarity.similar_tracks import SimilarTracks
 from recsys.track_map.track_map import MapReader
+
+# A server's threads answer others meanwhile: few of them wait, and not for long.
+WRITE_PATIENCE = 1.0  # s
+MOST_WAITING = 2
 
 _log = logging.getLogger(__name__)
 _Stamp = tuple[tuple[int, int, int] | None, ...]
@@ -68,6 +72,13 @@ class Served:
         self.artists.similar("")
 
 
+def open_catalog(settings: Settings) -> Catalog:
+    """Open a home's catalogue for the threads of a server. Raises CatalogError."""
+    return Catalog(
+        settings.home, settings.database, patience=WRITE_PATIENCE, most_waiting=MOST_WAITING
+    )
+
+
 class ServedHome:
     """A home kept open for many threads.
 
@@ -106,7 +117,7 @@ class ServedHome:
         """Open the home again; keep the old one where that fails."""
         with ExitStack() as opened:
             try:
-                served = Served.of(opened.enter_context(open_home(self._settings)))
+                served = Served.of(opened.enter_context(self._open()))
             except (
                 CatalogError,
                 DamagedIndex,
@@ -120,6 +131,9 @@ class ServedHome:
                 return
             old, self._stack, self._served = self._stack, opened.pop_all(), served
             old.close()  # requests still answering from it reconnect as they need
+
+    def _open(self) -> AbstractContextManager[Home]:
+        return open_home(self._settings, patience=WRITE_PATIENCE, most_waiting=MOST_WAITING)
 
     def _read_stamp(self) -> _Stamp:
         """Return a value that changes when a file of the index is replaced."""

@@ -5,7 +5,6 @@ like=artist:Nina Simone & unlike=tag:party & without=track:7 & discovery=.8 & ke
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
@@ -17,6 +16,7 @@ from werkzeug.exceptions import BadRequest
 from recsys.recommendation import controls
 from recsys.recommendation.controls import Controls, PublicControls, Several, values_of
 from recsys.recommendation.query import LARGEST_ID
+from webui.texts import read_whole
 from webui.uploads import read_sound
 
 Kind = Literal["track", "artist", "album", "tag", "genre", "sound"]
@@ -144,25 +144,10 @@ class Mix:
         sides = {s: tuple(known for known in getattr(self, s) if known != ref) for s in SIDES}
         return self.address(**sides)
 
-    def keeping(self, track_id: int, place: int) -> str:
-        """Keep a track where it is."""
-        others = [kept for kept in self.keep if kept[0] != track_id]
-        return self.address(keep=tuple(sorted([*others, (track_id, place)], key=_place)))
-
-    def freeing(self, track_id: int) -> str:
-        """Keep a track no longer."""
-        return self.address(keep=tuple(kept for kept in self.keep if kept[0] != track_id))
-
-    def closing_up(self, track_id: int, place: int) -> Mix:
-        """Return the mix in which a track's place is taken by what is below it."""
-        return replace(
-            self,
-            keep=tuple((kept, at - (at > place)) for kept, at in self.keep if kept != track_id),
-        )
-
     def removing(self, track_id: int, place: int) -> str:
         """Leave a track out, and let what is below it move up."""
-        return self.closing_up(track_id, place).adding("without", "track", track_id)
+        keep = tuple((kept, at - (at > place)) for kept, at in self.keep if kept != track_id)
+        return replace(self, keep=keep).adding("without", "track", track_id)
 
 
 def _values(arguments: Arguments, name: str) -> list[str]:
@@ -191,9 +176,10 @@ def _ref(text: str) -> Ref:
 
 
 def _id(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,10}", text, re.ASCII) or not 0 < int(text) <= LARGEST_ID:
+    found = read_whole(text, 1, LARGEST_ID)
+    if found is None:
         raise BadRequest(f'"{text[:50]}" is no id of a track.')
-    return int(text)
+    return found
 
 
 def _kept(text: str) -> tuple[tuple[int, int], ...]:
@@ -242,7 +228,8 @@ def _control(name: str, text: str) -> Any:
             raise BadRequest(f'"{ADDRESS_NAMES[name]}" takes 0 or 1.')
         return text == "1"
     if "float" not in kinds:
-        return int(text) if re.fullmatch("[0-9]{1,10}", text, re.ASCII) else text
+        whole = read_whole(text, 0, LARGEST_ID)
+        return text if whole is None else whole
     try:
         return float(text)
     except ValueError:
@@ -252,9 +239,10 @@ def _control(name: str, text: str) -> Any:
 def _length(text: str | None) -> int:
     if text is None:
         return Mix.length
-    if not re.fullmatch("[0-9]{1,9}", text, re.ASCII) or not 1 <= int(text) <= MAX_LENGTH:
+    length = read_whole(text, 1, MAX_LENGTH)
+    if length is None:
         raise BadRequest(f'"length" takes a whole number from 1 to {MAX_LENGTH}.')
-    return int(text)
+    return length
 
 
 def _check_side(ref: Ref, side: Side) -> None:

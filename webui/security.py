@@ -23,11 +23,13 @@ from werkzeug.exceptions import (
 )
 from werkzeug.wrappers import Response as AnyResponse
 
-from recsys.catalog import CatalogError
+from recsys.catalog import CatalogBusy, CatalogError
 from recsys.served_home import Unavailable
 from webui.connection import SMALL_BODY, body_waits, room_for_body
 from webui.current_listener import know, unreadable
 from webui.rate_limits import payer
+from webui.refusals import RETRY_AFTER, unwritten
+from webui.texts import check_address, check_form
 from webui.uploads import MAX_SOUND, TAKING_SOUNDS
 
 _log = logging.getLogger("webui.access")
@@ -65,7 +67,8 @@ def protect(app: Flask) -> None:
     app.after_request(_finish)
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(Unavailable, _unreadable)
-    app.register_error_handler(CatalogError, _unreadable)
+    app.register_error_handler(CatalogError, _not_done)
+    app.register_error_handler(OSError, _not_done)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -73,6 +76,8 @@ def _begin() -> AnyResponse | None:
     """Number the request; refuse foreign hosts' names, strangers, and writers without a token."""
     g.request_id, g.started, g.person = secrets.token_hex(8), time.monotonic(), None
     _check_host()
+    if request.endpoint == "static":  # small files are sent whole, as RFC 9110 allows
+        request.environ.pop("HTTP_RANGE", None)
     if request.endpoint in _FOR_ANYBODY:
         return None
     know(by_key=not is_page())
@@ -84,7 +89,11 @@ def _begin() -> AnyResponse | None:
         raise RequestEntityTooLarge(f"A form takes at most {SMALL_BODY >> 10} KiB.")
     if request.method not in ("GET", "HEAD", "OPTIONS") and not g.by_key:
         _check_writer()
-    return _let_body_in() if body_waits(request.environ) else None
+    check_address()
+    if body_waits(request.environ):
+        return _let_body_in()
+    check_form()
+    return None
 
 
 def _let_body_in() -> Response:
@@ -208,6 +217,18 @@ def _http_problem(error: HTTPException) -> Response:
 def _unreadable(error: Exception) -> Response:
     _log.warning("request %s: %s", g.request_id, error)
     return _answer(503, unreadable(error))
+
+
+def _not_done(error: CatalogError | OSError) -> Response:
+    """Say why something cannot be written, or read."""
+    found = unwritten(error)
+    if found is None:
+        return _unreadable(error) if isinstance(error, CatalogError) else _unexpected(error)
+    _log.warning("request %s: %s", g.request_id, error)
+    answer = _answer(*found)
+    if isinstance(error, CatalogBusy):
+        answer.headers["Retry-After"] = str(RETRY_AFTER)
+    return answer
 
 
 def _unexpected(error: Exception) -> Response:

@@ -75,7 +75,7 @@ def parse(arguments: Sequence[str]) -> BuildOptions:
         "build",
         "Analyse and index music folders. Without a folder: a demo library.",
         statuses="Exit status: 0 done; 1 nothing usable; 2 usage; 3 failures with --strict; "
-        "130 stopped.",
+        "4 the disk is full; 130 stopped.",
     )
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="music to index")
     parser.add_argument(

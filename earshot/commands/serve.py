@@ -31,9 +31,9 @@ from earshot.transcoding import transcoded
 from earshot.upload_worker import UploadAnalyser
 from encoders.projection import ProjectionError
 from recsys.accounts import Accounts
-from recsys.catalog import Account, AccountError, Catalog, CatalogError, is_name
+from recsys.catalog import Account, AccountError, CatalogError, is_name
 from recsys.home.settings import load_settings
-from recsys.served_home import Served, ServedHome, Unavailable
+from recsys.served_home import Served, ServedHome, Unavailable, open_catalog
 from webui.app import DEFAULT_LISTENER, create_app
 from webui.security import is_loopback
 from webui.server import Server, listen, raise_file_limit
@@ -155,7 +155,7 @@ def serve(options: ServeOptions, stack: ExitStack) -> None:
     closing = threading.Event()
     accounts = None
     if options.accounts:
-        catalog = stack.enter_context(Catalog(settings.home, settings.database))
+        catalog = stack.enter_context(open_catalog(settings))
         accounts = Accounts(catalog.people)
     app = create_app(
         settings,

@@ -1,11 +1,19 @@
 """The catalogue: tracks, features, listeners and their listens, in a database."""
 
-from recsys.catalog.catalog import Catalog
-from recsys.catalog.database import CatalogError
+from recsys.catalog.base import LONGEST_NAME, is_name, is_storable
+from recsys.catalog.catalog import PATIENCE, Catalog
+from recsys.catalog.database import (
+    NO_RIGHT,
+    NO_ROOM,
+    CatalogBusy,
+    CatalogError,
+    CatalogFull,
+    CatalogReadOnly,
+)
 from recsys.catalog.examples import TagExamples
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
 from recsys.catalog.histories import History, StoredListen, TrackPlays
-from recsys.catalog.listens import Listen, Listener, MatchCounts, PlayCount, StoredCounts, is_name
+from recsys.catalog.listens import Listen, Listener, MatchCounts, PlayCount, StoredCounts
 from recsys.catalog.lock import BuildRunning
 from recsys.catalog.people import Account, AccountError, ApiKey, Role
 from recsys.catalog.playlists import LONGEST_PLAYLIST, PlaylistChanged, StoredPlaylist
@@ -15,13 +23,20 @@ from recsys.catalog.totals import Totals
 from recsys.catalog.tracks import Counts, KnownFile, Status, Tags, Track, TrackSummary
 
 __all__ = [
+    "LONGEST_NAME",
     "LONGEST_PLAYLIST",
+    "NO_RIGHT",
+    "NO_ROOM",
+    "PATIENCE",
     "Account",
     "AccountError",
     "ApiKey",
     "BuildRunning",
     "Catalog",
+    "CatalogBusy",
     "CatalogError",
+    "CatalogFull",
+    "CatalogReadOnly",
     "Counts",
     "Feedback",
     "FeedbackKind",
@@ -50,4 +65,5 @@ __all__ = [
     "TrackPlays",
     "TrackSummary",
     "is_name",
+    "is_storable",
 ]

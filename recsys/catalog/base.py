@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +14,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 TEXT_LIMIT = 1000  # characters
+LONGEST_NAME = 200  # characters of what a person names: a listener, a playlist, a tag
+_NOT_IN_NAMES = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, lone surrogates, ends of lines
 
 T = TypeVar("T")
 
@@ -28,6 +31,38 @@ def clean_text(text: str) -> str:
     text = text[: 2 * TEXT_LIMIT].replace("\0", "")
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
+
+
+def is_storable(text: str) -> bool:
+    """Say whether every database can hold a text: without NUL and lone surrogates.
+
+    >>> is_storable("Nina Simone"), is_storable("Nina\\0"), is_storable("\\ud800")
+    (True, False, False)
+    """
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def is_name(text: str, longest: int = LONGEST_NAME) -> bool:
+    """Say whether a person can write a name so: 1 to `longest` characters, on one line.
+
+    >>> is_name("夜に"), is_name(" "), is_name("a\\nb"), is_name("a\\x9bb")
+    (True, False, False, False)
+    """
+    return (
+        bool(text.strip())
+        and len(text) <= longest
+        and not any(unicodedata.category(letter) in _NOT_IN_NAMES for letter in text)
+    )
+
+
+def one_line(text: str) -> str:
+    """Return a text with a space for whatever `is_name` does not allow.
+
+    >>> one_line("Evening\\n\\x01 songs")
+    'Evening songs'
+    """
+    allowed = (" " if unicodedata.category(c) in _NOT_IN_NAMES else c for c in text)
+    return " ".join("".join(allowed).split())
 
 
 def shown(path: Path) -> str:

@@ -28,10 +28,14 @@ from recsys.catalog import (
 from recsys.catalog.base import State, batches, locked_state, shown
 from recsys.catalog.database import (
     CatalogError,
+    busy,
     database_url,
     explained,
     migrate,
+    only_readable,
     open_engine,
+    read_only,
+    unwritable,
     writing,
 )
 from recsys.catalog.examples import TagExamples
@@ -46,9 +50,11 @@ from recsys.catalog.scanned_files import ScannedFile
 from recsys.catalog.search import WordIndex
 from recsys.catalog.totals import Totals
 from recsys.catalog.tracks import Counts, KnownFile, Track, TrackSummary
+from recsys.catalog.turns import NoTurn, Turns
 from recsys.interactions import Interactions
 
 _TRACK_REVISION = select(State.track_revision)  # of the one row; every request reads it
+PATIENCE = 30.0  # s
 _ROWS_PER_BATCH = 500
 _MAX_RECORDING_IDS = 100_000  # that are cached
 _BUILD_LOCK = 0x4541525348  # of PostgreSQL, beside the lock file
@@ -61,22 +67,34 @@ class Catalog:
     short transaction. Every method raises CatalogError where the database does.
     """
 
-    def __init__(self, home: Path, database: str | None = None, *, patience: float = 30.0) -> None:
+    def __init__(
+        self,
+        home: Path,
+        database: str | None = None,
+        *,
+        patience: float = PATIENCE,
+        most_waiting: int | None = None,
+    ) -> None:
         """Open the catalogue, making `home` and migrating the schema where needed.
 
         `database` is an SQLAlchemy URL, None for `catalogue.db` in the home; `patience` is how
-        many seconds to wait for another writer.
+        many seconds to wait for another writer, and `most_waiting` how many threads may, None for
+        any number. Where the catalogue may only be read, it is read, and what writes raises
+        CatalogReadOnly.
         """
         try:
             home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise CatalogError(
-                f"The home {shown(home)} cannot be made: {error.strerror}. Choose another one."
+            raise unwritable(
+                error,
+                f"The home {shown(home)} cannot be made: {error.strerror}. Choose another one.",
             ) from error
         self.home = home
         self._url = database_url(home, database)
         self._patience = patience
+        self._only_readable = only_readable(self._url)
         self._engine = open_engine(self._url, patience)
+        self._turns = Turns(patience, most_waiting)
         self._search_lock = threading.Lock()
         self._word_index = WordIndex([])
         self._word_index_revision = -1
@@ -106,12 +124,18 @@ class Catalog:
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
-        with (
-            explained(self._url, self._patience),
-            Session(writing(self._engine)) as session,
-            session.begin(),
-        ):
-            yield session
+        if self._only_readable:
+            raise read_only(self._url)
+        try:
+            with (
+                self._turns.turn(),
+                explained(self._url, self._patience),
+                Session(writing(self._engine)) as session,
+                session.begin(),
+            ):
+                yield session
+        except NoTurn:
+            raise busy(self._url, self._patience) from None
 
     # Reading
 

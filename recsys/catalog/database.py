@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from recsys.catalog.base import Base, shown
 
@@ -26,8 +29,32 @@ FILE_NAME = "catalogue.db"
 _POSTGRESQL_LOCK = 0x45415253484F54
 
 
+# What the system says where a disk or a quota is full, and where nothing may be written.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+NO_RIGHT = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+
+
 class CatalogError(Exception):
     """The catalogue cannot be used; the message says what, where, and what to do."""
+
+
+class CatalogBusy(CatalogError):
+    """Others write: nothing was changed, and it may be tried again."""
+
+
+class CatalogFull(CatalogError):
+    """There is no room on the disk; nothing was changed."""
+
+
+class CatalogReadOnly(CatalogError):
+    """The catalogue may only be read; nothing was changed."""
+
+
+def unwritable(error: OSError, sentence: str) -> CatalogError:
+    """Return the error of the kind that the system's one is, with a sentence."""
+    if error.errno in NO_ROOM:
+        return CatalogFull(sentence)
+    return CatalogReadOnly(sentence) if error.errno in NO_RIGHT else CatalogError(sentence)
 
 
 def database_url(home: Path, database: str | None) -> URL:
@@ -58,11 +85,15 @@ def open_engine(url: URL, patience: float) -> Engine:
     read stays true. Raises CatalogError where the database's driver is not installed.
     """
     sqlite = url.get_backend_name() == "sqlite"
+    options: dict[str, Any] = {"connect_args": {"timeout": patience}} if sqlite else {}
+    if only_readable(url):
+        # Anew each time: what somebody else writes is seen.
+        options = {"creator": partial(_open_for_reading, url), "poolclass": NullPool}
     try:
         engine = create_engine(
             url,
-            connect_args={"timeout": patience} if sqlite else {},
             json_serializer=partial(json.dumps, ensure_ascii=False),  # readable for a search
+            **options,
         )
     except (ModuleNotFoundError, SQLAlchemyError) as error:
         raise CatalogError(
@@ -70,7 +101,8 @@ def open_engine(url: URL, patience: float) -> Engine:
             "for PostgreSQL: pip install 'earshot[postgresql]'."
         ) from error
     if sqlite:
-        event.listen(engine, "connect", _prepare_sqlite)
+        if not only_readable(url):
+            event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     elif url.get_backend_name() == "postgresql":
         milliseconds = round(patience * 1000)
@@ -80,6 +112,42 @@ def open_engine(url: URL, patience: float) -> Engine:
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
 
     return engine
+
+
+def only_readable(url: URL) -> bool:
+    """Say whether an SQLite file is there and may only be read: it, or the folder it lies in."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.query:
+        return False
+    path = Path(url.database)
+    if not path.is_file():
+        return False
+    return not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
+def _open_for_reading(url: URL) -> sqlite3.Connection:
+    """Open an SQLite file that may only be read.
+
+    SQLite reads its write-ahead log only beside an index of it, the -shm file, which it cannot make
+    here. Without a log nobody writes: then the file is read as one that does not change.
+    """
+    path = Path(url.database or "").absolute()
+    log = path.with_name(f"{path.name}-wal")
+    has_log = log.exists() and log.stat().st_size > 0
+    mode = "mode=ro" if has_log else "mode=ro&immutable=1"
+    connection = sqlite3.connect(
+        f"{path.as_uri()}?{mode}", uri=True, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if has_log and error.sqlite_errorcode == sqlite3.SQLITE_CANTOPEN:
+            raise CatalogReadOnly(
+                f"{shown(log)} holds changes that can only be taken up where {shown(path.parent)} "
+                "may be written: open the home there once, or copy it whole."
+            ) from error
+        raise
+    return connection
 
 
 def writing(engine: Engine) -> Engine:
@@ -161,31 +229,44 @@ def explained(url: URL, patience: float) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:
-        raise CatalogError(_sentence(error, url, patience)) from error
+        raise _explanation(error, url, patience) from error
 
 
-def _sentence(error: Exception, url: URL, patience: float) -> str:
-    """Return the message of an error: what went wrong and what to do."""
+def busy(url: URL, patience: float) -> CatalogBusy:
+    """Say that others went on writing."""
+    return CatalogBusy(
+        f"The catalogue {place(url)} is being written by another program and was not free "
+        f"within {patience:g} s. Try again when that program has finished."
+    )
+
+
+def read_only(url: URL) -> CatalogReadOnly:
+    """Say that nothing can be written."""
+    return CatalogReadOnly(
+        f"The catalogue {place(url)} cannot be opened for writing: nothing was changed. "
+        "Choose another home, or let this one be written to."
+    )
+
+
+def _explanation(error: Exception, url: URL, patience: float) -> CatalogError:
+    """Say what went wrong and what to do."""
     cause = str(getattr(error, "orig", None) or error)
     where = place(url)
     if "locked" in cause or "lock timeout" in cause:
-        return (
-            f"The catalogue {where} is being written by another program and was not free "
-            f"within {patience:g} s. Try again when that program has finished."
-        )
+        return busy(url, patience)
     if "not a database" in cause or "malformed" in cause:
-        return (
+        return CatalogError(
             f"{where} is damaged or is not a catalogue; nothing was changed. "
             "Move the file away or put a sound copy in its place."
         )
     if "is full" in cause or "disk I/O" in cause or "No space left" in cause:
-        return (
+        return CatalogFull(
             f"The catalogue {where} cannot be written: its disk is full or failing. "
             "What was stored before is safe; make room and try again."
         )
-    if "unable to open" in cause or "readonly" in cause:
-        return f"The catalogue {where} cannot be opened for writing. Choose another home."
+    if "unable to open" in cause or "readonly" in cause or "read-only transaction" in cause:
+        return read_only(url)
     first_line = cause.strip().partition("\n")[0]
     if url.password:
         first_line = first_line.replace(str(url.password), "***")
-    return f"The catalogue {where} cannot be used: {first_line}"
+    return CatalogError(f"The catalogue {where} cannot be used: {first_line}")

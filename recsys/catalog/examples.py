@@ -12,8 +12,8 @@ from sqlalchemy import ForeignKey, delete, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recsys.catalog import recordings
-from recsys.catalog.base import Base
-from recsys.catalog.listens import ListenerRow, is_name
+from recsys.catalog.base import Base, is_name
+from recsys.catalog.listens import ListenerRow
 from recsys.catalog.recordings import RecordingRow, listening_state
 from recsys.catalog.search import fold
 from recsys.catalog.tracks import TrackRow, is_available

@@ -20,11 +20,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recsys.catalog import recordings
-from recsys.catalog.base import Base, batches, clean_text
+from recsys.catalog.base import LONGEST_NAME, Base, batches, is_name
 from recsys.catalog.recordings import Kind, MatchLevel, Recording, RecordingRow, listening_state
 from recsys.catalog.tracks import IDS_PER_QUERY
-
-LONGEST_NAME = 200  # characters of a listener's name
 
 
 @dataclass(frozen=True)
@@ -100,11 +98,6 @@ class PlayCountRow(Base):
 
 
 # Listeners
-
-
-def is_name(name: str) -> bool:
-    """Whether a listener may have this name."""
-    return bool(name.strip()) and len(name) <= LONGEST_NAME and clean_text(name) == name
 
 
 def listeners(session: Session) -> list[Listener]:

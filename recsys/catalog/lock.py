@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from recsys.catalog.base import shown
-from recsys.catalog.database import CatalogError
+from recsys.catalog.database import CatalogError, unwritable
 
 if sys.platform == "win32":
     import msvcrt
@@ -47,8 +47,8 @@ def exclusive(path: Path) -> Iterator[None]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise CatalogError(
-            f"The lock file {shown(path)} cannot be opened: {error.strerror}."
+        raise unwritable(
+            error, f"The lock file {shown(path)} cannot be opened: {error.strerror}."
         ) from error
     _descriptors.add(descriptor)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,8 +12,9 @@ from sqlalchemy import BigInteger, ForeignKey, Integer, Select, delete, func, se
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recsys.catalog import listens
-from recsys.catalog.base import Base, CleanText, clean_text
-from recsys.catalog.listens import ListenerRow, is_name
+from recsys.catalog.base import Base, CleanText, clean_text, is_name
+from recsys.catalog.database import CatalogError
+from recsys.catalog.listens import ListenerRow
 from recsys.catalog.recordings import listening_state
 
 Role = Literal["owner", "member"]
@@ -143,7 +144,7 @@ class People:
         Raises AccountError for an invalid name, or one taken by an account or a listener.
         """
         name = name.strip()
-        if not (is_name(name) and name.isprintable() and len(name) <= LONGEST_ACCOUNT_NAME):
+        if not (is_name(name, LONGEST_ACCOUNT_NAME) and name.isprintable()):
             raise AccountError(
                 f"An account's name has 1 to {LONGEST_ACCOUNT_NAME} printable characters."
             )
@@ -238,7 +239,7 @@ class People:
     def add_key(self, account_id: int, name: str, prefix: str, key_hash: bytes, at: int) -> ApiKey:
         """Insert a key. Raises AccountError for an unknown account or an invalid name."""
         name = name.strip()
-        if not (is_name(name) and name.isprintable() and len(name) <= LONGEST_KEY_NAME):
+        if not (is_name(name, LONGEST_KEY_NAME) and name.isprintable()):
             raise AccountError(f"A key's name has 1 to {LONGEST_KEY_NAME} printable characters.")
         with self._writing() as session:
             listening_state(session, lock=True)
@@ -265,7 +266,8 @@ class People:
             account = _account(session, AccountRow.id == row.account_id)
             number, used_at = row.id, row.last_used_at
         if used_at is None or at - used_at >= USED_EVERY:
-            with self._writing() as session:
+            # A key is good where nothing can be written, too.
+            with suppress(CatalogError), self._writing() as session:
                 if (row := session.get(ApiKeyRow, number)) is not None:
                     row.last_used_at = at
         return account

@@ -15,8 +15,8 @@ from sqlalchemy import BigInteger, ForeignKey, Integer, delete, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recsys.catalog import recordings
-from recsys.catalog.base import Base, batches
-from recsys.catalog.listens import ListenerRow, is_name
+from recsys.catalog.base import Base, batches, is_name, one_line
+from recsys.catalog.listens import ListenerRow
 from recsys.catalog.recordings import RecordingRow
 from recsys.catalog.tracks import IDS_PER_QUERY
 
@@ -176,7 +176,7 @@ def _stored_playlist(row: PlaylistRow, track_ids: Sequence[int]) -> StoredPlayli
     return StoredPlaylist(
         row.id,
         row.listener_id,
-        row.name,
+        one_line(row.name) or "Untitled",  # older versions took any characters
         tuple(track_ids),
         row.created_at,
         row.changed_at,

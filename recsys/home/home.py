@@ -9,7 +9,7 @@ from pathlib import Path
 
 from encoders.projection import Projection, ProjectionError
 from index.vector_index import StaleIndex, VectorIndex
-from recsys.catalog import Catalog
+from recsys.catalog import PATIENCE, Catalog
 from recsys.home.files import INDEX_NAME, PROJECTION_NAME
 from recsys.home.settings import Settings
 
@@ -58,8 +58,10 @@ def stamp(path: Path) -> tuple[int, int, int] | None:
 
 
 @contextmanager
-def open_home(settings: Settings) -> Iterator[Home]:
-    """Open a home for reading.
+def open_home(
+    settings: Settings, *, patience: float = PATIENCE, most_waiting: int | None = None
+) -> Iterator[Home]:
+    """Open a home for reading; the last two are those of `Catalog`.
 
     Raises NotIndexed, CatalogError, and DamagedIndex or StaleIndex for an index that cannot be
     used.
@@ -67,7 +69,9 @@ def open_home(settings: Settings) -> Iterator[Home]:
     path = settings.home / INDEX_NAME
     if not path.exists():
         raise NotIndexed(f"Nothing is indexed in {settings.home} yet: run `earshot build` first.")
-    with Catalog(settings.home, settings.database) as catalog:
+    with Catalog(
+        settings.home, settings.database, patience=patience, most_waiting=most_waiting
+    ) as catalog:
         index = VectorIndex.load(path, model=None, projection=None, dim=None)
         projection: Projection | ProjectionError
         try:

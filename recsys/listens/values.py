@@ -6,7 +6,7 @@ import re
 import uuid
 from functools import lru_cache
 
-from recsys.catalog.listens import is_name
+from recsys.catalog.base import is_name
 from recsys.listens.times import LATEST, NoTime, TimeFormat, possible_orders
 
 _LENGTH = re.compile(r"(?:(\d{1,2}):)?(\d{1,3}):(\d{2}(?:\.\d+)?)")

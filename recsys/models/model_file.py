@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,10 +39,20 @@ def write(path: Path, tensors: Mapping[str, NDArray[Any]], manifest: Mapping[str
     arrays = {name: np.ascontiguousarray(values) for name, values in tensors.items()}
     with replacing(path) as file:
         mode = os.fstat(file.fileno()).st_mode
-        save_file(arrays, file.name, metadata)  # no copy in memory, but it replaces the file
+        try:  # no copy in memory, but it replaces the file
+            save_file(arrays, file.name, metadata)
+        except SafetensorError as error:
+            raise _of_system(error, path) from error
         with open(file.name, "rb+") as written:  # noqa: PTH123
             os.fchmod(written.fileno(), mode)
             os.fsync(written.fileno())
+
+
+def _of_system(error: SafetensorError, path: Path) -> OSError:
+    """Return the system's error that the library wraps, as in "I/O error: … (os error 28)"."""
+    found = re.search(r"os error (\d+)", str(error))
+    number = int(found[1]) if found else errno.EIO
+    return OSError(number, os.strerror(number), str(path))
 
 
 def read(path: Path) -> tuple[Tensors, dict[str, Any]]:

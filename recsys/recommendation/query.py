@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Self
@@ -20,6 +19,7 @@ ReasonKind = Literal[
     "seed", "listens", "artist", "tag", "listeners", "familiar", "dislike", "popular", "typical"
 ]
 LARGEST_ID = controls.LARGEST_ID
+LEAST_WEIGHT, LARGEST_WEIGHT = 1e-6, 1e6  # of a seed: what scores are made of stays a float32
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ class Seed:
 
     kind    "track", an id of the catalogue; "artist", a name; "tag", a genre of the files or a tag
             of the taggers; "sound", a file outside the library, named by `ref`
-    weight  not 0. Among seeds to be like, the proportions of the weights matter; one to be unlike
-            pushes down with its weight, at most with 1
+    weight  from LEAST_WEIGHT to LARGEST_WEIGHT, or the negative of such a number. Among seeds to be
+            like, the proportions of the weights matter; one to be unlike pushes down with its
+            weight, at most with 1
     vector  of a "sound" alone: its embedding, float32 (dim,)
     """
 
@@ -78,9 +79,10 @@ class Seed:
             raise ValueError(f"ref of a track: wanted {wanted_ids}, got {self.ref}")
         if isinstance(self.ref, str) and not self.ref.strip():
             raise ValueError(f"ref of a {self.kind}: wanted a name, got an empty one")
-        if not math.isfinite(self.weight) or self.weight == 0:
+        if not LEAST_WEIGHT <= abs(self.weight) <= LARGEST_WEIGHT:
             raise ValueError(
-                f"weight of {self.ref!r}: wanted a number other than 0, got {self.weight}"
+                f"weight of {self.ref!r}: wanted a number from {LEAST_WEIGHT:f} to "
+                f"{LARGEST_WEIGHT:.0f}, or below 0 to be unlike, got {self.weight}"
             )
         if (self.vector is not None) != (self.kind == "sound"):
             raise ValueError(

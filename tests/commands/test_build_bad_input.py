@@ -10,8 +10,8 @@ import sqlite3
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from commands import OBEY_PERMISSIONS, PATIENCE, Commands, finish, make_home, start
 from sounds import cut, flip, float_wav, long_mp3, long_wav, tune, video, write
+from unwritable import fill, small_disk
 
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, Track
@@ -428,58 +429,38 @@ def test_settings_that_say_nothing(earshot: Commands, music: Path, text: str) ->
 # A full disk
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of one megabyte."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"no small disk can be mounted ({mounted.stderr.strip()}): see the next test")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
-
-
-def test_a_full_disk(earshot: Commands, music: Path, small_disk: Path, weights: Path) -> None:
-    earshot.home = make_home(small_disk / "home", weights)
-    for number in range(3):
-        write(music / f"song {number}.flac", tune(number))
-    earshot.build_json(music)
-    before = earshot.neighbours("song 0")
-    ids = {path: track.id for path, track in rows(earshot.home).items()}
-    for number in range(3, 9):
-        write(music / f"song {number}.flac", tune(number))
-    failed = 0
-    for free in (0, 40_000, 80_000, 120_000, 200_000):
-        fill(small_disk / "filler", free)
-        result = earshot.build(music)
-        if result.status:
-            failed += 1
-            assert result.status == 1
-            assert "full" in result.err or "No space left on device" in result.err
-            (small_disk / "filler").unlink()
-            assert [row for row in earshot.neighbours("song 0") if row in before]
-    assert failed >= 2
-    answer = earshot.neighbours("song 0")
-    fill(small_disk / "filler", 45_000)  # enough for the database, not for a projection
-    result = earshot.build(music, "--refit")
-    assert result.status == 1
-    assert "cannot be written: No space left on device." in result.err
-    assert earshot.neighbours("song 0") == answer
-    (small_disk / "filler").unlink()
-    done = earshot.build_json(music)
-    assert (done["tracks"], done["failed"], done["index"]["ntotal"]) == (9, 0, 9)
-    assert ids.items() <= {path: track.id for path, track in rows(earshot.home).items()}.items()
-    assert not list(earshot.home.glob("*.tmp")) + list(earshot.home.glob(".*.saving"))
-
-
-def fill(path: Path, free: int) -> None:
-    """Fill a disk, but for some bytes."""
-    with path.open("wb", buffering=0) as file, suppress(OSError):
-        while file.write(bytes(4096)):
-            pass
-    os.truncate(path, max(path.stat().st_size - free, 0))
+def test_a_full_disk(earshot: Commands, music: Path, tmp_path: Path, weights: Path) -> None:
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        earshot.home = make_home(disk / "home", weights)
+        for number in range(3):
+            write(music / f"song {number}.flac", tune(number))
+        earshot.build_json(music)
+        before = earshot.neighbours("song 0")
+        ids = {path: track.id for path, track in rows(earshot.home).items()}
+        for number in range(3, 9):
+            write(music / f"song {number}.flac", tune(number))
+        failed = 0
+        for free in (0, 40_000, 80_000, 120_000, 200_000):
+            fill(disk, but=free)
+            result = earshot.build(music)
+            if result.status:
+                failed += 1
+                assert result.status == 4
+                assert "full" in result.err or "No space left on device" in result.err
+                (disk / "filled").unlink()
+                assert [row for row in earshot.neighbours("song 0") if row in before]
+        assert failed >= 2
+        answer = earshot.neighbours("song 0")
+        fill(disk, but=45_000)  # enough for the database, not for a projection
+        result = earshot.build(music, "--refit")
+        assert result.status == 4
+        assert "cannot be written: No space left on device." in result.err
+        assert earshot.neighbours("song 0") == answer
+        (disk / "filled").unlink()
+        done = earshot.build_json(music)
+        assert (done["tracks"], done["failed"], done["index"]["ntotal"]) == (9, 0, 9)
+        assert ids.items() <= {path: track.id for path, track in rows(earshot.home).items()}.items()
+        assert not list(earshot.home.glob("*.tmp")) + list(earshot.home.glob(".*.saving"))
 
 
 def test_files_that_cannot_grow(earshot: Commands, music: Path) -> None:
@@ -495,7 +476,7 @@ def test_files_that_cannot_grow(earshot: Commands, music: Path) -> None:
         before="import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))",
     )
     result = finish(process)
-    assert result.status == 1
+    assert result.status == 4
     assert "cannot be written" in result.err
     done = earshot.build_json(music)
     assert (done["tracks"], done["failed"]) == (4, 0)

@@ -47,3 +47,13 @@ def drop_file(page: Page, name: str, content: bytes) -> None:
         }""",
         [name, base64.b64encode(content).decode()],
     )
+
+
+def renewed(page: Page) -> None:
+    """Leave the rows, and wait until the new list is shown."""
+    page.mouse.move(1, 1)
+    if page.locator("#mix[data-held]").count():
+        page.evaluate(
+            "document.activeElement.closest('#rows') && document.getElementById('renew').click()"
+        )
+    expect(page.locator("#mix:not([data-held])")).to_be_attached()

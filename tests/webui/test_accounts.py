@@ -286,7 +286,7 @@ def test_guesses_are_limited(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Non
             now += 5
             if n_allowed == 10:
                 now += 600
-        answer = guess(client, "a\0nn ", "10.0.0.1")  # however it is written
+        answer = guess(client, "ＡNN ", "10.0.0.1")  # however it is written
         assert answer.status_code == 429
         assert 0 < int(answer.headers["Retry-After"]) <= wait  # longer each time
         assert "Too many attempts to log in under this name from your address" in answer.text

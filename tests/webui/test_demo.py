@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import drop_file, played, row, settled, tab_to, titles
+from browsing import drop_file, played, renewed, row, settled, tab_to, titles
 from playwright.sync_api import Browser, Page, expect
 
 from recsys.catalog import Catalog
@@ -91,6 +91,7 @@ def test_seed_listen_judge_and_take_it_along(page: Page, demo: Path, tmp_path: P
     settled(page, f"Disliked “{disliked}”")
     judge(page, liked, "Like")
     settled(page, f"Liked “{liked}”")
+    renewed(page)
     after = titles(page)
     assert disliked not in after and liked in after and after != before
     expect(page.locator("#now-title")).to_have_text(before[0])

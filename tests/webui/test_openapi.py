@@ -40,7 +40,9 @@ CONFIG = {
         for name in REFUSED_BY_MEANING
     ]
 }
-NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+NAMES = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20
+)
 REFS = st.one_of(
     st.integers(1, 30).map("track:{}".format),
     st.integers(1, 30).map("album:{}".format),

@@ -20,6 +20,7 @@ from webui.api.openapi import WRITES, answer, blueprint, content, problems
 from webui.api.parameters import Described, Parameters, Strict
 from webui.connection import leave_pool
 from webui.current_listener import demand_owner
+from webui.refusals import InsufficientStorage
 
 MAX_STREAMS = 3  # at once: each has a thread of the server
 POLL = 0.5  # s between two looks at the state
@@ -35,11 +36,16 @@ class BuildRefused(Exception):
     """A build ended at once; the message says why."""
 
 
+class NoRoomForBuild(BuildRefused):
+    """A build ended at once because a disk is full."""
+
+
 class StartBuild(Protocol):
     """Starts builds of the home that is served."""
 
     def __call__(self, *, retry_failed: bool) -> None:
-        """Return as soon as a build is at work. Raises BuildRunning, BuildRefused."""
+        """Return as soon as a build is at work. Raises BuildRunning, BuildRefused,
+        and CatalogError or OSError where nothing can be written."""
 
 
 class Build(Described):
@@ -107,7 +113,7 @@ def show_build() -> Response:
     return _answer()
 
 
-@api.post("/build", responses={202: Build, **problems(403, 409, 413, 415)}, security=WRITES)
+@api.post("/build", responses={202: Build, **problems(403, 409, 413, 415, 507)}, security=WRITES)
 def start_build(body: Wanted) -> Response:
     """Start a build like the last one: the same folders, taggers and recipe."""
     demand_owner()
@@ -119,6 +125,8 @@ def start_build(body: Wanted) -> Response:
     try:
         leave_pool(request.environ)
         build(retry_failed=body.retry_failed)
+    except NoRoomForBuild as error:
+        raise InsufficientStorage(str(error)) from error
     except (BuildRunning, BuildRefused) as error:
         raise Conflict(str(error)) from error
     finally:

@@ -147,7 +147,7 @@ def feedback(query: Page) -> Response:
 
 @api.put(
     "/tracks/<int:track_id>/feedback",
-    responses={200: Feedback, **problems(403, 404, 413, 415)},
+    responses={200: Feedback, **problems(403, 404, 413, 415, 507)},
     security=WRITES,
 )
 def set_feedback(path: OfTrack, body: Said) -> Response:
@@ -158,7 +158,7 @@ def set_feedback(path: OfTrack, body: Said) -> Response:
 
 @api.delete(
     "/tracks/<int:track_id>/feedback",
-    responses={204: None, **problems(403, 404)},
+    responses={204: None, **problems(403, 404, 507)},
     security=WRITES,
 )
 def take_back(path: OfTrack) -> Response:
@@ -187,7 +187,7 @@ def listens(query: Page) -> Response:
     )
 
 
-@api.post("/listens", responses={201: Listen, **problems(403, 404, 413, 415)}, security=WRITES)
+@api.post("/listens", responses={201: Listen, **problems(403, 404, 413, 415, 507)}, security=WRITES)
 def listen(body: Heard) -> Response:
     """Write that the listener has heard a track: at least half of it, or four minutes."""
     now = int(time.time())

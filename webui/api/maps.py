@@ -20,7 +20,7 @@ from webui.served import current
 
 By = Annotated[
     str,
-    StringConstraints(pattern="^(sound|cluster|genre|tag:.+)$", max_length=MAX_QUERY),
+    StringConstraints(pattern="^(sound|cluster|genre|tag:[^\\x00]+)$", max_length=MAX_QUERY),
     takes("sound, cluster, genre, or tag: and one of the taggers' tags"),
 ]
 Ids = Annotated[

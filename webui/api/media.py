@@ -11,17 +11,19 @@ from typing import Annotated, Protocol
 
 from flask import Response, current_app, request, send_file
 from pydantic import Field
-from werkzeug.exceptions import NotFound, UnsupportedMediaType
+from werkzeug.datastructures import ContentRange
+from werkzeug.exceptions import NotFound, RequestedRangeNotSatisfiable, UnsupportedMediaType
+from werkzeug.wsgi import LimitedStream
 
 from recsys.library.covers import read_cover
 from webui.api.openapi import BYTES, NOT_MODIFIED, blueprint, content, problems, tagged
 from webui.api.parameters import OfTrack, Parameters, Revalidating, takes
+from webui.api.ranges import wanted_range
 from webui.connection import begin_stream
 from webui.rate_limits import payer
 from webui.served import current, living
 
 MAX_START = 100_000  # seconds
-PARTIAL = 206
 _MEDIA_TYPES = {
     ".flac": "audio/flac",
     ".m4a": "audio/mp4",
@@ -63,8 +65,12 @@ def audio(path: OfTrack) -> Response:
     """Send a track's file, whole or the ranges asked for (RFC 9110, section 14)."""
     file = _file(path.track_id)
     kind = _MEDIA_TYPES.get(file.suffix.lower(), BYTES)
-    sent = send_file(file, mimetype=kind, conditional=True)
-    return _without_a_thread(sent, file) if sent.status_code == PARTIAL else sent
+    sent = send_file(file, mimetype=kind, conditional=False)
+    sent.make_conditional(request)
+    sent.accept_ranges = "bytes"
+    if sent.status_code == 200 and request.method == "GET":
+        return _part(sent, file)
+    return sent
 
 
 @api.get(
@@ -110,19 +116,37 @@ def cover(path: OfTrack, header: Revalidating) -> Response:
     return tagged(sent)
 
 
-def _without_a_thread(sent: Response, path: Path) -> Response:
-    """Let the server's own loop send a range, as it does a whole file.
+def _part(whole: Response, path: Path) -> Response:
+    """Return the part of a file that the request asks for, or the whole.
 
-    Otherwise a player that reads no more than it plays would hold one of its threads meanwhile.
+    The server's own loop sends it (PEP 3333: up to Content-Length): a player that reads no more
+    than it plays holds no thread meanwhile.
     """
-    wrap = request.environ.get("wsgi.file_wrapper")
-    if wrap is None or request.method != "GET" or sent.content_range.start is None:
-        return sent
-    sent.close()
+    length, modified = whole.content_length or 0, whole.last_modified
+    if modified is None:
+        raise RuntimeError("a file that is sent has no time of its last change")
+    try:
+        wanted = wanted_range(request.headers, length, whole.headers.get("ETag", ""), modified)
+    except RequestedRangeNotSatisfiable:
+        whole.close()
+        raise
+    if wanted is None:
+        return whole
+    whole.close()
+    first, n_bytes = wanted
     file = path.open("rb")
-    file.seek(sent.content_range.start)
-    sent.response = wrap(file)  # sent up to Content-Length (PEP 3333)
-    return sent
+    file.seek(first)
+    wrap = request.environ.get("wsgi.file_wrapper")
+    part = Response(
+        wrap(file) if wrap else LimitedStream(file, n_bytes),
+        206,
+        whole.headers,
+        direct_passthrough=bool(wrap),
+    )
+    part.call_on_close(file.close)
+    part.content_length = n_bytes
+    part.content_range = ContentRange("bytes", first, first + n_bytes, length)
+    return part
 
 
 def _file(track_id: int) -> Path:

@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any, NoReturn
 
 from flask import Response, request
-from flask.json.provider import DefaultJSONProvider
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.tag import Tag
@@ -15,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from webui.api.parameters import Described
+from webui.texts import CarefulJson
 
 PREFIX = "/api/v1"
 PROBLEM = "application/problem+json"
@@ -38,17 +38,6 @@ INFO = Info(
     version="1",
     description="Search, similarity, recommendations, playlists and listening of one library.",
 )
-
-
-class CarefulJson(DefaultJSONProvider):
-    """JSON that is refused, not failed at, where it is nested too deeply."""
-
-    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
-        """Read JSON. Raises ValueError."""
-        try:
-            return super().loads(s, **kwargs)
-        except RecursionError:
-            raise ValueError("the JSON is nested too deeply") from None
 
 
 class Problem(Described):

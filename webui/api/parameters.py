@@ -9,6 +9,7 @@ import struct
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from recsys.catalog import LONGEST_NAME, is_name
 from recsys.recommendation import controls
 from recsys.recommendation.query import LARGEST_ID
 
@@ -44,6 +46,12 @@ def _whole(value: object) -> object:
     if isinstance(value, str) and not re.fullmatch("[0-9]{1,10}", value, re.ASCII):
         raise ValueError(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _name(text: str) -> str:
+    if not is_name(text):
+        raise ValueError(text)
+    return text
 
 
 WHOLE = BeforeValidator(_whole)
@@ -77,21 +85,23 @@ def as_parameters(schema: dict[str, Any]) -> None:
 
 
 class Described(BaseModel):
-    """What a body or an answer holds."""
+    """What a body or an answer holds; a number is one, and neither NaN nor infinite."""
 
-    model_config = ConfigDict(json_schema_extra=_with_example)
+    model_config = ConfigDict(allow_inf_nan=False, json_schema_extra=_with_example)
 
 
 class Strict(Described):
     """A body that is refused where it holds a name that means nothing."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_with_example)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, allow_inf_nan=False, json_schema_extra=_with_example
+    )
 
 
 class Parameters(BaseModel):
     """What an address names: parts of its path, or what is behind its question mark."""
 
-    model_config = ConfigDict(json_schema_extra=as_parameters)
+    model_config = ConfigDict(allow_inf_nan=False, json_schema_extra=as_parameters)
 
 
 class OfTrack(Parameters):
@@ -136,6 +146,13 @@ Cursor = Annotated[
 ]
 
 
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]  # what `webui.texts` lets in
+Name = Annotated[
+    str,
+    AfterValidator(_name),
+    Field(max_length=LONGEST_NAME, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"),
+    takes(f"1 to {LONGEST_NAME} characters on one line"),
+]
 Share = Annotated[float, Field(ge=0, le=1), takes("a number from 0 to 1")]
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID), WHOLE, takes(AN_ID)]
 

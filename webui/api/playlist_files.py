@@ -14,8 +14,9 @@ from recsys.catalog import Track
 from recsys.playlists import WRITERS, PlaylistError, parse, resolve
 from recsys.recommendation.query import LARGEST_ID
 from webui.api.openapi import BYTES, WRITES, answer, blueprint, content, problems, taking_bytes
-from webui.api.parameters import MAX_QUERY, MAX_RESULTS, Described, Parameters, takes
+from webui.api.parameters import MAX_QUERY, MAX_RESULTS, Described, Parameters, Text, takes
 from webui.served import current
+from webui.texts import read_whole
 
 MAX_ENTRIES = 5_000  # of a playlist
 MAX_MISSING = 50  # of its entries that are named as not found
@@ -37,10 +38,11 @@ class OfFormat(Parameters):
 
 def _ids(text: str) -> list[int]:
     """Read ids with commas between them."""
-    ids = text.split(",")
-    if len(ids) > MAX_RESULTS or not all(_is_id(part) for part in ids):
+    ids = [read_whole(part, 0, LARGEST_ID) for part in text.split(",")]
+    known = [track_id for track_id in ids if track_id is not None]
+    if len(ids) > MAX_RESULTS or len(known) < len(ids):
         raise ValueError(text)
-    return list(map(int, ids))
+    return known
 
 
 class ExportQuery(Parameters):
@@ -52,7 +54,7 @@ class ExportQuery(Parameters):
         WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,9}(,[0-9]{1,9}){0,199}$"}),
         takes(f"1 to {MAX_RESULTS} ids with commas between them"),
     ] = Field(examples=["1,2"])
-    title: str = Field("", description=f"Its first {MAX_QUERY} characters count.")
+    title: Text = Field("", description=f"Its first {MAX_QUERY} characters count.")
 
 
 class Missing(Described):
@@ -120,7 +122,3 @@ def file_answer(kind: str, tracks: Iterable[Track], title: str) -> Response:
     sent = Response(written, content_type=MEDIA_TYPES[kind])
     sent.headers.set("Content-Disposition", "attachment", filename=f"earshot.{kind}")
     return sent
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 11 and int(text) <= LARGEST_ID

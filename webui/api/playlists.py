@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from flask import Response, request
-from pydantic import Field, StringConstraints
+from pydantic import Field
 from werkzeug.exceptions import Conflict, NotFound, PreconditionFailed
 
 from recsys.catalog import LONGEST_PLAYLIST, PlaylistChanged, StoredPlaylist
@@ -18,6 +18,7 @@ from webui.api.openapi import NOT_MODIFIED, WRITES, answer, blueprint, content, 
 from webui.api.parameters import (
     Count,
     Described,
+    Name,
     Page,
     Paged,
     Parameters,
@@ -32,16 +33,10 @@ from webui.api.recommendations import recommended
 from webui.api.schemas import RecommendedTracks, Track
 from webui.served import current
 
-MAX_NAME = 200  # characters
 N_SEEDS = 20  # of the last tracks, which a continuation goes by
 
 api = blueprint("playlists_api", tag="playlists")
 
-Name = Annotated[
-    str,
-    StringConstraints(max_length=MAX_NAME, pattern=r"^[^\x00]*\S[^\x00]*$"),
-    takes(f"1 to {MAX_NAME} characters"),
-]
 TrackIds = Annotated[
     list[TrackId],
     Field(max_length=LONGEST_PLAYLIST),
@@ -141,7 +136,9 @@ def playlists(query: Page, header: Revalidating) -> Response:
     )
 
 
-@api.post("/playlists", responses={201: Playlist, **problems(403, 404, 413, 415)}, security=WRITES)
+@api.post(
+    "/playlists", responses={201: Playlist, **problems(403, 404, 413, 415, 507)}, security=WRITES
+)
 def create_playlist(body: Written) -> Response:
     """Keep a new playlist; two may have one name."""
     served = current()
@@ -160,20 +157,20 @@ def playlist(path: OfPlaylist, header: Revalidating) -> Response:
 
 @api.put(
     "/playlists/<int:playlist_id>",
-    responses={200: Playlist, **problems(403, 404, 412, 413, 415)},
+    responses={200: Playlist, **problems(403, 404, 412, 413, 415, 507)},
     security=WRITES,
 )
 def replace_playlist(path: OfPlaylist, header: IfUnchanged, body: Written) -> Response:
     """Write a playlist anew: its name and all of its tracks."""
     served = current()
     kept = _unchanged(served, path.playlist_id)
-    revision = kept.revision if request.if_match else None
+    revision = kept.revision if "If-Match" in request.headers else None
     return _answered(served, _save(served, body.name, body.track_ids, kept, revision))
 
 
 @api.patch(
     "/playlists/<int:playlist_id>",
-    responses={200: Playlist, **problems(403, 404, 409, 412, 413, 415)},
+    responses={200: Playlist, **problems(403, 404, 409, 412, 413, 415, 507)},
     security=WRITES,
 )
 def change_playlist(path: OfPlaylist, header: IfUnchanged, body: Change) -> Response:
@@ -189,7 +186,7 @@ def change_playlist(path: OfPlaylist, header: IfUnchanged, body: Change) -> Resp
 
 @api.delete(
     "/playlists/<int:playlist_id>",
-    responses={204: None, **problems(403, 404, 412)},
+    responses={204: None, **problems(403, 404, 412, 507)},
     security=WRITES,
 )
 def delete_playlist(path: OfPlaylist, header: IfUnchanged) -> Response:
@@ -257,7 +254,7 @@ def kept_playlist(served: Served, playlist_id: int) -> StoredPlaylist:
 def _unchanged(served: Served, playlist_id: int) -> StoredPlaylist:
     """Return a playlist in the state that the request has seen, or raise PreconditionFailed."""
     kept = kept_playlist(served, playlist_id)
-    if request.if_match:
+    if "If-Match" in request.headers:  # what cannot be read matches nothing
         now = _answered(served, kept)
         now.add_etag()
         if not request.if_match.contains(now.get_etag()[0] or ""):

@@ -7,17 +7,27 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from flask import Response, request
-from pydantic import ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 from werkzeug.exceptions import BadRequest, Conflict
 
 from recsys.recommendation.controls import Controls, PublicControls
-from recsys.recommendation.query import Query, Recommendation, Seed
+from recsys.recommendation.query import LEAST_WEIGHT, Query, Recommendation, Seed
 from recsys.recommendation.recommender import MAX_LENGTH as LONGEST_PATH
 from recsys.recommendation.recommender import Unanswerable
 from recsys.served_home import Served
 from webui import current_listener, mix_list
 from webui.api.openapi import WRITES, answer, blueprint, problems, taking_bytes
-from webui.api.parameters import WHOLE, Count, Id, Parameters, Strict, TrackId, as_parameters, takes
+from webui.api.parameters import (
+    WHOLE,
+    Count,
+    Id,
+    Parameters,
+    Strict,
+    Text,
+    TrackId,
+    as_parameters,
+    takes,
+)
 from webui.api.schemas import Recommended, RecommendedTracks, Similar, SimilarTracks
 from webui.api.tracks import SimilarQuery, not_compared
 from webui.mix_query import ADDRESS_NAMES, DEFAULTS, MAX_LENGTH, MAX_REFS, MAX_SOUND_NAME, Mix
@@ -95,7 +105,7 @@ class AlikeQuery(SimilarQuery):
 class FileQuery(SimilarQuery):
     """What a file is called, and how many tracks are asked for."""
 
-    name: str = Field("", description="The file's name.", examples=["new song.mp3"])
+    name: Text = Field("", description="The file's name.", examples=["new song.mp3"])
 
 
 class SimilarToFile(SimilarTracks):
@@ -105,16 +115,25 @@ class SimilarToFile(SimilarTracks):
     ref: str = Field(description="What stands for the file in a mix: its embedding and its name.")
 
 
+def _weighty(weight: float) -> float:
+    if abs(weight) < LEAST_WEIGHT:
+        raise ValueError(weight)
+    return weight
+
+
 class GivenSeed(Strict):
     """Something that the answer shall be like, or unlike where its weight is negative."""
 
     kind: Literal["track", "artist", "tag", "sound"]
     ref: Annotated[
-        TrackId | Annotated[str, Field(min_length=1, max_length=MAX_SOUND_NAME)],
+        TrackId | Annotated[Text, Field(min_length=1, max_length=MAX_SOUND_NAME)],
         takes("a track's id, a name, or the ref of a sound"),
     ] = Field(examples=[1])
     weight: Annotated[
-        float, Field(ge=-100, le=100), takes("a number from -100 to 100 other than 0")
+        float,
+        Field(ge=-100, le=100),
+        AfterValidator(_weighty),
+        takes(f"a number from -100 to 100, and no nearer to 0 than {LEAST_WEIGHT:f}"),
     ] = 1.0
 
 
@@ -146,7 +165,9 @@ def mix(query: MixQuery) -> Response:
 
 
 @api.post(
-    "/recommend", responses={200: RecommendedTracks, **problems(403, 413, 415)}, security=WRITES
+    "/recommend",
+    responses={200: RecommendedTracks, **problems(403, 413, 415)},
+    security=WRITES,
 )
 def recommend(body: Question) -> Response:
     """Recommend to the person who listens here, with every control of the recommender."""
@@ -176,7 +197,7 @@ def similar_to_several(query: AlikeQuery) -> Response:
 
 @api.post(
     "/similar",
-    responses={200: SimilarToFile, **problems(403, 413, 415, 429)},
+    responses={200: SimilarToFile, **problems(403, 413, 415, 429, 507)},
     security=WRITES,
     openapi_extensions=taking_bytes("Any file of music, up to 100 MiB."),
 )

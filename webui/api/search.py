@@ -8,14 +8,25 @@ from flask import Response
 from pydantic import Field, StringConstraints
 
 from webui.api.openapi import answer, blueprint
-from webui.api.parameters import MAX_QUERY, Count, Page, Paged, Parameters, takes, write_cursor
+from webui.api.parameters import (
+    MAX_QUERY,
+    Count,
+    Page,
+    Paged,
+    Parameters,
+    Text,
+    takes,
+    write_cursor,
+)
 from webui.api.schemas import Completion, Completions, Track
 from webui.current_listener import listener
 from webui.served import current
 
 Words = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, max_length=MAX_QUERY, pattern=r"\S"),
+    StringConstraints(
+        strip_whitespace=True, max_length=MAX_QUERY, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$"
+    ),
     takes(f"1 to {MAX_QUERY} characters"),
 ]
 
@@ -41,7 +52,7 @@ class Found(Paged):
 class CompleteQuery(Parameters):
     """What was typed."""
 
-    q: str = Field("", description=f"Its first {MAX_QUERY} characters count.", examples=["aun"])
+    q: Text = Field("", description=f"Its first {MAX_QUERY} characters count.", examples=["aun"])
     limit: Count = 12
 
 

@@ -6,7 +6,7 @@ from flask import Response
 from pydantic import Field
 
 from webui.api.openapi import WRITES, answer, blueprint, problems, taking_bytes
-from webui.api.parameters import Described, Parameters
+from webui.api.parameters import Described, Parameters, Text
 from webui.uploads import hear_upload, write_sound
 
 api = blueprint("sounds")
@@ -15,7 +15,7 @@ api = blueprint("sounds")
 class SoundQuery(Parameters):
     """What the file is called."""
 
-    name: str = Field("", description="The file's name.", examples=["new song.mp3"])
+    name: Text = Field("", description="The file's name.", examples=["new song.mp3"])
 
 
 class HeardSound(Described):
@@ -27,7 +27,7 @@ class HeardSound(Described):
 
 @api.post(
     "/sounds",
-    responses={200: HeardSound, **problems(403, 413, 415, 429)},
+    responses={200: HeardSound, **problems(403, 413, 415, 429, 507)},
     security=WRITES,
     openapi_extensions=taking_bytes("Any file of music, up to 100 MiB."),
 )

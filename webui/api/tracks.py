@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Annotated
 
 from flask import Response
-from pydantic import Field, StringConstraints
+from pydantic import Field
 from werkzeug.exceptions import Conflict
 
 from recsys.catalog import Track as CatalogTrack
@@ -22,6 +22,7 @@ from webui.api.parameters import (
     Paged,
     Parameters,
     Revalidating,
+    Text,
     takes,
     write_cursor,
 )
@@ -30,7 +31,7 @@ from webui.mix_query import MAX_NAME
 from webui.served import current, living, why_not_heard
 
 Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=MAX_NAME), takes(f"1 to {MAX_NAME} characters")
+    Text, Field(min_length=1, max_length=MAX_NAME), takes(f"1 to {MAX_NAME} characters")
 ]
 
 api = blueprint("tracks")

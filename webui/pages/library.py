@@ -17,6 +17,7 @@ from recsys.served_home import Served, Unavailable
 from webui.api.builds import Build
 from webui.current_listener import person, unreadable
 from webui.served import current
+from webui.texts import read_whole
 
 N_FAILURES = 25  # a page
 N_GROUPS = 20  # of copies
@@ -118,7 +119,7 @@ def _report(served: Served, kind: Any) -> tuple[EvaluationReport, bool] | None:
 
 
 def _after() -> int:
-    text = request.args.get("after", "0")
-    if not (text.isascii() and text.isdigit() and int(text) <= LARGEST_ID):
+    after = read_whole(request.args.get("after", "0"), 0, LARGEST_ID)
+    if after is None:
         raise BadRequest('"after" takes the id of a track.')
-    return int(text)
+    return after

@@ -15,6 +15,7 @@ from webui import current_listener
 from webui.api.parameters import MAX_RESULTS
 from webui.api.playlists import continuation, kept_playlist
 from webui.served import current, label
+from webui.texts import read_whole
 
 N_MORE = 10  # tracks that a continuation names
 LENGTH = 8  # of a path where none is asked for
@@ -116,9 +117,10 @@ def _end(served: Served, name: str) -> End:
     words = request.args.get(name, "").strip()[:MAX_WORDS]
     text = request.args.get(f"{name}_id", "")
     if text:
-        if not (text.isascii() and text.isdigit() and int(text) <= LARGEST_ID):
+        track_id = read_whole(text, 0, LARGEST_ID)
+        if track_id is None:
             raise BadRequest(f'"{name}_id" takes the id of a track.')
-        track = served.catalog.track(int(text))
+        track = served.catalog.track(track_id)
         if track is None or track.removed:
             raise NotFound(f"The library has no track {text}.")
         return End(words, track)
@@ -127,10 +129,10 @@ def _end(served: Served, name: str) -> End:
 
 
 def _length() -> int:
-    text = request.args.get("length") or str(LENGTH)
-    if not (text.isascii() and text.isdigit() and 2 <= int(text[:9]) <= MAX_RESULTS):
+    length = read_whole(request.args.get("length") or str(LENGTH), 2, MAX_RESULTS)
+    if length is None:
         raise BadRequest(f'"length" takes a whole number from 2 to {MAX_RESULTS}.')
-    return int(text)
+    return length
 
 
 def _asks_for_more(kept: StoredPlaylist) -> bool:

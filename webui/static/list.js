@@ -1,11 +1,17 @@
 // The list and its question: every change is an address, whose page the server renders.
+// Rows hold still while the pointer or the keyboard is among them: what they change is in the address
+// at once, and the new list is shown when they are left.
 
 import { putBack } from "./dragging.js";
+import { rebased, setKept } from "./mix.js";
 import { changed, rowOf, rows, say } from "./page.js";
 import { ask, logIn, opine } from "./server.js";
 
+const mix = document.getElementById("mix");
+const renewal = document.getElementById("renew");
 const done = []; // what can be undone: {address, back: {id, kind} or null, words}
 let latest = 0;
+let acting = Promise.resolve(); // one act after the other
 
 /** Show what an address stands for; `push` makes it the page's own. */
 export async function show(address, { words = "", push = true } = {}) {
@@ -16,10 +22,11 @@ export async function show(address, { words = "", push = true } = {}) {
     logIn();
     return;
   }
-  if (!page.getElementById("mix")) {
-    throw new Error(page.querySelector("main p")?.textContent ?? "The server is not there.");
-  }
-  if (push) history.pushState(null, "", page.getElementById("mix").dataset.address);
+  const fresh = page.getElementById("mix");
+  if (!fresh) throw new Error(page.querySelector("main p")?.textContent ?? "The server is not there.");
+  if (push) history.pushState(null, "", fresh.dataset.address);
+  else history.replaceState(null, "", fresh.dataset.address);
+  mix.dataset.address = fresh.dataset.address;
   document.title = page.title;
   const before = new Set(rows().map((row) => row.dataset.track));
   const focus = focused();
@@ -29,33 +36,102 @@ export async function show(address, { words = "", push = true } = {}) {
   }
   swapHidden(page);
   document.getElementById("controls-box").open = open;
-  const fresh = rows().filter((row) => !before.has(row.dataset.track));
-  for (const row of fresh) row.classList.add("new");
+  const come = rows().filter((row) => !before.has(row.dataset.track));
+  for (const row of come) row.classList.add("new");
   refocus(focus);
+  showHeld(false);
   showUndo();
   changed();
-  if (words) say(`${words} ${counted(fresh.length)}`);
+  if (words) say(`${words} ${counted(come.length)}`);
 }
 
 const read = async (address) => (await ask(address, { headers: { Accept: "text/html" } })).text();
 
 const counted = (n) => (n ? `${n} new ${n === 1 ? "track" : "tracks"} in the list.` : "");
 
-/** Do one thing that can be undone: say something of a track, then go to an address. */
-export async function act(address, { words = "", say: said = null } = {}) {
+/**
+ * Do one thing that can be undone: say something of a track, then go to an address, or to the one
+ * that `change` makes of what is asked by then. With `still` the rows stay until they are left.
+ * Answers whether it was done.
+ */
+export function act(change, how = {}) {
+  const act = acting.then(() => perform(change, how));
+  acting = act;
+  return act;
+}
+
+async function perform(change, { words = "", say: said = null, still = false }) {
   const here = location.pathname + location.search;
   const step = { address: here, back: said && { id: said.id, kind: said.was }, words };
   say("");
   try {
     if (said) await opine(said.id, said.kind);
     done.push(step);
-    await show(address, { words });
+    if (still) hold(asked(change), words);
+    else await show(typeof change === "string" ? change : asked(change), { words });
+    return true;
   } catch (error) {
     if (!said) done.splice(done.indexOf(step), 1);
     showKept();
     say(error.message);
+    return false;
   }
 }
+
+/** Return the address of what is asked now, changed. */
+function asked(change) {
+  const question = new URLSearchParams(location.search);
+  change(question);
+  return `/?${question}`;
+}
+
+/** Return a link's address as it is meant now: rows that hold still were written for an older question. */
+export const meant = (address) => rebased(address, mix.dataset.address.slice(1), location.search);
+
+// Holding still
+
+/** Go to an address, and show its list when the rows are left. */
+function hold(address, words) {
+  history.pushState(null, "", address);
+  showHeld(true);
+  showUndo();
+  changed();
+  say(words);
+  renewWhenLeft();
+}
+
+function showHeld(held) {
+  if (!held && document.activeElement === renewal) mix.focus({ preventScroll: true });
+  mix.toggleAttribute("data-held", held);
+  renewal.hidden = !held || by === "mouse"; // which leaves by itself
+}
+
+let by = ""; // what is used among the rows: "mouse", "touch", "pen", "" for keys
+
+/** Say whether the rows are left; a finger is gone when it presses something else. */
+const isLeft = () => by !== "touch" && !document.querySelector("#rows:hover, #rows :focus-visible");
+
+function renewWhenLeft() {
+  if (mix.hasAttribute("data-held") && isLeft()) renew();
+}
+
+/** Show the list that is asked for. */
+export function renew() {
+  return show(location.pathname + location.search, { words: "The list is up to date.", push: false })
+    .catch((error) => say(error.message));
+}
+
+document.addEventListener("pointerover", (event) => {
+  if (event.pointerType !== "touch" && !event.target.closest?.("#rows")) renewWhenLeft();
+});
+document.addEventListener("pointerdown", (event) => {
+  by = event.target.closest("#rows") ? event.pointerType : "mouse";
+  renewWhenLeft();
+}, { capture: true });
+document.addEventListener("keydown", () => { by = ""; }, { capture: true });
+document.addEventListener("focusin", renewWhenLeft);
+document.documentElement.addEventListener("pointerleave", renewWhenLeft);
+renewal.addEventListener("click", renew);
 
 /** Show what the list was asked for with, where nothing came of a change. */
 function showKept() {
@@ -65,7 +141,12 @@ function showKept() {
   showUndo();
 }
 
-export async function undo() {
+export function undo() {
+  acting = acting.then(undoLast);
+  return acting;
+}
+
+async function undoLast() {
   const last = done.pop();
   if (!last) return;
   say("");
@@ -125,13 +206,13 @@ function refocus(focus) {
 
 // Order
 
-/** Go to the address in which the rows stay as they are now, down to the last one that moved. */
+/** Keep the rows as they are now, down to the last one that moved. */
 export function keepOrder(upto, words) {
-  const question = new URLSearchParams(location.search);
-  const ids = rows().map((row) => row.dataset.track);
-  const kept = ids.map((id, i) => [id, i + 1, i <= upto || rowOf(id).classList.contains("kept")]);
-  question.set("keep", kept.filter(([, , stays]) => stays).map(([id, place]) => `${id}@${place}`).join(","));
-  return act(`/?${question}`, { words });
+  const staying = rows().filter((row) => !row.dataset.leaving);
+  const last = rows()[upto];
+  const list = staying.map((row, i) => ({ id: row.dataset.track, place: i + 1, row }))
+    .filter(({ row }) => rows().indexOf(row) <= rows().indexOf(last) || row.classList.contains("kept"));
+  return act((question) => setKept(question, list), { words });
 }
 
 export function move(row, by) {

@@ -4,9 +4,10 @@
 export const rows = () => [...document.querySelectorAll("[data-track]")];
 export const rowOf = (id) => document.querySelector(`[data-track="${id}"]`);
 
+/** What is played of a row. Its key tells it from other rows, some of which may have the same track. */
 export const itemOf = (row) => {
-  const { track: id, title, artist, duration } = row.dataset;
-  return { id, title, artist, duration: Number(duration) };
+  const { track: id, key = id, title, artist, duration } = row.dataset;
+  return { id, key, title, artist, duration: Number(duration) };
 };
 
 const listeners = [];
@@ -26,6 +27,9 @@ export const clock = (seconds) => {
   if (whole >= 3600) parts.unshift(Math.floor(whole / 3600));
   return parts.map((part, i) => (i ? String(part).padStart(2, "0") : part)).join(":");
 };
+
+/** Return a text as the server takes a name: on one line, at most 200 characters. */
+export const asName = (text) => [...text.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\s]+/gu, " ").trim()].slice(0, 200).join("");
 
 /** Make an element with attributes and children, texts or elements. */
 export function make(tag, attributes = {}, ...children) {

@@ -1,7 +1,7 @@
 // Plays tracks one after the other, on every page and from page to page, and tells the server what
 // was heard.
 
-import { clock, itemOf, rowOf, rows, say, whenChanged } from "./page.js";
+import { clock, itemOf, rows, say, whenChanged } from "./page.js";
 import { ask, send } from "./server.js";
 import { draw, picture } from "./waveform.js";
 
@@ -12,8 +12,9 @@ const audio = document.getElementById("audio");
 const seek = document.getElementById("seek");
 const byId = (id) => document.getElementById(id);
 
-let current = null; // {id, place, title, artist, duration, offset, from}
-let queue = null; // what is played through: null for the rows of this page, or items of another
+let current = null; // {id, key, place, title, artist, duration, offset, from}
+let queue = null; // what is played through: null for the rows of this page, or items
+let ours = true; // whether what is played through are rows of this page
 let heard = 0; // seconds of the current track that were played, not skipped over
 let last = 0; // where the audio was when they were counted
 let begun = 0; // Unix seconds
@@ -29,32 +30,43 @@ const length = () => (current?.offset === null ? audio.duration : current?.durat
 // The server ends a transcoded stream that nobody reads for two minutes, as while it is paused.
 const LONG = 110_000; // ms
 const wasCut = () => current.offset !== null && audio.currentTime > 1;
-const items = () => queue ?? rows().map(itemOf);
+const living = () => rows().filter((row) => !row.dataset.leaving);
+const items = () => queue ?? living().map(itemOf);
 const here = () => location.pathname + location.search;
 
 export const isCurrent = (id) => current?.id === String(id);
+/** Say whether a row is what plays: of several rows with one track, the one that was begun. */
+const isPlayed = (row) => isCurrent(row.dataset.track) && (!ours || itemOf(row).key === current.key);
 export const now = () => ({ id: current?.id, position: position(), playing: !audio.paused });
 
 /** Play a row of this page, or stop where it is playing. */
 export function play(row) {
-  if (isCurrent(row.dataset.track) && audio.src) {
+  if (isPlayed(row) && audio.src) {
     toggle();
     return;
   }
   queue = null;
-  begin(itemOf(row), rows().indexOf(row));
+  ours = true;
+  begin(itemOf(row), placeOf(row));
 }
 
-/** Play items {id, title, artist, duration} one after the other. */
+/** Return how many rows that stay are before a row: its place, or that of the one after it. */
+function placeOf(row) {
+  const all = rows();
+  return all.slice(0, all.indexOf(row)).filter((other) => !other.dataset.leaving).length;
+}
+
+/** Play items of rows of this page one after the other. */
 export function playAll(list) {
   queue = list;
+  ours = true;
   begin(list[0], 0);
 }
 
 /** Play parts {item, start, end} of tracks, in seconds, one after the other, then stop. */
 export function playParts(list) {
   const [{ item, start }] = list;
-  begin(item, Math.max(items().findIndex((other) => other.id === item.id), 0), start);
+  begin(item, Math.max(items().findIndex((other) => other.key === item.key), 0), start);
   parts = list;
 }
 
@@ -108,7 +120,7 @@ function showCurrent() {
 /** Play the next track, or the one that has taken the place of a current one that is gone. */
 function next(by = 1) {
   const all = items();
-  const at = current ? all.findIndex((item) => item.id === current.id) : -1;
+  const at = current ? all.findIndex((item) => item.key === current.key) : -1;
   const place = at >= 0 ? at + by : current ? current.place - (by < 0) : 0;
   if (all[place]) begin(all[place], place);
   else if (by > 0) audio.pause();
@@ -130,7 +142,7 @@ function toggle() {
 
 function mark() {
   for (const row of rows()) {
-    const isIt = row.dataset.track === current?.id;
+    const isIt = current !== null && isPlayed(row);
     if (isIt) row.setAttribute("aria-current", "true"); else row.removeAttribute("aria-current");
     const playing = isIt && !audio.paused;
     for (const button of row.querySelectorAll("[data-play]")) {
@@ -138,8 +150,8 @@ function mark() {
       button.setAttribute("aria-label", `${playing ? "Pause" : "Play"} “${row.dataset.title}”`);
     }
   }
-  const row = queue || !current ? null : rowOf(current.id);
-  if (row) current.place = rows().indexOf(row);
+  const row = queue || !current ? null : rows().find(isPlayed);
+  if (row) current.place = placeOf(row);
   byId("toggle").classList.toggle("playing", !audio.paused);
   byId("toggle").setAttribute("aria-label", audio.paused ? "Play" : "Pause");
 }
@@ -257,7 +269,7 @@ if ("mediaSession" in navigator) {
 window.addEventListener("pagehide", () => {
   if (!current) return;
   const kept = {
-    current, heard, begun, told, queue: items(), ofPage: queue === null && here(),
+    current, heard, begun, told, queue: items(), ofPage: queue === null && here(), page: ours && location.pathname,
     position: position(), playing: !audio.paused && !audio.ended,
   };
   sessionStorage.setItem(KEPT, JSON.stringify(kept));
@@ -269,6 +281,7 @@ function restore() {
   if (!kept) return;
   ({ current, heard, begun, told } = kept);
   queue = kept.ofPage === here() ? null : kept.queue;
+  takeKeys(kept);
   current.from = kept.position;
   if (current.offset === null) {
     open(kept.position);
@@ -278,6 +291,16 @@ function restore() {
     showCurrent();
   }
   mark();
+}
+
+/** Where this page shows the very rows that are played, give what is played their keys. */
+function takeKeys({ queue: played, page }) {
+  const fresh = living().map(itemOf);
+  ours = queue === null || (page === location.pathname && played.every((item, place) => fresh[place]?.id === item.id));
+  if (!ours) return;
+  if (queue) queue = fresh.slice(0, queue.length);
+  const same = [fresh[current.place], ...fresh].find((item) => item?.id === current.id);
+  if (same) current.key = same.key;
 }
 
 function showWhere() {

@@ -1,7 +1,7 @@
 // One playlist: its order, its name, what comes next. Every change is kept at once, and can be undone.
 
 import { draggable, putBack } from "./dragging.js";
-import { changed, itemOf, say } from "./page.js";
+import { asName, changed, itemOf, say } from "./page.js";
 import { playAll } from "./player.js";
 import "./search.js";
 import { ask, send, stateOf } from "./server.js";
@@ -11,45 +11,71 @@ const address = `/api/v1/playlists/${main.dataset.playlist}`;
 const byId = (id) => document.getElementById(id);
 const entries = () => [...document.querySelectorAll(".entry")];
 const ids = () => entries().map((entry) => Number(entry.dataset.entry));
-const done = []; // what can be undone: {name, track_ids, words}
+const done = []; // what can be undone: {name, track_ids, keys, words}
+let nKeys = entries().length;
+const newKey = () => `entry ${nKeys++}`;
 
-let kept = { name: main.dataset.name, track_ids: ids() }; // as the server has it
+// As the server has it; keys tell entries apart, also of one track.
+let kept = { name: main.dataset.name, track_ids: ids(), keys: entries().map((entry) => entry.dataset.key) };
 let state = stateOf(address);
 let writing = Promise.resolve();
 
-/** Keep a change, after those before it. */
+/** Take what the page shows as what the server has. What was known of it keeps its keys. */
+function takeEntries({ track_ids: before, keys: known }) {
+  const track_ids = ids();
+  const left = before.map((id, place) => ({ id, key: known[place] }));
+  const keys = track_ids.map((id) => {
+    const at = left.findIndex((other) => other.id === id);
+    return at < 0 ? newKey() : left.splice(at, 1)[0].key;
+  });
+  kept = { name: main.dataset.name, track_ids, keys };
+  entries().forEach((entry, place) => { entry.dataset.key = keys[place]; });
+}
+
+/** Return entries, {track_ids, keys}, of which `pick` makes others. */
+function changing(pick) {
+  const pairs = pick(kept.track_ids.map((id, place) => ({ id, key: kept.keys[place] })));
+  return { track_ids: pairs.map(({ id }) => id), keys: pairs.map(({ key }) => key) };
+}
+
+/** Keep a change of what there is by then, after the changes before it. */
 function keep(change, words, how = {}) {
-  writing = writing.then(() => write(change, words, how)).catch((error) => say(error.message));
+  const saying = typeof words === "string" ? () => words : words;
+  writing = writing.then(() => write(change, saying, how)).catch((error) => say(error.message));
 }
 
 /** Write a change; where another window has made one meanwhile, show that instead. */
 async function write(change, words, { undoing = false, focus = null }) {
+  if (undoing && !done.length) return;
   const before = kept;
-  let said = words;
+  let now = kept;
+  let said = words();
   try {
-    const whole = { ...kept, ...change };
-    await send("PUT", address, whole, "application/json", { "If-Match": await state });
+    const whole = { ...kept, ...change() };
+    const { name, track_ids } = whole;
+    await send("PUT", address, { name, track_ids }, "application/json", { "If-Match": await state });
+    now = whole;
     if (undoing) done.pop();
-    else done.push({ ...before, words });
+    else done.push({ ...before, words: said });
   } catch (error) {
     putBack(entries());
     said = error.message;
   }
   const latest = await stateOf(address);
-  await renew(focus);
+  await renew(focus, now);
   state = latest;
   say(said);
 }
 
 /** Show the playlist as it is now. */
-async function renew(focus) {
+async function renew(focus, now = kept) {
   const page = new DOMParser().parseFromString(await (await ask(location.href)).text(), "text/html");
   const fresh = page.getElementById("playlist");
   if (!fresh) return;
   for (const id of ["name", "entries"]) byId(id).replaceWith(page.getElementById(id));
   document.title = page.title;
   main.dataset.name = fresh.dataset.name;
-  kept = { name: fresh.dataset.name, track_ids: ids() };
+  takeEntries(now);
   byId("undo").disabled = !done.length;
   byId("undo").title = done.length ? `Undo: ${done.at(-1).words}` : "";
   changed();
@@ -66,14 +92,20 @@ function move(entry, by) {
 }
 
 function moved(entry, from, to) {
-  keep({ track_ids: ids() }, `Moved “${entry.dataset.title}” to place ${to + 1}.`, {
+  const { key } = entry.dataset;
+  const move = (all) => {
+    const rest = all.filter((other) => other.key !== key);
+    return rest.length < all.length ? rest.toSpliced(to, 0, all.find((other) => other.key === key)) : all;
+  };
+  keep(() => changing(move), `Moved “${entry.dataset.title}” to place ${to + 1}.`, {
     focus: () => entries()[to]?.querySelector(".handle"),
   });
 }
 
 function remove(entry) {
   const place = entries().indexOf(entry);
-  keep({ track_ids: ids().toSpliced(place, 1) }, `Removed “${entry.dataset.title}”.`, {
+  const { key } = entry.dataset;
+  keep(() => changing((all) => all.filter((other) => other.key !== key)), `Removed “${entry.dataset.title}”.`, {
     focus: () => entries()[Math.min(place, entries().length - 1)]?.querySelector("[data-remove]"),
   });
 }
@@ -81,16 +113,18 @@ function remove(entry) {
 function add(button) {
   const more = button.dataset.add.split(",").map(Number);
   const title = button.closest("[data-title]")?.dataset.title;
-  keep({ track_ids: [...ids(), ...more] }, title ? `Added “${title}”.` : `Added ${more.length} tracks.`, {
+  keep(() => changing((all) => [...all, ...more.map((id) => ({ id, key: newKey() }))]), title ? `Added “${title}”.` : `Added ${more.length} tracks.`, {
     focus: () => document.querySelector("#more [data-add]"),
   });
 }
 
 function undo() {
-  const last = done.at(-1);
-  if (!last) return;
-  const { words, ...before } = last;
-  keep(before, `Undone: ${words}`, { undoing: true });
+  if (!done.length) return;
+  const before = () => {
+    const { name, track_ids, keys } = done.at(-1); // the last one when its turn comes
+    return { name, track_ids, keys };
+  };
+  keep(before, () => `Undone: ${done.at(-1).words}`, { undoing: true });
 }
 
 function showRename(open) {
@@ -110,7 +144,8 @@ async function goOn() {
 async function drop() {
   try {
     await send("DELETE", address);
-    sessionStorage.setItem("deleted-playlist", JSON.stringify(kept));
+    const { name, track_ids } = kept;
+    sessionStorage.setItem("deleted-playlist", JSON.stringify({ name, track_ids }));
     location.assign("/playlists#deleted");
   } catch (error) {
     say(error.message);
@@ -134,9 +169,9 @@ document.addEventListener("click", (event) => {
 
 byId("rename-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  const name = byId("new-name").value.trim();
+  const name = asName(byId("new-name").value);
   showRename(false);
-  if (name && name !== kept.name) keep({ name }, `It is called “${name}” now.`);
+  if (name && name !== kept.name) keep(() => ({ name }), `It is called “${name}” now.`);
 });
 
 document.addEventListener("keydown", (event) => {

@@ -1,6 +1,6 @@
 // All playlists: read from files, deleted, and brought back.
 
-import { make, say } from "./page.js";
+import { asName, make, say } from "./page.js";
 import "./player.js";
 import "./search.js";
 import { ask, send } from "./server.js";
@@ -56,7 +56,7 @@ async function bringBack() {
 async function read(file) {
   const found = await send("POST", `${PLAYLISTS}/import`, await file.arrayBuffer(), "application/octet-stream");
   if (!found.tracks.length) throw new Error(`No track of the library is in ${file.name}.`);
-  const name = (found.title || file.name.replace(/\.\w+$/, "")).slice(0, 200);
+  const name = asName(found.title) || asName(file.name.replace(/\.\w+$/, "")) || "Untitled";
   const kept = await send("POST", PLAYLISTS, { name, track_ids: found.tracks });
   await renew();
   report(file.name, kept, found);

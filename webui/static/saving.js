@@ -1,6 +1,6 @@
 // Tracks of this page that are kept as a playlist.
 
-import { make, rows, say } from "./page.js";
+import { asName, make, rows, say } from "./page.js";
 import { send } from "./server.js";
 
 document.addEventListener("click", async (event) => {
@@ -8,7 +8,7 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   button.disabled = true;
   try {
-    const name = button.dataset.save.slice(0, 200);
+    const name = asName(button.dataset.save);
     const kept = await send("POST", "/api/v1/playlists", { name, track_ids: rows().map((row) => Number(row.dataset.track)) });
     const link = make("a", { href: `/playlists/${kept.id}` }, "Open the playlist");
     button.replaceWith(link);

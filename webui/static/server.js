@@ -4,6 +4,8 @@ import { say } from "./page.js";
 
 class Away extends Error {}
 
+const LONGEST_WAIT = 5; // s that a server may ask to wait for, before it is asked once more
+
 let token = document.querySelector('meta[name="earshot-token"]').content;
 
 /** Fetch. Throws an Error with a sentence where no server answers; who does not catch it has it said. */
@@ -30,6 +32,11 @@ export async function send(method, path, body, type = "application/json", more =
   }
   if (answer.status === 403) { // the server was restarted since the page was opened
     token = (await (await ask("/api/v1/session")).json()).token;
+    answer = await attempt(method, path, body, type, more);
+  }
+  const busy = answer.status === 503 && Number(answer.headers.get("Retry-After"));
+  if (busy && busy <= LONGEST_WAIT) { // another program writes
+    await new Promise((go) => { setTimeout(go, 1000 * busy); });
     answer = await attempt(method, path, body, type, more);
   }
   if (answer.ok) return answer.status === 204 ? null : answer.json();

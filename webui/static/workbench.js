@@ -1,9 +1,9 @@
 // The page: clicks, keys, drags and drops, each turned into one of the few things that can be done.
 
 import { draggable } from "./dragging.js";
-import { act, keepOrder, move, show, undo } from "./list.js";
-import { rowOf, rows, say } from "./page.js";
-import { giveWay } from "./player.js";
+import { act, keepOrder, meant, move, show, undo } from "./list.js";
+import { rows, say } from "./page.js";
+import { judge, remove, stay } from "./row.js";
 import "./saving.js";
 import { whenChosen } from "./search.js";
 import { send } from "./server.js";
@@ -16,8 +16,11 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (link && plain) {
     event.preventDefault();
-    act(link.getAttribute("href"), { words: link.dataset.say ?? "" });
-  } else if (button?.dataset.sayKind) judge(button);
+    const href = link.getAttribute("href");
+    if ("remove" in link.dataset) remove(link.closest(".row"));
+    else act(link.dataset.go === "anew" ? href : meant(href), { words: link.dataset.say ?? "" });
+  } else if (button?.dataset.sayKind) judge(button.closest(".row"), button.dataset.sayKind);
+  else if (button && "stay" in button.dataset) stay(button.closest(".row"));
   else if (button?.dataset.move) move(button.closest(".row"), Number(button.dataset.move));
   else if (button?.id === "undo") undo();
   for (const menu of document.querySelectorAll(".menu[open]")) {
@@ -25,23 +28,13 @@ document.addEventListener("click", (event) => {
   }
 });
 
-/** Like, dislike or skip a row; what is sent away while it plays gives way to the next. */
-async function judge(button) {
-  const { track: id, title, feedback: was } = button.closest(".row").dataset;
-  const kind = button.dataset.sayKind;
-  const back = button.getAttribute("aria-pressed") === "true";
-  const words = back ? `Took the ${kind} of “${title}” back.` : `${{ like: "Liked", dislike: "Disliked", skip: "Skipped" }[kind]} “${title}”.`;
-  await act(`/${button.dataset.next}`, { words, say: { id, kind: back ? null : kind, was: was || null } });
-  if (kind !== "like" && !back && !rowOf(id)) giveWay(id);
-}
-
 whenChosen((question, words) => act(`/?${question}`, { words }));
 
 document.addEventListener("change", (event) => {
-  if (event.target.matches("[data-side]")) act(`/${event.target.value}`, { words: "Changed a seed." });
+  if (event.target.matches("[data-side]")) act(meant(`/${event.target.value}`), { words: "Changed a seed." });
   else if (event.target.closest("#controls")) {
     const given = [...new FormData(event.target.closest("form"))].filter(([, value]) => value !== "");
-    act(`/?${new URLSearchParams(given)}`, { words: "The list follows." });
+    act(meant(`/?${new URLSearchParams(given)}`), { words: "The list follows." });
   } else if (event.target.id === "file" && event.target.files[0]) {
     take(event.target.files[0]);
     event.target.value = "";
@@ -80,10 +73,10 @@ function rowKey(event, row) {
     event.preventDefault();
     rows()[rows().indexOf(row) + by]?.querySelector("[data-play]").focus();
   } else if (KEYS[event.key.toLowerCase()] && !event.altKey) {
-    judge(row.querySelector(`[data-say-kind="${KEYS[event.key.toLowerCase()]}"]`));
+    judge(row, KEYS[event.key.toLowerCase()]);
   } else if (event.key.toLowerCase() === "w" && !event.altKey) {
     row.querySelector(".why").toggleAttribute("open");
-  } else if (event.key === "Delete") row.querySelector("[data-remove]").click();
+  } else if (event.key === "Delete") remove(row);
 }
 
 draggable(mix, rows, (row, from, to) => {

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 from small_catalog import seen, someone, with_tracks
 
-from recsys.catalog import LONGEST_PLAYLIST, Catalog, PlaylistChanged, Tags
+from recsys.catalog import LONGEST_PLAYLIST, AccountError, Catalog, PlaylistChanged, Tags
 from recsys.listens.matching import match_recordings
+from recsys.playlists import Entry, Playlist, resolve
 
 
 def test_a_playlist_is_kept_replaced_and_deleted(catalog: Catalog) -> None:
@@ -87,3 +88,35 @@ def test_entries_outlive_their_files(catalog: Catalog) -> None:
     assert found
     assert found.track_ids == (1, 4)
     assert catalog.interactions().counts.nnz == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "a\0b", "\ud800", "a\nb", "a\x9bb", "a\u2029b", "x" * 201]
+)
+def test_what_is_no_name_is_written_nowhere(catalog: Catalog, name: str) -> None:
+    with_tracks(catalog, 1)
+    ann = someone(catalog)
+    with pytest.raises(ValueError, match="1 to 200"):
+        catalog.save_playlist(ann, name, [1])
+    with pytest.raises(ValueError, match="1 to 200"):
+        catalog.teach(ann, name, [(1, True)])
+    with pytest.raises(ValueError, match="1 to 200"):
+        catalog.listener(name, create=True)
+    with pytest.raises(AccountError, match="printable"):
+        catalog.people.add(name, "hash", "member", 1)
+    assert catalog.playlists(ann) == []
+    assert catalog.examples(ann) == []
+    assert [known.id for known in catalog.listeners()] == [ann]
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "a\x01b", "x" * 5000])
+def test_any_text_may_be_looked_for(catalog: Catalog, text: str) -> None:
+    with_tracks(catalog, 1)
+    assert catalog.listener(text) is None
+    assert catalog.people.called(text) is None
+    assert catalog.by_artist(text) == []
+    assert isinstance(catalog.search(text), list)
+    assert not catalog.forget_tag(someone(catalog), text)
+    entry = Entry(location=text, title=text, creator=text, album=text)
+    (found,) = resolve(catalog, Playlist("", (entry,)), follow_links=False)
+    assert found.track_id is None

@@ -55,3 +55,11 @@ def test_a_seed_that_means_nothing_is_refused(arguments: tuple[Any, ...]) -> Non
 def test_equal_questions_are_equal() -> None:
     assert Query.like([1], artist_cap=2) == Query(seeds=(Seed("track", 1),), artist_cap=2)
     assert Query.like([1]) != Query.like([], unlike=[1])
+
+
+@pytest.mark.parametrize(
+    "weight", [0.0, -0.0, 1e-320, -5e-324, 9e-7, 1e7, float("inf"), float("-inf"), float("nan")]
+)
+def test_a_weight_stays_where_scores_are_numbers(weight: float) -> None:
+    with pytest.raises(ValueError, match=r"weight of 7: wanted a number from 0\.000001 to 1000000"):
+        Seed("track", 7, weight)
