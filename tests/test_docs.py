@@ -101,12 +101,12 @@ def test_files_named_in_code_and_changelog_exist() -> None:
 
 
 @each_page(*PAGES)
-def test_benchmarks_and_scripts_exist(page: Path) -> None:
+def test_benchmarks_scripts_and_source_files_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     files = {
-        *(f"benchmarks/{name}.py" for name in re.findall(r"python -m benchmarks\.(\w+)", text)),
-        *re.findall(r"\b(?:benchmarks|scripts)/\w+\.py\b", text),
-    } - {"benchmarks/NAME.py"}
+        *(f"benchmarks/{name}.py" for name in re.findall(r"-m benchmarks\.([a-z_]+)", text)),
+        *re.findall(rf"(?<![\w/])(?:{'|'.join((*CODE_FOLDERS, 'tests'))})/[\w/.]+\.\w+\b", text),
+    }
     assert [name for name in sorted(files) if not (ROOT / name).is_file()] == []
 
 
