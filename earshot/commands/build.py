@@ -45,6 +45,10 @@ from recsys.track_map.layout import BUDGET, refresh_layout
 
 REPEATED = ("taggers", "segments", "recipe")  # the options that --again repeats
 
+BFLOAT16_KEPT = (
+    "This home's tracks were analysed in bfloat16 by an earlier version: they are not analysed "
+    "again, and new ones, in float32, differ from them by rounding alone."
+)
 NOTHING_USABLE, USAGE, FAILURES, STOPPED = 1, 2, 3, 130
 
 
@@ -197,6 +201,8 @@ def build_library(
         nice=args.nice,
     )
     display.extractor = extractor
+    if extractor.continues_bfloat16:
+        display.say(BFLOAT16_KEPT)
     report = build.build(
         catalog,
         folders,
