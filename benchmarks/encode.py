@@ -5,7 +5,7 @@
 Each of `--models` is what `earshot build --tagger` takes; those that listen together must share a
 front end. The folder's files are repeated up to `--tracks`. Prints Markdown tables. "As
 published" is what musicnn's own package does: every segment of the whole track, one at a time,
-through plain float32 convolutions.
+through plain convolutions.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ from encoders.errors import AudioError
 from encoders.extract import N_SEGMENTS, Extractor, load_extractor
 from encoders.memory import PeakMemory
 from encoders.models.activations import Activations
-from encoders.tagger import Tagger, choose_device, dtype_name
+from encoders.tagger import Tagger, choose_device
 from encoders.trained_bundles import tagger_names
 from recsys.library.scanning import scan
 
 WARM_UP = 4  # tracks before the clock of the steady state starts
-# A GPU is given segments together, by plain convolutions.
-OURS = "our kernels" if choose_device() == "cpu" else "segments together"
+PUBLISHED = "plain convolutions, one segment at a time"
+# A GPU is given plain convolutions too, of the channels that are not constant.
+OURS = "our kernels" if choose_device() == "cpu" else "live channels, segments together"
 
 
 class OneByOne(nn.Module):
@@ -100,13 +101,13 @@ def measure(
     print("\n| network alone, one thread | audio seconds a second of its device | gain |")
     print("|---|---:|---:|")
     kernels = compare_kernels(models, few, cache, extractor)
-    plain = kernels["as published: plain float32, one segment at a time"]
+    plain = kernels[f"as published: {PUBLISHED}"]
     for name, rate in kernels.items():
         print(f"| {name} | {rate:,.0f} | {rate / plain:.1f} |")
     print("\n| setting, all cores | songs/hour | audio seconds a second | gain |")
     print("|---|---:|---:|---:|")
-    corners = compare(models, few, workers, cache, extractor.taggers[0].dtype)
-    slowest = corners["as published: whole tracks, plain float32, one segment at a time"]
+    corners = compare(models, few, workers, cache)
+    slowest = corners[f"as published: whole tracks, {PUBLISHED}"]
     for name, (songs, audio) in corners.items():
         print(f"| {name} | {songs:,.0f} | {audio:,.0f} | {audio / slowest[1]:.1f} |")
 
@@ -173,11 +174,9 @@ def compare_kernels(
     torch.set_num_threads(1)
     on_gpu = extractor.taggers[0].device.type == "cuda"
     clock = time.perf_counter if on_gpu else time.thread_time
-    best = extractor.taggers[0].dtype
     taggers = {
-        "as published: plain float32, one segment at a time": published(models, cache),
-        f"{OURS} in float32": load(models, cache, torch.float32).taggers,
-        f"{OURS} in {dtype_name(best)}": load(models, cache, best).taggers,
+        f"as published: {PUBLISHED}": published(models, cache),
+        OURS: extractor.taggers,
     }
     (ear,) = extractor.ears.values()
     rates = {}
@@ -196,37 +195,28 @@ def compare_kernels(
     return rates
 
 
-def load(models: Sequence[str], cache: Path, dtype: torch.dtype) -> Extractor:
-    """Load the models in one precision."""
-    known = [f"{models[0]}-{dtype_name(dtype)}-"]
-    return load_extractor(models, cache, known=known)
-
-
 def published(models: Sequence[str], cache: Path) -> tuple[Tagger, ...]:
     """Load the models as they were published."""
-    taggers = load(models, cache, torch.float32).taggers
+    taggers = load_extractor(models, cache).taggers
     for tagger in taggers:
         tagger.model = OneByOne(tagger.bundle.load(cache)).to(tagger.device)
     return taggers
 
 
 def compare(
-    models: Sequence[str], paths: list[Path], workers: int, cache: Path, best: torch.dtype
+    models: Sequence[str], paths: list[Path], workers: int, cache: Path
 ) -> dict[str, tuple[float, float]]:
     """Time four settings of the same models and tracks: (songs/hour, audio seconds a second)."""
-    name = dtype_name(best)
-    settings: dict[str, tuple[int | None, torch.dtype | None]] = {
-        "as published: whole tracks, plain float32, one segment at a time": (None, None),
-        f"whole tracks, {OURS} in float32": (None, torch.float32),
-        f"whole tracks, {OURS} in {name}": (None, best),
-        f"{N_SEGMENTS} segments, as published otherwise": (N_SEGMENTS, None),
-        f"{N_SEGMENTS} segments, {OURS} in float32": (N_SEGMENTS, torch.float32),
-        f"{N_SEGMENTS} segments, {OURS} in {name}": (N_SEGMENTS, best),
+    ours, theirs = load_extractor(models, cache).taggers, published(models, cache)
+    settings: dict[str, tuple[int | None, tuple[Tagger, ...]]] = {
+        f"as published: whole tracks, {PUBLISHED}": (None, theirs),
+        f"whole tracks, {OURS}": (None, ours),
+        f"{N_SEGMENTS} segments, as published otherwise": (N_SEGMENTS, theirs),
+        f"{N_SEGMENTS} segments, {OURS}": (N_SEGMENTS, ours),
     }
     seconds = sum(inspect(path).duration for path in paths) / len(paths)
     results = {}
-    for setting, (n_segments, dtype) in settings.items():
-        taggers = load(models, cache, dtype).taggers if dtype else published(models, cache)
+    for setting, (n_segments, taggers) in settings.items():
         extractor = Extractor(taggers, n_segments=n_segments, workers=workers)
         speed = throughput(extractor, paths * 2, warm_up=2)
         results[setting] = speed.songs_per_hour, seconds / (speed.inspection + speed.analysis)

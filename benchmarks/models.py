@@ -61,7 +61,7 @@ MODELS = {
     "musicnn": published("Pons et al. 2018", "musicnn"),
     "musicnn, our kernels": Model(
         "Pons et al. 2018",
-        lambda: musicnn_fast.FastMusicnn(musicnn.Musicnn(musicnn.MusicnnConfig()), torch.float32),
+        lambda: musicnn_fast.FastMusicnn(musicnn.Musicnn(musicnn.MusicnnConfig())),
         MelConfig(),
     ),
     "musicnn of Won et al.": published("Won et al. 2020", "musicnn-won"),

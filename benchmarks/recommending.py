@@ -23,7 +23,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from unittest import mock
 
 import faiss
 import numpy as np
@@ -32,7 +31,7 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from encoders.features import AudioInfo
-from index.arrays import Float32Array, IndexArray, Int64Array
+from index.arrays import Float32Array, Int64Array
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, ScannedFile, Tags
 from recsys.catalog.base import batches
@@ -40,8 +39,7 @@ from recsys.home.files import INDEX_NAME, LISTENING_NAME
 from recsys.home.home import Home, open_home
 from recsys.home.settings import Settings
 from recsys.models.hybrid import HybridModel, HybridSettings
-from recsys.recommendation import ranking
-from recsys.recommendation.context import QueryContext
+from recsys.recommendation.candidates import CandidateLimits
 from recsys.recommendation.query import Query
 from recsys.recommendation.recommender import Recommender
 
@@ -171,18 +169,9 @@ def recommend(
     return tracks, 1000 * np.array(seconds, np.float32)
 
 
-def exhaustive(question: QueryContext, fetch: int) -> IndexArray:
-    """Return the best candidates of all that are allowed, by their exact scores."""
-    rows = np.flatnonzero(question.allowed)
-    blocks = [rows[start : start + 20_000] for start in range(0, len(rows), 20_000)]
-    values = np.concatenate([ranking._score(question, block).values for block in blocks])
-    return np.sort(rows[np.argsort(-values)[: max(fetch, 5000)]])
-
-
-def recall(recommender: Recommender, queries: Sequence[Query], tracks: list[set[int]]) -> float:
+def recall(home: Home, queries: Sequence[Query], tracks: list[set[int]]) -> float:
     """Return the mean share of the exhaustive answer that is among `tracks`."""
-    with mock.patch("recsys.recommendation.ranking.candidate_rows", exhaustive):
-        exact, _ = recommend(recommender, queries)
+    exact, _ = recommend(Recommender(home, CandidateLimits(exhaustive=len(home.index))), queries)
     pairs = zip(exact, tracks, strict=False)
     return float(np.mean([len(best & got) / len(best) for best, got in pairs]))
 
@@ -223,7 +212,7 @@ def measure(home: Home, n_queries: int, n_exhaustive: int) -> None:
         for kind, queries in kinds.items():
             tracks, milliseconds = recommend(recommender, queries[-n_queries:])
             (p50, cpu50), (p99, cpu99) = np.percentile(milliseconds, [50, 99], axis=0)
-            share = recall(recommender, queries[-n_queries:][:n_exhaustive], tracks)
+            share = recall(home, queries[-n_queries:][:n_exhaustive], tracks)
             print(
                 f"| {kind} | {name} | {first:.1f} | {p50:.1f} | {p99:.1f} | {cpu50:.1f} "
                 f"| {cpu99:.1f} | {share:.4f} |",

@@ -1,9 +1,9 @@
-"""What the segment budget and the rounding cost: embeddings and neighbours, on labelled clips.
+"""What the segment budget costs: embeddings and neighbours, on labelled clips.
 
     python -m benchmarks.segments CLIPS --tracks FOLDER
 
 CLIPS holds labelled clips (a `labels.csv` with the columns path, artist and genre), FOLDER full
-tracks. The projection is fitted on the whole clips in float32, and frozen.
+tracks. The projection is fitted on the whole clips, and frozen.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import psutil
-import torch
 
 from encoders.audio import inspect
 from encoders.bundles import BUNDLES, DEFAULT_MODELS
@@ -46,27 +45,22 @@ def main() -> None:
     clips = [args.clips / name for name in labels["path"]]
     tracks = [file.path for file in scan([args.tracks]).files]
     with tempfile.TemporaryDirectory() as cache:
-        taggers = {
-            dtype: [Tagger(BUNDLES[m], Path(cache), dtype=dtype) for m in args.models.split(",")]
-            for dtype in (torch.float32, torch.bfloat16)
-        }
-    exact, rounded = taggers[torch.float32], taggers[torch.bfloat16]
-    heard = listen(exact, clips, None)
-    projection = Extractor(exact, n_segments=None).fit_projection(heard, len(heard))
-    whole_tracks = projection.embed(listen(exact, tracks, None))
+        taggers = [Tagger(BUNDLES[m], Path(cache)) for m in args.models.split(",")]
+    heard = listen(taggers, clips, None)
+    projection = Extractor(taggers, n_segments=None).fit_projection(heard, len(heard))
+    whole_tracks = projection.embed(listen(taggers, tracks, None))
     print(f"\nEmbeddings of {len(tracks)} full tracks beside those of the whole track:\n")
     print("| segments | seconds | median cosine | smallest |\n|---:|---:|---:|---:|")
     for budget in TRACK_BUDGETS:
-        cosines = (projection.embed(listen(exact, tracks, budget)) * whole_tracks).sum(axis=1)
+        cosines = (projection.embed(listen(taggers, tracks, budget)) * whole_tracks).sum(axis=1)
         print(f"| {budget} | {3 * budget} | {np.median(cosines):.4f} | {cosines.min():.4f} |")
     whole = projection.embed(heard)
-    print_header(f"{len(clips)} clips beside all of their segments in float32:")
-    print_row("all, float32", whole, whole, labels)
+    print_header(f"{len(clips)} clips beside all of their segments:")
+    print_row("all", whole, whole, labels)
     for budget in CLIP_BUDGETS:
         print_row(
-            f"{budget} segments", projection.embed(listen(exact, clips, budget)), whole, labels
+            f"{budget} segments", projection.embed(listen(taggers, clips, budget)), whole, labels
         )
-    print_row("all, bfloat16", projection.embed(listen(rounded, clips, None)), whole, labels)
 
 
 def listen(taggers: Sequence[Tagger], paths: Sequence[Path], n_segments: int | None) -> list[Track]:

@@ -27,11 +27,12 @@ from encoders.errors import AudioError
 from encoders.features import AudioInfo, TrackFeatures
 from encoders.frontends import FrontEnd, front_end, segment_grid
 from encoders.projection import Projection, fit_projection
-from encoders.tagger import Tagger, choose_device, choose_dtype, dtype_name
+from encoders.tagger import Tagger, choose_device
 from encoders.trained_bundles import trained_in
 
 SEGMENT_SECONDS = 3.0  # what budgets of segments are counted in
 N_SEGMENTS = 20  # 60 s of a track
+_BFLOAT16 = "bfloat16"
 TURN = 0.5  # s after which whoever waits looks whether it was interrupted
 
 _Job = TypeVar("_Job")
@@ -62,14 +63,19 @@ class Extractor:
         n_segments: int | None = N_SEGMENTS,
         workers: int = 1,
         nice: int = 0,
+        known: Collection[str] = (),
     ) -> None:
-        """`n_segments` are read of each track, or all of them where it is None."""
+        """`n_segments` are read of each track, or all of them where it is None.
+
+        `known` are the keys of features that there are already; see `feature_key`.
+        """
         self.taggers = tuple(taggers)
         self.n_segments = n_segments
         self.workers = workers
         self.nice = nice
         fronts = dict.fromkeys(tagger.bundle.front for tagger in taggers)
         self.ears = {front: _ear(front, taggers[0].device, n_segments) for front in fronts}
+        self.names = tuple(feature_key(t.bundle.name, n_segments, known) for t in taggers)
         self._started: dict[Path, float] = {}
 
     @property
@@ -79,8 +85,8 @@ class Extractor:
 
     @property
     def device(self) -> str:
-        """Name device and precision, for people."""
-        return f"{self.taggers[0].device_name}, {dtype_name(self.taggers[0].dtype)}"
+        """Name the device, for people."""
+        return self.taggers[0].device_name
 
     def fit_projection(
         self, tracks: Iterable[Sequence[TrackFeatures]], n_tracks: int
@@ -96,10 +102,9 @@ class Extractor:
         )
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The keys of the features, in the taggers' order: model, precision, segment budget."""
-        budget = "all" if self.n_segments is None else str(self.n_segments)
-        return tuple(f"{tagger.name}-{budget}" for tagger in self.taggers)
+    def continues_bfloat16(self) -> bool:
+        """Say whether the features join others that were computed in bfloat16."""
+        return any(f"-{_BFLOAT16}-" in name for name in self.names)
 
     def features(self, path: Path) -> tuple[TrackFeatures, ...]:
         """Analyse one file, one TrackFeatures a tagger. Raises AudioError."""
@@ -189,6 +194,18 @@ def _ear(front: FrontEnd, device: torch.device, n_segments: int | None) -> Ear:
     return Ear(front_end(front).to(device), grid, n_segments)
 
 
+def feature_key(model: str, n_segments: int | None, known: Collection[str] = ()) -> str:
+    """Return what a model's features are stored under: model, precision, segment budget.
+
+    All are computed in float32. Earlier versions computed in bfloat16 where that was faster; where
+    such features are `known`, the new ones join them under their key. They differ by rounding
+    alone (docs/results/benchmarks.md), so that no track has to be analysed again to be compared.
+    """
+    budget = "all" if n_segments is None else str(n_segments)
+    rounded = f"{model}-{_BFLOAT16}-{budget}"
+    return rounded if rounded in known else f"{model}-float32-{budget}"
+
+
 def load_extractor(
     models: Sequence[str],
     cache: Path,
@@ -198,16 +215,14 @@ def load_extractor(
     workers: int = 1,
     nice: int = 0,
 ) -> Extractor:
-    """Load taggers by name onto the best device, in the best precision there.
+    """Load taggers by name onto the best device.
 
-    Where features are `known` under some precision already, that one is kept: figures of two
-    precisions are not mixed. Raises WeightsError, and ValueError for an unknown model.
+    `known` are the keys of features that there are already; see `feature_key`. Raises WeightsError,
+    and ValueError for an unknown model.
     """
-    bundles = _bundles(models, cache)
     device = choose_device()
-    dtype = _known_dtype(models, known) or choose_dtype(bundles[0], cache, device)
-    taggers = [Tagger(bundle, cache, device=device, dtype=dtype) for bundle in bundles]
-    return Extractor(taggers, n_segments=n_segments, workers=workers, nice=nice)
+    taggers = [Tagger(bundle, cache, device=device) for bundle in _bundles(models, cache)]
+    return Extractor(taggers, n_segments=n_segments, workers=workers, nice=nice, known=known)
 
 
 def _bundles(models: Sequence[str], cache: Path) -> list[Bundle]:
@@ -222,15 +237,6 @@ def load_known_extractor(names: Sequence[str], cache: Path) -> Extractor:
     """Load what made features of these names, for single files. Raises WeightsError."""
     models, _, budgets = zip(*(name.rsplit("-", 2) for name in names), strict=True)
     return load_extractor(models, cache, known=names, n_segments=int(budgets[0]))
-
-
-def _known_dtype(models: Sequence[str], known: Collection[str]) -> torch.dtype | None:
-    for dtype in (torch.bfloat16, torch.float32):
-        if any(
-            name.startswith(f"{model}-{dtype_name(dtype)}-") for model in models for name in known
-        ):
-            return dtype
-    return None
 
 
 def _start(thread: threading.Thread) -> None:

@@ -45,6 +45,11 @@ from recsys.track_map.layout import BUDGET, refresh_layout
 
 REPEATED = ("taggers", "segments", "recipe")  # the options that --again repeats
 
+BFLOAT16_KEPT = (
+    "This home's tracks were analysed in bfloat16 by an earlier version: they are not analysed "
+    "again, and new ones, in float32, differ from them by rounding alone."
+)
+
 
 @dataclass(frozen=True)
 class BuildOptions:
@@ -239,6 +244,8 @@ def analyse(
         nice=options.nice,
     )
     display.extractor = extractor
+    if extractor.continues_bfloat16:
+        display.say(BFLOAT16_KEPT)
     report = build.build(
         catalog,
         folders,

@@ -104,9 +104,10 @@ class Musicnn(nn.Module):
         ]
         self.timbral = nn.ModuleList(self.timbral_blocks)
         self.temporal = nn.ModuleList(self.temporal_blocks)
-        self.mid = nn.ModuleList(
+        self.mid_layers = [
             MidLayer(n_in, config.n_mid) for n_in in (config.n_front, config.n_mid, config.n_mid)
-        )
+        ]
+        self.mid = nn.ModuleList(self.mid_layers)
         self.pool_bn = nn.BatchNorm1d(2 * config.n_channels, eps=BATCH_NORM_EPS)
         self.dense = nn.Linear(2 * config.n_channels, config.n_units)
         self.dense_bn = nn.BatchNorm1d(config.n_units, eps=BATCH_NORM_EPS)
@@ -133,10 +134,18 @@ class Musicnn(nn.Module):
         third = second + self.mid[2](second)
         return torch.cat([front, first, second, third], dim=1)
 
+    def pool(self, features: Tensor) -> Tensor:
+        """(batch, channels, time) -> (batch, channels, 2), each channel's mean and maximum."""
+        features = features.float()
+        return torch.stack([features.mean(dim=2), features.amax(dim=2)], dim=2)
+
     def back_end(self, features: Tensor) -> Activations:
         """Pool over time and tag: (batch, n_channels, time) -> Activations."""
-        features = features.float()
-        pooled = torch.cat([features.mean(dim=2), features.amax(dim=2)], dim=1)
+        return self.tag(self.pool(features))
+
+    def tag(self, pools: Tensor) -> Activations:
+        """(batch, n_channels, 2) -> Activations, whose `pooled` has all means first."""
+        pooled = pools.transpose(1, 2).flatten(1)
         hidden = F.relu(self.dense(self.dropout(self.pool_bn(pooled))))
         penultimate = self.dense_bn(hidden)
         return Activations(self.output(self.dropout(penultimate)), penultimate, pooled)

@@ -77,7 +77,7 @@ class Teachers:
 
         Computed once and kept in half precision. Raises OSError where the folder cannot be written.
         """
-        names = [tagger.name for tagger in self.taggers]
+        names = [f"{tagger.bundle.name}-float32" for tagger in self.taggers]
         digest = hashlib.blake2b(repr((names, key)).encode(), digest_size=16).hexdigest()
         place = self.folder / f"{digest}.npy"
         if not place.exists():

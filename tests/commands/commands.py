@@ -19,7 +19,6 @@ import psutil
 import pytest
 import torch
 
-import encoders.extract
 from earshot import cli
 
 # Takes from root the right to read and write everything: PR_CAPBSET_DROP of CAP_DAC_OVERRIDE and
@@ -38,11 +37,6 @@ def make_home(home: Path, weights: Path) -> Path:
     home.mkdir()
     (home / "weights").symlink_to(weights)
     return home
-
-
-def choose_float32(patch: pytest.MonkeyPatch) -> None:
-    """Spare every build the timing by which a precision is chosen, and its luck."""
-    patch.setattr(encoders.extract, "choose_dtype", lambda *_: torch.float32)
 
 
 @dataclass(frozen=True)
@@ -127,9 +121,7 @@ def _forked(command: str, arguments: list[str], output: Path, n_threads: int) ->
     with output.open("wb") as file:
         os.dup2(file.fileno(), 2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    with pytest.MonkeyPatch.context() as patch:
-        choose_float32(patch)
-        sys.exit(cli.main([command, *arguments]))
+    sys.exit(cli.main([command, *arguments]))
 
 
 def finish(process: subprocess.Popen[bytes]) -> Result:

@@ -9,16 +9,9 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))  # for sounds and commands
 
-from commands import Commands, choose_float32, make_home
+from commands import Commands, make_home
 
 from encoders.bundles import BUNDLES, DEFAULT_MODELS
-
-
-@pytest.fixture(scope="session", autouse=True)
-def float32() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        choose_float32(patch)
-        yield
 
 
 @pytest.fixture(autouse=True)

@@ -292,9 +292,22 @@ def test_names_tell_model_precision_and_budget(tagger: Tagger, cache: Path) -> N
     assert extractor.tags == tagger.bundle.tags
     assert Extractor([tagger], n_segments=None).names == ("MSD_musicnn-float32-all",)
     assert load_known_extractor(extractor.names, cache).names == extractor.names
-    known = ["MSD_musicnn-bfloat16-20", "MTT_vgg-float32-20"]
-    (name,) = load_extractor([MODEL], cache, known=known, n_segments=7).names
-    assert name == "MSD_musicnn-bfloat16-7"  # figures of two precisions are not mixed
+
+
+def test_features_in_bfloat16_are_joined_under_their_key(tagger: Tagger, cache: Path) -> None:
+    """Those of the same model and segments, which earlier versions computed."""
+    known = ["MSD_musicnn-bfloat16-20", "MTT_vgg-float32-20", "MTT_vgg-bfloat16-7"]
+    taggers = [tagger, Tagger(BUNDLES["MTT_vgg"], cache)]
+    for n_segments, names in (
+        (20, ("MSD_musicnn-bfloat16-20", "MTT_vgg-float32-20")),
+        (7, ("MSD_musicnn-float32-7", "MTT_vgg-bfloat16-7")),
+        (None, ("MSD_musicnn-float32-all", "MTT_vgg-float32-all")),
+    ):
+        extractor = Extractor(taggers, n_segments=n_segments, known=known)
+        assert extractor.names == names
+        assert extractor.continues_bfloat16 == any("bfloat16" in name for name in names)
+    loaded = load_extractor([MODEL], cache, known=known)
+    assert loaded.names == load_known_extractor(loaded.names, cache).names == (known[0],)
 
 
 def test_unknown_models_and_no_models_are_refused(cache: Path) -> None:

@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from encoders.audio import inspect, read_segments
 from encoders.bundles import BUNDLES
 from encoders.features import TrackFeatures
 from encoders.frontends import front_end, segment_grid
 from encoders.melspec import LogMel, MelConfig
+from encoders.models.musicnn import Musicnn
+from encoders.models.musicnn_fast import FastMusicnn
 from encoders.tagger import Tagger
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
@@ -44,12 +47,16 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("weights")
 
 
-def listen(name: str, model: str, cache: Path, dtype: torch.dtype) -> TrackFeatures:
+def segments_of(name: str) -> tuple[torch.Tensor, NDArray[np.float32]]:
+    """Return a file's segments, and where they begin."""
     path = GOLDEN / FILES[name]
     grid = segment_grid(MelConfig())
     segments = read_segments(path, inspect(path).duration, grid, n_segments=None)
-    mel = LogMel(MelConfig())(torch.from_numpy(segments.waveforms))
-    return Tagger(BUNDLES[model], cache, dtype=dtype).features(mel, segments.starts)
+    return LogMel(MelConfig())(torch.from_numpy(segments.waveforms)), segments.starts
+
+
+def listen(name: str, model: str, cache: Path) -> TrackFeatures:
+    return Tagger(BUNDLES[model], cache).features(*segments_of(name))
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
@@ -60,7 +67,7 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
 @pytest.mark.parametrize(("name", "model"), CASES)
 def test_golden_taggram(name: str, model: str, cache: Path) -> None:
     with np.load(GOLDEN / f"{name}_{model}.npz") as golden:
-        heard = listen(name, model, cache, torch.float32)
+        heard = listen(name, model, cache)
         assert heard.tags.shape == golden["taggram"].shape
         assert np.abs(heard.tags.astype(np.float32) - golden["taggram"]).max() < 1e-3
 
@@ -68,24 +75,29 @@ def test_golden_taggram(name: str, model: str, cache: Path) -> None:
 @pytest.mark.parametrize(("name", "model"), [case for case in CASES if "musicnn" in case[1]])
 def test_golden_penultimate_and_pools(name: str, model: str, cache: Path) -> None:
     with np.load(GOLDEN / f"{name}_{model}.npz") as golden:
-        heard = listen(name, model, cache, torch.float32)
+        heard = listen(name, model, cache)
         assert cosine(heard.penultimate[0], golden["penultimate_first_segment"][0]) >= 0.9999
         pools = np.concatenate([golden["mean_pool"], golden["max_pool"]], axis=1).mean(axis=0)
         assert heard.pooled.shape == pools.shape
         assert cosine(heard.pooled, pools) >= 0.99999
 
 
-@pytest.mark.parametrize(("name", "model"), [case for case in CASES if "musicnn" in case[1]])
-def test_golden_in_bfloat16(name: str, model: str, cache: Path) -> None:
-    """Rounding moves a tag's probability by less than two hundredths, and hardly the features."""
-    with np.load(GOLDEN / f"{name}_{model}.npz") as golden:
-        heard = listen(name, model, cache, torch.bfloat16)
-        assert np.abs(heard.tags.astype(np.float32) - golden["taggram"]).max() < 0.02
-        assert cosine(heard.penultimate[0], golden["penultimate_first_segment"][0]) >= 0.999
+@pytest.mark.parametrize("model", [model for model in MODELS if "musicnn" in model])
+def test_golden_fast_musicnn_is_the_plain_model(model: str, cache: Path) -> None:
+    plain = BUNDLES[model].load(cache)
+    assert isinstance(plain, Musicnn)
+    mel, _ = segments_of("joram")
+    with torch.inference_mode():
+        expected = plain(mel)
+        for by_convolutions in (False, True):
+            got = FastMusicnn(plain, by_convolutions=by_convolutions).eval()(mel)
+            assert (got.logits.sigmoid() - expected.logits.sigmoid()).abs().max() < 1e-5
+            assert torch.cosine_similarity(got.penultimate, expected.penultimate).min() > 0.999999
+            assert torch.cosine_similarity(got.pooled, expected.pooled).min() > 0.999999
 
 
 def test_golden_joram_top_ten_in_the_published_order(cache: Path) -> None:
-    heard = listen("joram", "MTT_musicnn", cache, torch.float32)
+    heard = listen("joram", "MTT_musicnn", cache)
     best = np.argsort(-heard.tags.astype(np.float32).mean(axis=0))[:10]
     assert [BUNDLES["MTT_musicnn"].tags[i] for i in best] == [
         "techno",

@@ -66,9 +66,9 @@ def load_teachers(options: TaggerOptions, folder: Path) -> Teachers | None:
     weights = load_settings(options.home).home / WEIGHTS_NAME
     with first_of_all():
         names = tagger_names(options.teachers, weights)
-        try:  # in float32 wherever it runs: a resumed training must be told the same
-            extractor = load_extractor(names, weights, known=[f"{names[0]}-float32-"])
-        except (IndexError, ValueError) as error:
+        try:
+            extractor = load_extractor(names, weights)
+        except ValueError as error:
             raise TeachingError(f"--teach-from: {error}.") from error
     grid = segment_grid(ARCHITECTURES[options.architecture].front)
     return Teachers(extractor.taggers, grid, folder / "answers")
