@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import sys
 
+import hypothesis
 import pytest
 
 from recsys.threads import n_cores
+
+# No test measures time, on a machine that others may use as well.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:
