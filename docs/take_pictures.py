@@ -110,8 +110,8 @@ def evaluation(page: Page) -> None:
 def account(page: Page) -> None:
     """Show an owner's account with a key, and another person."""
     page.goto("/account")
-    page.get_by_label("What the key is for").fill("phone")
-    page.get_by_role("button", name="Make a key").click()
+    page.get_by_label("Name of the key").fill("phone")
+    page.get_by_role("button", name="Create a key").click()
     page.goto("/account")
 
 

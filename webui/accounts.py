@@ -44,7 +44,7 @@ _SAID = {
     "password": "Your password is changed, and every other browser is logged out.",
     "elsewhere": "Every other browser is logged out.",
     "revoked": "The key is revoked.",
-    "removed": "The account is removed. What it listened to is kept.",
+    "removed": "The account is removed. Its history is kept.",
     "role": "The role is changed.",
 }
 
@@ -82,7 +82,7 @@ def log_in() -> AnyResponse:
     if token is None:
         failed = {"event": "login failed", "address": request.remote_addr}
         _log.warning("%s", json.dumps(failed | {"request_id": g.request_id}))
-        answer = _login_page(wanted, name, error="The name or the password is wrong.")
+        answer = _login_page(wanted, name, error="Wrong name or password.")
         answer.status_code = 403
         return answer
     limits().forget(LOGINS_OF_NAME, attempts)
@@ -172,7 +172,7 @@ def log_out_elsewhere() -> AnyResponse:
 
 @accounts.post("/account/keys")
 def make_key() -> AnyResponse:
-    """Make a key and show it."""
+    """Create a key and show it."""
 
     def make() -> Secret:
         key, text = _accounts().make_key(_me(), request.form.get("name", ""))
@@ -212,12 +212,12 @@ def change_member(account_id: int, what: str) -> AnyResponse:
     """Give somebody a new password or a role, or remove the account."""
     current_listener.demand_owner()
     if account_id == _me().id:
-        raise Forbidden("Another owner may do that to your account.")
+        raise Forbidden("Only another owner can do that to your account.")
 
     def change() -> str | Secret:
         found = _accounts().people.account(account_id)
         if found is None:
-            raise AccountError("There is no such account: it may be removed already.")
+            raise AccountError("There is no such account; it may have been removed already.")
         if what == "password":
             password = _accounts().reset_password(found)
             return Secret(f"The new password of {found.name}", password)

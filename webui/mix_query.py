@@ -97,7 +97,7 @@ class Mix:
             for ref in refs[side]:
                 _check_side(ref, side)
         if sum(map(len, refs.values())) > MAX_REFS:
-            raise BadRequest(f"A list takes at most {MAX_REFS} seeds and exclusions.")
+            raise BadRequest(f"A mix takes at most {MAX_REFS} seeds and exclusions.")
         distinct = {side: tuple(dict.fromkeys(given)) for side, given in refs.items()}
         return cls(
             **distinct,

@@ -141,7 +141,7 @@ def _send_to_login() -> AnyResponse:
         back = request.full_path.rstrip("?") if request.method == "GET" else "/"
         return redirect(url_for("accounts.login", next=back))
     raise Unauthorized(
-        "This takes a key of yours: Authorization: Bearer KEY. Your account's page makes them.",
+        "This needs one of your API keys (Authorization: Bearer KEY). Your account page has them.",
         www_authenticate=WWWAuthenticate("bearer"),
     )
 
@@ -233,4 +233,4 @@ def _not_done(error: CatalogError | OSError) -> Response:
 
 def _unexpected(error: Exception) -> Response:
     _log.error("request %s failed", g.request_id, exc_info=error)
-    return _answer(500, "The server made a mistake; its log has this request's id.")
+    return _answer(500, "Something went wrong on the server; its log has this request's id.")

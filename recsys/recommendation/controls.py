@@ -222,19 +222,19 @@ class Tuning(BaseModel):
         description="0: familiar, to 1: new. Below 0.5 played tracks, known artists and popular "
         "tracks are raised, above it lowered.",
     )
-    consistency: Annotated[float, share("free", "all alike")] = Field(
+    consistency: Annotated[float, share("any", "all alike")] = Field(
         default=0.0, title="Consistency", description="0 to 1: how alike the list must sound."
     )
-    diversity: Annotated[float, share("as it comes", "varied")] = Field(
+    diversity: Annotated[float, share("similar", "varied")] = Field(
         default=0.0,
         title="Diversity",
         description="0 to 1: how much each track must differ from those before it.",
     )
     artist_cap: Annotated[int | None, CAP] = Field(
-        default=None, title="Of one artist", description="At most so many of one artist."
+        default=None, title="Most per artist", description="At most so many of one artist."
     )
     album_cap: Annotated[int | None, CAP] = Field(
-        default=None, title="Of one album", description="At most so many of one album."
+        default=None, title="Most per album", description="At most so many of one album."
     )
     artist_spacing: Annotated[int, SPACING] = Field(
         default=0,
@@ -277,23 +277,23 @@ class Filters(BaseModel):
     )
     min_duration: Annotated[float | None, SECONDS] = Field(
         default=None,
-        title="No shorter than",
+        title="Minimum length",
         description="Leave out tracks of fewer seconds, or of unknown length.",
     )
     max_duration: Annotated[float | None, SECONDS] = Field(
         default=None,
-        title="No longer than",
+        title="Maximum length",
         description="Leave out tracks of more seconds, or of unknown length.",
     )
     exclude_played: bool | None = Field(
         default=None,
-        title="Only what I have not played",
+        title="Only tracks I have not played",
         description="Leave out what the listener has played; if undecided, unless discovery is "
         "below 0.5.",
     )
     exclude_disliked: bool = Field(
         default=True,
-        title="What I disliked too",
+        title="Include disliked tracks",
         description="Leave out what the listener disliked.",
     )
 

@@ -42,13 +42,13 @@ KINDS: Mapping[ReasonKind, _KindOfReason] = {
     "artist": _KindOfReason("sounds like {}", "unlike {}", "other artists", "artist"),
     "tag": _KindOfReason("{}", "not much {}", "other tags", "tags"),
     "listeners": _KindOfReason(
-        "played by who plays {}", "seldom played by who plays {}", "the same", "track"
+        "played by people who play {}", "rarely played by people who play {}", "the same", "track"
     ),
     "familiar": _KindOfReason("how familiar it is", "how familiar it is"),
-    "dislike": _KindOfReason("sounds like {}", "sounds like {}, to be avoided", "other things"),
+    "dislike": _KindOfReason("sounds like {}", "like {}, which you want less of", "other things"),
     "popular": _KindOfReason("many play it", "few play it", fallback="popular"),
     "typical": _KindOfReason(
-        "typical of the library", "untypical of the library", fallback="popular"
+        "typical of the library", "unusual for the library", fallback="popular"
     ),
 }
 

@@ -118,7 +118,7 @@ class Recommender:
         places = smooth_path(vectors, table.artists[rows], 0, 1, length)
         if len(places) < length:
             notices.append(
-                f"The library has only {len(places)} of {length} tracks for this way, "
+                f"The library has only {len(places)} of {length} tracks for this path, "
                 "with what is left out."
             )
         tracks = self.catalog.tracks(table.ids[rows[places]].tolist())

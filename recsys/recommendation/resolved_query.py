@@ -101,19 +101,18 @@ def _basis(context: QueryContext) -> list[str]:
         if query.listener is None or context.listener_scores is not None:
             return []
         return [
-            "What this listener played was not there when listens were learnt from: the answer "
-            "rests on sound."
+            "The listening model does not know this listener's plays yet: these tracks are chosen "
+            "by sound alone."
             if context.has_model
-            else "Nothing has been learnt from listens in this home yet: the answer rests on sound."
+            else "There is no listening model yet: these tracks are chosen by sound alone."
         ]
     notices = []
     if query.listener is not None and not query.seeds:
-        notices.append("Nothing is known yet of what this listener likes.")
+        notices.append("There are no plays or likes of this listener yet.")
     notices.append(
-        "The answer is what most listeners play."
+        "These are the tracks that most people play."
         if context.popularity.any()
-        else "Nobody has listened to anything yet: the answer is what is most typical of the "
-        "library."
+        else "Nothing has been played yet: these tracks are the most typical of the library."
     )
     return notices
 

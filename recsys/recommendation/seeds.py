@@ -148,7 +148,7 @@ class SeedResolver:
             )
         if len(resolved.positive) > MAX_SEED_VECTORS:
             resolved.notices.append(
-                f"Of {len(resolved.positive)} tracks asked with, {MAX_SEED_VECTORS} evenly spread "
+                f"Of {len(resolved.positive)} seed tracks, {MAX_SEED_VECTORS}, evenly spread, "
                 "are used."
             )
         resolved.positive = _evenly_spread(resolved.positive, MAX_SEED_VECTORS)
@@ -186,13 +186,13 @@ class SeedResolver:
         of_artist = self._artist(track.artist, seed.weight)
         if of_artist:
             (resolved.positive if seed.weight > 0 else resolved.negative).extend(of_artist)
-            resolved.notices.append(f"{why}: the other tracks of {track.artist} stand in for it.")
+            resolved.notices.append(f"{why}: the other tracks of {track.artist} are used instead.")
         elif track.genres:
-            resolved.notices.append(f"{why}: its genres stand in for it.")
+            resolved.notices.append(f"{why}: its genres are used instead.")
             for genre in track.genres:
                 self._add_tag(resolved, genre, seed.weight / len(track.genres))
         else:
-            resolved.notices.append(f"{why}, and there is nothing to stand in for it.")
+            resolved.notices.append(f"{why}, and nothing can be used instead.")
 
     def _artist(self, name: str, weight: float) -> list[SeedVector]:
         """Return the artist's tracks, which share the weight; of many, some evenly spread."""
@@ -253,9 +253,9 @@ class SeedResolver:
         genres = Counter(genre for track in tracks for genre in track.genres)
         why = "Nothing of what this listener played is in the index"
         if resolved.positive:
-            resolved.notices.append(f"{why}: other tracks of its artists stand in for it.")
+            resolved.notices.append(f"{why}: other tracks of its artists are used instead.")
         elif indexed_genres := _commonest(genres, self.table.genre_rows):
-            resolved.notices.append(f"{why}: its genres stand in for it.")
+            resolved.notices.append(f"{why}: its genres are used instead.")
             for genre, plays in indexed_genres:
                 self._add_tag(resolved, genre, float(plays))
 

@@ -282,7 +282,7 @@ def test_guesses_are_limited(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Non
             now += 5
             answer = guess(client, "Ann", "10.0.0.1")
             assert answer.status_code == 403
-            assert "The name or the password is wrong." in answer.text
+            assert "Wrong name or password." in answer.text
             now += 5
             if n_allowed == 10:
                 now += 600
@@ -407,7 +407,7 @@ def test_only_owners_look_after_people(app: Flask) -> None:
     assert password and log_in(bob, "bob", password[1]).status_code == 303
     assert ann.post("/account/members/1/remove", headers=as_ann).status_code == 403  # oneself
     assert ann.post("/account/members/2/owner", headers=as_ann).status_code == 303
-    assert "Name of a new person" in bob.get("/account").text
+    assert "Name of the new person" in bob.get("/account").text
     assert ann.post("/account/members/2/remove", headers=as_ann).status_code == 303
     assert bob.get("/api/v1/session").status_code == 401
     gone = ann.post("/account/members/2/remove", headers=as_ann)

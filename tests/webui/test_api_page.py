@@ -19,7 +19,7 @@ def test_every_operation_is_on_the_page(client: FlaskClient) -> None:
 def test_operations_are_tried(page: Page) -> None:
     page.goto("/api#search")
     search = page.locator("#operation-search")
-    search.get_by_label("q (needed)").fill("song 5 bix")
+    search.get_by_label("q (required)").fill("song 5 bix")
     search.get_by_role("button", name="Send").click()
     expect(search.locator(".answer")).to_contain_text("200")
     expect(search.locator(".answer pre").first).to_contain_text('"title": "Song 5"')
@@ -32,7 +32,7 @@ def test_operations_are_tried(page: Page) -> None:
     expect(making.locator(".answer pre").first).to_contain_text("<b>Evening</b>")
     alike = page.locator("#operation-similar_to_several")
     alike.locator("summary").click()
-    alike.get_by_label("like (needed)").fill("5\n6")
+    alike.get_by_label("like (required)").fill("5\n6")
     alike.get_by_role("button", name="Send").press("Enter")
     expect(alike.locator(".answer")).to_contain_text("like=5&like=6")
     page.set_viewport_size({"width": 360, "height": 800})

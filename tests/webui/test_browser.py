@@ -62,7 +62,7 @@ def test_what_is_done_before_the_scripts_have_run_is_not_lost(page: Page) -> Non
     page.goto(LIST, wait_until="commit")
     expect(page.locator(".row")).to_have_count(8)
     page.locator(".row [data-play]").nth(2).click()
-    page.get_by_label("What “Song 4 · Bix” does").select_option("unlike")
+    page.get_by_label("How to use “Song 4 · Bix”").select_option(label="less like")
     page.get_by_role("combobox", name="Start from").press_sequentially("ella")
     held[0].continue_()
     expect(page).to_have_url(re.compile("unlike=track%3A5"))
@@ -72,11 +72,11 @@ def test_what_is_done_before_the_scripts_have_run_is_not_lost(page: Page) -> Non
 
 def test_controls_and_exclusions_are_in_the_address(page: Page) -> None:
     page.goto(LIST)
-    page.get_by_text("How the list shall be").click()
-    page.get_by_label("Of one artist").select_option("1")
-    settled(page, "The list follows")
+    page.get_by_text("Tune this mix").click()
+    page.get_by_label("Most per artist").select_option("1")
+    settled(page, "Mix updated")
     page.get_by_label("Discovery").fill("0.8")
-    settled(page, "The list follows")
+    settled(page, "Mix updated")
     assert "artist_cap=1" in page.url
     assert "discovery=0.8" in page.url
     assert "consistency" not in page.url
@@ -87,13 +87,13 @@ def test_controls_and_exclusions_are_in_the_address(page: Page) -> None:
     assert titles(page) == seen
     page.go_back()
     expect(page.locator("#discovery")).to_have_value("0.5")
-    page.get_by_label("What “Song 4 · Bix” does").select_option(label="unlike")
+    page.get_by_label("How to use “Song 4 · Bix”").select_option(label="less like")
     settled(page, "Changed a seed")
     assert "unlike=track%3A5" in page.url
     first = page.locator("#rows > .row").first
     name = first.locator(".artist").text_content() or ""
     first.locator(".menu summary").click()
-    first.get_by_text(f"Nothing by {name}").click()
+    first.get_by_text(f"Leave out {name}").click()
     settled(page, f"Left {name} out")
     assert name not in page.locator("#rows .artist").all_text_contents()
 
@@ -224,12 +224,12 @@ def test_saved_as_m3u8_and_read_again_as_seeds(page: Page, tmp_path: Path) -> No
     assert path.name == "earshot.m3u8"
     assert len([line for line in path.read_text().splitlines() if line[0] != "#"]) == len(seen)
     page.goto("/")
-    page.get_by_label("A file as seed").set_input_files(path)
+    page.get_by_label("Use a file").set_input_files(path)
     settled(page, "Added 8 tracks of earshot.m3u8 as seeds")
     chips = page.locator(".chip .name").all_text_contents()
     assert [chip.split(" · ")[0] for chip in chips] == seen
     assert not set(titles(page)) & set(seen)
-    page.get_by_label("A file as seed").set_input_files(
+    page.get_by_label("Use a file").set_input_files(
         files=[{"name": "x.m3u", "mimeType": "", "buffer": b"\0\1"}]
     )
     settled(page, "cannot be read as a playlist")
@@ -263,7 +263,7 @@ def test_rows_are_dragged(page: Page) -> None:
     assert titles(page) == moved
     page.reload()
     assert titles(page) == moved  # the address has it
-    page.get_by_role("link", name="Free the 3 kept").click()
+    page.get_by_role("link", name="Unpin 3").click()
     settled(page, "Nothing is kept")
     assert titles(page) == before
 
@@ -278,18 +278,18 @@ def test_a_change_that_no_server_keeps_is_not_shown(page: Page) -> None:
     page.route("**/*", lambda route: route.abort())
     row(page, shown[0]).locator(".handle").focus()
     page.keyboard.press("ArrowDown")
-    settled(page, "The server is not there.")
+    settled(page, "The server cannot be reached.")
     assert titles(page) == shown
     assert page.url == address
     expect(row(page, shown[0]).locator(".handle")).to_be_focused()
-    side = page.get_by_role("combobox", name="What “Song 4 · Bix” does")
-    side.select_option("unlike")
-    expect(side.locator(":checked")).to_have_text("like")
-    page.get_by_text("How the list shall be").click()
-    page.get_by_label("Of one artist").select_option("at most 1")
-    expect(page.get_by_label("Of one artist")).to_have_value("")
+    side = page.get_by_role("combobox", name="How to use “Song 4 · Bix”")
+    side.select_option(label="less like")
+    expect(side.locator(":checked")).to_have_text("more like")
+    page.get_by_text("Tune this mix").click()
+    page.get_by_label("Most per artist").select_option("at most 1")
+    expect(page.get_by_label("Most per artist")).to_have_value("")
     page.keyboard.press("Control+z")
-    settled(page, "The server is not there.")
+    settled(page, "The server cannot be reached.")
     page.unroute("**/*")
     page.keyboard.press("Control+z")
     settled(page, "Undone: Skipped")
@@ -339,7 +339,7 @@ def test_no_barrier_is_found(browser: Browser, address: str, scheme: str) -> Non
     context = browser.new_context(base_url=address, color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(f"{LIST}&unlike=tag:calm&without=artist:Fats&keep=9@2&artist_cap=2")
-    page.get_by_text("How the list shall be").click()
+    page.get_by_text("Tune this mix").click()
     page.locator(".why summary").first.click()
     page.locator(".menu summary").nth(2).click()
     row(page, titles(page)[0]).locator("[data-play]").click()
@@ -359,7 +359,7 @@ def test_a_phone_shows_all_of_it(browser: Browser, address: str) -> None:
     )
     page = context.new_page()
     page.goto(f"{LIST}&unlike=tag:calm")
-    page.get_by_text("How the list shall be").tap()
+    page.get_by_text("Tune this mix").tap()
     first = titles(page)[0]
     row(page, first).locator("[data-play]").tap()
     row(page, first).get_by_text("Why").tap()

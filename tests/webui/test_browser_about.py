@@ -77,14 +77,14 @@ def test_a_track_its_playhead_and_where_a_similarity_comes_from(page: Page, home
     reached(page, 8.9)
     similar = page.locator('.song[data-title="Song 5"]')
     similar.get_by_text("Where").click()
-    similar.get_by_role("button", name="Here, 0:06–0:07").click()
+    similar.get_by_role("button", name="This track, 0:06–0:07").click()
     page.wait_for_function(
         "() => { const { currentTime } = document.getElementById('audio');"
         " return currentTime > 6 && currentTime < 7; }"
     )
     stopped(page)
     assert 7 <= position(page) < 7.9
-    similar.get_by_role("button", name="Both in turn").click()
+    similar.get_by_role("button", name="Play both").click()
     expect(page.locator("#now-title")).to_have_text("Song 5")
     stopped(page)
     assert 4 <= position(page) < 4.9
@@ -177,7 +177,7 @@ def test_an_artist_is_played_and_mixed(page: Page, home: Path) -> None:
     reached(page, 0.2)
     page.get_by_role("button", name="Next track").click()
     expect(page.locator("#now-title")).to_have_text("Song 5")
-    page.get_by_role("region", name="Who sounds alike").get_by_role("link").first.click()
+    page.get_by_role("region", name="Similar artists").get_by_role("link").first.click()
     expect(page.get_by_role("heading", level=1)).not_to_have_text("Bix")
     expect(page.locator("#now-title")).to_have_text("Song 5")
     page.get_by_role("link", name="Mix from this artist").click()

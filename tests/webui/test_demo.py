@@ -102,7 +102,7 @@ def test_seed_listen_judge_and_take_it_along(page: Page, demo: Path, tmp_path: P
     paths = {str(demo / DEMO_NAME / track.path): track.title for track in DEMO_TRACKS}
     assert [paths[entry.location] for entry in read_playlist(saved).entries] == after
     page.goto("/")
-    page.get_by_label("A file as seed").set_input_files(saved)
+    page.get_by_label("Use a file").set_input_files(saved)
     settled(page, f"Added {len(after)} tracks of mix.m3u8 as seeds")
     assert seeds(page) == after
 
@@ -137,7 +137,7 @@ def test_a_lasso_on_the_map_leads_to_a_mix(page: Page, home: Path) -> None:
         turn = step * math.pi / 24
         page.mouse.move(x + reach * side * math.cos(turn), y + reach * side * math.sin(turn))
     page.mouse.up()
-    expect(page.get_by_role("heading", name=f"{n} tracks chosen")).to_be_visible()
+    expect(page.get_by_role("heading", name=f"{n} tracks selected")).to_be_visible()
     page.get_by_role("link", name="Mix from these").click()
     with Catalog(home) as catalog:
         chosen = {track.title for track in catalog.tracks(ids[away < reach].tolist())}

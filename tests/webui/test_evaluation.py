@@ -76,7 +76,7 @@ def test_what_was_printed_is_drawn(
     assert "--by artist -k 3 --systems logits,random" in page  # how it was asked
     assert page.count("Not measured yet") == 1
     assert "earshot evaluate triplets judgements.csv" in page
-    assert "before the index was made anew" not in page
+    assert "before the index was rebuilt" not in page
 
 
 def test_nothing_measured_names_the_commands(client: FlaskClient, home: Path) -> None:

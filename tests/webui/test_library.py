@@ -114,7 +114,7 @@ def test_failed_files_are_named_by_pages(client: FlaskClient, home: Path) -> Non
     assert f"/library?after={last}#failed" in page
     rest = client.get(f"/library?after={last}").get_data(as_text=True)
     assert rest.count("is empty (0 bytes)") == 5
-    assert "The next ones" not in rest
+    assert "Next page" not in rest
     for text in ("x", "-1", "²", "1" + "0" * 30):
         assert client.get("/library", query_string={"after": text}).status_code == 400
 
@@ -149,7 +149,7 @@ def test_what_was_measured_is_shown_and_said_to_be_old(client: FlaskClient, home
     page = client.get("/library").get_data(as_text=True)
     for words in ("12.5 %", "&lt;script&gt;", "/music/b.ogg", "2 files hold", "/music/twin/0.wav"):
         assert words in page
-    assert "before the index was made anew" not in page
+    assert "before the index was rebuilt" not in page
     for path in (home / "reports").iterdir():
         path.write_text(path.read_text().replace(index.manifest.projection, "other"))  # type: ignore[union-attr]
     assert client.get("/library").get_data(as_text=True).count("made anew") == 2

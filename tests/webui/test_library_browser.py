@@ -128,7 +128,7 @@ def test_a_build_of_the_command_line_is_seen(page: Page, home: Path) -> None:
         expect(page.locator("#build")).to_have_attribute("data-state", "running")
         record.say("A file is broken.")
     expect(page.locator("#build")).to_have_attribute("data-state", "done")
-    page.get_by_text("What it said").click()
+    page.get_by_text("Log", exact=True).click()
     expect(page.locator("#build-lines")).to_contain_text("A file is broken.")
     shutil.rmtree(home.parent / "music")
     page.get_by_role("button", name="Build now").click()

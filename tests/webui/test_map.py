@@ -156,9 +156,9 @@ def test_without_webgl_the_page_says_so_and_offers_no_tools(browser: Browser, ad
         complaints: list[str] = []
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto("/map")
-        expect(page.get_by_text("does not draw WebGL 2")).to_be_visible()
+        expect(page.get_by_text("needs WebGL 2")).to_be_visible()
         expect(page.get_by_role("button", name="Lasso")).to_have_count(0)
-        expect(page.get_by_role("heading", name="Nothing chosen")).to_have_count(0)
+        expect(page.get_by_role("heading", name="Nothing selected")).to_have_count(0)
         page.get_by_role("combobox", name="Start from").press_sequentially("song 4")
         expect(page.get_by_role("option").first).to_be_visible()
         assert not complaints
@@ -167,7 +167,7 @@ def test_without_webgl_the_page_says_so_and_offers_no_tools(browser: Browser, ad
 def test_a_lasso_leads_to_seeds(page: Page) -> None:
     opened(page)
     draw_lasso(page, 2)
-    expect(page.locator("#chosen-title")).to_have_text("4 tracks chosen")
+    expect(page.locator("#chosen-title")).to_have_text("4 tracks selected")
     expect(page.locator("#chosen .artist")).to_have_text(["Cleo"] * 4)
     page.get_by_role("link", name="Mix from these").click()
     expect(page.locator(".chip")).to_have_count(4)
@@ -187,13 +187,13 @@ def test_a_point_is_named_and_played(page: Page) -> None:
     page.mouse.down()
     page.mouse.up()
     expect(page.locator("#now-title")).to_have_text(title)
-    expect(page.locator("#chosen-title")).to_have_text("1 track chosen")
+    expect(page.locator("#chosen-title")).to_have_text("1 track selected")
     expect(page.locator("#ring-playing")).to_be_visible()
     page.locator("#legend button", has_text="rock").click()
-    page.get_by_label("Coloured by").select_option("genre")
+    page.get_by_label("Colour by").select_option("genre")
     expect(page.locator("#legend bdi")).to_have_text(["Classical", "Rock"])
     page.get_by_role("button", name="Clear").click()
-    page.get_by_label("Coloured by").select_option("cluster")
+    page.get_by_label("Colour by").select_option("cluster")
     expect(page.locator("#legend .number")).to_have_text([str(N_TRACKS // 3)] * 3)
     first = page.locator("#legend button", has_text="rock").first
     assert lit(page, 3) > 0
@@ -207,17 +207,17 @@ def test_a_point_is_named_and_played(page: Page) -> None:
 
 def test_the_map_by_keyboard_alone(page: Page) -> None:
     opened(page, "/map?track=7")
-    expect(page.locator("#chosen-title")).to_have_text("1 track chosen")
+    expect(page.locator("#chosen-title")).to_have_text("1 track selected")
     page.locator("#map").focus()
     page.keyboard.press("0")
     page.keyboard.press("c")
-    expect(page.locator("#chosen-title")).to_have_text(f"{N_TRACKS} tracks chosen")
+    expect(page.locator("#chosen-title")).to_have_text(f"{N_TRACKS} tracks selected")
     for key in ["+"] * 3 + ["ArrowRight"] * 12:  # to the first artist, in the east
         page.keyboard.press(key)
     page.keyboard.press("c")
     expect(page.locator("#chosen .artist")).to_have_text(["Ada"] * 4)
     page.keyboard.press("Escape")
-    expect(page.locator("#chosen-title")).to_have_text("Nothing chosen")
+    expect(page.locator("#chosen-title")).to_have_text("Nothing selected")
 
 
 @pytest.fixture(params=["light", "dark", "phone"])
@@ -239,7 +239,7 @@ def test_no_barrier_is_found_and_all_fits(looked_at: Page) -> None:
     page = looked_at
     opened(page)
     if page.viewport_size and page.viewport_size["width"] == 390:
-        page.get_by_role("button", name="Choose in view").tap()
+        page.get_by_role("button", name="Select visible").tap()
     else:
         draw_lasso(page, 1)
     expect(page.locator("#chosen .song").first).to_be_visible()

@@ -52,7 +52,7 @@ def drag_first(page: Page, place: int) -> None:
 
 
 def test_a_playlist_is_shown_to_its_listener(client: FlaskClient, home: Path) -> None:
-    assert "You keep no playlists yet" in client.get("/playlists").get_data(as_text=True)
+    assert "No playlists yet" in client.get("/playlists").get_data(as_text=True)
     mine = keep(home, HOSTILE)
     with Catalog(home) as catalog:
         other = catalog.listener("other", create=True)
@@ -67,15 +67,16 @@ def test_a_playlist_is_shown_to_its_listener(client: FlaskClient, home: Path) ->
     assert client.get("/playlists/99").status_code == 404
     shown = client.get(f"/playlists/{mine.id}").get_data(as_text=True)
     assert re.findall(r'data-entry="(\d+)"', shown) == ["5", "9", "2", "5"]
-    assert shown.count("Its file is gone.") == 1
+    assert shown.count("File missing") == 1
     assert HOSTILE not in shown
-    assert "Continue it" in shown
+    assert "Recommend tracks" in shown
     more = client.get(f"/playlists/{mine.id}?more=1").get_data(as_text=True)
     following = re.findall(r'data-next="(\d+)"', more)
     assert len(following) == 10
     assert not {"5", "9", "2"} & set(following)
     empty = keep(home, "Empty", ())
-    assert "It is empty." in client.get(f"/playlists/{empty.id}?more=1").get_data(as_text=True)
+    page = client.get(f"/playlists/{empty.id}?more=1").get_data(as_text=True)
+    assert "This playlist is empty." in page
 
 
 def test_a_way_has_its_length_and_its_ends(client: FlaskClient) -> None:
@@ -89,8 +90,8 @@ def test_a_way_has_its_length_and_its_ends(client: FlaskClient) -> None:
     same = client.get("/playlists/path?start_id=5&end_id=5").get_data(as_text=True)
     assert "choose another end" in same
     missing = client.get("/playlists/path", query_string={"start": HOSTILE}).get_data(as_text=True)
-    assert "Nothing in the library is called" in missing
-    assert "The end of the way is missing" in missing
+    assert "No results for" in missing
+    assert "Choose the end of the path" in missing
     assert HOSTILE not in missing
 
 
@@ -108,7 +109,7 @@ def test_a_way_has_its_length_and_its_ends(client: FlaskClient) -> None:
 def test_a_way_that_cannot_be_is_refused(client: FlaskClient, query: str, status: int) -> None:
     answer = client.get(f"/playlists/path?{query}")
     assert answer.status_code == status
-    assert "<h1>This cannot be shown</h1>" in answer.get_data(as_text=True)
+    assert "<h1>This page cannot be shown</h1>" in answer.get_data(as_text=True)
 
 
 # In a browser
@@ -117,9 +118,9 @@ def test_a_way_that_cannot_be_is_refused(client: FlaskClient, query: str, status
 def test_a_list_is_saved_ordered_named_and_brought_back(page: Page, home: Path) -> None:
     page.goto("/?like=track:5&length=5")
     listed = page.locator("#rows .title").all_text_contents()
-    page.get_by_role("button", name="playlist", exact=True).click()
+    page.get_by_role("button", name="Save playlist").click()
     settled(page, "Saved “Song 4 · Bix” with 5 tracks")
-    page.get_by_role("link", name="Open the playlist").click()
+    page.get_by_role("link", name="Open playlist").click()
     page.wait_for_url("**/playlists/*")  # with its scripts
     expect(page.get_by_role("heading", level=1)).to_have_text("Song 4 · Bix")
     assert titles(page) == listed
@@ -137,9 +138,9 @@ def test_a_list_is_saved_ordered_named_and_brought_back(page: Page, home: Path) 
     settled(page, f"Removed “{second}”")
     assert titles(page) == [third, first, *listed[3:]]
     page.get_by_role("button", name="Rename").first.click()
-    page.get_by_label("Its name").fill("Night")
+    page.get_by_label("Name").fill("Night")
     page.keyboard.press("Enter")
-    settled(page, "It is called “Night” now")
+    settled(page, "Renamed to “Night”")
     page.reload()
     assert titles(page) == [third, first, *listed[3:]]
     (one,) = kept(home)
@@ -152,7 +153,7 @@ def test_every_step_is_undone(page: Page, home: Path) -> None:
     before = titles(page)
     page.route("**/api/v1/playlists/*", lambda route: route.abort())
     page.get_by_role("button", name=f"Remove “{before[1]}”").click()
-    settled(page, "The server is not there.")
+    settled(page, "The server cannot be reached.")
     page.unroute("**/api/v1/playlists/*")
     page.get_by_role("button", name=f"Remove “{before[1]}”").click()
     settled(page, "Removed")
@@ -185,7 +186,7 @@ def test_a_move_that_is_not_kept_goes_back(page: Page, home: Path) -> None:
     first.focus()
     page.keyboard.press("ArrowDown")  # twice, without waiting for the first
     page.keyboard.press("ArrowDown")
-    settled(page, "The server is not there.")  # of the first, maybe, while the second is under way
+    settled(page, "The server cannot be reached.")  # of the first, or of the second
     expect(page.locator(".entry .title")).to_have_text(before)
     expect(first).to_be_focused()
     drag_first(page, 2)
@@ -200,8 +201,8 @@ def test_a_move_that_is_not_kept_goes_back(page: Page, home: Path) -> None:
 def test_what_comes_next_is_added(page: Page, home: Path) -> None:
     one = keep(home)
     page.goto(f"/playlists/{one.id}")
-    page.get_by_role("link", name="Continue it").click()
-    settled(page, "These could come next")
+    page.get_by_role("link", name="Recommend tracks").click()
+    settled(page, "Recommendations are listed below")
     following = titles(page, ".next")
     page.get_by_role("button", name=f"Add “{following[1]}”").click()
     settled(page, f"Added “{following[1]}”")
@@ -229,7 +230,7 @@ def test_written_and_read_again_it_is_the_same(page: Page, home: Path, tmp_path:
                 f"{path.read_text()}#EXTINF:9,Nobody - Unheard {HOSTILE}\n/no/where.mp3\n"
             )
         page.goto("/playlists")
-        page.get_by_label("From a file").set_input_files(path)
+        page.get_by_label("Import").set_input_files(path)
         settled(page, f"Read list.{kind.lower()}: 4 tracks")
         if kind == "M3U8":
             settled(page, "1 not in the library")
@@ -238,7 +239,7 @@ def test_written_and_read_again_it_is_the_same(page: Page, home: Path, tmp_path:
         expect(page.get_by_role("heading", level=1)).to_have_text("Late, with rain")
     assert [found.track_ids for found in kept(home)] == [one.track_ids] * 4
     page.goto("/playlists")
-    page.get_by_label("From a file").set_input_files(
+    page.get_by_label("Import").set_input_files(
         files=[{"name": "x.m3u", "mimeType": "", "buffer": b"\0\1"}]
     )
     settled(page, "cannot be read as a playlist")
@@ -287,9 +288,9 @@ def test_a_way_by_keyboard_is_kept(page: Page, home: Path) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("From Song 4 to Song 21")
     way = titles(page, ".song")
     assert (len(way), way[0], way[-1]) == (6, "Song 4", "Song 21")
-    page.get_by_role("button", name="playlist", exact=True).click()
+    page.get_by_role("button", name="Save playlist").click()
     settled(page, "with 6 tracks")
-    page.get_by_role("link", name="Open the playlist").click()
+    page.get_by_role("link", name="Open playlist").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("From Song 4 to Song 21")
     assert titles(page) == way
     assert kept(home)[0].track_ids[0] == 5

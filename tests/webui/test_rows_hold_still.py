@@ -115,7 +115,7 @@ def test_a_row_that_leaves_may_stay(page: Page, home: Path) -> None:
     settled(page, "Liked")
     page.mouse.click(*button(page, before[3], "Skip"))
     settled(page, "Skipped")
-    row(page, before[3]).get_by_role("button", name="stay").click()
+    row(page, before[3]).get_by_role("button", name="keep").click()
     settled(page, f"“{before[3]}” stays.")
     assert said(home) == {before[3]: "like"}
     first = row(page, before[0])
@@ -124,7 +124,7 @@ def test_a_row_that_leaves_may_stay(page: Page, home: Path) -> None:
     settled(page, "Removed")
     assert titles(page) == before
     assert "without" in question(page)
-    first.get_by_role("button", name="stay").click()
+    first.get_by_role("button", name="keep").click()
     settled(page, "stays")
     assert "without" not in question(page)
     renewed(page)
@@ -184,7 +184,7 @@ def test_what_was_not_done_is_not_shown(page: Page, home: Path) -> None:
     before, address = titles(page), page.url
     page.route("**/feedback", lambda route: route.abort())
     page.mouse.click(*button(page, before[2], "Dislike"))
-    settled(page, "The server is not there.")
+    settled(page, "The server cannot be reached.")
     assert page.url == address
     expect(row(page, before[2]).get_by_role("button", name="Dislike")).to_have_attribute(
         "aria-pressed", "false"

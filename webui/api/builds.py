@@ -66,7 +66,7 @@ class Build(Described):
     seconds: float = Field(default=0.0, description="How long it took, or has taken.")
     began_at: int | None = Field(default=None, description="Unix seconds.", examples=[1764000000])
     ended_at: int | None = None
-    lines: list[str] = Field(default_factory=list, description="What it said last.")
+    lines: list[str] = Field(default_factory=list, description="Log last.")
     result: dict[str, Any] | None = Field(
         default=None, description="Figures of the last build that came to its end."
     )

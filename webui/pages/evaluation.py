@@ -27,7 +27,7 @@ class Question:
 QUESTIONS = (
     Question(
         "content",
-        "Does what sounds alike share a label?",
+        "Do similar tracks share a label?",
         "Every labelled track is a query once, and the others are ranked by how alike they sound: "
         "one with the query's label is a hit. Means over labels, so that a large one counts no "
         "more than a small one.",
@@ -35,26 +35,26 @@ QUESTIONS = (
     ),
     Question(
         "listening",
-        "Do recommendations find what people went on to hear?",
-        "Part of what listeners heard is hidden, and looked for among what is recommended to them.",
+        "Do recommendations find what people played next?",
+        "Part of each listener's history is hidden, and searched for among the recommendations.",
         f"{_MEASURE} listening",
     ),
     Question(
         "tags",
-        "Do the taggers say what people say?",
-        "Each tag that the labels know, by how the taggers rank all tracks for it.",
+        "Do the taggers agree with people?",
+        "For each labelled tag, how well the taggers rank all tracks by it.",
         f"{_MEASURE} tags --labels labels.csv --by genre",
     ),
     Question(
         "triplets",
-        "Is it the odd one out for people too?",
+        "Do people choose the same odd one out?",
         "Of three clips, the one that is least like the other two.",
         f"{_MEASURE} triplets judgements.csv",
     ),
     Question(
         "exposure",
-        "Who is in whose list?",
-        "The list of every track, as it is served, and who is in it.",
+        "Which tracks are in many lists?",
+        "The list of similar tracks of every track, and how often each track is in one.",
         f"{_MEASURE} exposure",
     ),
 )

@@ -81,9 +81,7 @@ def path() -> str:
     for name, one in (("start", start), ("end", end)):
         if one.track is None:
             sentences.append(
-                f"Nothing in the library is called “{one.words}”."
-                if one.words
-                else f"The {name} of the way is missing."
+                f"No results for “{one.words}”." if one.words else f"Choose the {name} of the path."
             )
     if start.track and end.track:
         answer, sentence = _path(served, start.track, end.track, length)
@@ -104,7 +102,7 @@ def _path(
 ) -> tuple[RecommendedList | None, str]:
     """Return a path, or why there is none."""
     if start.id == end.id:
-        return None, "The way begins and ends at one track: choose another end."
+        return None, "The path starts and ends at the same track: choose another end."
     try:
         asked = Query(listener=current_listener.listener(served))
         return served.recommender.path(start.id, end.id, length, asked), ""

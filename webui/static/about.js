@@ -27,5 +27,5 @@ async function judge(button) {
     other.setAttribute("aria-pressed", String(other.dataset.opinion === kind));
   }
   document.getElementById("opinion").textContent = WORDS[kind] ?? "";
-  say(kind ? `${kind === "like" ? "Liked" : "Disliked"} “${title}”.` : `Took it back: nothing is said of “${title}”.`);
+  say(kind ? `${kind === "like" ? "Liked" : "Disliked"} “${title}”.` : `Removed your rating of “${title}”.`);
 }

@@ -60,7 +60,7 @@ export function combobox(input, list, chosen, kinds = null) {
     const found = (await answer.json()).completions;
     options = found.filter((option) => !kinds || kinds.includes(option.kind));
     render();
-    if (!options.length) say(`Nothing here is called “${words}”.`);
+    if (!options.length) say(`No results for “${words}”.`);
   }
 
   function choose(option, shift) {

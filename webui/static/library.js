@@ -96,11 +96,11 @@ if (section) {
   part("start")?.addEventListener("click", (event) => {
     say("Starting a build …", false);
     act("POST", event.target, { retry_failed: document.getElementById("retry").checked }).then(() => {
-      if (section.dataset.state === "running") say("The build has begun.");
+      if (section.dataset.state === "running") say("The build has started.");
     });
   });
   part("stop")?.addEventListener("click", (event) => {
-    say("The build stops when it has written what it has.");
+    say("Stopping: what is done so far is saved.");
     act("DELETE", event.target);
   });
   if (section.dataset.state === "running") follow();

@@ -23,7 +23,7 @@ export async function show(address, { words = "", push = true } = {}) {
     return;
   }
   const fresh = page.getElementById("mix");
-  if (!fresh) throw new Error(page.querySelector("main p")?.textContent ?? "The server is not there.");
+  if (!fresh) throw new Error(page.querySelector("main p")?.textContent ?? "The server cannot be reached.");
   if (push) history.pushState(null, "", fresh.dataset.address);
   else history.replaceState(null, "", fresh.dataset.address);
   mix.dataset.address = fresh.dataset.address;

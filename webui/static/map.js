@@ -209,13 +209,13 @@ async function choose(numbers) {
   draws.set("chosen", mask);
   redraw();
   const n = chosen.length;
-  byId("chosen-title").textContent = n ? `${n} ${n === 1 ? "track" : "tracks"} chosen` : "Nothing chosen";
+  byId("chosen-title").textContent = n ? `${n} ${n === 1 ? "track" : "tracks"} selected` : "Nothing selected";
   byId("hint").hidden = n > 0;
   byId("chosen-do").hidden = n === 0;
   const seeds = spread(chosen, N_SEEDS).map((number) => ["like", `track:${ids[number]}`]);
   byId("mix-chosen").href = `/?${new URLSearchParams(seeds)}`;
   const shown = spread(chosen, N_LISTED).map((number) => ids[number]);
-  const notes = [n > N_LISTED ? `Here are ${N_LISTED} of them, evenly spread.` : "", n > N_SEEDS ? `A mix takes ${N_SEEDS} as seeds.` : ""];
+  const notes = [n > N_LISTED ? `Showing ${N_LISTED} of them.` : "", n > N_SEEDS ? `A mix uses ${N_SEEDS} of them as seeds.` : ""];
   byId("chosen-note").textContent = notes.join(" ");
   byId("chosen-note").hidden = n <= N_SEEDS;
   byId("chosen").replaceChildren();

@@ -308,7 +308,7 @@ function showWhere() {
 }
 
 function waitForPerson(error) {
-  if (error.name === "NotAllowedError") say("The browser lets the music go on when you press play.");
+  if (error.name === "NotAllowedError") say("Press play to continue.");
 }
 
 showWhere();

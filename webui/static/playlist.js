@@ -137,7 +137,7 @@ function showRename(open) {
 async function goOn() {
   history.replaceState(null, "", `${location.pathname}?more=1`);
   await renew(() => document.querySelector("#more [data-add]"));
-  say("These could come next.");
+  say("Recommendations are listed below.");
 }
 
 /** Delete the playlist; the page of all playlists can bring it back. */
@@ -171,7 +171,7 @@ byId("rename-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const name = asName(byId("new-name").value);
   showRename(false);
-  if (name && name !== kept.name) keep(() => ({ name }), `It is called “${name}” now.`);
+  if (name && name !== kept.name) keep(() => ({ name }), `Renamed to “${name}”.`);
 });
 
 document.addEventListener("keydown", (event) => {

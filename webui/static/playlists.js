@@ -15,7 +15,7 @@ const lastDeleted = () => JSON.parse(sessionStorage.getItem(DELETED));
 function showUndo() {
   const last = lastDeleted();
   undo.hidden = !last;
-  undo.title = last ? `Bring “${last.name}” back` : "";
+  undo.title = last ? `Restore “${last.name}”` : "";
 }
 
 /** Show the page as it is now. */
@@ -50,12 +50,12 @@ async function bringBack() {
   sessionStorage.removeItem(DELETED);
   await renew();
   document.querySelector(".kept-lists a").focus();
-  say(`“${last.name}” is back.`);
+  say(`Restored “${last.name}”.`);
 }
 
 async function read(file) {
   const found = await send("POST", `${PLAYLISTS}/import`, await file.arrayBuffer(), "application/octet-stream");
-  if (!found.tracks.length) throw new Error(`No track of the library is in ${file.name}.`);
+  if (!found.tracks.length) throw new Error(`${file.name} contains no track of your library.`);
   const name = asName(found.title) || asName(file.name.replace(/\.\w+$/, "")) || "Untitled";
   const kept = await send("POST", PLAYLISTS, { name, track_ids: found.tracks });
   await renew();
@@ -75,7 +75,7 @@ function report(file, kept, found) {
         make("li", {}, make("bdi", {}, artist ? `${artist} – ${title}` : title)))));
     if (more > 0) note.append(make("p", {}, `and ${more} more.`));
   }
-  say(`Read ${file}: ${kept.n_tracks} tracks${found.n_missing ? `, ${found.n_missing} not in the library` : ""}.`);
+  say(`Imported ${file}: ${kept.n_tracks} tracks${found.n_missing ? `, ${found.n_missing} not in the library` : ""}.`);
 }
 
 const attempt = (what) => what.catch((error) => say(error.message));

@@ -15,7 +15,7 @@ const placeOf = (row) => 1 + rows().slice(0, rows().indexOf(row)).filter((other)
 /** Like, dislike or skip a row, or take that back where it is so. */
 export function judge(row, kind) {
   const { feedback: was = "", title } = row.dataset;
-  if (was === kind) change(row, earlier(row), `Took the ${kind} of “${title}” back.`);
+  if (was === kind) change(row, earlier(row), `Removed the ${kind} of “${title}”.`);
   else change(row, kind);
 }
 
@@ -63,5 +63,5 @@ function mark(row, said, leaving) {
   }
   row.dataset.leaving = leaving;
   row.querySelector(".measures").append(make("p", { class: "leaves" }, `${SAID[leaving]}. `,
-    make("button", { type: "button", "data-stay": "", "aria-label": `Let “${row.dataset.title}” stay` }, "Undo")));
+    make("button", { type: "button", "data-stay": "", "aria-label": `Undo: keep “${row.dataset.title}”` }, "Undo")));
 }

@@ -10,7 +10,7 @@ document.addEventListener("click", async (event) => {
   try {
     const name = asName(button.dataset.save);
     const kept = await send("POST", "/api/v1/playlists", { name, track_ids: rows().map((row) => Number(row.dataset.track)) });
-    const link = make("a", { href: `/playlists/${kept.id}` }, "Open the playlist");
+    const link = make("a", { href: `/playlists/${kept.id}` }, "Open playlist");
     button.replaceWith(link);
     link.focus({ preventScroll: true });
     say(`Saved “${kept.name}” with ${kept.n_tracks} tracks.`);

@@ -13,7 +13,7 @@ export async function ask(path, options) {
   try {
     return await fetch(path, options);
   } catch {
-    throw new Away("The server is not there.");
+    throw new Away("The server cannot be reached.");
   }
 }
 

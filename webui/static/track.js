@@ -109,14 +109,14 @@ function partButton(words, parts) {
 
 function explain({ shared_tags: shared, moments: [mine, its], tempo }, other) {
   const [one, two] = [{ item: itemOf(track), ...mine }, { item: itemOf(other), ...its }];
-  const told = [make("p", {}, "Most alike are these moments of the two:"),
+  const told = [make("p", {}, "These moments are the most alike:"),
     make("p", { class: "parts" },
-      partButton(`Here, ${span(mine)}`, [one]), partButton(`There, ${span(its)}`, [two]), partButton("Both in turn", [one, two]))];
+      partButton(`This track, ${span(mine)}`, [one]), partButton(`That track, ${span(its)}`, [two]), partButton("Play both", [one, two]))];
   if (shared.length) {
-    told.push(make("p", { class: "soft" }, "Of what speaks for their likeness: ",
+    told.push(make("p", { class: "soft" }, "Shared tags: ",
       ...shared.flatMap(({ tag, share }, i) => [i ? ", " : "", make("bdi", {}, tag), ` ${Math.round(100 * share)} %`]), "."));
   }
-  if (tempo) told.push(make("p", { class: "soft" }, `Beats a minute: ${Math.round(tempo[0])} and ${Math.round(tempo[1])}.`));
+  if (tempo) told.push(make("p", { class: "soft" }, `Tempo in BPM: ${Math.round(tempo[0])} and ${Math.round(tempo[1])}.`));
   return told;
 }
 

@@ -34,7 +34,7 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-side]")) act(meant(`/${event.target.value}`), { words: "Changed a seed." });
   else if (event.target.closest("#controls")) {
     const given = [...new FormData(event.target.closest("form"))].filter(([, value]) => value !== "");
-    act(meant(`/?${new URLSearchParams(given)}`), { words: "The list follows." });
+    act(meant(`/?${new URLSearchParams(given)}`), { words: "Mix updated." });
   } else if (event.target.id === "file" && event.target.files[0]) {
     take(event.target.files[0]);
     event.target.value = "";
@@ -88,7 +88,7 @@ draggable(mix, rows, (row, from, to) => {
 const take = (file) => (/\.(m3u8?|xspf|jspf|json)$/i.test(file.name) ? importPlaylist(file) : hear(file));
 
 async function hear(file) {
-  say(`Listening to ${file.name} …`, false);
+  say(`Analysing ${file.name} …`, false);
   try {
     const path = `/api/v1/sounds?${new URLSearchParams({ name: file.name })}`;
     const sound = await send("POST", path, file, "application/octet-stream");
@@ -103,7 +103,7 @@ async function hear(file) {
 async function importPlaylist(file) {
   try {
     const found = await send("POST", "/api/v1/playlists/import", await file.arrayBuffer(), "application/octet-stream");
-    if (!found.tracks.length) throw new Error(`No track of the library is in ${file.name}.`);
+    if (!found.tracks.length) throw new Error(`${file.name} contains no track of your library.`);
     const question = new URLSearchParams(location.search);
     const known = new Set(question.getAll("like"));
     const room = 200 - ["like", "unlike", "without"].reduce((n, side) => n + question.getAll(side).length, 0);

@@ -219,7 +219,7 @@ def test_a_listener_gets_what_is_like_the_most_played(fan: Library) -> None:
     answer = Recommender(fan.home).recommend(Query(listener=1, discovery=0.5), 3)
     assert set(ids(answer)) <= {28, 29, 31, 32, 33}  # the like counts as ten listens
     assert answer.recommendations[0].reasons[0].kind == "listens"
-    assert "rests on sound" in answer.notices[0]
+    assert "by sound alone" in answer.notices[0]
 
 
 def test_dislikes_and_skips_push_their_neighbours_down(make: Make) -> None:
@@ -277,8 +277,8 @@ def test_a_listener_nobody_knows_gets_what_many_play(fan: Library) -> None:
         answer = Recommender(fan.home).recommend(Query(listener=listener), 2)
         assert ids(answer)[0] == 10
         assert answer.fallback == "popular"
-        assert "The answer is what most listeners play." in answer.notices
-    assert answer.notices[0] == "Nothing is known yet of what this listener likes."
+        assert "These are the tracks that most people play." in answer.notices
+    assert answer.notices[0] == "There are no plays or likes of this listener yet."
 
 
 def test_where_nobody_listens_the_typical_is_recommended(make: Make) -> None:
@@ -360,12 +360,12 @@ def test_fallbacks_go_from_track_to_artist_to_tags_to_popular(make: Make) -> Non
         answer.fallback for answer in said
     ]
     assert said[1].notices[0] == (
-        "Ada - Lost is not in the index: the other tracks of Ada stand in for it."
+        "Ada - Lost is not in the index: the other tracks of Ada are used instead."
     )
-    assert said[2].notices[0] == ("Dinah - Blue is not in the index: its genres stand in for it.")
+    assert said[2].notices[0] == ("Dinah - Blue is not in the index: its genres are used instead.")
     assert said[3].notices == (
-        "Ella - Gone is not in the index, and there is nothing to stand in for it.",
-        "The answer is what most listeners play.",
+        "Ella - Gone is not in the index, and nothing can be used instead.",
+        "These are the tracks that most people play.",
     )
     heard = {
         "artist": [Listen("ann", Recording(artist="Ada", title="Not here"), 1)],
@@ -407,7 +407,7 @@ def test_listens_bring_near_what_does_not_sound_alike(make: Make) -> None:
     recommender = Recommender(library.home)
     before = recommender.recommend(Query(listener=ann), 9)
     assert ids(before) == [2, 3, 4, 5, 6]
-    assert "rests on sound" in before.notices[0]
+    assert "by sound alone" in before.notices[0]
     assert {result.evidence for result in before.recommendations} == {0}
     blend = library.learn()  # is taken up by the same recommender
     for query in (Query(listener=ann), Query.like([1])):
@@ -420,7 +420,7 @@ def test_listens_bring_near_what_does_not_sound_alike(make: Make) -> None:
         assert (traced.ref, traced.words) == (1, "played by who plays Song 1")
         assert by_id[6].evidence == 0  # nobody played it: sound alone speaks
         assert "listeners" not in {reason.kind for reason in by_id[6].reasons}
-        assert not any("rests on sound" in notice for notice in answer.notices)
+        assert not any("by sound alone" in notice for notice in answer.notices)
     (library.catalog.home / LISTENING_NAME).write_bytes(b"damaged")
     answer = recommender.recommend(Query(listener=ann), 9)
     assert ids(answer) == ids(before)
@@ -457,7 +457,7 @@ def test_a_path_has_its_ends_and_exactly_its_length(fan: Library, length: int) -
     adds_up(answer)
     whole = recommender.path(10, 50, 100, query)
     assert whole.notices == (
-        f"The library has only {len(ids(whole))} of 100 tracks for this way, "
+        f"The library has only {len(ids(whole))} of 100 tracks for this path, "
         "with what is left out.",
     )
 
