@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -197,14 +198,14 @@ def test_a_package_that_cannot_be_installed(tmp_path: Path) -> None:
             *(sys.executable, "-m", "earshot", "weights", "MSD_musicnn"),
             *("--home", tmp_path / "home", "--from", tmp_path / "empty"),
         ],
-        env={**os.environ, "PYTHONPATH": str(tmp_path / "modules"), "PIP_CONFIG_FILE": os.devnull},
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "modules"), "PATH": ""},
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
     )
     assert process.returncode == 1
-    assert process.stderr.endswith(": pip install --no-deps musicnn==0.1.0\n")
+    assert re.search(r": pip install --no-deps .*musicnn==0\.1\.0\n$", process.stderr)
     assert "Traceback" not in process.stderr
 
 
