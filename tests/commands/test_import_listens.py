@@ -251,7 +251,7 @@ def test_an_import_says_what_became_of_it(earshot: Commands, home: Path, tmp_pat
     assert "listens.jsonl (listenbrainz): 3 listens" in text
     assert "3 new, 0 changed, 0 imported before" in text
     assert "line 4: It is no JSON" in text
-    assert "not found" in text
+    assert "no match" in text
     assert "2  Zoe - Blue" in text
     assert "Zoe - Red" not in text
 
