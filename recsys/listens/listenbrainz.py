@@ -73,7 +73,7 @@ def _kind(entry: dict[str, Any]) -> FeedbackKind | None:
 
 
 def _recording(entry: dict[str, Any]) -> Recording:
-    """Return what was heard, by the names and identifiers the entry has."""
+    """Return the recording of an entry, by the names and identifiers it has."""
     metadata = entry["track_metadata"]
     info = metadata.get("additional_info")
     info = info if isinstance(info, dict) else {}
