@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from recsys.catalog import PlayCount, Recording
@@ -31,23 +31,34 @@ def _song(item: str) -> Recording:
 def read_triplets(
     source: Source, choice: FormatChoice, notes: Notes
 ) -> Iterator[PlayCount | BadLine]:
-    """Read user, song and count, between tabs (Bertin-Mahieux et al. 2011, the MSD)."""
-    yield from added_up_by_listener(_triplets(source))
+    """Read user, song and count, between tabs (Bertin-Mahieux et al. 2011, the MSD).
 
-
-def _triplets(source: Source) -> Iterator[PlayCount | BadLine]:
+    The rows are sorted by user; those of one user and song are added up.
+    """
+    counts: dict[str, int] = {}
+    listener = ""
     with source.open() as file:
         for number, line in enumerate(lines(file), start=1):
             try:
                 if line is None:
                     raise BadValue("The line is too long.")
                 user, song, count = line.decode().split("\t")
-                yield PlayCount(values.listener(user), _song(song), values.plays(count))
+                plays = values.plays(count)
+                if user != listener:
+                    following = values.listener(user)
+                    yield from _plays(listener, counts)
+                    counts, listener = {}, following
+                counts[song] = counts.get(song, 0) + plays
             except BadValue as error:
                 yield BadLine(number, str(error), source.member)
             except ValueError:
                 if line and line.strip():
                     yield BadLine(number, "It is not user, song and count.", source.member)
+    yield from _plays(listener, counts)
+
+
+def _plays(listener: str, counts: Mapping[str, int]) -> Iterator[PlayCount]:
+    return (PlayCount(listener, _song(song), plays) for song, plays in counts.items())
 
 
 def is_hetrec(line: bytes) -> bool:

@@ -38,8 +38,9 @@ def user_of(source: Source) -> str:
 def is_event(entry: Mapping[str, Any]) -> bool:
     """Say whether a JSON value has the form of a listen or of feedback."""
     if "listened_at" in entry:
-        names_others = "track" in entry or names_tracks(named_roles(list(entry)))
-        return "track_metadata" in entry or not names_others
+        if "track_metadata" in entry:
+            return True
+        return "track" not in entry and not names_tracks(named_roles(list(entry)))
     return ("score" in entry or "kind" in entry) and not entry.keys().isdisjoint(_NAMES)
 
 
@@ -72,7 +73,7 @@ def _kind(entry: dict[str, Any]) -> FeedbackKind | None:
 
 
 def _recording(entry: dict[str, Any]) -> Recording:
-    """Return what was heard, by the names and identifiers the entry has."""
+    """Return the recording of an entry, by the names and identifiers it has."""
     metadata = entry["track_metadata"]
     info = metadata.get("additional_info")
     info = info if isinstance(info, dict) else {}

@@ -1,16 +1,17 @@
-"""Which track of the library a recording is: a ladder from sure to likely.
+"""Matches recordings of histories to tracks of the library, by levels from sure to likely.
 
-library  heard here: the track itself
+library  played in Earshot: the track itself
 mbid     the MusicBrainz identifier of the recording
 isrc     the International Standard Recording Code
 file     a data set's identifier that is the name of the file
 name     artist and title, as `recsys.listens.names` makes them comparable
 fuzzy    artist and title but for a typing error
-item     a service's identifier, without a name, under which a matched recording was heard too
+item     a service's identifier, without a name, that a matched recording has too
 
-The first rung with a candidate decides. On the rungs of names a candidate of another version is
-none: live against studio, lengths far apart, or another MusicBrainz identifier with nothing else in
-common. Among several candidates those of the same album come first, then studio before live, then
+The first level with a candidate decides. On the levels of names a candidate of another version is
+none: live against studio, lengths far apart, two of album, length and track number that contradict,
+or another MusicBrainz identifier with nothing else in common. Generic titles need the same album or
+length. Among several candidates those of the same album come first, then studio before live, then
 the closest length, then the lowest id; of one recording in several files, the lowest id.
 """
 
@@ -362,10 +363,10 @@ def _is_misspelt(one: str, other: str) -> bool:
     """Say whether two names differ by no more than a wrong letter in some of their longer words."""
     if squeezed(one) == squeezed(other):
         return True
+    if min(len(one), len(other)) >= LONG_NAME and OSA.distance(one, other) <= 1:
+        return True
     words, others = one.split(), other.split()
-    if len(words) != len(others):
-        return OSA.distance(one, other) <= 1 and min(map(len, (one, other))) >= LONG_NAME
-    return all(
+    return len(words) == len(others) and all(
         word == another
         or (min(len(word), len(another)) >= LONG_WORD and OSA.distance(word, another) <= 1)
         for word, another in zip(words, others, strict=True)

@@ -49,20 +49,21 @@ def added_up(
 
 
 def added_up_by_listener(events: Iterable[E | PlayCount]) -> Iterator[E | PlayCount]:
-    """As `added_up`, for files whose rows are sorted by listener: one at a time in memory."""
-    counts: dict[Recording, int] = {}
+    """As `added_up`, for files of items that are sorted by listener: one at a time in memory."""
+    counts: dict[str, PlayCount] = {}
     listener = ""
     for event in events:
         if not isinstance(event, PlayCount):
             yield event
             continue
         if event.listener != listener:
-            for recording, plays in counts.items():
-                yield PlayCount(listener, recording, plays)
+            yield from counts.values()
             counts, listener = {}, event.listener
-        counts[event.recording] = counts.get(event.recording, 0) + event.plays
-    for recording, plays in counts.items():
-        yield PlayCount(listener, recording, plays)
+        item = event.recording.item
+        before = counts.setdefault(item, event)
+        if before is not event:
+            counts[item] = before._replace(plays=before.plays + event.plays)
+    yield from counts.values()
 
 
 class _Spilled:

@@ -68,7 +68,11 @@ def csv_table(source: Source, choice: FormatChoice) -> Table | None:
 
 def _below(source: Source, dialect: Dialect, header: int) -> Iterator[tuple[int, list[str] | str]]:
     """Give the rows below the header, whose line number is given."""
-    return ((number, cells) for number, cells in rows(source, dialect) if number > header)
+    below = rows(source, dialect)
+    for number, _ in below:
+        if number >= header:
+            break
+    return below
 
 
 def has_no_header(source: Source) -> str | None:

@@ -101,8 +101,9 @@ class TimeFormat:
             return self._of_text(str(value).strip())
         if self.day_numbers and 0 < number < 100_000:
             return (_FIRST_DAY + timedelta(days=number)).timestamp()
-        if (compact := _COMPACT.fullmatch(str(value).strip())) and is_compact(str(value)):
-            parts = [int(part) for part in compact.groups(default="0")]
+        if _may_be_compact(number) and is_compact(str(value)):
+            compact = _COMPACT.fullmatch(str(value).strip())
+            parts = [int(part) for part in compact.groups(default="0")] if compact else []
             return _built(parts[0], parts[1], parts[2], parts[3], parts[4], parts[5])
         while number >= LATEST and number != float("inf"):
             number /= 1000
@@ -244,6 +245,11 @@ def possible_orders(text: str) -> list[Order]:
 def is_number(text: str) -> bool:
     """Say whether a text is a number, with a point or a comma."""
     return text.strip().replace(",", ".", 1).replace(".", "", 1).isdigit()
+
+
+def _may_be_compact(number: float) -> bool:
+    """Say whether a number may be 20231114, or 20231114221320."""
+    return 19e6 <= number < 21e6 or 19e12 <= number < 21e12
 
 
 def is_compact(text: str) -> bool:

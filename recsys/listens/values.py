@@ -33,6 +33,8 @@ def unix_seconds(value: object, written: TimeFormat = ANY_TIME) -> int:
     >>> unix_seconds("14 Nov 2023 22:13"), unix_seconds("2023-11-14T22:13:20Z")
     (1699999980, 1700000000)
     """
+    if isinstance(value, str) and len(value) == 10 and value.isdigit() and value[0] != "0":
+        return _checked(int(value), value)  # nearly always
     if value is None or isinstance(value, bool) or value == "":
         raise BadValue("There is no time.")
     try:
@@ -45,6 +47,10 @@ def unix_seconds(value: object, written: TimeFormat = ANY_TIME) -> int:
         raise BadValue(f"{str(value)[:40]!r} is no time.") from None
     except OverflowError:
         raise BadValue(f"{str(value)[:40]!r} is no time of a listen.") from None
+    return _checked(seconds, value)
+
+
+def _checked(seconds: float, value: object) -> int:
     if not 0 < seconds < LATEST:
         raise BadValue(f"{str(value)[:40]!r} is no time of a listen.")
     return int(seconds)
