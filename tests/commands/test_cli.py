@@ -141,7 +141,7 @@ def test_the_documented_help_is_what_is_printed(tmp_path: Path) -> None:
         (SettingsError("No such setting."), 2, "No such setting.\n"),
         (ZeroDivisionError("z"), 2, "z\n"),
         (OSError(13, "Permission denied", "x.m3u8"), 1, "x.m3u8 is lost: Permission denied.\n"),
-        (OSError(28, "No space left"), 1, "A file of the home is lost: No space left.\n"),
+        (OSError(28, "No space left"), 4, "A file of the home is lost: No space left.\n"),
         (OSError("strange"), 1, "A file of the home is lost: strange.\n"),
         (KeyboardInterrupt(), 130, "Stopped: go on.\n"),
         (
