@@ -42,28 +42,6 @@ NEVER = {
     "webui": {"torch", "faiss", "sqlalchemy", "implicit"},
 }
 PACKAGES = ("earshot", "encoders", "index", "recsys", "webui")
-# Class names of two modules. To be renamed by the web pages' words: schemas of the API and what
-# pages show are called like the classes of `recsys` that they are made from.
-SHARED_NAMES_OF_WEBUI = {
-    "Completion",
-    "Entry",
-    "Feedback",
-    "History",
-    "Imported",
-    "Listen",
-    "Moment",
-    "Playlist",
-    "Question",
-    "Reason",
-    "Reasons",
-    "SharedTag",
-    "SimilarTracks",
-    "Sound",
-    "Taggram",
-    "Track",
-    "TracksQuery",
-}
-SHARED_NAMES: dict[str, str] = {}
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -114,9 +92,7 @@ def test_a_class_name_is_defined_in_one_module() -> None:
                 if isinstance(node, ast.ClassDef):
                     modules[node.name].add(str(path.relative_to(ROOT)))
     shared = {name: sorted(paths) for name, paths in modules.items() if len(paths) > 1}
-    exceptions = SHARED_NAMES_OF_WEBUI | SHARED_NAMES.keys()
-    assert not {name: paths for name, paths in shared.items() if name not in exceptions}
-    assert not exceptions - shared.keys(), "these names are no exceptions any more"
+    assert shared == {}
 
 
 def test_what_contributing_names_exists() -> None:

@@ -76,7 +76,7 @@ class LiveBlock(NamedTuple):
         return cls(kernel[live], bias[live], scale[live], shift[live], block.padding, channels)
 
 
-class Completion(nn.Module):
+class ChannelCompletion(nn.Module):
     """Puts constant channels beside live ones: (batch, n_live, ...) -> (batch, n, ...)."""
 
     live: Tensor  # (n_live,), the live channels' numbers
@@ -110,7 +110,7 @@ class LiveMidLayer(nn.Module):
         scale, shift = affine(layer.bn)
         reach = weight.abs().sum(dim=2) @ inputs.bound
         self.channels = Channels.of_rectified(bias, reach, scale, shift)
-        self.complete = Completion(self.channels)
+        self.complete = ChannelCompletion(self.channels)
         live = self.channels.live
         constants = inputs.constant[~inputs.live]
         taps = torch.einsum("oil,i->ol", weight[live][:, ~inputs.live], constants)

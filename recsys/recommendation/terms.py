@@ -43,7 +43,7 @@ class Term(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Sound:
+class SoundSimilarity:
     """Similarity to the positive seeds: z of sum_j a_ij cos_ij, with the attention a_ij.
 
     Of many seeds the nearest count most, and a track need not sound like the mean of them all.
@@ -139,7 +139,7 @@ class Typicality:
         return [standardised("typical", values, sampled, self.share)]
 
 
-CONTENT_TERMS: tuple[type[Term], ...] = (Sound, WantedTags, MostPlayed, Typicality)
+CONTENT_TERMS: tuple[type[Term], ...] = (SoundSimilarity, WantedTags, MostPlayed, Typicality)
 
 
 @dataclass(frozen=True, eq=False)

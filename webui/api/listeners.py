@@ -44,7 +44,7 @@ class Said(Described):
     kind: Annotated[FeedbackKind, takes("one of like, dislike, skip")]
 
 
-class Feedback(Described):
+class FeedbackSchema(Described):
     """What a listener says of a track."""
 
     track_id: int = Field(examples=[7])
@@ -63,7 +63,7 @@ class Heard(Described):
     ] = Field(None, description="Unix seconds; without it, now.", examples=[1764000000])
 
 
-class Listen(Described):
+class ListenSchema(Described):
     """A listen as it was written."""
 
     track_id: int = Field(examples=[7])
@@ -79,7 +79,7 @@ class Me(Described):
     n_feedback: int = Field(description="Tracks that they said something of.", examples=[31])
 
 
-class SaidOnce(Feedback):
+class SaidOnce(FeedbackSchema):
     """What a listener says of a track, and since when."""
 
     said_at: int = Field(description="Unix seconds; 0 where it is not known.")
@@ -147,13 +147,13 @@ def feedback(query: Page) -> Response:
 
 @api.put(
     "/tracks/<int:track_id>/feedback",
-    responses={200: Feedback, **problems(403, 404, 413, 415, 507)},
+    responses={200: FeedbackSchema, **problems(403, 404, 413, 415, 507)},
     security=WRITES,
 )
 def set_feedback(path: OfTrack, body: Said) -> Response:
     """Write that the listener likes, dislikes or skips a track; a skip takes no like's place."""
     _say(path.track_id, body.kind)
-    return answer(Feedback(track_id=path.track_id, kind=body.kind))
+    return answer(FeedbackSchema(track_id=path.track_id, kind=body.kind))
 
 
 @api.delete(
@@ -187,7 +187,9 @@ def listens(query: Page) -> Response:
     )
 
 
-@api.post("/listens", responses={201: Listen, **problems(403, 404, 413, 415, 507)}, security=WRITES)
+@api.post(
+    "/listens", responses={201: ListenSchema, **problems(403, 404, 413, 415, 507)}, security=WRITES
+)
 def listen(body: Heard) -> Response:
     """Write that the listener has heard a track: at least half of it, or four minutes."""
     now = int(time.time())
@@ -197,7 +199,7 @@ def listen(body: Heard) -> Response:
     served = current()
     living(served, body.track_id)
     served.catalog.record_listens(writing_listener(served), [(body.track_id, at)])
-    return answer(Listen(track_id=body.track_id, listened_at=at), 201)
+    return answer(ListenSchema(track_id=body.track_id, listened_at=at), 201)
 
 
 def _heard_track(row: StoredListen, track: Track | None) -> HeardTrack:

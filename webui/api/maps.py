@@ -15,7 +15,7 @@ from recsys.served_home import Served
 from recsys.track_map.track_map import Colours, TrackMap
 from webui.api.openapi import BYTES, NOT_MODIFIED, answer, blueprint, content, problems, tagged
 from webui.api.parameters import MAX_QUERY, MAX_RESULTS, Described, Parameters, Revalidating, takes
-from webui.api.schemas import Track
+from webui.api.schemas import TrackSchema
 from webui.served import current
 
 By = Annotated[
@@ -57,7 +57,7 @@ class MapColours(Described):
     )
 
 
-class TracksQuery(Parameters):
+class MapTracksQuery(Parameters):
     """Which tracks."""
 
     ids: Ids = Field(examples=["1,2"])
@@ -66,7 +66,7 @@ class TracksQuery(Parameters):
 class MapTracks(Described):
     """The tracks that are there, in the order asked for."""
 
-    tracks: list[Track]
+    tracks: list[TrackSchema]
 
 
 @api.get("/map", responses={200: content(BYTES), **NOT_MODIFIED, **problems(404)})
@@ -105,11 +105,11 @@ def colours(query: ColoursQuery, header: Revalidating) -> Response:
 
 
 @api.get("/map/tracks", responses={200: MapTracks})
-def named(query: TracksQuery) -> Response:
+def named(query: MapTracksQuery) -> Response:
     """Name some tracks of the map; unknown ones are left out."""
     wanted = [int(text) for text in query.ids.split(",") if int(text) <= LARGEST_ID]
     found = [track for track in current().catalog.tracks(wanted) if not track.removed]
-    return answer(MapTracks(tracks=[Track.of(track) for track in found]))
+    return answer(MapTracks(tracks=[TrackSchema.of(track) for track in found]))
 
 
 def _drawn(served: Served) -> TrackMap:

@@ -64,7 +64,7 @@ class Missing(Described):
     artist: str
 
 
-class Imported(Described):
+class ImportedSchema(Described):
     """What a playlist's file names."""
 
     title: str = Field(examples=["Evening"])
@@ -84,7 +84,7 @@ def export(path: OfFormat, query: ExportQuery) -> Response:
 
 @api.post(
     "/playlists/import",
-    responses={200: Imported, **problems(403, 413, 415)},
+    responses={200: ImportedSchema, **problems(403, 413, 415)},
     security=WRITES,
     openapi_extensions=taking_bytes("A playlist: M3U, M3U8, XSPF or JSPF."),
 )
@@ -102,7 +102,7 @@ def read_playlist() -> Response:
     ids = [entry.track_id for entry in entries if entry.track_id is not None]
     missing = [found.entry for found in entries if found.track_id is None]
     return answer(
-        Imported(
+        ImportedSchema(
             title=playlist.title,
             tracks=ids,
             n_missing=len(missing),

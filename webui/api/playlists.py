@@ -30,7 +30,7 @@ from webui.api.parameters import (
 )
 from webui.api.playlist_files import MEDIA_TYPES, file_answer
 from webui.api.recommendations import recommended
-from webui.api.schemas import RecommendedTracks, Track
+from webui.api.schemas import RecommendedTracks, TrackSchema
 from webui.served import current
 
 N_SEEDS = 20  # of the last tracks, which a continuation goes by
@@ -80,7 +80,7 @@ class Change(Strict):
     append: TrackIds = Field(default_factory=list, examples=[[1, 5]])
 
 
-class Entry(Track):
+class EntrySchema(TrackSchema):
     """A track of a playlist."""
 
     removed: bool = Field(
@@ -99,10 +99,10 @@ class Summary(Described):
     changed_at: int = Field(description="Unix seconds.", examples=[1764000000])
 
 
-class Playlist(Summary):
+class PlaylistSchema(Summary):
     """A playlist."""
 
-    tracks: list[Entry]
+    tracks: list[EntrySchema]
 
 
 class PlaylistPage(Paged):
@@ -137,7 +137,9 @@ def playlists(query: Page, header: Revalidating) -> Response:
 
 
 @api.post(
-    "/playlists", responses={201: Playlist, **problems(403, 404, 413, 415, 507)}, security=WRITES
+    "/playlists",
+    responses={201: PlaylistSchema, **problems(403, 404, 413, 415, 507)},
+    security=WRITES,
 )
 def create_playlist(body: Written) -> Response:
     """Keep a new playlist; two may have one name."""
@@ -148,7 +150,9 @@ def create_playlist(body: Written) -> Response:
     return made
 
 
-@api.get("/playlists/<int:playlist_id>", responses={200: Playlist, **NOT_MODIFIED, **problems(404)})
+@api.get(
+    "/playlists/<int:playlist_id>", responses={200: PlaylistSchema, **NOT_MODIFIED, **problems(404)}
+)
 def playlist(path: OfPlaylist, header: Revalidating) -> Response:
     """Show a playlist with its tracks."""
     served = current()
@@ -157,7 +161,7 @@ def playlist(path: OfPlaylist, header: Revalidating) -> Response:
 
 @api.put(
     "/playlists/<int:playlist_id>",
-    responses={200: Playlist, **problems(403, 404, 412, 413, 415, 507)},
+    responses={200: PlaylistSchema, **problems(403, 404, 412, 413, 415, 507)},
     security=WRITES,
 )
 def replace_playlist(path: OfPlaylist, header: IfUnchanged, body: Written) -> Response:
@@ -170,7 +174,7 @@ def replace_playlist(path: OfPlaylist, header: IfUnchanged, body: Written) -> Re
 
 @api.patch(
     "/playlists/<int:playlist_id>",
-    responses={200: Playlist, **problems(403, 404, 409, 412, 413, 415, 507)},
+    responses={200: PlaylistSchema, **problems(403, 404, 409, 412, 413, 415, 507)},
     security=WRITES,
 )
 def change_playlist(path: OfPlaylist, header: IfUnchanged, body: Change) -> Response:
@@ -284,9 +288,10 @@ def _save(
 def _answered(served: Served, kept: StoredPlaylist, status: int = 200) -> Response:
     """Return a playlist with its ETag."""
     entries = [
-        Entry(**vars(Track.of(track)), removed=track.removed) for track in _tracks(served, kept)
+        EntrySchema(**vars(TrackSchema.of(track)), removed=track.removed)
+        for track in _tracks(served, kept)
     ]
-    sent = answer(Playlist(**_summary(kept), tracks=entries), status)
+    sent = answer(PlaylistSchema(**_summary(kept), tracks=entries), status)
     sent.add_etag()
     return sent
 

@@ -28,7 +28,7 @@ from webui.api.parameters import (
     as_parameters,
     takes,
 )
-from webui.api.schemas import Recommended, RecommendedTracks, Similar, SimilarTracks
+from webui.api.schemas import Recommended, RecommendedTracks, Similar, SimilarTracksSchema
 from webui.api.tracks import SimilarQuery, not_compared
 from webui.mix_query import ADDRESS_NAMES, DEFAULTS, MAX_LENGTH, MAX_REFS, MAX_SOUND_NAME, Mix
 from webui.served import current, living
@@ -108,7 +108,7 @@ class FileQuery(SimilarQuery):
     name: Text = Field("", description="The file's name.", examples=["new song.mp3"])
 
 
-class SimilarToFile(SimilarTracks):
+class SimilarToFile(SimilarTracksSchema):
     """What sounds like a file."""
 
     name: str = Field(examples=["new song.mp3"])
@@ -183,7 +183,7 @@ def recommend(body: Question) -> Response:
     return recommended(served, listener, found.recommendations, found.notices)
 
 
-@api.get("/similar", responses={200: SimilarTracks, **problems(404, 409)})
+@api.get("/similar", responses={200: SimilarTracksSchema, **problems(404, 409)})
 def similar_to_several(query: AlikeQuery) -> Response:
     """Name the tracks that sound like several and unlike others, best first."""
     served = current()
@@ -192,7 +192,7 @@ def similar_to_several(query: AlikeQuery) -> Response:
         if not np.isin(seed.id, served.recommender.index.ids):
             raise not_compared(seed)
     asked = Query.like(query.like, query.unlike, artist_cap=query.artist_cap)
-    return answer(SimilarTracks(tracks=_similar(served, asked, query.k)))
+    return answer(SimilarTracksSchema(tracks=_similar(served, asked, query.k)))
 
 
 @api.post(

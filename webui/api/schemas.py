@@ -14,7 +14,7 @@ from webui.api.parameters import Described
 from webui.mix_list import Row
 
 
-class Track(Described):
+class TrackSchema(Described):
     """A track; where its file lies is nobody's business."""
 
     id: int = Field(examples=[1])
@@ -27,12 +27,12 @@ class Track(Described):
     )
 
     @classmethod
-    def of(cls, found: CatalogTrack) -> Track:
+    def of(cls, found: CatalogTrack) -> TrackSchema:
         """Describe a track of the catalogue."""
         return cls(**_common(found))
 
 
-class TrackDetails(Track):
+class TrackDetails(TrackSchema):
     """A track with all that its file says of it."""
 
     album_artist: str | None
@@ -51,7 +51,7 @@ class TrackDetails(Track):
         return cls(**{name: getattr(found, name) for name in cls.model_fields})
 
 
-class Similar(Track):
+class Similar(TrackSchema):
     """A track that sounds like another."""
 
     similarity: float = Field(
@@ -68,7 +68,7 @@ class Similar(Track):
         return cls(**_common(found), similarity=shown(similarity), shared_tags=list(tags))
 
 
-class Reason(Described):
+class ReasonSchema(Described):
     """A part of a score."""
 
     kind: ReasonKind
@@ -77,7 +77,7 @@ class Reason(Described):
     text: str = Field(examples=["sounds like Harbour Psalm"])
 
 
-class Recommended(Track):
+class Recommended(TrackSchema):
     """A track of a list, with why it is there."""
 
     score: float = Field(
@@ -88,7 +88,7 @@ class Recommended(Track):
         ge=0, le=1, description="How much of what is known of its listeners rests on listens."
     )
     rung: Fallback = Field(description="What the track stands on.")
-    reasons: list[Reason]
+    reasons: list[ReasonSchema]
     shared_tags: list[str]
     feedback: FeedbackKind | None = Field(description="What the listener says of it.")
     kept: bool = Field(description="Whether the listener keeps it at its place.")
@@ -104,7 +104,7 @@ class Recommended(Track):
             evidence=round(found.evidence, 4),
             rung=found.fallback,
             reasons=[
-                Reason(kind=r.kind, ref=r.ref, amount=round(r.amount, 4), text=r.words)
+                ReasonSchema(kind=r.kind, ref=r.ref, amount=round(r.amount, 4), text=r.words)
                 for r in found.reasons
             ],
             shared_tags=list(row.shared_tags),
@@ -113,7 +113,7 @@ class Recommended(Track):
         )
 
 
-class SimilarTracks(Described):
+class SimilarTracksSchema(Described):
     """Tracks that sound alike, best first."""
 
     tracks: list[Similar]
@@ -129,7 +129,7 @@ class RecommendedTracks(Described):
     )
 
 
-class Completion(Described):
+class CompletionSchema(Described):
     """A name that begins as what was typed."""
 
     kind: Literal["artist", "album", "tag", "track"]
@@ -141,8 +141,8 @@ class Completion(Described):
 class Completions(Described):
     """Names that begin as what was typed, or nearly so."""
 
-    completions: list[Completion]
+    completions: list[CompletionSchema]
 
 
 def _common(found: CatalogTrack) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in Track.model_fields}
+    return {name: getattr(found, name) for name in TrackSchema.model_fields}

@@ -18,7 +18,7 @@ from webui.api.parameters import (
     takes,
     write_cursor,
 )
-from webui.api.schemas import Completion, Completions, Track
+from webui.api.schemas import Completions, CompletionSchema, TrackSchema
 from webui.current_listener import listener
 from webui.served import current
 
@@ -46,7 +46,7 @@ class SearchQuery(Page):
 class Found(Paged):
     """Tracks, best first."""
 
-    tracks: list[Track]
+    tracks: list[TrackSchema]
 
 
 class CompleteQuery(Parameters):
@@ -63,7 +63,9 @@ def search(query: SearchQuery) -> Response:
     end = min(begin + query.limit, MAX_FOUND)
     found = current().catalog.search(query.q, end + 1)
     following = write_cursor(end, 0) if len(found) > end < MAX_FOUND else None
-    return answer(Found(tracks=[Track.of(track) for track in found[begin:end]], next=following))
+    return answer(
+        Found(tracks=[TrackSchema.of(track) for track in found[begin:end]], next=following)
+    )
 
 
 @api.get("/complete", responses={200: Completions})
@@ -74,7 +76,7 @@ def complete(query: CompleteQuery) -> Response:
     return answer(
         Completions(
             completions=[
-                Completion(kind=one.kind, ref=one.ref, name=one.name, detail=one.detail)
+                CompletionSchema(kind=one.kind, ref=one.ref, name=one.name, detail=one.detail)
                 for one in found
             ]
         )

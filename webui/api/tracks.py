@@ -26,7 +26,7 @@ from webui.api.parameters import (
     takes,
     write_cursor,
 )
-from webui.api.schemas import Similar, SimilarTracks, Track, TrackDetails
+from webui.api.schemas import Similar, SimilarTracksSchema, TrackDetails, TrackSchema
 from webui.mix_query import MAX_NAME
 from webui.served import current, living, why_not_heard
 
@@ -70,26 +70,26 @@ class OfTwoTracks(OfTrack):
     other_id: int = Field(description="The id of the other track.", examples=[2])
 
 
-class SharedTag(Described):
+class SharedTagSchema(Described):
     """A tag that both stand out in, with its share in the likeness of their taggings."""
 
     tag: str = Field(examples=["choir"])
     share: float = Field(examples=[0.1109])
 
 
-class Moment(Described):
+class MomentSchema(Described):
     """A part of a track, in seconds."""
 
     start: float = Field(examples=[8.98])
     end: float = Field(examples=[11.97])
 
 
-class Reasons(Described):
+class ReasonsSchema(Described):
     """Why two tracks sound alike."""
 
-    tracks: tuple[Track, Track]
-    shared_tags: list[SharedTag]
-    moments: tuple[Moment, Moment] = Field(
+    tracks: tuple[TrackSchema, TrackSchema]
+    shared_tags: list[SharedTagSchema]
+    moments: tuple[MomentSchema, MomentSchema] = Field(
         description="Of each track the segment that is most like one of the other's."
     )
     tempo: tuple[float, float] | None = Field(
@@ -104,13 +104,13 @@ class TagOverTime(Described):
     probabilities: list[float] = Field(examples=[[0.81, 0.77]])
 
 
-class Taggram(Described):
+class TaggramSchema(Described):
     """A track's surest tags over time."""
 
     track_id: int = Field(examples=[1])
     duration: float | None = Field(description="Seconds.", examples=[32.96])
-    moments: list[Moment] = Field(description="What was heard of the track, in order.")
-    highlight: Moment = Field(description="The one that is most like the whole track.")
+    moments: list[MomentSchema] = Field(description="What was heard of the track, in order.")
+    highlight: MomentSchema = Field(description="The one that is most like the whole track.")
     tags: list[TagOverTime]
 
 
@@ -138,7 +138,9 @@ def track(path: OfTrack, header: Revalidating) -> Response:
     return tagged(answer(TrackDetails.of(living(current(), path.track_id))))
 
 
-@api.get("/tracks/<int:track_id>/similar", responses={200: SimilarTracks, **problems(404, 409)})
+@api.get(
+    "/tracks/<int:track_id>/similar", responses={200: SimilarTracksSchema, **problems(404, 409)}
+)
 def similar(path: OfTrack, query: SimilarQuery) -> Response:
     """Name the tracks that sound like one, best first."""
     served = current()
@@ -148,13 +150,15 @@ def similar(path: OfTrack, query: SimilarQuery) -> Response:
     except KeyError:
         raise not_compared(seed) from None
     return answer(
-        SimilarTracks(tracks=[Similar.to(n.track, n.similarity, n.shared_tags) for n in neighbours])
+        SimilarTracksSchema(
+            tracks=[Similar.to(n.track, n.similarity, n.shared_tags) for n in neighbours]
+        )
     )
 
 
 @api.get(
     "/tracks/<int:track_id>/similar/<int:other_id>",
-    responses={200: Reasons, **problems(404, 409)},
+    responses={200: ReasonsSchema, **problems(404, 409)},
 )
 def reasons(path: OfTwoTracks) -> Response:
     """Say why two tracks sound alike."""
@@ -167,11 +171,11 @@ def reasons(path: OfTwoTracks) -> Response:
             f"Track {missing.args[0]} cannot be compared: it is not analysed. "
             "Run `earshot build` again."
         ) from None
-    said = {"tracks": [vars(Track.of(one)), vars(Track.of(other))], **found.as_json()}
-    return answer(Reasons.model_validate(said))
+    said = {"tracks": [vars(TrackSchema.of(one)), vars(TrackSchema.of(other))], **found.as_json()}
+    return answer(ReasonsSchema.model_validate(said))
 
 
-@api.get("/tracks/<int:track_id>/taggram", responses={200: Taggram, **problems(404, 409)})
+@api.get("/tracks/<int:track_id>/taggram", responses={200: TaggramSchema, **problems(404, 409)})
 def taggram(path: OfTrack) -> Response:
     """Say how sure the taggers are of a track's surest tags, for each moment that was heard."""
     served = current()
@@ -186,7 +190,7 @@ def taggram(path: OfTrack) -> Response:
         "highlight": served.similar.highlight(heard).as_json(),
         **taggram_of(heard, served.similar.tags).as_json(),
     }
-    return answer(Taggram.model_validate(said))
+    return answer(TaggramSchema.model_validate(said))
 
 
 def not_compared(track: CatalogTrack) -> Conflict:

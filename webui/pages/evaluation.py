@@ -15,7 +15,7 @@ _MEASURE = "earshot evaluate"
 
 
 @dataclass(frozen=True)
-class Question:
+class EvaluationKind:
     """What one kind of evaluation asks, and the command that answers it."""
 
     kind: Kind
@@ -25,7 +25,7 @@ class Question:
 
 
 QUESTIONS = (
-    Question(
+    EvaluationKind(
         "content",
         "Do similar tracks share a label?",
         "Every labelled track is a query once, and the others are ranked by how alike they sound: "
@@ -33,25 +33,25 @@ QUESTIONS = (
         "more than a small one.",
         f"{_MEASURE} content --by genre --exclude-same artist",
     ),
-    Question(
+    EvaluationKind(
         "listening",
         "Do recommendations find what people played next?",
         "Part of each listener's history is hidden, and searched for among the recommendations.",
         f"{_MEASURE} listening",
     ),
-    Question(
+    EvaluationKind(
         "tags",
         "Do the taggers agree with people?",
         "For each labelled tag, how well the taggers rank all tracks by it.",
         f"{_MEASURE} tags --labels labels.csv --by genre",
     ),
-    Question(
+    EvaluationKind(
         "triplets",
         "Do people choose the same odd one out?",
         "Of three clips, the one that is least like the other two.",
         f"{_MEASURE} triplets judgements.csv",
     ),
-    Question(
+    EvaluationKind(
         "exposure",
         "Which tracks are in many lists?",
         "The list of similar tracks of every track, and how often each track is in one.",
@@ -67,7 +67,7 @@ class Answered:
     is_current  whether the index that it is of answers now
     """
 
-    question: Question
+    question: EvaluationKind
     report: EvaluationReport | None
     charts: list[Chart] | None
     is_current: bool
@@ -91,7 +91,7 @@ def page() -> str:
     )
 
 
-def _answered(question: Question, state: str) -> Answered:
+def _answered(question: EvaluationKind, state: str) -> Answered:
     report = read_report(current_app.config["HOME"], question.kind)
     found: list[Chart] | None = []
     if report is not None:

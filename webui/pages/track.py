@@ -23,7 +23,7 @@ track_page = Blueprint("track_page", __name__)
 
 
 @dataclass(frozen=True)
-class Sound:
+class TrackSoundSection:
     """What is known of how a track sounds."""
 
     bars: tuple[TagBar, ...]
@@ -32,7 +32,7 @@ class Sound:
 
 
 @dataclass(frozen=True)
-class History:
+class TrackHistory:
     """What the listener has heard and said of a track."""
 
     plays: TrackPlays
@@ -102,11 +102,11 @@ def spoken(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-def _sound(served: Served, track: Track) -> Sound | None:
+def _sound(served: Served, track: Track) -> TrackSoundSection | None:
     """Return how a track sounds, None for one that is not in the index."""
     similar = served.similar
     try:
-        return Sound(
+        return TrackSoundSection(
             tag_bars(
                 mean_logits(similar.sound_of(track).features), similar.typical_logits, similar.tags
             ),
@@ -117,9 +117,9 @@ def _sound(served: Served, track: Track) -> Sound | None:
         return None
 
 
-def _history(served: Served, track: Track) -> History:
+def _history(served: Served, track: Track) -> TrackHistory:
     listener = current_listener.listener(served)
     if listener is None:
-        return History(TrackPlays(0, ()), None)
+        return TrackHistory(TrackPlays(0, ()), None)
     said = (one for one in served.catalog.feedback(listener) if one.track_id == track.id)
-    return History(served.catalog.plays(listener, track.id), next(said, None))
+    return TrackHistory(served.catalog.plays(listener, track.id), next(said, None))
