@@ -13,18 +13,22 @@ from synthesis import samples_of_sound
 from torch import Tensor, nn
 
 from encoders.bundles import BUNDLES
+from encoders.features import TrackFeatures
 from encoders.melspec import LogMel, MelConfig
 from encoders.models.activations import Activations
 from encoders.models.frequency_max import ConvolvedMax, FrequencyMax, TemporalMax, TimbralMax
 from encoders.models.live_channels import NEGLIGIBLE, TOLERANCE, LiveBlock
 from encoders.models.musicnn import FrequencyMaxBlock, Musicnn, MusicnnConfig
 from encoders.models.musicnn_fast import LARGEST_LOG_MEL, FastMusicnn
+from encoders.projection import fit_projection
+from encoders.tagger import Tagger
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = MusicnnConfig(
     n_tags=5, n_mels=96, n_timbral=6, n_temporal=4, n_mid=8, n_units=10, temporal_lengths=(16, 8, 4)
 )
 BY_CONVOLUTIONS = pytest.mark.parametrize("by_convolutions", [False, True])
+N_TRACKS = 110  # enough for all views of an embedding
 DEAD = 1e-30  # such weights have the published models' dead channels
 
 
@@ -226,7 +230,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("weights")
 
 
-@pytest.mark.parametrize(("name", "n_live"), [("MSD_musicnn", 64), ("MTT_musicnn", 221)])
+@pytest.mark.parametrize(("name", "n_live"), [("MSD_musicnn", 64), ("MTT_musicnn", 300)])
 def test_the_published_models_on_sounds(name: str, n_live: int, weights: Path) -> None:
     model = BUNDLES[name].load(weights)
     assert isinstance(model, Musicnn)
@@ -251,6 +255,28 @@ def log_mel_of_sounds() -> Tensor:
     waveforms = np.concatenate([tones, noise, np.zeros(length)]).reshape(-1, length)
     heard: Tensor = LogMel(config)(torch.from_numpy(waveforms))
     return heard
+
+
+def test_embeddings_are_those_of_the_plain_model(weights: Path) -> None:
+    """The third view divides each pool by its deviation: what hardly changes counts in full."""
+    tagger = Tagger(BUNDLES["MTT_musicnn"], weights)
+    rng = np.random.default_rng(0)
+    loudness = torch.from_numpy(rng.uniform(0.5, 4.0, (N_TRACKS, 1, 96)).astype(np.float32))
+    mel = loudness * torch.from_numpy(rng.random((N_TRACKS, 40, 96), np.float32))
+    fast = features_of_each(tagger, mel)
+    tagger.model = tagger.bundle.load(weights)
+    plain = features_of_each(tagger, mel)
+    prior = tagger.prior
+    projection = fit_projection(
+        plain, N_TRACKS, ["MTT"], tagger.bundle.tags, prior.penultimate, prior.logits
+    )
+    cosines = (projection.embed(plain) * projection.embed(fast)).sum(axis=1)
+    assert cosines.min() > 0.9999
+
+
+def features_of_each(tagger: Tagger, mel: Tensor) -> list[tuple[TrackFeatures]]:
+    """Return the features of tracks of one segment."""
+    return [(tagger.features(one[None], np.zeros(1, np.float32)),) for one in mel]
 
 
 def test_a_gpu_gets_the_same(device: str, weights: Path) -> None:
