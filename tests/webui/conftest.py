@@ -3,9 +3,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,13 @@ sys.path.append(str(Path(__file__).parent))  # for browsing
 sys.path.append(str(Path(__file__).parents[1] / "commands"))  # for made_home and sounds
 
 from made_home import N_TRACKS, make_home, scanned_file, write_music
+from served_app import serving
 
 from earshot.transcoding import transcoded
 from recsys.accounts import Accounts
 from recsys.catalog import Catalog
 from recsys.home.settings import Settings
 from webui.app import create_app
-from webui.server import Server, listen
-from webui.server_resources import ServerLimits
 from webui.uploads import SoundRefused
 
 PATIENCE = 30  # s to wait for what ought to happen at once
@@ -121,22 +119,6 @@ def serve() -> Iterator[Callable[[Flask], str]]:
 def address(app: Flask, serve: Callable[[Flask], str]) -> str:
     """The application, served in a thread."""
     return serve(app)
-
-
-@contextmanager
-def serving(app: Flask, limits: ServerLimits | None = None) -> Iterator[str]:
-    """Serve an application in a thread, and give its address."""
-    server = Server(app, listen("127.0.0.1", 0), limits=limits)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.effective_port}"
-    finally:
-        app.extensions["closing"].set()
-        server.stop()
-        server.stop()  # without waiting for answers
-        thread.join()
-        app.extensions["served_home"].close()
 
 
 @pytest.fixture

@@ -264,7 +264,7 @@ def test_rows_are_dragged(page: Page) -> None:
     page.reload()
     assert titles(page) == moved  # the address has it
     page.get_by_role("link", name="Unpin 3").click()
-    settled(page, "Nothing is kept")
+    settled(page, "Nothing is pinned")
     assert titles(page) == before
 
 
@@ -362,7 +362,7 @@ def test_a_phone_shows_all_of_it(browser: Browser, address: str) -> None:
     page.get_by_text("Tune this mix").tap()
     first = titles(page)[0]
     row(page, first).locator("[data-play]").tap()
-    row(page, first).get_by_text("Why").tap()
+    row(page, first).get_by_text("Why", exact=True).tap()
     row(page, first).locator(".menu summary").tap()
     expect(row(page, first).get_by_text("More like this")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 360

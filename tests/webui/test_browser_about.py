@@ -96,7 +96,7 @@ def test_a_track_its_playhead_and_where_a_similarity_comes_from(page: Page, home
     page.reload()
     expect(page.get_by_text("You like it, since")).to_be_visible()
     page.get_by_role("button", name="Like", exact=True).click()
-    expect(page.locator("#status")).to_contain_text("Took it back")
+    expect(page.locator("#status")).to_contain_text("Removed your rating")
     with Catalog(home) as catalog:
         me = catalog.listener("me")
         assert me

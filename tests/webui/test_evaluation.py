@@ -87,7 +87,7 @@ def test_nothing_measured_names_the_commands(client: FlaskClient, home: Path) ->
         (home / FOLDER / f"{kind}.json").write_text(json.dumps(report))
     answer = client.get("/evaluation")
     assert answer.status_code == 200
-    assert answer.get_data(as_text=True).count("is of another version") == 5
+    assert answer.get_data(as_text=True).count("was written by another version") == 5
     (home / FOLDER / "content.json").write_text("[]")
     assert read_report(home, "content") is None
 

@@ -95,7 +95,7 @@ def test_the_library_in_numbers(client: FlaskClient, home: Path) -> None:
         assert f"<dt>{name}</dt><dd>{number}</dd>" in page
     for words in (
         f"<dd>{N_TRACKS} tracks",
-        "The library has changed since it was made",
+        "The library has changed since: build again",
         "MSD_musicnn, MTT_musicnn; float32, at most 2 segments",
         "Flat over",
         "Not measured",
@@ -147,7 +147,7 @@ def test_what_was_measured_is_shown_and_said_to_be_old(client: FlaskClient, home
         twin = scanned_file(0, Path("/music/twin"))
         catalog.record_files([twin])
     page = client.get("/library").get_data(as_text=True)
-    for words in ("12.5 %", "&lt;script&gt;", "/music/b.ogg", "2 files hold", "/music/twin/0.wav"):
+    for words in ("12.5 %", "&lt;script&gt;", "/music/b.ogg", "2 files share", "/music/twin/0.wav"):
         assert words in page
     assert "before the index was rebuilt" not in page
     for path in (home / "reports").iterdir():

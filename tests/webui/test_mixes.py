@@ -112,7 +112,7 @@ def test_a_mix_says_why(client: FlaskClient) -> None:
     )
     words = [reason["text"] for reason in first["reasons"]]
     assert "sounds like Song 4" in words
-    assert "sounds like classical, to be avoided" in [r["text"] for r in last["reasons"]]
+    assert "like classical, which you want less of" in [r["text"] for r in last["reasons"]]
     assert "rock" in first["shared_tags"]
     assert first["evidence"] == 0
     page = client.get(f"/?{question}").get_data(as_text=True)

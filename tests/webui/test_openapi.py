@@ -22,7 +22,7 @@ from webui.security import TOKEN_HEADER
 
 # What is well formed and yet refused, by its meaning: lengths the wrong way round, one track as
 # both ends, more than 200 seeds in all, a file that is no playlist, a listen of the future, a place
-# behind a track's end.
+# behind a track's end, a state that is not the playlist's (If-Match).
 REFUSED_BY_MEANING = (
     "POST /api/v1/recommend",
     "GET /api/v1/path",
@@ -30,6 +30,9 @@ REFUSED_BY_MEANING = (
     "POST /api/v1/playlists/import",
     "POST /api/v1/listens",
     "GET /api/v1/tracks/{track_id}/audio.mp3",
+    "PUT /api/v1/playlists/{playlist_id}",
+    "PATCH /api/v1/playlists/{playlist_id}",
+    "DELETE /api/v1/playlists/{playlist_id}",
 )
 CONFIG = {
     "operations": [

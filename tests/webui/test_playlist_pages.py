@@ -231,7 +231,7 @@ def test_written_and_read_again_it_is_the_same(page: Page, home: Path, tmp_path:
             )
         page.goto("/playlists")
         page.get_by_label("Import").set_input_files(path)
-        settled(page, f"Read list.{kind.lower()}: 4 tracks")
+        settled(page, f"Imported list.{kind.lower()}: 4 tracks")
         if kind == "M3U8":
             settled(page, "1 not in the library")
             expect(page.locator("#read li")).to_have_text(f"Nobody – Unheard {HOSTILE}")

@@ -236,5 +236,5 @@ def test_a_heart_is_an_outline_until_liked(page: Page) -> None:
     expect(heart).to_have_attribute("aria-pressed", "true")
     assert filled(page, "#track")[0].startswith("rgb")
     heart.click()
-    settled(page, "Took it back")
+    settled(page, "Removed your rating")
     assert filled(page, "#track") == ["none"]

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import serving
 from flask import Flask
+from served_app import serving
 
 from recsys.home.settings import Settings
 from webui.app import create_app

@@ -147,10 +147,12 @@ Cursor = Annotated[
 
 
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]  # what `webui.texts` lets in
+_ON_ONE_LINE = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
+_NAME = rf"^{_ON_ONE_LINE}*[^\s\x00-\x1f\x7f-\x9f\u2028\u2029]{_ON_ONE_LINE}*$"
 Name = Annotated[
     str,
+    Field(min_length=1, max_length=LONGEST_NAME, pattern=_NAME),
     AfterValidator(_name),
-    Field(max_length=LONGEST_NAME, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"),
     takes(f"1 to {LONGEST_NAME} characters on one line"),
 ]
 Share = Annotated[float, Field(ge=0, le=1), takes("a number from 0 to 1")]
