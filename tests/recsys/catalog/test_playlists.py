@@ -113,7 +113,7 @@ def test_what_is_no_name_is_written_nowhere(catalog: Catalog, name: str) -> None
 def test_any_text_may_be_looked_for(catalog: Catalog, text: str) -> None:
     with_tracks(catalog, 1)
     assert catalog.listener(text) is None
-    assert catalog.people.called(text) is None
+    assert catalog.people.by_name(text) is None
     assert catalog.by_artist(text) == []
     assert isinstance(catalog.search(text), list)
     assert not catalog.forget_tag(someone(catalog), text)
