@@ -152,7 +152,7 @@ def test_what_was_measured_is_shown_and_said_to_be_old(client: FlaskClient, home
     assert "before the index was rebuilt" not in page
     for path in (home / "reports").iterdir():
         path.write_text(path.read_text().replace(index.manifest.projection, "other"))  # type: ignore[union-attr]
-    assert client.get("/library").get_data(as_text=True).count("made anew") == 2
+    assert client.get("/library").get_data(as_text=True).count("index was rebuilt") == 2
     (home / "reports" / "exposure.json").write_text("{")
     assert "Not measured" in client.get("/library").get_data(as_text=True)
 

@@ -252,7 +252,7 @@ def test_deleting_is_taken_back(page: Page, home: Path) -> None:
     settled(page, "Deleted “One”")
     assert titles(page, ".kept-lists") == ["Two"]
     page.get_by_role("button", name="Undo").click()
-    settled(page, "“One” is back")
+    settled(page, "Restored “One”")
     assert sorted(titles(page, ".kept-lists")) == ["One", "Two"]
     page.get_by_role("link", name="Two").click()
     page.get_by_role("button", name="Delete").click()
@@ -262,7 +262,7 @@ def test_deleting_is_taken_back(page: Page, home: Path) -> None:
     expect(page.get_by_role("button", name="Undo")).to_be_focused()
     assert page.url.endswith("/playlists")
     page.keyboard.press("Control+z")
-    settled(page, "“Two” is back")
+    settled(page, "Restored “Two”")
     assert {found.name: found.track_ids for found in kept(home)} == {
         "One": one.track_ids,
         "Two": two.track_ids,

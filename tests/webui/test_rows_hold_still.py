@@ -51,7 +51,7 @@ def test_two_presses_at_one_place_are_about_one_track(page: Page, home: Path) ->
         "aria-pressed", "true"
     )
     page.mouse.click(*at)
-    settled(page, f"Took the dislike of “{before[2]}” back.")
+    settled(page, f"Removed the dislike from “{before[2]}”.")
     assert said(home) == {}
     assert titles(page) == before
     page.mouse.click(*at)

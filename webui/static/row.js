@@ -15,7 +15,7 @@ const placeOf = (row) => 1 + rows().slice(0, rows().indexOf(row)).filter((other)
 /** Like, dislike or skip a row, or take that back where it is so. */
 export function judge(row, kind) {
   const { feedback: was = "", title } = row.dataset;
-  if (was === kind) change(row, earlier(row), `Removed the ${kind} of “${title}”.`);
+  if (was === kind) change(row, earlier(row), `Removed the ${kind} from “${title}”.`);
   else change(row, kind);
 }
 
