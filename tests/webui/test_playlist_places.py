@@ -170,5 +170,5 @@ def test_a_deleted_one_comes_back_with_all_its_entries(page: Page, home: Path) -
     page.get_by_role("button", name="Delete", exact=True).click()
     page.wait_for_url("**/playlists")
     page.get_by_role("button", name="Undo").click()
-    settled(page, "is back")
+    settled(page, "Restored")
     assert stored(home) == [1, 2, 1, 3]
