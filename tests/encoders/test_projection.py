@@ -209,7 +209,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
             path.write_bytes(b"garbage")
         case "version":
             path.write_bytes(whole.replace(b'"format":"1"', b'"format":"9"'))
-    with pytest.raises(ProjectionError, match=r"run build_index\.py again"):
+    with pytest.raises(ProjectionError, match="run `earshot build` again"):
         Projection.load(path)
 
 

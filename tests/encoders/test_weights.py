@@ -309,7 +309,7 @@ def test_other_tensors_than_the_models_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_or_altered_is_said_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"get_weights\.py msd_fcn"):
+    with pytest.raises(WeightsError, match=r"earshot weights msd_fcn"):
         BUNDLES["msd_fcn"].load(tmp_path)
     torch.save(fcn_state(), tmp_path / "msd_fcn.pth")
     with pytest.raises(WeightsError, match="not the published file"):

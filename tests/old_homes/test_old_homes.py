@@ -14,7 +14,7 @@ sys.path.append(str(Path(__file__).parent))  # for make
 
 from make import answers, run, write_music
 
-WORDED = {"path", "text", "sentences"}  # keys of what depends on the folder or on wording
+WORDED = {"path", "text", "words", "sentences"}  # keys of what depends on the folder or on wording
 ARCHIVES = sorted(Path(__file__).parent.glob("*.zip"))
 
 

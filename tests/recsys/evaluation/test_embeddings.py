@@ -183,5 +183,5 @@ def test_damaged_features_are_named(
     catalog: Catalog, index: VectorIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recsys.catalog.features.unpack", lambda *_: None)
-    with pytest.raises(CatalogError, match=r"logits .* build_index\.py"):
+    with pytest.raises(CatalogError, match=r"logits .* `earshot build"):
         Systems(catalog, index).vectors("logits", IDS)
