@@ -87,7 +87,8 @@ def variants(model: Musicnn, before: Path | None) -> dict[str, Network]:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         networks["before, float32"] = module.FastMusicnn(model, torch.float32).eval()
-        if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported():
+        has_bfloat16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        if has_bfloat16 and torch.backends.cpu.get_cpu_capability() != "AVX2":
             networks["before, bfloat16"] = module.FastMusicnn(model, torch.bfloat16).eval()
     networks["live channels, by convolutions"] = FastMusicnn(model, by_convolutions=True).eval()
     networks["live channels, Toom-Cook"] = FastMusicnn(model).eval()
