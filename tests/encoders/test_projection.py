@@ -265,7 +265,7 @@ def test_a_head_and_its_card_belong_together(tmp_path: Path) -> None:
     ):
         head.save(path, {})
         damage()
-        with pytest.raises(HeadError, match=r"train_head\.py makes a new one"):
+        with pytest.raises(HeadError, match="train-head` makes a new one"):
             Head.load(path)
     replace(head, matrix=np.full_like(head.matrix, np.nan)).save(path, {})
     with pytest.raises(HeadError, match="a number that is none"):

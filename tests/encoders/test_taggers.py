@@ -108,7 +108,7 @@ def test_a_cache_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(importlib.util, "find_spec", gone)
     BUNDLES["MTT_vgg"].load(tmp_path)
-    with pytest.raises(WeightsError, match="pip install --no-deps musicnn"):
+    with pytest.raises(WeightsError, match="earshot weights"):
         BUNDLES["MSD_vgg"].load(tmp_path)
 
 

@@ -417,7 +417,7 @@ def test_listens_bring_near_what_does_not_sound_alike(make: Make) -> None:
         assert ids(answer).index(5) < ids(before).index(5)
         assert by_id[5].evidence == pytest.approx(blend.evidence[4])
         (traced,) = [r for r in by_id[5].reasons if r.kind == "listeners"]
-        assert (traced.ref, traced.words) == (1, "played by who plays Song 1")
+        assert (traced.ref, traced.words) == (1, "played by people who play Song 1")
         assert by_id[6].evidence == 0  # nobody played it: sound alone speaks
         assert "listeners" not in {reason.kind for reason in by_id[6].reasons}
         assert not any("by sound alone" in notice for notice in answer.notices)
