@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from recsys.recommendation.controls import Controls, Several, values_of
+from recsys.recommendation.controls import Controls, Several, value_type, values_of
 
 
 def add_controls(group: argparse._ArgumentGroup, controls: type[BaseModel]) -> None:
@@ -42,7 +42,5 @@ def _kind(field: FieldInfo) -> dict[str, Any]:
     values = values_of(field)
     if values is None:
         return {"action": argparse.BooleanOptionalAction}
-    annotation = str(field.annotation)
-    kind = float if "float" in annotation else int if "int" in annotation else str
     action = "append" if isinstance(values, Several) else "store"
-    return {"type": kind, "metavar": values.metavar, "action": action}
+    return {"type": value_type(field), "metavar": values.metavar, "action": action}

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import BadRequest
 
 from recsys.recommendation import controls
-from recsys.recommendation.controls import Controls, PublicControls, Several, values_of
+from recsys.recommendation.controls import Controls, PublicControls, Several, value_type, values_of
 from recsys.recommendation.query import LARGEST_ID
 from webui.texts import read_whole
 from webui.uploads import read_sound
@@ -194,10 +194,6 @@ def _kept(text: str) -> tuple[tuple[int, int], ...]:
     return tuple((by_place[place], place) for place in sorted(by_place))
 
 
-def _place(kept: tuple[int, int]) -> int:
-    return kept[1]
-
-
 def written(value: float) -> str:
     """Return a control's value as an address has it.
 
@@ -222,12 +218,12 @@ def _controls(arguments: Arguments) -> PublicControls:
 
 def _control(name: str, text: str) -> Any:
     """Return a control's value of its type, or the text where it is none."""
-    kinds = str(Controls.model_fields[name].annotation)
-    if "bool" in kinds:
+    kind = value_type(Controls.model_fields[name])
+    if kind is bool:
         if text not in ("0", "1"):
             raise BadRequest(f'"{ADDRESS_NAMES[name]}" takes 0 or 1.')
         return text == "1"
-    if "float" not in kinds:
+    if kind is not float:
         whole = read_whole(text, 0, LARGEST_ID)
         return text if whole is None else whole
     try:

@@ -25,12 +25,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from recsys.catalog import CatalogBusy, CatalogError
 from recsys.served_home import Unavailable
+from webui import uploads
 from webui.connection import SMALL_BODY, body_waits, room_for_body
 from webui.current_listener import know, unreadable
 from webui.rate_limits import payer
 from webui.refusals import RETRY_AFTER, unwritten
 from webui.texts import check_address, check_form
-from webui.uploads import MAX_SOUND, TAKING_SOUNDS
 
 _log = logging.getLogger("webui.access")
 MAX_BODY = 4 << 20  # bytes
@@ -90,18 +90,26 @@ def _begin() -> AnyResponse | None:
     if request.method not in ("GET", "HEAD", "OPTIONS") and not g.by_key:
         _check_writer()
     check_address()
+    limit = _check_size()
     if body_waits(request.environ):
-        return _let_body_in()
+        return _let_body_in(limit)
     check_form()
     return None
 
 
-def _let_body_in() -> Response:
-    """Agree to receive a large body, once nothing but its content can be wrong."""
-    limit = MAX_SOUND if request.endpoint in TAKING_SOUNDS else MAX_BODY
+def _check_size() -> int:
+    """Refuse a body of more bytes than the endpoint takes; return how many those are."""
+    is_sound = request.endpoint in uploads.TAKING_SOUNDS
+    limit = uploads.MAX_SOUND if is_sound else MAX_BODY
     if (request.content_length or 0) > limit:
-        what = "sound" if request.endpoint in TAKING_SOUNDS else "request"
+        what = "sound" if is_sound else "request"
         raise RequestEntityTooLarge(f"A {what} takes at most {limit >> 20} MiB.")
+    request.max_content_length = limit  # also of a body in chunks
+    return limit
+
+
+def _let_body_in(limit: int) -> Response:
+    """Agree to receive a large body, once nothing but its content can be wrong."""
     if not room_for_body(request.environ, limit, payer()):
         raise ServiceUnavailable(
             "Too many files are being sent: try again in a minute.", retry_after=_UPLOADS_END

@@ -14,7 +14,6 @@ from flask import current_app, request
 from numpy.typing import NDArray
 from werkzeug.exceptions import (
     BadRequest,
-    RequestEntityTooLarge,
     ServiceUnavailable,
     UnsupportedMediaType,
 )
@@ -85,9 +84,6 @@ def hear_upload(called: str) -> Sound:
     if request.mimetype != "application/octet-stream":
         raise UnsupportedMediaType("A sound is sent as it is, as application/octet-stream.")
     name = Path(called.replace("\\", "/")).name.strip() or "a file"
-    request.max_content_length = MAX_SOUND
-    if (request.content_length or 0) > MAX_SOUND:
-        raise RequestEntityTooLarge(f"A sound takes at most {MAX_SOUND >> 20} MiB.")
     metrics: Metrics = current_app.extensions["metrics"]
     if not _one_at_a_time.acquire(blocking=False):
         raise ServiceUnavailable("Another file is being analysed: try again when it is done.")

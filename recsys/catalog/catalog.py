@@ -93,7 +93,7 @@ class Catalog:
         self._url = database_url(home, database)
         self._patience = patience
         self._only_readable = only_readable(self._url)
-        self._engine = open_engine(self._url, patience)
+        self._engine = open_engine(self._url, patience, for_reading=self._only_readable)
         self._turns = Turns(patience, most_waiting)
         self._search_lock = threading.Lock()
         self._word_index = WordIndex([])

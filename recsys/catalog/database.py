@@ -78,15 +78,17 @@ def place(url: URL) -> str:
     return f"{url.get_backend_name()}://{url.host or ''}{port}/{url.database or ''}"
 
 
-def open_engine(url: URL, patience: float) -> Engine:
+def open_engine(url: URL, patience: float, *, for_reading: bool = False) -> Engine:
     """Return an engine that waits at most `patience` seconds for another writer.
+
+    `for_reading` is for an SQLite file that is `only_readable`.
 
     Transactions of `writing(engine)` take the write lock at their beginning, so that what they
     read stays true. Raises CatalogError where the database's driver is not installed.
     """
     sqlite = url.get_backend_name() == "sqlite"
     options: dict[str, Any] = {"connect_args": {"timeout": patience}} if sqlite else {}
-    if only_readable(url):
+    if for_reading:
         # Anew each time: what somebody else writes is seen.
         options = {"creator": partial(_open_for_reading, url), "poolclass": NullPool}
     try:
@@ -101,7 +103,7 @@ def open_engine(url: URL, patience: float) -> Engine:
             "for PostgreSQL: pip install 'earshot[postgresql]'."
         ) from error
     if sqlite:
-        if not only_readable(url):
+        if not for_reading:
             event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     elif url.get_backend_name() == "postgresql":

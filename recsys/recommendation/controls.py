@@ -341,6 +341,12 @@ def values_of(field: FieldInfo) -> Values | None:
     return next((one for one in field.metadata if isinstance(one, Values)), None)
 
 
+def value_type(field: FieldInfo) -> type[bool | float | int | str]:
+    """Return the type of a control's value, or of one where it takes several."""
+    annotation = str(field.annotation)
+    return next(kind for kind in (bool, float, int, str) if kind.__name__ in annotation)
+
+
 def sentence(error: ValidationError) -> str:
     """Return the first of the errors in a query, without a full stop."""
     first = error.errors(include_url=False)[0]
