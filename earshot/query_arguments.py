@@ -53,8 +53,3 @@ def analyse_file(
     extractor = load_known_extractor(projection.extractors, catalog.home / WEIGHTS_NAME)
     features = extractor.features(path)
     return projection.embed([features])[0], features
-
-
-def track_name(track: Track) -> str:
-    """Return "artist - title", or the title alone."""
-    return f"{track.artist} - {track.title}" if track.artist else track.title

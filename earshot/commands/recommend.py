@@ -22,7 +22,7 @@ from rich.table import Table
 from earshot.arguments import add_json, new_parser, whole_number
 from earshot.command import DONE, NOTHING, Command, NotFound
 from earshot.control_options import add_controls, given_controls
-from earshot.query_arguments import analyse_file, find_track, is_file, track_name, track_of_file
+from earshot.query_arguments import analyse_file, find_track, is_file, track_of_file
 from earshot.terminal import TableConsole, complain, printable
 from index.storage import replacing
 from recsys.home.home import Home, open_home
@@ -221,7 +221,7 @@ def as_seed(home: Home, what: str, weight: float) -> Seed:
     """Return the seed that an id, words or a file mean. Raises NotFound, AudioError."""
     if not is_file(what):
         match = find_track(home.catalog, what)
-        complain(f'"{what}" is {track_name(match)}.')
+        complain(f'"{what}" is {match.name}.')
         return Seed("track", match.id, weight)
     track = track_of_file(home.catalog, Path(what))
     if track:
@@ -286,7 +286,7 @@ def print_table(mix: RecommendedList) -> None:
         because = [f"{r.words} {r.amount:+.2f}" for r in telling[:N_SHOWN_REASONS]]
         table.add_row(
             str(result.rank),
-            printable(track_name(result.track)),
+            printable(result.track.name),
             f"{result.score:.2f}",
             f"{shown(result.similarity, TABLE_DIGITS):.{TABLE_DIGITS}f}",
             printable("; ".join(because)),

@@ -20,7 +20,7 @@ from rich.table import Table
 from earshot.arguments import add_json, new_parser, whole_number
 from earshot.command import DONE, NOTHING, Command, NotFound
 from earshot.duplicates import list_duplicates
-from earshot.query_arguments import analyse_file, find_track, is_file, track_name, track_of_file
+from earshot.query_arguments import analyse_file, find_track, is_file, track_of_file
 from earshot.terminal import TableConsole, complain, printable
 from encoders.projection import Projection
 from recsys.catalog import Track
@@ -119,8 +119,8 @@ def by_track(track: Track, similar: SimilarTracks, options: SimilarOptions) -> S
         sound = similar.sound_of(track) if options.why else None
     except KeyError:
         reason = track.error or "It is not in the index: run `earshot build` again."
-        raise NotFound(f"{track_name(track)} cannot be compared. {reason}") from None
-    return explained(track_name(track), neighbours, sound, similar)
+        raise NotFound(f"{track.name} cannot be compared. {reason}") from None
+    return explained(track.name, neighbours, sound, similar)
 
 
 def by_file(

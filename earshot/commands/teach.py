@@ -23,7 +23,7 @@ from rich.table import Table
 
 from earshot.arguments import add_json, new_parser, whole_number
 from earshot.command import DONE, Command, NotFound
-from earshot.query_arguments import find_track, track_name
+from earshot.query_arguments import find_track
 from earshot.terminal import TableConsole, complain, printable
 from recsys.catalog import TagExamples
 from recsys.catalog.search import fold
@@ -124,14 +124,14 @@ def teach(home: Home, options: TeachOptions) -> None:
     tracks = [r.track for r in mix.recommendations if r.track.id not in given][: options.k]
     if options.json:
         described = as_json(examples, score, why)
-        described["finds"] = [{"track_id": t.id, "name": track_name(t)} for t in tracks]
+        described["finds"] = [{"track_id": t.id, "name": t.name} for t in tracks]
         print(json.dumps(described))
         return
     print(f"{examples.tag}: {len(examples.fitting)} fit, {len(examples.unfitting)} do not.")
     print(in_words(score) if score else why)
     print("Its best tracks beside the examples:")
     for track in tracks:
-        print(printable(f"  {track.id}  {track_name(track)}"))
+        print(printable(f"  {track.id}  {track.name}"))
 
 
 def stored_examples(home: Home, options: TeachOptions) -> TagExamples:
@@ -165,7 +165,7 @@ def read_examples(home: Home, options: TeachOptions) -> list[tuple[int, bool | N
     for queries, fits in groups:
         for query in queries:
             track = find_track(home.catalog, query)
-            complain(f'"{query}" is {track_name(track)}.')
+            complain(f'"{query}" is {track.name}.')
             examples.append((track.id, fits))
     return examples
 

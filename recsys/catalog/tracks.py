@@ -66,6 +66,11 @@ class Track(Tags):
     removed_at: int | None  # Unix seconds, None while the file is there
 
     @property
+    def name(self) -> str:
+        """Return "artist - title", or the title alone."""
+        return f"{self.artist} - {self.title}" if self.artist else self.title
+
+    @property
     def removed(self) -> bool:
         """Whether the file was missing at the last scan of its folder."""
         return self.removed_at is not None

@@ -38,8 +38,7 @@ def m3u8(tracks: Iterable[Track], title: str = "", *, folder: Path | None = None
         elif path[:1] in (b"#", b" ") or _URL.match(path):
             path = b"./" + path
         seconds = -1 if track.duration is None else round(track.duration)
-        name = f"{track.artist} - {track.title}" if track.artist else track.title
-        lines += [_text(f"#EXTINF:{seconds},{name}"), path]
+        lines += [_text(f"#EXTINF:{seconds},{track.name}"), path]
     return b"\n".join(lines) + b"\n"
 
 

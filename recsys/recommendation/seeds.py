@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from index.arrays import Float32Array, Float64Array, IndexArray
 from index.vector_index import VectorIndex
-from recsys.catalog import Catalog, Track
+from recsys.catalog import Catalog
 from recsys.catalog.search import fold
 from recsys.home.track_table import TrackTable, nearest_name
 from recsys.recommendation.query import Fallback, Query, ReasonKind, Seed
@@ -182,7 +182,7 @@ class SeedResolver:
         if track is None:
             resolved.notices.append(f"There is no track {seed.ref} in the library.")
             return
-        why = f"{_name(track)} is not in the index"
+        why = f"{track.name} is not in the index"
         of_artist = self._artist(track.artist, seed.weight)
         if of_artist:
             (resolved.positive if seed.weight > 0 else resolved.negative).extend(of_artist)
@@ -290,7 +290,3 @@ def _evenly_spread(items: Sequence[_T] | NDArray[Any], n: int) -> list[_T]:
     if len(items) <= n:
         return list(items)
     return [items[place] for place in np.linspace(0, len(items) - 1, n).astype(int)]
-
-
-def _name(track: Track) -> str:
-    return f"{track.artist} - {track.title}" if track.artist else track.title
