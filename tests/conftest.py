@@ -29,8 +29,3 @@ def pytest_configure(config: pytest.Config) -> None:
         n_threads = max(1, n_cores() // n_workers)
         for library in ("OMP", "OPENBLAS"):
             os.environ.setdefault(f"{library}_NUM_THREADS", str(n_threads))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take minutes, so that the last ones end on all workers together."""
-    items.sort(key=lambda item: item.path.parent.name not in ("commands", "webui"))

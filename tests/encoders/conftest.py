@@ -9,6 +9,14 @@ import torch
 
 sys.path.append(str(Path(__file__).parent))  # for synthesis
 
+import child_processes
+
+
+@pytest.fixture(autouse=True)
+def processes_before() -> None:
+    """Tell a test's child processes from the fork server of others in the same worker."""
+    child_processes.begin()
+
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:

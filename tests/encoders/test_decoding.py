@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from child_processes import own_children
 from synthesis import FLAC, WAV, write, write_sound
 
 from encoders import decoding
@@ -30,7 +31,7 @@ def decoder() -> Iterator[DecoderProcess]:
     decoder = DecoderProcess()
     yield decoder
     decoder.close()
-    assert psutil.Process().children() == []
+    assert own_children() == []
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def track(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def child() -> psutil.Process:
-    (process,) = psutil.Process().children()
+    (process,) = own_children()
     return process
 
 
@@ -169,7 +170,7 @@ def test_it_is_as_polite_as_it_is_told(track: Path) -> None:
     assert child().nice() == psutil.Process().nice() + 3
     decoder.close()
     decoder.close()
-    assert psutil.Process().children() == []
+    assert own_children() == []
 
 
 @pytest.mark.parametrize("busy", [False, True])

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
+from child_processes import own_children
 from synthesis import AAC, FLAC, MP3, VORBIS, WAV_16K, write_sound
 
 from encoders.bundles import BUNDLES
@@ -43,7 +43,7 @@ def extractor(tagger: Tagger, request: pytest.FixtureRequest) -> Iterator[Extrac
     """One with one worker, and one with two; it leaves no process and no thread behind."""
     n_threads = threading.active_count()
     yield Extractor([tagger], n_segments=N_SEGMENTS, workers=request.param)
-    assert psutil.Process().children() == []
+    assert own_children() == []
     while threading.active_count() > n_threads:  # a cancelled watchdog takes a moment to end
         time.sleep(0.01)
 
@@ -141,13 +141,13 @@ def test_stopping_midway_ends_everything(
         for _ in range(n_taken):
             next(results)
         results.close()
-        assert psutil.Process().children() == []
+        assert own_children() == []
         assert extractor.in_progress() == []
         inspected = extractor.inspect([path for path, _ in 20 * tracks])
         for _ in range(n_taken):
             next(inspected)
         inspected.close()
-        assert psutil.Process().children() == []
+        assert own_children() == []
         assert extractor.in_progress() == []
 
 
@@ -183,7 +183,7 @@ def test_an_interrupt_just_before_a_wait_is_heard(
     timers: list[threading.Timer] = []
 
     def jobs() -> Iterator[tuple[Path, float]]:
-        (decoder,) = psutil.Process().children()
+        (decoder,) = own_children()
 
         def rescue() -> None:
             rescued.set()
@@ -242,7 +242,7 @@ def test_a_dying_decoder_costs_at_most_one_file(
     for number, (path, result) in enumerate(extractor.extract(3 * tracks)):
         heard.append(path)
         if number == 2:
-            psutil.Process().children()[0].kill()
+            own_children()[0].kill()
         if isinstance(result, AudioError):
             sentences.append(str(result))
     assert sorted(heard) == sorted(path for path, _ in 3 * tracks)
