@@ -114,9 +114,9 @@ def report_copies(paths: Sequence[Path], args: argparse.Namespace) -> None:
     subprocess.run([sys.executable, str(BUILD), *folders], check=True)
     with closing(DecoderProcess()) as decoder:
         begin = time.perf_counter()
-        found = look(home, decoder)
+        duplicates = find_copies(home, decoder)
     print(f"\n{time.perf_counter() - begin:.0f} s")
-    report(found, {path: str(number) for number, path in enumerate(paths)}, len(chosen))
+    report(duplicates, {path: str(number) for number, path in enumerate(paths)}, len(chosen))
 
 
 def make_copies(source: Path, folder: Path) -> None:
@@ -154,28 +154,28 @@ def encode(path: Path, wave: Wave, copy: Copy) -> None:
         container.mux(stream.encode(None))
 
 
-def listen(decoder: DecoderProcess, path: Path, duration: float) -> Wave:
+def decode_in_process(decoder: DecoderProcess, path: Path, duration: float) -> Wave:
     """Decode as `earshot similar` does."""
     decoder.request_segments(path, duration, GRID, None)
     wave: Wave = decoder.receive_segments(path).waveforms.reshape(-1)
     return wave
 
 
-def look(home: Path, decoder: DecoderProcess) -> Duplicates:
+def find_copies(home: Path, decoder: DecoderProcess) -> Duplicates:
     """Look for the duplicates of a home."""
 
     def waveform(track: Track) -> Wave:
-        return listen(decoder, track.path, track.duration or 0.0)
+        return decode_in_process(decoder, track.path, track.duration or 0.0)
 
     with open_home(load_settings(home)) as opened:
         return find_duplicates(opened.catalog, opened.index, waveform)
 
 
-def report(found: Duplicates, numbers: Mapping[Path, str], n_copied: int) -> None:
+def report(duplicates: Duplicates, numbers: Mapping[Path, str], n_copied: int) -> None:
     """Print which copies are in one group with their clip, and what else is."""
     joined: Counter[str] = Counter()
     pairs = wrong = 0
-    for group in found.groups:
+    for group in duplicates.groups:
         clips = [numbers.get(track.path, track.path.parent.name) for track in group]
         both = list(itertools.combinations(clips, 2))
         pairs += sum(a == b for a, b in both)
@@ -193,7 +193,7 @@ def report(found: Duplicates, numbers: Mapping[Path, str], n_copied: int) -> Non
 def report_pairs(paths: Sequence[Path]) -> None:
     """Compare every two clips: below 500 Hz first, in full where they correlate there at all."""
     with closing(DecoderProcess()) as decoder:
-        clips = [listen(decoder, path, inspect(path).duration) for path in paths]
+        clips = [decode_in_process(decoder, path, inspect(path).duration) for path in paths]
     low = [signal.resample(np.diff(clip), len(clip) * LOW_RATE // RATE) for clip in clips]
     furthest = round(MAX_CUT * LOW_RATE)
     n = fft.next_fast_len(max(map(len, low)) + furthest, real=True)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.encode FOLDER [--models NAME,… NAME,…] [--tracks 60]
 
-Each of `--models` is what `earshot build --tagger` takes; those that listen together must share a
+Each of `--models` is what `earshot build --tagger` takes; several at once must share a
 front end. The folder's files are repeated up to `--tracks`. Prints Markdown tables. "As
 published" is what musicnn's own package does: every segment of the whole track, one at a time,
 through plain convolutions.
@@ -134,23 +134,25 @@ def throughput(extractor: Extractor, paths: list[Path], warm_up: int = WARM_UP) 
 def split(extractor: Extractor, paths: list[Path]) -> dict[str, float]:
     """Time each stage alone, on one thread: seconds a song."""
     torch.set_num_threads(1)
-    (ear,) = extractor.ears.values()
+    (plan,) = extractor.plans.values()
     infos = [inspect(path) for path in paths]
     segments = [
-        read_segments(path, info.duration, ear.grid, ear.n_segments)
+        read_segments(path, info.duration, plan.grid, plan.n_segments)
         for path, info in zip(paths, infos, strict=True)
     ]
     with torch.inference_mode():
         device = extractor.taggers[0].device
         waveforms = [torch.from_numpy(s.waveforms).to(device) for s in segments]
-        mels = [ear.front(heard) for heard in waveforms]
+        mels = [plan.front_end(waveform) for waveform in waveforms]
         tracks = list(zip(paths, infos, segments, mels, strict=True))
         stages: dict[str, Callable[[int], object]] = {
             "inspect": lambda i: inspect(tracks[i][0]),
             "decode": lambda i: read_segments(
-                tracks[i][0], tracks[i][1].duration, ear.grid, ear.n_segments
+                tracks[i][0], tracks[i][1].duration, plan.grid, plan.n_segments
             ),
-            "mel": lambda i: ear.front(waveforms[i]).cpu(),  # a GPU goes on by itself until asked
+            "mel": lambda i: plan.front_end(
+                waveforms[i]
+            ).cpu(),  # a GPU goes on by itself until asked
         }
         for tagger in extractor.taggers:
             stages[f"network {tagger.bundle.name}"] = lambda i, tagger=tagger: tagger.features(  # type: ignore[misc]
@@ -178,19 +180,19 @@ def compare_kernels(
         f"as published: {PUBLISHED}": published(models, cache),
         OURS: extractor.taggers,
     }
-    (ear,) = extractor.ears.values()
+    (plan,) = extractor.plans.values()
     rates = {}
     for name, chosen in taggers.items():
         audio = seconds = 0.0
         for path in paths:
-            segments = read_segments(path, inspect(path).duration, ear.grid, N_SEGMENTS)
+            segments = read_segments(path, inspect(path).duration, plan.grid, N_SEGMENTS)
             with torch.inference_mode():
-                mel = ear.front(torch.from_numpy(segments.waveforms).to(chosen[0].device))
+                mel = plan.front_end(torch.from_numpy(segments.waveforms).to(chosen[0].device))
             begin = clock()
             for tagger in chosen:
                 tagger.features(mel, segments.starts)
             seconds += clock() - begin
-            audio += len(segments.starts) * ear.grid.step / ear.grid.sample_rate
+            audio += len(segments.starts) * plan.grid.step / plan.grid.sample_rate
         rates[name] = audio / seconds
     return rates
 

@@ -79,7 +79,10 @@ def draw(n: int, path: Path, workers: int, budget: float) -> None:
         print(f"{len(rows):,} tracks: {seconds:.1f} s, {cpu:.1f} of a core, finished: {finished}")
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
         print(f"  {peak:,.0f} MiB at most, in {len(np.unique(new.clusters))} clusters")
-        near, trusted = kept(vectors[rows], new.positions), trust(vectors[rows], new.positions)
+        near, trusted = (
+            kept_neighbours(vectors[rows], new.positions),
+            trust(vectors[rows], new.positions),
+        )
         print(f"  neighbours kept {near:.3f}, trustworthiness {trusted:.4f}", flush=True)
         if old is not None:
             stayed = new.positions[np.isin(new.ids, old.ids)]
@@ -104,7 +107,7 @@ def radius(positions: Float32Array) -> float:
     return float(np.sqrt(((positions - positions.mean(axis=0)) ** 2).sum(axis=1).mean()))
 
 
-def kept(vectors: Float32Array, positions: Float32Array) -> float:
+def kept_neighbours(vectors: Float32Array, positions: Float32Array) -> float:
     """Return how many of the 10 nearest are among the 30 nearest on the map."""
     shares = []
     for row in np.random.default_rng(2).integers(len(vectors), size=500).tolist():

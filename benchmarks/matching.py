@@ -43,27 +43,31 @@ def with_typo(text: str, rng: random.Random) -> str:
 
 
 CHANGES: Mapping[str, Callable[[Recording, random.Random], Recording]] = {
-    "as tagged": lambda heard, _: heard,
-    "upper case, no album": lambda heard, _: Recording(heard.artist.upper(), heard.title.upper()),
-    "remaster, guest": lambda heard, _: heard._replace(
-        artist=f"{heard.artist} feat. Somebody", title=f"{heard.title} - 2011 Remaster"
+    "as tagged": lambda recording, _: recording,
+    "upper case, no album": lambda recording, _: Recording(
+        recording.artist.upper(), recording.title.upper()
     ),
-    "typing error in the title": lambda heard, rng: heard._replace(
-        title=with_typo(heard.title, rng), album=""
+    "remaster, guest": lambda recording, _: recording._replace(
+        artist=f"{recording.artist} feat. Somebody", title=f"{recording.title} - 2011 Remaster"
     ),
-    "typing error in the artist": lambda heard, rng: heard._replace(
-        artist=with_typo(heard.artist, rng), album=""
+    "typing error in the title": lambda recording, rng: recording._replace(
+        title=with_typo(recording.title, rng), album=""
     ),
-    "typing errors in both": lambda heard, rng: heard._replace(
-        artist=with_typo(heard.artist, rng), title=with_typo(heard.title, rng), album=""
+    "typing error in the artist": lambda recording, rng: recording._replace(
+        artist=with_typo(recording.artist, rng), album=""
     ),
-    "live version": lambda heard, _: heard._replace(title=f"{heard.title} (Live)", album=""),
+    "typing errors in both": lambda recording, rng: recording._replace(
+        artist=with_typo(recording.artist, rng), title=with_typo(recording.title, rng), album=""
+    ),
+    "live version": lambda recording, _: recording._replace(
+        title=f"{recording.title} (Live)", album=""
+    ),
 }
 
 
-def track(number: int, heard: Recording) -> Track:
+def track(number: int, recording: Recording) -> Track:
     """Return a track of the library."""
-    tags = Tags(title=heard.title, artist=heard.artist, album=heard.album or None)
+    tags = Tags(title=recording.title, artist=recording.artist, album=recording.album or None)
     return Track(
         **{field.name: getattr(tags, field.name) for field in fields(Tags)},
         id=number,
@@ -150,10 +154,10 @@ def count(names: Sequence[Recording], change: str, seed: int) -> Counter[str]:
     inside = set(rng.sample(range(len(names)), len(names) // 2))
     library = LibraryTracks([track(number, names[number]) for number in sorted(inside)], {})
     outcome: Counter[str] = Counter()
-    for number, heard in enumerate(names):
-        match = library.match(CHANGES[change](heard, rng))
+    for number, recording in enumerate(names):
+        match = library.match(CHANGES[change](recording, rng))
         where = "inside" if number in inside else "outside"
-        same = match is not None and names[match.track_id][:2] == heard[:2]
+        same = match is not None and names[match.track_id][:2] == recording[:2]
         outcome[where] += 1
         outcome[f"{where} {'none' if match is None else 'right' if same else 'wrong'}"] += 1
     return outcome

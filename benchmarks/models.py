@@ -3,7 +3,7 @@
     python -m benchmarks.models [--seconds 20] [--workers 2]
 
 Random weights and random audio: neither changes the speed. Every worker is a process with one
-thread, as a build has them; each hears segments until its time is up, its front end included.
+thread, as a build has them; each is given segments until its time is up, its front end included.
 Prints a Markdown table.
 """
 
@@ -32,7 +32,7 @@ N_TAGS = 50
 
 
 class Model(NamedTuple):
-    """A model in its published size, and what it hears."""
+    """A model in its published size, and its front end."""
 
     paper: str
     build: Callable[[], nn.Module]
@@ -83,7 +83,7 @@ def main() -> None:
     with context.Pool(args.workers) as pool:
         for name, model in MODELS.items():
             jobs = [(name, args.seconds)] * args.workers
-            rates = pool.starmap(listen, jobs, chunksize=1)
+            rates = pool.starmap(measure, jobs, chunksize=1)
             wall = sum(audio / seconds for audio, seconds, _ in rates)
             processor = sum(r.audio for r in rates) / sum(r.processor for r in rates)
             print(f"| {name} | {describe(model)} | {wall:,.0f} | {processor:,.0f} |")
@@ -106,7 +106,7 @@ def describe(of: Model) -> str:
 
 
 class Rate(NamedTuple):
-    """Seconds of audio heard, of the clock and of this thread's processor."""
+    """Seconds of audio analysed, of the clock and of this thread's processor."""
 
     audio: float
     seconds: float
@@ -114,8 +114,8 @@ class Rate(NamedTuple):
 
 
 @torch.inference_mode()
-def listen(name: str, seconds: float) -> Rate:
-    """Hear random audio for about `seconds`, on one thread."""
+def measure(name: str, seconds: float) -> Rate:
+    """Analyse random audio for about `seconds`, on one thread."""
     torch.set_num_threads(1)
     of = MODELS[name]
     model, front = of.build().eval(), front_end(of.front)

@@ -29,12 +29,12 @@ def imported_rooms(path: Path) -> Iterator[str]:
 
 def rooms(checkout: Path) -> dict[str, set[str]]:
     """Return the rooms of recsys, each with those that it imports."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
+    imports: defaultdict[str, set[str]] = defaultdict(set)
     for path in sorted((checkout / "recsys").rglob("*.py")):
         room = path.relative_to(checkout / "recsys").parts[0].removesuffix(".py")
         if room != "__init__":
-            found[room] |= set(imported_rooms(path)) - {room}
-    return dict(found)
+            imports[room] |= set(imported_rooms(path)) - {room}
+    return dict(imports)
 
 
 def main() -> None:

@@ -46,32 +46,36 @@ def main() -> None:
     tracks = [file.path for file in scan([args.tracks]).files]
     with tempfile.TemporaryDirectory() as cache:
         taggers = [Tagger(BUNDLES[m], Path(cache)) for m in args.models.split(",")]
-    heard = listen(taggers, clips, None)
-    projection = Extractor(taggers, n_segments=None).fit_projection(heard, len(heard))
-    whole_tracks = projection.embed(listen(taggers, tracks, None))
+    clip_features = analyse(taggers, clips, None)
+    projection = Extractor(taggers, n_segments=None).fit_projection(
+        clip_features, len(clip_features)
+    )
+    whole_tracks = projection.embed(analyse(taggers, tracks, None))
     print(f"\nEmbeddings of {len(tracks)} full tracks beside those of the whole track:\n")
     print("| segments | seconds | median cosine | smallest |\n|---:|---:|---:|---:|")
     for budget in TRACK_BUDGETS:
-        cosines = (projection.embed(listen(taggers, tracks, budget)) * whole_tracks).sum(axis=1)
+        cosines = (projection.embed(analyse(taggers, tracks, budget)) * whole_tracks).sum(axis=1)
         print(f"| {budget} | {3 * budget} | {np.median(cosines):.4f} | {cosines.min():.4f} |")
-    whole = projection.embed(heard)
+    whole = projection.embed(clip_features)
     print_header(f"{len(clips)} clips beside all of their segments:")
     print_row("all", whole, whole, labels)
     for budget in CLIP_BUDGETS:
         print_row(
-            f"{budget} segments", projection.embed(listen(taggers, clips, budget)), whole, labels
+            f"{budget} segments", projection.embed(analyse(taggers, clips, budget)), whole, labels
         )
 
 
-def listen(taggers: Sequence[Tagger], paths: Sequence[Path], n_segments: int | None) -> list[Track]:
+def analyse(
+    taggers: Sequence[Tagger], paths: Sequence[Path], n_segments: int | None
+) -> list[Track]:
     """Analyse files, in the order given."""
     extractor = Extractor(taggers, n_segments=n_segments, workers=psutil.cpu_count() or 1)
-    heard: dict[Path, Track] = {}
+    features_of: dict[Path, Track] = {}
     for path, features in extractor.extract((path, inspect(path).duration) for path in paths):
         if isinstance(features, AudioError):
             raise SystemExit(str(features))
-        heard[path] = features
-    return [heard[path] for path in paths]
+        features_of[path] = features
+    return [features_of[path] for path in paths]
 
 
 def print_header(title: str) -> None:

@@ -63,14 +63,14 @@ def make_home(home: Path, n: int) -> None:
     tags = [f"tag {i}" for i in range(N_TAGS)]
     with Catalog(home) as catalog:
         fill(catalog, n, np.random.default_rng(0))
-        sample = [heard for _, heard in read_features(catalog, NAMES, ids[:N_FITTED])]
+        sample = [features for _, features in read_features(catalog, NAMES, ids[:N_FITTED])]
         units, logits = np.zeros(N_UNITS, np.float32), np.zeros(2 * N_TAGS, np.float32)
         projection = fit_projection(sample, len(sample), NAMES, 2 * tags, units, logits)
         projection.save(home / PROJECTION_NAME)
         blocks = []
         for start in range(0, n, N_EMBEDDED):
-            heard = read_features(catalog, NAMES, ids[start : start + N_EMBEDDED])
-            blocks.append(projection.embed([features for _, features in heard]))
+            batch = read_features(catalog, NAMES, ids[start : start + N_EMBEDDED])
+            blocks.append(projection.embed([features for _, features in batch]))
         VectorIndex.build(ids, np.concatenate(blocks)).save(
             home / INDEX_NAME,
             model="+".join(NAMES),

@@ -1,7 +1,7 @@
-"""The architectures by name: what builds each for any number of tags, and what it hears.
+"""The architectures by name: how each is built for any number of tags, and its front end.
 
 All are in their published sizes but `small`, an FCN (Choi et al. 2016) over three seconds, which
-learns on two cores in minutes, and `mobile`, which is for being taught by them.
+trains on two cores in minutes, and `mobile`, a student for knowledge distillation.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ SMALL = fcn.FcnConfig(
 class Architecture(NamedTuple):
     """A model in one size.
 
-    build  makes it, with random weights, for a number of tags
-    front  what stands between a waveform and it
+    build  returns it, with random weights, for a number of tags
+    front  its front end
     """
 
     build: Callable[[int], nn.Module]

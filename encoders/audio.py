@@ -1,4 +1,4 @@
-"""The only decoder: files in, mono float32 waveforms out. PyAV (FFmpeg) and NumPy, never torch.
+"""Audio decoding: files in, mono float32 waveforms out. PyAV (FFmpeg) and NumPy, never torch.
 
 A track is read as segments: windows of a fixed number of samples on a regular grid. A segment
 starts half an FFT window before its place on the grid, so that a spectrogram of it, computed
@@ -40,7 +40,7 @@ _MAX_AMPLITUDE = 8.0  # float files may exceed full scale; beyond this they are 
 
 @dataclass(frozen=True)
 class SegmentGrid:
-    """Where a model's segments lie: numbers of samples at `sample_rate` Hz."""
+    """The positions and length of a model's segments, in samples at `sample_rate` Hz."""
 
     sample_rate: int
     hop_length: int  # between spectrogram frames
@@ -76,7 +76,7 @@ class Segments(NamedTuple):
 
 
 def inspect(path: Path) -> AudioInfo:
-    """Read all packets of the first audio stream, without decoding: duration and identity.
+    """Return duration and identity of the first audio stream, from its packets, without decoding.
 
     Raises AudioError if the file cannot be read as audio.
     """
@@ -149,10 +149,11 @@ def read_segments(
     return Segments(waveforms, starts)
 
 
-class _Source:
-    """A file for PyAV, which prints a traceback where seeking raises, as damaged files make it.
+class _AudioFile:
+    """A file object for PyAV that ends where the tags at the end of the file begin.
 
-    It ends where the tags at its end begin: demuxers of bare streams take these for audio.
+    Demuxers of raw streams take such tags for audio. Seeking never raises: PyAV would print a
+    traceback for damaged files.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -212,7 +213,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
         with (
             path.open("rb") as file,
             av.open(
-                _Source(file),
+                _AudioFile(file),
                 mode="r",
                 options={"protocol_whitelist": ""},
                 metadata_errors="replace",

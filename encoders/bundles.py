@@ -55,7 +55,7 @@ JAMENDO_TAGS = (
 
 @dataclass(frozen=True)
 class Bundle:
-    """One pretrained tagger: what computes (a name of ARCHITECTURES), its weights, its tags."""
+    """One pretrained tagger: its architecture (a name of ARCHITECTURES), its weights, its tags."""
 
     architecture: str
     weights: Weights | TrainedWeights
@@ -63,12 +63,12 @@ class Bundle:
 
     @property
     def front(self) -> FrontEnd:
-        """What stands between a waveform and the model."""
+        """The model's front end."""
         return ARCHITECTURES[self.architecture].front
 
     @property
     def name(self) -> str:
-        """What it is called on the command line and in the keys of features."""
+        """Its name on the command line and in the keys of features."""
         return self.weights.name
 
     def load(self, cache: Path) -> nn.Module:
@@ -87,9 +87,9 @@ class Bundle:
         return model.eval().requires_grad_(False)
 
     def prior(self, model: nn.Module, cache: Path) -> Prior:
-        """Return where the outputs of the loaded `model` lie on its training data.
+        """Return the mean outputs of the loaded `model` over its training data.
 
-        It was measured for a model trained here. For the others it is read off the last batch
+        They were measured for models trained here. For the others they follow from the last batch
         norms, whose shifts are their outputs' means.
         """
         if isinstance(self.weights, TrainedWeights):
@@ -99,7 +99,7 @@ class Bundle:
             return Prior(mean.numpy().copy(), model.output(mean).numpy().copy())  # type: ignore[operator]
 
 
-def _packaged() -> list[Bundle]:
+def _packaged_bundles() -> list[Bundle]:
     """List the models that musicnn's package carries."""
     musicnn, vgg = conversion.musicnn_from_tensorflow, conversion.vgg_from_tensorflow
     return [
@@ -144,7 +144,7 @@ def _packaged() -> list[Bundle]:
 
 _Convert: TypeAlias = Callable[[conversion.Tensors], dict[str, Tensor]]
 # What the collection of Won et al. has for each data set: its name for a model, ours, conversion.
-_COLLECTED: dict[str, tuple[str, _Convert]] = {
+_COLLECTION_MODELS: dict[str, tuple[str, _Convert]] = {
     "fcn": ("fcn", conversion.fcn_from_won),
     "crnn": ("crnn", conversion.crnn_from_won),
     "musicnn": ("musicnn-won", conversion.musicnn_from_won),
@@ -158,7 +158,7 @@ _DATASETS = {
     "jamendo": (JAMENDO_TAGS, "ffcd1f90b97a1e923a50c6e5283f147cf9dd7dfd"),
 }  # tags, and the revision of the collection that has the files whose digests are known
 # Of musicnn on the Million Song Dataset there is the authors' own, MSD_musicnn.
-_KNOWN = {
+_PUBLISHED_FILES = {
     "mtat_fcn": (1902811, "e89d751202d38c3ae69855782bc27010f87051958dbec64f5aa762364dbac271"),
     "mtat_crnn": (1687630, "cd22fc70cafd06f8f2bfc7dd795abccb1f4b50d5b09094c39ad100baf87475a3"),
     "mtat_musicnn": (3257172, "690ace3bb5d49d90dd38fe3ec05a1185350b3bc3742bd7ee941f56b649b2c893"),
@@ -173,14 +173,14 @@ _KNOWN = {
 }
 
 
-def _collected() -> list[Bundle]:
+def _collection_bundles() -> list[Bundle]:
     """List the models of the collection, which `earshot weights` fetches."""
     bundles = []
     for dataset, (tags, revision) in _DATASETS.items():
-        for model, (architecture, convert) in _COLLECTED.items():
+        for model, (architecture, convert) in _COLLECTION_MODELS.items():
             weights = CollectionFile(dataset, model, convert)
-            if weights.name in _KNOWN:
-                size, sha256 = _KNOWN[weights.name]
+            if weights.name in _PUBLISHED_FILES:
+                size, sha256 = _PUBLISHED_FILES[weights.name]
                 weights = replace(weights, size=size, sha256=sha256, revision=revision)
             elif model in ("fcn", "crnn", "musicnn"):
                 continue
@@ -189,7 +189,7 @@ def _collected() -> list[Bundle]:
 
 
 DEFAULT_MODELS = ("MSD_musicnn", "MTT_musicnn")
-BUNDLES = {bundle.name: bundle for bundle in (*_packaged(), *_collected())}
+BUNDLES = {bundle.name: bundle for bundle in (*_packaged_bundles(), *_collection_bundles())}
 
 
 def find_bundle(name: str, cache: Path) -> Bundle | None:

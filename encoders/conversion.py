@@ -90,8 +90,8 @@ def _renamed(tensors: Tensors, rules: Sequence[tuple[str, str]]) -> dict[str, Te
     state = {}
     for name, tensor in tensors.items():
         for pattern, replacement in rules:
-            if found := re.fullmatch(pattern, name):
-                if new := found.expand(replacement):
+            if match := re.fullmatch(pattern, name):
+                if new := match.expand(replacement):
                     state[new] = tensor
                 break
         else:

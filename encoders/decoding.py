@@ -1,4 +1,4 @@
-"""Decoding in processes of its own: a crash of the decoder costs one file, memory stays small.
+"""Decoding in separate processes, so that a crash of the decoder costs one file only.
 
 `python -m encoders.decoding` reads requests as JSON lines from standard input and answers each with
 a JSON line, followed by raw float32 samples where there are any. It never imports torch.
@@ -121,8 +121,8 @@ class DecoderProcess:
         )
 
 
-def _forward(requests: BinaryIO, waiting: queue.SimpleQueue[bytes]) -> None:
-    """Pass requests on, and end the process with its parent, also in the middle of a file."""
+def _queue_requests(requests: BinaryIO, waiting: queue.SimpleQueue[bytes]) -> None:
+    """Queue requests; end the process when its parent ends, also in the middle of a file."""
     for line in requests:
         waiting.put(line)
     os._exit(0)
@@ -130,7 +130,7 @@ def _forward(requests: BinaryIO, waiting: queue.SimpleQueue[bytes]) -> None:
 
 def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
     waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_forward, args=(requests, waiting), daemon=True).start()
+    threading.Thread(target=_queue_requests, args=(requests, waiting), daemon=True).start()
     while True:
         message = json.loads(waiting.get())
         path = Path(message["path"])

@@ -1,4 +1,4 @@
-"""The pipeline: paths in, features out, in bounded memory, every failure a value.
+"""Feature extraction: audio files in, features out, in bounded memory; errors are values.
 
 Each of `workers` threads owns one decoding process and runs the networks itself, one thread of
 arithmetic each; while it computes one track, its process decodes the next. So all cores are busy
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -33,27 +33,28 @@ from encoders.trained_bundles import trained_in
 SEGMENT_SECONDS = 3.0  # what budgets of segments are counted in
 N_SEGMENTS = 20  # 60 s of a track
 _BFLOAT16 = "bfloat16"
-TURN = 0.5  # s after which whoever waits looks whether it was interrupted
+WAKE_INTERVAL = 0.5  # s after which a waiting thread wakes, so that interrupts are handled
 
 _Job = TypeVar("_Job")
 _Answer = TypeVar("_Answer")
 _Result = TypeVar("_Result")
+_Numbered: TypeAlias = tuple[int, _Job, _Result | AudioError]  # a job's number, the job, its result
 
 
-class Ear(NamedTuple):
-    """A front end, how tracks are cut for it, and how many segments of a track it hears."""
+class FrontEndPlan(NamedTuple):
+    """A front end, the grid of its segments, and how many of them are read of a track."""
 
-    front: nn.Module
+    front_end: nn.Module
     grid: SegmentGrid
     n_segments: int | None
 
 
 class Extractor:
-    """Turns audio files into the features of one or several taggers.
+    """Extracts the features of one or several taggers from audio files.
 
-    Taggers that share a front end share its work; each other front end is one more reading of the
-    file. `n_segments` counts segments of 3 s: of longer ones a track gets fewer, to the same
-    seconds, though at least one.
+    Taggers with the same front end share its output; each further front end reads the file again.
+    `n_segments` counts segments of 3 s; of longer segments fewer are read, for the same seconds of
+    audio, but at least one.
     """
 
     def __init__(
@@ -73,10 +74,11 @@ class Extractor:
         self.n_segments = n_segments
         self.workers = workers
         self.nice = nice
-        fronts = dict.fromkeys(tagger.bundle.front for tagger in taggers)
-        self.ears = {front: _ear(front, taggers[0].device, n_segments) for front in fronts}
+        front_ends = dict.fromkeys(tagger.bundle.front for tagger in taggers)
+        device = taggers[0].device
+        self.plans = {front: _front_end_plan(front, device, n_segments) for front in front_ends}
         self.names = tuple(feature_key(t.bundle.name, n_segments, known) for t in taggers)
-        self._started: dict[Path, float] = {}
+        self._start_times: dict[Path, float] = {}
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -85,7 +87,7 @@ class Extractor:
 
     @property
     def device(self) -> str:
-        """Name the device, for people."""
+        """The device's name: "CPU", or the GPU's."""
         return self.taggers[0].device_name
 
     def fit_projection(
@@ -103,7 +105,7 @@ class Extractor:
 
     @property
     def continues_bfloat16(self) -> bool:
-        """Say whether the features join others that were computed in bfloat16."""
+        """Whether the features are stored beside earlier ones computed in bfloat16."""
         return any(f"-{_BFLOAT16}-" in name for name in self.names)
 
     def features(self, path: Path) -> tuple[TrackFeatures, ...]:
@@ -113,7 +115,7 @@ class Extractor:
             decoder.request_info(path)
             duration = decoder.receive_info(path).duration
             self._request(decoder, (path, duration))
-            return self._listen(self._receive(decoder, (path, duration)))
+            return self._analyse(self._receive(decoder, (path, duration)))
 
     def inspect(
         self, paths: Iterable[Path]
@@ -121,21 +123,21 @@ class Extractor:
         """Inspect files side by side; results come in the order of `paths`."""
 
         def request(decoder: DecoderProcess, path: Path) -> None:
-            self._started[path] = time.monotonic()
+            self._start_times[path] = time.monotonic()
             decoder.request_info(path)
 
-        crew = Crew(
+        pool = DecoderPool(
             self.workers, self.nice, request, DecoderProcess.receive_info, lambda info: info
         )
-        early: dict[int, tuple[Path, AudioInfo | AudioError]] = {}
-        awaited = 0
-        with self._clearing(), closing(crew.run(paths)) as results:
+        out_of_order: dict[int, tuple[Path, AudioInfo | AudioError]] = {}
+        next_number = 0
+        with self._cleared_progress(), closing(pool.run(paths)) as results:
             for number, path, result in results:
-                self._started.pop(path, None)
-                early[number] = path, result
-                while awaited in early:
-                    yield early.pop(awaited)
-                    awaited += 1
+                self._start_times.pop(path, None)
+                out_of_order[number] = path, result
+                while next_number in out_of_order:
+                    yield out_of_order.pop(next_number)
+                    next_number += 1
 
     def extract(
         self, tracks: Iterable[tuple[Path, float]]
@@ -143,59 +145,61 @@ class Extractor:
         """Analyse files, given with their durations in seconds; results come as they are ready."""
 
         def request(decoder: DecoderProcess, track: tuple[Path, float]) -> None:
-            self._started[track[0]] = time.monotonic()
+            self._start_times[track[0]] = time.monotonic()
             self._request(decoder, track)
 
-        crew = Crew(self.workers, self.nice, request, self._receive, self._listen)
-        with self._clearing(), closing(crew.run(tracks)) as results:
+        pool = DecoderPool(self.workers, self.nice, request, self._receive, self._analyse)
+        with self._cleared_progress(), closing(pool.run(tracks)) as results:
             for _, (path, _), result in results:
-                self._started.pop(path, None)
+                self._start_times.pop(path, None)
                 yield path, result
 
     def in_progress(self) -> list[tuple[Path, float]]:
-        """List the files being worked on and for how many seconds, the slowest first."""
+        """Return the files being analysed and for how many seconds, the longest first."""
         now = time.monotonic()
-        return sorted(((p, now - t) for p, t in self._started.copy().items()), key=lambda x: -x[1])
+        return sorted(
+            ((p, now - t) for p, t in self._start_times.copy().items()), key=lambda x: -x[1]
+        )
 
     @contextmanager
-    def _clearing(self) -> Iterator[None]:
-        """Forget, at the end of a run that may be a premature one, what was in progress."""
+    def _cleared_progress(self) -> Iterator[None]:
+        """Clear the files in progress at the end of a run, complete or not."""
         try:
             yield
         finally:
-            self._started.clear()
+            self._start_times.clear()
 
     def _request(self, decoder: DecoderProcess, track: tuple[Path, float]) -> None:
         """Ask for the first front end's segments; `_receive` asks for the others'."""
-        ear = next(iter(self.ears.values()))
-        decoder.request_segments(*track, ear.grid, ear.n_segments)
+        plan = next(iter(self.plans.values()))
+        decoder.request_segments(*track, plan.grid, plan.n_segments)
 
     def _receive(self, decoder: DecoderProcess, track: tuple[Path, float]) -> list[Segments]:
         segments = [decoder.receive_segments(track[0])]
-        for ear in list(self.ears.values())[1:]:
-            decoder.request_segments(*track, ear.grid, ear.n_segments)
+        for plan in list(self.plans.values())[1:]:
+            decoder.request_segments(*track, plan.grid, plan.n_segments)
             segments.append(decoder.receive_segments(track[0]))
         return segments
 
     @torch.inference_mode()
-    def _listen(self, cut: list[Segments]) -> tuple[TrackFeatures, ...]:
+    def _analyse(self, segments_by_plan: list[Segments]) -> tuple[TrackFeatures, ...]:
         torch.set_num_threads(1)  # tracks run side by side; barriers within one would waste cores
-        heard = {}
-        for (front, ear), segments in zip(self.ears.items(), cut, strict=True):
+        inputs = {}  # of the taggers: front-end output and the segments' starts, by front end
+        for (front, plan), segments in zip(self.plans.items(), segments_by_plan, strict=True):
             waveforms = torch.from_numpy(segments.waveforms).to(self.taggers[0].device)
-            heard[front] = ear.front(waveforms), segments.starts
-        return tuple(tagger.features(*heard[tagger.bundle.front]) for tagger in self.taggers)
+            inputs[front] = plan.front_end(waveforms), segments.starts
+        return tuple(tagger.features(*inputs[tagger.bundle.front]) for tagger in self.taggers)
 
 
-def _ear(front: FrontEnd, device: torch.device, n_segments: int | None) -> Ear:
+def _front_end_plan(front: FrontEnd, device: torch.device, n_segments: int | None) -> FrontEndPlan:
     grid = segment_grid(front)
     if n_segments is not None:
         n_segments = max(1, round(n_segments * SEGMENT_SECONDS * grid.sample_rate / grid.step))
-    return Ear(front_end(front).to(device), grid, n_segments)
+    return FrontEndPlan(front_end(front).to(device), grid, n_segments)
 
 
 def feature_key(model: str, n_segments: int | None, known: Collection[str] = ()) -> str:
-    """Return what a model's features are stored under: model, precision, segment budget.
+    """Return the key of a model's features: model, precision, segment budget.
 
     All are computed in float32. Earlier versions computed in bfloat16 where that was faster; where
     such features are `known`, the new ones join them under their key. They differ by rounding
@@ -234,7 +238,7 @@ def _bundles(models: Sequence[str], cache: Path) -> list[Bundle]:
 
 
 def load_known_extractor(names: Sequence[str], cache: Path) -> Extractor:
-    """Load what made features of these names, for single files. Raises WeightsError."""
+    """Load the extractor of features with these keys, for single files. Raises WeightsError."""
     models, _, budgets = zip(*(name.rsplit("-", 2) for name in names), strict=True)
     return load_extractor(models, cache, known=names, n_segments=int(budgets[0]))
 
@@ -253,10 +257,11 @@ def _start(thread: threading.Thread) -> None:
         raise
 
 
-class Crew(Generic[_Job, _Answer, _Result]):
-    """Worker threads, each with a decoding process, that share one stream of jobs.
+class DecoderPool(Generic[_Job, _Answer, _Result]):
+    """A pool of worker threads, each with a decoding process, that share one stream of jobs.
 
-    A worker asks its process for the next job's answer before it computes on the current one's.
+    A worker requests the next job's answer from its process before it computes the current one's
+    result, so decoding and computation overlap.
     """
 
     def __init__(
@@ -272,13 +277,11 @@ class Crew(Generic[_Job, _Answer, _Result]):
         self.request = request
         self.receive = receive
         self.compute = compute
-        self._results: queue.Queue[tuple[int, _Job, _Result | AudioError] | _Ended] = queue.Queue()
+        self._results: queue.Queue[_Numbered[_Job, _Result] | _WorkerEnd] = queue.Queue()
         self._lock = threading.Lock()
         self._stopping = False
 
-    def run(
-        self, jobs: Iterable[_Job]
-    ) -> Generator[tuple[int, _Job, _Result | AudioError], None, None]:
+    def run(self, jobs: Iterable[_Job]) -> Generator[_Numbered[_Job, _Result], None, None]:
         """Yield (number, job, result) as they are ready; closing the generator ends the workers."""
         numbered = enumerate(jobs)
         decoders: list[DecoderProcess] = []
@@ -293,7 +296,7 @@ class Crew(Generic[_Job, _Answer, _Result]):
             running = len(threads)
             while running:
                 result = self._next()
-                if not isinstance(result, _Ended):
+                if not isinstance(result, _WorkerEnd):
                     yield result
                 elif result.error:
                     raise result.error
@@ -307,40 +310,40 @@ class Crew(Generic[_Job, _Answer, _Result]):
             for thread in threads:
                 thread.join()
 
-    def _next(self) -> tuple[int, _Job, _Result | AudioError] | _Ended:
-        while True:  # in turns: an interrupt that comes just before a wait is heard after it
+    def _next(self) -> _Numbered[_Job, _Result] | _WorkerEnd:
+        while True:  # in turns: an interrupt that comes just before a wait is handled after it
             with suppress(queue.Empty):
-                return self._results.get(timeout=TURN)
+                return self._results.get(timeout=WAKE_INTERVAL)
 
     def _work(self, decoder: DecoderProcess, jobs: Iterator[tuple[int, _Job]]) -> None:
         try:
-            ahead = self._request_next(decoder, jobs)
-            while ahead:
-                number, job = ahead
+            requested = self._request_next(decoder, jobs)
+            while requested:
+                number, job = requested
                 result: _Result | AudioError
                 try:
                     answer = self.receive(decoder, job)
-                    ahead = self._request_next(decoder, jobs)
+                    requested = self._request_next(decoder, jobs)
                     result = self.compute(answer)
                 except AudioError as error:
-                    ahead = self._request_next(decoder, jobs)
+                    requested = self._request_next(decoder, jobs)
                     result = error
                 self._results.put((number, job, result))
-            self._results.put(_Ended(None))
+            self._results.put(_WorkerEnd(None))
         except BaseException as error:  # handed to the consumer, who raises it
-            self._results.put(_Ended(error))
+            self._results.put(_WorkerEnd(error))
 
     def _request_next(
         self, decoder: DecoderProcess, jobs: Iterator[tuple[int, _Job]]
     ) -> tuple[int, _Job] | None:
         with self._lock:  # so that no request restarts a decoder that `run` has closed
-            ahead = None if self._stopping else next(jobs, None)
-            if ahead:
-                self.request(decoder, ahead[1])
-        return ahead
+            requested = None if self._stopping else next(jobs, None)
+            if requested:
+                self.request(decoder, requested[1])
+        return requested
 
 
-class _Ended(NamedTuple):
-    """A worker's last word: it ran out of jobs, or of luck."""
+class _WorkerEnd(NamedTuple):
+    """The end of a worker, with its error unless it ran out of jobs."""
 
     error: BaseException | None

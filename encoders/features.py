@@ -1,4 +1,4 @@
-"""What the encoders hand to the layers above: plain NumPy values, importable without torch."""
+"""The encoders' results: plain NumPy values, importable without torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LOGIT_EPS = 1e-4  # probabilities are kept this far from 0 and 1
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file says of its audio without being decoded.
+    """Duration, format and identity of a file's audio, read without decoding it.
 
     `audio_hash` is a digest of the encoded audio packets alone: it survives moving, renaming and
     re-tagging, and differs between two encodings of one recording.
@@ -28,7 +28,7 @@ class AudioInfo:
 
 @dataclass(frozen=True, eq=False)
 class TrackFeatures:
-    """What one model heard in one track, segment by segment.
+    """One model's outputs for one track, segment by segment.
 
     starts       float32 (n_segments,)              seconds from the beginning of the track
     tags         float16 (n_segments, n_tags)       tag probabilities over time (the taggram)

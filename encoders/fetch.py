@@ -1,4 +1,4 @@
-"""Fetches one file over HTTP, goes on where it stopped, and keeps only what its digest proves."""
+"""Downloads one file over HTTP: resumable, and checked against its digest."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def fetch(
 ) -> str:
     """Fetch `url` to `path` and return its digest, which must be `sha256` unless that is None.
 
-    What has come of it lies in `<path>.part` until it is whole; the next call goes on from there if
-    the server still has the same file (its ETag beside it). `path` itself is replaced at once, by
-    what was checked. `progress` is told the bytes done and, where known, all of them. Raises
+    A partial download stays in `<path>.part`; the next call resumes it if the server still has the
+    same file (its ETag lies beside it). `path` is replaced atomically, after the digest was
+    checked. `progress` is called with the bytes done and, where known, the total. Raises
     WeightsError.
     """
     if not url.startswith(("http://", "https://")):
@@ -46,13 +46,13 @@ def fetch(
         _download(url, part, progress)
         digest = hashlib.sha256(part.read_bytes()).hexdigest()
         if sha256 is not None and digest != sha256:
-            _forget(part)
+            _discard(part)
             raise WeightsError(
                 f"{url} is not the published file (sha256 {digest}, expected {sha256}); it was "
                 "thrown away."
             )
         part.replace(path)
-        _forget(part)
+        _discard(part)
     except urllib.error.HTTPError as error:
         raise WeightsError(
             f"{url} cannot be fetched: the server says {error.code} {error.reason}."
@@ -78,7 +78,7 @@ def _download(url: str, part: Path, progress: Callable[[int, int | None], None])
     except urllib.error.HTTPError as error:
         if error.code != _RANGE_NOT_SATISFIABLE or not begin:
             raise
-        _forget(part)  # nothing is left to fetch, or another file is there: begin anew
+        _discard(part)  # nothing is left to fetch, or another file is there: begin anew
         with _open(url, 0, None) as response:
             _receive(url, response, part, 0, progress)
 
@@ -107,7 +107,7 @@ def _receive(
     length = response.headers.get("Content-Length")
     total = done + int(length) if length else None
     if not continues:
-        _forget(part)
+        _discard(part)
         if tag := response.headers.get("ETag"):
             _tag_path(part).write_text(tag, encoding="utf-8")
     with part.open("ab" if continues else "wb") as file:
@@ -133,7 +133,7 @@ def _read_tag(part: Path) -> str | None:
         return None
 
 
-def _forget(part: Path) -> None:
+def _discard(part: Path) -> None:
     for path in (part, _tag_path(part)):
         with suppress(FileNotFoundError):
             path.unlink()

@@ -1,4 +1,4 @@
-"""Writing a file so that a reader meets the old one or the new one, and never a part."""
+"""Atomic replacement of a file: a reader sees the old one or the new one, never a part."""
 
 from __future__ import annotations
 

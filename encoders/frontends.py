@@ -1,4 +1,4 @@
-"""What stands between a waveform and a model: a log-mel spectrogram, or nothing."""
+"""Front ends, which turn waveforms into models' inputs: log-mel spectrograms, or no change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from encoders.melspec import LogMel, MelConfig
 
 @dataclass(frozen=True)
 class WaveformConfig:
-    """The input of models that hear the waveform itself; the default is 3^10 samples (3.7 s)."""
+    """The input of models that take the waveform itself; the default is 3^10 samples (3.7 s)."""
 
     sample_rate: int = 16_000  # Hz
     n_samples: int = 59_049
@@ -28,7 +28,7 @@ FrontEnd: TypeAlias = MelConfig | WaveformConfig
 
 
 class Waveform(nn.Module):
-    """(batch, samples) waveforms as they are, in float32."""
+    """The front end of waveform models: (batch, samples) as they are, in float32."""
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Change nothing."""
@@ -36,12 +36,12 @@ class Waveform(nn.Module):
 
 
 def front_end(config: FrontEnd) -> nn.Module:
-    """Build what turns (batch, samples) waveforms into a model's input: (batch, *config.shape)."""
+    """Build a front end: (batch, samples) waveforms -> model input (batch, *config.shape)."""
     return LogMel(config) if isinstance(config, MelConfig) else Waveform()
 
 
 def segment_grid(config: FrontEnd) -> SegmentGrid:
-    """Return how a track is cut for a front end."""
+    """Return the grid of segments that a front end needs."""
     if isinstance(config, WaveformConfig):
         return SegmentGrid(config.sample_rate, 1, 1, config.n_samples)
     return SegmentGrid(config.sample_rate, config.hop_length, config.n_fft, config.n_frames)

@@ -1,7 +1,7 @@
-"""Metric learning: a linear map under which what is labelled alike lies close.
+"""Metric learning of a head: a linear map under which tracks of equal labels lie close.
 
-It begins in closed form and is then refined by gradient descent on a loss of
-pytorch-metric-learning. The beginning is within-class covariance normalisation (WCCN; Hatch,
+It is computed in closed form and then refined by gradient descent on a loss of
+pytorch-metric-learning. The closed form is within-class covariance normalisation (WCCN; Hatch,
 Kajarekar and Stolcke 2006): the directions in which tracks of one artist, one genre or segments of
 one track differ are those that say least, and are scaled down. The covariance is shrunk towards a
 multiple of the identity (Ledoit and Wolf 2004). A library has few tracks an artist; this is what
@@ -26,17 +26,17 @@ from scipy import sparse
 from encoders.projection import Head
 
 LOSSES = ("triplet", "multi-similarity", "ntxent", "proxy-anchor")
-SEGMENTS, LISTENERS = "segments", "listeners"  # relations that are no columns of labels
-# How much each counts; genre keeps what makes kinds of music apart from being scaled down.
+SEGMENTS, LISTENERS = "segments", "listeners"  # relations that are not columns of labels
+# Weights of the relations; genre keeps the directions that separate genres from being scaled down.
 DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType(
     {"artist": 1.0, "album": 0.3, "genre": 1.0, SEGMENTS: 0.3, LISTENERS: 0.3}
 )
 MARGIN = 0.2
 TEMPERATURE = 0.2
-BATCH = 128  # tracks, each with one of its segments
-ANCHORS = 128  # of a batch and relation
-STEP = 0.0003  # of Adam, on a map that begins as the identity
-PROXY_STEP = 0.02
+BATCH_SIZE = 128  # tracks, each with one of its segments
+MAX_ANCHORS = 128  # of a batch and relation
+LEARNING_RATE = 0.0003  # of Adam, on a map that begins as the identity
+PROXY_LEARNING_RATE = 0.02
 
 _Array = NDArray[np.float32]
 _Indices = tuple[torch.Tensor, ...]
@@ -44,7 +44,7 @@ _Indices = tuple[torch.Tensor, ...]
 
 @dataclass(frozen=True, eq=False)
 class Relation:
-    """One sense in which tracks are alike: they share a label.
+    """One kind of label, by which tracks that share a label are alike.
 
     members  which labels each track has: CSR (n_tracks, n_labels) of ones
     weight   how much it counts beside the others, above 0
@@ -79,8 +79,8 @@ def segment_relation(n_tracks: int, weight: float) -> Relation:
 
 
 @dataclass(frozen=True, eq=False)
-class Learner:
-    """Learns heads from some rows of its data; of the others nothing is looked at."""
+class HeadTrainer:
+    """Trains heads on some rows of its data; the other rows are not used."""
 
     data: TrainingData
     loss: str
@@ -95,11 +95,11 @@ class Learner:
         mean = self.data.vectors[rows].astype(np.float64).mean(axis=0)
         within = _within_covariance(self.data, rows, mean)
         n = len(within)
-        round_cloud = np.trace(within) / n * np.eye(n)
+        isotropic = np.trace(within) / n * np.eye(n)
         heads = []
         for shrinkage in shrinkages:
-            values, turn = np.linalg.eigh((1 - shrinkage) * within + shrinkage * round_cloud)
-            matrix = turn / np.sqrt(values) @ turn.T
+            values, vectors = np.linalg.eigh((1 - shrinkage) * within + shrinkage * isotropic)
+            matrix = vectors / np.sqrt(values) @ vectors.T
             matrix /= np.sqrt(np.square(matrix).sum() / n)  # a typical direction keeps its length
             heads.append(
                 Head(self.data.projection, mean.astype(np.float32), matrix.astype(np.float32))
@@ -107,7 +107,7 @@ class Learner:
         return heads
 
     def refine(self, start: Head, rows: NDArray[np.int64], seed: int) -> Iterator[Head]:
-        """Give what a head is after each epoch of gradient descent, without end.
+        """Yield the head after each epoch of gradient descent, without end.
 
         One seed gives the same heads on one device.
         """
@@ -116,26 +116,26 @@ class Learner:
             torch.from_numpy((x - start.mean) @ start.matrix).to(self.device)
             for x in (data.vectors, data.segments[0])
         )
-        spans = _segments_of(data.segments[1], len(data.vectors))
+        spans = _segment_spans(data.segments[1], len(data.vectors))
         n_out = start.matrix.shape[1]
-        turn = torch.nn.Parameter(torch.eye(n_out, device=self.device))
-        criteria = [_Criterion(self.loss, r, rows, n_out, seed) for r in data.relations]
+        transform = torch.nn.Parameter(torch.eye(n_out, device=self.device))
+        criteria = [_RelationLoss(self.loss, r, rows, n_out, seed) for r in data.relations]
         proxies = [p for c in criteria for p in c.loss.to(self.device).parameters()]
-        optimiser = torch.optim.Adam([{"params": [turn], "lr": STEP}])
+        optimiser = torch.optim.Adam([{"params": [transform], "lr": LEARNING_RATE}])
         if proxies:
-            optimiser.add_param_group({"params": proxies, "lr": PROXY_STEP})
+            optimiser.add_param_group({"params": proxies, "lr": PROXY_LEARNING_RATE})
         while True:
             for batch in _batches(data.groups[rows], rng):
-                tracks, parts = rows[batch], _one_each(spans[rows[batch]], rng)
+                tracks, parts = rows[batch], _draw_segments(spans[rows[batch]], rng)
                 inputs = torch.cat([vectors[tracks], segments[parts[parts >= 0]]])
-                outputs = torch.nn.functional.normalize(inputs @ turn)
+                outputs = torch.nn.functional.normalize(inputs @ transform)
                 owners = np.concatenate([tracks, tracks[parts >= 0]])
                 total = torch.stack([c(outputs, owners, rng) for c in criteria]).sum()
                 if total.requires_grad:
                     optimiser.zero_grad()
                     total.backward()  # type: ignore[no-untyped-call]
                     optimiser.step()
-            yield replace(start, matrix=start.matrix @ turn.detach().cpu().numpy())
+            yield replace(start, matrix=start.matrix @ transform.detach().cpu().numpy())
 
 
 def _within_covariance(
@@ -195,7 +195,7 @@ def semi_hard(distances: torch.Tensor, alike: torch.Tensor, pairs: _Indices) -> 
     return anchors[which], positives[which], negatives
 
 
-class _Criterion:
+class _RelationLoss:
     """One relation's loss of a batch."""
 
     def __init__(
@@ -246,7 +246,7 @@ class _Criterion:
 
 
 def alike_in(members: sparse.csr_matrix, owners: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Say which of a batch's rows share a label: (n, n)."""
+    """Return which of a batch's rows share a label: (n, n)."""
     chosen = members[owners]
     alike: NDArray[np.bool_] = (chosen @ chosen.T).toarray() > 0
     return alike
@@ -255,23 +255,23 @@ def alike_in(members: sparse.csr_matrix, owners: NDArray[np.int64]) -> NDArray[n
 def _sample_pairs(
     alike: NDArray[np.bool_], rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Choose up to ANCHORS rows and one other that is like each: two of (n,)."""
+    """Choose up to MAX_ANCHORS rows and one other that is like each: two of (n,)."""
     order = rng.random(alike.shape) * (alike & ~np.eye(len(alike), dtype=bool))
     positives = order.argmax(axis=1)
     anchors = np.flatnonzero(order.max(axis=1) > 0)
-    anchors = np.sort(rng.permutation(anchors)[:ANCHORS])
+    anchors = np.sort(rng.permutation(anchors)[:MAX_ANCHORS])
     return anchors, positives[anchors]
 
 
 def _batches(groups: NDArray[np.int64], rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    """Give all positions once, the artists in a random order, each one's tracks together."""
-    place = rng.permutation(groups.max() + 1)[groups]
-    order = np.lexsort((rng.random(len(groups)), place))
-    for start in range(0, len(order), BATCH):
-        yield order[start : start + BATCH]
+    """Yield all positions once, in batches: artists in random order, their tracks together."""
+    rank = rng.permutation(groups.max() + 1)[groups]
+    order = np.lexsort((rng.random(len(groups)), rank))
+    for start in range(0, len(order), BATCH_SIZE):
+        yield order[start : start + BATCH_SIZE]
 
 
-def _segments_of(owners: NDArray[np.int64], n_tracks: int) -> NDArray[np.int64]:
+def _segment_spans(owners: NDArray[np.int64], n_tracks: int) -> NDArray[np.int64]:
     """Return first segment and number of segments of each track: (n_tracks, 2)."""
     if (np.diff(owners) < 0).any():
         raise ValueError("segments: wanted the rows of their tracks in ascending order")
@@ -279,7 +279,7 @@ def _segments_of(owners: NDArray[np.int64], n_tracks: int) -> NDArray[np.int64]:
     return np.stack([first, np.bincount(owners, minlength=n_tracks)], axis=1)
 
 
-def _one_each(spans: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+def _draw_segments(spans: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
     """Choose one segment of each track, -1 where it has none: (n,)."""
     first, n = spans.T
     chosen = first + (rng.random(len(spans)) * n).astype(np.int64)
@@ -289,8 +289,8 @@ def _one_each(spans: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.
 def _first_labels(members: sparse.csr_matrix) -> NDArray[np.int64]:
     """Return one label of each row, -1 where it has none."""
     labels = np.full(members.shape[0], -1, np.int64)
-    having = np.diff(members.indptr) > 0
-    labels[having] = members.indices[members.indptr[:-1][having]]
+    labelled = np.diff(members.indptr) > 0
+    labels[labelled] = members.indices[members.indptr[:-1][labelled]]
     return labels
 
 

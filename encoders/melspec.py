@@ -72,6 +72,6 @@ class LogMel(nn.Module):
         return torch.log10(power.mul_(10_000.0).add_(1.0)).transpose(1, 2)
 
     def _centred(self, waveforms: Tensor, n_fft: int) -> Tensor:
-        """Leave away on both sides what a window shorter than the first does not cover."""
+        """Trim both sides, so that frames of a shorter window are centred in the first window's."""
         margin = (self.config.n_fft - n_fft) // 2
         return waveforms[:, margin : waveforms.shape[1] - margin]

@@ -1,4 +1,4 @@
-"""How much memory a job takes, over all its processes."""
+"""Peak memory of a job, over all its processes."""
 
 from __future__ import annotations
 

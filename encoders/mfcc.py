@@ -13,7 +13,7 @@ from torchaudio.transforms import MFCC
 from encoders.audio import SegmentGrid, Segments
 from encoders.decoding import DecoderProcess
 from encoders.errors import AudioError
-from encoders.extract import N_SEGMENTS, Crew
+from encoders.extract import N_SEGMENTS, DecoderPool
 from encoders.features import TrackFeatures
 from encoders.frontends import segment_grid
 from encoders.melspec import MelConfig
@@ -23,7 +23,7 @@ _N_MELS = 40
 
 
 class MfccExtractor:
-    """Turns audio files into means and standard deviations of their MFCCs.
+    """Extracts means and standard deviations of MFCCs from audio files.
 
     As TrackFeatures: `penultimate` (n_segments, 20) holds each segment's mean, `pooled` (40,) mean
     next to standard deviation over all frames; there are no tags. Tracks are cut and decoded as for
@@ -64,13 +64,13 @@ class MfccExtractor:
         def receive(decoder: DecoderProcess, track: tuple[Path, float]) -> Segments:
             return decoder.receive_segments(track[0])
 
-        crew = Crew(self.workers, 0, request, receive, self._listen)
-        with closing(crew.run(tracks)) as results:
+        pool = DecoderPool(self.workers, 0, request, receive, self._analyse)
+        with closing(pool.run(tracks)) as results:
             for _, (path, _), result in results:
                 yield path, result
 
     @torch.inference_mode()
-    def _listen(self, segments: Segments) -> tuple[TrackFeatures, ...]:
+    def _analyse(self, segments: Segments) -> tuple[TrackFeatures, ...]:
         torch.set_num_threads(1)  # tracks run side by side
         coefficients = self.mfcc(torch.from_numpy(segments.waveforms))  # (n_segments, 20, n_frames)
         std, mean = torch.std_mean(coefficients, dim=(0, 2))

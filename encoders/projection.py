@@ -1,4 +1,4 @@
-"""From what the taggers heard to one vector a track: no labels needed, fitted on the library.
+"""The projection: taggers' features to one embedding vector a track, fitted without labels.
 
 An embedding is three views of a track, each of unit length, side by side:
 
@@ -7,8 +7,8 @@ An embedding is three views of a track, each of unit length, side by side:
 - every model's pools, standardised, reduced by PCA and whitened, the small eigenvalues damped so
   that noise is not blown up. Left out of a library too small to fit it on.
 
-The cosine of two embeddings is so the mean of the three views' cosines. Whitening lets rare traits
-of a recording (its room, its mix, its players) count as much as the common ones that make genres.
+The cosine of two embeddings is so the mean of the three views' cosines. Whitening makes rare traits
+of a recording (room, mix, players) count as much as the common ones that distinguish genres.
 
 Centres are shrunk towards the models' means on their training data, so that a library of one track
 has one too. A projection is fitted once and then kept while the library grows up to twice its size:
@@ -80,7 +80,7 @@ class Head:
         return _unit((vectors - self.mean) @ self.matrix)
 
     def join(self, vectors: _Array) -> _Array:
-        """Put default embeddings and their maps side by side: unit vectors (n_tracks, dim + n_out).
+        """Concatenate default embeddings and their maps: unit vectors (n_tracks, dim + n_out).
 
         cosine = (1 - weight) * default's cosine + weight * head's cosine
         """
@@ -88,9 +88,9 @@ class Head:
         return _unit(np.concatenate([shares[0] * vectors, shares[1] * self.apply(vectors)], axis=1))
 
     def save(self, path: Path, card: Mapping[str, Any]) -> None:
-        """Write it, and beside it as .json its card: what it was made of and how it did."""
+        """Write it, and beside it as .json its card: training data and measured results."""
         data = save({"mean": self.mean, "matrix": self.matrix}, {"format": _HEAD_FORMAT})
-        described = {
+        card_content = {
             **card,
             "format": _HEAD_FORMAT,
             "projection": self.projection,
@@ -98,7 +98,7 @@ class Head:
             "sha256": hashlib.sha256(data).hexdigest(),
         }
         replace_file(path, data)
-        replace_file(path.with_suffix(".json"), json.dumps(described, indent=2).encode() + b"\n")
+        replace_file(path.with_suffix(".json"), json.dumps(card_content, indent=2).encode() + b"\n")
 
     @classmethod
     def load(cls, path: Path) -> tuple[Head, dict[str, Any]]:
@@ -120,7 +120,7 @@ class Head:
 
 
 def _check_head(head: Head) -> None:
-    """Raise ValueError for a map that is none."""
+    """Raise ValueError for arrays of a wrong shape, type or value."""
     mean, matrix = head.mean, head.matrix
     if mean.ndim != 1 or matrix.ndim != 2 or len(matrix) != len(mean) or matrix.shape[1] == 0:
         raise ValueError(f"its arrays do not fit: {mean.shape}, {matrix.shape}")
@@ -141,7 +141,7 @@ class Projection:
     pooled_scale      float32 (n_pools of all models,)
     whitening         float32 (n_pools of all models, n_whitened); n_whitened may be 0
     n_fitted          tracks that the library had when it was fitted
-    head              what its labels taught, None where nothing did
+    head              learned from the library's labels; None where there is none
     """
 
     extractors: tuple[str, ...]
@@ -163,12 +163,12 @@ class Projection:
 
     @property
     def default(self) -> Projection:
-        """The same without its head."""
+        """This projection without its head."""
         return replace(self, head=None)
 
     @property
     def has_head(self) -> bool:
-        """Say whether a head has joined it."""
+        """Whether it includes a head."""
         return self.head is not None
 
     @property
@@ -206,7 +206,7 @@ class Projection:
         return self.head.join(vectors) if self.head else vectors
 
     def outgrown_by(self, n_tracks: int) -> bool:
-        """Say whether a library of `n_tracks` deserves a new fit."""
+        """Return whether a library of `n_tracks` needs a new fit."""
         first_whitening = self.whitening.shape[1] == 0 and n_tracks >= MIN_TO_WHITEN
         return first_whitening or n_tracks >= 2 * max(self.n_fitted, 1)
 
@@ -306,7 +306,7 @@ def fit_projection(
 
 
 def _views(track: Sequence[TrackFeatures]) -> tuple[_Array, _Array, _Array]:
-    """Return one track's penultimate mean, log-odds of its tags, and pools."""
+    """Return the three views of a track: penultimate mean, mean log-odds of tags, pools."""
     penultimate = track[0].penultimate.astype(np.float32).mean(axis=0)
     logits = np.concatenate([model.mean_logits() for model in track])
     pooled = np.concatenate([model.pooled.astype(np.float32) for model in track])

@@ -1,4 +1,4 @@
-"""A pretrained tagger, ready to listen: segments behind its front end in, features out."""
+"""A pretrained tagger on a device: front-end output of segments in, features out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from encoders.models.musicnn import Musicnn
 from encoders.models.musicnn_fast import FastMusicnn
 
 _FLOAT16_MAX = float(np.finfo(np.float16).max)
-_VALUES_AT_ONCE = 180_000  # of a model's input, to bound its memory: 10 segments of musicnn's
+_BATCH_VALUES = 180_000  # input values of one batch, to bound memory: 10 segments for musicnn
 
 
 class Tagger:
@@ -27,36 +27,36 @@ class Tagger:
         """Load the weights. Raises WeightsError if there are none."""
         self.bundle = bundle
         self.device = torch.device(device)
-        plain = bundle.load(cache)
-        self.prior = bundle.prior(plain, cache)
-        self.model = _prepared(plain, self.device)
+        model = bundle.load(cache)
+        self.prior = bundle.prior(model, cache)
+        self.model = _for_inference(model, self.device)
 
     @property
     def device_name(self) -> str:
-        """The device in words: "CPU", or the GPU's name."""
+        """The device's name: "CPU", or the GPU's."""
         return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
 
     @torch.inference_mode()
-    def features(self, heard: Tensor, starts: NDArray[np.float32]) -> TrackFeatures:
+    def features(self, inputs: Tensor, starts: NDArray[np.float32]) -> TrackFeatures:
         """Tag segments (n_segments, *front end's shape) that begin at `starts` seconds."""
-        at_once = max(1, _VALUES_AT_ONCE // heard[0].numel())
-        parts = [self.model(part.to(self.device)) for part in torch.split(heard, at_once)]
-        out = Activations(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+        batch_size = max(1, _BATCH_VALUES // inputs[0].numel())
+        batches = [self.model(batch.to(self.device)) for batch in torch.split(inputs, batch_size)]
+        activations = Activations(*(torch.cat(tensors) for tensors in zip(*batches, strict=True)))
         return TrackFeatures(
             starts=starts,
-            tags=_float16(out.logits.float().sigmoid()),
-            penultimate=_float16(out.penultimate),
-            pooled=_float16(out.pooled.mean(dim=0)),
+            tags=_float16(activations.logits.float().sigmoid()),
+            penultimate=_float16(activations.penultimate),
+            pooled=_float16(activations.pooled.mean(dim=0)),
             segment_seconds=segment_grid(self.bundle.front).seconds,
         )
 
 
 def choose_device() -> str:
-    """Name the device the taggers run on: a GPU where torch sees one."""
+    """Return the device to run taggers on: a GPU where torch sees one."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _prepared(model: nn.Module, device: torch.device) -> nn.Module:
+def _for_inference(model: nn.Module, device: torch.device) -> nn.Module:
     if isinstance(model, Musicnn):
         model = FastMusicnn(model, by_convolutions=device.type != "cpu").eval()
     return model.to(device)

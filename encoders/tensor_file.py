@@ -43,7 +43,7 @@ def _header(file: BinaryIO) -> bytes:
 
 def _metadata(header: bytes) -> dict[str, str]:
     try:
-        found: dict[str, str] = json.loads(header).get("__metadata__", {})
+        metadata: dict[str, str] = json.loads(header).get("__metadata__", {})
     except (AttributeError, ValueError) as error:
         raise SafetensorError("its header cannot be read") from error
-    return found
+    return metadata

@@ -1,4 +1,4 @@
-"""Taggers trained here: one file of weights that says itself what it is.
+"""Taggers trained with Earshot: a file of weights with architecture and tags in its metadata.
 
 A safetensors file holds the weights, and beside them the means of the outputs over the training
 clips; its metadata name architecture and tags. In a home it lies among the weights under a name
@@ -34,14 +34,14 @@ _PENULTIMATE, _LOGITS = "mean penultimate", "mean logits"
 
 
 class Prior(NamedTuple):
-    """Where a model's outputs lie on its training data: float32 (n_units,) and (n_tags,)."""
+    """A model's mean outputs over its training data: float32 (n_units,) and (n_tags,)."""
 
     penultimate: NDArray[np.float32]
     logits: NDArray[np.float32]
 
 
 def is_name(name: str) -> bool:
-    """Say whether a tagger can be called so: letters, digits, dots and underscores."""
+    """Return whether a tagger can have this name: letters, digits, dots and underscores."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -62,8 +62,8 @@ def save_trained(
     tensors = {name: tensor.contiguous() for name, tensor in state.items()}
     tensors[_PENULTIMATE], tensors[_LOGITS] = (Tensor(mean) for mean in prior)
     # One entry: several are written in a random order, and equal taggers would not be equal files.
-    described = {"format": FORMAT, "architecture": architecture, "tags": list(tags)}
-    data = save(tensors, {_METADATA: json.dumps(described)})
+    metadata = {"format": FORMAT, "architecture": architecture, "tags": list(tags)}
+    data = save(tensors, {_METADATA: json.dumps(metadata)})
     replace_file(path, data)
     return hashlib.sha256(data).hexdigest()
 
@@ -81,20 +81,20 @@ class TrainedWeights:
 
     @classmethod
     def read(cls, path: Path) -> TrainedWeights:
-        """Read what a file says of itself. Raises WeightsError if it is no trained tagger."""
+        """Read a file's metadata. Raises WeightsError if it is no trained tagger."""
         try:
-            described = json.loads(read_metadata(path).get(_METADATA, "{}"))
-            if described.get("format") != FORMAT:
+            metadata = json.loads(read_metadata(path).get(_METADATA, "{}"))
+            if metadata.get("format") != FORMAT:
                 raise ValueError("it is no tagger trained here, or of another version")
-            if described["architecture"] not in ARCHITECTURES:
-                raise ValueError(f"its architecture {described['architecture']} is not known")
-            tags = tuple(str(tag) for tag in described["tags"])
-            return cls(path.stem, described["architecture"], tags, path.stat().st_size)
+            if metadata["architecture"] not in ARCHITECTURES:
+                raise ValueError(f"its architecture {metadata['architecture']} is not known")
+            tags = tuple(str(tag) for tag in metadata["tags"])
+            return cls(path.stem, metadata["architecture"], tags, path.stat().st_size)
         except (OSError, SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise WeightsError(f"The tagger {path} cannot be used: {error}.") from error
 
     def path(self, folder: Path) -> Path:
-        """Return where it lies in a folder of weights."""
+        """Return its path in a folder of weights."""
         return folder / f"{self.name}{SUFFIX}"
 
     def expected_sha256(self, folder: Path) -> str:
@@ -102,7 +102,7 @@ class TrainedWeights:
         return self.name.rpartition(".")[2]
 
     def is_here(self, folder: Path) -> bool:
-        """Say whether the file is there and whole."""
+        """Return whether the file is there and undamaged."""
         try:
             self._read(folder)
         except WeightsError:

@@ -1,4 +1,4 @@
-"""Any audio as MP3, for players that cannot decode it: what `python -m encoders.transcoding` does.
+"""Transcoding of any audio to MP3, for browsers that cannot decode it.
 
 python -m encoders.transcoding FILE --start 30 > rest.mp3
 """

@@ -1,4 +1,4 @@
-"""Where pretrained weights come from: a package that carries them, or files fetched on request."""
+"""Sources of pretrained weights: an installed package, or files downloaded on request."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class PackagedWeights:
         return self.sha256
 
     def is_here(self, cache: Path) -> bool:
-        """Say whether `state` has something to return."""
+        """Return whether the weights are in the cache or the package is installed."""
         return _read_cached(self._cached(cache)) is not None or self.size is not None
 
     def state(self, cache: Path) -> dict[str, Tensor]:
@@ -135,7 +135,7 @@ class CollectionFile:
             return None
 
     def is_here(self, folder: Path) -> bool:
-        """Say whether the file is there and the right one."""
+        """Return whether the file is there and has the expected digest."""
         try:
             self.read(folder)
         except WeightsError:

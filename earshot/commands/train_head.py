@@ -33,7 +33,7 @@ from encoders.head_training import (
     LISTENERS,
     LOSSES,
     SEGMENTS,
-    Learner,
+    HeadTrainer,
     Relation,
     TrainingData,
     segment_relation,
@@ -154,7 +154,7 @@ def train(options: HeadOptions, home: Home) -> None:
         labels, data = prepare(options, home, projection, bar)
         gate_labels = GateLabels(labels)
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        learner = Learner(data, options.loss, device)
+        learner = HeadTrainer(data, options.loss, device)
         show = shown_by(bar, "Training on folds of artists")
         verdict = cross_fit(
             *(data.vectors, gate_labels, learner),

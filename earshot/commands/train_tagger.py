@@ -43,7 +43,7 @@ from earshot.terminal import complain
 from encoders.architectures import ARCHITECTURES
 from encoders.training.audio_cache import AudioCache, CacheFull
 from encoders.training.clips import Clip, Corpus, CorpusError
-from encoders.training.distillation import TeachingError
+from encoders.training.distillation import DistillationError
 from encoders.training.loop import CheckpointError, Trainer, rank
 from recsys.evaluation.labels import LabelsError
 from recsys.threads import n_cores
@@ -75,8 +75,8 @@ def train(options: TaggerOptions) -> None:
     folder = options.cache or platformdirs.user_cache_path("earshot") / "training"
     teachers = load_teachers(options, folder)
     corpus = read_corpus(options, teachers.tags if teachers else ())
-    corpus, places, lost = decoded(corpus, options, folder)
-    for sentence in lost:
+    corpus, places, errors = decoded(corpus, options, folder)
+    for sentence in errors:
         complain(sentence)
     plan = from_labels(corpus, places)
     if teachers:
@@ -88,9 +88,9 @@ def train(options: TaggerOptions) -> None:
         trainer.restore(checkpoint)
     with logging(options) as report:
         outcome = trainer.train(
-            plan.train, plan.valid, plan.judge, checkpoint=checkpoint, report=report
+            plan.train, plan.valid, plan.metric, checkpoint=checkpoint, report=report
         )
-    judged = trainer.judged(plan.valid)[0], trainer.judged(plan.test)[0]
+    predictions = trainer.validate(plan.valid)[0], trainer.validate(plan.test)[0]
     if rank() != 0:
         return
     learned = [places[clip.path] for clip in corpus.train]
@@ -99,10 +99,10 @@ def train(options: TaggerOptions) -> None:
     result = Result(
         outcome,
         n_parameters=sum(p.numel() for p in trainer.model.parameters()),
-        judged=judged,
+        predictions=predictions,
         embeddings=(untrained, trained - prior.penultimate) if teachers else None,
         prior=prior,
-        lost=len(lost),
+        n_undecodable=len(errors),
         seconds=time.monotonic() - begin,
     )
     figures = finish(options, plan, result)
@@ -130,7 +130,7 @@ def embedded(trainer: Trainer, plan: Plan) -> np.ndarray:
     """Return the test clips' embeddings where they are compared: float32 (n_clips, n_units)."""
     if plan.aims is None or rank() != 0:
         return np.zeros((0, 0), np.float32)
-    outputs = trainer.listen(plan.test.places)
+    outputs = trainer.predict(plan.test.paths)
     return torch.stack([clip.penultimate.mean(dim=0) for clip in outputs]).numpy()
 
 
@@ -156,7 +156,7 @@ def decoded(
         return tuple(clip for clip in clips if clip.path in places)
 
     parts = cached(corpus.train), cached(corpus.valid), cached(corpus.test)
-    whole = Corpus(corpus.name, corpus.tags, *parts, corpus.parted)
+    whole = Corpus(corpus.name, corpus.tags, *parts, corpus.split)
     return whole, places, [str(error) for error in errors]
 
 
@@ -170,7 +170,7 @@ def device() -> str:
 COMMAND = Command(
     parse,
     run,
-    errors=(CacheFull, CheckpointError, CorpusError, TeachingError),
+    errors=(CacheFull, CheckpointError, CorpusError, DistillationError),
     usage_errors=(LabelsError,),
     refused="cannot be written",
     stopped="Stopped. The epochs that were done are kept: continue with --resume.",

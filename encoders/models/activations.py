@@ -1,4 +1,4 @@
-"""What every tagger architecture returns."""
+"""The output that all tagger architectures have in common."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class Activations(NamedTuple):
-    """One row a segment.
+    """A batch of outputs, one row a segment.
 
     logits       (batch, n_tags)           before the sigmoid
     penultimate  (batch, n_units)          the input of the output layer

@@ -1,4 +1,4 @@
-"""Attention over the parts of a clip: which of them its tags come from.
+"""Attention over the segments of a clip: a weighted mean of their outputs tags it.
 
 Y.-S. Huang, S.-Y. Chou, Y.-H. Yang, "Music thumbnailing via neural attention modeling of music
 emotion", APSIPA 2017, section 3: each chunk is tagged by itself, and a softmax over the chunks of
@@ -30,7 +30,7 @@ class Attention(nn.Module):
 class AttentiveTagger(nn.Module):
     """Any tagger over several segments: (batch, n_segments, *input) -> Activations, one row a clip.
 
-    A clip's probabilities are its segments', weighed by attention, and so are the other layers.
+    A clip's probabilities are its segments', weighted by attention, and so are the other layers.
     `n_units` is the length of the tagger's penultimate layer.
     """
 
@@ -46,13 +46,15 @@ class AttentiveTagger(nn.Module):
     def attend(self, segments: Tensor) -> tuple[Activations, Tensor]:
         """Tag a batch of clips; return with it each segment's weight (batch, n_segments)."""
         n_clips, n_segments = segments.shape[:2]
-        heard: Activations = self.tagger(segments.flatten(0, 1))
-        logits, penultimate, pooled = (values.view(n_clips, n_segments, -1) for values in heard)
+        activations: Activations = self.tagger(segments.flatten(0, 1))
+        logits, penultimate, pooled = (
+            values.view(n_clips, n_segments, -1) for values in activations
+        )
         weights = self.attention(penultimate)
 
-        def weighed(values: Tensor) -> Tensor:
+        def weighted_sum(values: Tensor) -> Tensor:
             return torch.einsum("bs,bsu->bu", weights, values)
 
-        probabilities = weighed(logits.sigmoid()).clamp(1e-6, 1.0 - 1e-6)
-        clip = Activations(probabilities.logit(), weighed(penultimate), weighed(pooled))
+        probabilities = weighted_sum(logits.sigmoid()).clamp(1e-6, 1.0 - 1e-6)
+        clip = Activations(probabilities.logit(), weighted_sum(penultimate), weighted_sum(pooled))
         return clip, weights

@@ -1,4 +1,4 @@
-"""The block that most architectures stack: convolve, normalise, rectify, keep maxima."""
+"""Building blocks that the architectures share: convolution, batch norm, ReLU, max pooling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The channels of a trained musicnn that never change, and what is left without them.
+"""Dead channels of a trained musicnn, found from its weights and left out of the computation.
 
 Of the 561 channels that the front end of MSD_musicnn has, 497 are constant whatever is played:
 their kernels shrank to 1e-28 and less while it was trained. What a constant channel adds to the
@@ -25,7 +25,7 @@ NEGLIGIBLE = 1e-12  # smaller weights are 0: their products are denormal numbers
 
 
 class Channels(NamedTuple):
-    """Which of a layer's channels change with the input, and what is known of their values."""
+    """Which of a layer's channels change with the input (are live), and bounds of their values."""
 
     live: Tensor  # bool (n,)
     constant: Tensor  # (n,), the value of those that are not live
@@ -56,7 +56,7 @@ class Channels(NamedTuple):
 
 
 class LiveBlock(NamedTuple):
-    """What is left of a FrequencyMaxBlock: its live channels' weights, batch norm folded."""
+    """A FrequencyMaxBlock reduced to its live channels, with the batch norm folded."""
 
     kernel: Tensor  # (n_live, length, height), negated where the scale is negative
     bias: Tensor  # (n_live,), like the next two

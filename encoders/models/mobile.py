@@ -1,9 +1,9 @@
-"""The depthwise separable CNN: a small network for weak machines, made to be taught by large ones.
+"""The depthwise separable CNN: a small network for slow machines, a student for distillation.
 
 A. Howard et al., "MobileNets: Efficient convolutional neural networks for mobile vision
 applications", arXiv:1704.04861, 2017, section 3.1: a convolution of each channel by itself, then a
 1 x 1 convolution over all of them, at an eighth of a full convolution's cost. Its layer below
-the tags is linear, so that it can be taught any other model's.
+the tags is linear, so that it can be trained to match any other model's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""musicnn for inference: the same function as `Musicnn`, without what never changes.
+"""musicnn for inference: the same outputs as `Musicnn`, without its dead channels.
 
 Nine tenths of musicnn's time goes into convolving one channel with tall (7 x 38, 7 x 67) and long
 (128 x 1, ...) kernels, only to keep the maximum over frequency; and most channels of the published

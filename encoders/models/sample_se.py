@@ -2,7 +2,7 @@
 
 M. Won, A. Ferraro, D. Bogdanov, X. Serra, "Evaluation of CNN-based automatic music tagging models",
 SMC 2020, after T. Kim et al. (ICASSP 2018; `encoders.models.rese`): every layer of the sample-level
-CNN is a block, excitation is as wide as its input, and only the last block is tagged.
+CNN is a block, excitation is as wide as its input, and only the last block's output is tagged.
 """
 
 from __future__ import annotations

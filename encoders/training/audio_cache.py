@@ -1,7 +1,7 @@
-"""Audio decoded once: 16-bit mono at one rate, a file each, read by mapping.
+"""A cache of decoded audio: 16-bit mono at one sample rate, one memory-mapped file a clip.
 
-A file is known by path, size and time of change, so a changed one is decoded anew. A minute at
-16 kHz takes 1.9 MB.
+Clips are identified by path, size and modification time, so a changed one is decoded anew. A
+minute at 16 kHz takes 1.9 MB.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from encoders.audio import SegmentGrid
 from encoders.decoding import DecoderProcess
 from encoders.errors import AudioError
-from encoders.extract import Crew
+from encoders.extract import DecoderPool
 from encoders.files import replace_file
 
 LONGEST = 600.0  # s of a file that are kept, from its beginning
@@ -40,8 +40,8 @@ class AudioCache:
         self.sample_rate = sample_rate
         self.limit = limit
 
-    def place(self, path: Path) -> Path:
-        """Return where the audio of a file is kept, as it is now. Raises AudioError."""
+    def cached_path(self, path: Path) -> Path:
+        """Return the path of a file's decoded audio, for its current content. Raises AudioError."""
         try:
             status = path.stat()
         except OSError as error:
@@ -56,37 +56,37 @@ class AudioCache:
         workers: int = 1,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> tuple[dict[Path, Path], list[AudioError]]:
-        """Decode what is not there yet; return where each file's audio is, and what went wrong.
+        """Decode the files that are not cached; return the cached paths by file, and the errors.
 
         Raises CacheFull, and OSError where the folder cannot be written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        places: dict[Path, Path] = {}
+        cached_paths: dict[Path, Path] = {}
         errors: list[AudioError] = []
         for path in dict.fromkeys(paths):
             try:
-                places[path] = self.place(path)
+                cached_paths[path] = self.cached_path(path)
             except AudioError as error:
                 errors.append(error)
-        todo = [path for path, place in places.items() if not place.exists()]
+        missing = [path for path, cached_path in cached_paths.items() if not cached_path.exists()]
         size, done = sum(file.stat().st_size for file in self.folder.glob("*.npy")), 0
-        crew = Crew(workers, 0, _request, self._receive, _packed)
-        with closing(crew.run(todo)) as results:
+        pool = DecoderPool(workers, 0, _request, self._receive, _npy_bytes)
+        with closing(pool.run(missing)) as results:
             for done, (_, path, audio) in enumerate(results, start=1):
-                progress(done, len(todo))
+                progress(done, len(missing))
                 if isinstance(audio, AudioError):
                     errors.append(audio)
-                    del places[path]
+                    del cached_paths[path]
                     continue
                 size += len(audio)
                 if size > self.limit:
                     raise CacheFull(
                         f"The decoded audio in {self.folder} would take more than "
-                        f"{self.limit / 1e9:g} GB: {done} of {len(todo)} files are done. "
+                        f"{self.limit / 1e9:g} GB: {done} of {len(missing)} files are done. "
                         "Allow more, or empty the folder of other audio."
                     )
-                replace_file(places[path], audio)
-        return places, errors
+                replace_file(cached_paths[path], audio)
+        return cached_paths, errors
 
     def _receive(self, decoder: DecoderProcess, path: Path) -> NDArray[np.float32]:
         duration = min(decoder.receive_info(path).duration, LONGEST)
@@ -99,16 +99,16 @@ def _request(decoder: DecoderProcess, path: Path) -> None:
     decoder.request_info(path)
 
 
-def _packed(waveform: NDArray[np.float32]) -> bytes:
+def _npy_bytes(waveform: NDArray[np.float32]) -> bytes:
     samples = np.rint(waveform.clip(-1.0, 1.0) * FULL_SCALE).astype("<i2")
     content = io.BytesIO()
     np.save(content, samples)
     return content.getvalue()
 
 
-def read(place: Path) -> NDArray[np.int16]:
-    """Map the audio that `AudioCache.add` put somewhere: int16 (n_samples,)."""
-    samples: NDArray[np.int16] = np.load(place, mmap_mode="r")
+def read(path: Path) -> NDArray[np.int16]:
+    """Map a file of decoded audio: int16 (n_samples,)."""
+    samples: NDArray[np.int16] = np.load(path, mmap_mode="r")
     return samples
 
 

@@ -1,4 +1,4 @@
-"""Making more of few clips: what changes a waveform or its spectrogram and leaves its tags true.
+"""Data augmentation: changes of a waveform or its spectrogram under which its tags stay true.
 
 Pitch and tempo change for a whole batch at once, by one draw, as both are an STFT there and back;
 gain, noise and masks are drawn for each segment. Sources: pitch and time as in J. Schlüter,
@@ -24,7 +24,7 @@ _SHARE_OF_BANDS, _SHARE_OF_FRAMES = 0.15, 0.1  # that a mask covers at most
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far a batch may be changed; 0 changes nothing.
+    """The largest changes of a batch; 0 switches one off.
 
     pitch  semitones up or down at most
     time   share by which it may be faster or slower: .1 is from .9 to 1.1 times the tempo
@@ -75,7 +75,7 @@ class Augmentation:
         return waveforms, targets
 
     def masks(self) -> nn.Module:
-        """Return what masks log-mel spectrograms (batch, frames, bands) with their means."""
+        """Return a module that masks log-mel spectrograms (batch, frames, bands)."""
         return Masks(self.spec)
 
 
@@ -86,11 +86,11 @@ class Masks(nn.Module):
         super().__init__()
         self.n_masks = n_masks
 
-    def forward(self, heard: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor) -> Tensor:
         """Mask a batch."""
-        if heard.ndim != 3 or not self.n_masks:
-            return heard
-        frames, bands = heard.shape[1:]
+        if inputs.ndim != 3 or not self.n_masks:
+            return inputs
+        frames, bands = inputs.shape[1:]
         augment = SpecAugment(
             n_time_masks=self.n_masks,
             time_mask_param=max(1, int(_SHARE_OF_FRAMES * frames)),
@@ -99,9 +99,9 @@ class Masks(nn.Module):
             zero_masking=True,
         )
         # Its masks are drawn for each item of a batch where there is a dimension of channels.
-        kept = augment(torch.ones_like(heard).transpose(1, 2).unsqueeze(1))
-        mean = heard.mean(dim=(1, 2), keepdim=True)
-        return torch.where(kept.squeeze(1).transpose(1, 2) > 0, heard, mean)
+        unmasked = augment(torch.ones_like(inputs).transpose(1, 2).unsqueeze(1))
+        mean = inputs.mean(dim=(1, 2), keepdim=True)
+        return torch.where(unmasked.squeeze(1).transpose(1, 2) > 0, inputs, mean)
 
 
 def stretch(waveforms: Tensor, rate: float) -> Tensor:

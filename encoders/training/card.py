@@ -1,4 +1,4 @@
-"""The model card: what a trained tagger is, what of, how good, and what it is not for, in Markdown.
+"""The model card of a trained tagger, in Markdown: data, training, results, limits.
 
 M. Mitchell et al., "Model cards for model reporting", FAT* 2019.
 """
@@ -13,8 +13,8 @@ from encoders.training.clips import PARTS, Corpus, groups
 from encoders.training.loop import Epoch, Recipe
 
 
-class Measured(Protocol):
-    """A measure with its interval and what chance gives.
+class MeasuredFigure(Protocol):
+    """A measured value with its confidence interval and the value by chance.
 
     `recsys.evaluation.tag_metrics.Figure` is one.
     """
@@ -25,24 +25,24 @@ class Measured(Protocol):
 
     @property
     def low(self) -> float:
-        """Below it lie 2.5 % of resamples."""
+        """The 2.5th percentile of resamples."""
 
     @property
     def high(self) -> float:
-        """Above it lie 2.5 % of resamples."""
+        """The 97.5th percentile of resamples."""
 
     @property
     def chance(self) -> float:
-        """What a tagger would get that knows nothing."""
+        """The value of a random tagger."""
 
 
 @dataclass(frozen=True)
-class Training:
-    """What a card tells of a training.
+class TrainingSummary:
+    """The training that a card describes.
 
     device   what it ran on, and how many processes
     figures  on the test clips, by name; `per_tag` rows of tag, roc_auc, average_precision, clips
-    lost     files that could not be decoded
+    n_undecodable  number of files that could not be decoded
     """
 
     name: str
@@ -54,13 +54,13 @@ class Training:
     n_epochs: int
     seconds: float
     device: str
-    figures: Mapping[str, Measured]
+    figures: Mapping[str, MeasuredFigure]
     per_tag: Sequence[Mapping[str, Any]]
-    lost: int
+    n_undecodable: int
     sha256: str
 
 
-def card(training: Training) -> str:
+def card(training: TrainingSummary) -> str:
     """Write the card."""
     corpus, best = training.corpus, training.best
     return "\n".join(
@@ -69,33 +69,34 @@ def card(training: Training) -> str:
             "",
             f"A music tagger: {training.architecture}, {training.n_parameters:,} parameters, "
             f"{len(corpus.tags)} tags, trained from random weights by `earshot train-tagger`"
-            f"{_taught(training)}. SHA-256 of its weights: `{training.sha256}`.",
+            f"{_taught_by(training)}. SHA-256 of its weights: `{training.sha256}`.",
             "",
             f"Tags: {', '.join(corpus.tags)}.",
             "",
             "## Use",
             "",
             f"`earshot build FOLDER --tagger {training.name}.safetensors` makes it a home's "
-            "tagger, whose tags are searched and whose layer below the tags is compared. It has "
-            "heard what is named below and nothing else: on other music, other recordings or other "
-            "meanings of the same words its figures do not hold.",
+            "tagger, whose tags are searched and whose layer below the tags is compared. It was "
+            "trained on what is named below and nothing else: on other music, other recordings or "
+            "other meanings of the same words its figures do not hold.",
             "",
             "## Data",
             "",
-            f"{corpus.name}; parted: {corpus.parted}. {training.lost} files could not be decoded.",
+            f"{corpus.name}; split: {corpus.split}. {training.n_undecodable} files could not be "
+            "decoded.",
             "",
             *_table(("part", "clips", "artists"), _parts(corpus)),
             "",
             "## Training",
             "",
             f"{training.n_epochs} epochs in {training.seconds:.0f} s on {training.device}; kept is "
-            f"epoch {best.number}, {_best(training)}.",
+            f"epoch {best.number}, {_best_epoch(training)}.",
             "",
             *(f"- {name}: {value}" for name, value in _settings(training.recipe)),
             "",
             "## Test",
             "",
-            f"On the test clips, which nothing was chosen on{_truth(training)}; thresholds are "
+            f"On the test clips, which nothing was chosen on{_labels(training)}; thresholds are "
             "those of the highest F on the validation clips. Intervals are of 95 % of resamples of "
             "artists.",
             "",
@@ -113,17 +114,17 @@ def card(training: Training) -> str:
     )
 
 
-def _taught(training: Training) -> str:
+def _taught_by(training: TrainingSummary) -> str:
     teachers = ", ".join(training.recipe.teachers)
     return f" to answer as {teachers} do" if teachers else ""
 
 
-def _truth(training: Training) -> str:
+def _labels(training: TrainingSummary) -> str:
     of_teachers = ". A clip's tags are those that its teachers were surest of"
     return of_teachers if training.recipe.teachers else ""
 
 
-def _best(training: Training) -> str:
+def _best_epoch(training: TrainingSummary) -> str:
     if training.recipe.teachers:
         return f"whose loss on the validation clips was the lowest, {training.best.valid_loss:.3f}"
     return f"whose mean ROC-AUC on the validation clips was the highest, {training.best.score:.3f}"

@@ -1,4 +1,4 @@
-"""Labelled clips: what a tagger is trained on, in parts that share no artist."""
+"""Labelled clips to train taggers on, split into parts that share no artist."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Part = Literal["train", "valid", "test"]
 PARTS: tuple[Part, ...] = ("train", "valid", "test")
-SHARES = (0.6, 0.15, 0.25)  # of the clips, where nothing says how to part them
+SHARES = (0.6, 0.15, 0.25)  # of the clips, where nothing says how to split them
 N_DRAWS = 500
 
 
@@ -23,7 +23,7 @@ class CorpusError(ValueError):
 
 @dataclass(frozen=True)
 class Clip:
-    """A file, its tags, and whose it is: an empty artist is one of its own."""
+    """An audio file, its tags and its artist; clips without an artist count as one artist each."""
 
     path: Path
     tags: tuple[str, ...]
@@ -35,7 +35,7 @@ class Corpus:
     """Clips in three parts.
 
     tags    in the order of the outputs
-    parted  how the parts came about, for people
+    split   how the clips were split, in words
     """
 
     name: str
@@ -43,7 +43,7 @@ class Corpus:
     train: tuple[Clip, ...]
     valid: tuple[Clip, ...]
     test: tuple[Clip, ...]
-    parted: str
+    split: str
 
     def __post_init__(self) -> None:
         if len(self.tags) < 2:
@@ -72,10 +72,10 @@ def most_common(clips: Iterable[Clip], n: int | None = None) -> tuple[str, ...]:
     return tuple(sorted(counts, key=lambda tag: (-counts[tag], tag))[:n])
 
 
-def corpus(name: str, parts: Sequence[Sequence[Clip]], tags: Sequence[str], parted: str) -> Corpus:
+def corpus(name: str, parts: Sequence[Sequence[Clip]], tags: Sequence[str], split: str) -> Corpus:
     """Make a corpus of three parts; other tags and clips that have none of `tags` are left out."""
     known = set(tags)
-    kept = []
+    tagged_parts = []
     for clips in parts:
         narrowed = (
             Clip(
@@ -85,14 +85,14 @@ def corpus(name: str, parts: Sequence[Sequence[Clip]], tags: Sequence[str], part
             )
             for clip in clips
         )
-        kept.append(tuple(clip for clip in narrowed if clip.tags))
-    return Corpus(name, tuple(tags), kept[0], kept[1], kept[2], parted)
+        tagged_parts.append(tuple(clip for clip in narrowed if clip.tags))
+    return Corpus(name, tuple(tags), tagged_parts[0], tagged_parts[1], tagged_parts[2], split)
 
 
-def part_by_artist(
+def split_by_artist(
     clips: Sequence[Clip], seed: int, shares: Sequence[float] = SHARES
 ) -> tuple[list[Clip], list[Clip], list[Clip]]:
-    """Part clips so that no artist is in two parts.
+    """Split clips so that no artist is in two parts.
 
     Of N_DRAWS random ways the one is taken whose parts come nearest to having their share of every
     tag. Raises CorpusError where there are fewer than three artists.
@@ -106,14 +106,14 @@ def part_by_artist(
     tags = most_common(clips)
     counts = np.zeros((len(artists), len(tags)))
     np.add.at(counts, owner, targets(clips, tags))
-    wanted = np.outer(shares, counts.sum(axis=0))
+    expected = np.outer(shares, counts.sum(axis=0))
     rng = np.random.default_rng(seed)
     sizes = np.bincount(owner)
     best, least = np.empty(0, np.int64), np.inf
     for _ in range(N_DRAWS):
         part = _draw(sizes, shares, rng)
-        found = np.stack([counts[part == number].sum(axis=0) for number in range(len(PARTS))])
-        miss = float((np.abs(found - wanted) / np.sqrt(wanted + 1)).sum())
+        actual = np.stack([counts[part == number].sum(axis=0) for number in range(len(PARTS))])
+        miss = float((np.abs(actual - expected) / np.sqrt(expected + 1)).sum())
         if miss < least:
             best, least = part, miss
     number = best[owner]
@@ -144,14 +144,14 @@ def _crowded(part: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def groups(clips: Sequence[Clip]) -> NDArray[np.str_]:
-    """Return whose each clip is, its own where the artist is unknown: (n_clips,)."""
+    """Return each clip's artist, a unique one where it is unknown: (n_clips,)."""
     return np.array([clip.artist or f"\0{number}" for number, clip in enumerate(clips)])
 
 
 def targets(clips: Sequence[Clip], tags: Sequence[str]) -> NDArray[np.float32]:
     """Return which clip has which tag: 0 or 1, float32 (n_clips, n_tags)."""
     number = {tag: i for i, tag in enumerate(tags)}
-    has = np.zeros((len(clips), len(tags)), np.float32)
+    labels = np.zeros((len(clips), len(tags)), np.float32)
     for row, clip in enumerate(clips):
-        has[row, [number[tag] for tag in clip.tags if tag in number]] = 1.0
-    return has
+        labels[row, [number[tag] for tag in clip.tags if tag in number]] = 1.0
+    return labels

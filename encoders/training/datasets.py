@@ -76,7 +76,7 @@ def msd(root: Path) -> Corpus:
     database = root / "lastfm_tags.db"
     if not database.is_file():
         raise CorpusError(f"There is no {database}: it holds Last.fm's tags.")
-    given: dict[str, list[str]] = {}
+    track_tags: dict[str, list[str]] = {}
     try:
         with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as db:
             query = (
@@ -84,13 +84,13 @@ def msd(root: Path) -> Corpus:
                 "JOIN tags ON tags.ROWID = tid_tag.tag"
             )
             for track, tag in db.execute(query):
-                given.setdefault(track, []).append(tag)
+                track_tags.setdefault(track, []).append(tag)
     except sqlite3.Error as error:
         raise CorpusError(f"{database} cannot be read: {error}.") from error
     parts = []
     for name in ("train", "valid", "test"):
         ids = _lines(root / f"{name}.txt")
-        parts.append([Clip(_msd_path(root, i), tuple(given.get(i, ()))) for i in ids])
+        parts.append([Clip(_msd_path(root, i), tuple(track_tags.get(i, ()))) for i in ids])
     tags = most_common((clip for clips in parts for clip in clips), N_TAGS)
     return _complete("Million Song Dataset, Last.fm tags", root, parts, tags, "the lists given")
 
@@ -129,8 +129,8 @@ def jamendo(root: Path, split: int = 0) -> Corpus:
         clips = []
         for line in _lines(folder / f"autotagging_top50tags-{part}.tsv")[1:]:
             _, artist, _, path, _, *tags = line.split("\t")
-            found = next((p for p in _jamendo_paths(root, path) if p.exists()), root / path)
-            clips.append(Clip(found, tuple(tags), artist))
+            audio = next((p for p in _jamendo_paths(root, path) if p.exists()), root / path)
+            clips.append(Clip(audio, tuple(tags), artist))
         parts.append(clips)
     tags = sorted(most_common(clip for clips in parts for clip in clips))
     return _complete("MTG-Jamendo top 50", root, parts, tags, f"its own split {split}")
@@ -147,13 +147,13 @@ def _msd_path(root: Path, track: str) -> Path:
 
 
 def _complete(
-    name: str, root: Path, parts: Sequence[Sequence[Clip]], tags: Iterable[str], parted: str
+    name: str, root: Path, parts: Sequence[Sequence[Clip]], tags: Iterable[str], split: str
 ) -> Corpus:
     """Make a corpus of the files that are there. Raises CorpusError where a part has none."""
-    there = [[clip for clip in clips if clip.path.exists()] for clips in parts]
-    if not any(there):
+    existing = [[clip for clip in clips if clip.path.exists()] for clips in parts]
+    if not any(existing):
         raise CorpusError(f"None of the audio of {name} is in {root}; the layout is in the docs.")
-    return corpus(name, there, tuple(tags), parted)
+    return corpus(name, existing, tuple(tags), split)
 
 
 def _rows(path: Path, delimiter: str, columns: Sequence[str]) -> Iterator[Mapping[str, str]]:

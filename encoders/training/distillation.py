@@ -1,10 +1,10 @@
-"""Distillation: a small model learns to answer as larger ones do, segment by segment, label or not.
+"""Knowledge distillation: a small model learns the outputs of larger ones, without labels.
 
-The teachers hear what the student hears (L. Beyer et al., "Knowledge distillation: A good teacher
-is patient and consistent", CVPR 2022): every second segment is mixed with one of another clip,
-which makes more of few clips. Taught are the tags' probabilities (G. Hinton et al., "Distilling the
-knowledge in a neural network", 2015) and the penultimate layers (A. Romero et al., "FitNets", ICLR
-2015). What the teachers said is kept in a folder: they hear every segment once.
+Teachers and student are given the same segments (L. Beyer et al., "Knowledge distillation: A good
+teacher is patient and consistent", CVPR 2022): every second segment is mixed with one of another
+clip, which augments small data sets. The student learns the tags' probabilities (G. Hinton et al.,
+"Distilling the knowledge in a neural network", 2015) and the penultimate layers (A. Romero et al.,
+"FitNets", ICLR 2015). The teachers' outputs are cached in a folder, so each is computed once.
 """
 
 from __future__ import annotations
@@ -31,40 +31,44 @@ from encoders.tagger import Tagger
 from encoders.training.audio_cache import read
 from encoders.training.segments import RandomSegments, all_segments
 
-_AT_ONCE = 64  # segments that the teachers are given, and whose answers are one file
-_LENGTH = 0.05  # by which a teacher's segments may be longer or shorter than the student's
-_LEAST = 1e-3  # divergence of the tags' means, where the teachers always say the same
-_QUIETEST = 0.2  # share of the second segment in a mix, at least; at most half
+_BATCH_SIZE = 64  # segments that the teachers are given, and whose outputs are one file
+_LENGTH_TOLERANCE = 0.05  # that teachers' segments may differ from the student's
+_MIN_DIVERGENCE = 1e-3  # divergence of the tags' means, where the teachers always say the same
+_MIN_MIX_SHARE = 0.2  # share of the second segment in a mix, at least; at most half
 
 _Array = NDArray[np.float32]
 
 
-class TeachingError(ValueError):
-    """A model cannot be taught so; the message says why."""
+class DistillationError(ValueError):
+    """Teachers and student do not fit each other; the message says why."""
 
 
 class Teachers:
-    """Several taggers as one: a row of its answers is its tags' probabilities, then its units."""
+    """Several taggers as one; a row of its outputs is tag probabilities, then penultimate units."""
 
     def __init__(self, taggers: Sequence[Tagger], grid: SegmentGrid, folder: Path) -> None:
-        """`grid` is the student's, `folder` keeps answers. Raises TeachingError for other grids."""
+        """`grid` is the student's, `folder` caches outputs.
+
+        Raises DistillationError for teachers whose segments differ in sample rate or length.
+        """
         self.taggers = tuple(taggers)
         self.folder = folder
-        self.ears = {}
+        self.front_ends = {}
         for tagger in taggers:
             own = segment_grid(tagger.bundle.front)
             off = abs(own.n_samples / grid.n_samples - 1)
-            if own.sample_rate != grid.sample_rate or off > _LENGTH:
-                raise TeachingError(
-                    f"{tagger.bundle.name} hears {own.n_samples} samples at {own.sample_rate} Hz, "
+            if own.sample_rate != grid.sample_rate or off > _LENGTH_TOLERANCE:
+                raise DistillationError(
+                    f"{tagger.bundle.name} takes {own.n_samples} samples at {own.sample_rate} Hz, "
                     f"the student {grid.n_samples} at {grid.sample_rate} Hz: choose an "
-                    "architecture that hears as much as its teachers."
+                    "architecture with segments as long as its teachers'."
                 )
-            self.ears[tagger.bundle.front] = front_end(tagger.bundle.front).to(tagger.device), own
+            module = front_end(tagger.bundle.front).to(tagger.device)
+            self.front_ends[tagger.bundle.front] = module, own
 
     @property
     def widths(self) -> list[int]:
-        """How many units each has below its tags."""
+        """The number of penultimate units of each."""
         return [len(tagger.prior.penultimate) for tagger in self.taggers]
 
     @property
@@ -72,93 +76,94 @@ class Teachers:
         """All their tags, each once."""
         return tuple(dict.fromkeys(tag for t in self.taggers for tag in t.bundle.tags))
 
-    def answers(self, key: str, segments: Callable[[], _Array]) -> Tensor:
-        """Return what they say to segments, which `key` stands for: (n_segments, tags + units).
+    def outputs(self, key: str, segments: Callable[[], _Array]) -> Tensor:
+        """Return their outputs for segments, which `key` identifies: (n_segments, tags + units).
 
-        Computed once and kept in half precision. Raises OSError where the folder cannot be written.
+        Computed once and cached in half precision. Raises OSError where the folder cannot be
+        written.
         """
         names = [f"{tagger.bundle.name}-float32" for tagger in self.taggers]
         digest = hashlib.blake2b(repr((names, key)).encode(), digest_size=16).hexdigest()
-        place = self.folder / f"{digest}.npy"
-        if not place.exists():
+        path = self.folder / f"{digest}.npy"
+        if not path.exists():
             content = io.BytesIO()
-            np.save(content, self._listen(segments()).numpy().astype(np.float16))
+            np.save(content, self._compute_outputs(segments()).numpy().astype(np.float16))
             self.folder.mkdir(parents=True, exist_ok=True)
-            replace_file(place, content.getvalue())
-        return torch.from_numpy(np.load(place).astype(np.float32))
+            replace_file(path, content.getvalue())
+        return torch.from_numpy(np.load(path).astype(np.float32))
 
-    def of_clip(self, place: Path, grid: SegmentGrid, n_segments: int | None) -> Tensor:
-        """Return their answers to a clip cut as it is judged (`Trainer.listen`)."""
-        key = f"{place.name} {grid} {n_segments}"
-        return self.answers(key, lambda: all_segments(read(place), grid, n_segments))
+    def of_clip(self, path: Path, grid: SegmentGrid, n_segments: int | None) -> Tensor:
+        """Return their outputs for the segments that validation uses (`Trainer.predict`)."""
+        key = f"{path.name} {grid} {n_segments}"
+        return self.outputs(key, lambda: all_segments(read(path), grid, n_segments))
 
     @torch.inference_mode()
-    def _listen(self, segments: _Array) -> Tensor:
+    def _compute_outputs(self, segments: _Array) -> Tensor:
         waveforms = torch.from_numpy(segments).to(self.taggers[0].device)
         inputs = {
-            front: ear(F.pad(waveforms, (0, grid.n_samples - waveforms.shape[1])))
-            for front, (ear, grid) in self.ears.items()
+            front: module(F.pad(waveforms, (0, grid.n_samples - waveforms.shape[1])))
+            for front, (module, grid) in self.front_ends.items()
         }
         starts = np.zeros(len(segments), np.float32)
-        heard = [tagger.features(inputs[tagger.bundle.front], starts) for tagger in self.taggers]
-        units = [features.penultimate.astype(np.float32) for features in heard]
-        return torch.from_numpy(np.concatenate([self._tags(heard), *units], axis=1))
+        outputs = [tagger.features(inputs[tagger.bundle.front], starts) for tagger in self.taggers]
+        units = [features.penultimate.astype(np.float32) for features in outputs]
+        return torch.from_numpy(np.concatenate([self._tags(outputs), *units], axis=1))
 
-    def _tags(self, heard: Sequence[TrackFeatures]) -> _Array:
+    def _tags(self, outputs: Sequence[TrackFeatures]) -> _Array:
         """Return probabilities (n_segments, n_tags); a tag of several teachers has their mean."""
         number = {tag: i for i, tag in enumerate(self.tags)}
-        total = np.zeros((len(heard[0].tags), len(number)), np.float32)
+        total = np.zeros((len(outputs[0].tags), len(number)), np.float32)
         count = np.zeros(len(number), np.float32)
-        for tagger, features in zip(self.taggers, heard, strict=True):
-            places = [number[tag] for tag in tagger.bundle.tags]
-            total[:, places] += features.tags
-            count[places] += 1
+        for tagger, features in zip(self.taggers, outputs, strict=True):
+            columns = [number[tag] for tag in tagger.bundle.tags]
+            total[:, columns] += features.tags
+            count[columns] += 1
         return total / count
 
 
-class Lessons(Dataset[tuple[Tensor, Tensor]]):
-    """The segments that a student learns from, the same in every epoch, and what it should answer.
+class DistillationSegments(Dataset[tuple[Tensor, Tensor]]):
+    """The segments that a student is trained on, the same in every epoch, and their targets.
 
-    `crops` of each clip at random places, in turns one as it is and one mixed with a segment of
+    `crops` of each clip at random positions, alternately unchanged and mixed with a segment of
     another clip.
     """
 
-    def __init__(self, places: Sequence[Path], n_samples: int, crops: int, seed: int) -> None:
-        """Before it is learned from, `targets` (len, n) must be set."""
-        self.segments = RandomSegments(places, torch.zeros(len(places), 0), n_samples, crops, seed)
-        self.targets = torch.zeros(len(self.segments), 0)
-        self.epoch = 0  # of the loop; nothing here hangs on it
+    def __init__(self, paths: Sequence[Path], n_samples: int, crops: int, seed: int) -> None:
+        """Take the clips' cached audio; `targets` (len, n) must be set before training."""
+        self.unmixed = RandomSegments(paths, torch.zeros(len(paths), 0), n_samples, crops, seed)
+        self.targets = torch.zeros(len(self.unmixed), 0)
+        self.epoch = 0  # set by the training loop; the segments do not depend on it
 
     def __len__(self) -> int:
-        return len(self.segments)
+        return len(self.unmixed)
 
     def waveform(self, number: int) -> Tensor:
         """Return a segment (n_samples,)."""
-        own, _ = self.segments[number]
-        n_clips = len(self.segments.places)
+        own, _ = self.unmixed[number]
+        n_clips = len(self.unmixed.paths)
         if number // n_clips % 2 == 0 or n_clips == 1:
             return own
-        rng = np.random.default_rng((self.segments.seed, number))
+        rng = np.random.default_rng((self.unmixed.seed, number))
         clip = (number + int(rng.integers(1, n_clips))) % n_clips
-        other, _ = self.segments[number // n_clips * n_clips + clip]
-        share = float(rng.uniform(_QUIETEST, 0.5))
+        other, _ = self.unmixed[number // n_clips * n_clips + clip]
+        share = float(rng.uniform(_MIN_MIX_SHARE, 0.5))
         return (1.0 - share) * own + share * other
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
-        """Return a segment (n_samples,) and what to answer (n,)."""
+        """Return a segment (n_samples,) and its target (n,)."""
         return self.waveform(number), self.targets[number]
 
-    def answers(
+    def outputs(
         self, teachers: Teachers, progress: Callable[[int, int], None] = lambda done, total: None
     ) -> Tensor:
-        """Let teachers hear everything; return what they say, a row a segment. Raises OSError."""
-        own = self.segments
-        what = hashlib.blake2b(repr([place.name for place in own.places]).encode()).hexdigest()
+        """Return the teachers' outputs for all segments, one row each. Raises OSError."""
+        own = self.unmixed
+        what = hashlib.blake2b(repr([path.name for path in own.paths]).encode()).hexdigest()
         rows = []
-        for first in range(0, len(self), _AT_ONCE):
-            numbers = range(first, min(first + _AT_ONCE, len(self)))
+        for first in range(0, len(self), _BATCH_SIZE):
+            numbers = range(first, min(first + _BATCH_SIZE, len(self)))
             key = f"{what} {own.n_samples} {own.seed} {numbers}"
-            rows.append(teachers.answers(key, lambda n=numbers: self._waveforms(n)))  # type: ignore[misc]
+            rows.append(teachers.outputs(key, lambda n=numbers: self._waveforms(n)))  # type: ignore[misc]
             progress(numbers.stop, len(self))
         return torch.cat(rows)
 
@@ -167,12 +172,12 @@ class Lessons(Dataset[tuple[Tensor, Tensor]]):
 
 
 @dataclass(frozen=True)
-class Aim:
-    """What of the teachers' answers a student with `n_units` units below its tags is to give.
+class DistillationTarget:
+    """The targets of a student with `n_units` penultimate units, from its teachers' outputs.
 
     Its units are the principal components of theirs, so that its cosines are theirs: each
-    teacher's centred on the lessons and scaled to the same variance in all, and all together to a
-    variance of 1 a unit, as far as a network's own at the beginning.
+    teacher's centred on the training segments and scaled to the same total variance, and all
+    together to a variance of 1 a unit, which a network's own have at the beginning.
 
     mean      (units,) of the teachers together
     basis     (units, n_units)
@@ -187,9 +192,11 @@ class Aim:
     variance: float
 
     @classmethod
-    def fit(cls, answers: Tensor, widths: Sequence[int], n_tags: int, n_units: int) -> Aim:
-        """Fit on the answers to the lessons; `widths` are the teachers' numbers of units."""
-        tags, units = answers[:, :n_tags], answers[:, n_tags:].double()
+    def fit(
+        cls, outputs: Tensor, widths: Sequence[int], n_tags: int, n_units: int
+    ) -> DistillationTarget:
+        """Fit on outputs for the training segments; `widths` are the teachers' numbers of units."""
+        tags, units = outputs[:, :n_tags], outputs[:, n_tags:].double()
         mean = units.mean(dim=0)
         centred = units - mean
         scale = torch.cat(
@@ -202,31 +209,31 @@ class Aim:
         )
         scaled = centred * scale
         values, vectors = torch.linalg.eigh(scaled.T @ scaled / len(scaled))
-        kept = min(n_units, len(values))
-        variance = float(values.flip(0)[:kept].sum().clamp(min=1e-12))
-        basis = scale[:, None] * vectors.flip(1)[:, :kept] * (n_units / variance) ** 0.5
+        n_components = min(n_units, len(values))
+        variance = float(values.flip(0)[:n_components].sum().clamp(min=1e-12))
+        basis = scale[:, None] * vectors.flip(1)[:, :n_components] * (n_units / variance) ** 0.5
         constant = _divergence(tags.mean(dim=0).logit(eps=1e-6).expand_as(tags), tags)
         return cls(
             n_tags,
             mean.float(),
-            F.pad(basis.float(), (0, n_units - kept)),
-            float(constant.clamp(min=_LEAST)),
+            F.pad(basis.float(), (0, n_units - n_components)),
+            float(constant.clamp(min=_MIN_DIVERGENCE)),
             float(n_units),
         )
 
-    def targets(self, answers: Tensor) -> Tensor:
-        """Turn answers (n, tags + units) into what a student learns: (n, n_tags + n_units)."""
-        units = (answers[:, self.n_tags :] - self.mean) @ self.basis
-        return torch.cat([answers[:, : self.n_tags], units], dim=1)
+    def targets(self, outputs: Tensor) -> Tensor:
+        """Return the targets for teachers' outputs (n, tags + units): (n, n_tags + n_units)."""
+        units = (outputs[:, self.n_tags :] - self.mean) @ self.basis
+        return torch.cat([outputs[:, : self.n_tags], units], dim=1)
 
-    def loss(self, heard: Activations, targets: Tensor) -> Tensor:
+    def loss(self, activations: Activations, targets: Tensor) -> Tensor:
         """Return the divergence of the tags plus the squared error of the units.
 
-        Both as a share of what one who knows nothing but means would have: 2 in all for it.
+        Each relative to the loss of predicting the means, for which they are 2 together.
         """
         tags, units = targets[:, : self.n_tags], targets[:, self.n_tags :]
-        error = (heard.penultimate.float() - units).square().sum(dim=1).mean()
-        return _divergence(heard.logits.float(), tags) / self.constant + error / self.variance
+        error = (activations.penultimate.float() - units).square().sum(dim=1).mean()
+        return _divergence(activations.logits.float(), tags) / self.constant + error / self.variance
 
 
 def _divergence(logits: Tensor, tags: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The training loop: epochs of random segments, validated on whole clips, kept where it was best.
+"""The training loop: epochs of random segments, validated on whole clips, the best epoch kept.
 
 Everything random in an epoch begins from the seed and the epoch's number. A training that was
 stopped and goes on from its checkpoint therefore ends in the same weights, to the last bit, as one
@@ -30,22 +30,22 @@ from encoders.models.activations import Activations
 from encoders.trained_bundles import Prior
 from encoders.training.audio_cache import read
 from encoders.training.augmentation import Augmentation
-from encoders.training.distillation import Lessons
+from encoders.training.distillation import DistillationSegments
 from encoders.training.segments import RandomSegments, all_segments
 
 SCHEDULES = ("cosine", "plateau")
 PRECISIONS = ("float32", "bfloat16", "float16")
-_PLATEAU = 3  # epochs without a better one after which the step is halved
+_PLATEAU_PATIENCE = 3  # epochs without a better one after which the step is halved
 _CHECKPOINT = "earshot-training-1"
 
 Criterion = Callable[[Activations, Tensor], Tensor]
-Judge = Callable[[NDArray[np.float32], NDArray[np.float32]], float]
+Metric = Callable[[NDArray[np.float32], NDArray[np.float32]], float]
 State = dict[str, Tensor]
-Segments: TypeAlias = RandomSegments | Lessons
+Segments: TypeAlias = RandomSegments | DistillationSegments
 
 
 class CheckpointError(Exception):
-    """A checkpoint cannot be gone on from; the message says why."""
+    """Training cannot continue from a checkpoint; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Recipe:
     rate       step of AdamW at the beginning; decay is its weight decay
     schedule   "cosine": down to 0 at the last epoch; "plateau": halved when validation stands still
     patience   epochs without a better one after which training ends
-    segments   of a clip that are listened to where it is judged; None: all
+    segments   of a clip that are used in validation; None: all
     precision  of the forward pass; the others need a GPU to pay
     teachers   what it learns from instead of labels
     """
@@ -86,18 +86,18 @@ class Recipe:
             raise ValueError("wanted numbers of at least 1, and a rate above 0")
 
 
-class Material(NamedTuple):
-    """Clips to learn from or to be judged on: their cached audio, and what each is to give.
+class ClipSet(NamedTuple):
+    """Clips to train or validate on: the paths of their cached audio, and their targets.
 
     Targets are (n_clips, n), or of each clip (n_segments, n) where its segments differ.
     """
 
-    places: Sequence[Path]
+    paths: Sequence[Path]
     targets: Tensor | Sequence[Tensor]
 
 
 class Epoch(NamedTuple):
-    """What an epoch came to: mean training loss, validation loss, what the judge says, the step."""
+    """The results of an epoch: mean training loss, validation loss, metric, learning rate."""
 
     number: int
     loss: float
@@ -106,7 +106,7 @@ class Epoch(NamedTuple):
     rate: float
 
 
-class Outcome(NamedTuple):
+class TrainingResult(NamedTuple):
     """The weights of the best epoch, and the history."""
 
     state: State
@@ -114,9 +114,9 @@ class Outcome(NamedTuple):
     history: tuple[Epoch, ...]
 
 
-def tag_loss(heard: Activations, targets: Tensor) -> Tensor:
+def tag_loss(outputs: Activations, targets: Tensor) -> Tensor:
     """Return the binary cross-entropy of the tags, averaged over segments and tags."""
-    return nn.functional.binary_cross_entropy_with_logits(heard.logits.float(), targets)
+    return nn.functional.binary_cross_entropy_with_logits(outputs.logits.float(), targets)
 
 
 class Trainer:
@@ -140,7 +140,7 @@ class Trainer:
         self.device = torch.device(device)
         self.workers = workers
         self.model = model.to(self.device)
-        self.ear = front_end(front).to(self.device)
+        self.front_end = front_end(front).to(self.device)
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=recipe.rate, weight_decay=recipe.decay
         )
@@ -151,26 +151,26 @@ class Trainer:
 
     def train(
         self,
-        train: Material | Lessons,
-        valid: Material,
-        judge: Judge | None,
+        train: ClipSet | DistillationSegments,
+        valid: ClipSet,
+        metric: Metric | None,
         *,
         checkpoint: Path | None = None,
         report: Callable[[Epoch], None] = lambda epoch: None,
-    ) -> Outcome:
+    ) -> TrainingResult:
         """Train until the last epoch, or until patience ends; goes on from what was restored.
 
-        `judge` is given probabilities and targets of the validation clips, (n_clips, n_tags) each;
-        the more it says the better. Without one it is the lower the validation loss the better.
+        `metric` is given probabilities and targets of the validation clips, (n_clips, n_tags) each;
+        the higher its value the better. Without one, the lower the validation loss the better.
         After each epoch `checkpoint` is written.
         """
-        data = self._segments(train) if isinstance(train, Material) else train
-        learner = self._shared()
+        data = self._segments(train) if isinstance(train, ClipSet) else train
+        training_model = self._distributed()
         while len(self.history) < self.recipe.epochs and not self._out_of_patience():
             number = len(self.history)
-            loss = self._epoch(learner, data, number)
-            probabilities, valid_loss = self.judged(valid)
-            score = judge(probabilities, _stacked(valid).numpy()) if judge else -valid_loss
+            loss = self._epoch(training_model, data, number)
+            probabilities, valid_loss = self.validate(valid)
+            score = metric(probabilities, _stacked(valid).numpy()) if metric else -valid_loss
             rate = self.optimiser.param_groups[0]["lr"]
             epoch = Epoch(number + 1, loss, valid_loss, score, rate)
             if isinstance(self.schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
@@ -186,71 +186,73 @@ class Trainer:
         if self.best is None:
             raise ValueError("epochs: wanted at least 1")
         self.model.load_state_dict(self.best[1])
-        return Outcome(self.best[1], self.best[0], tuple(self.history))
+        return TrainingResult(self.best[1], self.best[0], tuple(self.history))
 
-    def judged(self, clips: Material) -> tuple[NDArray[np.float32], float]:
+    def validate(self, clips: ClipSet) -> tuple[NDArray[np.float32], float]:
         """Return each clip's probabilities, the mean over its segments, and the mean loss.
 
         Probabilities are float32 (n_clips, n_tags). Several processes share the work, and each is
         given the whole result.
         """
-        heard = self.listen(clips.places[rank() :: world()])
-        pairs = zip(heard, clips.targets[rank() :: world()], strict=True)
+        outputs = self.predict(clips.paths[rank() :: world()])
+        pairs = zip(outputs, clips.targets[rank() :: world()], strict=True)
         losses = [
-            self.criterion(clip, wanted.expand(len(clip.logits), -1)) for clip, wanted in pairs
+            self.criterion(clip, target.expand(len(clip.logits), -1)) for clip, target in pairs
         ]
         loss = torch.stack(losses)
-        means = torch.stack([clip.logits.sigmoid().mean(dim=0) for clip in heard])
+        means = torch.stack([clip.logits.sigmoid().mean(dim=0) for clip in outputs])
         if world() == 1:
             return means.numpy(), float(loss.mean())
         shares: list[Any] = [None] * world()
         distributed.all_gather_object(shares, (means, loss))
-        probabilities = torch.empty(len(clips.places), means.shape[1])
+        probabilities = torch.empty(len(clips.paths), means.shape[1])
         for number, (part, _) in enumerate(shares):
             probabilities[number :: world()] = part
         return probabilities.numpy(), float(torch.cat([part for _, part in shares]).mean())
 
-    def prior(self, places: Sequence[Path]) -> Prior:
-        """Return where the outputs lie on clips, each counting the same."""
-        heard = self.listen(places)
+    def prior(self, paths: Sequence[Path]) -> Prior:
+        """Return the mean outputs over clips, each with the same weight."""
+        outputs = self.predict(paths)
         means = [
-            torch.stack([getattr(clip, name).mean(dim=0) for clip in heard]).mean(dim=0)
+            torch.stack([getattr(clip, name).mean(dim=0) for clip in outputs]).mean(dim=0)
             for name in ("penultimate", "logits")
         ]
         return Prior(means[0].numpy(), means[1].numpy())
 
     @torch.inference_mode()
-    def listen(self, places: Sequence[Path]) -> list[Activations]:
-        """Return what the model makes of all segments of each clip, on the CPU, in float32."""
+    def predict(self, paths: Sequence[Path]) -> list[Activations]:
+        """Return the model's outputs for all segments of each clip, on the CPU, in float32."""
         self.model.eval()
-        heard = []
-        for place in places:
-            segments = all_segments(read(place), self.grid, self.recipe.segments)
-            inputs = self.ear(torch.from_numpy(segments).to(self.device))
+        outputs = []
+        for path in paths:
+            segments = all_segments(read(path), self.grid, self.recipe.segments)
+            inputs = self.front_end(torch.from_numpy(segments).to(self.device))
             parts = [self._forward(self.model, part) for part in inputs.split(self.recipe.batch)]
             joined = (torch.cat(tensors).float().cpu() for tensors in zip(*parts, strict=True))
-            heard.append(Activations(*joined))
-        return heard
+            outputs.append(Activations(*joined))
+        return outputs
 
-    def _segments(self, train: Material) -> RandomSegments:
+    def _segments(self, train: ClipSet) -> RandomSegments:
         n_samples = self.recipe.augmentation.n_samples(self.grid.n_samples)
         return RandomSegments(
-            train.places, _stacked(train), n_samples, self.recipe.crops, self.recipe.seed
+            train.paths, _stacked(train), n_samples, self.recipe.crops, self.recipe.seed
         )
 
-    def _epoch(self, learner: nn.Module, data: Segments, number: int) -> float:
-        """Learn from every segment of an epoch once; return the mean loss."""
+    def _epoch(self, model: nn.Module, data: Segments, number: int) -> float:
+        """Train on every segment of an epoch once; return the mean loss."""
         torch.manual_seed(1_000_003 * self.recipe.seed + world() * number + rank())
         data.epoch = number
         masks = self.recipe.augmentation.masks()
-        learner.train()
+        model.train()
         total = torch.zeros((), device=self.device)
         batches = self._batches(data, number)
         for waveforms, targets in batches:
-            changed, wanted = self.recipe.augmentation.waveforms(
+            augmented, batch_targets = self.recipe.augmentation.waveforms(
                 waveforms.to(self.device), targets.to(self.device), self.grid.n_samples
             )
-            loss = self.criterion(self._forward(learner, masks(self.ear(changed))), wanted)
+            loss = self.criterion(
+                self._forward(model, masks(self.front_end(augmented))), batch_targets
+            )
             self.optimiser.zero_grad()
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             self.scaler.step(self.optimiser)
@@ -263,7 +265,7 @@ class Trainer:
         return float(mean)
 
     def _batches(self, data: Segments, number: int) -> DataLoader[tuple[Tensor, Tensor]]:
-        """Deal the segments out to the processes, as many to each, in a random order."""
+        """Distribute the segments over the processes, equally many to each, in a random order."""
         order = np.random.default_rng((self.recipe.seed, number)).permutation(len(data))
         share = len(data) // world()
         own = order[rank() :: world()][:share].tolist()
@@ -281,10 +283,10 @@ class Trainer:
     def _forward(self, model: nn.Module, inputs: Tensor) -> Activations:
         dtype = getattr(torch, self.recipe.precision)
         with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):
-            heard: Activations = model(inputs)
-        return heard
+            outputs: Activations = model(inputs)
+        return outputs
 
-    def _shared(self) -> nn.Module:
+    def _distributed(self) -> nn.Module:
         if world() == 1:
             return self.model
         ids = [self.device] if self.device.type == "cuda" else None
@@ -297,7 +299,7 @@ class Trainer:
         )
 
     def save(self, path: Path) -> None:
-        """Write everything that going on takes. Raises OSError."""
+        """Write a checkpoint that training can continue from. Raises OSError."""
         if self.best is None:
             raise ValueError("nothing has been trained yet")
         content = io.BytesIO()
@@ -318,28 +320,28 @@ class Trainer:
         replace_file(path, content.getvalue())
 
     def restore(self, path: Path) -> None:
-        """Go on from a checkpoint of the same recipe and model. Raises CheckpointError."""
+        """Continue from a checkpoint of the same recipe and model. Raises CheckpointError."""
         try:
-            kept = torch.load(path, map_location=self.device, weights_only=True)
-            if kept["format"] != _CHECKPOINT:
+            checkpoint = torch.load(path, map_location=self.device, weights_only=True)
+            if checkpoint["format"] != _CHECKPOINT:
                 raise ValueError("it is of another version")
-            if kept["recipe"] != repr(self.recipe):
-                raise ValueError(f"it was trained otherwise: {kept['recipe']}")
-            self.model.load_state_dict(kept["model"])
-            self.optimiser.load_state_dict(kept["optimiser"])
-            self.schedule.load_state_dict(kept["schedule"])
-            self.scaler.load_state_dict(kept["scaler"])
-            self.history = [Epoch(*values) for values in kept["history"]]
-            state = {name: tensor.cpu() for name, tensor in kept["best"].items()}
-            self.best = self.history[kept["best_number"] - 1], state
+            if checkpoint["recipe"] != repr(self.recipe):
+                raise ValueError(f"it was trained with other settings: {checkpoint['recipe']}")
+            self.model.load_state_dict(checkpoint["model"])
+            self.optimiser.load_state_dict(checkpoint["optimiser"])
+            self.schedule.load_state_dict(checkpoint["schedule"])
+            self.scaler.load_state_dict(checkpoint["scaler"])
+            self.history = [Epoch(*values) for values in checkpoint["history"]]
+            state = {name: tensor.cpu() for name, tensor in checkpoint["best"].items()}
+            self.best = self.history[checkpoint["best_number"] - 1], state
         except (
             *(OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError),
             *(IndexError, pickle.UnpicklingError),
         ) as error:
-            raise CheckpointError(f"{path} cannot be gone on from: {error}.") from error
+            raise CheckpointError(f"{path} cannot be continued from: {error}.") from error
 
 
-def _stacked(clips: Material) -> Tensor:
+def _stacked(clips: ClipSet) -> Tensor:
     return torch.stack(tuple(clips.targets))
 
 
@@ -348,7 +350,7 @@ def _schedule(
 ) -> torch.optim.lr_scheduler.CosineAnnealingLR | torch.optim.lr_scheduler.ReduceLROnPlateau:
     if recipe.schedule == "cosine":
         return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.epochs)
-    return torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, "max", 0.5, _PLATEAU)
+    return torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, "max", 0.5, _PLATEAU_PATIENCE)
 
 
 def rank() -> int:

@@ -1,4 +1,4 @@
-"""From cached audio to a model's input: random segments to learn from, all of them to be judged."""
+"""Segments of cached audio: random ones for training, evenly spread ones for evaluation."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from encoders.training.audio_cache import floats, read
 
 
 class RandomSegments(Dataset[tuple[Tensor, Tensor]]):
-    """Segments of clips at random places, each with its clip's targets.
+    """Segments of clips at random positions, each with its clip's targets.
 
-    Where a segment lies hangs on seed, epoch and its number alone, so that a resumed training sees
-    what an uninterrupted one would have seen. Set `epoch` before each.
+    A segment's position depends on seed, epoch and its number alone, so that a resumed training
+    sees the segments that an uninterrupted one would have seen. Set `epoch` before each.
     """
 
     def __init__(
-        self, places: Sequence[Path], targets: Tensor, n_samples: int, crops: int, seed: int
+        self, paths: Sequence[Path], targets: Tensor, n_samples: int, crops: int, seed: int
     ) -> None:
         """`crops` segments of each clip make an epoch; targets are float32 (n_clips, n_tags)."""
-        self.places = places
+        self.paths = paths
         self.targets = targets
         self.n_samples = n_samples
         self.crops = crops
@@ -34,13 +34,13 @@ class RandomSegments(Dataset[tuple[Tensor, Tensor]]):
         self.epoch = 0
 
     def __len__(self) -> int:
-        return len(self.places) * self.crops
+        return len(self.paths) * self.crops
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         """Return waveform (n_samples,) and targets (n_tags,)."""
-        clip = number % len(self.places)
+        clip = number % len(self.paths)
         rng = np.random.default_rng((self.seed, self.epoch, number))
-        samples = read(self.places[clip])
+        samples = read(self.paths[clip])
         start = int(rng.integers(max(len(samples) - self.n_samples, 0) + 1))
         piece = np.resize(samples[start : start + self.n_samples], self.n_samples)
         return torch.from_numpy(floats(piece)), self.targets[clip]

@@ -40,8 +40,8 @@ HEAD_OUTGROWN = (
 )
 
 
-class Analyser(Protocol):
-    """Extracts features from files, in bounded memory; `encoders.extract.Extractor` is one."""
+class LibraryExtractor(Protocol):
+    """Inspects files and extracts their features; `encoders.extract.Extractor` is one."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -122,7 +122,7 @@ class BuildReport:
 def build(
     catalog: Catalog,
     folders: Sequence[Path],
-    analyser: Analyser,
+    extractor: LibraryExtractor,
     projection: FittedProjection | None,
     fit: Fit,
     *,
@@ -133,7 +133,7 @@ def build(
 ) -> BuildReport:
     """Update catalogue, projection and index to the files in `folders`.
 
-    `projection` is the home's, None if it has none that fits `analyser`; a new one is fitted where
+    `projection` is the home's, None if it has none that fits `extractor`; a new one is fitted where
     it is outgrown and has no head, or with `refit`. Raises LibraryError, CatalogError
     (BuildRunning among them), ValueError for a recipe that does not fit, and OSError where the home
     cannot be written.
@@ -145,22 +145,22 @@ def build(
         summary = identify(
             catalog,
             scanned,
-            analyser.inspect,
+            extractor.inspect,
             retry_failed=retry_failed,
             progress=lambda done, total: progress(Progress("identify", done, total)),
         )
-        for name in analyser.names:
+        for name in extractor.names:
             catalog.drop_damaged_features(name)
-        n_analysed, audio_seconds = _analyse(catalog, analyser, progress)
+        n_analysed, audio_seconds = _analyse(catalog, extractor, progress)
         analysis_seconds = time.monotonic() - begin
-        ids = _ready_ids(catalog, analyser.names)
+        ids = _ready_ids(catalog, extractor.names)
         outgrown = projection is not None and projection.outgrown_by(len(ids))
         notes: tuple[str, ...] = ()
         if projection and projection.has_head and (refit or outgrown):
             notes = (HEAD_LOST if refit else HEAD_OUTGROWN,)
         if refit or (outgrown and not notes):
             projection = None
-        vectors = _index(catalog, analyser.names, ids, projection, fit, recipe, progress)
+        vectors = _index(catalog, extractor.names, ids, projection, fit, recipe, progress)
         return BuildReport(
             tracks=len(ids),
             summary=summary,
@@ -198,12 +198,12 @@ def reproject(
 
 
 def _analyse(
-    catalog: Catalog, analyser: Analyser, progress: Callable[[Progress], None]
+    catalog: Catalog, extractor: LibraryExtractor, progress: Callable[[Progress], None]
 ) -> tuple[int, float]:
     """Analyse the pending tracks; return their number and their seconds of audio."""
     n_analysed, audio_seconds, attempted = 0, 0.0, set[int]()
     # Of several files with equal audio the first is analysed; where it fails, the next one.
-    while pending := [i for i in _pending(catalog, analyser.names) if i not in attempted]:
+    while pending := [i for i in _pending(catalog, extractor.names) if i not in attempted]:
         attempted.update(pending)
         tracks = {track.path: track for track in catalog.tracks(pending)}
         jobs = [(path, track.duration or 0.0) for path, track in tracks.items()]
@@ -211,7 +211,7 @@ def _analyse(
         failed, written_at = 0, time.monotonic()
         progress(Progress("analyse", 0, len(jobs)))
         try:
-            with closing(analyser.extract(jobs)) as results:
+            with closing(extractor.extract(jobs)) as results:
                 for done, (path, result) in enumerate(results, start=1):
                     batch.append((tracks[path].id, result))
                     if isinstance(result, AudioError):
@@ -220,11 +220,11 @@ def _analyse(
                         n_analysed += 1
                         audio_seconds += tracks[path].duration or 0.0
                     if len(batch) >= _BATCH or time.monotonic() - written_at > _BATCH_SECONDS:
-                        _store(catalog, analyser.names, batch)
+                        _store(catalog, extractor.names, batch)
                         batch, written_at = [], time.monotonic()
                     progress(Progress("analyse", done, len(jobs), failed))
         finally:  # also when Ctrl-C stops it
-            _store(catalog, analyser.names, batch)
+            _store(catalog, extractor.names, batch)
     return n_analysed, audio_seconds
 
 

@@ -34,7 +34,7 @@ _BLOCK = 500  # queries ranked at once
 
 
 class HeadLearner(Protocol):
-    """Learns heads from some rows alone; `encoders.head_training.Learner` is one."""
+    """Learns heads from some rows alone; `encoders.head_training.HeadTrainer` is one."""
 
     def closed_form(self, rows: Int64Array, shrinkages: Sequence[float]) -> list[Head]:
         """Return the head with which training begins, at each shrinkage."""

@@ -44,30 +44,30 @@ JAMENDO = Path(__file__).parents[3] / "shared" / "audio" / "jamendo"
 
 @cache
 def segments_of_sound(delay: float) -> NDArray[np.float64]:
-    """What the five segments of a file are that begins `delay` seconds before the sound does."""
-    places = np.arange(5)[:, None] * GRID.step - HALF + np.arange(GRID.n_samples)
-    return sound(places / GRID.sample_rate - delay)
+    """The five segments of a file that begins `delay` seconds before the sound does."""
+    positions = np.arange(5)[:, None] * GRID.step - HALF + np.arange(GRID.n_samples)
+    return sound(positions / GRID.sample_rate - delay)
 
 
-def align(heard: NDArray[np.float32], true: NDArray[np.float64]) -> tuple[float, float]:
-    """Return by how many seconds `heard` is late, and the correlation then, by cross-correlating.
+def align(decoded: NDArray[np.float32], true: NDArray[np.float64]) -> tuple[float, float]:
+    """Return by how many seconds `decoded` is late, and the correlation then, by cross-correlating.
 
     The peak is sought on a grid eight times finer than the samples.
     """
     n = 65_536
-    product = np.fft.rfft(heard, n) * np.fft.rfft(true, n).conj()
-    correlation = 8 * np.fft.irfft(product, 8 * n) / np.linalg.norm(heard) / np.linalg.norm(true)
+    product = np.fft.rfft(decoded, n) * np.fft.rfft(true, n).conj()
+    correlation = 8 * np.fft.irfft(product, 8 * n) / np.linalg.norm(decoded) / np.linalg.norm(true)
     peak = int(np.argmax(correlation))
     place = peak if peak < 4 * n else peak - 8 * n
     return place / 8 / GRID.sample_rate, float(correlation[peak])
 
 
 def check(waveforms: NDArray[np.float32], true: NDArray[np.float64], form: Format) -> None:
-    for heard, segment in zip(waveforms, true, strict=True):
-        late, correlation = align(heard, segment)
+    for decoded, segment in zip(waveforms, true, strict=True):
+        late, correlation = align(decoded, segment)
         assert abs(late) <= form.lag
         assert correlation > form.correlation
-        assert heard.std() == pytest.approx(form.gain * segment.std(), rel=0.01)
+        assert decoded.std() == pytest.approx(form.gain * segment.std(), rel=0.01)
 
 
 def read_all(path: Path) -> NDArray[np.float32]:
@@ -115,17 +115,17 @@ def test_lossless_files_lose_nothing(
     encoder: str, sample_format: str, suffix: str, largest_error: float, tmp_path: Path
 ) -> None:
     form = Format(f"a.{suffix}", encoder, sample_format, rate=16_000, channels=1)
-    heard = read_all(write_sound(tmp_path / form.name, form, 7.0))
+    decoded = read_all(write_sound(tmp_path / form.name, form, 7.0))
     true = segments_of_sound(0.0)[:2].astype(np.float32)
-    assert np.abs(heard - true).max() <= largest_error * 1.001
+    assert np.abs(decoded - true).max() <= largest_error * 1.001
 
 
 @pytest.mark.parametrize("weights", [(1, 1), (1, 0), (0, -1), (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)])
 def test_mono_is_the_mean_of_the_channels(weights: tuple[float, ...], tmp_path: Path) -> None:
     samples = np.outer(weights, sound(np.arange(64_000) / 16_000))
     form = replace(WAV_16K, channels=len(weights))
-    heard = read_all(write(tmp_path / "a.wav", samples, form))
-    np.testing.assert_allclose(heard[0], np.mean(weights) * segments_of_sound(0.0)[0], atol=1e-4)
+    decoded = read_all(write(tmp_path / "a.wav", samples, form))
+    np.testing.assert_allclose(decoded[0], np.mean(weights) * segments_of_sound(0.0)[0], atol=1e-4)
 
 
 def test_channels_that_cancel_are_silence(tmp_path: Path) -> None:
@@ -142,10 +142,10 @@ def test_clicks_land_where_they_should(form: Format, tmp_path: Path) -> None:
     for start in starts:
         samples[round((start + 1.0) * form.rate)] = 0.9
     path = write(tmp_path / form.name, np.tile(samples, (2, 1)), form)
-    heard = read_segments(path, inspect(path).duration, GRID, 3)
-    np.testing.assert_allclose(heard.starts, starts, atol=1e-6)
-    places = np.abs(heard.waveforms).argmax(axis=1) - HALF
-    np.testing.assert_allclose(places / GRID.sample_rate, 1.0, atol=0.002)
+    decoded = read_segments(path, inspect(path).duration, GRID, 3)
+    np.testing.assert_allclose(decoded.starts, starts, atol=1e-6)
+    positions = np.abs(decoded.waveforms).argmax(axis=1) - HALF
+    np.testing.assert_allclose(positions / GRID.sample_rate, 1.0, atol=0.002)
 
 
 def test_a_track_shorter_than_a_segment_is_repeated(tmp_path: Path) -> None:
@@ -207,10 +207,10 @@ def test_resampling_is_as_good_as_soxrs(rate: int, tmp_path: Path) -> None:
     times = np.arange(12 * rate) / rate
     chirp = 0.5 * np.sin(2 * np.pi * (50 * times + 6_950 / 24 * times**2))  # to 7 kHz
     form = Format("chirp.wav", "pcm_f32le", "flt", rate=rate, channels=1)
-    heard = read_all(write(tmp_path / form.name, chirp[None], form))
+    decoded = read_all(write(tmp_path / form.name, chirp[None], form))
     resampled = librosa.resample(chirp, orig_sr=rate, target_sr=16_000, res_type="soxr_hq")
     padded = np.concatenate([np.zeros(HALF), resampled, np.zeros(GRID.n_samples)])
-    for index, segment in enumerate(heard):
+    for index, segment in enumerate(decoded):
         true = padded[index * GRID.step :][: GRID.n_samples]
         assert np.corrcoef(segment, true)[0, 1] > 0.999
         assert segment.std() == pytest.approx(true.std(), rel=0.01)
@@ -221,8 +221,8 @@ def test_what_is_too_high_for_the_model_does_not_fold_down(tmp_path: Path) -> No
     chirp = 0.5 * np.sin(2 * np.pi * (9_000 * times + 13_000 / 16 * times**2))  # 9 to 22 kHz
     low = 0.001 * np.sin(2 * np.pi * 440 * times)  # not to be silent
     form = Format("chirp.wav", "pcm_f32le", "flt", rate=48_000, channels=1)
-    heard = read_all(write(tmp_path / form.name, (chirp + low)[None], form))
-    assert heard[:, 4_000:].std() < 0.0015
+    decoded = read_all(write(tmp_path / form.name, (chirp + low)[None], form))
+    assert decoded[:, 4_000:].std() < 0.0015
 
 
 @pytest.mark.parametrize("suffix", ["mp3", "wav"])
@@ -285,13 +285,13 @@ def test_not_a_number_is_silence_and_too_loud_is_bounded(tmp_path: Path) -> None
     damaged[:, 2_000] = np.inf, -np.inf
     damaged[0, 3_000], damaged[0, 4_000] = 100.0, 1e300
     form = Format("a.wav", "pcm_f64le", "dbl", rate=16_000, channels=2)
-    heard = read_all(write(tmp_path / "a.wav", damaged, form))[0, HALF:]
-    true = samples[0, : heard.size]
-    assert not heard[1_000:1_100].any()
-    assert heard[2_000] == 0
-    assert 1 < heard[3_000] < 10
-    assert heard[4_000] == 0
-    np.testing.assert_allclose(heard[4_001:], true[4_001:], atol=1e-6)
+    decoded = read_all(write(tmp_path / "a.wav", damaged, form))[0, HALF:]
+    true = samples[0, : decoded.size]
+    assert not decoded[1_000:1_100].any()
+    assert decoded[2_000] == 0
+    assert 1 < decoded[3_000] < 10
+    assert decoded[4_000] == 0
+    np.testing.assert_allclose(decoded[4_001:], true[4_001:], atol=1e-6)
 
 
 def test_damage_in_the_middle_leaves_the_rest_in_place(tmp_path: Path) -> None:
@@ -349,7 +349,7 @@ def test_any_name_is_just_a_name(
 
 @pytest.mark.filterwarnings("ignore:'(aifc|audioop|sunau)' is deprecated")  # librosa's readers
 @pytest.mark.skipif(not JAMENDO.exists(), reason="needs the tracks in ../shared/audio/jamendo")
-def test_real_tracks_are_what_librosa_hears() -> None:
+def test_real_tracks_are_what_librosa_decodes() -> None:
     for path in sorted(JAMENDO.glob("*.mp3"))[:3]:
         duration = inspect(path).duration
         whole = read_segments(path, duration, GRID, None)

@@ -202,8 +202,8 @@ def test_tags_do_not_change_the_hash(
         tagging(tagged)
         assert tagged.read_bytes() != plain
         assert (name, inspect(tagged)) == (name, info)
-        heard = read_segments(tagged, info.duration, GRID)
-        np.testing.assert_array_equal(heard.waveforms, segments.waveforms)
+        decoded = read_segments(tagged, info.duration, GRID)
+        np.testing.assert_array_equal(decoded.waveforms, segments.waveforms)
 
 
 def test_other_audio_has_another_hash(tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ def test_an_unexpected_exception_reaches_the_consumer(
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(extractor, "_listen", fail)
+    monkeypatch.setattr(extractor, "_analyse", fail)
     with pytest.raises(ZeroDivisionError):
         list(extractor.extract(20 * tracks))
 
@@ -237,15 +237,15 @@ def test_an_unexpected_exception_reaches_the_consumer(
 def test_a_dying_decoder_costs_at_most_one_file(
     extractor: Extractor, tracks: list[tuple[Path, float]]
 ) -> None:
-    heard = []
+    completed = []
     sentences = []
     for number, (path, result) in enumerate(extractor.extract(3 * tracks)):
-        heard.append(path)
+        completed.append(path)
         if number == 2:
             own_children()[0].kill()
         if isinstance(result, AudioError):
             sentences.append(str(result))
-    assert sorted(heard) == sorted(path for path, _ in 3 * tracks)
+    assert sorted(completed) == sorted(path for path, _ in 3 * tracks)
     assert sum("ended the decoder" in sentence for sentence in sentences) <= 1
     assert len(sentences) <= 3 * 2 + 1  # two of the files are no audio
 

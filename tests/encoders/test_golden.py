@@ -55,7 +55,7 @@ def segments_of(name: str) -> tuple[torch.Tensor, NDArray[np.float32]]:
     return LogMel(MelConfig())(torch.from_numpy(segments.waveforms)), segments.starts
 
 
-def listen(name: str, model: str, cache: Path) -> TrackFeatures:
+def extract_features(name: str, model: str, cache: Path) -> TrackFeatures:
     return Tagger(BUNDLES[model], cache).features(*segments_of(name))
 
 
@@ -67,19 +67,19 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
 @pytest.mark.parametrize(("name", "model"), CASES)
 def test_golden_taggram(name: str, model: str, cache: Path) -> None:
     with np.load(GOLDEN / f"{name}_{model}.npz") as golden:
-        heard = listen(name, model, cache)
-        assert heard.tags.shape == golden["taggram"].shape
-        assert np.abs(heard.tags.astype(np.float32) - golden["taggram"]).max() < 1e-3
+        features = extract_features(name, model, cache)
+        assert features.tags.shape == golden["taggram"].shape
+        assert np.abs(features.tags.astype(np.float32) - golden["taggram"]).max() < 1e-3
 
 
 @pytest.mark.parametrize(("name", "model"), [case for case in CASES if "musicnn" in case[1]])
 def test_golden_penultimate_and_pools(name: str, model: str, cache: Path) -> None:
     with np.load(GOLDEN / f"{name}_{model}.npz") as golden:
-        heard = listen(name, model, cache)
-        assert cosine(heard.penultimate[0], golden["penultimate_first_segment"][0]) >= 0.9999
+        features = extract_features(name, model, cache)
+        assert cosine(features.penultimate[0], golden["penultimate_first_segment"][0]) >= 0.9999
         pools = np.concatenate([golden["mean_pool"], golden["max_pool"]], axis=1).mean(axis=0)
-        assert heard.pooled.shape == pools.shape
-        assert cosine(heard.pooled, pools) >= 0.99999
+        assert features.pooled.shape == pools.shape
+        assert cosine(features.pooled, pools) >= 0.99999
 
 
 @pytest.mark.parametrize("model", [model for model in MODELS if "musicnn" in model])
@@ -97,8 +97,8 @@ def test_golden_fast_musicnn_is_the_plain_model(model: str, cache: Path) -> None
 
 
 def test_golden_joram_top_ten_in_the_published_order(cache: Path) -> None:
-    heard = listen("joram", "MTT_musicnn", cache)
-    best = np.argsort(-heard.tags.astype(np.float32).mean(axis=0))[:10]
+    features = extract_features("joram", "MTT_musicnn", cache)
+    best = np.argsort(-features.tags.astype(np.float32).mean(axis=0))[:10]
     assert [BUNDLES["MTT_musicnn"].tags[i] for i in best] == [
         "techno",
         "electronic",
@@ -133,9 +133,9 @@ def test_golden_probabilities_of_the_collection(model: str, collection: Path) ->
     bundle = BUNDLES[model]
     waveform = torch.from_numpy(np.pad(signal.astype(np.float32), 256, mode="reflect"))
     with np.load(GOLDEN / "sota_checkpoints.npz") as golden, torch.inference_mode():
-        heard = front_end(bundle.front)(waveform[None])
-        assert heard.shape[1:] == bundle.front.shape
-        probabilities = bundle.load(collection)(heard).logits.sigmoid()[0].numpy()
+        features = front_end(bundle.front)(waveform[None])
+        assert features.shape[1:] == bundle.front.shape
+        probabilities = bundle.load(collection)(features).logits.sigmoid()[0].numpy()
         assert np.abs(probabilities - golden[model]).max() <= 1e-4
 
 

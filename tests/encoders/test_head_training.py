@@ -14,7 +14,7 @@ from scipy import sparse
 from encoders.head_training import (
     LOSSES,
     MARGIN,
-    Learner,
+    HeadTrainer,
     Relation,
     TrainingData,
     alike_in,
@@ -66,7 +66,7 @@ def within(data: TrainingData, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def test_the_closed_form_whitens_what_artists_and_segments_differ_in() -> None:
     data = made(artist=1.0, segments=0.5)
-    (head,) = Learner(data, "triplet").closed_form(ROWS, [1e-9])
+    (head,) = HeadTrainer(data, "triplet").closed_form(ROWS, [1e-9])
     mapped = (data.vectors - head.mean) @ head.matrix
     artists = within(data, mapped[ROWS], data.groups[ROWS])
     parts, owners = data.segments[0] @ head.matrix, data.segments[1]
@@ -77,8 +77,8 @@ def test_the_closed_form_whitens_what_artists_and_segments_differ_in() -> None:
 
 
 def test_shrunk_wholly_or_without_labels_a_head_leaves_directions_alone() -> None:
-    (whole,) = Learner(made(artist=1.0), "triplet").closed_form(ROWS, [1.0])
-    (nothing,) = Learner(made(), "triplet").closed_form(ROWS, [0.1])
+    (whole,) = HeadTrainer(made(artist=1.0), "triplet").closed_form(ROWS, [1.0])
+    (nothing,) = HeadTrainer(made(), "triplet").closed_form(ROWS, [0.1])
     for head in (whole, nothing):
         np.testing.assert_allclose(head.matrix, np.eye(DIM), atol=1e-5)
 
@@ -92,9 +92,9 @@ def test_scatter_of_tracks_with_several_labels_counts_in_each() -> None:
         rows = x[members[:, label] > 0]
         expected += (rows - rows.mean(axis=0)).T @ (rows - rows.mean(axis=0))
         dof += len(rows) - 1
-    scatter, found = within_scatter(x, sparse.csr_matrix(members))
+    scatter, degrees = within_scatter(x, sparse.csr_matrix(members))
     np.testing.assert_allclose(scatter, expected, atol=1e-10)
-    assert found == dof
+    assert degrees == dof
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -107,12 +107,12 @@ def test_training_is_repeatable_and_blind_to_other_rows(loss: str, device: str) 
     blind = replace(data, vectors=vectors, segments=(parts, data.segments[1]))
 
     def trained(data: TrainingData, seed: int) -> np.ndarray:
-        learner = Learner(data, loss, device)
+        learner = HeadTrainer(data, loss, device)
         (start,) = learner.closed_form(ROWS, [0.2])
         return next(islice(learner.refine(start, ROWS, seed), 2, None)).matrix
 
     first = trained(data, 0)
-    (start,) = Learner(data, loss).closed_form(ROWS, [0.2])
+    (start,) = HeadTrainer(data, loss).closed_form(ROWS, [0.2])
     assert not np.array_equal(first, start.matrix)
     np.testing.assert_array_equal(first, trained(data, 0))
     np.testing.assert_array_equal(first, trained(blind, 0))
@@ -124,9 +124,9 @@ def test_training_draws_what_is_alike_together(
     loss: str, device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From the plain axes, where artists' tracks lie far apart."""
-    monkeypatch.setattr("encoders.head_training.STEP", 0.02)
+    monkeypatch.setattr("encoders.head_training.LEARNING_RATE", 0.02)
     data = made(artist=1.0)
-    learner = Learner(data, loss, device)
+    learner = HeadTrainer(data, loss, device)
     (start,) = learner.closed_form(ROWS, [1.0])
     trained = next(islice(learner.refine(start, ROWS, 0), 29, None))
 
@@ -147,9 +147,9 @@ def test_semi_hard_triplets_are_those_of_the_librarys_miner() -> None:
     pairs = (alike & ~torch.eye(30, dtype=torch.bool)).nonzero(as_tuple=True)
     ours = semi_hard(unit_distances(outputs), alike, pairs)
     expected = TripletMarginMiner(MARGIN, "semihard")(outputs, labels)
-    found, wanted = ({tuple(t) for t in torch.stack(list(x)).T.tolist()} for x in (ours, expected))
+    chosen, wanted = ({tuple(t) for t in torch.stack(list(x)).T.tolist()} for x in (ours, expected))
     assert wanted
-    assert found == wanted
+    assert chosen == wanted
 
 
 def test_alike_in_a_batch() -> None:
@@ -161,10 +161,10 @@ def test_alike_in_a_batch() -> None:
 
 def test_bad_input() -> None:
     with pytest.raises(ValueError, match="wanted a loss out of"):
-        Learner(made(), "magic")
+        HeadTrainer(made(), "magic")
     data = made(artist=1.0)
     mixed = replace(data, segments=(data.segments[0], data.segments[1][::-1].copy()))
-    learner = Learner(mixed, "triplet")
+    learner = HeadTrainer(mixed, "triplet")
     (start,) = learner.closed_form(ROWS, [0.2])
     with pytest.raises(ValueError, match="ascending"):
         next(learner.refine(start, ROWS, 0))

@@ -35,9 +35,9 @@ def test_mfccs_are_librosas(tmp_path: Path) -> None:
     paths = [write_sound(tmp_path / f.name, f, 8.0) for f in (WAV, FLAC)]
     extractor = MfccExtractor(n_segments=2)
     assert extractor.names == ("mfcc20-float32-2",)
-    heard = dict(extractor.extract([(path, 8.0) for path in paths]))
+    results = dict(extractor.extract([(path, 8.0) for path in paths]))
     for path in paths:
-        (features,) = heard[path]
+        (features,) = results[path]
         coefficients = expected(path, extractor)
         assert features.tags.shape == (2, 0)
         assert features.penultimate.dtype == features.pooled.dtype == np.float16
@@ -52,6 +52,6 @@ def test_a_file_that_cannot_be_read_is_an_error_value(tmp_path: Path) -> None:
     good = write_sound(tmp_path / "good.wav", WAV, 3.5)
     bad = tmp_path / "bad.wav"
     bad.write_bytes(b"no music")
-    heard = dict(MfccExtractor(n_segments=None, workers=2).extract([(bad, 3.0), (good, 3.5)]))
-    assert isinstance(heard[bad], AudioError)
-    assert not isinstance(heard[good], AudioError)
+    results = dict(MfccExtractor(n_segments=None, workers=2).extract([(bad, 3.0), (good, 3.5)]))
+    assert isinstance(results[bad], AudioError)
+    assert not isinstance(results[good], AudioError)

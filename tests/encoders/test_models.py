@@ -116,9 +116,9 @@ def test_a_published_size_hears_a_segment(name: str) -> None:
     torch.manual_seed(0)
     waveforms = 0.1 * torch.randn(1, segment_grid(case.front).n_samples)
     with torch.inference_mode():
-        heard = front_end(case.front)(waveforms)
-        assert heard.shape[1:] == case.front.shape
-        out = model(heard)
+        inputs = front_end(case.front)(waveforms)
+        assert inputs.shape[1:] == case.front.shape
+        out = model(inputs)
     shapes = [(1, 50), (1, case.n_units), (1, case.n_pooled)]
     assert [tuple(tensor.shape) for tensor in out] == shapes
     assert all(torch.isfinite(tensor).all() for tensor in out)
@@ -248,11 +248,13 @@ def test_attention_over_any_tagger_can_be_learned(name: str) -> None:
     clips = torch.randn(6, 4, *shape)
     assert overfit(model, clips) < 0.1
     with torch.inference_mode():
-        heard, weights = model.eval().attend(clips)
+        activations, weights = model.eval().attend(clips)
         each = model.tagger(clips[0]).logits.sigmoid()  # of the first clip's segments
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(6))
-    torch.testing.assert_close(heard.logits[0].sigmoid(), weights[0] @ each, rtol=1e-4, atol=1e-5)
-    assert heard.penultimate.shape == (6, n_units)
+    torch.testing.assert_close(
+        activations.logits[0].sigmoid(), weights[0] @ each, rtol=1e-4, atol=1e-5
+    )
+    assert activations.penultimate.shape == (6, n_units)
 
 
 def test_attention_finds_the_segment_that_counts() -> None:

@@ -253,8 +253,8 @@ def log_mel_of_sounds() -> Tensor:
     tones = samples_of_sound(5 * length / 16_000 + 1, 16_000)[: 5 * length]
     noise = 0.3 * np.random.default_rng(0).standard_normal(length)
     waveforms = np.concatenate([tones, noise, np.zeros(length)]).reshape(-1, length)
-    heard: Tensor = LogMel(config)(torch.from_numpy(waveforms))
-    return heard
+    log_mel: Tensor = LogMel(config)(torch.from_numpy(waveforms))
+    return log_mel
 
 
 def test_embeddings_are_those_of_the_plain_model(weights: Path) -> None:

@@ -63,14 +63,14 @@ def test_musicnn_takes_any_length() -> None:
 
 
 @pytest.mark.parametrize("name", PACKAGED)
-def test_a_tagger_hears(name: str, device: str, tmp_path: Path) -> None:
+def test_a_tagger_makes_features(name: str, device: str, tmp_path: Path) -> None:
     tagger = Tagger(BUNDLES[name], tmp_path, device=device)
-    heard = tagger.features(torch.rand(2, 187, 96), np.array([0.0, 3.0], np.float32))
-    assert heard.tags.shape == (2, 50)
-    assert ((heard.tags >= 0) & (heard.tags <= 1)).all()
-    assert tagger.prior.penultimate.shape == heard.penultimate.shape[1:]
+    features = tagger.features(torch.rand(2, 187, 96), np.array([0.0, 3.0], np.float32))
+    assert features.tags.shape == (2, 50)
+    assert ((features.tags >= 0) & (features.tags <= 1)).all()
+    assert tagger.prior.penultimate.shape == features.penultimate.shape[1:]
     assert tagger.prior.logits.shape == (50,)
-    for array in (heard.tags, heard.penultimate, heard.pooled):
+    for array in (features.tags, features.penultimate, features.pooled):
         assert array.dtype == np.float16
         assert np.isfinite(array).all()
 

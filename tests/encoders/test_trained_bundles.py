@@ -51,11 +51,11 @@ def test_it_hears_what_the_trained_model_heard(
     tagger = Tagger(bundle, tmp_path / "weights")
     waveforms = 0.1 * torch.randn(3, 48_000)[:, : 187 * 256]
     inputs = front_end(bundle.front)(waveforms)
-    heard = tagger.features(inputs, np.arange(3, dtype=np.float32))
+    features = tagger.features(inputs, np.arange(3, dtype=np.float32))
     with torch.inference_mode():
         expected = model(inputs)
-    np.testing.assert_allclose(heard.tags, expected.logits.sigmoid(), atol=1e-3)
-    np.testing.assert_allclose(heard.penultimate, expected.penultimate, rtol=2e-3, atol=1e-3)
+    np.testing.assert_allclose(features.tags, expected.logits.sigmoid(), atol=1e-3)
+    np.testing.assert_allclose(features.penultimate, expected.penultimate, rtol=2e-3, atol=1e-3)
     np.testing.assert_array_equal(tagger.prior.penultimate, prior.penultimate)
     np.testing.assert_array_equal(tagger.prior.logits, prior.logits)
 

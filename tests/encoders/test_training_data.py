@@ -24,7 +24,7 @@ from encoders.training.clips import (
     corpus,
     groups,
     most_common,
-    part_by_artist,
+    split_by_artist,
     targets,
 )
 from encoders.training.segments import RandomSegments, all_segments
@@ -36,22 +36,22 @@ def test_parts_share_no_artist_and_have_their_share_of_every_tag() -> None:
         Clip(Path(f"{number}"), (f"tag {number % 4}",), f"artist {int(rng.integers(60))}")
         for number in range(400)
     ]
-    parts = part_by_artist(clips, seed=3)
+    parts = split_by_artist(clips, seed=3)
     assert sorted(clip.path for part in parts for clip in part) == sorted(c.path for c in clips)
     artists = [set(groups(part)) for part in parts]
     assert not (artists[0] & artists[1] or artists[0] & artists[2] or artists[1] & artists[2])
     for part, share in zip(parts, (0.6, 0.15, 0.25), strict=True):
         tags = Counter(clip.tags[0] for clip in part)
         assert all(abs(tags[f"tag {n}"] - 100 * share) <= 6 for n in range(4))
-    assert parts == part_by_artist(clips, seed=3)
-    assert parts != part_by_artist(clips, seed=4)
+    assert parts == split_by_artist(clips, seed=3)
+    assert parts != split_by_artist(clips, seed=4)
 
 
 def test_a_few_artists_are_parted_and_two_are_not() -> None:
     clips = [Clip(Path(f"{n}"), ("a",), f"artist {min(n // 8, 2)}") for n in range(20)]
-    assert all(part_by_artist(clips, seed=0))
+    assert all(split_by_artist(clips, seed=0))
     with pytest.raises(CorpusError, match="of 2 artists"):
-        part_by_artist(clips[:12], seed=0)
+        split_by_artist(clips[:12], seed=0)
 
 
 def test_a_corpus_keeps_the_tags_asked_for() -> None:
@@ -92,8 +92,8 @@ def test_the_cache_has_a_limit(tmp_path: Path) -> None:
     paths = [clip.path for clip in make_clips(tmp_path, 3, 1)]
     with pytest.raises(CacheFull, match=r"more than 0\.00015 GB"):
         AudioCache(tmp_path / "cache", RATE, 150_000).add(paths)
-    kept = list((tmp_path / "cache").glob("*.npy"))
-    assert sum(path.stat().st_size for path in kept) <= 150_000
+    cached = list((tmp_path / "cache").glob("*.npy"))
+    assert sum(path.stat().st_size for path in cached) <= 150_000
 
 
 @pytest.mark.parametrize("seconds", [1.0, 3.0, 10.3])
@@ -107,9 +107,9 @@ def test_a_clip_is_judged_by_the_segments_a_build_would_hear(
     grid = segment_grid(MelConfig())
     for n in (None, 2):
         expected = read_segments(path, inspect(path).duration, grid, n).waveforms
-        heard = all_segments(read(places[path]), grid, n)
-        assert heard.shape == expected.shape
-        np.testing.assert_allclose(heard[:, 256:-256], expected[:, 256:-256], atol=2e-5)
+        segments = all_segments(read(places[path]), grid, n)
+        assert segments.shape == expected.shape
+        np.testing.assert_allclose(segments[:, 256:-256], expected[:, 256:-256], atol=2e-5)
 
 
 def test_segments_hang_on_seed_epoch_and_number_alone(tmp_path: Path) -> None:
@@ -177,12 +177,12 @@ def test_each_augmentation_does_what_it_says() -> None:
 
 def test_masks_hide_bands_and_frames_behind_the_mean() -> None:
     torch.manual_seed(0)
-    heard = torch.rand(16, 187, 96)
-    masked = Augmentation(spec=1).masks()(heard)
-    hidden = masked != heard
+    spectrograms = torch.rand(16, 187, 96)
+    masked = Augmentation(spec=1).masks()(spectrograms)
+    hidden = masked != spectrograms
     assert 0 < hidden.float().mean() < 0.25
     assert len({tuple(clip.any(dim=1).tolist()) for clip in ~hidden}) > 4  # drawn for each
-    means = heard.mean(dim=(1, 2), keepdim=True).expand_as(heard)
+    means = spectrograms.mean(dim=(1, 2), keepdim=True).expand_as(spectrograms)
     np.testing.assert_allclose(masked[hidden], means[hidden], atol=1e-6)
     waveforms = torch.rand(4, 1000)
     assert torch.equal(Augmentation(spec=1).masks()(waveforms), waveforms)

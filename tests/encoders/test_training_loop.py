@@ -14,7 +14,7 @@ from encoders.frontends import front_end, segment_grid
 from encoders.training.audio_cache import AudioCache, read
 from encoders.training.augmentation import Augmentation
 from encoders.training.clips import targets
-from encoders.training.loop import PRECISIONS, CheckpointError, Material, Recipe, Trainer
+from encoders.training.loop import PRECISIONS, CheckpointError, ClipSet, Recipe, Trainer
 from encoders.training.segments import all_segments
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -24,15 +24,15 @@ QUICK = {"epochs": 4, "crops": 1, "batch": 8, "patience": 10, "rate": 3e-3}
 
 
 @pytest.fixture(scope="module")
-def material(tmp_path_factory: pytest.TempPathFactory) -> tuple[Material, Material]:
+def material(tmp_path_factory: pytest.TempPathFactory) -> tuple[ClipSet, ClipSet]:
     folder = tmp_path_factory.mktemp("clips")
     clips = make_clips(folder)
     places, _ = AudioCache(folder / "cache", RATE, 10**8).add([clip.path for clip in clips])
 
-    def of(part: slice) -> Material:
+    def of(part: slice) -> ClipSet:
         chosen = clips[part]
         wanted = torch.from_numpy(targets(chosen, TAGS))
-        return Material([places[clip.path] for clip in chosen], wanted)
+        return ClipSet([places[clip.path] for clip in chosen], wanted)
 
     return of(slice(0, 16)), of(slice(16, None))
 
@@ -49,7 +49,7 @@ def trainer(recipe: Recipe, architecture: str = "cnn1d", device: str = "cpu") ->
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_it_learns_to_tell_hums_from_hisses(
-    material: tuple[Material, Material], precision: str, device: str
+    material: tuple[ClipSet, ClipSet], precision: str, device: str
 ) -> None:
     if (precision, device) == ("float16", "cpu"):
         pytest.skip("float16 is for GPUs")
@@ -57,7 +57,7 @@ def test_it_learns_to_tell_hums_from_hisses(
     augmentation = Augmentation(gain=3, noise=30, spec=1, mixup=0.2)
     recipe = Recipe(**QUICK, precision=precision, augmentation=augmentation)
     one = trainer(recipe, device=device)
-    before = agreement(one.judged(valid)[0], valid.targets.numpy())
+    before = agreement(one.validate(valid)[0], valid.targets.numpy())
     outcome = one.train(train, valid, agreement)
     assert before < 1.0
     assert outcome.best.score == 1.0
@@ -67,13 +67,13 @@ def test_it_learns_to_tell_hums_from_hisses(
     assert torch.equal(learned, outcome.state["output.weight"])
 
 
-def test_a_clip_is_judged_by_the_mean_of_its_segments(material: tuple[Material, Material]) -> None:
+def test_a_clip_is_tagged_by_the_mean_of_its_segments(material: tuple[ClipSet, ClipSet]) -> None:
     _, valid = material
     one = trainer(Recipe(segments=1))
-    probabilities, loss = one.judged(valid)
+    probabilities, loss = one.validate(valid)
     front, model = front_end(one.front), one.model.eval()
-    for row, place in enumerate(valid.places):
-        segments = all_segments(read(place), segment_grid(one.front), 1)
+    for row, path in enumerate(valid.paths):
+        segments = all_segments(read(path), segment_grid(one.front), 1)
         with torch.inference_mode():
             expected = model(front(torch.from_numpy(segments))).logits.sigmoid().mean(dim=0)
         np.testing.assert_allclose(probabilities[row], expected, atol=1e-6)
@@ -83,7 +83,7 @@ def test_a_clip_is_judged_by_the_mean_of_its_segments(material: tuple[Material, 
 
 @pytest.mark.parametrize("schedule", ["cosine", "plateau"])
 def test_going_on_is_the_same_as_never_stopping(
-    material: tuple[Material, Material], tmp_path: Path, schedule: str
+    material: tuple[ClipSet, ClipSet], tmp_path: Path, schedule: str
 ) -> None:
     train, valid = material
     recipe = Recipe(**QUICK, schedule=schedule, augmentation=Augmentation(gain=3, mixup=0.2))
@@ -111,18 +111,18 @@ def test_going_on_is_the_same_as_never_stopping(
 
 
 def test_a_checkpoint_of_another_training_is_refused(
-    material: tuple[Material, Material], tmp_path: Path
+    material: tuple[ClipSet, ClipSet], tmp_path: Path
 ) -> None:
     checkpoint = tmp_path / "checkpoint.pt"
     trainer(Recipe(**{**QUICK, "epochs": 1})).train(*material, agreement, checkpoint=checkpoint)
-    with pytest.raises(CheckpointError, match="trained otherwise"):
+    with pytest.raises(CheckpointError, match="trained with other settings"):
         trainer(Recipe(**QUICK)).restore(checkpoint)
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    with pytest.raises(CheckpointError, match="cannot be gone on from"):
+    with pytest.raises(CheckpointError, match="cannot be continued from"):
         trainer(Recipe(**QUICK)).restore(checkpoint)
 
 
-def test_training_ends_when_nothing_gets_better(material: tuple[Material, Material]) -> None:
+def test_training_ends_when_nothing_gets_better(material: tuple[ClipSet, ClipSet]) -> None:
     recipe = Recipe(**{**QUICK, "epochs": 50, "patience": 2})
     scores = iter([0.5, 0.7, 0.7, 0.6, 0.9])
     outcome = trainer(recipe).train(*material, lambda *_: next(scores))
@@ -130,7 +130,7 @@ def test_training_ends_when_nothing_gets_better(material: tuple[Material, Materi
     assert outcome.best.number == 2
 
 
-def test_half_precision_learns_too(material: tuple[Material, Material]) -> None:
+def test_half_precision_learns_too(material: tuple[ClipSet, ClipSet]) -> None:
     outcome = trainer(Recipe(**QUICK, precision="bfloat16"), "cnn1d").train(*material, agreement)
     assert outcome.best.score == 1.0
 

@@ -35,7 +35,7 @@ def decoded(path: Path, start: float) -> np.ndarray:
 
 
 def time_at(sound: np.ndarray, seconds: float) -> float:
-    """Return which time of the chirp is heard at some time of a sound."""
+    """Return which time of the chirp is played at some time of a sound."""
     piece = sound[int(seconds * RATE) :][: RATE // 10] * np.hanning(RATE // 10)
     pitch = np.abs(np.fft.rfft(piece, 1 << 16)).argmax() * RATE / (1 << 16)
     return (pitch - 300) / 300 - 0.05

@@ -265,12 +265,12 @@ def test_a_published_state_dict_is_computed_as_published(name: str, tmp_path: Pa
     state = make()
     waveforms = 0.2 * torch.randn(1, n_samples)
     bundle = saved(name, state, tmp_path)
-    heard = waveforms
+    inputs = waveforms
     if not name.endswith(("sample", "se")):  # whose oracle centres its frames
-        heard = F.pad(waveforms.unsqueeze(1), (256, 256), mode="reflect").squeeze(1)
+        inputs = F.pad(waveforms.unsqueeze(1), (256, 256), mode="reflect").squeeze(1)
     with torch.inference_mode():
         model, front = bundle.load(tmp_path), front_end(bundle.front)
-        ours, theirs = model(front(heard)).logits, oracle(state, waveforms)
+        ours, theirs = model(front(inputs)).logits, oracle(state, waveforms)
     assert theirs.std() > 0.1
     torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
 
@@ -320,19 +320,19 @@ def test_what_is_missing_or_altered_is_said_with_what_to_do(tmp_path: Path) -> N
 
 
 def test_taggers_of_three_front_ends_hear_one_track(tmp_path: Path) -> None:
-    """Each has its own segments, and hears what it hears alone."""
+    """Each has its own segments, and the features that it has alone."""
     torch.manual_seed(0)
     states = {"mtat_fcn": fcn_state(), "mtat_sample": sample_state()}
     bundles = [BUNDLES["MTT_musicnn"], *(saved(*item, tmp_path) for item in states.items())]
     taggers = [Tagger(bundle, tmp_path) for bundle in bundles]
-    budgets = [ear.n_segments for ear in Extractor(taggers, n_segments=20).ears.values()]
+    budgets = [plan.n_segments for plan in Extractor(taggers, n_segments=20).plans.values()]
     assert budgets == [20, 2, 16]  # 60 s of each
     path = tmp_path / "sound.wav"
     write_sound(path, WAV_16K, 31.0)
     extractor = Extractor(taggers, n_segments=2)
     ((_, together),) = extractor.extract([(path, 31.0)])
     assert not isinstance(together, AudioError)
-    assert [len(heard.starts) for heard in together] == [2, 1, 2]
+    assert [len(features.starts) for features in together] == [2, 1, 2]
     alone = [Extractor([tagger], n_segments=2).features(path)[0] for tagger in taggers]
     for one, other in zip(together, alone, strict=True):
         for field in ("starts", "tags", "penultimate", "pooled"):

@@ -1,4 +1,4 @@
-"""What a training learns from and is judged by: labels, or what taggers say."""
+"""The targets and the metric of a training: labels, or the outputs of other taggers."""
 
 from __future__ import annotations
 
@@ -17,8 +17,13 @@ from encoders.extract import load_extractor
 from encoders.frontends import segment_grid
 from encoders.trained_bundles import tagger_names
 from encoders.training.clips import Clip, Corpus, targets
-from encoders.training.distillation import Aim, Lessons, Teachers, TeachingError
-from encoders.training.loop import Criterion, Judge, Material, rank, tag_loss
+from encoders.training.distillation import (
+    DistillationError,
+    DistillationSegments,
+    DistillationTarget,
+    Teachers,
+)
+from encoders.training.loop import ClipSet, Criterion, Metric, rank, tag_loss
 from index.arrays import Float32Array
 from recsys.evaluation.tag_metrics import tag_auc
 from recsys.home.files import WEIGHTS_NAME
@@ -30,19 +35,19 @@ Progress = Callable[[int, int], None]
 
 
 class Plan(NamedTuple):
-    """What is learned and how it is judged.
+    """The data, the loss and the metric of a training.
 
     corpus  its clips' tags are what the result is tested on
-    judge   None: by the loss on the validation clips
+    metric  None: by the loss on the validation clips
     aims    the test clips' embeddings, as the teachers have them; None where there are none
     """
 
     corpus: Corpus
-    train: Material | Lessons
-    valid: Material
-    test: Material
+    train: ClipSet | DistillationSegments
+    valid: ClipSet
+    test: ClipSet
     criterion: Criterion
-    judge: Judge | None
+    metric: Metric | None
     aims: Float32Array | None
 
 
@@ -59,7 +64,8 @@ def first_of_all() -> Iterator[None]:
 def load_teachers(options: TaggerOptions, folder: Path) -> Teachers | None:
     """Load the taggers that --teach-from names; None where it names none.
 
-    Raises WeightsError, SettingsError, and TeachingError for an unknown one or another front end.
+    Raises WeightsError, SettingsError, and DistillationError for an unknown one or another front
+    end.
     """
     if not options.teachers:
         return None
@@ -69,7 +75,7 @@ def load_teachers(options: TaggerOptions, folder: Path) -> Teachers | None:
         try:
             extractor = load_extractor(names, weights)
         except ValueError as error:
-            raise TeachingError(f"--teach-from: {error}.") from error
+            raise DistillationError(f"--teach-from: {error}.") from error
     grid = segment_grid(ARCHITECTURES[options.architecture].front)
     return Teachers(extractor.taggers, grid, folder / "answers")
 
@@ -77,7 +83,7 @@ def load_teachers(options: TaggerOptions, folder: Path) -> Teachers | None:
 def from_labels(corpus: Corpus, places: Mapping[Path, Path]) -> Plan:
     """Learn the clips' labels."""
     train, valid, test = (
-        Material(_places(clips, places), torch.from_numpy(targets(clips, corpus.tags)))
+        ClipSet(_places(clips, places), torch.from_numpy(targets(clips, corpus.tags)))
         for clips in (corpus.train, corpus.valid, corpus.test)
     )
     return Plan(corpus, train, valid, test, tag_loss, tag_auc, None)
@@ -90,41 +96,45 @@ def from_teachers(
     options: TaggerOptions,
     progress: Progress,
 ) -> Plan:
-    """Learn what taggers say; the test is on each clip's TOP tags by them."""
+    """Learn other taggers' outputs; the test is on each clip's TOP tags by them."""
     architecture, recipe = ARCHITECTURES[options.architecture], options.recipe
     grid = segment_grid(architecture.front)
     n_units: int = architecture.build(len(corpus.tags)).output.in_features  # type: ignore[union-attr,assignment]
-    lessons = Lessons(_places(corpus.train, places), grid.n_samples, recipe.crops, recipe.seed)
+    training_segments = DistillationSegments(
+        _places(corpus.train, places), grid.n_samples, recipe.crops, recipe.seed
+    )
     with first_of_all():
-        answers = lessons.answers(teachers, progress)
-        said = [
+        outputs = training_segments.outputs(teachers, progress)
+        teacher_outputs = [
             [teachers.of_clip(places[clip.path], grid, recipe.segments) for clip in clips]
             for clips in (corpus.valid, corpus.test)
         ]
-    aim = Aim.fit(answers, teachers.widths, len(corpus.tags), n_units)
-    lessons.targets = aim.targets(answers)
-    wanted = [[aim.targets(rows) for rows in part] for part in said]
+    target = DistillationTarget.fit(outputs, teachers.widths, len(corpus.tags), n_units)
+    training_segments.targets = target.targets(outputs)
+    clip_targets = [[target.targets(rows) for rows in part] for part in teacher_outputs]
     valid, test = (
-        Material(_places(clips, places), part)
-        for clips, part in zip((corpus.valid, corpus.test), wanted, strict=True)
+        ClipSet(_places(clips, places), part)
+        for clips, part in zip((corpus.valid, corpus.test), clip_targets, strict=True)
     )
-    aims = torch.stack([rows[:, aim.n_tags :].mean(dim=0) for rows in wanted[1]]).numpy()
+    aims = torch.stack([rows[:, target.n_tags :].mean(dim=0) for rows in clip_targets[1]]).numpy()
     named = replace(
         corpus,
-        valid=_named(corpus.valid, said[0], corpus.tags),
-        test=_named(corpus.test, said[1], corpus.tags),
+        valid=_named(corpus.valid, teacher_outputs[0], corpus.tags),
+        test=_named(corpus.test, teacher_outputs[1], corpus.tags),
     )
-    return Plan(named, lessons, valid, test, aim.loss, None, aims)
+    return Plan(named, training_segments, valid, test, target.loss, None, aims)
 
 
 def _places(clips: Sequence[Clip], places: Mapping[Path, Path]) -> list[Path]:
     return [places[clip.path] for clip in clips]
 
 
-def _named(clips: Sequence[Clip], said: Sequence[Tensor], tags: Sequence[str]) -> tuple[Clip, ...]:
+def _named(
+    clips: Sequence[Clip], teacher_outputs: Sequence[Tensor], tags: Sequence[str]
+) -> tuple[Clip, ...]:
     """Give each clip the TOP tags that its teachers are surest of, of few tags at most half."""
     n = max(1, min(TOP, len(tags) // 2))
-    best = [rows[:, : len(tags)].mean(dim=0).topk(n).indices for rows in said]
+    best = [rows[:, : len(tags)].mean(dim=0).topk(n).indices for rows in teacher_outputs]
     return tuple(
         replace(clip, tags=tuple(tags[i] for i in row))
         for clip, row in zip(clips, best, strict=True)

@@ -16,9 +16,9 @@ from earshot.commands.tagger_training.options import TaggerOptions
 from earshot.commands.tagger_training.plans import TOP, Plan
 from earshot.terminal import complain
 from encoders.trained_bundles import Prior, save_trained
-from encoders.training.card import Training, card
+from encoders.training.card import TrainingSummary, card
 from encoders.training.clips import groups, targets
-from encoders.training.loop import Epoch, Outcome, rank
+from encoders.training.loop import Epoch, TrainingResult, rank
 from index.arrays import Float32Array
 from recsys.evaluation.embedding_agreement import agreement
 from recsys.evaluation.tag_metrics import best_thresholds, tag_figures
@@ -28,25 +28,25 @@ from recsys.evaluation.tag_scores import score_tags
 class Result(NamedTuple):
     """The results of a training.
 
-    judged       probabilities of the validation and the test clips, (n_clips, n_tags) each
-    embeddings   of the test clips before the training and after it, centred: (n_clips, n_units)
-                 each; None where there is nothing to compare them with
-    lost         files that could not be decoded
+    predictions    probabilities of the validation and the test clips, (n_clips, n_tags) each
+    embeddings     of the test clips before the training and after it, centred: (n_clips, n_units)
+                   each; None where there is nothing to compare them with
+    n_undecodable  files that could not be decoded
     """
 
-    outcome: Outcome
+    outcome: TrainingResult
     n_parameters: int
-    judged: tuple[Float32Array, Float32Array]
+    predictions: tuple[Float32Array, Float32Array]
     embeddings: tuple[Float32Array, Float32Array] | None
     prior: Prior
-    lost: int
+    n_undecodable: int
     seconds: float
 
 
 def finish(options: TaggerOptions, plan: Plan, result: Result) -> dict[str, Any]:
     """Measure on the test clips, write weights and cards, return the figures. Raises OSError."""
     corpus, outcome = plan.corpus, result.outcome
-    valid, test = result.judged
+    valid, test = result.predictions
     thresholds = best_thresholds(targets(corpus.valid, corpus.tags), valid)
     truth, artists = targets(corpus.test, corpus.tags), groups(corpus.test)
     measured = tag_figures(truth, test, artists, thresholds, exclusive=corpus.exclusive)
@@ -65,7 +65,7 @@ def finish(options: TaggerOptions, plan: Plan, result: Result) -> dict[str, Any]
     ]
     weights = options.out / f"{options.name}.safetensors"
     digest = save_trained(weights, options.architecture, corpus.tags, outcome.state, result.prior)
-    training = Training(
+    training = TrainingSummary(
         name=options.name,
         architecture=options.architecture,
         n_parameters=result.n_parameters,
@@ -77,7 +77,7 @@ def finish(options: TaggerOptions, plan: Plan, result: Result) -> dict[str, Any]
         device=device_name(),
         figures=measured,
         per_tag=rows,
-        lost=result.lost,
+        n_undecodable=result.n_undecodable,
         sha256=digest,
     )
     weights.with_suffix(".md").write_text(card(training), encoding="utf-8")

@@ -16,7 +16,7 @@ from encoders.training.clips import (
     CorpusError,
     corpus,
     most_common,
-    part_by_artist,
+    split_by_artist,
 )
 from encoders.training.datasets import DATASETS
 from recsys.catalog import Catalog
@@ -58,7 +58,7 @@ def read_corpus(options: TaggerOptions, taught: Sequence[str] = ()) -> Corpus:
     if _SPLIT in table.columns:
         parts = _by_split(clips, table[_SPLIT])
     else:
-        parts = list(part_by_artist(clips, options.recipe.seed))
+        parts = list(split_by_artist(clips, options.recipe.seed))
     if taught:
         train, valid, test = map(tuple, parts)
         return Corpus(name, tuple(taught), train, valid, test, how)
