@@ -40,7 +40,7 @@ from webui.rate_limits import (
 )
 
 _log = logging.getLogger("webui.access")
-_SAID = {
+_MESSAGES = {
     "password": "Your password is changed, and every other browser is logged out.",
     "elsewhere": "Every other browser is logged out.",
     "revoked": "The key is revoked.",
@@ -65,14 +65,14 @@ class Secret(NamedTuple):
 def login() -> AnyResponse:
     """Show the form, or go on where it is not needed."""
     if g.person is not None:
-        return redirect(local(request.args.get("next", "")))
+        return redirect(local_address(request.args.get("next", "")))
     return _login_page(request.args.get("next", ""))
 
 
 @accounts.post("/login")
 def log_in() -> AnyResponse:
     """Begin a session, under a new token: what a browser held before is worth nothing."""
-    name, wanted = request.form.get("name", ""), request.form.get("next", "")
+    name, next_address = request.form.get("name", ""), request.form.get("next", "")
     address = network(request.remote_addr)
     attempts = f"{address} {name_key(name)}"
     what = "attempts to log in under this name from your address"
@@ -82,12 +82,12 @@ def log_in() -> AnyResponse:
     if token is None:
         failed = {"event": "login failed", "address": request.remote_addr}
         _log.warning("%s", json.dumps(failed | {"request_id": g.request_id}))
-        answer = _login_page(wanted, name, error="Wrong name or password.")
+        answer = _login_page(next_address, name, error="Wrong name or password.")
         answer.status_code = 403
         return answer
     limits().forget(LOGINS_OF_NAME, attempts)
     _accounts().log_out(current_listener.session_cookie())
-    return _with_cookie(redirect(local(wanted), 303), token, SESSION_SECONDS)
+    return _with_cookie(redirect(local_address(next_address), 303), token, SESSION_SECONDS)
 
 
 @accounts.post("/logout")
@@ -99,11 +99,13 @@ def log_out() -> AnyResponse:
     return answer
 
 
-def _login_page(wanted: str, name: str = "", error: str | None = None) -> Response:
+def _login_page(next_address: str, name: str = "", error: str | None = None) -> Response:
     """Return the form; its token goes with a cookie, which other sites' forms do not have."""
     cookie = current_listener.session_cookie() or secrets.token_urlsafe(32)
     token = current_listener.token_of(cookie)
-    page = render_template("login.html", next=local(wanted), name=name, error=error, token=token)
+    page = render_template(
+        "login.html", next=local_address(next_address), name=name, error=error, token=token
+    )
     answer = make_response(page)
     _with_cookie(answer, cookie, None)
     return answer
@@ -121,7 +123,7 @@ def _with_cookie(answer: AnyResponse, value: str, seconds: int | None) -> AnyRes
     return answer
 
 
-def local(address: str) -> str:
+def local_address(address: str) -> str:
     r"""Return an address if it is that of a page here, otherwise that of the workbench.
 
     Browsers take backslashes for slashes, step over tabs and line feeds, and take what follows two
@@ -143,7 +145,7 @@ def local(address: str) -> str:
 @accounts.get("/account")
 def account() -> str:
     """Show what an account has."""
-    return _page(said=_SAID.get(request.args.get("said", "")))
+    return _page(message=_MESSAGES.get(request.args.get("said", "")))
 
 
 @accounts.post("/account/password")
@@ -198,11 +200,11 @@ def revoke_key(key_id: int) -> AnyResponse:
 @accounts.post("/account/members")
 def add_member() -> AnyResponse:
     """Make an account and show its password."""
-    current_listener.demand_owner()
+    current_listener.require_owner()
 
     def add() -> Secret:
-        made, password = _accounts().add(request.form.get("name", ""))
-        return Secret(f"The password of {made.name}", password)
+        account, password = _accounts().add(request.form.get("name", ""))
+        return Secret(f"The password of {account.name}", password)
 
     return _done(add)
 
@@ -210,17 +212,17 @@ def add_member() -> AnyResponse:
 @accounts.post("/account/members/<int:account_id>/<any(password, remove, owner, member):what>")
 def change_member(account_id: int, what: str) -> AnyResponse:
     """Give somebody a new password or a role, or remove the account."""
-    current_listener.demand_owner()
+    current_listener.require_owner()
     if account_id == _me().id:
         raise Forbidden("Only another owner can do that to your account.")
 
     def change() -> str | Secret:
-        found = _accounts().people.account(account_id)
-        if found is None:
+        other = _accounts().people.account(account_id)
+        if other is None:
             raise AccountError("There is no such account; it may have been removed already.")
         if what == "password":
-            password = _accounts().reset_password(found)
-            return Secret(f"The new password of {found.name}", password)
+            password = _accounts().reset_password(other)
+            return Secret(f"The new password of {other.name}", password)
         if what == "remove":
             _accounts().people.remove(account_id)
             return "removed"
@@ -242,15 +244,15 @@ def _done(act: Callable[[], str | Secret]) -> AnyResponse:
 
 
 def _page(
-    *, said: str | None = None, error: str | None = None, secret: Secret | None = None
+    *, message: str | None = None, error: str | None = None, secret: Secret | None = None
 ) -> str:
-    known, me = _accounts().people, _me()
+    people, me = _accounts().people, _me()
     return render_template(
         "account.html",
         me=me,
-        keys=known.keys(me.id),
-        members=known.accounts() if me.role == "owner" else (),
-        said=said,
+        keys=people.keys(me.id),
+        members=people.accounts() if me.role == "owner" else (),
+        message=message,
         error=error,
         secret=secret,
         shortest=proving.SHORTEST,
@@ -269,14 +271,14 @@ def day(at: int | None) -> str:
 
 
 def _accounts() -> Accounts:
-    found = current_listener.accounts()
-    if found is None:
+    service = current_listener.accounts()
+    if service is None:
         raise RuntimeError("pages of accounts are served where there are none")
-    return found
+    return service
 
 
 def _me() -> Account:
-    found = current_listener.person().account
-    if found is None:
+    mine = current_listener.person().account
+    if mine is None:
         raise RuntimeError("somebody without an account is logged in")
-    return found
+    return mine

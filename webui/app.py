@@ -40,7 +40,7 @@ from webui.pages.track import track_page
 from webui.pages.workbench import pages
 from webui.rate_limits import Limits
 from webui.security import MAX_BODY, protect
-from webui.uploads import Hear
+from webui.uploads import AnalyseFile
 
 DEFAULT_LISTENER = "me"
 RESOURCES = (
@@ -75,7 +75,7 @@ def create_app(
     listener: str = DEFAULT_LISTENER,
     accounts: Accounts | None = None,
     public_names: Collection[str] = (),
-    hear: Hear | None = None,
+    analyse_file: AnalyseFile | None = None,
     transcode: Transcode | None = None,
     build: StartBuild | None = None,
     closing: threading.Event | None = None,
@@ -84,14 +84,14 @@ def create_app(
 
     With `accounts` everybody logs in; with None there is one listener, by name: whoever sits at
     this machine. It answers to loopback names, and to `public_names`, in lower case.
-    `hear` analyses files that are dropped on the page, `transcode` turns those of the library into
-    what every browser plays, `build` starts builds. With None there is no such thing.
+    `analyse_file` analyses uploaded files, `transcode` turns files of the library into what every
+    browser plays, `build` starts builds. With None there is no such thing.
     Streams end when `closing` is set.
     """
     app = described_app(__name__)
     app.config.update(
         BUILD=build,
-        HEAR=hear,
+        ANALYSE_FILE=analyse_file,
         HOME=settings.home,
         LISTENER=listener,
         TRANSCODE=transcode,

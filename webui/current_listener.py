@@ -1,4 +1,4 @@
-"""Who asks: the person of a request, whose listens and words are theirs alone.
+"""The person of a request, whose listens and feedback are theirs alone.
 
 Without accounts that is whoever sits at this machine. With accounts it is whose session the cookie
 names, or, outside of pages, whose key the header Authorization holds.
@@ -19,11 +19,11 @@ from recsys.served_home import Served
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who asks.
+    """The person of a request.
 
-    listener  the name that their listens and words are kept under
+    listener  the name that their listens and feedback are stored under
     token     what writing takes, which only pages of this server can read; "" with a key
-    is_owner  whether they may do what concerns everybody: builds, people
+    is_owner  whether they may start builds and manage accounts
     account   None where there are no accounts
     """
 
@@ -33,18 +33,18 @@ class Person:
     account: Account | None = None
 
 
-def know(*, by_key: bool) -> None:
-    """Find out who asks, and which token writing takes of them; a key counts only if it may."""
+def identify(*, by_key: bool) -> None:
+    """Identify the person of the request and the token for writing; `by_key` allows API keys."""
     g.person, g.by_key, g.token = None, False, ""
-    if (known := accounts()) is None:
+    if (service := accounts()) is None:
         g.token = current_app.config["WRITE_TOKEN"]
         g.person = Person(current_app.config["LISTENER"], g.token, is_owner=True)
         return
-    shown = request.authorization
-    if by_key and shown is not None and shown.type == "bearer":
-        account, g.by_key = known.of_key(shown.token or ""), True
+    authorization = request.authorization
+    if by_key and authorization is not None and authorization.type == "bearer":
+        account, g.by_key = service.of_key(authorization.token or ""), True
     elif cookie := session_cookie():
-        account, g.token = known.of_session(cookie), token_of(cookie)
+        account, g.token = service.of_session(cookie), token_of(cookie)
     else:
         return
     if account is not None:
@@ -52,51 +52,51 @@ def know(*, by_key: bool) -> None:
 
 
 def accounts() -> Accounts | None:
-    """Return who may log in, None where nobody needs to."""
-    found: Accounts | None = current_app.extensions["accounts"]
-    return found
+    """Return the accounts, None where nobody has to log in."""
+    service: Accounts | None = current_app.extensions["accounts"]
+    return service
 
 
 def person() -> Person:
-    """Return who asks."""
-    found: Person = g.person
-    return found
+    """Return the person of the request."""
+    current_person: Person = g.person
+    return current_person
 
 
 def listener(served: Served) -> int | None:
-    """Return the id of the listener who asks, None before their first listen or word."""
-    asking = person()
-    if asking.account is not None:
-        return asking.account.listener_id
-    found = served.catalog.listener(asking.listener)
-    return None if found is None else found.id
+    """Return the id of the current listener, None before their first listen or feedback."""
+    current_person = person()
+    if current_person.account is not None:
+        return current_person.account.listener_id
+    row = served.catalog.listener(current_person.listener)
+    return None if row is None else row.id
 
 
 def writing_listener(served: Served) -> int:
-    """Return the id of the listener who asks, writing them down at the first time."""
-    known = listener(served)
-    if known is not None:
-        return known
-    found = served.catalog.listener(person().listener, create=True)
-    if found is None:
+    """Return the id of the current listener, who is created at the first write."""
+    listener_id = listener(served)
+    if listener_id is not None:
+        return listener_id
+    created = served.catalog.listener(person().listener, create=True)
+    if created is None:
         raise RuntimeError("the catalogue made no listener")
-    return found.id
+    return created.id
 
 
-def demand_owner() -> None:
-    """Raise Forbidden for who may not do what concerns everybody."""
+def require_owner() -> None:
+    """Raise Forbidden unless the person is an owner."""
     if not person().is_owner:
         raise Forbidden("Only an owner of this server may do that.")
 
 
-def to_owner(words: str, to_others: str) -> str:
-    """Return words that name files of this machine, and for whoever is no owner other ones."""
-    return words if accounts() is None or (g.person and g.person.is_owner) else to_others
+def for_owner(text: str, otherwise: str) -> str:
+    """Return a text that names files of this machine to owners, another to everybody else."""
+    return text if accounts() is None or (g.person and g.person.is_owner) else otherwise
 
 
 def unreadable(error: Exception) -> str:
     """Say why nothing can be answered from the library."""
-    return to_owner(
+    return for_owner(
         str(error),
         "The library cannot be read now: the server's log says why. Try again in a while.",
     )

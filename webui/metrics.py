@@ -1,4 +1,4 @@
-"""What a monitor reads, in the text format of Prometheus, of this one process."""
+"""Prometheus metrics of this process."""
 
 from __future__ import annotations
 

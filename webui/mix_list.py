@@ -1,4 +1,4 @@
-"""The list that answers a mix: what the recommender says, around what a person keeps."""
+"""The tracks of a mix: recommendations, around the tracks that a person pinned."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recsys.served_home import Served
 from webui.mix_query import Mix, Ref
 from webui.uploads import ID_LENGTH, Sound, read_sound
 
-KEPT_WEIGHT = 0.5  # of a kept track that is liked; a seed has 1
+PINNED_WEIGHT = 0.5  # of a pinned track that is liked; a seed has 1
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Row:
     """A track of a list with what is shown of it.
 
     place        from 1
-    kept         whether the person keeps it there
-    feedback     what the listener says of it
+    kept         whether the person pinned it there
+    feedback     the listener's, on the track
     shared_tags  what it and the nearest seed stand out in; its own where it is like no track
     """
 
@@ -44,7 +44,7 @@ class Row:
 class Listing:
     """A list.
 
-    sentences  what a person should know of it
+    sentences  notices about it
     tracks     those that seeds and exclusions name, by id
     """
 
@@ -54,33 +54,35 @@ class Listing:
 
 
 def answer(served: Served, mix: Mix, listener_id: int | None) -> Listing:
-    """Answer a mix for a listener, None for nobody known."""
-    said = feedback(served, listener_id)
+    """Recommend a mix for a listener, None for an unknown one."""
+    feedback_of = feedback(served, listener_id)
     places = dict(mix.keep)
-    query = served.recommender.resolve(_query(served, mix, listener_id, said))
-    kept = query.describe(list(places))
-    wanted = mix.length - len(kept)
-    found: Sequence[Recommendation] = ()
+    query = served.recommender.resolve(_query(served, mix, listener_id, feedback_of))
+    pinned = query.describe(list(places))
+    n_recommended = mix.length - len(pinned)
+    recommendations: Sequence[Recommendation] = ()
     sentences: tuple[str, ...] = ()
-    if wanted > 0:
-        answered = query.recommend(wanted)
-        found, sentences = answered.recommendations, answered.notices
-    chosen = _placed(found, kept, places)
-    return Listing(rows(served, chosen, said, kept=places), sentences, _named(served, mix))
+    if n_recommended > 0:
+        response = query.recommend(n_recommended)
+        recommendations, sentences = response.recommendations, response.notices
+    placed = _placed(recommendations, pinned, places)
+    return Listing(
+        rows(served, placed, feedback_of, pinned=places), sentences, _tracks_of(served, mix)
+    )
 
 
 def rows(
     served: Served,
-    chosen: Sequence[Recommendation],
-    said: Mapping[int, FeedbackKind],
+    recommendations: Sequence[Recommendation],
+    feedback_of: Mapping[int, FeedbackKind],
     *,
-    kept: Container[int] = (),
+    pinned: Container[int] = (),
 ) -> tuple[Row, ...]:
-    """Return recommendations with what is shown of them."""
-    shared = served.similar.shared_tags({c.track.id: nearest(c) for c in chosen})
+    """Return rows: recommendations with shared tags and feedback."""
+    shared_tags = served.similar.shared_tags({r.track.id: nearest(r) for r in recommendations})
     return tuple(
-        Row(place, c, c.track.id in kept, said.get(c.track.id), shared[c.track.id])
-        for place, c in enumerate(chosen, start=1)
+        Row(place, r, r.track.id in pinned, feedback_of.get(r.track.id), shared_tags[r.track.id])
+        for place, r in enumerate(recommendations, start=1)
     )
 
 
@@ -88,18 +90,18 @@ def _query(
     served: Served,
     mix: Mix,
     listener_id: int | None,
-    said: Mapping[int, FeedbackKind],
+    feedback_of: Mapping[int, FeedbackKind],
 ) -> Query:
-    """Return the recommender's question. What is kept and liked speaks too, beside seeds."""
+    """Return the recommender's query; with seeds, liked and pinned tracks are seeds too."""
     seeds = [
         *(seed for ref in mix.like for seed in _seeds(served, ref, 1.0)),
         *(seed for ref in mix.unlike for seed in _seeds(served, ref, -1.0)),
     ]
-    named = {seed.ref for seed in seeds if seed.kind == "track"}
-    kept = [track_id for track_id, _ in mix.keep]
+    seed_tracks = {seed.ref for seed in seeds if seed.kind == "track"}
+    pinned = [track_id for track_id, _ in mix.keep]
     if mix.like:
-        liked = [i for i in kept if said.get(i) == "like" and i not in named]
-        seeds += [Seed("track", track_id, KEPT_WEIGHT) for track_id in liked]
+        liked = [i for i in pinned if feedback_of.get(i) == "like" and i not in seed_tracks]
+        seeds += [Seed("track", track_id, PINNED_WEIGHT) for track_id in liked]
     excluded: dict[str, Sequence[int | str]] = {
         name: _names(mix.without, values.kind)
         for name, field in Controls.model_fields.items()
@@ -107,15 +109,15 @@ def _query(
     }
     excluded["exclude_artists"] = (
         *excluded["exclude_artists"],
-        *_at_their_cap(served, mix.controls.artist_cap, kept),
+        *_artists_at_cap(served, mix.controls.artist_cap, pinned),
     )
     ids = [i for ref in mix.without for i in _track_ids(served, ref)]
-    controls = mix.controls.model_dump() | excluded | {"exclude_tracks": (*ids, *kept)}
+    controls = mix.controls.model_dump() | excluded | {"exclude_tracks": (*ids, *pinned)}
     return Query(listener=listener_id, seeds=tuple(seeds), **controls)
 
 
 def _seeds(served: Served, ref: Ref, weight: float) -> list[Seed]:
-    """Return the seeds that something named means; the tracks of an album share its weight."""
+    """Return the seeds of a reference; the tracks of an album share its weight."""
     if ref.kind == "artist":
         return [Seed("artist", ref.name, weight)]
     if ref.kind == "tag":
@@ -146,12 +148,12 @@ def _names(refs: Iterable[Ref], kind: str) -> tuple[str, ...]:
     return tuple(ref.name for ref in refs if ref.kind == kind)
 
 
-def _at_their_cap(served: Served, cap: int | None, kept: Sequence[int]) -> list[str]:
-    """Return the artists of whom `cap` tracks are kept, folded."""
-    if cap is None or not kept:
+def _artists_at_cap(served: Served, cap: int | None, pinned: Sequence[int]) -> list[str]:
+    """Return the artists with `cap` pinned tracks, folded."""
+    if cap is None or not pinned:
         return []
     table = served.recommender.track_table()
-    counts = Counter(table.artists[table.rows(kept)].tolist())
+    counts = Counter(table.artists[table.rows(pinned)].tolist())
     return [
         name
         for name, rows in table.artist_rows.items()
@@ -160,24 +162,26 @@ def _at_their_cap(served: Served, cap: int | None, kept: Sequence[int]) -> list[
 
 
 def feedback(served: Served, listener_id: int | None) -> dict[int, FeedbackKind]:
-    """Return what a listener says of tracks, by their ids."""
+    """Return a listener's feedback by track id."""
     if listener_id is None:
         return {}
-    return {said.track_id: said.kind for said in served.catalog.feedback(listener_id)}
+    return {row.track_id: row.kind for row in served.catalog.feedback(listener_id)}
 
 
 def _placed(
-    found: Sequence[Recommendation], kept: Sequence[Recommendation], places: Mapping[int, int]
+    recommendations: Sequence[Recommendation],
+    pinned: Sequence[Recommendation],
+    places: Mapping[int, int],
 ) -> list[Recommendation]:
-    """Put what is kept at its places, or as near to them as the list is long, and fill the rest."""
-    chosen = list(found)
-    for one in sorted(kept, key=lambda one: places[one.track.id]):
-        chosen.insert(places[one.track.id] - 1, one)
-    return chosen
+    """Insert pinned tracks at their places, as far as the list is long."""
+    placed = list(recommendations)
+    for r in sorted(pinned, key=lambda r: places[r.track.id]):
+        placed.insert(places[r.track.id] - 1, r)
+    return placed
 
 
 def nearest(recommendation: Recommendation) -> int | None:
-    """Return the track that speaks loudest for a recommendation, None where no track does."""
+    """Return the track that contributes most to a recommendation, None where none does."""
     for reason in recommendation.reasons:
         speaks = reason.amount > 0 and reason.kind in ("seed", "listens", "listeners")
         if speaks and isinstance(reason.ref, int):
@@ -185,8 +189,8 @@ def nearest(recommendation: Recommendation) -> int | None:
     return None
 
 
-def _named(served: Served, mix: Mix) -> dict[int, Track]:
-    """Return the tracks and albums that a person reads the names of."""
+def _tracks_of(served: Served, mix: Mix) -> dict[int, Track]:
+    """Return the tracks that seeds and exclusions name, by id."""
     ids = {
         ref.track_id
         for ref in (*mix.like, *mix.unlike, *mix.without)

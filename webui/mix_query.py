@@ -1,4 +1,4 @@
-"""A mix as an address has it: seeds, exclusions, kept tracks and controls.
+"""A mix as query parameters: seeds, exclusions, pinned tracks and controls.
 
 like=artist:Nina Simone & unlike=tag:party & without=track:7 & discovery=.8 & keep=12@1
 """
@@ -47,7 +47,7 @@ ADDRESS_NAMES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Ref:
-    """Something named: a track by its id, an album by the id of one of its tracks, or by name.
+    """A reference: a track by its id, an album by the id of one of its tracks, or by name.
 
     A sound from outside the library is named by all that is known of it: `webui.uploads`.
     """
@@ -73,11 +73,11 @@ class Arguments(Protocol):
 
 @dataclass(frozen=True)
 class Mix:
-    """A query to the recommender, and what a person has done with the list.
+    """A mix's seeds, exclusions, pinned tracks, length and controls.
 
-    like, unlike  what the list is to sound like and not
-    without       what it is not to have in it
-    keep          (track id, place from 1): what stays where it is, whatever else changes
+    like, unlike  seeds, and negative seeds
+    without       excluded tracks, artists, albums, tags, genres
+    keep          (track id, place from 1) of pinned tracks
     length        of the list
     controls      those in `ADDRESS_NAMES`
     """

@@ -1,4 +1,4 @@
-"""How often something may be tried, counted in this process."""
+"""Rate limits, counted in this process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _IPV6_NETWORK = 64  # bits: what one household has
 
 
 class Limits:
-    """What was tried of late, by whom."""
+    """Recent attempts, by client."""
 
     def __init__(self) -> None:
         self._windows = MovingWindowRateLimiter(MemoryStorage())
@@ -67,9 +67,9 @@ class Limits:
 
 
 def limits() -> Limits:
-    """Return what was tried of late."""
-    found: Limits = current_app.extensions["limits"]
-    return found
+    """Return the app's rate limits."""
+    counted: Limits = current_app.extensions["limits"]
+    return counted
 
 
 def payer() -> str:
@@ -92,11 +92,11 @@ def network(address: str | None) -> str:
     '2001:db8:1:2::/64'
     """
     try:
-        found = ipaddress.ip_address((address or "").partition("%")[0])
+        parsed = ipaddress.ip_address((address or "").partition("%")[0])
     except ValueError:
         return address or ""
-    if found.version == 4:
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, _IPV6_NETWORK), strict=False))
+    if parsed.version == 4:
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, _IPV6_NETWORK), strict=False))

@@ -1,4 +1,4 @@
-"""What is said where something cannot be written: the disk is full, busy, or may only be read."""
+"""Answers where something cannot be written: the disk is full, busy, or read-only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recsys.catalog import (
     CatalogFull,
     CatalogReadOnly,
 )
-from webui.current_listener import to_owner
+from webui.current_listener import for_owner
 
 RETRY_AFTER = 1  # s: another program's transaction is over by then, mostly
 _BUSY = "Something else is being written just now: nothing was changed. Try again in a moment."
@@ -28,24 +28,24 @@ class InsufficientStorage(HTTPException):
     code = 507
 
 
-def unwritten(error: CatalogError | OSError) -> tuple[int, str] | None:
+def write_failure(error: CatalogError | OSError) -> tuple[int, str] | None:
     """Return the status and the sentence for what could not be written, None for other errors."""
     if isinstance(error, OSError):
-        return _of_system(error)
+        return _system_failure(error)
     if isinstance(error, CatalogBusy):
-        return 503, to_owner(str(error), _BUSY)
+        return 503, for_owner(str(error), _BUSY)
     if isinstance(error, CatalogFull):
-        return 507, to_owner(str(error), _FULL)
+        return 507, for_owner(str(error), _FULL)
     if isinstance(error, CatalogReadOnly):
-        return 503, to_owner(str(error), _READ_ONLY)
+        return 503, for_owner(str(error), _READ_ONLY)
     return None
 
 
-def _of_system(error: OSError) -> tuple[int, str] | None:
+def _system_failure(error: OSError) -> tuple[int, str] | None:
     if error.errno not in NO_ROOM | NO_RIGHT:
         return None
-    where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
-    said = f"{where}{error.strerror}. Nothing was changed."
+    file = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+    message = f"{file}{error.strerror}. Nothing was changed."
     if error.errno in NO_ROOM:
-        return 507, to_owner(f"{said} Make room on the disk and try again.", _FULL)
-    return 503, to_owner(f"{said} Let the server write there and try again.", _READ_ONLY)
+        return 507, for_owner(f"{message} Make room on the disk and try again.", _FULL)
+    return 503, for_owner(f"{message} Let the server write there and try again.", _READ_ONLY)

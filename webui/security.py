@@ -1,4 +1,4 @@
-"""What every request and answer must pass: known hosts, writers with a token, strict headers."""
+"""Security of requests and responses: host names, tokens for writing, headers."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from recsys.catalog import CatalogBusy, CatalogError
 from recsys.served_home import Unavailable
 from webui import uploads
 from webui.connection import SMALL_BODY, body_waits, room_for_body
-from webui.current_listener import know, unreadable
+from webui.current_listener import identify, unreadable
 from webui.rate_limits import payer
-from webui.refusals import RETRY_AFTER, unwritten
+from webui.refusals import RETRY_AFTER, write_failure
 from webui.texts import check_address, check_form
 
 _log = logging.getLogger("webui.access")
@@ -67,8 +67,8 @@ def protect(app: Flask) -> None:
     app.after_request(_finish)
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(Unavailable, _unreadable)
-    app.register_error_handler(CatalogError, _not_done)
-    app.register_error_handler(OSError, _not_done)
+    app.register_error_handler(CatalogError, _catalog_problem)
+    app.register_error_handler(OSError, _catalog_problem)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -80,7 +80,7 @@ def _begin() -> AnyResponse | None:
         request.environ.pop("HTTP_RANGE", None)
     if request.endpoint in _FOR_ANYBODY:
         return None
-    know(by_key=not is_page())
+    identify(by_key=not is_page())
     if request.routing_exception is not None:
         return None
     if g.person is None and request.endpoint not in _FOR_STRANGERS:
@@ -92,7 +92,7 @@ def _begin() -> AnyResponse | None:
     check_address()
     limit = _check_size()
     if body_waits(request.environ):
-        return _let_body_in(limit)
+        return _accept_body(limit)
     check_form()
     return None
 
@@ -108,7 +108,7 @@ def _check_size() -> int:
     return limit
 
 
-def _let_body_in(limit: int) -> Response:
+def _accept_body(limit: int) -> Response:
     """Agree to receive a large body, once nothing but its content can be wrong."""
     if not room_for_body(request.environ, limit, payer()):
         raise ServiceUnavailable(
@@ -119,10 +119,10 @@ def _let_body_in(limit: int) -> Response:
 
 def _check_host() -> None:
     """Refuse names by which foreign pages reach this server (DNS rebinding)."""
-    named = re.fullmatch(
+    parts = re.fullmatch(
         r"(?:\[([0-9a-fA-F:]+)\]|([^:]+))(?::\d+)?", request.headers.get("Host", "")
     )
-    host = (named[1] or named[2]).lower() if named else ""
+    host = (parts[1] or parts[2]).lower() if parts else ""
     if is_loopback(host) or host in current_app.config["PUBLIC_NAMES"]:
         return
     if current_app.extensions["accounts"] is None:
@@ -161,10 +161,10 @@ def _check_writer() -> None:
         raise Forbidden("Pages of other sites may not write here.")
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         raise Forbidden("Pages of other sites may not write here.")
-    shown = request.headers.get(TOKEN_HEADER, "")
-    if is_page() and not shown:
-        shown = request.form.get("token", "")
-    if not g.token or not secrets.compare_digest(shown.encode(), g.token.encode()):
+    token = request.headers.get(TOKEN_HEADER, "")
+    if is_page() and not token:
+        token = request.form.get("token", "")
+    if not g.token or not secrets.compare_digest(token.encode(), g.token.encode()):
         raise Forbidden(
             "This page was opened too long ago: load it again. "
             f"(Writing takes the header {TOKEN_HEADER} with the token of /api/v1/session.)"
@@ -227,13 +227,13 @@ def _unreadable(error: Exception) -> Response:
     return _answer(503, unreadable(error))
 
 
-def _not_done(error: CatalogError | OSError) -> Response:
+def _catalog_problem(error: CatalogError | OSError) -> Response:
     """Say why something cannot be written, or read."""
-    found = unwritten(error)
-    if found is None:
+    failure = write_failure(error)
+    if failure is None:
         return _unreadable(error) if isinstance(error, CatalogError) else _unexpected(error)
     _log.warning("request %s: %s", g.request_id, error)
-    answer = _answer(*found)
+    answer = _answer(*failure)
     if isinstance(error, CatalogBusy):
         answer.headers["Retry-After"] = str(RETRY_AFTER)
     return answer

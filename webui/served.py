@@ -1,4 +1,4 @@
-"""What answers a request: the home as it is now, and its tracks."""
+"""The served home and its tracks, for views."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from werkzeug.exceptions import NotFound
 from recsys.catalog import Track
 from recsys.recommendation.query import LARGEST_ID
 from recsys.served_home import Served, ServedHome
-from webui.current_listener import to_owner
+from webui.current_listener import for_owner
 
 
 def current() -> Served:
-    """Return what answers now."""
+    """Return the home that is served now."""
     home: ServedHome = current_app.extensions["served_home"]
     return home.current()
 
 
-def living(served: Served, track_id: int) -> Track:
+def available_track(served: Served, track_id: int) -> Track:
     """Return a track whose file is in the library, or raise NotFound."""
-    found = served.catalog.track(track_id) if track_id <= LARGEST_ID else None
-    if found is None or found.removed:
+    track = served.catalog.track(track_id) if track_id <= LARGEST_ID else None
+    if track is None or track.removed:
         raise NotFound(f"The library has no track {track_id}.")
-    return found
+    return track
 
 
 def label(track: Track) -> str:
@@ -30,8 +30,8 @@ def label(track: Track) -> str:
     return f"{track.title} · {track.artist}" if track.artist else track.title
 
 
-def why_not_heard(track: Track) -> str:
-    """Say why nothing is known of how a track sounds."""
+def why_not_analysed(track: Track) -> str:
+    """Say why a track is not analysed."""
     if track.error is None:
         return "It is not in the index: run `earshot build` again."
-    return to_owner(track.error, "Its file cannot be analysed.")
+    return for_owner(track.error, "Its file cannot be analysed.")

@@ -1,4 +1,4 @@
-"""What texts and numbers a request may hold: those that every database can."""
+"""Validation of texts and numbers in requests: those that every database can store."""
 
 from __future__ import annotations
 

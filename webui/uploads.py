@@ -1,4 +1,4 @@
-"""Files from outside the library as seeds: analysed, deleted, and kept in the address alone."""
+"""Uploaded audio files as seeds: analysed, deleted, and referred to by their embedding."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Sound(NamedTuple):
     vector: NDArray[np.float32]
 
 
-class Hear(Protocol):
+class AnalyseFile(Protocol):
     """Analyses a file that may be anything, in bounded time and memory."""
 
     def __call__(self, path: Path) -> tuple[str, NDArray[np.float32]]:
@@ -71,30 +71,30 @@ def read_sound(text: str) -> Sound:
     return Sound(name, projection, vector / np.linalg.norm(vector))
 
 
-def hear_upload(called: str) -> Sound:
-    """Analyse the file that a request sends; it is not kept. `called` is a stranger's word.
+def analyse_upload(file_name: str) -> Sound:
+    """Analyse the file that a request sends; it is not stored. `file_name` is the client's.
 
     Raises TooManyRequests, ServiceUnavailable, UnsupportedMediaType, RequestEntityTooLarge, and
     BadRequest for what is no music.
     """
     spend_analysis()
-    hear: Hear | None = current_app.config["HEAR"]
-    if hear is None:
+    analyse: AnalyseFile | None = current_app.config["ANALYSE_FILE"]
+    if analyse is None:
         raise ServiceUnavailable("This server analyses no files.")
     if request.mimetype != "application/octet-stream":
         raise UnsupportedMediaType("A sound is sent as it is, as application/octet-stream.")
-    name = Path(called.replace("\\", "/")).name.strip() or "a file"
+    name = Path(file_name.replace("\\", "/")).name.strip() or "a file"
     metrics: Metrics = current_app.extensions["metrics"]
     if not _one_at_a_time.acquire(blocking=False):
         raise ServiceUnavailable("Another file is being analysed: try again when it is done.")
     try:
         leave_pool(request.environ)
         with tempfile.TemporaryDirectory(prefix="earshot-") as folder:
-            path = Path(folder) / "sound"  # what a stranger calls it names no file here
+            path = Path(folder) / "sound"  # never the client's name for it
             with path.open("wb") as file:
                 while piece := request.stream.read(_PIECE):
                     file.write(piece)
-            sound = Sound(name, *hear(path))
+            sound = Sound(name, *analyse(path))
             metrics.count_upload("analysed")
             return sound
     except SoundRefused as error:

@@ -162,7 +162,7 @@ def serve(options: ServeOptions, stack: ExitStack) -> None:
         listener=options.listener,
         accounts=accounts,
         public_names={name.lower() for name in (*options.public_name, options.host)},
-        hear=UploadAnalyser(settings.home, closing),
+        analyse_file=UploadAnalyser(settings.home, closing),
         transcode=transcoded,
         build=BuildStarter(settings.home),
         closing=closing,

@@ -80,12 +80,12 @@ def browser() -> Iterator[Browser]:
 def app(home: Path) -> Flask:
     """The application without accounts."""
 
-    def hear(path: Path) -> tuple[str, Any]:
+    def analyse(path: Path) -> tuple[str, Any]:
         """Find everything to sound like track 20."""
         served = app.extensions["served_home"].current()
         return served.projection_id, served.recommender.index.vectors([20])[0]
 
-    app = create_app(Settings(home), hear=hear, transcode=transcoded)
+    app = create_app(Settings(home), analyse_file=analyse, transcode=transcoded)
     return app
 
 
@@ -102,7 +102,10 @@ def two_people(home: Path) -> Iterator[Flask]:
         accounts.add("ann", role="owner", password="correct horse")
         accounts.add("bob", password="correct horse")
         app = create_app(
-            Settings(home), accounts=accounts, public_names={"music.example.org"}, hear=refuse
+            Settings(home),
+            accounts=accounts,
+            public_names={"music.example.org"},
+            analyse_file=refuse,
         )
         yield app
         app.extensions["served_home"].close()
@@ -132,12 +135,15 @@ def _watched(page: Page) -> Iterator[Page]:
     """Fail where a script failed, or the browser refused something (as the policy has it)."""
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda said: complaints.append(said.text) if is_complaint(said) else None)
+    page.on(
+        "console",
+        lambda message: complaints.append(message.text) if is_complaint(message) else None,
+    )
     page.set_default_timeout(1000 * PATIENCE)
     yield page
     assert not complaints
 
 
-def is_complaint(said: ConsoleMessage) -> bool:
+def is_complaint(message: ConsoleMessage) -> bool:
     """Say whether a script or the policy complains; a refused request is not one."""
-    return said.type == "error" and not said.text.startswith("Failed to load resource")
+    return message.type == "error" and not message.text.startswith("Failed to load resource")

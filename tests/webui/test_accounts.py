@@ -50,14 +50,14 @@ def app(two_people: Flask) -> Flask:
 
 
 def accounts_of(app: Flask) -> Accounts:
-    found: Accounts = app.extensions["accounts"]
-    return found
+    service: Accounts = app.extensions["accounts"]
+    return service
 
 
 def form_token(client: FlaskClient, page: str = "/login", **options: Any) -> str:
-    found = re.search(r'name="token" value="(\w+)"', client.get(page, **options).text)
-    assert found
-    return found[1]
+    match = re.search(r'name="token" value="(\w+)"', client.get(page, **options).text)
+    assert match
+    return match[1]
 
 
 def log_in(client: FlaskClient, name: str, password: str = PASSWORD, **fields: str) -> Any:
@@ -96,9 +96,9 @@ def test_every_route_demands_login(app: Flask) -> None:
     headers = {TOKEN_HEADER: form_token(client)}  # a stranger's: it opens the form alone
     seen = set()
     for endpoint, method, address in routes(app):
-        shown: dict[str, str]
-        for shown in ({}, {"Authorization": "Bearer earshot_unknown"}):
-            answer = client.open(address, method=method, headers=headers | shown)
+        authorization: dict[str, str]
+        for authorization in ({}, {"Authorization": "Bearer earshot_unknown"}):
+            answer = client.open(address, method=method, headers=headers | authorization)
             if answer.status_code == 302:
                 assert answer.location.startswith("/login?next="), (method, address)
             else:
@@ -110,8 +110,8 @@ def test_every_route_demands_login(app: Flask) -> None:
     assert {"pages.workbench", "accounts.account", "forgotten"} < seen
     assert len(seen) > 20
     for address in ("/healthz", "/login", "/static/earshot.css"):
-        with client.get(address) as found:
-            assert found.status_code == 200
+        with client.get(address) as answer:
+            assert answer.status_code == 200
 
 
 def test_every_writing_route_demands_the_token(app: Flask) -> None:
@@ -258,21 +258,21 @@ def test_a_key_speaks_for_its_person_until_it_is_revoked(app: Flask) -> None:
     assert key
     assert "&lt;b&gt;phone" in page and "<b>phone" not in page
     assert key[1] not in client.get("/account").text
-    program, shown = app.test_client(), {"Authorization": f"Bearer {key[1]}"}
-    assert program.put(FEEDBACK, json={"kind": "like"}, headers=shown).status_code == 200
-    told = program.get("/api/v1/session", headers=shown).get_json()
-    assert (told["listener"], told["token"]) == ("bob", "")
+    program, authorization = app.test_client(), {"Authorization": f"Bearer {key[1]}"}
+    assert program.put(FEEDBACK, json={"kind": "like"}, headers=authorization).status_code == 200
+    answer = program.get("/api/v1/session", headers=authorization).get_json()
+    assert (answer["listener"], answer["token"]) == ("bob", "")
     assert program.get(f"/api/v1/session?key={key[1]}").status_code == 401
     for address in ("/account", "/"):  # pages are for people
-        assert program.get(address, headers=shown).location.startswith("/login")
-    owned = program.post("/account/keys", data={"name": "more"}, headers=shown)
+        assert program.get(address, headers=authorization).location.startswith("/login")
+    owned = program.post("/account/keys", data={"name": "more"}, headers=authorization)
     assert owned.location.startswith("/login")
     number = accounts_of(app).people.keys(2)[0].id
     other, foreign = logged_in(app, "ann")
     assert other.post(f"/account/keys/{number}/revoke", headers=foreign).status_code == 400
-    assert program.get("/api/v1/session", headers=shown).status_code == 200
+    assert program.get("/api/v1/session", headers=authorization).status_code == 200
     assert client.post(f"/account/keys/{number}/revoke", headers=headers).status_code == 303
-    assert program.get("/api/v1/session", headers=shown).status_code == 401
+    assert program.get("/api/v1/session", headers=authorization).status_code == 401
 
 
 def guess(client: FlaskClient, name: str, address: str, password: str = "wrong horse") -> Any:
@@ -360,7 +360,7 @@ def test_people_are_apart(app: Flask, home: Path) -> None:
     (ann, as_ann), (bob, as_bob) = logged_in(app, "ann"), logged_in(app, "bob")
     mix = "/api/v1/mix?like=track:6&length=30"
 
-    def said(client: FlaskClient) -> dict[int, str]:
+    def feedback_of(client: FlaskClient) -> dict[int, str]:
         rows = client.get(f"{mix}&keep=5@1").get_json()["tracks"]
         return {row["id"]: row["feedback"] for row in rows if row["feedback"]}
 
@@ -371,23 +371,23 @@ def test_people_are_apart(app: Flask, home: Path) -> None:
         == 200
     )
     assert ann.post("/api/v1/listens", json={"track_id": 8}, headers=as_ann).status_code == 201
-    assert said(ann) == {5: "like"}
+    assert feedback_of(ann) == {5: "like"}
     assert 7 not in {row["id"] for row in ann.get(mix).get_json()["tracks"]}
-    assert said(bob) == {}
+    assert feedback_of(bob) == {}
     assert bob.get(mix).get_json()["tracks"] == before
     unplayed = f"{mix}&unplayed=1"
     assert 8 not in {row["id"] for row in ann.get(unplayed).get_json()["tracks"]}
     assert 8 in {row["id"] for row in bob.get(unplayed).get_json()["tracks"]}
     assert bob.put(FEEDBACK, json={"kind": "dislike"}, headers=as_bob).status_code == 200
     assert bob.delete("/api/v1/tracks/7/feedback", headers=as_bob).status_code == 204
-    assert said(ann) == {5: "like"}
+    assert feedback_of(ann) == {5: "like"}
     with Catalog(home) as catalog:
-        kept = {
-            name: {one.track_id: one.kind for one in catalog.feedback(found.id)}
+        stored = {
+            name: {one.track_id: one.kind for one in catalog.feedback(row.id)}
             for name in ("ann", "bob")
-            if (found := catalog.listener(name))
+            if (row := catalog.listener(name))
         }
-    assert kept == {"ann": {5: "like", 7: "dislike"}, "bob": {5: "dislike"}}
+    assert stored == {"ann": {5: "like", 7: "dislike"}, "bob": {5: "dislike"}}
 
 
 def test_only_owners_look_after_people(app: Flask) -> None:
@@ -451,9 +451,9 @@ def test_without_accounts_nobody_logs_in(client: FlaskClient) -> None:
 def test_nothing_of_one_person_is_shown_to_another_or_changed(app: Flask) -> None:
     (ann, as_ann), (bob, as_bob) = logged_in(app, "ann"), logged_in(app, "bob")
     written = {"name": "Ann’s own 7f3a", "track_ids": [3, 1, 4]}
-    made = ann.post("/api/v1/playlists", json=written, headers=as_ann)
-    assert made.status_code == 201
-    mine = f"/api/v1/playlists/{made.get_json()['id']}"
+    created = ann.post("/api/v1/playlists", json=written, headers=as_ann)
+    assert created.status_code == 201
+    mine = f"/api/v1/playlists/{created.get_json()['id']}"
     assert mine.endswith("/1")  # what every route is asked for
     before = ann.get(mine).data
     refused = set()
@@ -480,11 +480,11 @@ def test_where_files_lie_is_for_owners(app: Flask, home: Path, library: Path) ->
         catalog.store_features("x", [(N_TRACKS + 1, failed)])
     of_failed = [f"/tracks/{N_TRACKS + 1}", f"/api/v1/tracks/{N_TRACKS + 1}/taggram"]
     (ann, _), (bob, as_bob) = logged_in(app, "ann"), logged_in(app, "bob")
-    told = bob.post("/api/v1/playlists", json={"name": "x", "track_ids": [2]}, headers=as_bob)
-    assert told.status_code == 201
+    response = bob.post("/api/v1/playlists", json={"name": "x", "track_ids": [2]}, headers=as_bob)
+    assert response.status_code == 201
     read = [route for route in routes(app) if route[1] == "GET"]
-    asked = [address for name, _, address in read if "export" not in name]  # those name files
-    for address in (*asked, *of_failed):
+    addresses = [address for name, _, address in read if "export" not in name]  # those name files
+    for address in (*addresses, *of_failed):
         with bob.get(address) as answer:
             assert not re.search(rf"{library}|{home}".encode(), answer.data), address
     for address in (*of_failed, "/library"):

@@ -102,8 +102,8 @@ def test_no_barrier_is_found_and_a_phone_shows_all(
 
 
 def _look(page: Page) -> None:
-    found = Axe().run(page)
-    assert not found.response["violations"], found.generate_report()
+    axe = Axe().run(page)
+    assert not axe.response["violations"], axe.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     for control in page.locator("button:visible, summary:visible, input:visible").all():
         box = control.bounding_box()

@@ -33,12 +33,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_search_leads_to_what_sounds_alike(client: FlaskClient) -> None:
-    found = client.get("/api/v1/search?q=Song+5+Bix").get_json()["tracks"][0]
-    assert (found["title"], found["artist"]) == ("Song 5", "Bix")
-    alike = client.get(f"/api/v1/tracks/{found['id']}/similar?k=3").get_json()["tracks"]
+    match = client.get("/api/v1/search?q=Song+5+Bix").get_json()["tracks"][0]
+    assert (match["title"], match["artist"]) == ("Song 5", "Bix")
+    alike = client.get(f"/api/v1/tracks/{match['id']}/similar?k=3").get_json()["tracks"]
     assert {track["artist"] for track in alike} == {"Bix"}
-    assert found["id"] not in {track["id"] for track in alike}
-    capped = client.get(f"/api/v1/tracks/{found['id']}/similar?k=5&artist_cap=1").get_json()
+    assert match["id"] not in {track["id"] for track in alike}
+    capped = client.get(f"/api/v1/tracks/{match['id']}/similar?k=5&artist_cap=1").get_json()
     assert len({track["artist"] for track in capped["tracks"]}) == 5
 
 

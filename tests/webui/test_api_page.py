@@ -38,5 +38,5 @@ def test_operations_are_tried(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 800})
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= 360
-    found = Axe().run(page).response["violations"]
-    assert [rule["id"] for rule in found if rule["impact"] in ("serious", "critical")] == []
+    violations = Axe().run(page).response["violations"]
+    assert [rule["id"] for rule in violations if rule["impact"] in ("serious", "critical")] == []

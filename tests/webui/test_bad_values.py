@@ -115,9 +115,9 @@ def refused(answer: Any) -> str:
 
 @pytest.mark.parametrize("name", [*NO_TEXTS, *NO_NAMES])
 def test_a_playlist_is_not_called_so(client: FlaskClient, post: Post, name: str) -> None:
-    made = post("/playlists", json.dumps({"name": "Evening", "track_ids": [1]}))
-    assert made.status_code == 201
-    path = f"/playlists/{made.get_json()['id']}"
+    created = post("/playlists", json.dumps({"name": "Evening", "track_ids": [1]}))
+    assert created.status_code == 201
+    path = f"/playlists/{created.get_json()['id']}"
     whole = json.dumps({"name": name, "track_ids": [1, 2]})
     for answer in (
         post("/playlists", whole),
@@ -125,25 +125,25 @@ def test_a_playlist_is_not_called_so(client: FlaskClient, post: Post, name: str)
         post(path, json.dumps({"name": name, "append": [3]}), "PATCH"),
     ):
         assert '"name"' in refused(answer)
-    (kept,) = client.get("/api/v1/playlists").get_json()["playlists"]
-    assert (kept["name"], kept["n_tracks"]) == ("Evening", 1)
+    (stored,) = client.get("/api/v1/playlists").get_json()["playlists"]
+    assert (stored["name"], stored["n_tracks"]) == ("Evening", 1)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_playlist_is_called_so(client: FlaskClient, post: Post, name: str) -> None:
-    made = post("/playlists", json.dumps({"name": name, "track_ids": []}))
-    assert made.status_code == 201
-    assert client.get(made.headers["Location"]).get_json()["name"] == name
+    created = post("/playlists", json.dumps({"name": name, "track_ids": []}))
+    assert created.status_code == 201
+    assert client.get(created.headers["Location"]).get_json()["name"] == name
 
 
 def test_a_name_of_an_older_version_is_shown_on_one_line(
     client: FlaskClient, post: Post, home: Path
 ) -> None:
-    made = post("/playlists", json.dumps({"name": "Evening", "track_ids": [1]})).get_json()
+    created = post("/playlists", json.dumps({"name": "Evening", "track_ids": [1]})).get_json()
     with Catalog(home) as catalog, catalog._engine.connect() as connection:
         connection.exec_driver_sql("UPDATE playlists SET name = 'a' || char(10, 1) || 'b'")
         connection.commit()
-    path = f"/playlists/{made['id']}"
+    path = f"/playlists/{created['id']}"
     changed = post(path, json.dumps({"append": [2]}), "PATCH")
     assert (changed.status_code, changed.get_json()["name"]) == (200, "a b")
 
@@ -207,8 +207,8 @@ def token(client: FlaskClient, path: str) -> str:
 
 
 def test_headers_hold_anything(client: FlaskClient, post: Post) -> None:
-    made = post("/playlists", json.dumps({"name": "Evening", "track_ids": [1]}))
-    path = f"/api/v1/playlists/{made.get_json()['id']}"
+    created = post("/playlists", json.dumps({"name": "Evening", "track_ids": [1]}))
+    path = f"/api/v1/playlists/{created.get_json()['id']}"
     headers = {TOKEN_HEADER: client.get("/api/v1/session").get_json()["token"]}
     for odd in ('"\xff\x80"', "W/", "garbage,,", '"' * 5, "x" * 5000, '"a", W/"b", *x'):
         answer = client.put(
@@ -228,17 +228,17 @@ def test_headers_hold_anything(client: FlaskClient, post: Post) -> None:
 
 def numbers(value: Any) -> list[float]:
     """Return all numbers of an answer; a promised one that is null fails."""
-    found: list[float] = []
+    values: list[float] = []
     if isinstance(value, dict):
         for name, held in value.items():
             assert held is not None or name not in ("score", "similarity", "evidence", "amount")
-            found += numbers(held)
+            values += numbers(held)
     elif isinstance(value, list):
         for held in value:
-            found += numbers(held)
+            values += numbers(held)
     elif isinstance(value, float):
-        found.append(value)
-    return found
+        values.append(value)
+    return values
 
 
 @pytest.mark.parametrize("number", [*SMALLEST, *NO_NUMBERS])

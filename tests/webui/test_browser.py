@@ -43,7 +43,7 @@ def test_seed_like_dislike_see_the_list_change_and_undo(page: Page, home: Path) 
     with Catalog(home) as catalog:
         me = catalog.listener("me")
         assert me
-        assert {said.kind for said in catalog.feedback(me.id)} == {"like", "dislike"}
+        assert {feedback.kind for feedback in catalog.feedback(me.id)} == {"like", "dislike"}
         page.get_by_role("button", name="Undo").click()
         settled(page, "Undone: Liked")
         page.get_by_role("button", name="Undo").click()
@@ -112,12 +112,12 @@ def test_the_list_is_played_through_and_listens_are_kept(page: Page, home: Path)
     with Catalog(home) as catalog:
         me = catalog.listener("me")
         assert me
-        heard = {track.title for track in catalog.tracks(catalog.history(me.id).track_ids)}
-    assert {first, second} <= heard
+        reported = {track.title for track in catalog.tracks(catalog.history(me.id).track_ids)}
+    assert {first, second} <= reported
     # A jump to the end is no listen.
     third = titles(page)[4]
-    told: list[str] = []
-    page.on("request", lambda sent: told.append(sent.url) if "listens" in sent.url else None)
+    reported: list[str] = []
+    page.on("request", lambda sent: reported.append(sent.url) if "listens" in sent.url else None)
     page.evaluate(
         "document.getElementById('audio').addEventListener('playing', (event) => "
         "{ event.target.pause(); event.target.currentTime = 0.98; }, { once: true })"
@@ -126,7 +126,7 @@ def test_the_list_is_played_through_and_listens_are_kept(page: Page, home: Path)
     played(page, 0.9)
     expect(page.locator("#now-title")).to_have_text(third)
     page.wait_for_timeout(300)
-    assert not told
+    assert not reported
 
 
 def test_what_the_browser_cannot_decode_is_transcoded(
@@ -274,14 +274,14 @@ def test_a_change_that_no_server_keeps_is_not_shown(page: Page) -> None:
     row(page, before[4]).get_by_role("button", name="Skip").click()
     settled(page, "Skipped")
     renewed(page)
-    shown, address = titles(page), page.url
+    shown_titles, address = titles(page), page.url
     page.route("**/*", lambda route: route.abort())
-    row(page, shown[0]).locator(".handle").focus()
+    row(page, shown_titles[0]).locator(".handle").focus()
     page.keyboard.press("ArrowDown")
     settled(page, "The server cannot be reached.")
-    assert titles(page) == shown
+    assert titles(page) == shown_titles
     assert page.url == address
-    expect(row(page, shown[0]).locator(".handle")).to_be_focused()
+    expect(row(page, shown_titles[0]).locator(".handle")).to_be_focused()
     side = page.get_by_role("combobox", name="How to use “Song 4 · Bix”")
     side.select_option(label="less like")
     expect(side.locator(":checked")).to_have_text("more like")
@@ -344,12 +344,12 @@ def test_no_barrier_is_found(browser: Browser, address: str, scheme: str) -> Non
     page.locator(".menu summary").nth(2).click()
     row(page, titles(page)[0]).locator("[data-play]").click()
     expect(page.locator("#player")).to_be_visible()
-    found = Axe().run(page)
-    assert not found.response["violations"], found.generate_report()
+    axe = Axe().run(page)
+    assert not axe.response["violations"], axe.generate_report()
     page.get_by_role("combobox", name="Start from").press_sequentially("bix")
     expect(page.get_by_role("option").first).to_be_visible()
-    found = Axe().run(page, context="header")
-    assert not found.response["violations"], found.generate_report()
+    axe = Axe().run(page, context="header")
+    assert not axe.response["violations"], axe.generate_report()
     context.close()
 
 

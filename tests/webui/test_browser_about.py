@@ -29,12 +29,12 @@ def home(home: Path, tmp_path: Path) -> Path:
             tags = Tags(f"Song {number - 1}", "Bix", album="Bix live", year=1999)
             catalog.record_files([ScannedFile(number, path, 1, 1, info, tags)])
         for name, tags_of_model in zip(NAMES, TAGS, strict=True):
-            heard = dict(catalog.iter_features(name, [5, 6]))
+            features = dict(catalog.iter_features(name, [5, 6]))
             catalog.store_features(
                 name,
                 [
-                    (5, longer(heard[5], len(tags_of_model), planted=2)),
-                    (6, longer(heard[6], len(tags_of_model), planted=1)),
+                    (5, longer(features[5], len(tags_of_model), planted=2)),
+                    (6, longer(features[6], len(tags_of_model), planted=1)),
                 ],
             )
     return home
@@ -218,8 +218,8 @@ def test_no_barrier_is_found_and_all_fits(looked_at: Page) -> None:
         if path:
             page.goto(path)
         expect(page.locator("#player")).to_be_visible()
-        found = Axe().run(page)
-        assert not found.response["violations"], found.generate_report()
+        axe = Axe().run(page)
+        assert not axe.response["violations"], axe.generate_report()
         assert page.evaluate("document.documentElement.scrollWidth") == width
         for control in page.locator("main :is(a, button, summary):visible").all():
             box = control.bounding_box()

@@ -24,7 +24,7 @@ from recsys.recommendation.controls import (
 )
 from recsys.recommendation.query import Query
 from recsys.recommendation.seeds import SeedResolver
-from webui.api.recommendations import Question
+from webui.api.recommendations import RecommendBody
 from webui.mix_query import ADDRESS_NAMES, DEFAULTS, SIDES_OF, Mix
 
 NAMES = list(Controls.model_fields)
@@ -69,18 +69,18 @@ def test_the_command_line_has_it(parser: argparse.ArgumentParser, name: str) -> 
     given = [] if isinstance(value, bool) else [str(value[0] if isinstance(value, list) else value)]
     args = parser.parse_args([option, *given])
     assert Query(**given_controls(args)) == query(name)
-    shown = " ".join(parser.format_help().split())
+    help_text = " ".join(parser.format_help().split())
     description = (Controls.model_fields[name].description or "").removesuffix(".")
-    assert option in shown
-    assert description[1:] in shown
+    assert option in help_text
+    assert description[1:] in help_text
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_body_has_it(client: FlaskClient, name: str) -> None:
-    body = Question.model_validate({name: another_value(name)})
+    body = RecommendBody.model_validate({name: another_value(name)})
     assert Query(**body.model_dump(include=set(NAMES))) == query(name)
     document = client.get("/api/v1/openapi.json").get_json()
-    described = document["components"]["schemas"]["Question"]["properties"][name]
+    described = document["components"]["schemas"]["RecommendBody"]["properties"][name]
     assert described["description"] == Controls.model_fields[name].description
     values = values_of(Controls.model_fields[name])
     if isinstance(values, Number):

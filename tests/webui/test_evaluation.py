@@ -30,32 +30,32 @@ def evaluated(library: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
         for number in range(12):
             someone = catalog.listener(f"listener {number}", create=True)
             assert someone
-            heard = [(1 + (number + 2 * i) % N_TRACKS, 1_764_000_000 + i) for i in range(8)]
-            catalog.record_listens(someone.id, heard)
+            listens = [(1 + (number + 2 * i) % N_TRACKS, 1_764_000_000 + i) for i in range(8)]
+            catalog.record_listens(someone.id, listens)
     labels = folder / "labels.csv"
     rows = [f"{library}/music/{n}.wav,{('rock', 'piano')[n % 3 == 0]}" for n in range(N_TRACKS)]
     labels.write_text("\n".join(["path,genre", *rows]))
-    asked = {
+    commands = {
         "content": ["--by", "artist", "-k", "3", "--systems", "logits,random"],
         "tags": ["--labels", str(labels), "--by", "genre"],
         "listening": ["--systems", "popularity,random"],
         "exposure": ["-k", "5"],
     }
-    found = {}
-    for kind, options in asked.items():
+    reports = {}
+    for kind, options in commands.items():
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             assert cli.main(["evaluate", kind, *options, "--home", str(home), "--json"]) == 0
-        found[kind] = json.loads(printed.getvalue())
-    return home, found
+        reports[kind] = json.loads(printed.getvalue())
+    return home, reports
 
 
 @pytest.fixture
 def measured(evaluated: tuple[Path, Any], home: Path) -> dict[str, Any]:
     """Figures by kind; the home has them as if it were the one that was evaluated."""
-    evaluated_home, found = evaluated
+    evaluated_home, reports = evaluated
     shutil.copytree(evaluated_home / FOLDER, home / FOLDER)
-    return dict(found)
+    return dict(reports)
 
 
 def test_what_was_printed_is_drawn(
@@ -114,9 +114,12 @@ def test_bars_stand_where_their_values_are() -> None:
             for n in (1, 5)
         }
     }
-    told = charts("listening", cold)
-    assert [chart.metric for chart in told] == ["told 1 tracks: MAP", "told 5 tracks: MAP"]
-    assert told[0].bars[0].ours
+    shown_charts = charts("listening", cold)
+    assert [chart.metric for chart in shown_charts] == [
+        "1 tracks given: MAP",
+        "5 tracks given: MAP",
+    ]
+    assert shown_charts[0].bars[0].ours
 
 
 def test_no_barrier_is_found(browser: Browser, address: str, measured: dict[str, Any]) -> None:
@@ -133,7 +136,7 @@ def test_no_barrier_is_found(browser: Browser, address: str, measured: dict[str,
         bar = page.locator(".ours .value").first.bounding_box()
         assert bar
         assert bar["width"] > 10
-        found = Axe().run(page)
-        assert not found.response["violations"], found.generate_report()
+        axe = Axe().run(page)
+        assert not axe.response["violations"], axe.generate_report()
         assert page.evaluate("document.documentElement.scrollWidth") == width
         context.close()

@@ -123,15 +123,15 @@ def test_what_helps_is_said_of_real_failures(tmp_path: Path) -> None:
     (tmp_path / "empty.mp3").touch()
     (tmp_path / "words.mp3").write_text("words")
     short = write(tmp_path / "short.wav", tune(1, 0.02))
-    said = {}
+    sentences = {}
     for path in (tmp_path / "empty.mp3", tmp_path / "words.mp3", short, tmp_path / "none.mp3"):
         with pytest.raises(AudioError) as failure:
             inspect(path)
-        said[path.stem] = advice(str(failure.value))
-    assert "again" in said["empty"]
-    assert "damaged" in said["words"]
-    assert "too short" in said["short"]
-    assert "may be read" in said["none"]
+        sentences[path.stem] = advice(str(failure.value))
+    assert "again" in sentences["empty"]
+    assert "damaged" in sentences["words"]
+    assert "too short" in sentences["short"]
+    assert "may be read" in sentences["none"]
 
 
 def test_what_was_measured_is_shown_and_said_to_be_old(client: FlaskClient, home: Path) -> None:
@@ -141,8 +141,8 @@ def test_what_was_measured_is_shown_and_said_to_be_old(client: FlaskClient, home
     exposure = {"k": 10, "n_tracks": 24, "hubs": hubs, "tracks": [track]}
     save_report(home, "exposure", "earshot evaluate exposure", index, exposure)
     copy = {"path": "/music/a.mp3", "codec": "mp3", "duration": 60.0}
-    found = {"groups": [[copy, {**copy, "path": "/music/b.ogg"}]], "failures": []}
-    save_report(home, "duplicates", "earshot similar --duplicates", index, found)
+    figures = {"groups": [[copy, {**copy, "path": "/music/b.ogg"}]], "failures": []}
+    save_report(home, "duplicates", "earshot similar --duplicates", index, figures)
     with Catalog(home) as catalog:
         twin = scanned_file(0, Path("/music/twin"))
         catalog.record_files([twin])
@@ -219,8 +219,8 @@ def event(text: str) -> dict[str, object]:
     number, name, data, end = text.split("\n", 3)
     assert number.startswith("id: ")
     assert (name, end) == ("event: build", "\n")
-    found: dict[str, object] = json.loads(data.removeprefix("data: "))
-    return found
+    event: dict[str, object] = json.loads(data.removeprefix("data: "))
+    return event
 
 
 def test_streams_are_few_and_live(

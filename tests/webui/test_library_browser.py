@@ -88,9 +88,9 @@ def test_a_build_is_started_followed_and_taken_up(page: Page, home: Path) -> Non
     expect(page.locator("#status")).to_contain_text(f"{N_BEFORE + N_NEW} tracks can be found now")
     seen = page.evaluate("window.seen")
     assert {limit for _, limit in seen} >= {N_NEW}
-    heard = [value for value, limit in seen if limit == N_NEW]
-    assert heard == sorted(heard)
-    assert len(set(heard)) > 1  # it advanced
+    counts = [value for value, limit in seen if limit == N_NEW]
+    assert counts == sorted(counts)
+    assert len(set(counts)) > 1  # it advanced
     assert (figure(page, "analysed"), figure(page, "failed")) == (str(N_BEFORE + N_NEW), "1")
     failed = page.locator(".failures li")
     expect(failed).to_contain_text("broken.mp3 is not readable as audio")
@@ -153,6 +153,6 @@ def test_no_barrier_is_found(browser: Browser, address: str, home: Path, scheme:
 
 
 def barrier_free(page: Page) -> None:
-    found = Axe().run(page)
-    assert not found.response["violations"], found.generate_report()
+    axe = Axe().run(page)
+    assert not axe.response["violations"], axe.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth") == 390

@@ -243,8 +243,8 @@ def test_no_barrier_is_found_and_all_fits(looked_at: Page) -> None:
     else:
         draw_lasso(page, 1)
     expect(page.locator("#chosen .song").first).to_be_visible()
-    found = Axe().run(page)
-    assert not found.response["violations"], found.generate_report()
+    axe = Axe().run(page)
+    assert not axe.response["violations"], axe.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     for control in page.locator("main :is(a, button, select):visible").all():
         box = control.bounding_box()

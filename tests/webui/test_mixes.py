@@ -97,8 +97,8 @@ def test_seeds_exclusions_and_what_is_kept(client: FlaskClient) -> None:
     assert set(ids(client, "like=track:5&without=tag:Rock")) == set(range(13, 25))
     assert ids(client, "like=tag:rock&length=12")[0] <= 12
     assert ids(client, "unlike=tag:rock&like=tag:classical&length=12")[0] > 12
-    kept = ids(client, "like=track:5&keep=20@1,24@3&length=6")
-    assert (kept[0], kept[2], len(kept), len(set(kept))) == (20, 24, 6, 6)
+    listed = ids(client, "like=track:5&keep=20@1,24@3&length=6")
+    assert (listed[0], listed[2], len(listed), len(set(listed))) == (20, 24, 6, 6)
     assert ids(client, "like=track:5&keep=6@1&artist_cap=1&length=4")[1:] not in ([7], [8])
     assert len(ids(client, f"length=200&keep={N_TRACKS}@200")) == N_TRACKS
 
@@ -129,10 +129,10 @@ def test_what_is_said_changes_the_list(client: FlaskClient, write: Write) -> Non
     assert ids(client, "like=track:5&length=8") == before
     # What is kept and liked speaks beside the seed: Fats is of the other genre.
     other = set(range(21, 25))
-    asked = f"like=track:5&keep=21@1&length={N_TRACKS}"
-    rank = [i for i, track in enumerate(ids(client, asked)) if track in other - {21}]
+    mix = f"like=track:5&keep=21@1&length={N_TRACKS}"
+    rank = [i for i, track in enumerate(ids(client, mix)) if track in other - {21}]
     assert write("PUT", "/tracks/21/feedback", {"kind": "like"}).status_code == 200
-    tracks = client.get(f"/api/v1/mix?{asked}").get_json()["tracks"]
+    tracks = client.get(f"/api/v1/mix?{mix}").get_json()["tracks"]
     liked = [i for i, track in enumerate(tracks) if track["id"] in other - {21}]
     assert sum(liked) < sum(rank)
     assert (tracks[0]["id"], tracks[0]["kept"], tracks[0]["feedback"]) == (21, True, "like")
@@ -216,9 +216,9 @@ def test_playlists_go_out_and_come_in(
     # By name where the file lies elsewhere; and no link of the file system is followed.
     (tmp_path / "link").symlink_to(library / "music")
     named = b"#EXTM3U\n#EXTINF:1,Bix - Song 5\n/nowhere/x.mp3\n#EXTINF:1,Nobody - Nothing\ny.mp3\n"
-    found = read(named + f"{tmp_path}/link/3.wav\n".encode()).get_json()
-    assert (found["tracks"], found["n_missing"]) == ([6], 2)
-    assert found["missing"][0] == {"title": "Nothing", "artist": "Nobody"}
+    result = read(named + f"{tmp_path}/link/3.wav\n".encode()).get_json()
+    assert (result["tracks"], result["n_missing"]) == ([6], 2)
+    assert result["missing"][0] == {"title": "Nothing", "artist": "Nobody"}
     assert read(b"\0\1\2").status_code == 400
     assert read(b"<!DOCTYPE a><playlist/>").status_code == 400
     assert read(b"[]", "text/plain").status_code == 415
@@ -229,7 +229,7 @@ def test_playlists_go_out_and_come_in(
 def test_completion_knows_artists_albums_tags_and_tracks(client: FlaskClient) -> None:
     def complete(words: str) -> list[tuple[str, str]]:
         answer = client.get("/api/v1/complete", query_string={"q": words}).get_json()
-        return [(found["kind"], found["name"]) for found in answer["completions"]]
+        return [(result["kind"], result["name"]) for result in answer["completions"]]
 
     assert complete("bi")[:2] == [("artist", "Bix"), ("album", "Bix live")]
     assert complete("clas")[0] == ("tag", "Classical")

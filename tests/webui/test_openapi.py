@@ -88,14 +88,14 @@ class Token:
 def served(tmp_path_factory: pytest.TempPathFactory, library: Path) -> Iterator[None]:
     home = shutil.copytree(library / "home", tmp_path_factory.mktemp("fuzzed") / "home")
 
-    def hear(path: Path) -> tuple[str, Any]:
+    def analyse(path: Path) -> tuple[str, Any]:
         now = app.extensions["served_home"].current()
         return now.projection_id, now.recommender.index.vectors([20])[0]
 
     def build(*, retry_failed: bool) -> None:
         """Start nothing."""
 
-    app = create_app(Settings(home), hear=hear, transcode=transcoded, build=build)
+    app = create_app(Settings(home), analyse_file=analyse, transcode=transcoded, build=build)
     APPLICATION.flask = app
     yield
     app.extensions["served_home"].close()

@@ -25,7 +25,7 @@ def keep(home: Path, name: str = "Evening", track_ids: tuple[int, ...] = TRACKS)
         return catalog.save_playlist(me.id, name, track_ids)
 
 
-def kept(home: Path) -> list[StoredPlaylist]:
+def stored_playlists(home: Path) -> list[StoredPlaylist]:
     with Catalog(home) as catalog:
         me = catalog.listener("me", create=True)
         assert me
@@ -65,11 +65,11 @@ def test_a_playlist_is_shown_to_its_listener(client: FlaskClient, home: Path) ->
     assert "&lt;script&gt;" in page
     assert client.get(f"/playlists/{theirs.id}").status_code == 404
     assert client.get("/playlists/99").status_code == 404
-    shown = client.get(f"/playlists/{mine.id}").get_data(as_text=True)
-    assert re.findall(r'data-entry="(\d+)"', shown) == ["5", "9", "2", "5"]
-    assert shown.count("File missing") == 1
-    assert HOSTILE not in shown
-    assert "Recommend tracks" in shown
+    html = client.get(f"/playlists/{mine.id}").get_data(as_text=True)
+    assert re.findall(r'data-entry="(\d+)"', html) == ["5", "9", "2", "5"]
+    assert html.count("File missing") == 1
+    assert HOSTILE not in html
+    assert "Recommend tracks" in html
     more = client.get(f"/playlists/{mine.id}?more=1").get_data(as_text=True)
     following = re.findall(r'data-next="(\d+)"', more)
     assert len(following) == 10
@@ -82,9 +82,9 @@ def test_a_playlist_is_shown_to_its_listener(client: FlaskClient, home: Path) ->
 def test_a_way_has_its_length_and_its_ends(client: FlaskClient) -> None:
     for length in (2, 3, 9):
         page = client.get(f"/playlists/path?start=song+4+bix&end_id=20&length={length}")
-        found = re.findall(r'data-track="(\d+)"', page.get_data(as_text=True))
-        assert len(found) == len(set(found)) == length
-        assert (found[0], found[-1]) == ("5", "20")
+        ids = re.findall(r'data-track="(\d+)"', page.get_data(as_text=True))
+        assert len(ids) == len(set(ids)) == length
+        assert (ids[0], ids[-1]) == ("5", "20")
     long = client.get("/playlists/path?start_id=5&end_id=20&length=200").get_data(as_text=True)
     assert f"only {N_TRACKS} of 200 tracks" in long
     same = client.get("/playlists/path?start_id=5&end_id=5").get_data(as_text=True)
@@ -143,7 +143,7 @@ def test_a_list_is_saved_ordered_named_and_brought_back(page: Page, home: Path) 
     settled(page, "Renamed to “Night”")
     page.reload()
     assert titles(page) == [third, first, *listed[3:]]
-    (one,) = kept(home)
+    (one,) = stored_playlists(home)
     assert (one.name, len(one.track_ids)) == ("Night", 4)
 
 
@@ -167,14 +167,14 @@ def test_every_step_is_undone(page: Page, home: Path) -> None:
     settled(page, "Undone: Removed")
     assert titles(page) == before
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
-    assert kept(home)[0].track_ids == one.track_ids
+    assert stored_playlists(home)[0].track_ids == one.track_ids
     # What another window has changed is not written over.
     with Catalog(home) as catalog:
         catalog.save_playlist(one.listener_id, "Elsewhere", [20, 21], one.id)
     page.get_by_role("button", name=f"Remove “{before[0]}”").first.click()
     settled(page, "was changed meanwhile")
     expect(page.get_by_role("heading", level=1)).to_have_text("Elsewhere")
-    assert kept(home)[0].track_ids == (20, 21)
+    assert stored_playlists(home)[0].track_ids == (20, 21)
 
 
 def test_a_move_that_is_not_kept_goes_back(page: Page, home: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_move_that_is_not_kept_goes_back(page: Page, home: Path) -> None:
     page.get_by_role("button", name=f"Remove “{before[1]}”").click()
     settled(page, "Removed")
     assert titles(page) == [before[0], *before[2:]]
-    assert kept(home)[0].track_ids == (TRACKS[0], *TRACKS[2:])
+    assert stored_playlists(home)[0].track_ids == (TRACKS[0], *TRACKS[2:])
 
 
 def test_what_comes_next_is_added(page: Page, home: Path) -> None:
@@ -212,7 +212,7 @@ def test_what_comes_next_is_added(page: Page, home: Path) -> None:
     page.get_by_role("button", name="Add all 10").click()
     settled(page, "Added 10 tracks")
     assert titles(page)[5:] == following
-    assert len(kept(home)[0].track_ids) == 15
+    assert len(stored_playlists(home)[0].track_ids) == 15
     page.get_by_role("button", name="Play", exact=True).click()
     expect(page.locator("#now-title")).to_have_text(titles(page)[0])
 
@@ -237,7 +237,7 @@ def test_written_and_read_again_it_is_the_same(page: Page, home: Path, tmp_path:
             expect(page.locator("#read li")).to_have_text(f"Nobody – Unheard {HOSTILE}")
         page.locator("#read a").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Late, with rain")
-    assert [found.track_ids for found in kept(home)] == [one.track_ids] * 4
+    assert [stored.track_ids for stored in stored_playlists(home)] == [one.track_ids] * 4
     page.goto("/playlists")
     page.get_by_label("Import").set_input_files(
         files=[{"name": "x.m3u", "mimeType": "", "buffer": b"\0\1"}]
@@ -263,7 +263,7 @@ def test_deleting_is_taken_back(page: Page, home: Path) -> None:
     assert page.url.endswith("/playlists")
     page.keyboard.press("Control+z")
     settled(page, "Restored “Two”")
-    assert {found.name: found.track_ids for found in kept(home)} == {
+    assert {stored.name: stored.track_ids for stored in stored_playlists(home)} == {
         "One": one.track_ids,
         "Two": two.track_ids,
     }
@@ -293,7 +293,7 @@ def test_a_way_by_keyboard_is_kept(page: Page, home: Path) -> None:
     page.get_by_role("link", name="Open playlist").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("From Song 4 to Song 21")
     assert titles(page) == way
-    assert kept(home)[0].track_ids[0] == 5
+    assert stored_playlists(home)[0].track_ids[0] == 5
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -316,7 +316,7 @@ def test_no_barrier_is_found(browser: Browser, address: str, home: Path, scheme:
         page.goto(path)
         if "more" in path:
             page.get_by_role("button", name="Rename").first.click()
-        found = Axe().run(page)
-        assert not found.response["violations"], found.generate_report()
+        axe = Axe().run(page)
+        assert not axe.response["violations"], axe.generate_report()
         assert page.evaluate("document.documentElement.scrollWidth") == 390
     context.close()

@@ -109,9 +109,9 @@ def address(
 
 def get(address: str, path: str = SOUND, method: str = "GET", **headers: str) -> Sent:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    asked = urllib.request.Request(address + path, headers=named, method=method)
+    request = urllib.request.Request(address + path, headers=named, method=method)
     try:
-        with urllib.request.urlopen(asked, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return Sent(answer.status, answer.read(), answer.headers)
     except urllib.error.HTTPError as error:
         with error:
@@ -119,26 +119,26 @@ def get(address: str, path: str = SOUND, method: str = "GET", **headers: str) ->
 
 
 def test_one_range_is_answered(address: str) -> None:
-    for asked, first, last in ANSWERED:
-        sent = get(address, Range=asked)
-        assert (sent.status, sent.body) == (206, CONTENT[first : last + 1]), asked
+    for byte_range, first, last in ANSWERED:
+        sent = get(address, Range=byte_range)
+        assert (sent.status, sent.body) == (206, CONTENT[first : last + 1]), byte_range
         assert sent.headers["Content-Range"] == f"bytes {first}-{last}/{LENGTH}"
         assert sent.headers["Content-Length"] == str(len(sent.body))
         assert sent.headers["ETag"]
 
 
 def test_what_is_not_one_range_is_ignored(address: str) -> None:
-    for asked in IGNORED:
-        sent = get(address, Range=asked.encode().decode("latin-1"))
-        assert (sent.status, sent.body) == (200, CONTENT), asked
+    for byte_range in IGNORED:
+        sent = get(address, Range=byte_range.encode().decode("latin-1"))
+        assert (sent.status, sent.body) == (200, CONTENT), byte_range
         assert "Content-Range" not in sent.headers
         assert sent.headers["Accept-Ranges"] == "bytes"
 
 
 def test_a_range_beyond_the_end_is_refused(address: str) -> None:
-    for asked in BEYOND:
-        sent = get(address, Range=asked)
-        assert sent.status == 416, asked
+    for byte_range in BEYOND:
+        sent = get(address, Range=byte_range)
+        assert sent.status == 416, byte_range
         assert sent.headers["Content-Range"] == f"bytes */{LENGTH}"
         assert b'"status": 416' in sent.body
 
@@ -194,14 +194,14 @@ def test_other_conditions_come_before_the_range(address: str) -> None:
 
 
 def test_ranges_are_for_getting(address: str) -> None:
-    for asked in ("bytes=1-2", "bytes=5000-", "items=0-1"):
-        sent = get(address, method="HEAD", Range=asked)
+    for byte_range in ("bytes=1-2", "bytes=5000-", "items=0-1"):
+        sent = get(address, method="HEAD", Range=byte_range)
         assert (sent.status, sent.body, sent.headers["Content-Length"]) == (200, b"", str(LENGTH))
 
 
 def test_what_has_no_ranges_is_sent_whole(address: str) -> None:
     for path in ("/static/icon.svg", "/api/v1/tracks", "/api/v1/playlists/export.m3u8?tracks=1"):
         whole = get(address, path)
-        for asked in ("items=0-1", "bytes=0-1,5-6", "bytes=5-4", "garbage", "bytes=0-1"):
-            sent = get(address, path, Range=asked)
-            assert (sent.status, sent.body) == (200, whole.body), (path, asked)
+        for byte_range in ("items=0-1", "bytes=0-1,5-6", "bytes=5-4", "garbage", "bytes=0-1"):
+            sent = get(address, path, Range=byte_range)
+            assert (sent.status, sent.body) == (200, whole.body), (path, byte_range)

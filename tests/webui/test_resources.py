@@ -32,17 +32,17 @@ def send(client: FlaskClient) -> Send:
 
 def walk(client: FlaskClient, path: str, name: str, **question: str) -> list[Any]:
     """Return all of a list, read ten at a time."""
-    found: list[Any] = []
-    asked = {"limit": "10", **question}
+    entries: list[Any] = []
+    request = {"limit": "10", **question}
     while True:
-        answer = client.get(f"/api/v1{path}", query_string=asked)
+        answer = client.get(f"/api/v1{path}", query_string=request)
         assert answer.status_code == 200, answer.data
         body = answer.get_json()
-        found += body[name]
+        entries += body[name]
         if body["next"] is None:
-            return found
+            return entries
         assert len(body[name]) == 10
-        asked["cursor"] = body["next"]
+        request["cursor"] = body["next"]
 
 
 def test_tracks_come_page_by_page_and_filtered(client: FlaskClient, home: Path) -> None:
@@ -69,9 +69,9 @@ def test_a_search_goes_on_where_it_stopped(client: FlaskClient) -> None:
 
 
 def test_what_a_client_has_is_not_sent_again(client: FlaskClient, home: Path, send: Send) -> None:
-    made = send("POST", "/playlists", {"name": "Evening", "track_ids": [3]})
+    created = send("POST", "/playlists", {"name": "Evening", "track_ids": [3]})
     paths = ["/tracks", "/tracks/3", "/openapi.json", "/library", "/playlists"]
-    for path in (*paths, f"/playlists/{made.get_json()['id']}"):
+    for path in (*paths, f"/playlists/{created.get_json()['id']}"):
         first = client.get(f"/api/v1{path}")
         known = {"If-None-Match": first.headers["ETag"]}
         again = client.get(f"/api/v1{path}", headers=known)
@@ -85,15 +85,15 @@ def test_what_a_client_has_is_not_sent_again(client: FlaskClient, home: Path, se
 
 
 def test_two_windows_lose_nothing_of_a_playlist(client: FlaskClient, send: Send) -> None:
-    made = send("POST", "/playlists", {"name": "Evening", "track_ids": [3, 1, 3]})
-    assert made.status_code == 201
-    path = made.headers["Location"].partition("/api/v1")[2]
+    created = send("POST", "/playlists", {"name": "Evening", "track_ids": [3, 1, 3]})
+    assert created.status_code == 201
+    path = created.headers["Location"].partition("/api/v1")[2]
     seen = client.get(f"/api/v1{path}")
-    assert seen.get_json() == made.get_json()
+    assert seen.get_json() == created.get_json()
     assert [track["id"] for track in seen.get_json()["tracks"]] == [3, 1, 3]
     mine = {"If-Match": seen.headers["ETag"]}
-    kept = send("PUT", path, {"name": "Night", "track_ids": [3, 1, 3, 4]}, **mine)
-    assert kept.status_code == 200
+    stored = send("PUT", path, {"name": "Night", "track_ids": [3, 1, 3, 4]}, **mine)
+    assert stored.status_code == 200
     for method, body in (
         ("PUT", {"name": "Mine", "track_ids": []}),
         ("PATCH", {"name": "Mine"}),
@@ -101,8 +101,8 @@ def test_two_windows_lose_nothing_of_a_playlist(client: FlaskClient, send: Send)
     ):
         refused = send(method, path, body, **mine)
         assert (refused.status_code, refused.mimetype) == (412, "application/problem+json")
-    assert client.get(f"/api/v1{path}").get_json() == kept.get_json()
-    longer = send("PATCH", path, {"append": [9, 9]}, **{"If-Match": kept.headers["ETag"]})
+    assert client.get(f"/api/v1{path}").get_json() == stored.get_json()
+    longer = send("PATCH", path, {"append": [9, 9]}, **{"If-Match": stored.headers["ETag"]})
     assert [track["id"] for track in longer.get_json()["tracks"]] == [3, 1, 3, 4, 9, 9]
     assert longer.get_json()["name"] == "Night"
     assert send("DELETE", path).status_code == 204
@@ -112,8 +112,8 @@ def test_two_windows_lose_nothing_of_a_playlist(client: FlaskClient, send: Send)
 def test_a_playlist_goes_on_and_goes_out(
     client: FlaskClient, send: Send, home: Path, tmp_path: Path
 ) -> None:
-    made = send("POST", "/playlists", {"name": "Bix", "track_ids": [5, 6]}).get_json()
-    path = f"/api/v1/playlists/{made['id']}"
+    created = send("POST", "/playlists", {"name": "Bix", "track_ids": [5, 6]}).get_json()
+    path = f"/api/v1/playlists/{created['id']}"
     following = client.get(f"{path}/continuation?k=2").get_json()["tracks"]
     assert {track["id"] for track in following} == {7, 8}
     with Catalog(home) as catalog:
@@ -140,9 +140,9 @@ def test_a_playlist_goes_on_and_goes_out(
 def test_lists_for_the_listener(client: FlaskClient, send: Send) -> None:
     seeds = [{"kind": "artist", "ref": "Bix"}, {"kind": "tag", "ref": "classical", "weight": -1}]
     body = {"seeds": seeds, "k": 4, "exclude_tracks": [5]}
-    found = send("POST", "/recommend", body).get_json()["tracks"]
-    assert {6, 7, 8} <= {track["id"] for track in found}
-    assert 5 not in {track["id"] for track in found}
+    tracks = send("POST", "/recommend", body).get_json()["tracks"]
+    assert {6, 7, 8} <= {track["id"] for track in tracks}
+    assert 5 not in {track["id"] for track in tracks}
     for wrong, named in (
         ({"discovery": 2}, "discovery"),
         ({"discovery": True}, "discovery"),
@@ -163,11 +163,11 @@ def test_lists_for_the_listener(client: FlaskClient, send: Send) -> None:
 
 
 def test_a_file_finds_what_sounds_like_it(client: FlaskClient, send: Send) -> None:
-    def hear(path: Path) -> tuple[str, Any]:
+    def analyse(path: Path) -> tuple[str, Any]:
         now = client.application.extensions["served_home"].current()
         return now.projection_id, now.recommender.index.vectors([6])[0]
 
-    client.application.config["HEAR"] = hear
+    client.application.config["ANALYSE_FILE"] = analyse
     token = client.get("/api/v1/session").get_json()["token"]
     answer = client.post(
         "/api/v1/similar?k=3&name=new.mp3",
@@ -190,12 +190,12 @@ def test_what_a_listener_hears_and_says_is_listed(client: FlaskClient, send: Sen
     for n in range(1, 13):
         send("POST", "/listens", {"track_id": n, "listened_at": 1_700_000_000 + n // 2})
         send("PUT", f"/tracks/{n}/feedback", {"kind": "like"})
-    heard = walk(client, "/listens", "listens")
-    times = [listen["listened_at"] for listen in heard]
-    assert (times, len(heard)) == (sorted(times, reverse=True), 12)
-    assert (heard[0]["track_id"], heard[0]["title"]) == (12, "Song 11")
-    said = walk(client, "/feedback", "feedback")
-    assert [one["track_id"] for one in said] == list(range(1, 13))
+    listens = walk(client, "/listens", "listens")
+    times = [listen["listened_at"] for listen in listens]
+    assert (times, len(listens)) == (sorted(times, reverse=True), 12)
+    assert (listens[0]["track_id"], listens[0]["title"]) == (12, "Song 11")
+    feedback = walk(client, "/feedback", "feedback")
+    assert [one["track_id"] for one in feedback] == list(range(1, 13))
     known = client.get("/api/v1/users/me").get_json()
     assert (known["n_listens"], known["n_feedback"]) == (12, 12)
 
@@ -227,9 +227,9 @@ def test_a_monitor_reads_what_was_done(client: FlaskClient) -> None:
 
 def test_hostile_names_come_out_as_they_are(client: FlaskClient, home: Path, send: Send) -> None:
     name = "\u202e</script><script>alert(1)</script>" + "x" * 100
-    made = send("POST", "/playlists", {"name": name, "track_ids": []})
-    assert made.status_code == 201
-    assert client.get(made.headers["Location"]).get_json()["name"] == name
+    created = send("POST", "/playlists", {"name": name, "track_ids": []})
+    assert created.status_code == 201
+    assert client.get(created.headers["Location"]).get_json()["name"] == name
     assert send("POST", "/playlists", {"name": "x" * 201, "track_ids": []}).status_code == 400
     huge = "x" * (1 << 20)
     for question in ({"artist": huge}, {"tag": huge}, {"cursor": huge}):

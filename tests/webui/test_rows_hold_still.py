@@ -15,7 +15,7 @@ from recsys.catalog import Catalog
 LIST = "/?like=track:5&length=8"
 
 
-def said(home: Path) -> dict[str, str]:
+def feedback_by_track(home: Path) -> dict[str, str]:
     """Return what the listener says of tracks, by title."""
     with Catalog(home) as catalog:
         me = catalog.listener("me")
@@ -44,7 +44,7 @@ def test_two_presses_at_one_place_are_about_one_track(page: Page, home: Path) ->
     settled(page, f"Disliked “{before[2]}”")
     page.wait_for_timeout(350)  # while a list that moved would have moved
     assert titles(page) == before
-    assert said(home) == {before[2]: "dislike"}
+    assert feedback_by_track(home) == {before[2]: "dislike"}
     left = row(page, before[2])
     expect(left).to_contain_text("Disliked.")
     expect(left.get_by_role("button", name="Dislike", exact=True)).to_have_attribute(
@@ -52,14 +52,14 @@ def test_two_presses_at_one_place_are_about_one_track(page: Page, home: Path) ->
     )
     page.mouse.click(*at)
     settled(page, f"Removed the dislike from “{before[2]}”.")
-    assert said(home) == {}
+    assert feedback_by_track(home) == {}
     assert titles(page) == before
     page.mouse.click(*at)
     page.mouse.click(*at)
     page.mouse.click(*at)  # without waiting
     settled(page, f"Disliked “{before[2]}”")
     page.wait_for_timeout(350)
-    assert said(home) == {before[2]: "dislike"}
+    assert feedback_by_track(home) == {before[2]: "dislike"}
     renewed(page)
     assert before[2] not in titles(page)
     assert len(titles(page)) == 8
@@ -80,7 +80,7 @@ def test_several_rows_are_judged_before_the_list_is_renewed(page: Page, home: Pa
     settled(page, f"Liked “{before[6]}”")
     assert titles(page) == before
     assert boxes == page.locator(".row").evaluate_all("rows => rows.map((row) => row.offsetTop)")
-    assert said(home) == {
+    assert feedback_by_track(home) == {
         before[1]: "dislike", before[4]: "like", before[2]: "skip", before[6]: "like",
     }  # fmt: skip
     renewed(page)
@@ -104,7 +104,7 @@ def test_steps_are_undone_one_by_one(page: Page, home: Path) -> None:
         page.locator("#undo").click()
         settled(page, f"Undone: {words}")
     assert titles(page) == before
-    assert said(home) == {}
+    assert feedback_by_track(home) == {}
     assert question(page) == {"like": ["track:5"], "length": ["8"]}
 
 
@@ -117,7 +117,7 @@ def test_a_row_that_leaves_may_stay(page: Page, home: Path) -> None:
     settled(page, "Skipped")
     row(page, before[3]).get_by_role("button", name="keep").click()
     settled(page, f"“{before[3]}” stays.")
-    assert said(home) == {before[3]: "like"}
+    assert feedback_by_track(home) == {before[3]: "like"}
     first = row(page, before[0])
     first.locator(".menu summary").click()
     first.get_by_role("link", name="Remove").click()
@@ -142,10 +142,10 @@ def test_a_link_is_followed_with_what_was_done_before_it(page: Page, home: Path)
     third.locator(".menu summary").click()
     third.get_by_text("More like this").click()
     settled(page, f"Added {before[2]} as a seed")
-    asked = question(page)
-    assert len(asked["like"]) == 2
-    assert len(asked["without"]) == 1
-    assert asked["keep"][0].endswith("@4")
+    address_query = question(page)
+    assert len(address_query["like"]) == 2
+    assert len(address_query["without"]) == 1
+    assert address_query["keep"][0].endswith("@4")
     assert before[1] not in titles(page)
 
 
@@ -159,7 +159,7 @@ def test_by_keyboard_rows_hold_still_until_they_are_left(page: Page, home: Path)
     page.keyboard.press("d")
     settled(page, f"Disliked “{before[3]}”")
     assert titles(page) == before
-    assert set(said(home)) == {before[2], before[3]}
+    assert set(feedback_by_track(home)) == {before[2], before[3]}
     expect(page.get_by_role("button", name="Update the list")).to_be_visible()
     page.locator("#search").focus()
     expect(page.locator("#mix:not([data-held])")).to_be_attached()
@@ -190,7 +190,7 @@ def test_what_was_not_done_is_not_shown(page: Page, home: Path) -> None:
         "aria-pressed", "false"
     )
     expect(row(page, before[2])).not_to_contain_text("Disliked")
-    assert said(home) == {}
+    assert feedback_by_track(home) == {}
 
 
 @pytest.fixture
@@ -212,7 +212,7 @@ def test_under_a_finger_rows_hold_still(phone: Page, home: Path) -> None:
     phone.get_by_role("button", name="Update the list").tap()
     expect(phone.locator("#mix:not([data-held])")).to_be_attached()
     assert not {before[0], before[1]} & set(titles(phone))
-    assert set(said(home)) == {before[0], before[1]}
+    assert set(feedback_by_track(home)) == {before[0], before[1]}
 
 
 def filled(page: Page, selector: str) -> list[str]:

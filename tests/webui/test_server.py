@@ -184,8 +184,8 @@ def test_a_file_that_is_cut_short_while_it_is_sent_ends_its_answer(
 ) -> None:
     path = music / "4.wav"
     os.truncate(path, 64 * MIB)
-    asked = f"GET /api/v1/tracks/5/audio HTTP/1.1\r\n{HOST}\r\n"
-    with serving(client.application) as address, connected(address, asked) as player:
+    request = f"GET /api/v1/tracks/5/audio HTTP/1.1\r\n{HOST}\r\n"
+    with serving(client.application) as address, connected(address, request) as player:
         assert player.recv(12) == b"HTTP/1.1 200"
         os.truncate(path, MIB)
         while not is_cut(player):
@@ -204,10 +204,10 @@ def head(path: str, *headers: str, length: int = 100 * MIB) -> str:
 
 def answered(client: socket.socket) -> tuple[int, bytes]:
     """Return status and body of an answer after which the connection is closed."""
-    said = b""
+    received = b""
     while piece := client.recv(MIB):
-        said += piece
-    top, _, body = said.partition(b"\r\n\r\n")
+        received += piece
+    top, _, body = received.partition(b"\r\n\r\n")
     return int(top.split()[1]), body
 
 
@@ -248,11 +248,11 @@ def test_strangers_send_no_bodies(
 def test_a_large_body_comes_in_whole(home: Path) -> None:
     digests = []
 
-    def hear(path: Path) -> Any:
+    def analyse(path: Path) -> Any:
         digests.append(hashlib.sha256(path.read_bytes()).hexdigest())
         raise SoundRefused("It is not music.")
 
-    app = create_app(Settings(home), hear=hear)
+    app = create_app(Settings(home), analyse_file=analyse)
     token = f"X-Earshot-Token: {app.config['WRITE_TOKEN']}"
     body = os.urandom(3 * MIB)
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:99], body[99:]))
@@ -264,8 +264,8 @@ def test_a_large_body_comes_in_whole(home: Path) -> None:
                     if expects:
                         assert client.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
                     client.sendall(sent)
-                    status, said = answered(client)
-                    assert (status, b"not music" in said) == (400, True)
+                    status, received = answered(client)
+                    assert (status, b"not music" in received) == (400, True)
     assert digests == [hashlib.sha256(body).hexdigest()] * 4
 
 
@@ -273,8 +273,8 @@ def test_bodies_are_bounded_by_what_they_are_for(two_people: Flask, key: str) ->
     with serving(two_people) as address:
         for path, n_bytes in (("/api/v1/sounds", 101 * MIB), ("/api/v1/playlists/import", 5 * MIB)):
             with connected(address, head(path, key, length=n_bytes)) as client:
-                status, said = answered(client)
-                assert (status, b"takes at most" in said) == (413, True)
+                status, received = answered(client)
+                assert (status, b"takes at most" in received) == (413, True)
             with connected(address, head(path, key, length=0)) as client:
                 sender = threading.Thread(target=send_chunks, args=(client, n_bytes))
                 sender.start()
@@ -306,16 +306,16 @@ def test_all_bodies_together_are_bounded(two_people: Flask, key: str) -> None:
                 with connected(
                     address, head("/api/v1/sounds", header, expect, length=n * MIB)
                 ) as more:
-                    status, said = answered(more)
-                    detail = json.loads(said)["detail"]
+                    status, received = answered(more)
+                    detail = json.loads(received)["detail"]
                     assert (status, "Too many files" in detail) == (503, True)
             with connected(address, head("/api/v1/sounds", other, expect, length=MIB)) as small:
                 assert small.recv(len(waiting)) == waiting
         status = 503  # until the server has seen that the first has gone
         while status == 503:
             with connected(address, head("/api/v1/sounds", key, expect)) as again:
-                said = again.recv(12)
-                status = int(said.split()[1])
+                received = again.recv(12)
+                status = int(received.split()[1])
         assert status == 100
 
 

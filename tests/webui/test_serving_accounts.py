@@ -53,9 +53,9 @@ def test_a_process_introduces_its_owner_and_believes_its_proxy(
             form = {"token": token[1], "name": "owner", "password": password[1]}
             status, headers, _ = proxy.ask("POST", "/login", form)
             assert (status, headers["Location"]) == (303, "/")
-            told = json.loads(proxy.ask("GET", "/api/v1/session")[2])
+            answer = json.loads(proxy.ask("GET", "/api/v1/session")[2])
             assert (
-                told["listener"] == "me"
+                answer["listener"] == "me"
             )  # goes on with what was heard before there were accounts
             assert manage(["list", "--home", str(home)]) == 0
             listed = capsys.readouterr().out
@@ -148,32 +148,32 @@ def test_whoever_is_reached_from_elsewhere_has_accounts(
 def test_people_are_looked_after_by_command(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def said(status: int, *arguments: str) -> str:
+    def output_of(status: int, *arguments: str) -> str:
         assert manage([*arguments, "--home", str(home)]) == status
         out, err = capsys.readouterr()
         return err if status else out
 
-    assert "Nobody has an account" in said(0, "list")
-    password = said(0, "add", "Ann", "--owner").splitlines()[-1].rpartition(" ")[2]
-    key = said(0, "key", "ann", "phone").splitlines()[-1]
+    assert "Nobody has an account" in output_of(0, "list")
+    password = output_of(0, "add", "Ann", "--owner").splitlines()[-1].rpartition(" ")[2]
+    key = output_of(0, "key", "ann", "phone").splitlines()[-1]
     with Catalog(home) as catalog:
         accounts = Accounts(catalog.people, CHEAP)
         token, person = accounts.log_in("ann", password), accounts.of_key(key)
         assert token and person and person.role == "owner"
         assert re.search(
-            r"Ann: owner since .*\n  key 1, phone: earshot_.{4}…, last", said(0, "list")
+            r"Ann: owner since .*\n  key 1, phone: earshot_.{4}…, last", output_of(0, "list")
         )
-        assert "already" in said(1, "add", "ann")
-        assert "no key 2" in said(1, "revoke", "ann", "2")
-        assert "no account bob" in said(1, "password", "bob")
-        assert "last owner" in said(1, "role", "ann", "member")
-        assert "last owner" in said(1, "remove", "ann")
+        assert "already" in output_of(1, "add", "ann")
+        assert "no key 2" in output_of(1, "revoke", "ann", "2")
+        assert "no account bob" in output_of(1, "password", "bob")
+        assert "last owner" in output_of(1, "role", "ann", "member")
+        assert "last owner" in output_of(1, "remove", "ann")
         monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
-        assert "10 to 1000" in said(1, "password", "ann", "--ask")
-        said(0, "revoke", "ann", "1")
+        assert "10 to 1000" in output_of(1, "password", "ann", "--ask")
+        output_of(0, "revoke", "ann", "1")
         assert accounts.of_key(key) is None
-        said(0, "add", "bob", "--owner")
-        assert "no longer log in" in said(0, "remove", "ann")
+        output_of(0, "add", "bob", "--owner")
+        assert "no longer log in" in output_of(0, "remove", "ann")
         assert accounts.of_session(token) is None
-        assert "--listener" in said(1, "add", "Ann")
-        said(0, "add", "ann", "--listener", "Ann")
+        assert "--listener" in output_of(1, "add", "Ann")
+        output_of(0, "add", "ann", "--listener", "Ann")

@@ -154,8 +154,10 @@ def test_a_home_that_may_only_be_read_is_served(
         with asking(app) as client:
             for path in READS:
                 assert client.get(path).status_code == 200, path
-            kept = [one["name"] for one in client.get("/api/v1/playlists").get_json()["playlists"]]
-            assert kept == (["Evening"] if state == "closed" else ["Evening", "Late"])
+            stored = [
+                one["name"] for one in client.get("/api/v1/playlists").get_json()["playlists"]
+            ]
+            assert stored == (["Evening"] if state == "closed" else ["Evening", "Late"])
             for method, path, body in (*WRITES, ("POST", "/build", {})):
                 answer = write(client, method, path, body)
                 assert answer.status_code == 503, (path, answer.data)
@@ -194,9 +196,14 @@ def test_who_is_logged_in_stays_so_where_nothing_is_written(two_people: Flask, h
     with only_readable(home), Catalog(home) as catalog:
         app = create_app(Settings(home), accounts=Accounts(catalog.people, accounts._hasher))
         with asking(app) as program:
-            shown = {"Authorization": f"Bearer {key}"}
-            assert program.get("/api/v1/users/me", headers=shown).get_json()["listener"] == "ann"
-            refused = program.put("/api/v1/tracks/1/feedback", json={"kind": "like"}, headers=shown)
+            authorization = {"Authorization": f"Bearer {key}"}
+            assert (
+                program.get("/api/v1/users/me", headers=authorization).get_json()["listener"]
+                == "ann"
+            )
+            refused = program.put(
+                "/api/v1/tracks/1/feedback", json={"kind": "like"}, headers=authorization
+            )
             assert refused.status_code == 503
             page = program.get("/login").text
             answer = program.post("/login", data={**form, "token": token_of(page)})
@@ -230,8 +237,8 @@ def test_a_full_disk_is_said_and_loses_nothing(library: Path, tmp_path: Path) ->
                 assert client.get(path).status_code == 200, path
             (disk / "filled").unlink()
             assert write(client, *WRITES[3]).status_code == 201
-            kept = client.get("/api/v1/playlists/1").get_json()
-            assert (kept["name"], kept["n_tracks"]) == ("Evening", 2)
+            stored = client.get("/api/v1/playlists/1").get_json()
+            assert (stored["name"], stored["n_tracks"]) == ("Evening", 2)
 
 
 def test_a_full_disk_for_what_is_sent_is_said(

@@ -53,18 +53,18 @@ def test_a_sound_survives_the_address() -> None:
 
 
 def test_a_file_is_a_seed_and_is_not_kept(client: FlaskClient, upload: Upload) -> None:
-    heard: list[Path] = []
+    analysed: list[Path] = []
 
-    def hear(path: Path) -> tuple[str, Any]:
+    def analyse(path: Path) -> tuple[str, Any]:
         assert path.read_bytes() == b"music"
-        heard.append(path)
+        analysed.append(path)
         now = served(client)
         return now.projection_id, now.recommender.index.vectors([6])[0]
 
-    client.application.config["HEAR"] = hear
+    client.application.config["ANALYSE_FILE"] = analyse
     answer = upload(b"music", "../../my song.mp3")
     assert (answer.status_code, answer.get_json()["name"]) == (200, "my song.mp3")
-    assert not heard[0].parent.exists()
+    assert not analysed[0].parent.exists()
     ref = answer.get_json()["ref"]
     mix = client.get("/api/v1/mix", query_string={"like": ref, "length": "3"}).get_json()
     first = mix["tracks"][0]
@@ -88,7 +88,7 @@ def test_what_cannot_be_heard_is_said(
     def refuse(path: Path) -> Any:
         raise SoundRefused("It is not music.")
 
-    client.application.config["HEAR"] = refuse
+    client.application.config["ANALYSE_FILE"] = refuse
     answer = upload(b"words")
     assert answer.status_code == 400
     assert json.loads(answer.data)["detail"] == "new.mp3 cannot be used as a seed. It is not music."
@@ -105,7 +105,7 @@ def test_one_file_is_analysed_at_a_time(client: FlaskClient, upload: Upload) -> 
         assert go_on.wait(30)
         raise SoundRefused("It was long.")
 
-    client.application.config["HEAR"] = wait
+    client.application.config["ANALYSE_FILE"] = wait
     first = threading.Thread(target=upload, args=(b"music",))
     first.start()
     assert began.wait(30)

@@ -19,7 +19,7 @@ from recsys.library.build_state import STAGES, BuildState, read_state, stop
 from webui.api.openapi import WRITES, answer, blueprint, content, problems
 from webui.api.parameters import Described, Parameters, Strict
 from webui.connection import leave_pool
-from webui.current_listener import demand_owner
+from webui.current_listener import require_owner
 from webui.refusals import InsufficientStorage
 
 MAX_STREAMS = 3  # at once: each has a thread of the server
@@ -94,29 +94,29 @@ class Build(Described):
         )
 
 
-class Wanted(Strict):
-    """How a build shall be."""
+class BuildOptions(Strict):
+    """Options of a build."""
 
     retry_failed: bool = Field(False, description="Try files again that failed.")
 
 
 class LastSeen(Parameters):
-    """Where a reader of events was cut off."""
+    """The last event that a client has received."""
 
-    last_event_id: str = Field("", alias="Last-Event-ID", description="The id it has seen last.")
+    last_event_id: str = Field("", alias="Last-Event-ID", description="The id of that event.")
 
 
 @api.get("/build", responses={200: Build, **problems(403)})
 def show_build() -> Response:
-    """Say what a build does, or how the last one ended."""
-    demand_owner()
+    """Return the state of the running build, or of the last one."""
+    require_owner()
     return _answer()
 
 
 @api.post("/build", responses={202: Build, **problems(403, 409, 413, 415, 507)}, security=WRITES)
-def start_build(body: Wanted) -> Response:
+def start_build(body: BuildOptions) -> Response:
     """Start a build like the last one: the same folders, taggers and recipe."""
-    demand_owner()
+    require_owner()
     build: StartBuild | None = current_app.config["BUILD"]
     if build is None:
         raise ServiceUnavailable("This server starts no builds.")
@@ -137,7 +137,7 @@ def start_build(body: Wanted) -> Response:
 @api.delete("/build", responses={202: Build, **problems(403, 409)}, security=WRITES)
 def stop_build() -> Response:
     """Stop the build that runs, whoever started it; what it has analysed is kept."""
-    demand_owner()
+    require_owner()
     if not stop(_home()):
         raise Conflict("No build is running.")
     return _answer(202)
@@ -153,35 +153,35 @@ def stop_build() -> Response:
 )
 def follow_build(header: LastSeen) -> Response:
     """Send the state of the build that runs, as server-sent events, until it ends."""
-    demand_owner()
-    home, seen = _home(), header.last_event_id
+    require_owner()
+    home, last_seen = _home(), header.last_event_id
     state = read_state(home)
-    if state is None or (not state.running and _id(state) == seen):
+    if state is None or (not state.running and _id(state) == last_seen):
         return Response(status=204)
     if not _streams.acquire(blocking=False):
         raise ServiceUnavailable(f"{MAX_STREAMS} streams are open already: ask /api/v1/build.")
     leave_pool(request.environ)
-    following = _follow(home, seen, current_app.extensions["closing"])
-    sent = Response(following, mimetype="text/event-stream")
-    sent.headers["X-Accel-Buffering"] = "no"
-    sent.headers["Cache-Control"] = "no-store"
-    sent.call_on_close(_streams.release)
-    return sent
+    events = _follow(home, last_seen, current_app.extensions["closing"])
+    response = Response(events, mimetype="text/event-stream")
+    response.headers["X-Accel-Buffering"] = "no"
+    response.headers["Cache-Control"] = "no-store"
+    response.call_on_close(_streams.release)
+    return response
 
 
-def _follow(home: Path, seen: str, closing: threading.Event) -> Iterator[str]:
+def _follow(home: Path, last_seen: str, closing: threading.Event) -> Iterator[str]:
     """Give events until the build or the server ends, or for as long as a stream may last."""
-    begin = spoke = time.monotonic()
+    started = sent_at = time.monotonic()
     yield "retry: 2000\n\n"
-    while (now := time.monotonic()) - begin < LONGEST:
+    while (now := time.monotonic()) - started < LONGEST:
         state = read_state(home)
         if state is None:
             return
-        if _id(state) != seen:
-            seen, spoke = _id(state), now
-            yield f"id: {seen}\nevent: build\ndata: {Build.of(state).model_dump_json()}\n\n"
-        elif now - spoke > HEARTBEAT:
-            spoke = now
+        if _id(state) != last_seen:
+            last_seen, sent_at = _id(state), now
+            yield f"id: {last_seen}\nevent: build\ndata: {Build.of(state).model_dump_json()}\n\n"
+        elif now - sent_at > HEARTBEAT:
+            sent_at = now
             yield ": still there\n\n"
         if not state.running or closing.wait(POLL):
             return
@@ -200,10 +200,10 @@ def sentence(state: BuildState | None) -> str:
     when = datetime.fromtimestamp(state.ended or state.updated).strftime("%d %b %Y, %H:%M")
     took = clock(state.seconds)
     if state.state == "done" and state.result:
-        did = state.result
+        n = state.result
         return (
-            f"The last build ended on {when} after {took}: {did['analysed']:,} analysed, "
-            f"{did['removed']:,} removed, {did['unchanged']:,} unchanged, {did['failed']:,} failed."
+            f"The last build ended on {when} after {took}: {n['analysed']:,} analysed, "
+            f"{n['removed']:,} removed, {n['unchanged']:,} unchanged, {n['failed']:,} failed."
         )
     if state.state == "stopped":
         return f"The last build was stopped on {when}. What it analysed is kept; the next goes on."
@@ -241,6 +241,6 @@ def _id(state: BuildState) -> str:
 
 
 def _answer(status: int = 200) -> Response:
-    sent = answer(Build.of(read_state(_home())), status)
-    sent.headers["Cache-Control"] = "no-store"
-    return sent
+    response = answer(Build.of(read_state(_home())), status)
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,4 +1,4 @@
-"""The library as a whole: how many tracks, what is indexed, which files failed."""
+"""Counts of the library, and the files that failed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import Field
 from webui.api.openapi import NOT_MODIFIED, answer, blueprint, problems, tagged
 from webui.api.parameters import Described, Page, Paged, Revalidating, write_cursor
 from webui.api.schemas import TrackDetails
-from webui.current_listener import demand_owner
+from webui.current_listener import require_owner
 from webui.served import current
 
 api = blueprint("library_api", tag="library")
@@ -61,9 +61,9 @@ def library(header: Revalidating) -> Response:
 @api.get("/library/failures", responses={200: Failures, **NOT_MODIFIED, **problems(403)})
 def failures(query: Page, header: Revalidating) -> Response:
     """List the tracks whose files cannot be analysed, and say why: to an owner."""
-    demand_owner()
+    require_owner()
     after = query.cursor[0] if query.cursor else 0
-    found = current().catalog.failures(after=after, limit=query.limit + 1)
-    shown = found[: query.limit]
-    following = write_cursor(shown[-1].id, 0) if len(found) > len(shown) else None
-    return tagged(answer(Failures(tracks=[Failed.of(track) for track in shown], next=following)))
+    failed = current().catalog.failures(after=after, limit=query.limit + 1)
+    page = failed[: query.limit]
+    next_cursor = write_cursor(page[-1].id, 0) if len(failed) > len(page) else None
+    return tagged(answer(Failures(tracks=[Failed.of(track) for track in page], next=next_cursor)))

@@ -1,4 +1,4 @@
-"""The person who listens: who they are, what they say of tracks and what they hear."""
+"""The current listener: identity, feedback and listens."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from webui.api.parameters import (
     write_cursor,
 )
 from webui.current_listener import listener, person, writing_listener
-from webui.served import current, living
+from webui.served import available_track, current
 
 EARLIEST = 946_684_800  # Unix seconds: the year 2000
 AHEAD = 86_400  # seconds that a clock may be
@@ -32,27 +32,27 @@ api = blueprint("listening")
 
 
 class Session(Described):
-    """Who listens here."""
+    """The name of the current listener, with the token."""
 
     listener: str = Field(examples=["me"])
     token: str = Field(description="What writing takes, in the header X-Earshot-Token.")
 
 
-class Said(Described):
-    """What a listener says of a track."""
+class FeedbackBody(Described):
+    """A listener's feedback on a track."""
 
     kind: Annotated[FeedbackKind, takes("one of like, dislike, skip")]
 
 
 class FeedbackSchema(Described):
-    """What a listener says of a track."""
+    """A listener's feedback on a track."""
 
     track_id: int = Field(examples=[7])
     kind: FeedbackKind
 
 
-class Heard(Described):
-    """A track and when it began."""
+class ListenBody(Described):
+    """A listen to record: a track, and when it began."""
 
     track_id: TrackId = Field(examples=[7])
     listened_at: Annotated[
@@ -64,34 +64,34 @@ class Heard(Described):
 
 
 class ListenSchema(Described):
-    """A listen as it was written."""
+    """A recorded listen."""
 
     track_id: int = Field(examples=[7])
     listened_at: int = Field(description="Unix seconds.", examples=[1764000000])
 
 
 class Me(Described):
-    """Who asks."""
+    """The current listener."""
 
     listener: str = Field(examples=["me"])
     is_owner: bool = Field(description="Whether they may do what concerns everybody.")
     n_listens: int = Field(examples=[1204])
-    n_feedback: int = Field(description="Tracks that they said something of.", examples=[31])
+    n_feedback: int = Field(description="Tracks with feedback.", examples=[31])
 
 
-class SaidOnce(FeedbackSchema):
-    """What a listener says of a track, and since when."""
+class StoredFeedback(FeedbackSchema):
+    """A listener's feedback on a track, with its time."""
 
     said_at: int = Field(description="Unix seconds; 0 where it is not known.")
 
 
 class FeedbackPage(Paged):
-    """What a listener says of tracks."""
+    """A page of a listener's feedback."""
 
-    feedback: list[SaidOnce]
+    feedback: list[StoredFeedback]
 
 
-class HeardTrack(Described):
+class PlayedTrack(Described):
     """A listen."""
 
     listened_at: int = Field(description="Unix seconds.", examples=[1764000000])
@@ -103,44 +103,44 @@ class HeardTrack(Described):
 class ListenPage(Paged):
     """Listens, the latest first."""
 
-    listens: list[HeardTrack]
+    listens: list[PlayedTrack]
 
 
 @api.get("/session", responses={200: Session})
 def session() -> Response:
-    """Say who listens here, and the token that writing takes."""
+    """Name the current listener, and the token that writing takes."""
     return answer(Session(listener=person().listener, token=person().token))
 
 
 @api.get("/users/me", responses={200: Me})
 def who_am_i() -> Response:
-    """Say who asks, and how much is known of what they hear and say."""
+    """Describe the current listener: role, number of listens, number of feedbacks."""
     served = current()
-    found = served.catalog.listener(person().listener)
-    said = served.catalog.feedback(found.id) if found else []
+    row = served.catalog.listener(person().listener)
+    feedback_rows = served.catalog.feedback(row.id) if row else []
     return answer(
         Me(
             listener=person().listener,
             is_owner=person().is_owner,
-            n_listens=found.n_listens if found else 0,
-            n_feedback=len(said),
+            n_listens=row.n_listens if row else 0,
+            n_feedback=len(feedback_rows),
         )
     )
 
 
 @api.get("/feedback", responses={200: FeedbackPage})
 def feedback(query: Page) -> Response:
-    """List what the listener says of tracks, by the tracks' ids."""
+    """List the listener's feedback by track id."""
     served = current()
     listener_id = listener(served)
-    said = [] if listener_id is None else served.catalog.feedback(listener_id)
-    begin = bisect_right(said, query.cursor[0] if query.cursor else 0, key=lambda s: s.track_id)
-    shown = said[begin : begin + query.limit]
-    following = write_cursor(shown[-1].track_id, 0) if begin + len(shown) < len(said) else None
+    rows = [] if listener_id is None else served.catalog.feedback(listener_id)
+    first = bisect_right(rows, query.cursor[0] if query.cursor else 0, key=lambda s: s.track_id)
+    page = rows[first : first + query.limit]
+    next_cursor = write_cursor(page[-1].track_id, 0) if first + len(page) < len(rows) else None
     return answer(
         FeedbackPage(
-            feedback=[SaidOnce(track_id=s.track_id, kind=s.kind, said_at=s.at) for s in shown],
-            next=following,
+            feedback=[StoredFeedback(track_id=s.track_id, kind=s.kind, said_at=s.at) for s in page],
+            next=next_cursor,
         )
     )
 
@@ -150,9 +150,9 @@ def feedback(query: Page) -> Response:
     responses={200: FeedbackSchema, **problems(403, 404, 413, 415, 507)},
     security=WRITES,
 )
-def set_feedback(path: OfTrack, body: Said) -> Response:
-    """Write that the listener likes, dislikes or skips a track; a skip takes no like's place."""
-    _say(path.track_id, body.kind)
+def set_feedback(path: OfTrack, body: FeedbackBody) -> Response:
+    """Like, dislike or skip a track; a skip does not replace a like."""
+    _set_feedback(path.track_id, body.kind)
     return answer(FeedbackSchema(track_id=path.track_id, kind=body.kind))
 
 
@@ -162,26 +162,26 @@ def set_feedback(path: OfTrack, body: Said) -> Response:
     security=WRITES,
 )
 def take_back(path: OfTrack) -> Response:
-    """Take back what the listener said of a track."""
-    _say(path.track_id, None)
+    """Remove the listener's feedback on a track."""
+    _set_feedback(path.track_id, None)
     return Response(status=204)
 
 
 @api.get("/listens", responses={200: ListenPage})
 def listens(query: Page) -> Response:
-    """List what the listener heard, the latest first; plays without a time are not in it."""
+    """List the listener's listens, the latest first, without those of unknown time."""
     served = current()
     listener_id = listener(served)
     if listener_id is None:
         return answer(ListenPage(listens=[], next=None))
-    heard = served.catalog.listens_before(listener_id, query.cursor, query.limit + 1)
-    shown = heard[: query.limit]
-    ids = {row.track_id for row in shown if row.track_id is not None}
+    rows = served.catalog.listens_before(listener_id, query.cursor, query.limit + 1)
+    page = rows[: query.limit]
+    ids = {row.track_id for row in page if row.track_id is not None}
     tracks = {track.id: track for track in served.catalog.tracks(sorted(ids))}
-    last = shown[-1] if len(heard) > len(shown) else None
+    last = page[-1] if len(rows) > len(page) else None
     return answer(
         ListenPage(
-            listens=[_heard_track(row, tracks.get(row.track_id or 0)) for row in shown],
+            listens=[_played_track(row, tracks.get(row.track_id or 0)) for row in page],
             next=last and write_cursor(last.listened_at, last.recording_id),
         )
     )
@@ -190,21 +190,21 @@ def listens(query: Page) -> Response:
 @api.post(
     "/listens", responses={201: ListenSchema, **problems(403, 404, 413, 415, 507)}, security=WRITES
 )
-def listen(body: Heard) -> Response:
-    """Write that the listener has heard a track: at least half of it, or four minutes."""
+def listen(body: ListenBody) -> Response:
+    """Record a listen: at least half of a track was played, or four minutes."""
     now = int(time.time())
-    at = now if body.listened_at is None else body.listened_at
-    if at > now + AHEAD:
+    listened_at = now if body.listened_at is None else body.listened_at
+    if listened_at > now + AHEAD:
         raise BadRequest(f'"listened_at" takes Unix seconds from {EARLIEST} to a day from now.')
     served = current()
-    living(served, body.track_id)
-    served.catalog.record_listens(writing_listener(served), [(body.track_id, at)])
-    return answer(ListenSchema(track_id=body.track_id, listened_at=at), 201)
+    available_track(served, body.track_id)
+    served.catalog.record_listens(writing_listener(served), [(body.track_id, listened_at)])
+    return answer(ListenSchema(track_id=body.track_id, listened_at=listened_at), 201)
 
 
-def _heard_track(row: StoredListen, track: Track | None) -> HeardTrack:
-    """Describe a listen; what was heard here is called as its track is now."""
-    return HeardTrack(
+def _played_track(row: StoredListen, track: Track | None) -> PlayedTrack:
+    """Describe a listen; a track of the library has its current title and artist."""
+    return PlayedTrack(
         listened_at=row.listened_at,
         track_id=row.track_id,
         artist=row.artist or (track.artist if track else ""),
@@ -212,7 +212,7 @@ def _heard_track(row: StoredListen, track: Track | None) -> HeardTrack:
     )
 
 
-def _say(track_id: int, kind: FeedbackKind | None) -> None:
+def _set_feedback(track_id: int, kind: FeedbackKind | None) -> None:
     served = current()
-    living(served, track_id)
+    available_track(served, track_id)
     served.catalog.set_feedback(writing_listener(served), track_id, kind, int(time.time()))

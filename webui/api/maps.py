@@ -1,4 +1,4 @@
-"""The map of the library: places and colours, in as few bytes as they take."""
+"""The map of the library: positions and colours of the tracks, in a compact form."""
 
 from __future__ import annotations
 
@@ -71,50 +71,50 @@ class MapTracks(Described):
 
 @api.get("/map", responses={200: content(BYTES), **NOT_MODIFIED, **problems(404)})
 def places(header: Revalidating) -> Response:
-    """Send where every track lies.
+    """Return the position of every track.
 
     Little-endian: how many there are, uint32; their ids, uint32 each; x and y of each, uint16.
     """
-    drawn = _drawn(current())
+    track_map = _track_map(current())
     parts = (
-        struct.pack("<I", len(drawn.ids)),
-        drawn.ids.astype("<u4").tobytes(),
-        drawn.places.astype("<u2").tobytes(),
+        struct.pack("<I", len(track_map.ids)),
+        track_map.ids.astype("<u4").tobytes(),
+        track_map.places.astype("<u2").tobytes(),
     )
     return tagged(Response(b"".join(parts), mimetype=BYTES))
 
 
 @api.get("/map/colours", responses={200: MapColours, **NOT_MODIFIED, **problems(404)})
 def colours(query: ColoursQuery, header: Revalidating) -> Response:
-    """Say what the tracks of the map are drawn in."""
+    """Return the colour groups of the map's tracks."""
     served = current()
-    drawn = _drawn(served)
-    found: Colours | None
+    track_map = _track_map(served)
+    map_colours: Colours | None
     if query.by == "sound":
-        found = served.map.by_sound(drawn)
+        map_colours = served.map.by_sound(track_map)
     elif query.by == "cluster":
-        found = served.map.by_cluster(drawn)
+        map_colours = served.map.by_cluster(track_map)
     elif query.by == "genre":
-        found = served.map.by_genre(drawn)
+        map_colours = served.map.by_genre(track_map)
     else:
-        found = served.map.by_tag(drawn, query.by.removeprefix("tag:"))
-    if found is None:
+        map_colours = served.map.by_tag(track_map, query.by.removeprefix("tag:"))
+    if map_colours is None:
         raise NotFound("No tagger knows this tag.")
-    values = base64.b64encode(found.values.tobytes()).decode()
-    return tagged(answer(MapColours(names=list(found.names), values=values)))
+    values = base64.b64encode(map_colours.values.tobytes()).decode()
+    return tagged(answer(MapColours(names=list(map_colours.names), values=values)))
 
 
 @api.get("/map/tracks", responses={200: MapTracks})
 def named(query: MapTracksQuery) -> Response:
-    """Name some tracks of the map; unknown ones are left out."""
-    wanted = [int(text) for text in query.ids.split(",") if int(text) <= LARGEST_ID]
-    found = [track for track in current().catalog.tracks(wanted) if not track.removed]
-    return answer(MapTracks(tracks=[TrackSchema.of(track) for track in found]))
+    """Return tracks of the map by id; unknown ids are left out."""
+    ids = [int(text) for text in query.ids.split(",") if int(text) <= LARGEST_ID]
+    tracks = [track for track in current().catalog.tracks(ids) if not track.removed]
+    return answer(MapTracks(tracks=[TrackSchema.of(track) for track in tracks]))
 
 
-def _drawn(served: Served) -> TrackMap:
+def _track_map(served: Served) -> TrackMap:
     """Return the map, or raise NotFound."""
-    drawn = served.map.read()
-    if drawn is None:
+    track_map = served.map.read()
+    if track_map is None:
         raise NotFound("There is no map of this library yet: run `earshot build`.")
-    return drawn
+    return track_map

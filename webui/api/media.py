@@ -1,4 +1,4 @@
-"""The files themselves: sound as it is or transcoded, and covers."""
+"""Audio files, as they are or transcoded, and covers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from webui.api.parameters import OfTrack, Parameters, Revalidating, takes
 from webui.api.ranges import wanted_range
 from webui.connection import begin_stream
 from webui.rate_limits import payer
-from webui.served import current, living
+from webui.served import available_track, current
 
 MAX_START = 100_000  # seconds
 _MEDIA_TYPES = {
@@ -65,12 +65,12 @@ def audio(path: OfTrack) -> Response:
     """Send a track's file, whole or the ranges asked for (RFC 9110, section 14)."""
     file = _file(path.track_id)
     kind = _MEDIA_TYPES.get(file.suffix.lower(), BYTES)
-    sent = send_file(file, mimetype=kind, conditional=False)
-    sent.make_conditional(request)
-    sent.accept_ranges = "bytes"
-    if sent.status_code == 200 and request.method == "GET":
-        return _part(sent, file)
-    return sent
+    response = send_file(file, mimetype=kind, conditional=False)
+    response.make_conditional(request)
+    response.accept_ranges = "bytes"
+    if response.status_code == 200 and request.method == "GET":
+        return _part(response, file)
+    return response
 
 
 @api.get(
@@ -92,9 +92,9 @@ def transcoded(path: OfTrack, query: FromQuery) -> Response:
         )
     closing: threading.Event = current_app.extensions["closing"]
     rest = itertools.takewhile(lambda _: not closing.is_set(), pieces)
-    sent = Response(itertools.chain([first], rest), mimetype="audio/mpeg")
-    sent.call_on_close(pieces.close)
-    return sent
+    response = Response(itertools.chain([first], rest), mimetype="audio/mpeg")
+    response.call_on_close(pieces.close)
+    return response
 
 
 @api.get(
@@ -107,13 +107,13 @@ def transcoded(path: OfTrack, query: FromQuery) -> Response:
 )
 def cover(path: OfTrack, header: Revalidating) -> Response:
     """Send the picture inside a track's file."""
-    found = living(current(), path.track_id)
-    picture = read_cover(found.path) if found.has_cover and _is_plain_file(found.path) else None
+    track = available_track(current(), path.track_id)
+    picture = read_cover(track.path) if track.has_cover and _is_plain_file(track.path) else None
     if picture is None:
-        raise NotFound(f"Track {found.id} has no cover.")
-    sent = Response(picture.data, mimetype=picture.media_type)
-    sent.headers["Cache-Control"] = "private, max-age=86400"
-    return tagged(sent)
+        raise NotFound(f"Track {track.id} has no cover.")
+    response = Response(picture.data, mimetype=picture.media_type)
+    response.headers["Cache-Control"] = "private, max-age=86400"
+    return tagged(response)
 
 
 def _part(whole: Response, path: Path) -> Response:
@@ -126,14 +126,14 @@ def _part(whole: Response, path: Path) -> Response:
     if modified is None:
         raise RuntimeError("a file that is sent has no time of its last change")
     try:
-        wanted = wanted_range(request.headers, length, whole.headers.get("ETag", ""), modified)
+        byte_range = wanted_range(request.headers, length, whole.headers.get("ETag", ""), modified)
     except RequestedRangeNotSatisfiable:
         whole.close()
         raise
-    if wanted is None:
+    if byte_range is None:
         return whole
     whole.close()
-    first, n_bytes = wanted
+    first, n_bytes = byte_range
     file = path.open("rb")
     file.seek(first)
     wrap = request.environ.get("wsgi.file_wrapper")
@@ -151,7 +151,7 @@ def _part(whole: Response, path: Path) -> Response:
 
 def _file(track_id: int) -> Path:
     """Return where the file of a track is, or raise NotFound."""
-    path = living(current(), track_id).path
+    path = available_track(current(), track_id).path
     if not _is_plain_file(path):
         raise NotFound(f"The file of track {track_id} is gone: run `earshot build` again.")
     return path

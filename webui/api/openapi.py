@@ -93,12 +93,12 @@ def answer(model: BaseModel, status: int = 200) -> Response:
     return Response(model.model_dump_json(), status, mimetype="application/json")
 
 
-def tagged(sent: Response) -> Response:
+def tagged(response: Response) -> Response:
     """Return an answer with its ETag, without its body where the client has it already."""
-    sent.add_etag()
-    sent.headers.setdefault("Cache-Control", "private, no-cache")  # no-cache: ask again each time
-    sent.make_conditional(request)
-    return sent
+    response.add_etag()
+    response.headers.setdefault("Cache-Control", "private, no-cache")
+    response.make_conditional(request)
+    return response
 
 
 def refuse(error: ValidationError) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Playlists as files: out of the library, and in."""
+"""Export and import of playlist files."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class OfFormat(Parameters):
 def _ids(text: str) -> list[int]:
     """Read ids with commas between them."""
     ids = [read_whole(part, 0, LARGEST_ID) for part in text.split(",")]
-    known = [track_id for track_id in ids if track_id is not None]
-    if len(ids) > MAX_RESULTS or len(known) < len(ids):
+    valid = [track_id for track_id in ids if track_id is not None]
+    if len(ids) > MAX_RESULTS or len(valid) < len(ids):
         raise ValueError(text)
-    return known
+    return valid
 
 
 class ExportQuery(Parameters):
@@ -89,7 +89,7 @@ def export(path: OfFormat, query: ExportQuery) -> Response:
     openapi_extensions=taking_bytes("A playlist: M3U, M3U8, XSPF or JSPF."),
 )
 def read_playlist() -> Response:
-    """Say which tracks a playlist names; nothing of it is kept."""
+    """Match the entries of a playlist file to tracks; nothing is stored."""
     if request.mimetype != BYTES:
         raise UnsupportedMediaType(f"A playlist is sent as it is, as {BYTES}.")
     try:
@@ -100,7 +100,7 @@ def read_playlist() -> Response:
         raise BadRequest(f"This playlist has more than {MAX_ENTRIES} entries.")
     entries = resolve(current().catalog, playlist, follow_links=False)
     ids = [entry.track_id for entry in entries if entry.track_id is not None]
-    missing = [found.entry for found in entries if found.track_id is None]
+    missing = [resolved.entry for resolved in entries if resolved.track_id is None]
     return answer(
         ImportedSchema(
             title=playlist.title,
@@ -118,7 +118,7 @@ def file_answer(kind: str, tracks: Iterable[Track], title: str) -> Response:
     """Return tracks as a playlist's file, without those whose file is gone, or raise NotFound."""
     if kind not in WRITERS:
         raise NotFound(f"Playlists are written as {', '.join(WRITERS)}.")
-    written = WRITERS[kind]([track for track in tracks if not track.removed], title)
-    sent = Response(written, content_type=MEDIA_TYPES[kind])
-    sent.headers.set("Content-Disposition", "attachment", filename=f"earshot.{kind}")
-    return sent
+    text = WRITERS[kind]([track for track in tracks if not track.removed], title)
+    response = Response(text, content_type=MEDIA_TYPES[kind])
+    response.headers.set("Content-Disposition", "attachment", filename=f"earshot.{kind}")
+    return response

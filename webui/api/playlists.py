@@ -1,4 +1,4 @@
-"""The playlists that listeners keep."""
+"""Stored playlists of a listener: read, write, continue, export."""
 
 from __future__ import annotations
 
@@ -57,24 +57,24 @@ class OfPlaylistFile(OfPlaylist):
 
 
 class IfUnchanged(Parameters):
-    """In which state a client has seen what it writes."""
+    """The ETag that a client has read before it writes."""
 
     if_match: str | None = Field(
         None,
         alias="If-Match",
-        description="The ETag of what the client has seen; 412 where there is something newer.",
+        description="The ETag of what the client has read; 412 where there is something newer.",
     )
 
 
-class Written(Strict):
-    """A playlist as it shall be."""
+class PlaylistBody(Strict):
+    """The name and tracks of a playlist to write."""
 
     name: Name = Field(examples=["Evening"])
     track_ids: TrackIds = Field(examples=[[3, 1, 4]])
 
 
-class Change(Strict):
-    """What shall change of a playlist, and nothing else."""
+class PlaylistChange(Strict):
+    """Changes to a playlist: a new name, tracks to append."""
 
     name: Name | None = Field(None, examples=["Night"])
     append: TrackIds = Field(default_factory=list, examples=[[1, 5]])
@@ -124,15 +124,13 @@ def playlists(query: Page, header: Revalidating) -> Response:
     served = current()
     listener = current_listener.listener(served)
     after = query.cursor[0] if query.cursor else 0
-    found: list[StoredPlaylist] = []
+    stored: list[StoredPlaylist] = []
     if listener is not None:
-        found = served.catalog.playlists(listener, after=after, limit=query.limit + 1)
-    shown = found[: query.limit]
-    following = write_cursor(shown[-1].id, 0) if len(found) > len(shown) else None
+        stored = served.catalog.playlists(listener, after=after, limit=query.limit + 1)
+    page = stored[: query.limit]
+    next_cursor = write_cursor(page[-1].id, 0) if len(stored) > len(page) else None
     return tagged(
-        answer(
-            PlaylistPage(playlists=[Summary(**_summary(kept)) for kept in shown], next=following)
-        )
+        answer(PlaylistPage(playlists=[Summary(**_summary(one)) for one in page], next=next_cursor))
     )
 
 
@@ -141,13 +139,13 @@ def playlists(query: Page, header: Revalidating) -> Response:
     responses={201: PlaylistSchema, **problems(403, 404, 413, 415, 507)},
     security=WRITES,
 )
-def create_playlist(body: Written) -> Response:
-    """Keep a new playlist; two may have one name."""
+def create_playlist(body: PlaylistBody) -> Response:
+    """Save a new playlist; two may have the same name."""
     served = current()
-    kept = _save(served, body.name, body.track_ids)
-    made = _answered(served, kept, 201)
-    made.headers["Location"] = f"{request.base_url}/{kept.id}"
-    return made
+    stored = _save(served, body.name, body.track_ids)
+    created = _playlist_answer(served, stored, 201)
+    created.headers["Location"] = f"{request.base_url}/{stored.id}"
+    return created
 
 
 @api.get(
@@ -156,7 +154,7 @@ def create_playlist(body: Written) -> Response:
 def playlist(path: OfPlaylist, header: Revalidating) -> Response:
     """Show a playlist with its tracks."""
     served = current()
-    return tagged(_answered(served, kept_playlist(served, path.playlist_id)))
+    return tagged(_playlist_answer(served, own_playlist(served, path.playlist_id)))
 
 
 @api.put(
@@ -164,12 +162,12 @@ def playlist(path: OfPlaylist, header: Revalidating) -> Response:
     responses={200: PlaylistSchema, **problems(403, 404, 412, 413, 415, 507)},
     security=WRITES,
 )
-def replace_playlist(path: OfPlaylist, header: IfUnchanged, body: Written) -> Response:
-    """Write a playlist anew: its name and all of its tracks."""
+def replace_playlist(path: OfPlaylist, header: IfUnchanged, body: PlaylistBody) -> Response:
+    """Replace a playlist's name and all of its tracks."""
     served = current()
-    kept = _unchanged(served, path.playlist_id)
-    revision = kept.revision if "If-Match" in request.headers else None
-    return _answered(served, _save(served, body.name, body.track_ids, kept, revision))
+    stored = _unchanged(served, path.playlist_id)
+    revision = stored.revision if "If-Match" in request.headers else None
+    return _playlist_answer(served, _save(served, body.name, body.track_ids, stored, revision))
 
 
 @api.patch(
@@ -177,15 +175,15 @@ def replace_playlist(path: OfPlaylist, header: IfUnchanged, body: Written) -> Re
     responses={200: PlaylistSchema, **problems(403, 404, 409, 412, 413, 415, 507)},
     security=WRITES,
 )
-def change_playlist(path: OfPlaylist, header: IfUnchanged, body: Change) -> Response:
-    """Give a playlist another name, or more tracks at its end."""
+def change_playlist(path: OfPlaylist, header: IfUnchanged, body: PlaylistChange) -> Response:
+    """Rename a playlist, or append tracks."""
     served = current()
-    kept = _unchanged(served, path.playlist_id)
-    track_ids = [*kept.track_ids, *body.append]
+    stored = _unchanged(served, path.playlist_id)
+    track_ids = [*stored.track_ids, *body.append]
     if len(track_ids) > LONGEST_PLAYLIST:
         raise Conflict(f"A playlist has at most {LONGEST_PLAYLIST} tracks.")
-    changed = _save(served, body.name or kept.name, track_ids, kept, kept.revision)
-    return _answered(served, changed)
+    changed = _save(served, body.name or stored.name, track_ids, stored, stored.revision)
+    return _playlist_answer(served, changed)
 
 
 @api.delete(
@@ -196,13 +194,13 @@ def change_playlist(path: OfPlaylist, header: IfUnchanged, body: Change) -> Resp
 def delete_playlist(path: OfPlaylist, header: IfUnchanged) -> Response:
     """Delete a playlist."""
     served = current()
-    kept = _unchanged(served, path.playlist_id)
+    stored = _unchanged(served, path.playlist_id)
     try:
-        served.catalog.delete_playlist(kept.listener_id, kept.id, revision=kept.revision)
+        served.catalog.delete_playlist(stored.listener_id, stored.id, revision=stored.revision)
     except PlaylistChanged as error:
-        raise _changed() from error
+        raise _precondition_failed() from error
     except KeyError:
-        raise _unknown(path.playlist_id) from None
+        raise _not_found(path.playlist_id) from None
     return Response(status=204)
 
 
@@ -211,11 +209,13 @@ def delete_playlist(path: OfPlaylist, header: IfUnchanged) -> Response:
     responses={200: RecommendedTracks, **problems(404)},
 )
 def continue_playlist(path: OfPlaylist, query: ContinueQuery) -> Response:
-    """Name what may come next: like the last tracks, and none of the playlist's."""
+    """Recommend tracks to follow a playlist: like its last ones, none that it has."""
     served = current()
-    kept = kept_playlist(served, path.playlist_id)
-    found = continuation(served, kept, query.k, query.artist_cap)
-    return recommended(served, kept.listener_id, found.recommendations, found.notices)
+    stored = own_playlist(served, path.playlist_id)
+    recommendations = continuation(served, stored, query.k, query.artist_cap)
+    return recommended(
+        served, stored.listener_id, recommendations.recommendations, recommendations.notices
+    )
 
 
 @api.get(
@@ -225,94 +225,94 @@ def continue_playlist(path: OfPlaylist, query: ContinueQuery) -> Response:
 def export_playlist(path: OfPlaylistFile) -> Response:
     """Write a playlist as a file that other players read."""
     served = current()
-    kept = kept_playlist(served, path.playlist_id)
-    return file_answer(path.kind, _tracks(served, kept), kept.name)
+    stored = own_playlist(served, path.playlist_id)
+    return file_answer(path.kind, _tracks(served, stored), stored.name)
 
 
 def continuation(
-    served: Served, kept: StoredPlaylist, k: int, artist_cap: int | None = None
+    served: Served, stored: StoredPlaylist, k: int, artist_cap: int | None = None
 ) -> RecommendedList:
-    """Recommend what may come after a playlist."""
-    living = [track.id for track in _tracks(served, kept) if not track.removed]
-    asked = Query.like(
-        tuple(dict.fromkeys(living[-N_SEEDS:])),
-        listener=kept.listener_id,
-        exclude_tracks=tuple(kept.track_ids),
+    """Recommend tracks to follow a playlist."""
+    available = [track.id for track in _tracks(served, stored) if not track.removed]
+    query = Query.like(
+        tuple(dict.fromkeys(available[-N_SEEDS:])),
+        listener=stored.listener_id,
+        exclude_tracks=tuple(stored.track_ids),
         exclude_played=False,
         artist_cap=artist_cap,
     )
-    return served.recommender.recommend(asked, k)
+    return served.recommender.recommend(query, k)
 
 
-def kept_playlist(served: Served, playlist_id: int) -> StoredPlaylist:
-    """Return a playlist of the person who asks, or raise NotFound."""
+def own_playlist(served: Served, playlist_id: int) -> StoredPlaylist:
+    """Return a playlist of the current listener, or raise NotFound."""
     listener = current_listener.listener(served)
-    found = None
+    stored = None
     if listener is not None and playlist_id <= LARGEST_ID:
-        found = served.catalog.playlist(listener, playlist_id)
-    if found is None:
-        raise _unknown(playlist_id)
-    return found
+        stored = served.catalog.playlist(listener, playlist_id)
+    if stored is None:
+        raise _not_found(playlist_id)
+    return stored
 
 
 def _unchanged(served: Served, playlist_id: int) -> StoredPlaylist:
-    """Return a playlist in the state that the request has seen, or raise PreconditionFailed."""
-    kept = kept_playlist(served, playlist_id)
+    """Return a playlist that still has the request's ETag, or raise PreconditionFailed."""
+    stored = own_playlist(served, playlist_id)
     if "If-Match" in request.headers:  # what cannot be read matches nothing
-        now = _answered(served, kept)
-        now.add_etag()
-        if not request.if_match.contains(now.get_etag()[0] or ""):
-            raise _changed()
-    return kept
+        current_answer = _playlist_answer(served, stored)
+        current_answer.add_etag()
+        if not request.if_match.contains(current_answer.get_etag()[0] or ""):
+            raise _precondition_failed()
+    return stored
 
 
 def _save(
     served: Served,
     name: str,
     track_ids: list[int],
-    kept: StoredPlaylist | None = None,
+    stored: StoredPlaylist | None = None,
     revision: int | None = None,
 ) -> StoredPlaylist:
-    """Write a playlist, in place of `kept`; raises PreconditionFailed, NotFound."""
-    listener = kept.listener_id if kept else current_listener.writing_listener(served)
+    """Save a playlist, in place of `stored`; raises PreconditionFailed, NotFound."""
+    listener = stored.listener_id if stored else current_listener.writing_listener(served)
     try:
         return served.catalog.save_playlist(
-            listener, name, track_ids, kept.id if kept else None, revision=revision
+            listener, name, track_ids, stored.id if stored else None, revision=revision
         )
     except PlaylistChanged as error:
-        raise _changed() from error
+        raise _precondition_failed() from error
     except KeyError as error:
         raise NotFound(f"The library has no track {error.args[0]}.") from error
 
 
-def _answered(served: Served, kept: StoredPlaylist, status: int = 200) -> Response:
+def _playlist_answer(served: Served, stored: StoredPlaylist, status: int = 200) -> Response:
     """Return a playlist with its ETag."""
     entries = [
         EntrySchema(**vars(TrackSchema.of(track)), removed=track.removed)
-        for track in _tracks(served, kept)
+        for track in _tracks(served, stored)
     ]
-    sent = answer(PlaylistSchema(**_summary(kept), tracks=entries), status)
-    sent.add_etag()
-    return sent
+    response = answer(PlaylistSchema(**_summary(stored), tracks=entries), status)
+    response.add_etag()
+    return response
 
 
-def _tracks(served: Served, kept: StoredPlaylist) -> list[CatalogTrack]:
-    return served.catalog.tracks(kept.track_ids)
+def _tracks(served: Served, stored: StoredPlaylist) -> list[CatalogTrack]:
+    return served.catalog.tracks(stored.track_ids)
 
 
-def _summary(kept: StoredPlaylist) -> dict[str, Any]:
+def _summary(stored: StoredPlaylist) -> dict[str, Any]:
     return {
-        "id": kept.id,
-        "name": kept.name,
-        "n_tracks": len(kept.track_ids),
-        "created_at": kept.created_at,
-        "changed_at": kept.changed_at,
+        "id": stored.id,
+        "name": stored.name,
+        "n_tracks": len(stored.track_ids),
+        "created_at": stored.created_at,
+        "changed_at": stored.changed_at,
     }
 
 
-def _changed() -> PreconditionFailed:
+def _precondition_failed() -> PreconditionFailed:
     return PreconditionFailed("The playlist was changed meanwhile: read it again.")
 
 
-def _unknown(playlist_id: int) -> NotFound:
+def _not_found(playlist_id: int) -> NotFound:
     return NotFound(f"You have no playlist {playlist_id}.")

@@ -24,15 +24,15 @@ def wanted_range(
     unit than bytes, several ranges, and ranges of what has changed meanwhile (`If-Range`) are
     answered with the whole file. Raises RequestedRangeNotSatisfiable, 416.
     """
-    found = _ONE_RANGE.fullmatch(headers.get("Range", "").strip(" \t"))
-    if found is None or not _is_unchanged(headers.get("If-Range"), etag, modified):
+    match = _ONE_RANGE.fullmatch(headers.get("Range", "").strip(" \t"))
+    if match is None or not _is_unchanged(headers.get("If-Range"), etag, modified):
         return None
-    first, last = map(_position, found.groups())
+    first, last = map(_position, match.groups())
     if first is None and last is None:
         return None
     if first is None:  # the last so many
         first, last = max(length - (last or 0), 0), length - 1
-        if length == 0 and found[2].strip("0"):
+        if length == 0 and match[2].strip("0"):
             return None
     elif last is not None and last < first:
         return None

@@ -1,4 +1,4 @@
-"""Lists: for the listener, like several tracks, like a file, from one track to another."""
+"""Recommendations: mixes, similar tracks of several seeds or a file, paths."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from webui.api.parameters import (
 from webui.api.schemas import Recommended, RecommendedTracks, Similar, SimilarTracksSchema
 from webui.api.tracks import SimilarQuery, not_compared
 from webui.mix_query import ADDRESS_NAMES, DEFAULTS, MAX_LENGTH, MAX_REFS, MAX_SOUND_NAME, Mix
-from webui.served import current, living
-from webui.uploads import hear_upload, read_sound, write_sound
+from webui.served import available_track, current
+from webui.uploads import analyse_upload, read_sound, write_sound
 
 api = blueprint("recommendations")
 
 _REFS = WithJsonSchema(
     {"type": "array", "maxItems": MAX_REFS, "items": {"type": "string", "format": "ref"}}
 )
-_KEPT = "[1-9][0-9]{0,8}@[1-9][0-9]?"
+_PINNED = "[1-9][0-9]{0,8}@[1-9][0-9]?"
 _Sides = Annotated[list[Id], Field(max_length=MAX_REFS), takes(f"up to {MAX_REFS} ids of tracks")]
 
 
@@ -85,7 +85,7 @@ class MixQuery(Parameters):
         examples=[["artist:Aune Vesterdal"]],
     )
     keep: Annotated[
-        Any, WithJsonSchema({"type": "string", "pattern": f"^({_KEPT}(,{_KEPT})*)?$"})
+        Any, WithJsonSchema({"type": "string", "pattern": f"^({_PINNED}(,{_PINNED})*)?$"})
     ] = Field(None, description="ID@PLACE,ID@PLACE: what stays at a place.", examples=["12@1"])
     length: Annotated[
         Any,
@@ -96,14 +96,14 @@ class MixQuery(Parameters):
 
 
 class AlikeQuery(SimilarQuery):
-    """What a list shall sound like, and not."""
+    """Tracks that the answer sounds like, and unlike."""
 
     like: _Sides = Field(min_length=1, description="Ids of tracks.", examples=[[1, 2]])
     unlike: _Sides = Field([], description="Ids of tracks.", examples=[[7]])
 
 
 class FileQuery(SimilarQuery):
-    """What a file is called, and how many tracks are asked for."""
+    """The name of a file, and how many tracks to list."""
 
     name: Text = Field("", description="The file's name.", examples=["new song.mp3"])
 
@@ -115,14 +115,14 @@ class SimilarToFile(SimilarTracksSchema):
     ref: str = Field(description="What stands for the file in a mix: its embedding and its name.")
 
 
-def _weighty(weight: float) -> float:
+def _not_near_zero(weight: float) -> float:
     if abs(weight) < LEAST_WEIGHT:
         raise ValueError(weight)
     return weight
 
 
 class GivenSeed(Strict):
-    """Something that the answer shall be like, or unlike where its weight is negative."""
+    """A seed; with a negative weight the recommendations are unlike it."""
 
     kind: Literal["track", "artist", "tag", "sound"]
     ref: Annotated[
@@ -132,12 +132,12 @@ class GivenSeed(Strict):
     weight: Annotated[
         float,
         Field(ge=-100, le=100),
-        AfterValidator(_weighty),
+        AfterValidator(_not_near_zero),
         takes(f"a number from -100 to 100, and no nearer to 0 than {LEAST_WEIGHT:f}"),
     ] = 1.0
 
 
-class Question(PublicControls, Strict):
+class RecommendBody(PublicControls, Strict):
     """A query for the listener; without seeds, recommendations are like what they play and like."""
 
     seeds: Annotated[list[GivenSeed], Field(max_length=MAX_REFS)] = Field(
@@ -158,10 +158,10 @@ class PathQuery(Parameters):
 
 @api.get("/mix", responses={200: RecommendedTracks})
 def mix(query: MixQuery) -> Response:
-    """Answer a mix: seeds, exclusions, controls, for the person who listens here."""
+    """Recommend a mix for the listener: seeds, exclusions, controls."""
     served = current()
     listing = mix_list.answer(served, Mix.parse(request.args), current_listener.listener(served))
-    return _listed(listing.rows, listing.sentences)
+    return _list_answer(listing.rows, listing.sentences)
 
 
 @api.post(
@@ -169,8 +169,8 @@ def mix(query: MixQuery) -> Response:
     responses={200: RecommendedTracks, **problems(403, 413, 415)},
     security=WRITES,
 )
-def recommend(body: Question) -> Response:
-    """Recommend to the person who listens here, with every control of the recommender."""
+def recommend(body: RecommendBody) -> Response:
+    """Recommend tracks for the listener, with every control of the recommender."""
     served = current()
     listener = current_listener.listener(served)
     controls = body.model_dump(include=set(Controls.model_fields))
@@ -179,20 +179,20 @@ def recommend(body: Question) -> Response:
         query = Query(listener=listener, seeds=seeds, **controls)
     except ValueError as error:
         raise BadRequest(f"{error}.") from error
-    found = served.recommender.recommend(query, body.k)
-    return recommended(served, listener, found.recommendations, found.notices)
+    response = served.recommender.recommend(query, body.k)
+    return recommended(served, listener, response.recommendations, response.notices)
 
 
 @api.get("/similar", responses={200: SimilarTracksSchema, **problems(404, 409)})
 def similar_to_several(query: AlikeQuery) -> Response:
-    """Name the tracks that sound like several and unlike others, best first."""
+    """List the tracks that sound like several and unlike others, best first."""
     served = current()
-    seeds = [living(served, track_id) for track_id in (*query.like, *query.unlike)]
+    seeds = [available_track(served, track_id) for track_id in (*query.like, *query.unlike)]
     for seed in seeds:
         if not np.isin(seed.id, served.recommender.index.ids):
             raise not_compared(seed)
-    asked = Query.like(query.like, query.unlike, artist_cap=query.artist_cap)
-    return answer(SimilarTracksSchema(tracks=_similar(served, asked, query.k)))
+    similar_query = Query.like(query.like, query.unlike, artist_cap=query.artist_cap)
+    return answer(SimilarTracksSchema(tracks=_similar(served, similar_query, query.k)))
 
 
 @api.post(
@@ -202,15 +202,15 @@ def similar_to_several(query: AlikeQuery) -> Response:
     openapi_extensions=taking_bytes("Any file of music, up to 100 MiB."),
 )
 def similar_to_file(query: FileQuery) -> Response:
-    """Name the tracks that sound like a file, which is analysed and not kept."""
-    sound, served = hear_upload(query.name), current()
-    asked = Query(
+    """List the tracks that sound like a file, which is analysed and not stored."""
+    sound, served = analyse_upload(query.name), current()
+    similar_query = Query(
         seeds=(mix_list.sound_seed(served, sound, 1.0),),
         artist_cap=query.artist_cap,
     )
     return answer(
         SimilarToFile(
-            tracks=_similar(served, asked, query.k),
+            tracks=_similar(served, similar_query, query.k),
             name=sound.name,
             ref=f"sound:{write_sound(sound)}",
         )
@@ -219,43 +219,43 @@ def similar_to_file(query: FileQuery) -> Response:
 
 @api.get("/path", responses={200: RecommendedTracks, **problems(404, 409)})
 def path_between(query: PathQuery) -> Response:
-    """Lead from one track to another in small and even steps."""
+    """Return a path from one track to another in small, even steps."""
     served = current()
     if query.start == query.end:
         raise BadRequest('"end" takes another track than "start".')
     for track_id in (query.start, query.end):
-        living(served, track_id)
+        available_track(served, track_id)
     listener = current_listener.listener(served)
     try:
-        found = served.recommender.path(
+        track_path = served.recommender.path(
             query.start, query.end, query.length, Query(listener=listener)
         )
     except Unanswerable as error:
         raise Conflict(str(error)) from error
-    return recommended(served, listener, found.recommendations, found.notices)
+    return recommended(served, listener, track_path.recommendations, track_path.notices)
 
 
 def recommended(
     served: Served,
     listener: int | None,
-    found: Sequence[Recommendation],
-    sentences: Sequence[str],
+    recommendations: Sequence[Recommendation],
+    notices: Sequence[str],
 ) -> Response:
-    """Return recommendations with what is shown of them."""
-    return _listed(mix_list.rows(served, found, mix_list.feedback(served, listener)), sentences)
+    """Return recommendations as JSON, with shared tags and feedback."""
+    return _list_answer(
+        mix_list.rows(served, recommendations, mix_list.feedback(served, listener)), notices
+    )
 
 
-def _listed(rows: Sequence[mix_list.Row], sentences: Sequence[str]) -> Response:
+def _list_answer(rows: Sequence[mix_list.Row], notices: Sequence[str]) -> Response:
     return answer(
-        RecommendedTracks(
-            tracks=[Recommended.of_row(row) for row in rows], sentences=list(sentences)
-        )
+        RecommendedTracks(tracks=[Recommended.of_row(row) for row in rows], sentences=list(notices))
     )
 
 
 def _similar(served: Served, query: Query, k: int) -> list[Similar]:
-    found = served.recommender.recommend(query, k).recommendations
-    rows = mix_list.rows(served, found, {})
+    recommendations = served.recommender.recommend(query, k).recommendations
+    rows = mix_list.rows(served, recommendations, {})
     return [Similar.to(row.track, row.recommendation.similarity, row.shared_tags) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""What the API says of tracks and recommendations."""
+"""JSON schemas of tracks, recommendations and completions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from webui.mix_list import Row
 
 
 class TrackSchema(Described):
-    """A track; where its file lies is nobody's business."""
+    """A track, without the path of its file."""
 
     id: int = Field(examples=[1])
     title: str = Field(examples=["Harbour Psalm"])
@@ -27,13 +27,13 @@ class TrackSchema(Described):
     )
 
     @classmethod
-    def of(cls, found: CatalogTrack) -> TrackSchema:
+    def of(cls, track: CatalogTrack) -> TrackSchema:
         """Describe a track of the catalogue."""
-        return cls(**_common(found))
+        return cls(**_common(track))
 
 
 class TrackDetails(TrackSchema):
-    """A track with all that its file says of it."""
+    """A track with all of its metadata."""
 
     album_artist: str | None
     track_number: int | None
@@ -46,9 +46,9 @@ class TrackDetails(TrackSchema):
     added_at: int = Field(description="Unix seconds.", examples=[1764000000])
 
     @classmethod
-    def of(cls, found: CatalogTrack) -> Self:
+    def of(cls, track: CatalogTrack) -> Self:
         """Describe a track of the catalogue."""
-        return cls(**{name: getattr(found, name) for name in cls.model_fields})
+        return cls(**{name: getattr(track, name) for name in cls.model_fields})
 
 
 class Similar(TrackSchema):
@@ -63,9 +63,9 @@ class Similar(TrackSchema):
     shared_tags: list[str] = Field(examples=[["choir", "ambient"]])
 
     @classmethod
-    def to(cls, found: CatalogTrack, similarity: float, tags: tuple[str, ...]) -> Similar:
+    def to(cls, track: CatalogTrack, similarity: float, shared_tags: tuple[str, ...]) -> Similar:
         """Describe a neighbour."""
-        return cls(**_common(found), similarity=shown(similarity), shared_tags=list(tags))
+        return cls(**_common(track), similarity=shown(similarity), shared_tags=list(shared_tags))
 
 
 class ReasonSchema(Described):
@@ -90,22 +90,22 @@ class Recommended(TrackSchema):
     rung: Fallback = Field(description="What the track stands on.")
     reasons: list[ReasonSchema]
     shared_tags: list[str]
-    feedback: FeedbackKind | None = Field(description="What the listener says of it.")
-    kept: bool = Field(description="Whether the listener keeps it at its place.")
+    feedback: FeedbackKind | None = Field(description="The listener's feedback on it.")
+    kept: bool = Field(description="Whether the listener has pinned it at its place.")
 
     @classmethod
     def of_row(cls, row: Row) -> Recommended:
         """Describe a row of a list."""
-        found = row.recommendation
+        recommendation = row.recommendation
         return cls(
             **_common(row.track),
-            score=round(found.score, 4),
-            similarity=round(found.similarity, 4),
-            evidence=round(found.evidence, 4),
-            rung=found.fallback,
+            score=round(recommendation.score, 4),
+            similarity=round(recommendation.similarity, 4),
+            evidence=round(recommendation.evidence, 4),
+            rung=recommendation.fallback,
             reasons=[
                 ReasonSchema(kind=r.kind, ref=r.ref, amount=round(r.amount, 4), text=r.words)
-                for r in found.reasons
+                for r in recommendation.reasons
             ],
             shared_tags=list(row.shared_tags),
             feedback=row.feedback,
@@ -144,5 +144,5 @@ class Completions(Described):
     completions: list[CompletionSchema]
 
 
-def _common(found: CatalogTrack) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in TrackSchema.model_fields}
+def _common(track: CatalogTrack) -> dict[str, Any]:
+    return {name: getattr(track, name) for name in TrackSchema.model_fields}

@@ -1,4 +1,4 @@
-"""Finding by words."""
+"""Search and completion by words."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MAX_FOUND = 2_000  # tracks of one search
 
 
 class SearchQuery(Page):
-    """What is looked for."""
+    """The words to search for."""
 
     q: Words = Field(description="Words of title, artist, album, genres.", examples=["psalm"])
     limit: Count = 10
@@ -50,7 +50,7 @@ class Found(Paged):
 
 
 class CompleteQuery(Parameters):
-    """What was typed."""
+    """The text to complete."""
 
     q: Text = Field("", description=f"Its first {MAX_QUERY} characters count.", examples=["aun"])
     limit: Count = 12
@@ -59,12 +59,12 @@ class CompleteQuery(Parameters):
 @api.get("/search", responses={200: Found})
 def search(query: SearchQuery) -> Response:
     """Find tracks by words, typos forgiven."""
-    begin = min(max(query.cursor[0], 0), MAX_FOUND) if query.cursor else 0
-    end = min(begin + query.limit, MAX_FOUND)
-    found = current().catalog.search(query.q, end + 1)
-    following = write_cursor(end, 0) if len(found) > end < MAX_FOUND else None
+    first = min(max(query.cursor[0], 0), MAX_FOUND) if query.cursor else 0
+    last = min(first + query.limit, MAX_FOUND)
+    tracks = current().catalog.search(query.q, last + 1)
+    next_cursor = write_cursor(last, 0) if len(tracks) > last < MAX_FOUND else None
     return answer(
-        Found(tracks=[TrackSchema.of(track) for track in found[begin:end]], next=following)
+        Found(tracks=[TrackSchema.of(track) for track in tracks[first:last]], next=next_cursor)
     )
 
 
@@ -72,12 +72,12 @@ def search(query: SearchQuery) -> Response:
 def complete(query: CompleteQuery) -> Response:
     """Complete the name of an artist, an album, a tag or a track."""
     served = current()
-    found = served.completer.complete(query.q[:MAX_QUERY], query.limit, listener(served))
+    completions = served.completer.complete(query.q[:MAX_QUERY], query.limit, listener(served))
     return answer(
         Completions(
             completions=[
-                CompletionSchema(kind=one.kind, ref=one.ref, name=one.name, detail=one.detail)
-                for one in found
+                CompletionSchema(kind=c.kind, ref=c.ref, name=c.name, detail=c.detail)
+                for c in completions
             ]
         )
     )

@@ -1,4 +1,4 @@
-"""Files from outside the library: analysed, and not kept."""
+"""Analysis of files from outside the library, which are not stored."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pydantic import Field
 
 from webui.api.openapi import WRITES, answer, blueprint, problems, taking_bytes
 from webui.api.parameters import Described, Parameters, Text
-from webui.uploads import hear_upload, write_sound
+from webui.uploads import analyse_upload, write_sound
 
 api = blueprint("sounds")
 
@@ -18,7 +18,7 @@ class SoundQuery(Parameters):
     name: Text = Field("", description="The file's name.", examples=["new song.mp3"])
 
 
-class HeardSound(Described):
+class AnalysedSound(Described):
     """A file that was analysed."""
 
     name: str = Field(examples=["new song.mp3"])
@@ -27,11 +27,11 @@ class HeardSound(Described):
 
 @api.post(
     "/sounds",
-    responses={200: HeardSound, **problems(403, 413, 415, 429, 507)},
+    responses={200: AnalysedSound, **problems(403, 413, 415, 429, 507)},
     security=WRITES,
     openapi_extensions=taking_bytes("Any file of music, up to 100 MiB."),
 )
 def analyse(query: SoundQuery) -> Response:
     """Analyse a file, and return what stands for it in an address; the file is not kept."""
-    sound = hear_upload(query.name)
-    return answer(HeardSound(name=sound.name, ref=f"sound:{write_sound(sound)}"))
+    sound = analyse_upload(query.name)
+    return answer(AnalysedSound(name=sound.name, ref=f"sound:{write_sound(sound)}"))

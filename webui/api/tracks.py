@@ -1,4 +1,4 @@
-"""Tracks: all of them, one of them, what sounds like it, and why."""
+"""Tracks: lists, details, similar tracks, explanations, taggrams."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from webui.api.parameters import (
 )
 from webui.api.schemas import Similar, SimilarTracksSchema, TrackDetails, TrackSchema
 from webui.mix_query import MAX_NAME
-from webui.served import current, living, why_not_heard
+from webui.served import available_track, current, why_not_analysed
 
 Name = Annotated[
     Text, Field(min_length=1, max_length=MAX_NAME), takes(f"1 to {MAX_NAME} characters")
@@ -98,18 +98,18 @@ class ReasonsSchema(Described):
 
 
 class TagOverTime(Described):
-    """How sure the taggers are of a tag, for each moment."""
+    """The probabilities of a tag, for each segment."""
 
     tag: str = Field(examples=["choir"])
     probabilities: list[float] = Field(examples=[[0.81, 0.77]])
 
 
 class TaggramSchema(Described):
-    """A track's surest tags over time."""
+    """A track's most probable tags over time."""
 
     track_id: int = Field(examples=[1])
     duration: float | None = Field(description="Seconds.", examples=[32.96])
-    moments: list[MomentSchema] = Field(description="What was heard of the track, in order.")
+    moments: list[MomentSchema] = Field(description="The analysed segments, in order.")
     highlight: MomentSchema = Field(description="The one that is most like the whole track.")
     tags: list[TagOverTime]
 
@@ -119,32 +119,32 @@ def tracks(query: TracksQuery, header: Revalidating) -> Response:
     """List the tracks by their ids, all or those of an artist, an album, a tag."""
     served = current()
     after = query.cursor[0] if query.cursor else 0
-    chosen = _chosen(served, query)
-    if chosen is None:
-        found = served.catalog.available_after(after, query.limit + 1)
+    ids = _matching(served, query)
+    if ids is None:
+        rows = served.catalog.available_after(after, query.limit + 1)
     else:
-        begin = bisect_right(chosen, after)
-        found = served.catalog.tracks(chosen[begin : begin + query.limit + 1])
-    shown = found[: query.limit]
-    following = write_cursor(shown[-1].id, 0) if len(found) > query.limit else None
+        begin = bisect_right(ids, after)
+        rows = served.catalog.tracks(ids[begin : begin + query.limit + 1])
+    page = rows[: query.limit]
+    next_cursor = write_cursor(page[-1].id, 0) if len(rows) > query.limit else None
     return tagged(
-        answer(TrackPage(tracks=[TrackDetails.of(track) for track in shown], next=following))
+        answer(TrackPage(tracks=[TrackDetails.of(track) for track in page], next=next_cursor))
     )
 
 
 @api.get("/tracks/<int:track_id>", responses={200: TrackDetails, **NOT_MODIFIED, **problems(404)})
 def track(path: OfTrack, header: Revalidating) -> Response:
     """Describe a track."""
-    return tagged(answer(TrackDetails.of(living(current(), path.track_id))))
+    return tagged(answer(TrackDetails.of(available_track(current(), path.track_id))))
 
 
 @api.get(
     "/tracks/<int:track_id>/similar", responses={200: SimilarTracksSchema, **problems(404, 409)}
 )
 def similar(path: OfTrack, query: SimilarQuery) -> Response:
-    """Name the tracks that sound like one, best first."""
+    """List the tracks similar to one, best first."""
     served = current()
-    seed = living(served, path.track_id)
+    seed = available_track(served, path.track_id)
     try:
         neighbours = served.similar.of_track(seed, query.k, artist_cap=query.artist_cap)
     except KeyError:
@@ -161,51 +161,54 @@ def similar(path: OfTrack, query: SimilarQuery) -> Response:
     responses={200: ReasonsSchema, **problems(404, 409)},
 )
 def reasons(path: OfTwoTracks) -> Response:
-    """Say why two tracks sound alike."""
+    """Explain why two tracks sound alike."""
     served = current()
-    one, other = living(served, path.track_id), living(served, path.other_id)
+    one, other = available_track(served, path.track_id), available_track(served, path.other_id)
     try:
-        found = served.similar.reasons(served.similar.sound_of(one), [other])[other.id]
+        explanation = served.similar.reasons(served.similar.sound_of(one), [other])[other.id]
     except KeyError as missing:
         raise Conflict(
             f"Track {missing.args[0]} cannot be compared: it is not analysed. "
             "Run `earshot build` again."
         ) from None
-    said = {"tracks": [vars(TrackSchema.of(one)), vars(TrackSchema.of(other))], **found.as_json()}
-    return answer(ReasonsSchema.model_validate(said))
+    body = {
+        "tracks": [vars(TrackSchema.of(one)), vars(TrackSchema.of(other))],
+        **explanation.as_json(),
+    }
+    return answer(ReasonsSchema.model_validate(body))
 
 
 @api.get("/tracks/<int:track_id>/taggram", responses={200: TaggramSchema, **problems(404, 409)})
 def taggram(path: OfTrack) -> Response:
-    """Say how sure the taggers are of a track's surest tags, for each moment that was heard."""
+    """Return the probabilities of a track's most probable tags over time."""
     served = current()
-    found = living(served, path.track_id)
+    track = available_track(served, path.track_id)
     try:
-        heard = served.similar.sound_of(found)
+        track_sound = served.similar.sound_of(track)
     except KeyError:
-        raise not_compared(found) from None
-    said = {
-        "track_id": found.id,
-        "duration": found.duration,
-        "highlight": served.similar.highlight(heard).as_json(),
-        **taggram_of(heard, served.similar.tags).as_json(),
+        raise not_compared(track) from None
+    body = {
+        "track_id": track.id,
+        "duration": track.duration,
+        "highlight": served.similar.highlight(track_sound).as_json(),
+        **taggram_of(track_sound, served.similar.tags).as_json(),
     }
-    return answer(TaggramSchema.model_validate(said))
+    return answer(TaggramSchema.model_validate(body))
 
 
 def not_compared(track: CatalogTrack) -> Conflict:
     """Say why a track cannot be compared."""
-    return Conflict(f"Track {track.id} cannot be compared. {why_not_heard(track)}")
+    return Conflict(f"Track {track.id} cannot be compared. {why_not_analysed(track)}")
 
 
-def _chosen(served: Served, query: TracksQuery) -> list[int] | None:
-    """Return the ids that the filters leave, ascending; None without a filter."""
+def _matching(served: Served, query: TracksQuery) -> list[int] | None:
+    """Return the ids that match all filters, ascending; None without a filter."""
     sets: list[Collection[int]] = []
     if query.artist is not None:
         sets.append(served.completer.tracks_by(query.artist))
     if query.album is not None:
         sets.append(served.completer.tracks_on(query.album))
     if query.tag is not None:
-        found = served.recommender.tagged(query.tag)
-        sets.append(found or ())
+        tagged = served.recommender.tagged(query.tag)
+        sets.append(tagged or ())
     return sorted(set(sets[0]).intersection(*sets[1:])) if sets else None

@@ -1,4 +1,4 @@
-"""The page on which a person reads the API's description and tries it.
+"""The API reference page, on which operations can be tried.
 
 Swagger UI runs under this server's policy, but a screen reader finds its way through it badly; this
 page is made of the same document, and of forms.

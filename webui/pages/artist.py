@@ -18,7 +18,7 @@ from webui.mix_query import MAX_NAME
 from webui.served import current
 
 MAX_TRACKS = 500  # shown on one page
-MAX_HEARD = 100  # whose tags are averaged
+MAX_TAGGED = 100  # whose tags are averaged
 
 artist_page = Blueprint("artist_page", __name__)
 
@@ -47,11 +47,11 @@ def show() -> str:
 
 
 def _bars(served: Served, tracks: Sequence[Track]) -> tuple[TagBar, ...]:
-    """Return the tags of the mean of some of an artist's tracks, nothing where none is heard."""
-    step = -(-len(tracks) // MAX_HEARD)
+    """Return the mean tags of some of an artist's tracks, nothing where none is analysed."""
+    step = -(-len(tracks) // MAX_TAGGED)
     similar = served.similar
-    heard = similar.features_of([track.id for track in islice(tracks, 0, None, step)])
-    if not heard:
+    features = similar.features_of([track.id for track in islice(tracks, 0, None, step)])
+    if not features:
         return ()
-    logits = np.mean([mean_logits(features) for features in heard], axis=0)
+    logits = np.mean([mean_logits(f) for f in features], axis=0)
     return tag_bars(logits, similar.typical_logits, similar.tags)

@@ -116,93 +116,115 @@ def charts(kind: Kind, figures: Figures) -> list[Chart]:
     if kind == "tags":
         return list(_tags(figures["taggers"]))
     if kind == "listening":
-        of_history = figures.get("by_user_seeds") or {"": figures}
-        return [chart for told, found in of_history.items() for chart in _listening(told, found)]
+        by_length = figures.get("by_user_seeds") or {"": figures}
+        return [chart for n_given, part in by_length.items() for chart in _listening(n_given, part)]
     return list(_exposure(figures["hubs"]))
 
 
 def _content(figures: Figures) -> Iterator[Chart]:
     """Macro means: every label counts the same."""
     home = figures["systems"]["home"]
-    for metric, found in home.items():
+    for metric, of_home in home.items():
         bars = []
         for name, metrics in figures["systems"].items():
             value = metrics[metric]
-            against = figures["paired"].get(name, {}).get(metric, {}).get("macro")
+            paired = figures["paired"].get(name, {}).get(metric, {}).get("macro")
             low, high = value["ci_macro"]
             bars.append(
-                Bar(name, value["macro"], name == "home", low, high, value["n"], *_against(against))
+                Bar(
+                    name,
+                    value["macro"],
+                    name == "home",
+                    low,
+                    high,
+                    value["n"],
+                    *_difference(paired),
+                )
             )
-        ceiling = found.get("ceiling")
+        ceiling = of_home.get("ceiling")
         marks = (("attainable", ceiling["macro"]),) if ceiling else ()
         yield Chart(metric, meaning(metric), tuple(bars), marks, "more than home")
 
 
 def _triplets(figures: Figures) -> Iterator[Chart]:
-    for measure, found in figures["systems"]["home"].items():
+    for measure, of_home in figures["systems"]["home"].items():
         bars = []
         for name, measures in figures["systems"].items():
             value = measures[measure]
-            against = figures["paired"].get(name, {}).get(measure)
+            paired = figures["paired"].get(name, {}).get(measure)
             low, high = value["ci"]
             bars.append(
-                Bar(name, value["mean"], name == "home", low, high, value["n"], *_against(against))
+                Bar(
+                    name,
+                    value["mean"],
+                    name == "home",
+                    low,
+                    high,
+                    value["n"],
+                    *_difference(paired),
+                )
             )
-        marks = (("chance", found["chance"]), ("attainable", found["ceiling"]))
+        marks = (("chance", of_home["chance"]), ("attainable", of_home["ceiling"]))
         yield Chart(measure, meaning(measure), tuple(bars), marks, "more than home")
 
 
 def _tags(taggers: Figures) -> Iterator[Chart]:
-    for name, found in taggers.items():
-        tags = sorted(found["tags"], key=lambda tag: -tag["roc_auc"])
+    for name, scores in taggers.items():
+        tags = sorted(scores["tags"], key=lambda tag: -tag["roc_auc"])
         for metric, key, chance in (
             ("ROC-AUC", "roc_auc", 0.5),
-            ("average precision", "average_precision", found["chance_ap"]),
+            ("average precision", "average_precision", scores["chance_ap"]),
         ):
-            mean = Bar(f"mean of {found['n_tags']}", found[key], ours=True)
+            mean = Bar(f"mean of {scores['n_tags']}", scores[key], ours=True)
             bars = (mean, *(Bar(tag["tag"], tag[key], n=tag["n_positive"]) for tag in tags))
             yield Chart(f"{name}: {metric}", meaning(metric), bars, (("chance", chance),))
 
 
-def _listening(told: str, figures: Figures) -> Iterator[Chart]:
+def _listening(n_given: str, figures: Figures) -> Iterator[Chart]:
     systems = figures["systems"]
-    last = list(systems.values())[-1]
-    head = f"told {told} tracks: " if told else ""
-    for metric in [name for name in LISTENING if name in last]:
+    newest = list(systems.values())[-1]
+    prefix = f"{n_given} tracks given: " if n_given else ""
+    for metric in [name for name in LISTENING if name in newest]:
         bars = []
         for name, metrics in systems.items():
             value = metrics.get(metric, {"mean": math.nan})
             if not math.isnan(value["mean"]):
                 low, high = value.get("ci", (None, None))
-                against = figures.get("paired", {}).get(name, {}).get(metric)
+                paired = figures.get("paired", {}).get(name, {}).get(metric)
                 ours = name == "blend"
                 bars.append(
                     Bar(
-                        name, value["mean"], ours, low, high, value.get("n", ""), *_against(against)
+                        name,
+                        value["mean"],
+                        ours,
+                        low,
+                        high,
+                        value.get("n", ""),
+                        *_difference(paired),
                     )
                 )
         if bars:
             versus = "blend is more by" if any(bar.difference for bar in bars) else ""
-            yield Chart(head + metric, meaning(metric), tuple(bars), (), versus)
+            yield Chart(prefix + metric, meaning(metric), tuple(bars), (), versus)
 
 
 def _exposure(hubs: Figures) -> Iterator[Chart]:
     names = {"home": "home", "uncorrected": "without correction for hubs"}
     for metric in ("max_in_degree", "skewness", "orphans", "gini"):
         bars = tuple(
-            Bar(names.get(name, name), found[metric], name == "home")
-            for name, found in hubs.items()
+            Bar(names.get(name, name), measures[metric], name == "home")
+            for name, measures in hubs.items()
         )
         title = {"max_in_degree": "largest in-degree", "gini": "Gini index"}.get(metric, metric)
         yield Chart(title, meaning(metric), bars)
 
 
-def _against(found: Figures | None) -> tuple[str, str]:
+def _difference(paired: Figures | None) -> tuple[str, str]:
     """Write a difference and its interval."""
-    if not found:
+    if not paired:
         return "", ""
-    low, high = found["ci"]
-    return signed(found["diff"]), f"{signed(low)} to {signed(high)}"
+    low, high = paired["ci"]
+    return signed(paired["diff"]), f"{signed(low)} to {signed(high)}"
 
 
 def signed(value: float) -> str:

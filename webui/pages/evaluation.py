@@ -1,4 +1,4 @@
-"""The evaluation page: what was measured last, as charts."""
+"""The evaluation page: the last evaluation reports, as charts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import Blueprint, current_app, render_template
 
 from recsys.home.evaluation_reports import EvaluationReport, Kind, read_report, state_of
-from webui.current_listener import demand_owner, person
+from webui.current_listener import person, require_owner
 from webui.pages.charts import Chart, charts, plain
 from webui.served import current
 
@@ -80,7 +80,7 @@ evaluation_page.add_app_template_filter(plain, "plain")
 @evaluation_page.get("/evaluation")
 def page() -> str:
     """Show what was measured."""
-    demand_owner()
+    require_owner()
     served = current()
     state = state_of(served.recommender.index)
     return render_template(
@@ -93,10 +93,10 @@ def page() -> str:
 
 def _answered(question: EvaluationKind, state: str) -> Answered:
     report = read_report(current_app.config["HOME"], question.kind)
-    found: list[Chart] | None = []
+    report_charts: list[Chart] | None = []
     if report is not None:
         try:
-            found = charts(question.kind, report.figures)
+            report_charts = charts(question.kind, report.figures)
         except (LookupError, TypeError, ValueError, AttributeError):
-            found = None
-    return Answered(question, report, found, report is not None and report.state == state)
+            report_charts = None
+    return Answered(question, report, report_charts, report is not None and report.state == state)

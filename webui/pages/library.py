@@ -1,4 +1,4 @@
-"""The library page: what there is, what failed, what is built."""
+"""The library page: counts, failed files, builds."""
 
 from __future__ import annotations
 
@@ -114,8 +114,8 @@ def _overview(served: Served) -> Overview:
 
 def _report(served: Served, kind: Any) -> tuple[EvaluationReport, bool] | None:
     """Return what was measured last, and whether it is of the index that answers now."""
-    found = read_report(current_app.config["HOME"], kind)
-    return None if found is None else (found, found.state == state_of(served.recommender.index))
+    report = read_report(current_app.config["HOME"], kind)
+    return None if report is None else (report, report.state == state_of(served.recommender.index))
 
 
 def _after() -> int:

@@ -13,10 +13,10 @@ map_page = Blueprint("map_page", __name__)
 def show() -> str:
     """Show the library in two dimensions."""
     served = current()
-    drawn = served.map.read()
+    track_map = served.map.read()
     return render_template(
         "map.html",
-        n_drawn=0 if drawn is None else len(drawn.ids),
-        tags=[] if drawn is None else served.map.tags(),
+        n_drawn=0 if track_map is None else len(track_map.ids),
+        tags=[] if track_map is None else served.map.tags(),
         n_tracks=served.n_indexed,
     )

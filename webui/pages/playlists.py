@@ -1,4 +1,4 @@
-"""The pages of playlists: those that are kept, one of them, and the way from a track to another."""
+"""The pages of playlists: all, one, and paths between two tracks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recsys.recommendation.recommender import Unanswerable
 from recsys.served_home import Served
 from webui import current_listener
 from webui.api.parameters import MAX_RESULTS
-from webui.api.playlists import continuation, kept_playlist
+from webui.api.playlists import continuation, own_playlist
 from webui.served import current, label
 from webui.texts import read_whole
 
@@ -38,13 +38,13 @@ class End(NamedTuple):
 
 @playlist_pages.get("/playlists")
 def playlists() -> str:
-    """List the playlists of who asks, the last changed first."""
+    """List the current listener's playlists, the last changed first."""
     served = current()
     listener = current_listener.listener(served)
-    kept = [] if listener is None else served.catalog.playlists(listener)
+    stored = [] if listener is None else served.catalog.playlists(listener)
     return render_template(
         "playlists.html",
-        kept=sorted(kept, key=lambda one: (-one.changed_at, -one.id)),
+        playlists=sorted(stored, key=lambda p: (-p.changed_at, -p.id)),
         start=End("", None),
         end=End("", None),
         length=LENGTH,
@@ -56,12 +56,12 @@ def playlists() -> str:
 def playlist(playlist_id: int) -> str:
     """Show one playlist; with "more" what could come next too."""
     served = current()
-    kept = kept_playlist(served, playlist_id)
-    tracks = served.catalog.tracks(kept.track_ids)
-    more = continuation(served, kept, N_MORE) if _asks_for_more(kept) else None
+    stored = own_playlist(served, playlist_id)
+    tracks = served.catalog.tracks(stored.track_ids)
+    more = continuation(served, stored, N_MORE) if _asks_for_more(stored) else None
     return render_template(
         "playlist.html",
-        kept=kept,
+        playlist=stored,
         tracks=tracks,
         seconds=sum(track.duration or 0 for track in tracks if not track.removed),
         more=more,
@@ -72,27 +72,29 @@ def playlist(playlist_id: int) -> str:
 
 @playlist_pages.get("/playlists/path")
 def path() -> str:
-    """Lead from one track to another in so many steps."""
+    """Show a path from one track to another."""
     served = current()
     start, end = _end(served, "start"), _end(served, "end")
     length = _length()
-    sentences: list[str] = []
+    notices: list[str] = []
     answer: RecommendedList | None = None
-    for name, one in (("start", start), ("end", end)):
-        if one.track is None:
-            sentences.append(
-                f"No results for “{one.words}”." if one.words else f"Choose the {name} of the path."
+    for name, path_end in (("start", start), ("end", end)):
+        if path_end.track is None:
+            notices.append(
+                f"No results for “{path_end.words}”."
+                if path_end.words
+                else f"Choose the {name} of the path."
             )
     if start.track and end.track:
         answer, sentence = _path(served, start.track, end.track, length)
-        sentences += [sentence] if sentence else []
+        notices += [sentence] if sentence else []
     return render_template(
         "path.html",
         start=start,
         end=end,
         length=length,
         answer=answer,
-        sentences=sentences,
+        notices=notices,
         **_common(served),
     )
 
@@ -104,15 +106,15 @@ def _path(
     if start.id == end.id:
         return None, "The path starts and ends at the same track: choose another end."
     try:
-        asked = Query(listener=current_listener.listener(served))
-        return served.recommender.path(start.id, end.id, length, asked), ""
+        query = Query(listener=current_listener.listener(served))
+        return served.recommender.path(start.id, end.id, length, query), ""
     except Unanswerable as error:
         return None, str(error)
 
 
 def _end(served: Served, name: str) -> End:
     """Return the track of an id, or else the one that is called as what was typed."""
-    words = request.args.get(name, "").strip()[:MAX_WORDS]
+    typed = request.args.get(name, "").strip()[:MAX_WORDS]
     text = request.args.get(f"{name}_id", "")
     if text:
         track_id = read_whole(text, 0, LARGEST_ID)
@@ -121,9 +123,9 @@ def _end(served: Served, name: str) -> End:
         track = served.catalog.track(track_id)
         if track is None or track.removed:
             raise NotFound(f"The library has no track {text}.")
-        return End(words, track)
-    found = served.catalog.search(words, 1) if words else []
-    return End(words, found[0] if found else None)
+        return End(typed, track)
+    results = served.catalog.search(typed, 1) if typed else []
+    return End(typed, results[0] if results else None)
 
 
 def _length() -> int:
@@ -133,8 +135,8 @@ def _length() -> int:
     return length
 
 
-def _asks_for_more(kept: StoredPlaylist) -> bool:
-    return "more" in request.args and bool(kept.track_ids)
+def _asks_for_more(stored: StoredPlaylist) -> bool:
+    return "more" in request.args and bool(stored.track_ids)
 
 
 def _common(served: Served) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The page of a track: what it sounds like, what sounds like it, what is known of it."""
+"""The page of a track: tags, similar tracks, details, history."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recsys.similarity.explanation import mean_logits
 from recsys.similarity.similar_tracks import Neighbour
 from recsys.tagging.taggram import TagBar, tag_bars
 from webui import current_listener
-from webui.served import current, label, living, why_not_heard
+from webui.served import available_track, current, label, why_not_analysed
 
 N_SIMILAR = 12
 ARTIST_CAP = 3  # of the similar tracks, so that an album does not fill the list
@@ -24,7 +24,7 @@ track_page = Blueprint("track_page", __name__)
 
 @dataclass(frozen=True)
 class TrackSoundSection:
-    """What is known of how a track sounds."""
+    """Tags, similar tracks and copies of a track."""
 
     bars: tuple[TagBar, ...]
     similar: tuple[Neighbour, ...]
@@ -33,22 +33,22 @@ class TrackSoundSection:
 
 @dataclass(frozen=True)
 class TrackHistory:
-    """What the listener has heard and said of a track."""
+    """How often the listener has played a track, and their feedback on it."""
 
     plays: TrackPlays
-    said: Feedback | None
+    feedback: Feedback | None
 
 
 @track_page.get("/tracks/<int:track_id>")
 def show(track_id: int) -> str:
     """Show a track."""
     served = current()
-    track = living(served, track_id)
+    track = available_track(served, track_id)
     return render_template(
         "track.html",
         track=track,
         sound=_sound(served, track),
-        why=why_not_heard(track),
+        why=why_not_analysed(track),
         history=_history(served, track),
         is_drawn=served.map.read() is not None,
         n_tracks=served.n_indexed,
@@ -121,5 +121,5 @@ def _history(served: Served, track: Track) -> TrackHistory:
     listener = current_listener.listener(served)
     if listener is None:
         return TrackHistory(TrackPlays(0, ()), None)
-    said = (one for one in served.catalog.feedback(listener) if one.track_id == track.id)
-    return TrackHistory(served.catalog.plays(listener, track.id), next(said, None))
+    feedback = (f for f in served.catalog.feedback(listener) if f.track_id == track.id)
+    return TrackHistory(served.catalog.plays(listener, track.id), next(feedback, None))

@@ -1,4 +1,4 @@
-"""The pages for people."""
+"""The workbench, where mixes are made."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ pages = Blueprint("pages", __name__)
 
 @pages.get("/")
 def workbench() -> AnyResponse | str:
-    """Show the list that the address asks for."""
+    """Show the mix of the address."""
     served = current()
     mix = Mix.parse(request.args)
     typed = request.args.get("q", "").strip()
-    found = served.completer.complete(typed, 1, current_listener.listener(served)) if typed else []
-    if found:  # a search sent off without scripts
-        return redirect("/" + mix.adding("like", found[0].kind, found[0].ref))
+    completions = (
+        served.completer.complete(typed, 1, current_listener.listener(served)) if typed else []
+    )
+    if completions:  # a search sent off without scripts
+        return redirect("/" + mix.adding("like", completions[0].kind, completions[0].ref))
     listing = mix_list.answer(served, mix, current_listener.listener(served))
     return render_template(
         "workbench.html",

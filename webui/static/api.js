@@ -3,7 +3,7 @@
 import { make } from "./page.js";
 import "./player.js";
 import "./search.js";
-import { ask } from "./server.js";
+import { request } from "./server.js";
 
 const token = document.querySelector('meta[name="earshot-token"]').content;
 const LONGEST = 20000; // characters of an answer that are shown
@@ -61,8 +61,8 @@ async function readable(answer) {
 
 /** Put lines of text into an element, each in one of its own. */
 function show(place, lines) {
-  const said = lines.filter(([, text]) => text); // a long text can be scrolled by keyboard
-  place.replaceChildren(...said.map(([kind, text]) => make(kind, kind === "pre" ? { tabindex: 0 } : {}, text)));
+  const shownLines = lines.filter(([, text]) => text); // a long text can be scrolled by keyboard
+  place.replaceChildren(...shownLines.map(([kind, text]) => make(kind, kind === "pre" ? { tabindex: 0 } : {}, text)));
 }
 
 document.addEventListener("submit", async (event) => {
@@ -73,7 +73,7 @@ document.addEventListener("submit", async (event) => {
   const [address, options] = question(form);
   show(place, [["p", "Sent …"]]);
   try {
-    const answer = await ask(address, options);
+    const answer = await request(address, options);
     const etag = answer.headers.get("ETag");
     show(place, [
       ["p", `${answer.status} ${answer.statusText}${etag ? `, ETag ${etag}` : ""}`],

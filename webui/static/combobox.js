@@ -1,7 +1,7 @@
 // A field that completes names of the library: a combobox with a list (ARIA Authoring Practices).
 
 import { make, say } from "./page.js";
-import { ask } from "./server.js";
+import { request } from "./server.js";
 
 const WAIT = 120; // ms after the last key
 
@@ -14,17 +14,17 @@ export function combobox(input, list, chosen, kinds = null) {
   let options = [];
   let active = -1;
   let timer = 0;
-  let asked = 0;
+  let nRequests = 0;
 
   function close() {
     list.hidden = true;
     list.replaceChildren();
     options = [];
-    activate(-1);
+    setActive(-1);
     input.setAttribute("aria-expanded", "false");
   }
 
-  function activate(place) {
+  function setActive(place) {
     active = place;
     [...list.children].forEach((item, i) => item.setAttribute("aria-selected", String(i === place)));
     const item = list.children[place];
@@ -45,26 +45,26 @@ export function combobox(input, list, chosen, kinds = null) {
     }));
     list.hidden = !options.length;
     input.setAttribute("aria-expanded", String(options.length > 0));
-    activate(options.length ? 0 : -1);
+    setActive(options.length ? 0 : -1);
   }
 
   async function complete() {
-    const turn = ++asked;
+    const turn = ++nRequests;
     const words = input.value.trim();
     if (!words) {
       close();
       return;
     }
-    const answer = await ask(`/api/v1/complete?${new URLSearchParams({ q: words })}`);
-    if (turn !== asked || !answer.ok) return;
-    const found = (await answer.json()).completions;
-    options = found.filter((option) => !kinds || kinds.includes(option.kind));
+    const answer = await request(`/api/v1/complete?${new URLSearchParams({ q: words })}`);
+    if (turn !== nRequests || !answer.ok) return;
+    const completions = (await answer.json()).completions;
+    options = completions.filter((option) => !kinds || kinds.includes(option.kind));
     render();
     if (!options.length) say(`No results for “${words}”.`);
   }
 
   function choose(option, shift) {
-    asked += 1;
+    nRequests += 1;
     close();
     chosen(option, shift);
   }
@@ -77,7 +77,7 @@ export function combobox(input, list, chosen, kinds = null) {
     const moves = { ArrowDown: 1, ArrowUp: -1 };
     if (event.key in moves && options.length) {
       event.preventDefault();
-      activate((active + moves[event.key] + options.length) % options.length);
+      setActive((active + moves[event.key] + options.length) % options.length);
     } else if (event.key === "Escape" && options.length) {
       event.preventDefault();
       close();

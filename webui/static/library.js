@@ -3,7 +3,7 @@
 import { say } from "./page.js";
 import "./player.js";
 import "./search.js";
-import { ask, send } from "./server.js";
+import { request, send } from "./server.js";
 
 const POLL = 5000; // ms between two questions while nothing is built, or the stream is taken
 const BUILD = "/api/v1/build";
@@ -61,7 +61,7 @@ function close() {
 }
 
 async function ended(build) {
-  const page = new DOMParser().parseFromString(await (await ask(location.href)).text(), "text/html");
+  const page = new DOMParser().parseFromString(await (await request(location.href)).text(), "text/html");
   const fresh = page.getElementById("facts");
   if (!fresh) return;
   const focused = document.activeElement === document.body;

@@ -3,15 +3,15 @@
 // at once, and the new list is shown when they are left.
 
 import { putBack } from "./dragging.js";
-import { rebased, setKept } from "./mix.js";
+import { rebased, setPinned } from "./mix.js";
 import { changed, rowOf, rows, say } from "./page.js";
-import { ask, logIn, opine } from "./server.js";
+import { request, logIn, sendFeedback } from "./server.js";
 
 const mix = document.getElementById("mix");
 const renewal = document.getElementById("renew");
-const done = []; // what can be undone: {address, back: {id, kind} or null, words}
+const undoStack = []; // what can be undone: {address, back: {id, kind} or null, words}
 let latest = 0;
-let acting = Promise.resolve(); // one act after the other
+let queue = Promise.resolve(); // one act after the other
 
 /** Show what an address stands for; `push` makes it the page's own. */
 export async function show(address, { words = "", push = true } = {}) {
@@ -36,50 +36,50 @@ export async function show(address, { words = "", push = true } = {}) {
   }
   swapHidden(page);
   document.getElementById("controls-box").open = open;
-  const come = rows().filter((row) => !before.has(row.dataset.track));
-  for (const row of come) row.classList.add("new");
+  const newRows = rows().filter((row) => !before.has(row.dataset.track));
+  for (const row of newRows) row.classList.add("new");
   refocus(focus);
-  showHeld(false);
+  setHeld(false);
   showUndo();
   changed();
-  if (words) say(`${words} ${counted(come.length)}`);
+  if (words) say(`${words} ${counted(newRows.length)}`);
 }
 
-const read = async (address) => (await ask(address, { headers: { Accept: "text/html" } })).text();
+const read = async (address) => (await request(address, { headers: { Accept: "text/html" } })).text();
 
 const counted = (n) => (n ? `${n} new ${n === 1 ? "track" : "tracks"} in the list.` : "");
 
 /**
- * Do one thing that can be undone: say something of a track, then go to an address, or to the one
+ * Do one thing that can be undone: send feedback on a track, then go to an address, or to the one
  * that `change` makes of what is asked by then. With `still` the rows stay until they are left.
  * Answers whether it was done.
  */
 export function act(change, how = {}) {
-  const act = acting.then(() => perform(change, how));
-  acting = act;
+  const act = queue.then(() => perform(change, how));
+  queue = act;
   return act;
 }
 
-async function perform(change, { words = "", say: said = null, still = false }) {
+async function perform(change, { words = "", feedback = null, still = false }) {
   const here = location.pathname + location.search;
-  const step = { address: here, back: said && { id: said.id, kind: said.was }, words };
+  const step = { address: here, back: feedback && { id: feedback.id, kind: feedback.previous }, words };
   say("");
   try {
-    if (said) await opine(said.id, said.kind);
-    done.push(step);
-    if (still) hold(asked(change), words);
-    else await show(typeof change === "string" ? change : asked(change), { words });
+    if (feedback) await sendFeedback(feedback.id, feedback.kind);
+    undoStack.push(step);
+    if (still) holdRows(changedAddress(change), words);
+    else await show(typeof change === "string" ? change : changedAddress(change), { words });
     return true;
   } catch (error) {
-    if (!said) done.splice(done.indexOf(step), 1);
-    showKept();
+    if (!feedback) undoStack.splice(undoStack.indexOf(step), 1);
+    restoreControls();
     say(error.message);
     return false;
   }
 }
 
 /** Return the address of what is asked now, changed. */
-function asked(change) {
+function changedAddress(change) {
   const question = new URLSearchParams(location.search);
   change(question);
   return `/?${question}`;
@@ -91,25 +91,25 @@ export const meant = (address) => rebased(address, mix.dataset.address.slice(1),
 // Holding still
 
 /** Go to an address, and show its list when the rows are left. */
-function hold(address, words) {
+function holdRows(address, words) {
   history.pushState(null, "", address);
-  showHeld(true);
+  setHeld(true);
   showUndo();
   changed();
   say(words);
   renewWhenLeft();
 }
 
-function showHeld(held) {
+function setHeld(held) {
   if (!held && document.activeElement === renewal) mix.focus({ preventScroll: true });
   mix.toggleAttribute("data-held", held);
-  renewal.hidden = !held || by === "mouse"; // which leaves by itself
+  renewal.hidden = !held || pointer === "mouse"; // which leaves by itself
 }
 
-let by = ""; // what is used among the rows: "mouse", "touch", "pen", "" for keys
+let pointer = ""; // what is used among the rows: "mouse", "touch", "pen", "" for keys
 
 /** Say whether the rows are left; a finger is gone when it presses something else. */
-const isLeft = () => by !== "touch" && !document.querySelector("#rows:hover, #rows :focus-visible");
+const isLeft = () => pointer !== "touch" && !document.querySelector("#rows:hover, #rows :focus-visible");
 
 function renewWhenLeft() {
   if (mix.hasAttribute("data-held") && isLeft()) renew();
@@ -125,16 +125,16 @@ document.addEventListener("pointerover", (event) => {
   if (event.pointerType !== "touch" && !event.target.closest?.("#rows")) renewWhenLeft();
 });
 document.addEventListener("pointerdown", (event) => {
-  by = event.target.closest("#rows") ? event.pointerType : "mouse";
+  pointer = event.target.closest("#rows") ? event.pointerType : "mouse";
   renewWhenLeft();
 }, { capture: true });
-document.addEventListener("keydown", () => { by = ""; }, { capture: true });
+document.addEventListener("keydown", () => { pointer = ""; }, { capture: true });
 document.addEventListener("focusin", renewWhenLeft);
 document.documentElement.addEventListener("pointerleave", renewWhenLeft);
 renewal.addEventListener("click", renew);
 
 /** Show what the list was asked for with, where nothing came of a change. */
-function showKept() {
+function restoreControls() {
   putBack(rows());
   document.getElementById("controls").reset();
   for (const side of document.querySelectorAll("[data-side]")) side.value = side.querySelector("[selected]").value;
@@ -142,30 +142,30 @@ function showKept() {
 }
 
 export function undo() {
-  acting = acting.then(undoLast);
-  return acting;
+  queue = queue.then(undoLast);
+  return queue;
 }
 
 async function undoLast() {
-  const last = done.pop();
+  const last = undoStack.pop();
   if (!last) return;
   say("");
   try {
     if (last.back) {
-      await opine(last.back.id, null);
-      if (last.back.kind) await opine(last.back.id, last.back.kind);
+      await sendFeedback(last.back.id, null);
+      if (last.back.kind) await sendFeedback(last.back.id, last.back.kind);
     }
     await show(last.address, { words: `Undone: ${last.words}` });
   } catch (error) {
-    done.push(last);
+    undoStack.push(last);
     say(error.message);
   }
 }
 
 function showUndo() {
   const button = document.getElementById("undo");
-  button.disabled = !done.length;
-  button.title = done.length ? `Undo: ${done.at(-1).words}` : "";
+  button.disabled = !undoStack.length;
+  button.title = undoStack.length ? `Undo: ${undoStack.at(-1).words}` : "";
 }
 
 /** The search's hidden fields carry the question for browsers without scripts. */
@@ -212,7 +212,7 @@ export function keepOrder(upto, words) {
   const last = rows()[upto];
   const list = staying.map((row, i) => ({ id: row.dataset.track, place: i + 1, row }))
     .filter(({ row }) => rows().indexOf(row) <= rows().indexOf(last) || row.classList.contains("kept"));
-  return act((question) => setKept(question, list), { words });
+  return act((question) => setPinned(question, list), { words });
 }
 
 export function move(row, by) {

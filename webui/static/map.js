@@ -3,7 +3,7 @@
 import { changed, itemOf, make, rows, say } from "./page.js";
 import { now, playAll } from "./player.js";
 import { drawer, finder } from "./points.js";
-import { ask } from "./server.js";
+import { request } from "./server.js";
 
 const N_COLOURS = 9; // beside that of the rest
 const N_LISTED = 100;
@@ -18,13 +18,13 @@ const canvas = byId("map");
 const frame = canvas.parentElement;
 
 let ids = null; // of the tracks, by number
-let draws = null;
-let finds = null;
+let points = null;
+let pointIndex = null;
 let colours = { names: [], values: null, ramp: false };
-let only = null; // the group that is shown alone
-let chosen = []; // numbers of tracks
+let soloGroup = null; // the group that is shown alone
+let selection = []; // numbers of tracks
 let view = { x: 0.5, y: 0.5, zoom: 1 }; // what is in the middle, and how often the whole fits
-let near = null; // the number of the track near the pointer
+let hovered = null; // the number of the track near the pointer
 let queued = false;
 let resting = 0; // the timer after which all of it is drawn again
 let part = 1; // of the points, that are drawn while the map moves
@@ -57,8 +57,8 @@ function zoomAt([x, y], factor) {
 
 function palette() {
   const style = getComputedStyle(frame);
-  const names = ["--rest", ...Array.from({ length: N_COLOURS }, (_, i) => `--group-${i + 1}`), "--most"];
-  return new Float32Array(names.flatMap((name) => {
+  const variables = ["--rest", ...Array.from({ length: N_COLOURS }, (_, i) => `--group-${i + 1}`), "--most"];
+  return new Float32Array(variables.flatMap((name) => {
     const hex = style.getPropertyValue(name).trim().slice(1);
     return [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255);
   }));
@@ -72,20 +72,20 @@ function draw(share) {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   const [right, up] = [(2 * side()) / width, (2 * side()) / height];
   const to = { scale: [right, -up], move: [-view.x * right, view.y * up] };
-  draws.draw({ view: to, size: pointSize(), palette: palette(), ramp: colours.ramp, only, dimmed: chosen.length > 0 }, share);
+  points.draw({ view: to, size: pointSize(), palette: palette(), ramp: colours.ramp, only: soloGroup, dimmed: selection.length > 0 }, share);
   putRings();
 }
 
 function putRings() {
-  put(byId("ring-near"), near);
+  placeRing(byId("ring-near"), hovered);
   const playing = now().id === undefined ? -1 : ids.indexOf(Number(now().id));
-  put(byId("ring-playing"), playing < 0 ? null : playing);
+  placeRing(byId("ring-playing"), playing < 0 ? null : playing);
 }
 
-function put(ring, number) {
+function placeRing(ring, number) {
   ring.hidden = number === null;
   if (number === null) return;
-  const [x, y] = toScreen(finds.at(number));
+  const [x, y] = toScreen(pointIndex.at(number));
   ring.hidden = x < 0 || y < 0 || x > canvas.clientWidth || y > canvas.clientHeight;
   ring.style.transform = `translate(${x}px, ${y}px)`;
 }
@@ -93,7 +93,7 @@ function put(ring, number) {
 function redraw() {
   clearTimeout(resting);
   resting = 0;
-  if (!queued && draws) requestAnimationFrame(() => { queued = false; draw(resting ? part : 1); });
+  if (!queued && points) requestAnimationFrame(() => { queued = false; draw(resting ? part : 1); });
   queued = true;
 }
 
@@ -104,11 +104,11 @@ function redrawMoving() {
 
 /** Return how long a drawing takes, in ms, the mean of some: of all of it, or of a part. */
 export function measure(n = 20, share = 1) {
-  draws.finish();
+  points.finish();
   const begin = performance.now();
   for (let i = 0; i < n; i++) {
     draw(share);
-    draws.finish();
+    points.finish();
   }
   return (performance.now() - begin) / n;
 }
@@ -123,21 +123,21 @@ function fit() {
 
 // Colours
 
-async function colour(by) {
-  const answer = await ask(`/api/v1/map/colours?${new URLSearchParams({ by })}`);
-  const found = await answer.json();
+async function setColours(by) {
+  const answer = await request(`/api/v1/map/colours?${new URLSearchParams({ by })}`);
+  const groups = await answer.json();
   if (!answer.ok) {
-    say(found.detail);
+    say(groups.detail);
     return;
   }
-  const values = Uint8Array.from(atob(found.values), (c) => c.charCodeAt(0));
+  const values = Uint8Array.from(atob(groups.values), (c) => c.charCodeAt(0));
   if (values.length !== ids.length) {
     location.reload(); // the library has changed since
     return;
   }
-  colours = { names: found.names, values, ramp: by.startsWith("tag:") };
-  only = null;
-  draws.set("colour", values);
+  colours = { names: groups.names, values, ramp: by.startsWith("tag:") };
+  soloGroup = null;
+  points.set("colour", values);
   legend();
   redraw();
 }
@@ -149,8 +149,8 @@ function legend() {
     const dot = make("span", { class: `dot group-${group}`, "aria-hidden": "true" });
     const button = make("button", { type: "button", "aria-pressed": "false" }, dot, make("bdi", {}, name), make("span", { class: "number" }, String(counts[group])));
     button.addEventListener("click", () => {
-      only = only === group ? null : group;
-      for (const other of byId("legend").querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === button && only !== null));
+      soloGroup = soloGroup === group ? null : group;
+      for (const other of byId("legend").querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === button && soloGroup !== null));
       redraw();
     });
     return make("li", {}, button);
@@ -162,37 +162,37 @@ function legend() {
 
 // Names, fetched when they are needed
 
-const names = new Map(); // by id, tracks as the API gives them
+const tracksById = new Map(); // by id, tracks as the API gives them
 
-async function nameAll(wanted) {
-  const missing = wanted.filter((id) => !names.has(id)).slice(0, 200);
+async function fetchTracks(wanted) {
+  const missing = wanted.filter((id) => !tracksById.has(id)).slice(0, 200);
   if (!missing.length) return;
-  const answer = await ask(`/api/v1/map/tracks?ids=${missing.join(",")}`);
-  if (answer.ok) for (const track of (await answer.json()).tracks) names.set(track.id, track);
+  const answer = await request(`/api/v1/map/tracks?ids=${missing.join(",")}`);
+  if (answer.ok) for (const track of (await answer.json()).tracks) tracksById.set(track.id, track);
 }
 
-let asked = 0;
+let nHovers = 0;
 
 async function hover(number) {
-  if (number === near) return;
-  near = number;
+  if (number === hovered) return;
+  hovered = number;
   canvas.classList.toggle("over", number !== null);
   byId("near").hidden = true;
   putRings();
   if (number === null) return;
-  const turn = ++asked;
-  if (!names.has(ids[number])) {
+  const turn = ++nHovers;
+  if (!tracksById.has(ids[number])) {
     await new Promise((done) => { setTimeout(done, 40); });
-    if (turn !== asked) return;
-    await nameAll(finds.near(...finds.at(number), 60 / side()).slice(0, 40).map((i) => ids[i]));
+    if (turn !== nHovers) return;
+    await fetchTracks(pointIndex.near(...pointIndex.at(number), 60 / side()).slice(0, 40).map((i) => ids[i]));
   }
-  const track = names.get(ids[number]);
-  if (near !== number || !track) return;
+  const track = tracksById.get(ids[number]);
+  if (hovered !== number || !track) return;
   const label = byId("near");
   label.querySelector(".title").textContent = track.title;
   label.querySelector(".artist").textContent = track.artist;
   label.hidden = false;
-  const [x, y] = toScreen(finds.at(number));
+  const [x, y] = toScreen(pointIndex.at(number));
   const left = Math.min(Math.max(x - label.offsetWidth / 2, 4), canvas.clientWidth - label.offsetWidth - 4);
   label.style.transform = `translate(${left}px, ${y > 80 ? y - label.offsetHeight - 14 : y + 14}px)`;
 }
@@ -202,27 +202,27 @@ async function hover(number) {
 /** Return at most `n` of a list, evenly spread. */
 const spread = (list, n) => (list.length <= n ? list : Array.from({ length: n }, (_, i) => list[Math.floor((i * list.length) / n)]));
 
-async function choose(numbers) {
-  chosen = numbers;
+async function select(numbers) {
+  selection = numbers;
   const mask = new Uint8Array(ids.length);
-  for (const number of chosen) mask[number] = 1;
-  draws.set("chosen", mask);
+  for (const number of selection) mask[number] = 1;
+  points.set("chosen", mask);
   redraw();
-  const n = chosen.length;
+  const n = selection.length;
   byId("chosen-title").textContent = n ? `${n} ${n === 1 ? "track" : "tracks"} selected` : "Nothing selected";
   byId("hint").hidden = n > 0;
   byId("chosen-do").hidden = n === 0;
-  const seeds = spread(chosen, N_SEEDS).map((number) => ["like", `track:${ids[number]}`]);
+  const seeds = spread(selection, N_SEEDS).map((number) => ["like", `track:${ids[number]}`]);
   byId("mix-chosen").href = `/?${new URLSearchParams(seeds)}`;
-  const shown = spread(chosen, N_LISTED).map((number) => ids[number]);
+  const shown = spread(selection, N_LISTED).map((number) => ids[number]);
   const notes = [n > N_LISTED ? `Showing ${N_LISTED} of them.` : "", n > N_SEEDS ? `A mix uses ${N_SEEDS} of them as seeds.` : ""];
   byId("chosen-note").textContent = notes.join(" ");
   byId("chosen-note").hidden = n <= N_SEEDS;
   byId("chosen").replaceChildren();
-  const mine = chosen;
-  await nameAll(shown);
-  if (mine !== chosen) return;
-  byId("chosen").replaceChildren(...shown.filter((id) => names.has(id)).map((id) => song(names.get(id))));
+  const mine = selection;
+  await fetchTracks(shown);
+  if (mine !== selection) return;
+  byId("chosen").replaceChildren(...shown.filter((id) => tracksById.has(id)).map((id) => song(tracksById.get(id))));
   changed();
 }
 
@@ -233,21 +233,21 @@ function song({ id, title, artist, duration }) {
       artist ? make("a", { class: "artist", href: `/artist?${new URLSearchParams({ name: artist })}` }, make("bdi", {}, artist)) : ""));
 }
 
-async function press(number) {
-  await choose([number]);
+async function playPoint(number) {
+  await select([number]);
   const row = rows()[0];
   if (row) playAll([itemOf(row)]);
 }
 
 const inView = () => {
   const [[left, top], [right, bottom]] = [toMap([0, 0]), toMap([canvas.clientWidth, canvas.clientHeight])];
-  return finds.inside([[left, top], [right, top], [right, bottom], [left, bottom]]);
+  return pointIndex.inside([[left, top], [right, top], [right, bottom], [left, bottom]]);
 };
 
 // Pointers: one moves the map or draws the lasso, two zoom it
 
 const pointers = new Map(); // by id, where each is
-let began = null; // {at, moved, line}
+let gesture = null; // {at, moved, line}
 const lasso = document.createElementNS("http://www.w3.org/2000/svg", "svg");
 lasso.setAttribute("class", "lasso");
 lasso.setAttribute("aria-hidden", "true");
@@ -259,42 +259,42 @@ canvas.addEventListener("pointerdown", (event) => {
   canvas.setPointerCapture(event.pointerId);
   pointers.set(event.pointerId, here(event));
   const draws_line = event.shiftKey || byId("lasso").getAttribute("aria-pressed") === "true";
-  began = { at: here(event), moved: pointers.size > 1, line: draws_line && pointers.size === 1 ? [here(event)] : null };
+  gesture = { at: here(event), moved: pointers.size > 1, line: draws_line && pointers.size === 1 ? [here(event)] : null };
 });
 
 canvas.addEventListener("pointermove", (event) => {
   const at = here(event);
   const before = pointers.get(event.pointerId);
-  if (!before || !began) {
-    hover(draws ? finds.near(...toMap(at), REACH / side())[0] ?? null : null);
+  if (!before || !gesture) {
+    hover(points ? pointIndex.near(...toMap(at), REACH / side())[0] ?? null : null);
     return;
   }
   pointers.set(event.pointerId, at);
-  began.moved ||= Math.hypot(at[0] - began.at[0], at[1] - began.at[1]) > PRESS;
+  gesture.moved ||= Math.hypot(at[0] - gesture.at[0], at[1] - gesture.at[1]) > PRESS;
   if (pointers.size === 2) pinch(event.pointerId, before, at);
-  else if (began.line) {
-    began.line.push(at);
-    lasso.firstChild.setAttribute("points", began.line.map((point) => point.join(",")).join(" "));
-  } else if (began.moved) go({ x: view.x - (at[0] - before[0]) / side(), y: view.y - (at[1] - before[1]) / side() });
+  else if (gesture.line) {
+    gesture.line.push(at);
+    lasso.firstChild.setAttribute("points", gesture.line.map((point) => point.join(",")).join(" "));
+  } else if (gesture.moved) go({ x: view.x - (at[0] - before[0]) / side(), y: view.y - (at[1] - before[1]) / side() });
 });
 
 function pinch(id, before, at) {
-  began.line = null;
+  gesture.line = null;
   const [other] = [...pointers].find(([known]) => known !== id).slice(1);
   const apart = ([x, y]) => Math.max(Math.hypot(x - other[0], y - other[1]), 1);
   zoomAt([(at[0] + other[0]) / 2, (at[1] + other[1]) / 2], apart(at) / apart(before));
 }
 
 function release(event) {
-  if (!pointers.delete(event.pointerId) || pointers.size || !began) return;
-  const { line, moved } = began;
-  began = null;
+  if (!pointers.delete(event.pointerId) || pointers.size || !gesture) return;
+  const { line, moved } = gesture;
+  gesture = null;
   lasso.firstChild.setAttribute("points", "");
   if (event.type === "pointercancel") return;
-  if (moved && line) choose(finds.inside(line.map(toMap)));
+  if (moved && line) select(pointIndex.inside(line.map(toMap)));
   else if (!moved) {
-    const [number] = finds.near(...toMap(here(event)), REACH / side());
-    if (number === undefined) choose([]); else press(number);
+    const [number] = pointIndex.near(...toMap(here(event)), REACH / side());
+    if (number === undefined) select([]); else playPoint(number);
   }
 }
 canvas.addEventListener("pointerup", release);
@@ -317,8 +317,8 @@ const KEYS = {
   "=": () => zoomAt(middle(), 1.5),
   "-": () => zoomAt(middle(), 1 / 1.5),
   0: () => go({ x: 0.5, y: 0.5, zoom: 1 }),
-  c: () => choose(inView()),
-  Escape: () => choose([]),
+  c: () => select(inView()),
+  Escape: () => select([]),
 };
 canvas.addEventListener("keydown", (event) => {
   const call = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
@@ -331,43 +331,43 @@ byId("closer").addEventListener("click", KEYS["+"]);
 byId("farther").addEventListener("click", KEYS["-"]);
 byId("all").addEventListener("click", KEYS[0]);
 byId("in-view").addEventListener("click", KEYS.c);
-byId("clear").addEventListener("click", () => { choose([]); canvas.focus(); });
+byId("clear").addEventListener("click", () => { select([]); canvas.focus(); });
 byId("play-chosen").addEventListener("click", () => playAll(rows().map(itemOf)));
 byId("lasso").addEventListener("click", (event) => {
   const pressed = event.currentTarget.getAttribute("aria-pressed") !== "true";
   event.currentTarget.setAttribute("aria-pressed", String(pressed));
   frame.classList.toggle("drawing", pressed);
 });
-byId("by").addEventListener("change", () => colour(byId("by").value));
+byId("by").addEventListener("change", () => setColours(byId("by").value));
 
 async function begin() {
-  const answer = await ask("/api/v1/map");
+  const answer = await request("/api/v1/map");
   if (!answer.ok) return;
   const content = await answer.arrayBuffer();
   const n = new DataView(content).getUint32(0, true);
   ids = [...new Uint32Array(content, 4, n)];
   const places = new Uint16Array(content, 4 + 4 * n, 2 * n);
-  draws = drawer(canvas, places);
-  if (!draws) {
+  points = drawer(canvas, places);
+  if (!points) {
     byId("no-webgl").hidden = false;
     frame.replaceChildren(byId("no-webgl")); // nothing of it can be used
     document.querySelector(".map-page aside").remove();
     return;
   }
-  finds = finder(places);
+  pointIndex = finder(places);
   fit();
   new ResizeObserver(fit).observe(canvas);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   for (const kind of ["play", "loadstart"]) byId("audio").addEventListener(kind, putRings);
   const wanted = new URLSearchParams(location.search).get("track");
-  await colour(byId("by").value);
+  await setColours(byId("by").value);
   measure(1); // the first has the shaders to prepare
   part = Math.min(FRAME / measure(2), 1);
   const number = wanted ? ids.indexOf(Number(wanted)) : -1;
   if (number >= 0) {
-    const [x, y] = finds.at(number);
+    const [x, y] = pointIndex.at(number);
     go({ x, y, zoom: 4 });
-    choose([number]);
+    select([number]);
   }
   frame.dataset.ready = "";
 }

@@ -3,29 +3,29 @@
 const SIDES = ["like", "unlike", "without"];
 
 /** Return what stays at a place: {id, place}. */
-const kept = (question) => (question.get("keep") ?? "").split(",").filter(Boolean).map((part) => {
+const pinned = (question) => (question.get("keep") ?? "").split(",").filter(Boolean).map((part) => {
   const [id, place] = part.split("@");
   return { id, place: Number(place) };
 });
 
-export function setKept(question, list) {
-  const text = list.toSorted((one, other) => one.place - other.place).map(({ id, place }) => `${id}@${place}`).join(",");
+export function setPinned(question, pins) {
+  const text = pins.toSorted((one, other) => one.place - other.place).map(({ id, place }) => `${id}@${place}`).join(",");
   if (text) question.set("keep", text); else question.delete("keep");
 }
 
 /** Keep a track at a place. */
-export function keepAt(question, id, place) {
-  setKept(question, [...kept(question).filter((one) => one.id !== id && one.place !== place), { id, place }]);
+export function pinAt(question, id, place) {
+  setPinned(question, [...pinned(question).filter((one) => one.id !== id && one.place !== place), { id, place }]);
 }
 
 /** Keep a track at its place no longer. */
-export function free(question, id) {
-  setKept(question, kept(question).filter((one) => one.id !== id));
+export function unpin(question, id) {
+  setPinned(question, pinned(question).filter((one) => one.id !== id));
 }
 
 /** Take a track out of its place, which what is below it closes up to; with `name`, leave it out for good. */
 export function takeOut(question, id, place, name) {
-  setKept(question, kept(question).filter((one) => one.id !== id)
+  setPinned(question, pinned(question).filter((one) => one.id !== id)
     .map((one) => ({ id: one.id, place: one.place - (one.place > place) })));
   if (!name) return;
   const ref = `track:${id}`;
@@ -35,25 +35,25 @@ export function takeOut(question, id, place, name) {
 
 /** Take that back. */
 export function putBackIn(question, id, place) {
-  setKept(question, kept(question).map((one) => ({ id: one.id, place: one.place + (one.place >= place) })));
+  setPinned(question, pinned(question).map((one) => ({ id: one.id, place: one.place + (one.place >= place) })));
   setAll(question, "without", question.getAll("without").filter((known) => known !== `track:${id}`));
 }
 
 /** Return the address that changes what is asked `now` as another one changes what was asked when it was written. */
 export function rebased(address, written, now) {
   const { pathname, searchParams: wanted } = new URL(address, location);
-  const before = new URLSearchParams(written);
+  const writtenFor = new URLSearchParams(written);
   const question = new URLSearchParams(now);
-  if (String(before) === String(question)) return address;
-  for (const name of new Set([...before.keys(), ...wanted.keys()])) {
+  if (String(writtenFor) === String(question)) return address;
+  for (const name of new Set([...writtenFor.keys(), ...wanted.keys()])) {
     if (SIDES.includes(name)) {
-      const [old, fresh] = [before.getAll(name), wanted.getAll(name)];
+      const [old, fresh] = [writtenFor.getAll(name), wanted.getAll(name)];
       const stay = question.getAll(name).filter((value) => fresh.includes(value) || !old.includes(value));
       setAll(question, name, [...stay, ...fresh.filter((value) => !old.includes(value) && !stay.includes(value))]);
     } else if (name === "keep") {
-      const ids = kept(wanted).map(({ id }) => id);
-      for (const { id } of kept(before)) if (!ids.includes(id)) free(question, id);
-    } else if (wanted.get(name) !== before.get(name)) {
+      const ids = pinned(wanted).map(({ id }) => id);
+      for (const { id } of pinned(writtenFor)) if (!ids.includes(id)) unpin(question, id);
+    } else if (wanted.get(name) !== writtenFor.get(name)) {
       if (wanted.has(name)) question.set(name, wanted.get(name)); else question.delete(name);
     }
   }

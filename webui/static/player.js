@@ -1,11 +1,11 @@
-// Plays tracks one after the other, on every page and from page to page, and tells the server what
-// was heard.
+// The player: plays tracks one after the other, on every page and from page to page, and reports
+// listens to the server.
 
 import { clock, itemOf, rows, say, whenChanged } from "./page.js";
-import { ask, send } from "./server.js";
+import { request, send } from "./server.js";
 import { draw, picture } from "./waveform.js";
 
-const KEPT = "earshot-player"; // in the session's storage, from one page to the next
+const STORED = "earshot-playing"; // in the session's storage, from one page to the next
 const HIGHLIGHT = "earshot-highlight"; // in the browser's, while tracks start at their highlights
 const tabs = new BroadcastChannel("earshot-player"); // the other tabs, one of which plays at a time
 const audio = document.getElementById("audio");
@@ -14,11 +14,11 @@ const byId = (id) => document.getElementById(id);
 
 let current = null; // {id, key, place, title, artist, duration, offset, from}
 let queue = null; // what is played through: null for the rows of this page, or items
-let ours = true; // whether what is played through are rows of this page
-let heard = 0; // seconds of the current track that were played, not skipped over
-let last = 0; // where the audio was when they were counted
-let begun = 0; // Unix seconds
-let told = false;
+let onThisPage = true; // whether what is played through are rows of this page
+let playedSeconds = 0; // seconds of the current track that were played, not skipped over
+let countedTo = 0; // where the audio was when they were counted
+let startedAt = 0; // Unix seconds
+let reported = false;
 let failures = 0;
 let pausedAt = Infinity; // ms
 let parts = []; // of tracks that are to be played, the current one first: {item, start, end}
@@ -30,13 +30,13 @@ const length = () => (current?.offset === null ? audio.duration : current?.durat
 // The server ends a transcoded stream that nobody reads for two minutes, as while it is paused.
 const LONG = 110_000; // ms
 const wasCut = () => current.offset !== null && audio.currentTime > 1;
-const living = () => rows().filter((row) => !row.dataset.leaving);
-const items = () => queue ?? living().map(itemOf);
-const here = () => location.pathname + location.search;
+const shownRows = () => rows().filter((row) => !row.dataset.leaving);
+const items = () => queue ?? shownRows().map(itemOf);
+const address = () => location.pathname + location.search;
 
 export const isCurrent = (id) => current?.id === String(id);
-/** Say whether a row is what plays: of several rows with one track, the one that was begun. */
-const isPlayed = (row) => isCurrent(row.dataset.track) && (!ours || itemOf(row).key === current.key);
+/** Say whether a row is what plays: of several rows with one track, the one that was started. */
+const isPlayed = (row) => isCurrent(row.dataset.track) && (!onThisPage || itemOf(row).key === current.key);
 export const now = () => ({ id: current?.id, position: position(), playing: !audio.paused });
 
 /** Play a row of this page, or stop where it is playing. */
@@ -46,8 +46,8 @@ export function play(row) {
     return;
   }
   queue = null;
-  ours = true;
-  begin(itemOf(row), placeOf(row));
+  onThisPage = true;
+  playItem(itemOf(row), placeOf(row));
 }
 
 /** Return how many rows that stay are before a row: its place, or that of the one after it. */
@@ -59,14 +59,14 @@ function placeOf(row) {
 /** Play items of rows of this page one after the other. */
 export function playAll(list) {
   queue = list;
-  ours = true;
-  begin(list[0], 0);
+  onThisPage = true;
+  playItem(list[0], 0);
 }
 
 /** Play parts {item, start, end} of tracks, in seconds, one after the other, then stop. */
 export function playParts(list) {
   const [{ item, start }] = list;
-  begin(item, Math.max(items().findIndex((other) => other.key === item.key), 0), start);
+  playItem(item, Math.max(items().findIndex((other) => other.key === item.key), 0), start);
   parts = list;
 }
 
@@ -80,22 +80,22 @@ export function seekTo(seconds) {
   }
 }
 
-function begin(item, place, from) {
+function playItem(item, place, from) {
   current = { ...item, place, offset: null, from: from ?? 0 };
-  heard = 0;
-  begun = Math.floor(Date.now() / 1000);
-  told = false;
+  playedSeconds = 0;
+  startedAt = Math.floor(Date.now() / 1000);
+  reported = false;
   parts = [];
   open(current.from);
   audio.play().catch(() => {}); // an error event says more
-  mark();
+  showPlaying();
   if (from === undefined && localStorage.getItem(HIGHLIGHT)) toHighlight();
 }
 
 /** Go to the moment of the current track that is most like the whole of it, where one is known. */
 async function toHighlight() {
   const track = current;
-  const answer = await ask(`/api/v1/tracks/${track.id}/taggram`);
+  const answer = await request(`/api/v1/tracks/${track.id}/taggram`);
   if (!answer.ok) return;
   track.from = (await answer.json()).highlight.start;
   if (current === track) seekTo(track.from);
@@ -103,7 +103,7 @@ async function toHighlight() {
 
 function open(from) {
   audio.src = `/api/v1/tracks/${current.id}/audio`;
-  audio.currentTime = last = from;
+  audio.currentTime = countedTo = from;
   picture(audio.src);
   showCurrent();
 }
@@ -122,7 +122,7 @@ function next(by = 1) {
   const all = items();
   const at = current ? all.findIndex((item) => item.key === current.key) : -1;
   const place = at >= 0 ? at + by : current ? current.place - (by < 0) : 0;
-  if (all[place]) begin(all[place], place);
+  if (all[place]) playItem(all[place], place);
   else if (by > 0) audio.pause();
 }
 
@@ -135,12 +135,12 @@ function toggle() {
   parts = [];
   if (!current) next();
   else if (audio.error && wasCut()) transcode(position());
-  else if (audio.error) begin(current, current.place);
+  else if (audio.error) playItem(current, current.place);
   else if (audio.paused) audio.play().catch(() => {});
   else audio.pause();
 }
 
-function mark() {
+function showPlaying() {
   for (const row of rows()) {
     const isIt = current !== null && isPlayed(row);
     if (isIt) row.setAttribute("aria-current", "true"); else row.removeAttribute("aria-current");
@@ -167,12 +167,12 @@ function showTime() {
 
 /** Count what is played; a jump is none of it. Half of a track, or four minutes, is a listen. */
 function count() {
-  const step = audio.currentTime - last;
-  if (!audio.seeking && step > 0 && step < 2) heard += step;
-  last = audio.currentTime;
-  if (!told && length() && heard >= Math.min(length() / 2, 240)) {
-    told = true;
-    send("POST", "/api/v1/listens", { track_id: Number(current.id), listened_at: begun })
+  const step = audio.currentTime - countedTo;
+  if (!audio.seeking && step > 0 && step < 2) playedSeconds += step;
+  countedTo = audio.currentTime;
+  if (!reported && length() && playedSeconds >= Math.min(length() / 2, 240)) {
+    reported = true;
+    send("POST", "/api/v1/listens", { track_id: Number(current.id), listened_at: startedAt })
       .catch((error) => say(error.message));
   }
 }
@@ -186,7 +186,7 @@ function endPart() {
 
 function transcode(start, playing = true) {
   current.offset = start;
-  last = 0;
+  countedTo = 0;
   audio.src = `/api/v1/tracks/${current.id}/audio.mp3?start=${start}`;
   if (playing) audio.play().catch(() => {});
 }
@@ -197,11 +197,11 @@ audio.addEventListener("timeupdate", () => {
   if (parts.length && !audio.seeking && position() >= parts[0].end) endPart();
 });
 audio.addEventListener("durationchange", showTime);
-audio.addEventListener("seeked", () => { last = audio.currentTime; });
-audio.addEventListener("play", mark);
+audio.addEventListener("seeked", () => { countedTo = audio.currentTime; });
+audio.addEventListener("play", showPlaying);
 audio.addEventListener("play", () => tabs.postMessage("play"));
 tabs.addEventListener("message", () => audio.pause());
-audio.addEventListener("pause", mark);
+audio.addEventListener("pause", showPlaying);
 audio.addEventListener("pause", () => { pausedAt = Date.now(); });
 audio.addEventListener("play", () => {
   const long = Date.now() - pausedAt > LONG;
@@ -229,7 +229,7 @@ audio.addEventListener("error", async () => {
     return;
   }
   const failed = current;
-  await ask("/healthz"); // without a server no file can be blamed
+  await request("/healthz"); // without a server no file can be blamed
   if (current !== failed) return;
   failures += 1;
   if (failures >= items().length) audio.pause();
@@ -257,7 +257,7 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-play]");
   if (button) play(button.closest("[data-track]"));
 });
-whenChanged(mark);
+whenChanged(showPlaying);
 
 if ("mediaSession" in navigator) {
   navigator.mediaSession.setActionHandler("nexttrack", () => next());
@@ -268,36 +268,36 @@ if ("mediaSession" in navigator) {
 
 window.addEventListener("pagehide", () => {
   if (!current) return;
-  const kept = {
-    current, heard, begun, told, queue: items(), ofPage: queue === null && here(), page: ours && location.pathname,
+  const stored = {
+    current, playedSeconds, startedAt, reported, queue: items(), ofPage: queue === null && address(), page: onThisPage && location.pathname,
     position: position(), playing: !audio.paused && !audio.ended,
   };
-  sessionStorage.setItem(KEPT, JSON.stringify(kept));
+  sessionStorage.setItem(STORED, JSON.stringify(stored));
 });
 
 function restore() {
-  const kept = JSON.parse(sessionStorage.getItem(KEPT));
-  sessionStorage.removeItem(KEPT); // so that a copy of this tab does not play too
-  if (!kept) return;
-  ({ current, heard, begun, told } = kept);
-  queue = kept.ofPage === here() ? null : kept.queue;
-  takeKeys(kept);
-  current.from = kept.position;
+  const stored = JSON.parse(sessionStorage.getItem(STORED));
+  sessionStorage.removeItem(STORED); // so that a copy of this tab does not play too
+  if (!stored) return;
+  ({ current, playedSeconds, startedAt, reported } = stored);
+  queue = stored.ofPage === address() ? null : stored.queue;
+  takeKeys(stored);
+  current.from = stored.position;
   if (current.offset === null) {
-    open(kept.position);
-    if (kept.playing) audio.play().catch(waitForPerson);
+    open(stored.position);
+    if (stored.playing) audio.play().catch(waitForPerson);
   } else {
-    transcode(kept.position, kept.playing);
+    transcode(stored.position, stored.playing);
     showCurrent();
   }
-  mark();
+  showPlaying();
 }
 
 /** Where this page shows the very rows that are played, give what is played their keys. */
 function takeKeys({ queue: played, page }) {
-  const fresh = living().map(itemOf);
-  ours = queue === null || (page === location.pathname && played.every((item, place) => fresh[place]?.id === item.id));
-  if (!ours) return;
+  const fresh = shownRows().map(itemOf);
+  onThisPage = queue === null || (page === location.pathname && played.every((item, place) => fresh[place]?.id === item.id));
+  if (!onThisPage) return;
   if (queue) queue = fresh.slice(0, queue.length);
   const same = [fresh[current.place], ...fresh].find((item) => item?.id === current.id);
   if (same) current.key = same.key;

@@ -4,80 +4,80 @@ import { draggable, putBack } from "./dragging.js";
 import { asName, changed, itemOf, say } from "./page.js";
 import { playAll } from "./player.js";
 import "./search.js";
-import { ask, send, stateOf } from "./server.js";
+import { request, send, etagOf } from "./server.js";
 
 const main = document.getElementById("playlist");
 const address = `/api/v1/playlists/${main.dataset.playlist}`;
 const byId = (id) => document.getElementById(id);
 const entries = () => [...document.querySelectorAll(".entry")];
 const ids = () => entries().map((entry) => Number(entry.dataset.entry));
-const done = []; // what can be undone: {name, track_ids, keys, words}
+const undoStack = []; // what can be undone: {name, track_ids, keys, words}
 let nKeys = entries().length;
 const newKey = () => `entry ${nKeys++}`;
 
 // As the server has it; keys tell entries apart, also of one track.
-let kept = { name: main.dataset.name, track_ids: ids(), keys: entries().map((entry) => entry.dataset.key) };
-let state = stateOf(address);
+let saved = { name: main.dataset.name, track_ids: ids(), keys: entries().map((entry) => entry.dataset.key) };
+let state = etagOf(address);
 let writing = Promise.resolve();
 
 /** Take what the page shows as what the server has. What was known of it keeps its keys. */
-function takeEntries({ track_ids: before, keys: known }) {
+function readEntries({ track_ids: before, keys: known }) {
   const track_ids = ids();
   const left = before.map((id, place) => ({ id, key: known[place] }));
   const keys = track_ids.map((id) => {
     const at = left.findIndex((other) => other.id === id);
     return at < 0 ? newKey() : left.splice(at, 1)[0].key;
   });
-  kept = { name: main.dataset.name, track_ids, keys };
+  saved = { name: main.dataset.name, track_ids, keys };
   entries().forEach((entry, place) => { entry.dataset.key = keys[place]; });
 }
 
 /** Return entries, {track_ids, keys}, of which `pick` makes others. */
 function changing(pick) {
-  const pairs = pick(kept.track_ids.map((id, place) => ({ id, key: kept.keys[place] })));
+  const pairs = pick(saved.track_ids.map((id, place) => ({ id, key: saved.keys[place] })));
   return { track_ids: pairs.map(({ id }) => id), keys: pairs.map(({ key }) => key) };
 }
 
 /** Keep a change of what there is by then, after the changes before it. */
-function keep(change, words, how = {}) {
+function enqueue(change, words, how = {}) {
   const saying = typeof words === "string" ? () => words : words;
   writing = writing.then(() => write(change, saying, how)).catch((error) => say(error.message));
 }
 
 /** Write a change; where another window has made one meanwhile, show that instead. */
 async function write(change, words, { undoing = false, focus = null }) {
-  if (undoing && !done.length) return;
-  const before = kept;
-  let now = kept;
-  let said = words();
+  if (undoing && !undoStack.length) return;
+  const before = saved;
+  let now = saved;
+  let message = words();
   try {
-    const whole = { ...kept, ...change() };
+    const whole = { ...saved, ...change() };
     const { name, track_ids } = whole;
     await send("PUT", address, { name, track_ids }, "application/json", { "If-Match": await state });
     now = whole;
-    if (undoing) done.pop();
-    else done.push({ ...before, words: said });
+    if (undoing) undoStack.pop();
+    else undoStack.push({ ...before, words: message });
   } catch (error) {
     putBack(entries());
-    said = error.message;
+    message = error.message;
   }
-  const latest = await stateOf(address);
+  const latest = await etagOf(address);
   await renew(focus, now);
   state = latest;
-  say(said);
+  say(message);
 }
 
 /** Show the playlist as it is now. */
-async function renew(focus, now = kept) {
-  const page = new DOMParser().parseFromString(await (await ask(location.href)).text(), "text/html");
+async function renew(focus, now = saved) {
+  const page = new DOMParser().parseFromString(await (await request(location.href)).text(), "text/html");
   const fresh = page.getElementById("playlist");
   if (!fresh) return;
   for (const id of ["name", "entries"]) byId(id).replaceWith(page.getElementById(id));
   document.title = page.title;
   main.dataset.name = fresh.dataset.name;
-  takeEntries(now);
-  byId("undo").disabled = !done.length;
-  byId("undo").title = done.length ? `Undo: ${done.at(-1).words}` : "";
+  readEntries(now);
+  byId("undo").disabled = !undoStack.length;
+  byId("undo").title = undoStack.length ? `Undo: ${undoStack.at(-1).words}` : "";
   changed();
   if (focus) (focus() ?? main).focus({ preventScroll: true });
 }
@@ -97,7 +97,7 @@ function moved(entry, from, to) {
     const rest = all.filter((other) => other.key !== key);
     return rest.length < all.length ? rest.toSpliced(to, 0, all.find((other) => other.key === key)) : all;
   };
-  keep(() => changing(move), `Moved “${entry.dataset.title}” to place ${to + 1}.`, {
+  enqueue(() => changing(move), `Moved “${entry.dataset.title}” to place ${to + 1}.`, {
     focus: () => entries()[to]?.querySelector(".handle"),
   });
 }
@@ -105,7 +105,7 @@ function moved(entry, from, to) {
 function remove(entry) {
   const place = entries().indexOf(entry);
   const { key } = entry.dataset;
-  keep(() => changing((all) => all.filter((other) => other.key !== key)), `Removed “${entry.dataset.title}”.`, {
+  enqueue(() => changing((all) => all.filter((other) => other.key !== key)), `Removed “${entry.dataset.title}”.`, {
     focus: () => entries()[Math.min(place, entries().length - 1)]?.querySelector("[data-remove]"),
   });
 }
@@ -113,18 +113,18 @@ function remove(entry) {
 function add(button) {
   const more = button.dataset.add.split(",").map(Number);
   const title = button.closest("[data-title]")?.dataset.title;
-  keep(() => changing((all) => [...all, ...more.map((id) => ({ id, key: newKey() }))]), title ? `Added “${title}”.` : `Added ${more.length} tracks.`, {
+  enqueue(() => changing((all) => [...all, ...more.map((id) => ({ id, key: newKey() }))]), title ? `Added “${title}”.` : `Added ${more.length} tracks.`, {
     focus: () => document.querySelector("#more [data-add]"),
   });
 }
 
 function undo() {
-  if (!done.length) return;
+  if (!undoStack.length) return;
   const before = () => {
-    const { name, track_ids, keys } = done.at(-1); // the last one when its turn comes
+    const { name, track_ids, keys } = undoStack.at(-1); // the last one when its turn comes
     return { name, track_ids, keys };
   };
-  keep(before, () => `Undone: ${done.at(-1).words}`, { undoing: true });
+  enqueue(before, () => `Undone: ${undoStack.at(-1).words}`, { undoing: true });
 }
 
 function showRename(open) {
@@ -134,17 +134,17 @@ function showRename(open) {
   else byId("rename").focus();
 }
 
-async function goOn() {
+async function recommendNext() {
   history.replaceState(null, "", `${location.pathname}?more=1`);
   await renew(() => document.querySelector("#more [data-add]"));
   say("Recommendations are listed below.");
 }
 
 /** Delete the playlist; the page of all playlists can bring it back. */
-async function drop() {
+async function deletePlaylist() {
   try {
     await send("DELETE", address);
-    const { name, track_ids } = kept;
+    const { name, track_ids } = saved;
     sessionStorage.setItem("deleted-playlist", JSON.stringify({ name, track_ids }));
     location.assign("/playlists#deleted");
   } catch (error) {
@@ -160,10 +160,10 @@ document.addEventListener("click", (event) => {
   else if (button.id === "undo") undo();
   else if (button.id === "play-all") playAll(entries().filter((entry) => entry.dataset.track).map(itemOf));
   else if (button.id === "rename") showRename(byId("rename-form").hidden);
-  else if (button.id === "delete") drop();
+  else if (button.id === "delete") deletePlaylist();
   else if (button.id === "continue") {
     event.preventDefault();
-    goOn();
+    recommendNext();
   }
 });
 
@@ -171,7 +171,7 @@ byId("rename-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const name = asName(byId("new-name").value);
   showRename(false);
-  if (name && name !== kept.name) keep(() => ({ name }), `Renamed to “${name}”.`);
+  if (name && name !== saved.name) enqueue(() => ({ name }), `Renamed to “${name}”.`);
 });
 
 document.addEventListener("keydown", (event) => {

@@ -2,7 +2,7 @@
 // list says so where it stands, until the new list is shown.
 
 import { act } from "./list.js";
-import { free, keepAt, putBackIn, takeOut } from "./mix.js";
+import { unpin, pinAt, putBackIn, takeOut } from "./mix.js";
 import { make, rows } from "./page.js";
 import { giveWay } from "./player.js";
 
@@ -13,9 +13,9 @@ const LEAVES = ["dislike", "skip", "remove"];
 const placeOf = (row) => 1 + rows().slice(0, rows().indexOf(row)).filter((other) => !other.dataset.leaving).length;
 
 /** Like, dislike or skip a row, or take that back where it is so. */
-export function judge(row, kind) {
-  const { feedback: was = "", title } = row.dataset;
-  if (was === kind) change(row, earlier(row), `Removed the ${kind} from “${title}”.`);
+export function rate(row, kind) {
+  const { feedback: before = "", title } = row.dataset;
+  if (before === kind) change(row, feedbackBeforeLeaving(row), `Removed the ${kind} from “${title}”.`);
   else change(row, kind);
 }
 
@@ -23,38 +23,38 @@ export function judge(row, kind) {
 export const remove = (row) => change(row, "remove");
 
 /** Let a row that leaves the list stay. */
-export const stay = (row) => change(row, earlier(row), `“${row.dataset.title}” stays.`);
+export const keepRow = (row) => change(row, feedbackBeforeLeaving(row), `“${row.dataset.title}” stays.`);
 
-/** Return what was said of a row's track before it left. */
-const earlier = (row) => row.dataset.earlier ?? "";
+/** Return the feedback on a row's track before it left. */
+const feedbackBeforeLeaving = (row) => row.dataset.earlier ?? "";
 
 /** Change what a row is: "", or a key of SAID. What leaves while it plays gives way to the next. */
 async function change(row, kind, words = `${SAID[kind]} “${row.dataset.title}”.`) {
-  const { track: id, feedback: was = "", leaving: left = "" } = row.dataset;
-  if (kind === "remove" && left) return;
-  const said = kind === "remove" ? was : kind; // to remove is to say nothing of a track
+  const { track: id, feedback: before = "", leaving: leavingBefore = "" } = row.dataset;
+  if (kind === "remove" && leavingBefore) return;
+  const feedback = kind === "remove" ? before : kind; // removing is no feedback
   const leaves = LEAVES.includes(kind) ? kind : "";
   const place = placeOf(row);
-  if (leaves && !left) row.dataset.earlier = was;
-  mark(row, said, leaves);
-  const opinion = said === was ? null : { id, kind: said || null, was: was || null };
+  if (leaves && !leavingBefore) row.dataset.earlier = before;
+  showRow(row, feedback, leaves);
+  const feedbackChange = feedback === before ? null : { id, kind: feedback || null, previous: before || null };
   const ask = (question) => {
-    if (left) putBackIn(question, id, place);
+    if (leavingBefore) putBackIn(question, id, place);
     if (leaves) takeOut(question, id, place, leaves !== "dislike");
-    else if (said === "like") keepAt(question, id, place);
-    else if (was === "like") free(question, id);
+    else if (feedback === "like") pinAt(question, id, place);
+    else if (before === "like") unpin(question, id);
   };
-  if (!await act(ask, { words, say: opinion, still: true })) mark(row, was, left);
+  if (!await act(ask, { words, feedback: feedbackChange, still: true })) showRow(row, before, leavingBefore);
   else if (leaves) giveWay(id);
 }
 
-/** Show what is said of a row's track, and whether the row leaves the list. */
-function mark(row, said, leaving) {
-  row.dataset.feedback = said;
+/** Show the feedback on a row's track, and whether the row leaves the list. */
+function showRow(row, feedback, leaving) {
+  row.dataset.feedback = feedback;
   for (const button of row.querySelectorAll("[data-say-kind]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.sayKind === said));
+    button.setAttribute("aria-pressed", String(button.dataset.sayKind === feedback));
   }
-  row.classList.toggle("kept", said === "like" && !leaving);
+  row.classList.toggle("kept", feedback === "like" && !leaving);
   row.querySelector(".leaves")?.remove();
   if (!leaving) {
     delete row.dataset.leaving;

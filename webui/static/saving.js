@@ -9,11 +9,11 @@ document.addEventListener("click", async (event) => {
   button.disabled = true;
   try {
     const name = asName(button.dataset.save);
-    const kept = await send("POST", "/api/v1/playlists", { name, track_ids: rows().map((row) => Number(row.dataset.track)) });
-    const link = make("a", { href: `/playlists/${kept.id}` }, "Open playlist");
+    const playlist = await send("POST", "/api/v1/playlists", { name, track_ids: rows().map((row) => Number(row.dataset.track)) });
+    const link = make("a", { href: `/playlists/${playlist.id}` }, "Open playlist");
     button.replaceWith(link);
     link.focus({ preventScroll: true });
-    say(`Saved “${kept.name}” with ${kept.n_tracks} tracks.`);
+    say(`Saved “${playlist.name}” with ${playlist.n_tracks} tracks.`);
   } catch (error) {
     say(error.message);
     button.disabled = false;

@@ -1,24 +1,24 @@
-// Talking to the API.
+// Requests to the API.
 
 import { say } from "./page.js";
 
-class Away extends Error {}
+class Unreachable extends Error {}
 
 const LONGEST_WAIT = 5; // s that a server may ask to wait for, before it is asked once more
 
 let token = document.querySelector('meta[name="earshot-token"]').content;
 
-/** Fetch. Throws an Error with a sentence where no server answers; who does not catch it has it said. */
-export async function ask(path, options) {
+/** Fetch. Throws an Error with a sentence where no server answers; uncaught, it is shown in the status line. */
+export async function request(path, options) {
   try {
     return await fetch(path, options);
   } catch {
-    throw new Away("The server cannot be reached.");
+    throw new Unreachable("The server cannot be reached.");
   }
 }
 
 window.addEventListener("unhandledrejection", (event) => {
-  if (!(event.reason instanceof Away)) return;
+  if (!(event.reason instanceof Unreachable)) return;
   event.preventDefault();
   say(event.reason.message);
 });
@@ -31,7 +31,7 @@ export async function send(method, path, body, type = "application/json", more =
     throw new Error("You are logged out.");
   }
   if (answer.status === 403) { // the server was restarted since the page was opened
-    token = (await (await ask("/api/v1/session")).json()).token;
+    token = (await (await request("/api/v1/session")).json()).token;
     answer = await attempt(method, path, body, type, more);
   }
   const busy = answer.status === 503 && Number(answer.headers.get("Retry-After"));
@@ -48,22 +48,22 @@ export function logIn() {
   location.assign(`/login?${new URLSearchParams({ next: location.pathname + location.search })}`);
 }
 
-/** Say that a track is liked, disliked or skipped; null takes back what was said. */
-export function opine(id, kind) {
+/** Like, dislike or skip a track; null removes the feedback. */
+export function sendFeedback(id, kind) {
   const path = `/api/v1/tracks/${id}/feedback`;
   return kind ? send("PUT", path, { kind }) : send("DELETE", path);
 }
 
 /** Return in which state something is, as `If-Match` takes it. */
-export async function stateOf(path) {
-  return (await ask(path, { method: "HEAD" })).headers.get("ETag");
+export async function etagOf(path) {
+  return (await request(path, { method: "HEAD" })).headers.get("ETag");
 }
 
 function attempt(method, path, body, type, more) {
   const headers = { "X-Earshot-Token": token, ...more };
   if (body !== undefined) headers["Content-Type"] = type;
   if (body !== undefined && type === "application/json") body = JSON.stringify(body);
-  return ask(path, { method, headers, body });
+  return request(path, { method, headers, body });
 }
 
 async function problem(answer) {

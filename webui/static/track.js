@@ -2,7 +2,7 @@
 
 import { clock, itemOf, make, say } from "./page.js";
 import { isCurrent, now, playParts, seekTo, play } from "./player.js";
-import { ask } from "./server.js";
+import { request } from "./server.js";
 
 const track = document.getElementById("track");
 const figure = document.getElementById("taggram");
@@ -13,7 +13,7 @@ let taggram = null; // {duration, moments: [{start, end}], tags: [{tag, probabil
 
 const GAMMA = 0.7; // so that what is unlikely is still seen
 
-function fit(canvas) {
+function fitCanvas(canvas) {
   const scale = window.devicePixelRatio || 1;
   Object.assign(canvas, { width: canvas.clientWidth * scale, height: canvas.clientHeight * scale });
   const pen = canvas.getContext("2d");
@@ -23,7 +23,7 @@ function fit(canvas) {
 
 /** Paint each moment's probability up to halfway to its neighbours. */
 function paint(canvas, probabilities) {
-  const pen = fit(canvas);
+  const pen = fitCanvas(canvas);
   const { moments, duration } = taggram;
   const across = canvas.width / duration;
   const middles = moments.map(({ start, end }) => (start + end) / 2);
@@ -36,7 +36,7 @@ function paint(canvas, probabilities) {
 }
 
 function paintMoments(canvas) {
-  const pen = fit(canvas);
+  const pen = fitCanvas(canvas);
   const across = canvas.width / taggram.duration;
   for (const { start, end } of taggram.moments) pen.fillRect(start * across, 0, (end - start) * across, canvas.height);
 }
@@ -58,7 +58,7 @@ function fillTable() {
 }
 
 async function load() {
-  const answer = await ask(figure.dataset.address);
+  const answer = await request(figure.dataset.address);
   if (!answer.ok) return; // the bars are there without it
   taggram = await answer.json();
   taggram.duration ??= taggram.moments.at(-1).end;
@@ -90,7 +90,7 @@ figure?.addEventListener("click", (event) => {
   seekTo(seconds);
 });
 
-function mark(moment) {
+function showMoment(moment) {
   figure.classList.toggle("marked", moment !== null);
   if (!moment || !taggram) return;
   figure.style.setProperty("--from", moment.start / taggram.duration);
@@ -109,36 +109,36 @@ function partButton(words, parts) {
 
 function explain({ shared_tags: shared, moments: [mine, its], tempo }, other) {
   const [one, two] = [{ item: itemOf(track), ...mine }, { item: itemOf(other), ...its }];
-  const told = [make("p", {}, "These moments are the most alike:"),
+  const paragraphs = [make("p", {}, "These moments are the most alike:"),
     make("p", { class: "parts" },
       partButton(`This track, ${span(mine)}`, [one]), partButton(`That track, ${span(its)}`, [two]), partButton("Play both", [one, two]))];
   if (shared.length) {
-    told.push(make("p", { class: "soft" }, "Shared tags: ",
+    paragraphs.push(make("p", { class: "soft" }, "Shared tags: ",
       ...shared.flatMap(({ tag, share }, i) => [i ? ", " : "", make("bdi", {}, tag), ` ${Math.round(100 * share)} %`]), "."));
   }
-  if (tempo) told.push(make("p", { class: "soft" }, `Tempo in BPM: ${Math.round(tempo[0])} and ${Math.round(tempo[1])}.`));
-  return told;
+  if (tempo) paragraphs.push(make("p", { class: "soft" }, `Tempo in BPM: ${Math.round(tempo[0])} and ${Math.round(tempo[1])}.`));
+  return paragraphs;
 }
 
 document.addEventListener("toggle", async (event) => {
   const where = event.target;
   if (!where.matches?.(".where")) return;
   if (!where.open) {
-    mark(null);
+    showMoment(null);
     return;
   }
   for (const other of document.querySelectorAll(".where[open]")) if (other !== where) other.open = false;
   if (!where.reasons) {
-    const answer = await ask(where.dataset.address);
-    const found = await answer.json();
+    const answer = await request(where.dataset.address);
+    const explanation = await answer.json();
     if (!answer.ok) {
-      say(found.detail);
+      say(explanation.detail);
       return;
     }
-    where.reasons = found;
-    where.querySelector("div").replaceChildren(...explain(found, where.closest("[data-track]")));
+    where.reasons = explanation;
+    where.querySelector("div").replaceChildren(...explain(explanation, where.closest("[data-track]")));
   }
-  if (where.open) mark(where.reasons.moments[0]);
+  if (where.open) showMoment(where.reasons.moments[0]);
 }, { capture: true });
 
 if (figure) load();

@@ -3,7 +3,7 @@
 import { draggable } from "./dragging.js";
 import { act, keepOrder, meant, move, show, undo } from "./list.js";
 import { rows, say } from "./page.js";
-import { judge, remove, stay } from "./row.js";
+import { rate, remove, keepRow } from "./row.js";
 import "./saving.js";
 import { whenChosen } from "./search.js";
 import { send } from "./server.js";
@@ -19,8 +19,8 @@ document.addEventListener("click", (event) => {
     const href = link.getAttribute("href");
     if ("remove" in link.dataset) remove(link.closest(".row"));
     else act(link.dataset.go === "anew" ? href : meant(href), { words: link.dataset.say ?? "" });
-  } else if (button?.dataset.sayKind) judge(button.closest(".row"), button.dataset.sayKind);
-  else if (button && "stay" in button.dataset) stay(button.closest(".row"));
+  } else if (button?.dataset.sayKind) rate(button.closest(".row"), button.dataset.sayKind);
+  else if (button && "stay" in button.dataset) keepRow(button.closest(".row"));
   else if (button?.dataset.move) move(button.closest(".row"), Number(button.dataset.move));
   else if (button?.id === "undo") undo();
   for (const menu of document.querySelectorAll(".menu[open]")) {
@@ -73,7 +73,7 @@ function rowKey(event, row) {
     event.preventDefault();
     rows()[rows().indexOf(row) + by]?.querySelector("[data-play]").focus();
   } else if (KEYS[event.key.toLowerCase()] && !event.altKey) {
-    judge(row, KEYS[event.key.toLowerCase()]);
+    rate(row, KEYS[event.key.toLowerCase()]);
   } else if (event.key.toLowerCase() === "w" && !event.altKey) {
     row.querySelector(".why").toggleAttribute("open");
   } else if (event.key === "Delete") remove(row);
@@ -85,9 +85,9 @@ draggable(mix, rows, (row, from, to) => {
 
 // Files as seeds: playlists, and music that is not in the library
 
-const take = (file) => (/\.(m3u8?|xspf|jspf|json)$/i.test(file.name) ? importPlaylist(file) : hear(file));
+const take = (file) => (/\.(m3u8?|xspf|jspf|json)$/i.test(file.name) ? importPlaylist(file) : analyse(file));
 
-async function hear(file) {
+async function analyse(file) {
   say(`Analysing ${file.name} …`, false);
   try {
     const path = `/api/v1/sounds?${new URLSearchParams({ name: file.name })}`;
@@ -102,14 +102,14 @@ async function hear(file) {
 
 async function importPlaylist(file) {
   try {
-    const found = await send("POST", "/api/v1/playlists/import", await file.arrayBuffer(), "application/octet-stream");
-    if (!found.tracks.length) throw new Error(`${file.name} contains no track of your library.`);
+    const imported = await send("POST", "/api/v1/playlists/import", await file.arrayBuffer(), "application/octet-stream");
+    if (!imported.tracks.length) throw new Error(`${file.name} contains no track of your library.`);
     const question = new URLSearchParams(location.search);
-    const known = new Set(question.getAll("like"));
+    const existing = new Set(question.getAll("like"));
     const room = 200 - ["like", "unlike", "without"].reduce((n, side) => n + question.getAll(side).length, 0);
-    const seeds = [...new Set(found.tracks)].map((id) => `track:${id}`).filter((ref) => !known.has(ref)).slice(0, room);
+    const seeds = [...new Set(imported.tracks)].map((id) => `track:${id}`).filter((ref) => !existing.has(ref)).slice(0, room);
     for (const ref of seeds) question.append("like", ref);
-    const missing = found.n_missing ? ` ${found.n_missing} entries are not in the library.` : "";
+    const missing = imported.n_missing ? ` ${imported.n_missing} entries are not in the library.` : "";
     await act(`/?${question}`, { words: `Added ${seeds.length} tracks of ${file.name} as seeds.${missing}` });
   } catch (error) {
     say(error.message);

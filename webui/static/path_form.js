@@ -1,4 +1,4 @@
-// The form that asks for the way from one track to another: both fields complete tracks.
+// The form of a path between two tracks: both fields complete tracks.
 
 import { combobox } from "./combobox.js";
 
