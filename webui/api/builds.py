@@ -94,8 +94,8 @@ class Build(Described):
         )
 
 
-class BuildOptions(Strict):
-    """Options of a build."""
+class RequestedBuild(Strict):
+    """What a client asks of a build."""
 
     retry_failed: bool = Field(False, description="Try files again that failed.")
 
@@ -114,7 +114,7 @@ def show_build() -> Response:
 
 
 @api.post("/build", responses={202: Build, **problems(403, 409, 413, 415, 507)}, security=WRITES)
-def start_build(body: BuildOptions) -> Response:
+def start_build(body: RequestedBuild) -> Response:
     """Start a build like the last one: the same folders, taggers and recipe."""
     require_owner()
     build: StartBuild | None = current_app.config["BUILD"]
