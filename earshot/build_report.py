@@ -19,6 +19,7 @@ def summarise(
         "failed": len(report.failures),
         "unchanged": report.summary.unchanged,
         "removed": report.summary.removed,
+        "retagged": report.summary.retagged,
         "seconds": round(seconds, 2),
         "songs_per_hour": round(3600 * report.n_analysed / analysis, 1),
         "audio_seconds_per_second": round(report.audio_seconds / analysis, 1),
@@ -42,7 +43,7 @@ def print_report(
         display.say(sentence)
     for track in report.failures:
         display.say(f"Not analysed: {track.error}")
-    names = ("new", "changed", "moved", "restored", "removed", "unchanged")
+    names = ("new", "changed", "moved", "restored", "removed", "retagged", "unchanged")
     counts = {name: getattr(report.summary, name) for name in names}
     print(f"{report.tracks} tracks indexed, {len(report.failures)} failed.")
     print("  " + ", ".join(f"{n} {name}" for name, n in counts.items() if n))

@@ -33,6 +33,8 @@ _SEEK_GAP = 1.5  # s; a shorter gap between two segments is decoded through rath
 _MIN_DURATION = 0.05  # s
 _SILENCE = 1e-4  # peak amplitude, full scale being 1: -80 dB
 _LONGEST_TAG_END = 128  # bytes that tell the kind and length of a tag at a file's end
+_LONGEST_TAG = 2000  # characters
+_MOST_TAGS = 200
 _MAX_PACKET = 60.0  # s; what says to be longer is damaged
 _MAX_PLANES = 7  # PyAV 18 reads beyond the end of a frame's list of more planes, and crashes
 _MAX_AMPLITUDE = 8.0  # float files may exceed full scale; beyond this they are damaged
@@ -111,7 +113,14 @@ def inspect(path: Path) -> AudioInfo:
             channels=codec.channels,
             codec=codec.name,
             audio_hash=digest.hexdigest(),
+            container_tags=_tags(container, stream),
         )
+
+
+def _tags(container: InputContainer, stream: AudioStream) -> dict[str, str]:
+    """Return the tags of a container, or in Ogg of its stream, cut to a bounded size."""
+    tags = {**stream.metadata, **container.metadata}
+    return {key: tags[key][:_LONGEST_TAG] for key in sorted(tags)[:_MOST_TAGS]}
 
 
 def choose_segments(n_available: int, n_wanted: int | None) -> NDArray[np.int64]:
@@ -216,7 +225,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
                 _AudioFile(file),
                 mode="r",
                 options={"protocol_whitelist": ""},
-                metadata_errors="replace",
+                metadata_errors="surrogateescape",
             ) as source,
         ):
             if not source.streams.audio:

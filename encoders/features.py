@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,8 @@ class AudioInfo:
     """Duration, format and identity of a file's audio, read without decoding it.
 
     `audio_hash` is a digest of the encoded audio packets alone: it survives moving, renaming and
-    re-tagging, and differs between two encodings of one recording.
+    re-tagging, and differs between two encodings of one recording. `container_tags` are FFmpeg's
+    names and values; bytes that are not UTF-8 stand in them as lone surrogates.
     """
 
     duration: float  # seconds
@@ -24,6 +26,7 @@ class AudioInfo:
     channels: int
     codec: str  # FFmpeg's name: "mp3float", "flac", ...
     audio_hash: str  # 32 hexadecimal digits
+    container_tags: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, eq=False)

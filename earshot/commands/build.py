@@ -38,6 +38,8 @@ from recsys.home.home import Home, NotIndexed, open_home
 from recsys.home.settings import Settings, load_settings
 from recsys.library import build
 from recsys.library.build_state import BuildRecord, BuildState, read_state
+from recsys.library.file_tags import SEPARATORS
+from recsys.library.identification import ScanOptions
 from recsys.library.scanning import LibraryError, folders_of
 from recsys.listens.matching import match_recordings
 from recsys.threads import n_cores
@@ -65,6 +67,7 @@ class BuildOptions:
     recipe: str
     retry_failed: bool
     refit: bool
+    reread_tags: bool
     strict: bool
     json: bool
 
@@ -118,6 +121,11 @@ def parse(arguments: Sequence[str]) -> BuildOptions:
     parser.add_argument("--retry-failed", action="store_true", help="try failed files again")
     parser.add_argument(
         "--refit", action="store_true", help="fit the embedding to the library anew"
+    )
+    parser.add_argument(
+        "--reread-tags",
+        action="store_true",
+        help="read the tags of all files again, also of unchanged ones, without analysing any",
     )
     parser.add_argument("--strict", action="store_true", help="exit with 3 if anything failed")
     add_json(parser)
@@ -253,8 +261,13 @@ def analyse(
         stored_projection(settings.home, extractor.names, display),
         extractor.fit_projection,
         recipe=options.recipe,
-        retry_failed=options.retry_failed,
         refit=options.refit,
+        scanning=ScanOptions(
+            options.retry_failed,
+            options.reread_tags,
+            settings.tag_encoding,
+            SEPARATORS if settings.genre_separators is None else settings.genre_separators,
+        ),
         progress=display.show,
     )
     return extractor, report

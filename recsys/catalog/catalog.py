@@ -49,7 +49,7 @@ from recsys.catalog.recordings import Match, Recording, StoredRecording
 from recsys.catalog.scanned_files import ScannedFile
 from recsys.catalog.search import WordIndex
 from recsys.catalog.totals import Totals
-from recsys.catalog.tracks import Counts, KnownFile, Track, TrackSummary
+from recsys.catalog.tracks import Counts, KnownFile, Tags, Track, TrackSummary
 from recsys.catalog.turns import NoTurn, Turns
 from recsys.interactions import Interactions
 
@@ -209,6 +209,11 @@ class Catalog:
         """Return the next tracks whose file cannot be analysed, by id; `error` says why."""
         with self._reading() as session:
             return tracks.failures(session, after, limit)
+
+    def with_undeclared_tags(self) -> list[Track]:
+        """Return the available tracks whose tags do not say their encoding, by path."""
+        with self._reading() as session:
+            return tracks.with_undeclared_tags(session)
 
     def totals(self) -> Totals:
         """Return the totals of the catalogue: artists, albums, listens, ..."""
@@ -518,6 +523,11 @@ class Catalog:
         """Write scanned files in one transaction; new ids follow the order given."""
         with self._writing() as session:
             scanned_files.record_files(session, files)
+
+    def record_tags(self, tags: Mapping[int, Tags]) -> None:
+        """Write the tags of known tracks in one transaction; what was analysed stays."""
+        with self._writing() as session:
+            scanned_files.record_tags(session, tags)
 
     def set_presence(self, *, gone: Iterable[int] = (), back: Iterable[int] = ()) -> None:
         """Mark tracks as removed, and others as available again, in one transaction."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,8 @@ from encoders.features import AudioInfo
 from recsys.catalog import features
 from recsys.catalog.base import batches, locked_state
 from recsys.catalog.tracks import IDS_PER_QUERY, Tags, TrackRow
+
+_AUDIO = ("duration", "sample_rate", "channels", "codec", "audio_hash")
 
 
 class ScannedFile(NamedTuple):
@@ -80,9 +82,20 @@ def _write(file: ScannedFile, row: TrackRow) -> None:
     if isinstance(file.audio, AudioError):
         values |= {"status": "failed", "error": str(file.audio)}
     else:
-        values |= {"status": "pending", "error": None, **vars(file.audio)}
+        values |= {"status": "pending", "error": None}
+        values |= {name: getattr(file.audio, name) for name in _AUDIO}
     for column, value in values.items():
         setattr(row, column, value)
+
+
+def record_tags(session: Session, tags: Mapping[int, Tags]) -> None:
+    """Write the tags of known tracks, leaving their audio and features alone."""
+    state = locked_state(session)
+    for batch in batches(tags, IDS_PER_QUERY):
+        for row in session.scalars(select(TrackRow).where(TrackRow.id.in_(batch))):
+            for column, value in vars(tags[row.id]).items():
+                setattr(row, column, value)
+    state.track_revision += 1
 
 
 def set_presence(session: Session, gone: Iterable[int], back: Iterable[int]) -> None:

@@ -47,6 +47,18 @@ class Tags:
     has_cover: bool = False
     bpm: float | None = None  # beats a minute
     artists: tuple[str, ...] = ()  # the values of the artist tag, () where it was not read
+    tag_encoding: str | None = None  # Python's name of it, where the file does not say it
+    guessed: tuple[str, ...] = ()  # names of the fields that names of files and folders gave
+
+    @property
+    def known_artist(self) -> str:
+        """Return the artist, nothing where it is a guess."""
+        return "" if "artist" in self.guessed else self.artist
+
+    @property
+    def known_album(self) -> str:
+        """Return the album, nothing where it is a guess or there is none."""
+        return "" if "album" in self.guessed else self.album or ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +109,12 @@ class TrackSummary(NamedTuple):
     album: str | None
     genres: tuple[str, ...]
     duration: float | None
+    guessed: tuple[str, ...] = ()
+
+    @property
+    def known_artist(self) -> str:
+        """Return the artist, nothing where it is a guess."""
+        return "" if "artist" in self.guessed else self.artist
 
 
 @dataclass(frozen=True)
@@ -140,6 +158,8 @@ class TrackRow(Base):
     has_cover: Mapped[bool]
     bpm: Mapped[float | None] = mapped_column(Double)
     artists: Mapped[tuple[str, ...]]
+    tag_encoding: Mapped[str | None]
+    guessed: Mapped[tuple[str, ...]]
 
 
 _TRACK = [getattr(TrackRow, field.name) for field in fields(Track)]
@@ -208,6 +228,13 @@ def summaries(session: Session) -> list[TrackSummary]:
     columns = [getattr(TrackRow, name) for name in TrackSummary._fields]
     query = select(*columns).where(is_available).order_by(TrackRow.id)
     return [TrackSummary(*row) for row in session.execute(query)]
+
+
+def with_undeclared_tags(session: Session) -> list[Track]:
+    """Return the available tracks whose files do not say the encoding of their tags, by path."""
+    query = select(*_TRACK).where(is_available, TrackRow.tag_encoding.is_not(None))
+    rows = session.execute(query.order_by(TrackRow.path))
+    return [Track(**row._mapping) for row in rows]
 
 
 def failures(session: Session, after: int, limit: int | None) -> list[Track]:

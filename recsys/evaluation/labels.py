@@ -63,15 +63,15 @@ def read_labels(path: Path, catalog: Catalog) -> pd.DataFrame:
 def catalogue_labels(catalog: Catalog) -> pd.DataFrame:
     """Return the labels in the files' tags, indexed by track id.
 
-    artist, album; genre, the first one; genres, all of them; recording, the same number for files
-    of the same recording.
+    artist, album, without guesses; genre, the first one; genres, all of them; recording, the same
+    number for files of the same recording.
     """
     recordings = catalog.recording_groups()
     columns = ["artist", "album", "genre", "genres", "recording"]
     rows = {
         track.id: (
-            track.artist,
-            track.album or "",
+            track.known_artist,
+            track.known_album,
             track.genres[0] if track.genres else "",
             SEPARATOR.join(track.genres),
             str(recordings.get(track.id, track.id)),

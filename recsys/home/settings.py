@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import tomllib
 from collections.abc import Mapping
@@ -15,7 +16,8 @@ from sqlalchemy.exc import ArgumentError
 from index.hubs import METHODS
 
 FILE_NAME = "earshot.toml"
-KEYS = ("database", "hubs")
+KEYS = ("database", "hubs", "tag_encoding", "genre_separators")
+_WIDER = {"shift_jis": "cp932", "gbk": "gb18030", "gb2312": "gb18030", "iso8859-1": "cp1252"}
 HUBS = "nicdm"  # chosen by measurement: docs/decisions/hubs.md
 
 
@@ -32,11 +34,19 @@ class Settings:
               `database` in the file, EARSHOT_DATABASE
     hubs      hubness correction of scores, one of `index.hubs.METHODS`;
               `hubs` in the file, EARSHOT_HUBS
+    tag_encoding
+              Python's codec of tags that do not say their encoding, None to guess it;
+              `tag_encoding` in the file, EARSHOT_TAG_ENCODING
+    genre_separators
+              characters that divide several genres in one text, None for the usual ones;
+              `genre_separators` in the file, EARSHOT_GENRE_SEPARATORS
     """
 
     home: Path
     database: str | None = field(default=None, repr=False)  # may hold a password
     hubs: str = HUBS
+    tag_encoding: str | None = None
+    genre_separators: str | None = None
 
 
 def load_settings(home: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -63,7 +73,10 @@ def load_settings(home: Path | None = None, environ: Mapping[str, str] | None = 
         _check_url(*chosen["database"])
     if "hubs" in chosen:
         _check_method(*chosen["hubs"])
-    return Settings(home, **{key: value for key, (value, _) in chosen.items()})
+    values = {key: value for key, (value, _) in chosen.items()}
+    if "tag_encoding" in chosen:
+        values["tag_encoding"] = _encoding(*chosen["tag_encoding"])
+    return Settings(home, **values)
 
 
 def _read_file(path: Path) -> dict[str, str]:
@@ -78,7 +91,7 @@ def _read_file(path: Path) -> dict[str, str]:
         raise SettingsError(f"{path} is not a TOML file in UTF-8: {error}.") from error
     for key, value in values.items():
         if key not in KEYS:
-            known = " and ".join(f'"{name}"' for name in KEYS)
+            known = ", ".join(f'"{name}"' for name in KEYS)
             raise SettingsError(f'{path} has an unknown key "{key}"; it may hold {known}.')
         if not isinstance(value, str):
             raise SettingsError(f'"{key}" in {path} must be a text in quotes.')
@@ -93,6 +106,28 @@ def _check_url(url: str, source: str) -> None:
         raise SettingsError(
             f"{source} is not a database URL such as sqlite:////path/to/file.db "
             "or postgresql://user:password@host/name."
+        ) from None
+
+
+def codec_of(name: str) -> str:
+    """Return Python's name of an encoding. Raises LookupError for an unknown one.
+
+    >>> codec_of("Windows-1251"), codec_of("Shift-JIS"), codec_of("GBK")
+    ('cp1251', 'cp932', 'gb18030')
+    """
+    name = name.strip().lower().replace("windows-", "cp").replace(" ", "")
+    codec = codecs.lookup(name).name
+    "".encode(codec)  # a LookupError where it is no encoding of text
+    return _WIDER.get(codec, codec)
+
+
+def _encoding(name: str, source: str) -> str:
+    """Return the codec of an encoding. Raises SettingsError for an unknown one."""
+    try:
+        return codec_of(name)
+    except LookupError:
+        raise SettingsError(
+            f'{source} must name an encoding such as windows-1251, shift-jis or gbk, not "{name}".'
         ) from None
 
 

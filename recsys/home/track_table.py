@@ -48,10 +48,12 @@ class TrackTable:
     ids         int64 (n,), ascending
     available   whether its file is there, bool (n,)
     sample      rows of at most N_SAMPLE available tracks, evenly spread, and their vectors (n, dim)
-    artists     code of its artist, UNKNOWN without one; albums likewise: int64 (n,)
+    artists     code of its artist, UNKNOWN without one and where it is a guess; albums likewise:
+                int64 (n,)
     recordings  groups of equal audio or MBID; songs: of equal artist and title
     durations   seconds, NaN where unknown, float32 (n,)
-    artist_rows the available rows of each artist, by the folded name; genre_rows likewise
+    artist_rows the available rows of each artist, by the folded name, guesses included, as a person
+                sees them; genre_rows likewise
     names       the spelling of each folded artist and genre
     """
 
@@ -85,7 +87,7 @@ class TrackTable:
             available=available,
             sample=rows[spread],
             sample_vectors=index.vectors_at(rows[spread]),
-            artists=_codes(tracks, lambda track: fold(track.artist)),
+            artists=_codes(tracks, lambda track: fold(track.known_artist)),
             albums=_codes(tracks, _album),
             recordings=Groups(_codes(tracks, lambda track: groups.get(track.id, track.id))),
             songs=Groups(_codes(tracks, _song)),
@@ -142,13 +144,13 @@ def _codes(
 
 
 def _album(track: TrackSummary) -> tuple[str, str] | None:
-    album = fold(track.album or "")
-    return (fold(track.album_artist or track.artist), album) if album else None
+    album = "" if "album" in track.guessed else fold(track.album or "")
+    return (fold(track.album_artist or track.known_artist), album) if album else None
 
 
 def _song(track: TrackSummary) -> tuple[str, str] | None:
-    title = fold(track.title)
-    return (fold(track.artist), title) if title else None
+    artist, title = fold(track.known_artist), fold(track.title)
+    return (artist, title) if artist and title else None
 
 
 def _duration(track: TrackSummary | None) -> float:

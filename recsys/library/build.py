@@ -23,7 +23,8 @@ from recsys.catalog import Catalog, Track
 from recsys.catalog.base import shown
 from recsys.catalog.track_features import Features, read_features
 from recsys.home.files import INDEX_NAME, PROJECTION_NAME
-from recsys.library.scanning import ScanSummary, identify, scan
+from recsys.library.identification import USUAL, ScanOptions, ScanSummary, identify
+from recsys.library.scanning import scan
 
 _BATCH = 16  # tracks whose features are written in one transaction
 _BATCH_SECONDS = 5.0  # after which a smaller batch is written
@@ -104,7 +105,7 @@ class BuildReport:
     n_analysed        tracks analysed, of `audio_seconds` in total, in `analysis_seconds`, which
                       include inspecting them
     index             None where no track has features
-    notes             sentences about the trained head
+    notes             sentences about tags and the trained head
     """
 
     tracks: int
@@ -127,7 +128,7 @@ def build(
     fit: Fit,
     *,
     recipe: str = "Flat",
-    retry_failed: bool = False,
+    scanning: ScanOptions = USUAL,
     refit: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> BuildReport:
@@ -146,7 +147,7 @@ def build(
             catalog,
             scanned,
             extractor.inspect,
-            retry_failed=retry_failed,
+            options=scanning,
             progress=lambda done, total: progress(Progress("identify", done, total)),
         )
         for name in extractor.names:
@@ -172,7 +173,7 @@ def build(
             analysis_seconds=analysis_seconds,
             index=vectors,
             refitted=vectors is not None and projection is None,
-            notes=notes,
+            notes=summary.remarks + notes,
         )
 
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import mutagen
 from mutagen.flac import FLAC, Picture
 from mutagen.id3 import ID3
 from mutagen.mp4 import MP4Tags
+
+from recsys.library.written_tags import open_tagged
 
 LARGEST = 16 << 20  # bytes
 _BEGINNINGS = (
@@ -33,7 +34,8 @@ def read_cover(path: Path) -> Cover | None:
     Never raises for a damaged file; the media type in its tags is ignored.
     """
     try:
-        pictures = list(_pictures(mutagen.File(path)))
+        with path.open("rb") as file:
+            pictures = list(_pictures(open_tagged(file)))
     except Exception:  # mutagen's parsers raise nearly everything
         return None
     for data in pictures:

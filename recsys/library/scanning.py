@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from encoders.errors import AudioError
-from encoders.features import AudioInfo
-from recsys.catalog import Catalog, KnownFile, ScannedFile
-from recsys.catalog.base import batches, shown
-from recsys.library.file_tags import read_tags
+from recsys.catalog.base import shown
 
 # Video containers can hold audio.
 _SUFFIXES = """
@@ -23,12 +19,8 @@ _SUFFIXES = """
 """
 AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
 
-_FILES_PER_TRANSACTION = 200
 _LONGEST_PATH = 2600  # bytes; PostgreSQL cannot index longer ones
 _LARGEST_INTEGER = 2**63 - 1  # of databases; file systems have times after the year 2262
-
-# Demuxes files, in the order given: the audio properties of each, or an error.
-Inspect: TypeAlias = Callable[[Iterable[Path]], Iterator[tuple[Path, AudioInfo | AudioError]]]
 
 
 class LibraryError(Exception):
@@ -71,20 +63,6 @@ class Scan:
         above = {path, *path.parents}
         hidden = self.empty.union(problem.path for problem in self.problems)
         return not above.isdisjoint(self.folders) and above.isdisjoint(hidden)
-
-
-@dataclass(frozen=True)
-class ScanSummary:
-    """The result of matching a scan to the catalogue; the first six count each file once."""
-
-    new: int = 0
-    changed: int = 0  # other tags or other audio at a known path
-    moved: int = 0
-    restored: int = 0  # available again after being removed
-    unchanged: int = 0
-    failed: int = 0  # opened in this scan, and unreadable
-    removed: int = 0
-    notes: tuple[str, ...] = ()  # sentences for the library's owner
 
 
 def scan(folders: Iterable[Path]) -> Scan:
@@ -209,123 +187,3 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link to itself
         return False
-
-
-def identify(
-    catalog: Catalog,
-    scanned: Scan,
-    inspect: Inspect,
-    *,
-    retry_failed: bool = False,
-    progress: Callable[[int, int], None] | None = None,
-) -> ScanSummary:
-    """Update the catalogue to the files of a scan.
-
-    Files of unchanged size and time are not opened; the others are, in the order of the scan, and
-    written in batches of one transaction each: killed at any point and run again, the catalogue
-    ends with the rows and ids of an uninterrupted run. `progress` is called with (done, total) of
-    the opened files. Raises CatalogError.
-    """
-    known = catalog.files()
-    files = {file.path: file for file in scanned.files}
-    tally = dict.fromkeys(("new", "changed", "moved", "restored", "unchanged", "failed"), 0)
-    to_open, back = [], []
-    for file in scanned.files:
-        row = known.get(file.path)
-        if row is None or _differs(file, row) or (retry_failed and row.status == "failed"):
-            to_open.append(file.path)
-        elif row.removed:
-            back.append(row.id)
-        else:
-            tally["unchanged"] += 1
-    tally["restored"] = len(back)
-    missing = _MissingFiles(known, scanned, files)
-
-    def scanned_files() -> Iterator[ScannedFile]:
-        for done, (path, audio) in enumerate(inspect(to_open), start=1):
-            track_id, kind = _match(path, audio, known.get(path), missing)
-            tally[kind] += 1
-            yield ScannedFile(track_id, *files[path], audio, read_tags(path))
-            if progress:
-                progress(done, len(to_open))
-
-    for batch in batches(scanned_files(), _FILES_PER_TRANSACTION):
-        catalog.record_files(batch)
-    gone = missing.gone()
-    if gone or back:
-        catalog.set_presence(gone=gone, back=back)
-    return ScanSummary(**tally, removed=len(gone), notes=_notes(known, scanned))
-
-
-def _differs(file: AudioFile, row: KnownFile) -> bool:
-    """Whether size or time of a file differ from when it was last opened."""
-    return (file.size, file.mtime_ns) != (row.size, row.mtime_ns)
-
-
-def _match(
-    path: Path, audio: AudioInfo | AudioError, row: KnownFile | None, missing: _MissingFiles
-) -> tuple[int | None, str]:
-    """Return the track of a file, None for a new one, and the field of `ScanSummary` to count."""
-    track_id = row.id if row else None
-    if isinstance(audio, AudioError):
-        return track_id, "failed"
-    if row:
-        return row.id, "restored" if row.removed else "changed"
-    track_id = missing.claim(audio.audio_hash, path)
-    return track_id, "new" if track_id is None else "moved"
-
-
-class _MissingFiles:
-    """Files of the catalogue that a scan did not contain: moved, gone, or outside its folders."""
-
-    def __init__(
-        self, known: Mapping[Path, KnownFile], scanned: Scan, files: Mapping[Path, AudioFile]
-    ) -> None:
-        self._scan = scanned
-        self._missing = {path: row for path, row in known.items() if path not in files}
-        self._by_audio: dict[str, list[Path]] = {}
-        for path, row in self._missing.items():
-            if row.audio_hash is not None:
-                self._by_audio.setdefault(row.audio_hash, []).append(path)
-
-    def claim(self, audio_hash: str, path: Path) -> int | None:
-        """Take the track that moved to `path`: of equal audio, preferably of the same file name."""
-        paths = self._by_audio.get(audio_hash, [])
-        candidates = [old for old in paths if self._is_gone(old)]
-        if not candidates:
-            return None
-        old = min(candidates, key=lambda old: (old.name != path.name, self._missing[old].id))
-        paths.remove(old)
-        return self._missing.pop(old).id
-
-    def gone(self) -> list[int]:
-        """Return the ids of unclaimed tracks in scanned folders: their files are gone."""
-        return sorted(
-            row.id
-            for path, row in self._missing.items()
-            if not row.removed and self._scan.covers(path)
-        )
-
-    def _is_gone(self, path: Path) -> bool:
-        if self._missing[path].removed or self._scan.covers(path):
-            return True
-        try:
-            path.lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            return True
-        except OSError:  # a folder without permission
-            return False
-        return False
-
-
-def _notes(known: Mapping[Path, KnownFile], scanned: Scan) -> tuple[str, ...]:
-    """Return a sentence for each empty folder in which the catalogue has tracks."""
-    notes = []
-    for folder in sorted(scanned.empty):
-        inside = sum(folder in path.parents and not row.removed for path, row in known.items())
-        if inside:
-            notes.append(
-                f"{shown(folder)} is empty; its {inside} tracks were left as they are. Is its "
-                "drive mounted? If the files are gone for good, scan the folder above it."
-            )
-    return tuple(notes)

@@ -101,12 +101,12 @@ class LibraryTracks:
         candidate = _Candidate(
             track.id,
             track_title(track.title),
-            album_title(track.album or ""),
+            album_title(track.known_album),
             track.duration,
             track.recording_mbid,
-            is_live(track.title, track.album or ""),
-            track.track_number,
-            credit(track.artist, track.title, track.artists),
+            is_live(track.title, track.known_album),
+            None if "track_number" in track.guessed else track.track_number,
+            credit(track.known_artist, track.title, track.artists),
             artist_name(track.album_artist or ""),
             len(track.artists) > 1,
         )
@@ -431,9 +431,9 @@ def _changes(
 def of_track(track: Track) -> Recording:
     """Return a track as a history would name it."""
     return Recording(
-        artist=track.artist,
+        artist=track.known_artist,
         title=track.title,
-        album=track.album or "",
+        album=track.known_album,
         duration=track.duration,
         mbid=track.recording_mbid,
         isrc=track.isrc,

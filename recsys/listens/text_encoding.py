@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import IO
 
 from charset_normalizer import CharsetMatch, from_bytes
@@ -130,7 +130,7 @@ def _decide_by_lines(head: bytes, file: IO[bytes]) -> str:
                 if sampled < _SAMPLE:
                     others.append(line[:1000])
                     sampled += len(others[-1])
-    return UTF_8 if n_valid >= n_others else _detected(others)
+    return UTF_8 if n_valid >= n_others else detected(others)
 
 
 def _whole_lines(head: bytes, file: IO[bytes]) -> Iterable[bytes]:
@@ -141,7 +141,7 @@ def _whole_lines(head: bytes, file: IO[bytes]) -> Iterable[bytes]:
         chunk = file.read(_CHUNK)
 
 
-def _detected(lines: list[bytes]) -> str:
+def detected(lines: Sequence[bytes], candidates: Sequence[str] = _CANDIDATES) -> str:
     """Return the codec of lines that are not UTF-8.
 
     Windows-1252 unless another is clearly likelier: letters with signs between them, as in "B³¹d",
@@ -149,7 +149,7 @@ def _detected(lines: list[bytes]) -> str:
     """
     sample = b"\n".join(lines)
     repeated = b"\n".join([sample] * max(1, 1000 // (len(sample) + 1)))  # few words say too little
-    matches: list[CharsetMatch] = list(from_bytes(repeated, cp_isolation=_CANDIDATES))
+    matches: list[CharsetMatch] = list(from_bytes(repeated, cp_isolation=list(candidates)))
     if not matches:
         return _WESTERN
     texts = {match.encoding: sample.decode(match.encoding, "replace") for match in matches}

@@ -183,7 +183,7 @@ class SeedResolver:
             resolved.notices.append(f"There is no track {seed.ref} in the library.")
             return
         why = f"{track.name} is not in the index"
-        of_artist = self._artist(track.artist, seed.weight)
+        of_artist = self._artist(track.known_artist, seed.weight)
         if of_artist:
             (resolved.positive if seed.weight > 0 else resolved.negative).extend(of_artist)
             resolved.notices.append(f"{why}: the other tracks of {track.artist} are used instead.")
@@ -247,7 +247,7 @@ class SeedResolver:
         """Add the artists of a history none of which is indexed, or else its genres."""
         tracks = self.catalog.tracks(history.unindexed)
         artists = Counter(dict(self.catalog.artists_missing(listener)))
-        artists.update(track.artist for track in tracks)
+        artists.update(track.known_artist for track in tracks if track.known_artist)
         for name, plays in _commonest(artists, self.table.artist_rows):
             resolved.positive += self._artist(name, float(np.log1p(plays)))
         genres = Counter(genre for track in tracks for genre in track.genres)

@@ -154,10 +154,11 @@ class Artists:
         Ordered by the cosine; named only where MIN_COMMON listeners play both.
         """
         table = self._track_table()
-        rows = table.artist_rows.get(fold(name))
-        if rows is None:
+        rows = table.artist_rows.get(fold(name), np.empty(0, np.intp))
+        codes = np.setdiff1d(table.artists[rows], [UNKNOWN])
+        if not len(codes):
             return []
-        code = int(table.artists[rows[0]])
+        code = int(codes[0])
         played = self._current_listeners(table)
         listeners = played[:, [code]].toarray().ravel()
         common, totals = played.T @ listeners, np.diff(played.indptr)
@@ -227,7 +228,9 @@ def _played(catalog: Catalog, table: TrackTable) -> sparse.csc_matrix:
 def _names(table: TrackTable) -> dict[int, str]:
     """Return the spelling of the artist of each code."""
     return {
-        int(table.artists[rows[0]]): table.names[name] for name, rows in table.artist_rows.items()
+        code: table.names[name]
+        for name, rows in table.artist_rows.items()
+        for code in np.setdiff1d(table.artists[rows], [UNKNOWN]).tolist()
     }
 
 

@@ -247,7 +247,7 @@ class SimilarTracks:
         taken = {groups.get(track.id, track.id) for track in seeds}
         per_artist: Counter[str] = Counter()
         for track in ranked:
-            artist = fold(track.artist)
+            artist = fold(track.known_artist)
             if groups.get(track.id, track.id) in taken:
                 continue
             if artist_cap is not None and artist and per_artist[artist] >= artist_cap:

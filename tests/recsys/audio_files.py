@@ -15,7 +15,8 @@ import numpy as np
 from encoders.errors import AudioError
 from encoders.features import AudioInfo
 from recsys.catalog import Catalog
-from recsys.library.scanning import identify, scan
+from recsys.library.identification import identify
+from recsys.library.scanning import scan
 
 # By suffix: encoder and its sample format.
 ENCODERS = {

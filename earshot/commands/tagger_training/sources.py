@@ -67,8 +67,7 @@ def read_corpus(options: TaggerOptions, taught: Sequence[str] = ()) -> Corpus:
 
 def artist_of(path: Path) -> str:
     """Return whose a file is by its tags or its own name, and not by those of folders."""
-    artist = read_tags(path).artist
-    return "" if artist == path.parent.parent.name else artist
+    return read_tags(path).artist
 
 
 def _of_csv(path: Path, by: str) -> pd.DataFrame:

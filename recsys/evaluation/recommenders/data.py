@@ -50,8 +50,9 @@ def of_home(home: Home) -> ListeningData:
     vectors[indexed] = home.index.vectors(interactions.tracks[indexed])
     by_id = {track.id: track for track in home.catalog.tracks(interactions.tracks.tolist())}
     tracks = [by_id[track_id] for track_id in interactions.tracks.tolist()]
-    names = {track.artist: number for number, track in enumerate(tracks) if track.artist}
-    artists = np.array([names.get(track.artist, -1) for track in tracks], np.int64)
+    known = [track.known_artist for track in tracks]
+    names = {artist: number for number, artist in enumerate(known) if artist}
+    artists = np.array([names.get(artist, -1) for artist in known], np.int64)
     listeners = {listener.id: listener.name for listener in home.catalog.listeners()}
     return ListeningData(
         interactions,

@@ -82,3 +82,16 @@ def test_passwords_are_not_shown(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="EARSHOT_DATABASE") as caught:
         load_settings(tmp_path, environ={"EARSHOT_DATABASE": "me:secret@host"})
     assert "secret" not in str(caught.value)
+
+
+def test_how_tags_are_read(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, environ={})
+    assert (settings.tag_encoding, settings.genre_separators) == (None, None)
+    (tmp_path / "earshot.toml").write_text('tag_encoding = "Windows-1251"\ngenre_separators = ""')
+    settings = load_settings(tmp_path, environ={})
+    assert (settings.tag_encoding, settings.genre_separators) == ("cp1251", "")
+    environ = {"EARSHOT_TAG_ENCODING": "Shift-JIS", "EARSHOT_GENRE_SEPARATORS": ";"}
+    settings = load_settings(tmp_path, environ=environ)
+    assert (settings.tag_encoding, settings.genre_separators) == ("cp932", ";")
+    with pytest.raises(SettingsError, match="TAG_ENCODING must name an encoding such as "):
+        load_settings(tmp_path, environ={"EARSHOT_TAG_ENCODING": "klingon"})
