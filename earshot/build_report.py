@@ -2,9 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from earshot.build_progress import BuildDisplay
 from encoders.extract import Extractor
 from recsys.library import build
+from recsys.library.scanning import LeftOut
+from recsys.library.suffixes import listed
+
+MOST_NAMED = 20  # files that could not be read
+
+
+def passing(count: int) -> str:
+    """Return how many files could not be read for the moment.
+
+    >>> passing(1)
+    '1 file could not be read for the moment: the next build tries it again.'
+    """
+    files, them = (f"{count:,} files", "them") if count > 1 else ("1 file", "it")
+    return f"{files} could not be read for the moment: the next build tries {them} again."
+
+
+def left_out(files: LeftOut) -> str:
+    """Return how many files were left out, by kind.
+
+    >>> left_out(LeftOut({".jpg": 30, ".mid": 2}, hidden=1))
+    'Left out: 30 .jpg, 2 .mid, 1 hidden'
+    """
+    odd = {
+        "hidden": files.hidden,
+        "broken links": files.broken_links,
+        "no regular files": files.no_files,
+    }
+    parts = [listed(files.by_suffix)] if files.by_suffix else []
+    parts += [f"{count:,} {name}" for name, count in odd.items() if count]
+    return f"Left out: {', '.join(parts)}"
 
 
 def summarise(
@@ -27,7 +59,9 @@ def summarise(
         "device": f"{extractor.device}; index on {index.device.upper() if index else 'CPU'}",
         "index": index and {"recipe": index.recipe, "dim": index.dim, "ntotal": len(index)},
         "failures": [{"path": str(track.path), "error": track.error} for track in report.failures],
-        "problems": list(report.problems),
+        "problems": [*report.problems, *report.unavailable[:MOST_NAMED]],
+        "unavailable": len(report.unavailable),
+        "left_out": asdict(report.left_out),
         "notes": list(report.notes),
     }
 
@@ -39,7 +73,7 @@ def print_report(
     display: BuildDisplay,
 ) -> None:
     """Print a build's outcome for people."""
-    for sentence in (*report.problems, *report.notes):
+    for sentence in (*report.problems, *report.unavailable[:MOST_NAMED], *report.notes):
         display.say(sentence)
     for track in report.failures:
         display.say(f"Not analysed: {track.error}")
@@ -47,6 +81,10 @@ def print_report(
     counts = {name: getattr(report.summary, name) for name in names}
     print(f"{report.tracks} tracks indexed, {len(report.failures)} failed.")
     print("  " + ", ".join(f"{n} {name}" for name, n in counts.items() if n))
+    if report.unavailable:
+        print(f"  {passing(len(report.unavailable))}")
+    if report.left_out.total:
+        print(f"  {left_out(report.left_out)}")
     if report.n_analysed:
         print(
             f"  {report.n_analysed} analysed at {summary['songs_per_hour']:,.0f} songs/hour "

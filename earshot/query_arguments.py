@@ -11,7 +11,7 @@ from index.arrays import Float32Array
 from recsys.catalog import Catalog, Track
 from recsys.catalog.track_features import Features
 from recsys.home.files import WEIGHTS_NAME
-from recsys.library.scanning import AUDIO_SUFFIXES
+from recsys.library.suffixes import AUDIO_SUFFIXES
 
 MAX_ID_DIGITS = 9  # longer numbers are words
 

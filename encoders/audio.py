@@ -23,7 +23,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from encoders.errors import AudioError
+from encoders.errors import AudioError, FileUnavailable
 from encoders.features import AudioInfo
 
 av.logging.set_level(None)  # a broken file is reported once, by AudioError, not on stderr
@@ -97,6 +97,8 @@ def inspect(path: Path) -> AudioInfo:
                 length = 0
             total += length
             if packet.pts is not None:
+                if packet.pts + length < last and container.format.name == "ogg":
+                    raise _chained(container)
                 first = packet.pts if first is None else min(first, packet.pts)
                 last = max(last, packet.pts + length)
         length = total if first is None else last - max(first, stream.start_time or first)
@@ -238,8 +240,8 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
             yield source, stream
     except av.FFmpegError as error:
         raise AudioError(f"{path} is not readable as audio: {error.strerror}.") from error
-    except OSError as error:
-        raise AudioError(f"{path} cannot be read: {error.strerror}.") from error
+    except OSError as error:  # of the disk, the network or the rights, not of the content
+        raise FileUnavailable(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, IndexError, MemoryError, OverflowError) as error:
         raise AudioError(f"{path} is not readable as audio: {error}.") from error
 
@@ -250,6 +252,18 @@ def packets(container: InputContainer, stream: AudioStream) -> Iterator[av.Packe
         yield from container.demux(stream)
     except av.error.InvalidDataError:
         return
+    except av.FFmpegError as error:
+        if container.format.name == "ogg":
+            raise _chained(container) from error
+        raise
+
+
+def _chained(container: InputContainer) -> AudioError:
+    """Return what is said of Ogg streams one behind the other whose times or rates do not go on."""
+    return AudioError(
+        f"{container.name} holds several Ogg streams, one behind the other (a chained file), which "
+        "cannot be read as one: split it, or convert it to a single stream."
+    )
 
 
 def frames(container: InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame]:

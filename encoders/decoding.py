@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from encoders.audio import SegmentGrid, Segments, inspect, read_segments
-from encoders.errors import AudioError
+from encoders.errors import AudioError, FileUnavailable
 from encoders.features import AudioInfo
 
 TIME_LIMIT = 600.0  # s a file may take before its decoder is ended
@@ -34,6 +34,7 @@ class DecoderProcess:
 
     def __init__(self, nice: int = 0) -> None:
         self.nice = nice
+        self._timed_out = False
         self._process = self._start()
 
     def request_info(self, path: Path) -> None:
@@ -74,7 +75,8 @@ class DecoderProcess:
 
     def _answer(self, path: Path) -> dict[str, Any]:
         """Wait for the answer's JSON line. Raises AudioError, also where the process died."""
-        watchdog = threading.Timer(TIME_LIMIT, self._process.kill)
+        self._timed_out = False
+        watchdog = threading.Timer(TIME_LIMIT, self._time_out)
         watchdog.daemon = True
         watchdog.start()
         try:
@@ -85,8 +87,12 @@ class DecoderProcess:
             raise self._crashed(path)
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            raise AudioError(answer["error"])
+            raise (FileUnavailable if answer["unavailable"] else AudioError)(answer["error"])
         return answer
+
+    def _time_out(self) -> None:
+        self._timed_out = True
+        self._process.kill()
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
@@ -115,10 +121,14 @@ class DecoderProcess:
 
     def _crashed(self, path: Path) -> AudioError:
         self.close()
-        return AudioError(
-            f"{path} ended the decoder (exit status {self._process.returncode}): it crashed, or "
-            f"the file took more than {TIME_LIMIT / 60:.0f} minutes."
-        )
+        status = self._process.returncode
+        ended = f"{path} ended the decoder (exit status {status})"
+        if self._timed_out:
+            minutes = f"{TIME_LIMIT / 60:.0f} minutes"
+            return FileUnavailable(f"{ended}: the file took more than {minutes}.")
+        if status == -signal.SIGKILL:  # by the system, short of memory, or by a person
+            return FileUnavailable(f"{ended}: it was killed from outside.")
+        return AudioError(f"{ended}: it crashed.")
 
 
 def _queue_requests(requests: BinaryIO, waiting: queue.SimpleQueue[bytes]) -> None:
@@ -147,7 +157,7 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
             else:
                 head = {"info": asdict(inspect(path))}
         except AudioError as error:
-            head = {"error": str(error)}
+            head = {"error": str(error), "unavailable": isinstance(error, FileUnavailable)}
         answers.write(json.dumps(head).encode() + b"\n")
         answers.write(samples)
         answers.flush()

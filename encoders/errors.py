@@ -7,5 +7,9 @@ class AudioError(Exception):
     """A file cannot be analysed; the message is a sentence fit for its owner."""
 
 
+class FileUnavailable(AudioError):
+    """A file cannot be read at the moment, whatever it holds: try it again later."""
+
+
 class WeightsError(Exception):
     """Pretrained weights are missing or damaged; the message says how to get them."""

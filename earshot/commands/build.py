@@ -181,7 +181,8 @@ def build_home(
         print(json.dumps(summary))
     if report.tracks == 0:
         return NOTHING
-    return FAILURES if options.strict and (report.failures or report.problems) else DONE
+    incomplete = report.failures or report.problems or report.unavailable
+    return FAILURES if options.strict and incomplete else DONE
 
 
 def repeated(options: BuildOptions, home: Path, display: BuildDisplay) -> BuildOptions:

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from encoders.errors import AudioError
+from encoders.errors import AudioError, FileUnavailable
 from encoders.features import AudioInfo, TrackFeatures
 from index.arrays import Float32Array
 from index.vector_index import DamagedIndex, StaleIndex, VectorIndex, read_manifest
@@ -24,7 +24,7 @@ from recsys.catalog.base import shown
 from recsys.catalog.track_features import Features, read_features
 from recsys.home.files import INDEX_NAME, PROJECTION_NAME
 from recsys.library.identification import USUAL, ScanOptions, ScanSummary, identify
-from recsys.library.scanning import scan
+from recsys.library.scanning import LEFT_NOTHING_OUT, LeftOut, scan
 
 _BATCH = 16  # tracks whose features are written in one transaction
 _BATCH_SECONDS = 5.0  # after which a smaller batch is written
@@ -105,7 +105,9 @@ class BuildReport:
     n_analysed        tracks analysed, of `audio_seconds` in total, in `analysis_seconds`, which
                       include inspecting them
     index             None where no track has features
-    notes             sentences about tags and the trained head
+    notes             sentences about what was left out, tags and the trained head
+    unavailable       sentences about files that could not be read for the moment; the next build
+                      tries them again
     """
 
     tracks: int
@@ -118,6 +120,8 @@ class BuildReport:
     index: VectorIndex | None
     refitted: bool
     notes: tuple[str, ...] = ()
+    unavailable: tuple[str, ...] = ()
+    left_out: LeftOut = LEFT_NOTHING_OUT
 
 
 def build(
@@ -152,7 +156,7 @@ def build(
         )
         for name in extractor.names:
             catalog.drop_damaged_features(name)
-        n_analysed, audio_seconds = _analyse(catalog, extractor, progress)
+        n_analysed, audio_seconds, unavailable = _analyse(catalog, extractor, progress)
         analysis_seconds = time.monotonic() - begin
         ids = _ready_ids(catalog, extractor.names)
         outgrown = projection is not None and projection.outgrown_by(len(ids))
@@ -168,12 +172,14 @@ def build(
             failures=tuple(catalog.failures()),
             problems=tuple(f"{shown(path)}: {sentence}" for path, sentence in scanned.problems)
             + summary.notes,
+            unavailable=summary.unavailable + unavailable,
+            left_out=scanned.left_out,
             n_analysed=n_analysed,
             audio_seconds=audio_seconds,
             analysis_seconds=analysis_seconds,
             index=vectors,
             refitted=vectors is not None and projection is None,
-            notes=summary.remarks + notes,
+            notes=scanned.left_out.sentences() + summary.remarks + notes,
         )
 
 
@@ -199,10 +205,11 @@ def reproject(
 
 
 def _analyse(
-    catalog: Catalog, extractor: LibraryExtractor, progress: Callable[[Progress], None]
-) -> tuple[int, float]:
-    """Analyse the pending tracks; return their number and their seconds of audio."""
+    catalog: Catalog, extractor: Analyser, progress: Callable[[Progress], None]
+) -> tuple[int, float, tuple[str, ...]]:
+    """Analyse the pending tracks; return their number and seconds, and what is unavailable."""
     n_analysed, audio_seconds, attempted = 0, 0.0, set[int]()
+    unavailable: list[str] = []
     # Of several files with equal audio the first is analysed; where it fails, the next one.
     while pending := [i for i in _pending(catalog, extractor.names) if i not in attempted]:
         attempted.update(pending)
@@ -214,7 +221,10 @@ def _analyse(
         try:
             with closing(extractor.extract(jobs)) as results:
                 for done, (path, result) in enumerate(results, start=1):
-                    batch.append((tracks[path].id, result))
+                    if isinstance(result, FileUnavailable):
+                        unavailable.append(str(result))  # and stays pending
+                    else:
+                        batch.append((tracks[path].id, result))
                     if isinstance(result, AudioError):
                         failed += 1
                     else:
@@ -226,7 +236,7 @@ def _analyse(
                     progress(Progress("analyse", done, len(jobs), failed))
         finally:  # also when Ctrl-C stops it
             _store(catalog, extractor.names, batch)
-    return n_analysed, audio_seconds
+    return n_analysed, audio_seconds, tuple(unavailable)
 
 
 def _pending(catalog: Catalog, names: Sequence[str]) -> list[int]:

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from encoders.errors import AudioError
+from encoders.errors import AudioError, FileUnavailable
 from encoders.features import AudioInfo
-from recsys.catalog import Catalog, KnownFile, ScannedFile, Tags
+from recsys.catalog import Catalog, KnownFile, ScannedFile
 from recsys.catalog.base import batches, shown
+from recsys.library.cue_sheets import cue_sentence
 from recsys.library.file_tags import SEPARATORS, TagReader
 from recsys.library.scanning import AudioFile, Scan
 from recsys.library.tag_encoding import UNDECIDED, Encodings
 from recsys.library.tag_updates import Inspect, reread_tags, settle_encodings
-from recsys.library.written_tags import WrittenTags
+from recsys.library.written_tags import WrittenTags, read_written
 
 _FILES_PER_TRANSACTION = 200
 
@@ -52,9 +53,10 @@ class ScanSummary:
     moved: int = 0
     restored: int = 0  # available again after being removed
     unchanged: int = 0
-    failed: int = 0  # opened in this scan, and unreadable
+    failed: int = 0  # opened in this scan, and damaged
     removed: int = 0
     notes: tuple[str, ...] = ()  # sentences about what could not be read
+    unavailable: tuple[str, ...] = ()  # sentences about files that cannot be read at the moment
     retagged: int = 0  # other tags at files that were only read anew for them
     remarks: tuple[str, ...] = ()  # sentences about how tags were read
 
@@ -71,12 +73,15 @@ def identify(
 
     Files of unchanged size and time are not opened; the others are, in the order of the scan, and
     written in batches of one transaction each: killed at any point and run again, the catalogue
-    ends with the rows and ids of an uninterrupted run. `progress` is called with (done, total) of
-    the opened files. Raises CatalogError.
+    ends with the rows and ids of an uninterrupted run. Files that cannot be read at the moment are
+    left as they were, so that the next build tries them again. `progress` is called with
+    (done, total) of the opened files. Raises CatalogError.
     """
     known = catalog.files()
     reader = TagReader(scanned.folders, options.separators, options.encodings)
     files = {file.path: file for file in scanned.files}
+    unavailable: list[str] = []
+    n_images = 0
     tally = dict.fromkeys(("new", "changed", "moved", "restored", "unchanged", "failed"), 0)
     to_open, back, settled, undeclared = [], [], [], [False]
     for file in scanned.files:
@@ -93,12 +98,19 @@ def identify(
     missing = _MissingFiles(known, scanned, files)
 
     def scanned_files() -> Iterator[ScannedFile]:
+        nonlocal n_images
         for done, (path, audio) in enumerate(inspect(to_open), start=1):
-            track_id, kind = _match(path, audio, known.get(path), missing)
-            tally[kind] += 1
-            file_tags = _read_tags(reader, path, audio)
-            undeclared.append(file_tags.tag_encoding is not None)
-            yield ScannedFile(track_id, *files[path], audio, file_tags)
+            try:
+                written = _read(path, audio)
+            except FileUnavailable as error:
+                unavailable.append(str(error))  # what is known of it stays as it is
+            else:
+                track_id, kind = _match(path, audio, known.get(path), missing)
+                tally[kind] += 1
+                n_images += written.n_cue_tracks > 1
+                file_tags = reader.tags(path, written)
+                undeclared.append(file_tags.tag_encoding is not None)
+                yield ScannedFile(track_id, *files[path], audio, file_tags)
             if progress:
                 progress(done, len(to_open))
 
@@ -107,29 +119,31 @@ def identify(
     gone = missing.gone()
     if gone or back:
         catalog.set_presence(gone=gone, back=back)
-    retagged = (
-        reread_tags(catalog, settled, reader, inspect, progress) if options.reread_tags else 0
-    )
+    retagged = 0
+    if options.reread_tags:
+        retagged = reread_tags(catalog, settled, reader, inspect, progress)
+    is_new = options.reread_tags or any(undeclared)
+    remarks = settle_encodings(catalog, reader, inspect, options.encoding, is_new=is_new)
+    if n_images:
+        remarks += (cue_sentence(n_images, "inside"),)
     return ScanSummary(
         **tally,
         removed=len(gone),
         notes=_notes(known, scanned),
+        unavailable=tuple(unavailable),
         retagged=retagged,
-        remarks=settle_encodings(
-            catalog,
-            reader,
-            inspect,
-            options.encoding,
-            is_new=options.reread_tags or any(undeclared),
-        ),
+        remarks=remarks,
     )
 
 
-def _read_tags(reader: TagReader, path: Path, audio: AudioInfo | AudioError) -> Tags:
+def _read(path: Path, audio: AudioInfo | AudioError) -> WrittenTags:
+    """Return what is written in a file. Raises FileUnavailable."""
+    if isinstance(audio, FileUnavailable):
+        raise audio
     try:
-        return reader.read(path, None if isinstance(audio, AudioError) else audio.container_tags)
-    except OSError:
-        return reader.tags(path, WrittenTags({}))
+        return read_written(path, audio.container_tags if isinstance(audio, AudioInfo) else None)
+    except OSError as error:
+        raise FileUnavailable(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _differs(file: AudioFile, row: KnownFile) -> bool:

@@ -1,23 +1,18 @@
-"""Scan folders for audio files, and match them to the tracks of the catalogue."""
+"""Scan folders for audio files, and count what is left out."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from recsys.catalog.base import shown
-
-# Video containers can hold audio.
-_SUFFIXES = """
-.mp3 .mp2 .m4a .m4b .mp4 .m4v .mov .3gp .aac .alac .flac .ogg .oga .ogv .opus .spx .wav .w64
-.aif .aiff .aifc .au .caf .wma .wmv .asf .ape .wv .mpc .tta .ac3 .dts .dsf .dff .mka .mkv .webm
-.avi .amr
-"""
-AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
+from recsys.library.cue_sheets import cue_sentence, is_album_image
+from recsys.library.suffixes import AUDIO_SUFFIXES, is_media, listed
 
 _LONGEST_PATH = 2600  # bytes; PostgreSQL cannot index longer ones
 _LARGEST_INTEGER = 2**63 - 1  # of databases; file systems have times after the year 2262
@@ -43,6 +38,45 @@ class ScanProblem(NamedTuple):
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """The numbers of files that a scan saw and left out.
+
+    by_suffix     regular files by suffix, in lower case
+    hidden        audio files whose name begins with a dot; what is in hidden folders is not counted
+    broken_links  links with an audio suffix that lead nowhere
+    no_files      audio suffixes of what is no regular file, such as a pipe
+    cue_sheets    among the files: sheets that describe several tracks of one audio file
+    """
+
+    by_suffix: Mapping[str, int] = field(default_factory=dict)
+    hidden: int = 0
+    broken_links: int = 0
+    no_files: int = 0
+    cue_sheets: int = 0
+
+    @property
+    def total(self) -> int:
+        """The number of files left out."""
+        return sum(self.by_suffix.values()) + self.hidden + self.broken_links + self.no_files
+
+    def sentences(self) -> tuple[str, ...]:
+        """Return sentences for the library's owner about what may be missed."""
+        media = {suffix: n for suffix, n in self.by_suffix.items() if is_media(suffix)}
+        said = []
+        if media:
+            said.append(f"Not read, as Earshot cannot decode their formats: {listed(media)}.")
+        if self.broken_links:
+            n = self.broken_links
+            said.append(f"{n:,} link{'s' * (n > 1)} to audio files lead{'s' * (n == 1)} nowhere.")
+        if self.cue_sheets:
+            said.append(cue_sentence(self.cue_sheets, "beside it"))
+        return tuple(said)
+
+
+LEFT_NOTHING_OUT = LeftOut()
+
+
+@dataclass(frozen=True)
 class Scan:
     """The result of scanning folders.
 
@@ -50,6 +84,7 @@ class Scan:
               symbolic links included
     files     the audio files, sorted by the bytes of their path
     problems  what could not be read
+    left_out  the numbers of other files
     empty     those of `folders` without entries, such as the mount point of a missing drive
     """
 
@@ -57,6 +92,7 @@ class Scan:
     files: tuple[AudioFile, ...]
     problems: tuple[ScanProblem, ...] = ()
     empty: frozenset[Path] = frozenset()
+    left_out: LeftOut = LEFT_NOTHING_OUT
 
     def covers(self, path: Path) -> bool:
         """Whether the scan would contain `path` if it existed."""
@@ -80,6 +116,7 @@ def scan(folders: Iterable[Path]) -> Scan:
         tuple(sorted(files.values(), key=lambda file: os.fsencode(file.path))),
         tuple(sorted(scanner.problems, key=lambda problem: os.fsencode(problem.path))),
         frozenset(scanner.empty),
+        scanner.left_out(),
     )
 
 
@@ -106,6 +143,8 @@ class _Scanner:
         self.problems: list[ScanProblem] = []
         self.empty: set[Path] = set()
         self._visited: set[str] = set()
+        self._skipped: Counter[str] = Counter()  # by suffix
+        self._odd: Counter[str] = Counter()  # "hidden", "broken_links", "no_files", "cue_sheets"
 
     def start(self, folder: Path) -> None:
         """Scan one folder, or one file."""
@@ -140,13 +179,22 @@ class _Scanner:
             self.empty.add(Path(folder))
         subfolders = []
         for entry in children:
+            suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122
+            is_folder = _is_folder(entry)
             if entry.name.startswith("."):
-                continue
-            if _is_folder(entry):
+                self._odd["hidden"] += suffix in AUDIO_SUFFIXES and not is_folder
+            elif is_folder:
                 subfolders += self._real_folder(folder, entry)
-            elif os.path.splitext(entry.name)[1].lower() in AUDIO_SUFFIXES:  # noqa: PTH122
+            elif suffix in AUDIO_SUFFIXES:
                 self._file(entry.path)
+            else:
+                self._skipped[suffix] += 1
+                self._odd["cue_sheets"] += suffix == ".cue" and is_album_image(Path(entry.path))
         return subfolders
+
+    def left_out(self) -> LeftOut:
+        """Return the numbers of what was left out."""
+        return LeftOut(dict(self._skipped), **self._odd)
 
     def _real_folder(self, folder: str, entry: os.DirEntry[str]) -> list[str]:
         """Return the real path of a folder; the target of a link is scanned like a root.
@@ -166,11 +214,13 @@ class _Scanner:
         try:
             status = os.stat(path)  # noqa: PTH116
         except FileNotFoundError:
+            self._odd["broken_links"] += 1
             return
         except OSError as error:
             self._problem(path, f"The file cannot be read: {error.strerror}.")
             return
         if not stat.S_ISREG(status.st_mode):
+            self._odd["no_files"] += 1
             return
         if len(os.fsencode(path)) > _LONGEST_PATH:
             self._problem(path, f"The path is longer than {_LONGEST_PATH} bytes.")

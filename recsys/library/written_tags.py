@@ -6,6 +6,7 @@ file for its audio: RIFF INFO, Matroska and WebM, AIFF chunks, CAF, FLV, QuickTi
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -36,6 +37,8 @@ from mutagen.tak import TAK
 from mutagen.trueaudio import TrueAudio
 from mutagen.wave import WAVE
 from mutagen.wavpack import WavPack
+
+from recsys.library.cue_sheets import n_tracks_in_one_file
 
 Value: TypeAlias = str | bytes  # bytes where the file does not say their encoding
 Texts: TypeAlias = dict[str, list[Value]]  # values by Vorbis comment key, in lower case
@@ -131,6 +134,7 @@ class WrittenTags(NamedTuple):
 
     texts: Texts
     has_cover: bool = False
+    n_cue_tracks: int = 0  # that a cue sheet inside the file describes
 
     @property
     def undeclared(self) -> list[bytes]:
@@ -147,16 +151,18 @@ def read_written(path: Path, container: Mapping[str, str] | None = None) -> Writ
     """
     texts: Texts = {}
     has_cover = False
+    n_cue_tracks = 0
     with path.open("rb") as file:
         for source in _sources(file):
             tags = source.tags if isinstance(source, FileType) else source
             with suppress(Exception):  # of damaged frames
                 texts, has_cover = _clean(_texts(tags)), _has_cover(source)
+                n_cue_tracks = _n_cue_tracks(source, texts)
             if texts or has_cover:
                 break
     for key, values in _clean(_of_ffmpeg(container or {})).items():
         texts.setdefault(key, values)
-    return WrittenTags(texts, has_cover)
+    return WrittenTags(texts, has_cover, n_cue_tracks)
 
 
 def open_tagged(file: BinaryIO) -> FileType | None:
@@ -174,10 +180,18 @@ def _sources(file: BinaryIO) -> Iterator[FileType | ID3 | APEv2]:
         try:
             file.seek(0)
             source = opener(file)
-        except Exception:  # mutagen's parsers raise nearly everything
+        except Exception as error:  # mutagen's parsers raise nearly everything
+            _raise_failure_of_disk(error)
             continue
         if source is not None:
             yield source
+
+
+def _raise_failure_of_disk(error: Exception) -> None:
+    """Raise the OSError that a parser's error hides, if it is not about a place in the file."""
+    for cause in (error, *error.args):
+        if isinstance(cause, OSError) and cause.errno not in (None, errno.EINVAL):
+            raise cause
 
 
 def _kind(file: BinaryIO) -> type[FileType] | None:
@@ -224,8 +238,8 @@ def _of_id3(tags: Any) -> Texts:
     if f"UFID:{MUSICBRAINZ}" in tags:
         texts["musicbrainz_trackid"] = [_text(tags[f"UFID:{MUSICBRAINZ}"].data)]
     for frame in tags.getall("TXXX"):
-        if frame.desc.lower() == "artists":
-            texts["artists"] = [_of_frame(frame, text) for text in frame.text]
+        if (key := frame.desc.lower()) in ("artists", "cuesheet"):
+            texts[key] = [_of_frame(frame, text) for text in frame.text]
     return texts
 
 
@@ -275,6 +289,15 @@ def _divided(values: Iterable[Value]) -> Iterator[Value]:
     for value in values:
         parts = value.split(b"\0") if isinstance(value, bytes) else value.split("\0")
         yield from (part for part in parts if part.strip())
+
+
+def _n_cue_tracks(source: FileType | ID3 | APEv2, texts: Texts) -> int:
+    """Return how many tracks a cue sheet in a block or a tag of a file describes."""
+    if isinstance(source, FLAC) and source.cuesheet is not None:
+        block: Any = source.cuesheet
+        return len(block.tracks) - 1  # the last one is the lead-out
+    sheets = (value for value in texts.get("cuesheet", ()) if isinstance(value, str))
+    return max((n_tracks_in_one_file(sheet.encode()) for sheet in sheets), default=0)
 
 
 def _has_cover(source: FileType | ID3 | APEv2) -> bool:

@@ -287,12 +287,12 @@ def test_strange_and_huge_tags(earshot: Commands, music: Path) -> None:
     assert tracks[music / "huge.mp3"].has_cover
     assert len(tracks[music / "huge.mp3"].genres) == 20
     assert tracks[music / "raw 4.mp3"].title == "café"
-    assert len(earshot.neighbours("huge", "-k", 20)) == 10
+    assert len(earshot.neighbours(music / "huge.mp3", "-k", 20)) == 10
     for query in (music / "control.flac", music / "huge.flac"):
         result = earshot.similar(query, "-k", 20)
         assert result.status == 0
         assert b"\x1b" not in result.out
-    lines = earshot.similar("huge", "-k", 20, "--m3u").out.splitlines()
+    lines = earshot.similar(music / "huge.mp3", "-k", 20, "--m3u").out.splitlines()
     assert len(lines) == 2 + 2 * 10
 
 
@@ -347,12 +347,13 @@ def test_permissions(home: Path, music: Path) -> None:
     assert result.status == 0
     report = result.json
     assert report["tracks"] == 1
-    assert report["failures"] == [
-        {"path": str(locked[0]), "error": f"{locked[0]} cannot be read: Permission denied."}
-    ]
+    assert (report["failures"], report["unavailable"]) == ([], 1)
     assert report["problems"] == [
-        f"{music / 'cellar'}: The folder cannot be read: Permission denied."
+        f"{music / 'cellar'}: The folder cannot be read: Permission denied.",
+        f"{locked[0]} cannot be read: Permission denied.",
     ]
+    result = finish(start("build", music, "--home", home, "--json"))  # unasked
+    assert (result.json["tracks"], result.json["unavailable"]) == (3, 0)
 
 
 # Homes

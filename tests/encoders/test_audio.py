@@ -363,3 +363,31 @@ def test_real_tracks_are_what_librosa_decodes() -> None:
         for index, segment in enumerate(whole.waveforms):
             true = padded[index * GRID.step :][: GRID.n_samples]
             assert np.corrcoef(segment, true)[0, 1] > 0.998
+
+
+def test_ogg_streams_one_behind_the_other_are_heard_or_named(tmp_path: Path) -> None:
+    def link(name: str, encoder: str, sample_format: str, rate: int) -> bytes:
+        path = tmp_path / name
+        with av.open(str(path), "w", format="ogg") as container:
+            stream = container.add_stream(encoder, rate=rate, layout="stereo")
+            stream.codec_context.options = {"strict": "-2"} if encoder == "vorbis" else {}
+            samples = (8000 * np.sin(np.arange(3 * rate) / 20)).astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(np.repeat(samples, 2)[None], "s16", "stereo")
+            frame.sample_rate = rate
+            size = stream.codec_context.frame_size
+            resampler = av.AudioResampler(sample_format, "stereo", rate, size)
+            for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+                container.mux(stream.encode(piece))
+            container.mux(stream.encode(None))
+        return path.read_bytes()
+
+    vorbis = link("a.ogg", "vorbis", "fltp", 44100)
+    slow = link("b.ogg", "vorbis", "fltp", 22050)
+    opus = link("c.opus", "libopus", "flt", 48000)
+    chained = tmp_path / "chained.ogg"
+    chained.write_bytes(vorbis + link("d.ogg", "vorbis", "fltp", 44100))
+    assert inspect(chained).duration == pytest.approx(6.0, abs=0.1)
+    for links in (opus + opus, vorbis + slow, vorbis + opus, opus + vorbis):
+        chained.write_bytes(links)
+        with pytest.raises(AudioError, match="several Ogg streams, one behind the other"):
+            inspect(chained)

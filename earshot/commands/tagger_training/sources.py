@@ -23,7 +23,7 @@ from recsys.catalog import Catalog
 from recsys.evaluation.labels import LabelsError, catalogue_labels, read_table, split_labels
 from recsys.home.settings import load_settings
 from recsys.library.file_tags import read_tags
-from recsys.library.scanning import AUDIO_SUFFIXES
+from recsys.library.suffixes import AUDIO_SUFFIXES
 
 _SPLIT = "split"  # the column that says which part a clip is in
 _PART_NAMES = {"train": 0, "training": 0, "valid": 1, "validation": 1, "val": 1, "test": 2}
