@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from recsys.durations import clock
@@ -28,6 +28,7 @@ class Choices:
     default: str
 
 
+COMMON = ("discovery", "diversity", "artist_cap", "exclude_played")  # visible at once
 _CHOICES: Mapping[Values, Choices] = {
     CAP: Choices((1, 2, 3, 5), "at most {:.0f}".format, "any number"),
     SPACING: Choices((1, 2, 3, 5), "at least {:.0f} others".format, "any number"),
@@ -52,6 +53,8 @@ class Control:
     ends     words for both ends of a slider
     options  of a select
     checked  whether a switch differs from its default; `value` is what it then sends
+    common   whether it is visible at once, not under "More"
+    changed  whether its value differs from the default
     """
 
     name: str
@@ -61,11 +64,20 @@ class Control:
     ends: tuple[str, str] = ("", "")
     options: tuple[Option, ...] = ()
     checked: bool = False
+    common: bool = False
+    changed: bool = False
 
 
 def controls_of(mix: Mix) -> list[Control]:
     """Return the inputs for a mix's controls, in the order of the model's fields."""
-    return [_control(mix, name, address_name) for name, address_name in ADDRESS_NAMES.items()]
+    return [
+        replace(
+            _control(mix, name, address_name),
+            common=name in COMMON,
+            changed=getattr(mix.controls, name) != getattr(DEFAULTS, name),
+        )
+        for name, address_name in ADDRESS_NAMES.items()
+    ]
 
 
 def _control(mix: Mix, name: str, address_name: str) -> Control:

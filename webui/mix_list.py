@@ -46,11 +46,18 @@ class Listing:
 
     sentences  notices about it
     tracks     those that seeds and exclusions name, by id
+    first      ids of the seed tracks that a saved playlist begins with, beside the rows
     """
 
     rows: tuple[Row, ...]
     sentences: tuple[str, ...]
     tracks: Mapping[int, Track]
+    first: tuple[int, ...] = ()
+
+    @property
+    def saved_ids(self) -> tuple[int, ...]:
+        """The ids of a playlist that is saved of it."""
+        return (*self.first, *(row.track.id for row in self.rows))
 
 
 def answer(served: Served, mix: Mix, listener_id: int | None) -> Listing:
@@ -66,9 +73,9 @@ def answer(served: Served, mix: Mix, listener_id: int | None) -> Listing:
         response = query.recommend(n_recommended)
         recommendations, sentences = response.recommendations, response.notices
     placed = _placed(recommendations, pinned, places)
-    return Listing(
-        rows(served, placed, feedback_of, pinned=places), sentences, _tracks_of(served, mix)
-    )
+    first = tuple(query.seed_tracks()) if mix.controls.include_seeds is None else ()
+    shown = rows(served, placed, feedback_of, pinned=places)
+    return Listing(shown, sentences, _tracks_of(served, mix), first)
 
 
 def rows(

@@ -256,6 +256,12 @@ class Tuning(BaseModel):
         title="Random seed",
         description="Of the randomness: the same seed, the same list.",
     )
+    include_seeds: bool | None = Field(
+        default=None,
+        title="Begin with the seed tracks",
+        description="Begin with the tracks that the list is to be like; if undecided, only where "
+        "it is saved as a playlist.",
+    )
 
 
 class Filters(BaseModel):

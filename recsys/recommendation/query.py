@@ -96,8 +96,8 @@ class Query(Controls):
     listener  id of a listener, whose dislikes and skips push down what sounds like them, and whose
               listens and likes recommendations are to be like, unless tracks, artists or sounds
               among the seeds replace them
-    seeds     what recommendations are to be like and unlike. Tracks among them are never
-              recommended; those of an artist may be
+    seeds     what recommendations are to be like and unlike. Tracks among them are not
+              recommended, but listed first with `include_seeds`; those of an artist may be
 
     Raises pydantic's ValidationError, a ValueError, for controls out of their bounds.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -40,15 +41,39 @@ class ResolvedQuery:
         self._titles: dict[int, str] = {}
 
     def recommend(self, k: int) -> RecommendedList:
-        """Return at most `k` tracks, best first. Raises ValueError for `k` below 1."""
+        """Return at most `k` tracks, best first; with `include_seeds` the seeds before them.
+
+        Raises ValueError for `k` below 1.
+        """
         if k < 1:
             raise ValueError(f"k: wanted at least 1, got {k}")
+        seeds: tuple[Recommendation, ...] = ()
+        if self.context.query.include_seeds:
+            seeds = self.describe(self.seed_tracks()[:k])
+            k -= len(seeds)
+        if not k:
+            return RecommendedList(seeds, self.context.seeds.fallback, self.notices)
         ranked = rank(self.context, k, self._limits)
+        following = (
+            replace(found, rank=found.rank + len(seeds)) for found in self._recommendations(ranked)
+        )
         return RecommendedList(
-            self._recommendations(ranked),
+            (*seeds, *following),
             self.context.seeds.fallback,
             (*self.notices, *_basis(self.context), *_shortage(self.context, len(ranked.rows), k)),
         )
+
+    def seed_tracks(self) -> list[int]:
+        """Return the ids of the tracks that the query is to be like, in its order.
+
+        Without those that are not available, or that the query excludes by id.
+        """
+        query, table = self.context.query, self.context.track_table
+        liked = [seed.ref for seed in query.seeds if seed.kind == "track" and seed.weight > 0]
+        ids = dict.fromkeys(int(ref) for ref in liked if ref not in query.exclude_tracks)
+        rows = table.rows(list(ids))
+        available = set(table.ids[rows[table.available[rows]]].tolist())
+        return [track_id for track_id in ids if track_id in available]
 
     def describe(self, ids: Sequence[int]) -> tuple[Recommendation, ...]:
         """Return tracks scored as recommendations are, in their order, whatever is excluded.

@@ -222,12 +222,13 @@ def test_saved_as_m3u8_and_read_again_as_seeds(page: Page, tmp_path: Path) -> No
     path = tmp_path / download.value.suggested_filename
     download.value.save_as(path)
     assert path.name == "earshot.m3u8"
-    assert len([line for line in path.read_text().splitlines() if line[0] != "#"]) == len(seen)
+    lines = [line for line in path.read_text().splitlines() if line[0] != "#"]
+    assert [Path(line).stem for line in lines] == ["4", *(title.split()[1] for title in seen)]
     page.goto("/")
     page.get_by_label("Use a file").set_input_files(path)
-    settled(page, "Added 8 tracks of earshot.m3u8 as seeds")
+    settled(page, "Added 9 tracks of earshot.m3u8 as seeds")
     chips = page.locator(".chip .name").all_text_contents()
-    assert [chip.split(" · ")[0] for chip in chips] == seen
+    assert [chip.split(" · ")[0] for chip in chips] == ["Song 4", *seen]  # with the seed
     assert not set(titles(page)) & set(seen)
     page.get_by_label("Use a file").set_input_files(
         files=[{"name": "x.m3u", "mimeType": "", "buffer": b"\0\1"}]

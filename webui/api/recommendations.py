@@ -54,7 +54,8 @@ def _with_controls(schema: dict[str, Any]) -> None:
         bounds = described.get("anyOf", [described])[0]
         kind = {key: bounds[key] for key in ("type", "minimum", "maximum") if key in bounds}
         if bounds["type"] == "boolean":
-            kind, default = {"type": "integer", "enum": [0, 1]}, int(default)
+            kind = {"type": "integer", "enum": [0, 1]}
+            default = None if default is None else int(default)
         schema["properties"][address_name] = {
             "anyOf": [kind, _EMPTY],
             "default": default,

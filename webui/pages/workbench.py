@@ -11,6 +11,7 @@ from recsys.recommendation.query import Reason
 from webui import current_listener, mix_list
 from webui.mix_form import controls_of
 from webui.mix_query import SIDES, SIDES_OF, Mix, Ref
+from webui.reason_shares import SOURCES, reason_shares
 from webui.served import current, label
 from webui.uploads import read_sound
 
@@ -32,6 +33,8 @@ def workbench() -> AnyResponse | str:
     if completions:  # a search sent off without scripts
         return redirect("/" + mix.adding("like", completions[0].kind, completions[0].ref))
     listing = mix_list.answer(served, mix, current_listener.listener(served))
+    bars = [reason_shares(row.recommendation.reasons) for row in listing.rows]
+    in_bars = {share.source for bar in bars if len(bar) > 1 for share in bar}
     return render_template(
         "workbench.html",
         mix=mix,
@@ -42,8 +45,13 @@ def workbench() -> AnyResponse | str:
         lengths=sorted({*LENGTHS, mix.length}),
         controls=controls_of(mix),
         sides_of=SIDES_OF,
+        has_sounding_seed=any(ref.kind != "tag" for ref in mix.like),
+        sources={source: words for source, (words, _) in SOURCES.items() if source in in_bars},
         title=_title(mix, listing),
     )
+
+
+pages.add_app_template_filter(reason_shares)
 
 
 @pages.app_template_filter("clock")

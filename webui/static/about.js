@@ -4,6 +4,7 @@ import { itemOf, rows, say } from "./page.js";
 import { playAll } from "./player.js";
 import "./search.js";
 import { sendFeedback } from "./server.js";
+import "./track_menu.js";
 
 const RATED = { like: "You like it.", dislike: "You dislike it." };
 

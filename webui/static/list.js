@@ -16,8 +16,16 @@ let queue = Promise.resolve(); // one act after the other
 /** Show what an address stands for; `push` makes it the page's own. */
 export async function show(address, { words = "", push = true } = {}) {
   const turn = ++latest;
-  const page = new DOMParser().parseFromString(await read(address), "text/html");
-  if (turn !== latest) return;
+  mix.setAttribute("aria-busy", "true");
+  try {
+    const page = new DOMParser().parseFromString(await read(address), "text/html");
+    if (turn === latest) showPage(page, words, push);
+  } finally {
+    if (turn === latest) mix.removeAttribute("aria-busy");
+  }
+}
+
+function showPage(page, words, push) {
   if (page.getElementById("password")) { // the session is over
     logIn();
     return;
@@ -30,12 +38,12 @@ export async function show(address, { words = "", push = true } = {}) {
   document.title = page.title;
   const before = new Set(rows().map((row) => row.dataset.track));
   const focus = focused();
-  const open = document.getElementById("controls-box").open;
+  const open = ["controls-box", "more-controls"].filter((id) => document.getElementById(id).open);
   for (const id of ["question", "mix"]) {
     document.getElementById(id).replaceChildren(...page.getElementById(id).childNodes);
   }
   swapHidden(page);
-  document.getElementById("controls-box").open = open;
+  for (const id of open) document.getElementById(id).open = true;
   const newRows = rows().filter((row) => !before.has(row.dataset.track));
   for (const row of newRows) row.classList.add("new");
   refocus(focus);
@@ -64,6 +72,7 @@ async function perform(change, { words = "", feedback = null, still = false }) {
   const here = location.pathname + location.search;
   const step = { address: here, back: feedback && { id: feedback.id, kind: feedback.previous }, words };
   say("");
+  if (!still) mix.setAttribute("aria-busy", "true");
   try {
     if (feedback) await sendFeedback(feedback.id, feedback.kind);
     undoStack.push(step);
@@ -72,6 +81,7 @@ async function perform(change, { words = "", feedback = null, still = false }) {
     return true;
   } catch (error) {
     if (!feedback) undoStack.splice(undoStack.indexOf(step), 1);
+    mix.removeAttribute("aria-busy");
     restoreControls();
     say(error.message);
     return false;

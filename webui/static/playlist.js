@@ -5,6 +5,7 @@ import { asName, changed, itemOf, say } from "./page.js";
 import { playAll } from "./player.js";
 import "./search.js";
 import { request, send, etagOf } from "./server.js";
+import "./track_menu.js";
 
 const main = document.getElementById("playlist");
 const address = `/api/v1/playlists/${main.dataset.playlist}`;
@@ -189,6 +190,16 @@ document.addEventListener("keydown", (event) => {
   if (by && (event.altKey || event.target.closest(".handle"))) move(entry, by);
   else if (by) entries()[entries().indexOf(entry) + by]?.querySelector("[data-play], [data-remove]").focus();
   else if (event.key === "Delete") remove(entry);
+});
+
+// A track was added by the menu of a row: to this playlist too, perhaps.
+document.addEventListener("playlist-changed", ({ detail }) => {
+  if (detail !== main.dataset.playlist) return;
+  writing = writing.then(async () => {
+    const latest = await etagOf(address);
+    await renew(null);
+    state = latest;
+  }).catch((error) => say(error.message));
 });
 
 draggable(main, entries, moved);

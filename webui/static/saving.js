@@ -9,7 +9,8 @@ document.addEventListener("click", async (event) => {
   button.disabled = true;
   try {
     const name = asName(button.dataset.save);
-    const playlist = await send("POST", "/api/v1/playlists", { name, track_ids: rows().map((row) => Number(row.dataset.track)) });
+    const first = button.dataset.first.split(",").filter(Boolean).map(Number); // the seeds
+    const playlist = await send("POST", "/api/v1/playlists", { name, track_ids: [...first, ...rows().map((row) => Number(row.dataset.track))] });
     const link = make("a", { href: `/playlists/${playlist.id}` }, "Open playlist");
     button.replaceWith(link);
     link.focus({ preventScroll: true });

@@ -7,6 +7,7 @@ import { rate, remove, keepRow } from "./row.js";
 import "./saving.js";
 import { whenChosen } from "./search.js";
 import { send } from "./server.js";
+import "./track_menu.js";
 
 const mix = document.getElementById("mix");
 
@@ -23,9 +24,6 @@ document.addEventListener("click", (event) => {
   else if (button && "stay" in button.dataset) keepRow(button.closest(".row"));
   else if (button?.dataset.move) move(button.closest(".row"), Number(button.dataset.move));
   else if (button?.id === "undo") undo();
-  for (const menu of document.querySelectorAll(".menu[open]")) {
-    if (!menu.contains(event.target)) menu.open = false;
-  }
 });
 
 whenChosen((question, words) => act(`/?${question}`, { words }));
@@ -62,11 +60,7 @@ document.addEventListener("keydown", (event) => {
 
 function rowKey(event, row) {
   const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-  const menu = event.target.closest(".menu");
-  if (event.key === "Escape" && menu) {
-    menu.open = false;
-    menu.querySelector("summary").focus();
-  } else if (by && (event.altKey || event.target.closest(".handle"))) {
+  if (by && (event.altKey || event.target.closest(".handle"))) {
     event.preventDefault();
     move(row, by);
   } else if (by && !event.altKey) {
