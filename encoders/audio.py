@@ -23,6 +23,14 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
+from encoders.channels import (
+    SILENCE,
+    Channels,
+    have_cancelled,
+    may_have_cancelled,
+    silent,
+    with_signal,
+)
 from encoders.errors import AudioError, FileUnavailable
 from encoders.features import AudioInfo
 
@@ -31,7 +39,7 @@ av.logging.set_level(None)  # a broken file is reported once, by AudioError, not
 _PREROLL = 0.25  # s decoded before a segment: MP3's bit reservoir, Opus's overlap, the resampler
 _SEEK_GAP = 1.5  # s; a shorter gap between two segments is decoded through rather than sought over
 _MIN_DURATION = 0.05  # s
-_SILENCE = 1e-4  # peak amplitude, full scale being 1: -80 dB
+_DENSER = 10  # times as many segments are read of a track that is mostly silent
 _LONGEST_TAG_END = 128  # bytes that tell the kind and length of a tag at a file's end
 _LONGEST_TAG = 2000  # characters
 _MOST_TAGS = 200
@@ -138,26 +146,63 @@ def read_segments(
     """Decode `n_segments` segments spread over a track of `duration` seconds, by seeking.
 
     None reads all of them (and holds them in memory: 64 kB a second of a track). A track shorter
-    than one segment is repeated to fill it. `duration` is what `inspect` found. Raises AudioError
-    if the file cannot be decoded, or is silent throughout.
+    than one segment is repeated to fill it. Segments without signal are left out, unless all are
+    read; where that is most of them, others are read instead. `duration` is what `inspect` found.
+    Raises AudioError if the file cannot be decoded, or is silent throughout.
     """
-    chosen = choose_segments(grid.count(duration), n_segments)
+    n_available = grid.count(duration)
+    numbers, waveforms = _read_mono(path, choose_segments(n_available, n_segments), grid)
+    if n_segments is None:
+        if np.abs(waveforms).max() < SILENCE:
+            raise silent(path)
+    else:
+        signal = with_signal(waveforms)
+        if 2 * signal.sum() < min(n_segments, len(signal)) and len(signal) < n_available:
+            denser = choose_segments(n_available, _DENSER * n_segments)
+            numbers, waveforms = _read_mono(path, denser, grid)
+            signal = with_signal(waveforms)
+        if not signal.any():
+            raise silent(path)
+        kept = np.flatnonzero(signal)
+        kept = kept[choose_segments(len(kept), n_segments)]
+        numbers, waveforms = numbers[kept], waveforms[kept]
+    starts = (numbers * grid.step / grid.sample_rate).astype(np.float32)
+    return Segments(waveforms, starts)
+
+
+def _read_mono(
+    path: Path, chosen: NDArray[np.int64], grid: SegmentGrid
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Read segments, averaging the channels that sound; of cancelled ones the first is read."""
+    channels = Channels()
+    numbers, waveforms = _read_chosen(path, chosen, grid, channels)
+    first = channels.first
+    if first is not None and channels.gain == 1.0 and may_have_cancelled(waveforms):
+        alone = _read_chosen(path, chosen, grid, Channels(first))
+        if have_cancelled(waveforms, alone[1]):
+            return alone
+    if channels.gain != 1.0:
+        waveforms *= np.float32(channels.gain)
+    return numbers, waveforms
+
+
+def _read_chosen(
+    path: Path, chosen: NDArray[np.int64], grid: SegmentGrid, channels: Channels
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Decode segments by seeking: the numbers of those that hold audio, and their waveforms."""
     read: list[tuple[int, NDArray[np.float32]]] = []
     with opened(path) as (container, stream):
         for run in _runs(chosen, grid):
             first = int(run[0]) * grid.step - grid.n_fft // 2
             last = int(run[-1]) * grid.step - grid.n_fft // 2 + grid.n_samples
-            waveform = _read_span(container, stream, max(first, 0), last, grid.sample_rate)
+            span = max(first, 0), last
+            waveform = _read_span(container, stream, *span, grid.sample_rate, channels)
             if first < 0 and waveform.size:  # the spectrogram's first frame is centred on sample 0
                 waveform = np.concatenate([np.zeros(-first, np.float32), waveform])
             read.extend(_cut(waveform, run, grid))
     if not read:
         raise AudioError(f"{path} cannot be decoded: not one of its segments holds audio.")
-    waveforms = np.stack([waveform for _, waveform in read])
-    if np.abs(waveforms).max() < _SILENCE:
-        raise AudioError(f"{path} is silent: there is nothing to compare.")
-    starts = np.array([index * grid.step / grid.sample_rate for index, _ in read], np.float32)
-    return Segments(waveforms, starts)
+    return np.array([n for n, _ in read], np.int64), np.stack([waveform for _, waveform in read])
 
 
 class _AudioFile:
@@ -300,7 +345,12 @@ def _cut(
 
 
 def _read_span(
-    container: InputContainer, stream: AudioStream, first: int, last: int, sample_rate: int
+    container: InputContainer,
+    stream: AudioStream,
+    first: int,
+    last: int,
+    sample_rate: int,
+    channels: Channels,
 ) -> NDArray[np.float32]:
     """Decode samples [first, last) of the track as it is at `sample_rate`; fewer at its end."""
     # Up to 1 / divisor seconds are cut off below.
@@ -315,7 +365,9 @@ def _read_span(
         container.seek(0)  # a stream without an index is read from its beginning
     pieces: list[NDArray[np.float32]] = []
     rate, offset = stream.codec_context.sample_rate, 0.0
-    for time, piece, rate in _mono_frames(container, stream, float(time_base), float(origin)):
+    for time, piece, rate in _mono_frames(
+        container, stream, float(time_base), float(origin), channels
+    ):
         if time + piece.size / rate <= begin:
             continue
         if not pieces:
@@ -338,7 +390,11 @@ def _read_span(
 
 
 def _mono_frames(
-    container: InputContainer, stream: AudioStream, time_base: float, origin: float
+    container: InputContainer,
+    stream: AudioStream,
+    time_base: float,
+    origin: float,
+    channels: Channels,
 ) -> Iterator[tuple[float, NDArray[np.float32], int]]:
     """Decode from where the container stands: (seconds, mono samples, sample rate) of each frame.
 
@@ -354,11 +410,11 @@ def _mono_frames(
         rate = frame.sample_rate
         if frame.pts is not None:
             time = frame.pts * time_base - origin
-        yield time, _mono(frame), rate
+        yield time, _mono(frame, channels), rate
         time += frame.samples / rate
 
 
-def _mono(frame: av.AudioFrame) -> NDArray[np.float32]:
+def _mono(frame: av.AudioFrame, channels: Channels) -> NDArray[np.float32]:
     """Average a frame's channels: float32 (samples,), full scale 1."""
     n_channels = frame.layout.nb_channels
     if frame.format.is_planar and n_channels > _MAX_PLANES:
@@ -367,6 +423,9 @@ def _mono(frame: av.AudioFrame) -> NDArray[np.float32]:
     samples = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, n_channels).T
+    channels.look(samples)
+    if channels.alone is not None and channels.alone < len(samples):
+        samples = samples[channels.alone : channels.alone + 1]
     with np.errstate(over="ignore", invalid="ignore"):  # `_repair` deals with what is no number
         mono: NDArray[np.float32] = samples.mean(axis=0, dtype=np.float32)
     if samples.dtype == np.uint8:

@@ -125,14 +125,8 @@ def test_mono_is_the_mean_of_the_channels(weights: tuple[float, ...], tmp_path: 
     samples = np.outer(weights, sound(np.arange(64_000) / 16_000))
     form = replace(WAV_16K, channels=len(weights))
     decoded = read_all(write(tmp_path / "a.wav", samples, form))
-    np.testing.assert_allclose(decoded[0], np.mean(weights) * segments_of_sound(0.0)[0], atol=1e-4)
-
-
-def test_channels_that_cancel_are_silence(tmp_path: Path) -> None:
-    mono = sound(np.arange(64_000) / 16_000)
-    path = write(tmp_path / "a.wav", np.stack([mono, -mono]), replace(WAV_16K, channels=2))
-    with pytest.raises(AudioError, match="is silent"):
-        read_all(path)
+    mean = np.mean([weight for weight in weights if weight])  # of the channels that sound
+    np.testing.assert_allclose(decoded[0], mean * segments_of_sound(0.0)[0], atol=1e-4)
 
 
 @pytest.mark.parametrize("form", [WAV, FLAC, MP3, AAC, VORBIS, OPUS], ids=lambda form: form.name)
