@@ -205,7 +205,7 @@ def reproject(
 
 
 def _analyse(
-    catalog: Catalog, extractor: Analyser, progress: Callable[[Progress], None]
+    catalog: Catalog, extractor: LibraryExtractor, progress: Callable[[Progress], None]
 ) -> tuple[int, float, tuple[str, ...]]:
     """Analyse the pending tracks; return their number and seconds, and what is unavailable."""
     n_analysed, audio_seconds, attempted = 0, 0.0, set[int]()
