@@ -74,6 +74,7 @@ def track(number: int, recording: Recording) -> Track:
         path=Path(f"/music/{number}"),
         status="ready",
         error=None,
+        size=1,
         duration=None,
         sample_rate=None,
         channels=None,

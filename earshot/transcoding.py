@@ -1,4 +1,4 @@
-"""Transcode for browsers, in a process for each stream."""
+"""Transcode for browsers and players, in a process for each stream."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ import sys
 from collections.abc import Generator
 from pathlib import Path
 
+from webui.api.media import BIT_RATE, StreamKind
+
 _PIECE = 1 << 16  # bytes
 
 
-def transcoded(path: Path, start: float) -> Generator[bytes, None, None]:
-    """Yield a file's audio from `start` seconds on as MP3, in pieces; nothing for no audio.
+def transcoded(
+    path: Path, start: float, *, bit_rate: int = BIT_RATE, kind: StreamKind = "mp3"
+) -> Generator[bytes, None, None]:
+    """Yield a file's audio from `start` seconds on, in pieces; nothing for no audio.
+
+    `bit_rate` is in thousands of bits a second.
 
     Closing the generator ends the process.
     """
     command = [sys.executable, "-P", "-m", "encoders.transcoding", str(path)]
-    command += ["--start", str(start)]
+    command += ["--start", str(start), "--bit-rate", str(bit_rate), "--to", kind]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

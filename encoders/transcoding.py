@@ -1,6 +1,6 @@
-"""Transcoding of any audio to MP3, for browsers that cannot decode it.
+"""Transcoding of any audio to MP3 or Opus, for browsers and players.
 
-python -m encoders.transcoding FILE --start 30 > rest.mp3
+python -m encoders.transcoding FILE --start 30 --to opus --bit-rate 96 > rest.opus
 """
 
 from __future__ import annotations
@@ -10,29 +10,53 @@ import os
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal, NamedTuple
 
 import av
 
 from encoders.audio import frames, opened
 from encoders.errors import AudioError
 
-RATE = 44_100  # Hz
-BIT_RATE = 192_000  # bits a second, constant
+RATE = 44_100  # Hz, of MP3
+BIT_RATE = 192  # thousands of bits a second
 SECONDS = 600  # of processor time
 MEMORY = 1 << 30  # bytes of data
 
 
-def transcode(path: Path, start: float, sink: BinaryIO) -> None:
-    """Write a file's sound from `start` seconds on as a stereo MP3. Raises AudioError.
+class Target(NamedTuple):
+    """A format: its container with options, encoder, samples' format and rate in Hz."""
 
-    Broken packets are stepped over.
+    container: str
+    options: dict[str, str]
+    encoder: Literal["libmp3lame", "libopus"]
+    samples: str
+    rate: int
+
+
+TARGETS = {
+    # Without what would take a sink that can seek; the bit rate is constant.
+    "mp3": Target("mp3", {"write_xing": "0", "id3v2_version": "0"}, "libmp3lame", "s16p", RATE),
+    "opus": Target("ogg", {}, "libopus", "s16", 48_000),
+}
+
+
+def transcode(
+    path: Path, start: float, sink: BinaryIO, *, bit_rate: int = BIT_RATE, to: str = "mp3"
+) -> None:
+    """Write a file's sound from `start` seconds on, in stereo. Raises AudioError.
+
+    `bit_rate` is in thousands of bits a second; MP3 takes the nearest that it has. Broken packets
+    are stepped over.
     """
-    options = {"write_xing": "0", "id3v2_version": "0"}  # which would take a sink that can seek
-    with opened(path) as (container, stream), av.open(sink, "w", "mp3", options) as written:
-        encoder = written.add_stream("libmp3lame", rate=RATE, layout="stereo")
-        encoder.bit_rate = BIT_RATE
-        resampler = av.AudioResampler("s16p", "stereo", RATE, encoder.codec_context.frame_size)
+    target = TARGETS[to]
+    with (
+        opened(path) as (container, stream),
+        av.open(sink, "w", target.container, target.options) as written,
+    ):
+        encoder = written.add_stream(target.encoder, rate=target.rate, layout="stereo")
+        encoder.bit_rate = 1000 * bit_rate
+        frame_size = encoder.codec_context.frame_size
+        resampler = av.AudioResampler(target.samples, "stereo", target.rate, frame_size)
         time_base = stream.time_base or Fraction(1, stream.codec_context.sample_rate)
         origin = (stream.start_time or 0) * time_base
         if start:
@@ -53,6 +77,8 @@ def main() -> int | str:
     parser = argparse.ArgumentParser(description="Write any audio as MP3.")
     parser.add_argument("file", type=Path)
     parser.add_argument("--start", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument("--bit-rate", type=int, default=BIT_RATE, metavar="KBIT")
+    parser.add_argument("--to", choices=TARGETS, default="mp3")
     args = parser.parse_args()
     if sys.platform != "win32":
         import resource  # noqa: PLC0415 - where there is none
@@ -61,7 +87,7 @@ def main() -> int | str:
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
         os.nice(5)
     try:
-        transcode(args.file, args.start, sys.stdout.buffer)
+        transcode(args.file, args.start, sys.stdout.buffer, bit_rate=args.bit_rate, to=args.to)
     except AudioError as error:
         return str(error)
     return 0

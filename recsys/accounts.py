@@ -1,22 +1,34 @@
-"""Authentication: passwords, sessions and API keys.
+"""Authentication: passwords, sessions, API keys, and application passwords of players.
 
 Passwords are stored as argon2id hashes (RFC 9106). A hash is verified for unknown names too, so
 that the time of a response does not tell whether an account exists. Session tokens and API keys
-are 256 random bits, of which the SHA-256 is stored.
+are 256 random bits, of which the SHA-256 is stored. An application password is 128 random bits; it
+is stored encrypted too, because players may prove it as md5(password + salt).
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import logging
 import secrets
+import threading
 import time
 import unicodedata
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-from recsys.catalog.people import Account, AccountError, ApiKey, People, Role, name_key
+from recsys.catalog.people import (
+    Account,
+    AccountError,
+    ApiKey,
+    KeyKind,
+    People,
+    Role,
+    name_key,
+)
+from recsys.secret_box import SecretBox
 
 _log = logging.getLogger(__name__)
 
@@ -24,6 +36,8 @@ SHORTEST, LONGEST = 10, 1000  # characters of a password
 SESSION_SECONDS = 30 * 86_400  # from logging in
 KEY_START = "earshot_"
 _PREFIX = len(KEY_START) + 4  # characters of a key that lists show
+_SHOWN = 4  # of an application password, and of a link
+_MOST_KNOWN = 1000  # passwords whose check is remembered
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without similar ones
 
 
@@ -38,6 +52,10 @@ class Accounts:
         self.people = people
         self._hasher = hasher or PasswordHasher()
         self._dummy_hash = self._hasher.hash(secrets.token_hex())
+        self._box = SecretBox(people.home)
+        self._memory_key = secrets.token_bytes(32)
+        self._checked: dict[bytes, tuple[str, bool]] = {}
+        self._checking = threading.Lock()
 
     def add(
         self,
@@ -111,11 +129,87 @@ class Accounts:
         _log.info("account %d made key %d", account.id, key.id)
         return key, text
 
-    def of_key(self, text: str) -> Account | None:
+    def of_key(self, text: str, kind: KeyKind = "key") -> Account | None:
         """Return the account of a key, None for a revoked or unknown one."""
-        return self.people.of_key(_digest(text), int(time.time()))
+        return self.people.of_key(_digest(text), int(time.time()), kind)
+
+    def make_link(self, account: Account, name: str) -> tuple[ApiKey, str]:
+        """Create the token of a link, which is not stored. Raises AccountError."""
+        text = secrets.token_urlsafe(24)
+        now = int(time.time())
+        key = self.people.add_key(account.id, name, text[:_SHOWN], _digest(text), now, kind="link")
+        _log.info("account %d made link %d", account.id, key.id)
+        return key, text
+
+    # Application passwords
+
+    def make_application_password(self, account: Account, name: str) -> tuple[ApiKey, str]:
+        """Create a password for one player. Raises AccountError, CatalogError."""
+        text = secrets.token_hex(16)
+        key = self.people.add_key(
+            account.id,
+            name,
+            text[:_SHOWN],
+            _digest(text),
+            int(time.time()),
+            kind="password",
+            secret=self._box.seal(text),
+        )
+        _log.info("account %d made application password %d", account.id, key.id)
+        return key, text
+
+    def of_application_password(self, name: str, text: str) -> Account | None:
+        """Return the account of a name and one of its application passwords, or None."""
+        found = self.people.of_key(_digest(text), int(time.time()), "password")
+        return found if found is not None and name_key(found.name) == name_key(name) else None
+
+    def of_salted(self, name: str, token: str, salt: str) -> Account | None:
+        """Return the account of a name and md5(application password + salt) in hex, or None."""
+        stored = self.people.by_name(name)
+        if stored is None:
+            return None
+        for number, used_at, sealed in self.people.secrets(stored[0].id):
+            text = self._box.open(sealed)
+            if text is None:
+                _log.error("application password %d: its key is gone or another one", number)
+                continue
+            if hmac.compare_digest(salted(text, salt).encode(), token.lower().encode()):
+                self.people.note_use(number, used_at, int(time.time()))
+                return stored[0]
+        return None
 
     # Passwords
+
+    def remembered(self, name: str, password: str) -> bool | None:
+        """Say how the check of a password ended in this process, None where there was none."""
+        known = self._checked.get(self._memory(name, password))
+        stored = self.people.by_name(name)
+        if known is None or known[0] != (stored[1] if stored else ""):
+            return None
+        return known[1]
+
+    def of_password(self, name: str, password: str) -> Account | None:
+        """Return the account of a name and its password, or None; one check at a time.
+
+        The result is remembered until the password changes: players send it with every request.
+        """
+        with self._checking:
+            known = self.remembered(name, password)
+            if known is None:
+                account = self._verified(name, password)
+                stored = self.people.by_name(name)
+                if len(self._checked) >= _MOST_KNOWN:
+                    self._checked.clear()
+                key = self._memory(name, password)
+                self._checked[key] = (stored[1] if stored else "", account is not None)
+                return account
+        stored = self.people.by_name(name) if known else None
+        return stored[0] if stored else None
+
+    def _memory(self, name: str, password: str) -> bytes:
+        """Return what a password is remembered by, which only this process can make."""
+        text = f"{name_key(name)}\0{password}".encode("utf-8", "surrogatepass")
+        return hmac.digest(self._memory_key, text, "sha256")
 
     def _hash(self, name: str, password: str) -> str:
         """Return the hash of a password. Raises AccountError for one that is not allowed."""
@@ -144,6 +238,16 @@ def random_password() -> str:
     """Return a password of 99 random bits that is easy to type."""
     groups = ("".join(secrets.choice(_LETTERS) for _ in range(5)) for _ in range(4))
     return "-".join(groups)
+
+
+def salted(password: str, salt: str) -> str:
+    """Return md5(password + salt) in hex, as Subsonic's protocol has it.
+
+    >>> salted("sesame", "c19b2d")
+    '26719a1196d2a940705a59634eb18eab'
+    """
+    text = f"{password}{salt}".encode("utf-8", "surrogatepass")
+    return hashlib.md5(text, usedforsecurity=False).hexdigest()
 
 
 def _bytes(password: str) -> bytes:

@@ -11,6 +11,7 @@ from encoders.projection import ProjectionError
 from index.vector_index import DamagedIndex, StaleIndex
 from recsys.autocomplete import Completer
 from recsys.catalog import Catalog, CatalogError
+from recsys.home.discography import Discographies
 from recsys.home.files import INDEX_NAME, PROJECTION_NAME
 from recsys.home.home import Home, NotIndexed, open_home, stamp
 from recsys.home.settings import Settings
@@ -43,6 +44,7 @@ class Served:
     recommender: Recommender
     completer: Completer
     artists: Artists
+    discographies: Discographies
     map: MapReader
 
     @classmethod
@@ -58,6 +60,7 @@ class Served:
             recommender,
             Completer(home.catalog, similar.tags),
             Artists(home.catalog, home.index, home.settings.hubs, recommender.track_table),
+            Discographies(home.catalog),
             MapReader(home.settings.home, recommender.track_table, recommender.tag_table),
         )
 
@@ -70,6 +73,7 @@ class Served:
         self.completer.complete("a")
         self.recommender.tag_table()
         self.artists.similar("")
+        self.discographies.current()
 
 
 def open_catalog(settings: Settings) -> Catalog:

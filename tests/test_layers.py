@@ -17,6 +17,7 @@ OURS = {"earshot", "encoders", "index", "recsys", "webui", "scripts"}
 ROOMS = (  # of `recsys`, from the ground up: a room imports those above its line in this table
     {"durations", "interactions", "reranking", "threads"},
     {"catalog", "demo", "models"},
+    {"secret_box"},
     {"accounts", "autocomplete", "home", "listens"},
     {"evaluation", "library", "playlists", "similarity", "track_map"},
     {"tagging", "training"},

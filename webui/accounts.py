@@ -43,7 +43,7 @@ _log = logging.getLogger("webui.access")
 _MESSAGES = {
     "password": "Your password is changed, and every other browser is logged out.",
     "elsewhere": "Every other browser is logged out.",
-    "revoked": "The key is revoked.",
+    "revoked": "It is revoked.",
     "removed": "The account is removed. Its history is kept.",
     "role": "The role is changed.",
 }
@@ -183,9 +183,20 @@ def make_key() -> AnyResponse:
     return _done(make)
 
 
+@accounts.post("/account/players")
+def make_player() -> AnyResponse:
+    """Create the application password of a player and show it."""
+
+    def make() -> Secret:
+        key, text = _accounts().make_application_password(_me(), request.form.get("name", ""))
+        return Secret(f"The application password of “{key.name}”, with the name {_me().name}", text)
+
+    return _done(make)
+
+
 @accounts.post("/account/keys/<int:key_id>/revoke")
 def revoke_key(key_id: int) -> AnyResponse:
-    """Make one's key worthless."""
+    """Make one's key, application password or link worthless."""
 
     def revoke() -> str:
         _accounts().people.revoke_key(_me().id, key_id)

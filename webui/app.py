@@ -40,6 +40,21 @@ from webui.pages.track import track_page
 from webui.pages.workbench import pages
 from webui.rate_limits import Limits
 from webui.security import MAX_BODY, protect
+from webui.subsonic import (
+    annotation,
+    browsing,
+    lists,
+    playback,
+    queue,
+    radio,
+    scanning,
+    searching,
+    similarity,
+    system,
+)
+from webui.subsonic import listening as player_listening
+from webui.subsonic import media as player_media
+from webui.subsonic import playlists as player_playlists
 from webui.uploads import AnalyseFile
 
 DEFAULT_LISTENER = "me"
@@ -56,6 +71,18 @@ RESOURCES = (
     library,
     builds,
     document,
+)
+PLAYERS = (
+    system,
+    browsing,
+    lists,
+    searching,
+    player_media,
+    player_playlists,
+    annotation,
+    similarity,
+    queue,
+    scanning,
 )
 PAGES = (
     pages,
@@ -108,6 +135,13 @@ def create_app(
     app.context_processor(lambda: {"person": g.person})
     for resource in RESOURCES:
         app.register_api(resource.api)
+    app.extensions.update(
+        handed_out=radio.HandedOut(),
+        listenings=player_listening.Listenings(),
+        playbacks=playback.Playbacks(),
+    )
+    for group in PLAYERS:
+        app.register_blueprint(group.api)
     for page in PAGES:
         app.register_blueprint(page)
     if accounts is not None:

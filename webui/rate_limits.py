@@ -24,6 +24,7 @@ LOGINS_OF_NAME = (
     RateLimitItemPerMinute(10, 15, namespace="name"),
     RateLimitItemPerHour(20, 3, namespace="name"),
 )
+FAILURES_OF_ADDRESS = RateLimitItemPerMinute(60, 15, namespace="players")
 PASSWORDS_OF_SESSION = RateLimitItemPerMinute(10, 15, namespace="session")
 SOUNDS_OF_ACCOUNT = RateLimitItemPerHour(30, namespace="sounds")
 _IPV6_NETWORK = 64  # bits: what one household has
@@ -50,6 +51,12 @@ class Limits:
                     self._refuse(limit, whose, what)
             for limit in limits:
                 self._windows.hit(limit, whose)
+
+    def check_all(self, limits: Sequence[RateLimitItem], whose: str, what: str) -> None:
+        """Raise TooManyRequests where another attempt would be one too many; count nothing."""
+        for limit in reversed(limits):
+            if not self._windows.test(limit, whose):
+                self._refuse(limit, whose, what)
 
     def forget(self, limits: Sequence[RateLimitItem], whose: str) -> None:
         """Count the attempts no longer that led to one that was right."""

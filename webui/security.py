@@ -30,6 +30,8 @@ from webui.connection import SMALL_BODY, body_waits, room_for_body
 from webui.current_listener import identify, unreadable
 from webui.rate_limits import payer
 from webui.refusals import RETRY_AFTER, write_failure
+from webui.subsonic.authentication import identify_player
+from webui.subsonic.endpoints import PREFIX as PLAYERS
 from webui.texts import check_address, check_form
 
 _log = logging.getLogger("webui.access")
@@ -80,6 +82,8 @@ def _begin() -> AnyResponse | None:
         request.environ.pop("HTTP_RANGE", None)
     if request.endpoint in _FOR_ANYBODY:
         return None
+    if is_of_player() and request.routing_exception is None:
+        return _begin_player()
     identify(by_key=not is_page())
     if request.routing_exception is not None:
         return None
@@ -94,6 +98,19 @@ def _begin() -> AnyResponse | None:
     if body_waits(request.environ):
         return _accept_body(limit)
     check_form()
+    return None
+
+
+def _begin_player() -> AnyResponse | None:
+    """Find out which person's player asks; whatever it writes, it names its secret."""
+    check_address()
+    if body_waits(request.environ):  # only the address is here, which may hold the secret
+        identify_player()
+        return _accept_body(_check_size())
+    request.max_content_length = MAX_BODY
+    request.max_form_memory_size = MAX_BODY
+    check_form()
+    identify_player()
     return None
 
 
@@ -130,12 +147,17 @@ def _check_host() -> None:
     raise BadRequest("This server does not answer to that name: see --public-name.")
 
 
+def is_of_player() -> bool:
+    """Say whether a player asks, by OpenSubsonic."""
+    return request.path.startswith(f"{PLAYERS}/")
+
+
 def is_page() -> bool:
     """Say whether a person reads the answer.
 
     Every blueprint outside of /api/ makes pages; where there is nothing, a browser wants one.
     """
-    if request.path.startswith("/api/"):
+    if request.path.startswith("/api/") or is_of_player():
         return False
     if request.endpoint is None:
         accepted = request.accept_mimetypes.best_match(("application/json", "text/html"))
@@ -178,7 +200,13 @@ def _finish(response: Response) -> Response:
     response.headers.update(_HEADERS)
     page = is_page()
     response.headers["Content-Security-Policy"] = _PAGE_POLICY if page else _POLICY
-    if page or request.method not in ("GET", "HEAD") or request.endpoint == "listening.session":
+    if is_of_player():
+        response.headers.setdefault("Cache-Control", "no-store")
+        if current_app.extensions["accounts"] is not None:
+            # Pages of other sites prove with a secret who they are for: no cookie counts here.
+            response.headers["Access-Control-Allow-Origin"] = "*"
+            response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    elif page or request.method not in ("GET", "HEAD") or request.endpoint == "listening.session":
         response.headers["Cache-Control"] = "no-store"
     elif g.person is not None and g.person.account is not None:
         response.cache_control.private = True

@@ -15,12 +15,14 @@ from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
 from recsys.catalog.histories import History, StoredListen, TrackPlays
 from recsys.catalog.listens import Listen, Listener, MatchCounts, PlayCount, StoredCounts
 from recsys.catalog.lock import BuildRunning
-from recsys.catalog.people import Account, AccountError, ApiKey, Role
+from recsys.catalog.marks import Mark, MarkedKind
+from recsys.catalog.people import Account, AccountError, ApiKey, KeyKind, Role
+from recsys.catalog.play_queues import PlayQueue
 from recsys.catalog.playlists import LONGEST_PLAYLIST, PlaylistChanged, StoredPlaylist
 from recsys.catalog.recordings import Match, MatchLevel, Recording, StoredRecording
 from recsys.catalog.scanned_files import ScannedFile
 from recsys.catalog.totals import Totals
-from recsys.catalog.tracks import Counts, KnownFile, Status, Tags, Track, TrackSummary
+from recsys.catalog.tracks import AlbumTrack, Counts, KnownFile, Status, Tags, Track, TrackSummary
 
 __all__ = [
     "LONGEST_NAME",
@@ -30,6 +32,7 @@ __all__ = [
     "PATIENCE",
     "Account",
     "AccountError",
+    "AlbumTrack",
     "ApiKey",
     "BuildRunning",
     "Catalog",
@@ -41,14 +44,18 @@ __all__ = [
     "Feedback",
     "FeedbackKind",
     "History",
+    "KeyKind",
     "KnownFile",
     "Listen",
     "Listener",
+    "Mark",
+    "MarkedKind",
     "Match",
     "MatchCounts",
     "MatchLevel",
     "Opinion",
     "PlayCount",
+    "PlayQueue",
     "PlaylistChanged",
     "Recording",
     "Role",

@@ -19,6 +19,8 @@ from recsys.catalog import (
     feedback,
     histories,
     listens,
+    marks,
+    play_queues,
     playlists,
     recordings,
     scanned_files,
@@ -43,13 +45,15 @@ from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
 from recsys.catalog.histories import History, StoredListen, TrackPlays
 from recsys.catalog.listens import Listen, Listener, MatchCounts, PlayCount, StoredCounts
 from recsys.catalog.lock import LOCK_NAME, BuildRunning, exclusive
+from recsys.catalog.marks import Mark, MarkedKind
 from recsys.catalog.people import People
+from recsys.catalog.play_queues import PlayQueue
 from recsys.catalog.playlists import StoredPlaylist
 from recsys.catalog.recordings import Match, Recording, StoredRecording
 from recsys.catalog.scanned_files import ScannedFile
 from recsys.catalog.search import WordIndex
 from recsys.catalog.totals import Totals
-from recsys.catalog.tracks import Counts, KnownFile, Tags, Track, TrackSummary
+from recsys.catalog.tracks import AlbumTrack, Counts, KnownFile, Tags, Track, TrackSummary
 from recsys.catalog.turns import NoTurn, Turns
 from recsys.interactions import Interactions
 
@@ -99,7 +103,7 @@ class Catalog:
         self._word_index = WordIndex([])
         self._word_index_revision = -1
         self._recording_ids: dict[Recording, int] = {}
-        self.people = People(self._reading, self._writing)
+        self.people = People(self._reading, self._writing, home)
         try:
             with explained(self._url, patience):
                 migrate(self._engine)
@@ -204,6 +208,11 @@ class Catalog:
         """Return the metadata of each available track by which lists are filtered, by id."""
         with self._reading() as session:
             return tracks.summaries(session)
+
+    def album_tracks(self) -> list[AlbumTrack]:
+        """Return what albums and artists are made of, of each available track, by id."""
+        with self._reading() as session:
+            return tracks.album_tracks(session)
 
     def failures(self, *, after: int = 0, limit: int | None = None) -> list[Track]:
         """Return the next tracks whose file cannot be analysed, by id; `error` says why."""
@@ -475,6 +484,56 @@ class Catalog:
         """Return a listener's feedback on the available tracks, by id of the track."""
         with self._reading() as session:
             return feedback.feedback(session, int(listener_id))
+
+    # Stars and ratings
+
+    def marks(self, listener_id: int) -> list[Mark]:
+        """Return a listener's stars and ratings of tracks, albums and artists."""
+        with self._reading() as session:
+            return marks.marks(session, int(listener_id))
+
+    def star(
+        self, listener_id: int, items: Iterable[tuple[MarkedKind, str]], at: int, *, on: bool
+    ) -> None:
+        """Give or take a listener's stars at a time in Unix seconds, all or none.
+
+        A star of a track is a like. Raises KeyError for an unknown listener or track.
+        """
+        with self._writing() as session:
+            recordings.listening_state(session, lock=True)
+            for kind, item in items:
+                marks.star(session, int(listener_id), kind, item, int(at), on=on)
+
+    def rate(
+        self, listener_id: int, kind: MarkedKind, item: str, rating: int | None, at: int
+    ) -> None:
+        """Write a listener's rating from 1 to 5 at a time in Unix seconds, None to withdraw it.
+
+        Of a track, 4 and 5 are a like, 1 and 2 a dislike, unless it has a star. Raises KeyError for
+        an unknown listener or track.
+        """
+        if rating is not None and not marks.LOWEST <= rating <= marks.HIGHEST:
+            raise ValueError(f"a rating is from {marks.LOWEST} to {marks.HIGHEST}, got {rating}")
+        with self._writing() as session:
+            recordings.listening_state(session, lock=True)
+            marks.rate(session, int(listener_id), kind, item, rating, int(at))
+
+    # Play queues
+
+    def play_queue(self, listener_id: int) -> PlayQueue | None:
+        """Return the queue that a listener left off at, None where there is none."""
+        with self._reading() as session:
+            return play_queues.play_queue(session, int(listener_id))
+
+    def save_play_queue(self, listener_id: int, queue: PlayQueue | None) -> None:
+        """Replace a listener's queue; None or an empty one deletes it.
+
+        Raises KeyError for an unknown listener, ValueError for a place outside the queue or a queue
+        that is longer than a playlist may be.
+        """
+        with self._writing() as session:
+            recordings.listening_state(session, lock=True)
+            play_queues.save(session, int(listener_id), queue)
 
     # Playlists
 

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import BigInteger, ForeignKey, Integer, Select, delete, func, select
@@ -18,6 +19,7 @@ from recsys.catalog.listens import ListenerRow
 from recsys.catalog.recordings import listening_state
 
 Role = Literal["owner", "member"]
+KeyKind = Literal["key", "password", "link"]
 LONGEST_ACCOUNT_NAME = 64  # characters
 LONGEST_KEY_NAME = 64
 USED_EVERY = 3600  # seconds between two writes of a key's last use: most requests only read
@@ -44,13 +46,19 @@ class Account:
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A key by which a program acts for an account; `prefix` is its first characters."""
+    """What a program of an account shows instead of the password.
+
+    prefix  its first characters
+    kind    "key": acts for the account; "password": logs a player in, by token and salt too;
+            "link": in an address, for lists and what they play alone
+    """
 
     id: int
     name: str
     prefix: str
     created_at: int  # Unix seconds
     last_used_at: int | None  # to the hour; None: never
+    kind: KeyKind = "key"
 
 
 class AccountRow(Base):
@@ -78,7 +86,7 @@ class SessionRow(Base):
 
 
 class ApiKeyRow(Base):
-    """The table of valid API keys, by their SHA-256."""
+    """The table of valid API keys, by their SHA-256; `secret` is an encrypted one."""
 
     __tablename__ = "api_keys"
 
@@ -89,6 +97,8 @@ class ApiKeyRow(Base):
     key_hash: Mapped[bytes] = mapped_column(unique=True)
     created_at: Mapped[int] = mapped_column(BigInteger)
     last_used_at: Mapped[int | None] = mapped_column(BigInteger)
+    kind: Mapped[KeyKind] = mapped_column(CleanText, server_default="key")
+    secret: Mapped[bytes | None]
 
 
 def name_key(name: str) -> str:
@@ -110,7 +120,9 @@ class People:
     Each call is one transaction. Every method raises CatalogError where the database does.
     """
 
-    def __init__(self, reading: _Transaction, writing: _Transaction) -> None:
+    def __init__(self, reading: _Transaction, writing: _Transaction, home: Path) -> None:
+        """`home` is the folder of the catalogue."""
+        self.home = home
         self._reading = reading
         self._writing = writing
 
@@ -236,8 +248,21 @@ class People:
         with self._reading() as session:
             return [ApiKey(*fields) for fields in session.execute(query.order_by(ApiKeyRow.id))]
 
-    def add_key(self, account_id: int, name: str, prefix: str, key_hash: bytes, at: int) -> ApiKey:
-        """Insert a key. Raises AccountError for an unknown account or an invalid name."""
+    def add_key(
+        self,
+        account_id: int,
+        name: str,
+        prefix: str,
+        key_hash: bytes,
+        at: int,
+        *,
+        kind: KeyKind = "key",
+        secret: bytes | None = None,
+    ) -> ApiKey:
+        """Insert a key. Raises AccountError for an unknown account or an invalid name.
+
+        `secret` is what it says, encrypted, where that has to be known.
+        """
         name = name.strip()
         if not (is_name(name, LONGEST_KEY_NAME) and name.isprintable()):
             raise AccountError(f"A key's name has 1 to {LONGEST_KEY_NAME} printable characters.")
@@ -253,24 +278,46 @@ class People:
                     prefix=prefix,
                     key_hash=key_hash,
                     created_at=at,
+                    kind=kind,
+                    secret=secret,
                 )
             )
-        return ApiKey(number, name, prefix, at, None)
+        return ApiKey(number, name, prefix, at, None, kind)
 
-    def of_key(self, key_hash: bytes, at: int) -> Account | None:
+    def of_key(self, key_hash: bytes, at: int, kind: KeyKind = "key") -> Account | None:
         """Return the account of a key, None for a revoked or unknown one; note when it was used."""
         with self._reading() as session:
-            row = session.scalar(select(ApiKeyRow).where(ApiKeyRow.key_hash == key_hash))
+            row = session.scalar(
+                select(ApiKeyRow).where(ApiKeyRow.key_hash == key_hash, ApiKeyRow.kind == kind)
+            )
             if row is None:
                 return None
             account = _account(session, AccountRow.id == row.account_id)
             number, used_at = row.id, row.last_used_at
-        if used_at is None or at - used_at >= USED_EVERY:
-            # A key is good where nothing can be written, too.
-            with suppress(CatalogError), self._writing() as session:
-                if (row := session.get(ApiKeyRow, number)) is not None:
-                    row.last_used_at = at
+        self.note_use(number, used_at, at)
         return account
+
+    def secrets(self, account_id: int) -> list[tuple[int, int | None, bytes]]:
+        """Return number, last use and encrypted secret of an account's application passwords."""
+        query = select(ApiKeyRow.id, ApiKeyRow.last_used_at, ApiKeyRow.secret).where(
+            ApiKeyRow.account_id == account_id, ApiKeyRow.kind == "password"
+        )
+        with self._reading() as session:
+            return [(n, used, secret) for n, used, secret in session.execute(query) if secret]
+
+    def has_passwords(self) -> bool:
+        """Say whether anybody has an application password."""
+        query = select(func.count()).where(ApiKeyRow.kind == "password")
+        with self._reading() as session:
+            return bool(session.scalar(query))
+
+    def note_use(self, key_id: int, used_at: int | None, at: int) -> None:
+        """Note when a key was used, once an hour; it is good where nothing can be written, too."""
+        if used_at is not None and at - used_at < USED_EVERY:
+            return
+        with suppress(CatalogError), self._writing() as session:
+            if (row := session.get(ApiKeyRow, key_id)) is not None:
+                row.last_used_at = at
 
     def revoke_key(self, account_id: int, key_id: int) -> None:
         """Delete a key. Raises AccountError where the account has no such key."""
@@ -286,6 +333,7 @@ _KEY_COLUMNS = (
     ApiKeyRow.prefix,
     ApiKeyRow.created_at,
     ApiKeyRow.last_used_at,
+    ApiKeyRow.kind,
 )
 
 

@@ -49,6 +49,8 @@ class Tags:
     artists: tuple[str, ...] = ()  # the values of the artist tag, () where it was not read
     tag_encoding: str | None = None  # Python's name of it, where the file does not say it
     guessed: tuple[str, ...] = ()  # names of the fields that names of files and folders gave
+    compilation: bool | None = None  # whether the album is one of several artists; None: not read
+    album_mbid: str | None = None  # the release's, a UUID in lower case
 
     @property
     def known_artist(self) -> str:
@@ -69,6 +71,7 @@ class Track(Tags):
     path: Path
     status: Status
     error: str | None  # a sentence, where the status is "failed"
+    size: int  # bytes of the file
     duration: float | None  # seconds; like the next four, None for a file that was never readable
     sample_rate: int | None  # Hz
     channels: int | None
@@ -117,6 +120,27 @@ class TrackSummary(NamedTuple):
         return "" if "artist" in self.guessed else self.artist
 
 
+class AlbumTrack(NamedTuple):
+    """What albums and artists are made of, of one track; `compilation` None: not read."""
+
+    id: int
+    path: Path
+    title: str
+    artist: str
+    artists: tuple[str, ...]
+    album_artist: str | None
+    album: str | None
+    disc_number: int | None
+    track_number: int | None
+    year: int | None
+    genres: tuple[str, ...]
+    duration: float | None  # seconds
+    added_at: int  # Unix seconds
+    has_cover: bool
+    compilation: bool | None
+    album_mbid: str | None
+
+
 @dataclass(frozen=True)
 class Counts:
     """Numbers of tracks by status: `ready`, `pending` and `failed` have a file, `removed` none."""
@@ -160,6 +184,8 @@ class TrackRow(Base):
     artists: Mapped[tuple[str, ...]]
     tag_encoding: Mapped[str | None]
     guessed: Mapped[tuple[str, ...]]
+    compilation: Mapped[bool | None]
+    album_mbid: Mapped[str | None]
 
 
 _TRACK = [getattr(TrackRow, field.name) for field in fields(Track)]
@@ -235,6 +261,13 @@ def with_undeclared_tags(session: Session) -> list[Track]:
     query = select(*_TRACK).where(is_available, TrackRow.tag_encoding.is_not(None))
     rows = session.execute(query.order_by(TrackRow.path))
     return [Track(**row._mapping) for row in rows]
+
+
+def album_tracks(session: Session) -> list[AlbumTrack]:
+    """Return what albums are made of, of each available track, by id."""
+    columns = [getattr(TrackRow, name) for name in AlbumTrack._fields]
+    query = select(*columns).where(is_available).order_by(TrackRow.id)
+    return [AlbumTrack(*row) for row in session.execute(query)]
 
 
 def failures(session: Session, after: int, limit: int | None) -> list[Track]:

@@ -1,4 +1,4 @@
-"""Read the cover picture of an audio file."""
+"""Read the cover picture of an audio file, or of its folder."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from mutagen.mp4 import MP4Tags
 from recsys.library.written_tags import open_tagged
 
 LARGEST = 16 << 20  # bytes
+_NAMES = ("cover", "folder", "front", "albumart")  # of a folder's picture
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 _BEGINNINGS = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -41,6 +43,25 @@ def read_cover(path: Path) -> Cover | None:
     for data in pictures:
         media_type = _media_type(data)
         if media_type and len(data) <= LARGEST:
+            return Cover(data, media_type)
+    return None
+
+
+def read_folder_cover(folder: Path) -> Cover | None:
+    """Return the picture that a folder has by name, such as cover.jpg; None without one."""
+    try:
+        files = {path.name.lower(): path for path in folder.iterdir()}
+    except OSError:
+        return None
+    for name in (f"{name}{suffix}" for name in _NAMES for suffix in _SUFFIXES):
+        path = files.get(name)
+        try:
+            if path is None or not path.is_file() or path.stat().st_size > LARGEST:
+                continue
+            data = path.read_bytes()
+        except OSError:
+            continue
+        if media_type := _media_type(data):
             return Cover(data, media_type)
     return None
 

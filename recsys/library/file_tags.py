@@ -18,6 +18,7 @@ from recsys.library.written_tags import WrittenTags, read_written
 MAX_GENRES = 20
 SEPARATORS = ";,/|\\"  # between genres in one text
 _LAST = re.compile(r"^(?:&|and\b)\s*")  # before the last genre of a list
+_YES = frozenset({"1", "true", "yes"})  # of a tag that is a switch
 _SEVERAL = frozenset({"various", "various artists", "va", "v.a.", "v/a", "verschiedene"})
 
 
@@ -71,6 +72,8 @@ class TagReader:
             bpm=_bpm(first("bpm")),
             artists=tuple(texts.get("artists") or texts.get("artist") or ()),
             tag_encoding=codec,
+            compilation=(first("compilation") or "").casefold() in _YES,
+            album_mbid=_mbid(first("musicbrainz_albumid")),
         )
         return _with_guesses(found, guess_tags(path, self._root(path)))
 

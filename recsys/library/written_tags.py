@@ -58,6 +58,13 @@ _ID3 = {
     "originaldate": "TDOR",
     "isrc": "TSRC",
     "bpm": "TBPM",
+    "compilation": "TCMP",
+}
+# Texts of ID3 that are named by a description.
+_ID3_TEXTS = {
+    "artists": "artists",
+    "cuesheet": "cuesheet",
+    "musicbrainz album id": "musicbrainz_albumid",
 }
 _MP4 = {
     "title": "©nam",
@@ -72,6 +79,7 @@ _MP4 = {
     "bpm": "tmpo",
     "isrc": "----:com.apple.iTunes:ISRC",
     "musicbrainz_trackid": "----:com.apple.iTunes:MusicBrainz Track Id",
+    "musicbrainz_albumid": "----:com.apple.iTunes:MusicBrainz Album Id",
 }
 _ASF = {
     "title": "Title",
@@ -87,6 +95,8 @@ _ASF = {
     "bpm": "WM/BeatsPerMinute",
     "isrc": "WM/ISRC",
     "musicbrainz_trackid": "MusicBrainz/Track Id",
+    "compilation": "WM/IsCompilation",
+    "musicbrainz_albumid": "MusicBrainz/Album Id",
 }
 # What else a key may be called: in APEv2, Vorbis comments and FFmpeg's names, which are not fixed.
 _ALTERNATIVES = {
@@ -101,6 +111,8 @@ _ALTERNATIVES = {
     "bpm": ("tempo", "tbpm"),
     "isrc": ("tsrc",),
     "musicbrainz_trackid": ("musicbrainz track id", "musicbrainz/track id"),
+    "compilation": ("itunescompilation", "tcmp"),
+    "musicbrainz_albumid": ("musicbrainz album id", "musicbrainz/album id"),
 }
 _MAGIC: tuple[tuple[re.Pattern[bytes], type[FileType]], ...] = tuple(
     (re.compile(pattern, re.DOTALL), kind)
@@ -217,6 +229,8 @@ def _texts(tags: Any) -> Texts:
         return _of_id3(tags)
     if isinstance(tags, MP4Tags):
         texts = {key: tags[name] for key, name in _MP4.items() if name in tags}
+        if "cpil" in tags:  # a switch, where the others are lists
+            texts["compilation"] = [tags["cpil"]]
     elif isinstance(tags, ASFTags):
         texts = {key: tags[name] for key, name in _ASF.items() if name in tags}
     elif isinstance(tags, APEv2):
@@ -238,8 +252,8 @@ def _of_id3(tags: Any) -> Texts:
     if f"UFID:{MUSICBRAINZ}" in tags:
         texts["musicbrainz_trackid"] = [_text(tags[f"UFID:{MUSICBRAINZ}"].data)]
     for frame in tags.getall("TXXX"):
-        if (key := frame.desc.lower()) in ("artists", "cuesheet"):
-            texts[key] = [_of_frame(frame, text) for text in frame.text]
+        if (key := frame.desc.lower()) in _ID3_TEXTS:
+            texts[_ID3_TEXTS[key]] = [_of_frame(frame, text) for text in frame.text]
     return texts
 
 

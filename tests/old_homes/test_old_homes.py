@@ -12,7 +12,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))  # for make
 
-from make import answers, run, write_music
+from make import ARTISTS, answers, application, run, write_music
 
 WORDED = {"path", "text", "words", "sentences"}  # keys of what depends on the folder or on wording
 ARCHIVES = sorted(Path(__file__).parent.glob("*.zip"))
@@ -39,6 +39,24 @@ def test_an_old_home_is_built_on_without_analysing_anything(archive: Path) -> No
     )
     assert (report["tracks"], report["analysed"]) == (24, 0)
     assert same(answers(archive / "home"), expected)
+
+
+def test_an_old_home_has_albums_and_artists_for_players(archive: Path) -> None:
+    client = application(archive / "home").test_client()
+
+    def ask(name: str) -> Any:
+        return client.get(f"/rest/{name}{'&' if '?' in name else '?'}f=json").get_json()[
+            "subsonic-response"
+        ]
+
+    albums = ask("getAlbumList2?type=alphabeticalByName")["albumList2"]["album"]
+    assert [(album["name"], album["songCount"]) for album in albums] == [
+        (f"{artist} live", 4) for artist in ARTISTS
+    ]
+    letters = ask("getArtists")["artists"]["index"]
+    assert [one["name"] for letter in letters for one in letter["artist"]] == list(ARTISTS)
+    assert [song["id"] for song in ask("getStarred2")["starred2"]["song"]] == ["7"]  # a like
+    assert len(ask("getSonicSimilarTracks?id=3&count=5")["sonicMatch"]) == 5
 
 
 def same(given: Any, expected: Any) -> bool:

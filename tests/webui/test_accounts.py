@@ -77,6 +77,8 @@ def routes(app: Flask) -> Iterator[tuple[str, str, str]]:
     """Give endpoint, method and an address of each route but those open to anybody."""
     adapter = app.url_map.bind("localhost")
     for rule in app.url_map.iter_rules():
+        if rule.rule.startswith("/rest/"):  # players prove who they are: subsonic/test_privacy.py
+            continue
         values: dict[str, str | int] = {}
         for name, converter in rule._converters.items():
             if isinstance(converter, IntegerConverter):

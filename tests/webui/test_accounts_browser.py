@@ -66,7 +66,7 @@ def test_by_keyboard_one_logs_in_likes_and_leaves_and_another_sees_nothing_of_it
     expect(page.locator(".said")).to_contain_text("earshot_")
     tab_to("Revoke")
     page.keyboard.press("Enter")
-    expect(page.locator(".said")).to_have_text("The key is revoked.")
+    expect(page.locator(".said")).to_have_text("It is revoked.")
     # A session that ended elsewhere leads to the form, and back.
     page.goto("/?like=track:5&length=8")
     accounts.people.end_sessions(1)

@@ -116,6 +116,15 @@ def show_build() -> Response:
 @api.post("/build", responses={202: Build, **problems(403, 409, 413, 415, 507)}, security=WRITES)
 def start_build(body: RequestedBuild) -> Response:
     """Start a build like the last one: the same folders, taggers and recipe."""
+    begin_build(retry_failed=body.retry_failed)
+    return _answer(202)
+
+
+def begin_build(*, retry_failed: bool) -> None:
+    """Start a build, for an owner.
+
+    Raises Forbidden, ServiceUnavailable, Conflict, InsufficientStorage.
+    """
     require_owner()
     build: StartBuild | None = current_app.config["BUILD"]
     if build is None:
@@ -124,14 +133,13 @@ def start_build(body: RequestedBuild) -> Response:
         raise Conflict("A build is being started already.")
     try:
         leave_pool(request.environ)
-        build(retry_failed=body.retry_failed)
+        build(retry_failed=retry_failed)
     except NoRoomForBuild as error:
         raise InsufficientStorage(str(error)) from error
     except (BuildRunning, BuildRefused) as error:
         raise Conflict(str(error)) from error
     finally:
         _starting.release()
-    return _answer(202)
 
 
 @api.delete("/build", responses={202: Build, **problems(403, 409)}, security=WRITES)

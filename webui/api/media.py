@@ -7,7 +7,7 @@ import stat
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol
 
 from flask import Response, current_app, request, send_file
 from pydantic import Field
@@ -15,7 +15,8 @@ from werkzeug.datastructures import ContentRange
 from werkzeug.exceptions import NotFound, RequestedRangeNotSatisfiable, UnsupportedMediaType
 from werkzeug.wsgi import LimitedStream
 
-from recsys.library.covers import read_cover
+from recsys.catalog import Track
+from recsys.library.covers import Cover, read_cover
 from webui.api.openapi import BYTES, NOT_MODIFIED, blueprint, content, problems, tagged
 from webui.api.parameters import OfTrack, Parameters, Revalidating, takes
 from webui.api.ranges import wanted_range
@@ -25,24 +26,45 @@ from webui.served import available_track, current
 
 MAX_START = 100_000  # seconds
 _MEDIA_TYPES = {
+    ".aac": "audio/aac",
+    ".aif": "audio/aiff",
+    ".aiff": "audio/aiff",
+    ".ape": "audio/x-ape",
     ".flac": "audio/flac",
     ".m4a": "audio/mp4",
+    ".m4b": "audio/mp4",
+    ".mka": "audio/x-matroska",
+    ".mp2": "audio/mpeg",
     ".mp3": "audio/mpeg",
+    ".mpc": "audio/x-musepack",
     ".oga": "audio/ogg",
     ".ogg": "audio/ogg",
     ".opus": "audio/ogg",
+    ".spx": "audio/ogg",
     ".wav": "audio/wav",
+    ".wma": "audio/x-ms-wma",
+    ".wv": "audio/x-wavpack",
 }
 _SENT = sorted({*_MEDIA_TYPES.values(), BYTES})
 
 api = blueprint("media")
 
 
-class Transcode(Protocol):
-    """Turns any audio into MP3."""
+StreamKind = Literal["mp3", "opus"]
+KINDS: dict[StreamKind, str] = {"mp3": "audio/mpeg", "opus": "audio/ogg"}
+BIT_RATE = 192  # thousands of bits a second, where nothing else is asked for
 
-    def __call__(self, path: Path, start: float) -> Generator[bytes, None, None]:
-        """Give a file from `start` seconds on, piece by piece; nothing for what is no audio."""
+
+class Transcode(Protocol):
+    """Turns any audio into what every player plays."""
+
+    def __call__(
+        self, path: Path, start: float, *, bit_rate: int = BIT_RATE, kind: StreamKind = "mp3"
+    ) -> Generator[bytes, None, None]:
+        """Give a file from `start` seconds on, piece by piece; nothing for what is no audio.
+
+        `bit_rate` is in thousands of bits a second.
+        """
 
 
 class FromQuery(Parameters):
@@ -63,14 +85,7 @@ class FromQuery(Parameters):
 )
 def audio(path: OfTrack) -> Response:
     """Send a track's file, whole or the ranges asked for (RFC 9110, section 14)."""
-    file = _file(path.track_id)
-    kind = _MEDIA_TYPES.get(file.suffix.lower(), BYTES)
-    response = send_file(file, mimetype=kind, conditional=False)
-    response.make_conditional(request)
-    response.accept_ranges = "bytes"
-    if response.status_code == 200 and request.method == "GET":
-        return _part(response, file)
-    return response
+    return send_audio(file_of(available_track(current(), path.track_id)))
 
 
 @api.get(
@@ -79,22 +94,7 @@ def audio(path: OfTrack) -> Response:
 )
 def transcoded(path: OfTrack, query: FromQuery) -> Response:
     """Send a track as MP3 from a place on, for players that cannot decode its file."""
-    transcode: Transcode | None = current_app.config["TRANSCODE"]
-    if transcode is None:
-        raise UnsupportedMediaType("This server transcodes nothing.")
-    file = _file(path.track_id)
-    begin_stream(request.environ, payer())
-    pieces = transcode(file, query.start)
-    first = next(pieces, b"")
-    if not first:
-        raise UnsupportedMediaType(
-            f"The file of track {path.track_id} cannot be decoded from there."
-        )
-    closing: threading.Event = current_app.extensions["closing"]
-    rest = itertools.takewhile(lambda _: not closing.is_set(), pieces)
-    response = Response(itertools.chain([first], rest), mimetype="audio/mpeg")
-    response.call_on_close(pieces.close)
-    return response
+    return send_transcoded(available_track(current(), path.track_id), query.start)
 
 
 @api.get(
@@ -107,13 +107,71 @@ def transcoded(path: OfTrack, query: FromQuery) -> Response:
 )
 def cover(path: OfTrack, header: Revalidating) -> Response:
     """Send the picture inside a track's file."""
-    track = available_track(current(), path.track_id)
-    picture = read_cover(track.path) if track.has_cover and _is_plain_file(track.path) else None
+    found = available_track(current(), path.track_id)
+    picture = picture_in(found)
     if picture is None:
-        raise NotFound(f"Track {track.id} has no cover.")
-    response = Response(picture.data, mimetype=picture.media_type)
-    response.headers["Cache-Control"] = "private, max-age=86400"
-    return tagged(response)
+        raise NotFound(f"Track {found.id} has no cover.")
+    return send_picture(picture)
+
+
+def media_type(path: Path) -> str:
+    """Return what a file of the library is sent as."""
+    return _MEDIA_TYPES.get(path.suffix.lower(), BYTES)
+
+
+def file_of(track: Track) -> Path:
+    """Return where the file of a track is, or raise NotFound."""
+    if not is_plain_file(track.path):
+        raise NotFound(f"The file of track {track.id} is gone: run `earshot build` again.")
+    return track.path
+
+
+def send_audio(file: Path) -> Response:
+    """Send a file, whole or the part that the request asks for."""
+    sent = send_file(file, mimetype=media_type(file), conditional=False)
+    sent.make_conditional(request)
+    sent.accept_ranges = "bytes"
+    if sent.status_code == 200 and request.method == "GET":
+        return _part(sent, file)
+    return sent
+
+
+def send_transcoded(
+    track: Track, start: float, bit_rate: int | None = None, kind: StreamKind = "mp3"
+) -> Response:
+    """Send a track in another format from `start` seconds on.
+
+    Raises NotFound, and UnsupportedMediaType where it cannot be decoded or nothing is transcoded.
+    """
+    transcode: Transcode | None = current_app.config["TRANSCODE"]
+    if transcode is None:
+        raise UnsupportedMediaType("This server transcodes nothing.")
+    file = file_of(track)
+    begin_stream(request.environ, payer())
+    if bit_rate is None and kind == "mp3":
+        pieces = transcode(file, start)
+    else:
+        pieces = transcode(file, start, bit_rate=bit_rate or BIT_RATE, kind=kind)
+    first = next(pieces, b"")
+    if not first:
+        raise UnsupportedMediaType(f"The file of track {track.id} cannot be decoded from there.")
+    closing: threading.Event = current_app.extensions["closing"]
+    rest = itertools.takewhile(lambda _: not closing.is_set(), pieces)
+    sent = Response(itertools.chain([first], rest), mimetype=KINDS[kind])
+    sent.call_on_close(pieces.close)
+    return sent
+
+
+def picture_in(track: Track) -> Cover | None:
+    """Return the picture inside a track's file, None where there is none."""
+    return read_cover(track.path) if track.has_cover and is_plain_file(track.path) else None
+
+
+def send_picture(picture: Cover) -> Response:
+    """Send a picture, which is asked for again after a day."""
+    sent = Response(picture.data, mimetype=picture.media_type)
+    sent.headers["Cache-Control"] = "private, max-age=86400"
+    return tagged(sent)
 
 
 def _part(whole: Response, path: Path) -> Response:
@@ -149,15 +207,7 @@ def _part(whole: Response, path: Path) -> Response:
     return part
 
 
-def _file(track_id: int) -> Path:
-    """Return where the file of a track is, or raise NotFound."""
-    path = available_track(current(), track_id).path
-    if not _is_plain_file(path):
-        raise NotFound(f"The file of track {track_id} is gone: run `earshot build` again.")
-    return path
-
-
-def _is_plain_file(path: Path) -> bool:
+def is_plain_file(path: Path) -> bool:
     """Say whether a path leads to a file: no pipe or device put in its place, which may block."""
     try:
         return stat.S_ISREG(path.stat().st_mode)

@@ -20,6 +20,7 @@ from recsys.library.file_tags import TagReader, read_tags
 from recsys.library.name_guesses import guess_tags
 
 MBID = "3c1a9ed0-1b1d-4f9c-8ab0-5d1f2f5a5d37"
+RELEASE = "8d1f2f5a-9ed0-4f9c-8ab0-3c1a5d371b1d"
 WANTED = Tags(
     title="Sinnerman",
     artist="Nina Simone",
@@ -34,6 +35,8 @@ WANTED = Tags(
     has_cover=True,
     bpm=120.0,
     artists=("Nina Simone",),
+    compilation=True,
+    album_mbid=RELEASE,
 )
 VORBIS = {
     "title": ["Sinnerman"],
@@ -47,6 +50,8 @@ VORBIS = {
     "isrc": ["US-PR3-65-07810"],
     "musicbrainz_trackid": [MBID.upper()],
     "bpm": ["120"],
+    "compilation": ["1"],
+    "musicbrainz_albumid": [RELEASE],
 }
 ID3 = [
     id3.TIT2(text="Sinnerman"),
@@ -61,6 +66,8 @@ ID3 = [
     id3.UFID(owner="http://musicbrainz.org", data=MBID.encode()),
     id3.APIC(mime="image/png", type=3, data=b"png"),
     id3.TBPM(text="120"),
+    id3.TCMP(text="1"),
+    id3.TXXX(desc="MusicBrainz Album Id", text=RELEASE),
 ]
 MP4 = {
     "©nam": ["Sinnerman"],
@@ -75,6 +82,8 @@ MP4 = {
     "----:com.apple.iTunes:MusicBrainz Track Id": [MBID.encode()],
     "covr": [MP4Cover(b"png", MP4Cover.FORMAT_PNG)],
     "tmpo": [120],
+    "cpil": True,
+    "----:com.apple.iTunes:MusicBrainz Album Id": [RELEASE.encode()],
 }
 ASF = {
     "Title": ["Sinnerman"],
@@ -89,6 +98,8 @@ ASF = {
     "MusicBrainz/Track Id": [MBID],
     "WM/Picture": [b"\x03"],
     "WM/BeatsPerMinute": ["120"],
+    "WM/IsCompilation": ["1"],
+    "MusicBrainz/Album Id": [RELEASE],
 }
 APE = {
     "Title": "Sinnerman",
@@ -103,6 +114,8 @@ APE = {
     "MUSICBRAINZ_TRACKID": MBID,
     "Cover Art (Front)": b"cover.png\0png",
     "BPM": "120 BPM",
+    "Compilation": "1",
+    "MUSICBRAINZ_ALBUMID": RELEASE,
 }
 
 

@@ -36,6 +36,7 @@ def track(path: Path, **tags: object) -> Track:
         path=path,
         status="ready",
         error=None,
+        size=1,
         duration=tags.get("duration", 61.0),  # type: ignore[arg-type]
         sample_rate=44100,
         channels=2,

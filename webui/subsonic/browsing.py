@@ -1,0 +1,168 @@
+"""Browsing: artists, albums and songs, by tags and as folders of artists with folders of albums."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from recsys.home.discography import ARTICLES, LibraryArtist, sort_name
+from webui.subsonic.answers import Element, Tree, present
+from webui.subsonic.endpoints import endpoint, group
+from webui.subsonic.library import LibraryView, library
+from webui.subsonic.parameters import MOST, maybe_whole, required, unknown, whole
+
+OTHERS = "#"  # the letter of names that begin with none
+
+api = group("browsing")
+
+
+@endpoint(api, "getArtists")
+def get_artists() -> Tree:
+    """Name everybody who has an album, by letters."""
+    found = library()
+    return {"artists": _by_letters(found, found.artist_tree)}
+
+
+@endpoint(api, "getIndexes")
+def get_indexes() -> Tree:
+    """Name the same as folders; nothing where nothing has changed."""
+    found = library()
+    changed = round(1000 * found.discography.read_at)
+    since = maybe_whole("ifModifiedSince")
+    tree: Tree = {"ignoredArticles": " ".join(ARTICLES), "index": []}
+    if since is None or changed > since:
+        tree = _by_letters(found, found.artist_folder)
+    return {"indexes": {"lastModified": changed, **tree}}
+
+
+@endpoint(api, "getMusicDirectory")
+def get_music_directory() -> Tree:
+    """Show an artist's albums, or an album's songs, as a folder."""
+    found, folder = library(), required("id")
+    if folder in found.discography.albums:
+        album = found.album(folder)
+        tree = found.album_tree(album)
+        return {
+            "directory": present(
+                id=album.id,
+                parent=album.artist_id,
+                name=album.name,
+                starred=tree.get("starred"),
+                userRating=tree.get("userRating"),
+                playCount=tree.get("playCount"),
+                child=found.songs(album.tracks),
+            )
+        }
+    if folder not in found.discography.artists:
+        raise unknown("folder", folder)
+    artist = found.artist(folder)
+    albums = [found.album_child(found.album(one)) for one in _albums(artist)]
+    return {"directory": found.artist_folder(artist) | {"child": albums}}
+
+
+@endpoint(api, "getArtist")
+def get_artist() -> Tree:
+    """Show an artist's albums, then those of others that they are on."""
+    found = library()
+    artist = found.artist(required("id"))
+    albums = [found.album_tree(found.album(one)) for one in _albums(artist)]
+    return {"artist": found.artist_tree(artist) | {"album": albums}}
+
+
+@endpoint(api, "getAlbum")
+def get_album() -> Tree:
+    """Show an album with its songs."""
+    found = library()
+    album = found.album(required("id"))
+    return {"album": found.album_tree(album) | {"song": found.songs(album.tracks)}}
+
+
+@endpoint(api, "getSong")
+def get_song() -> Tree:
+    """Show a song."""
+    found = library()
+    return {"song": found.song(found.track(required("id")))}
+
+
+@endpoint(api, "getGenres")
+def get_genres() -> Tree:
+    """Name the genres in the files' tags."""
+    genres = library().discography.genres.values()
+    return {
+        "genres": {
+            "genre": [
+                {"value": one.name, "songCount": len(one.tracks), "albumCount": one.n_albums}
+                for one in genres
+            ]
+        }
+    }
+
+
+@endpoint(api, "getArtistInfo")
+def get_artist_info() -> Tree:
+    """Name artists who sound alike."""
+    found = library()
+    artist = found.artist(required("id")) if required("id").startswith("ar-") else None
+    similar = [found.artist_folder(one) for one in _similar(found, artist or _artist_of(found))]
+    return {"artistInfo": {"similarArtist": similar}}
+
+
+@endpoint(api, "getArtistInfo2")
+def get_artist_info2() -> Tree:
+    """Name artists who sound alike."""
+    found = library()
+    artist = found.artist(required("id"))
+    similar = [found.artist_tree(one) for one in _similar(found, artist)]
+    return {"artistInfo2": {"similarArtist": similar}}
+
+
+@endpoint(api, "getAlbumInfo", "getAlbumInfo2")
+def get_album_info() -> Tree:
+    """Say what else is known of an album, which is its id in MusicBrainz."""
+    found, one = library(), required("id")
+    album = found.album(one if one.startswith("al-") else _album_of(found, one))
+    mbid = None if album.mbid is None else Element(album.mbid)
+    return {"albumInfo": present(musicBrainzId=mbid)}
+
+
+def _by_letters(found: LibraryView, describe: Callable[[LibraryArtist], Tree]) -> Tree:
+    letters: defaultdict[str, list[Tree]] = defaultdict(list)
+    for artist in found.discography.artists.values():
+        if artist.albums:
+            letters[_letter(artist.name)].append(describe(artist))
+    index = [{"name": letter, "artist": letters[letter]} for letter in sorted(letters)]
+    return {"ignoredArticles": " ".join(ARTICLES), "index": index}
+
+
+def _letter(name: str) -> str:
+    """Return the letter that a name is listed under.
+
+    >>> _letter("The Kinks"), _letter("Émilie Simon"), _letter("2Pac")
+    ('K', 'E', '#')
+    """
+    first = sort_name(name)[:1].upper()
+    return first[:1] if first.isalpha() else OTHERS
+
+
+def _albums(artist: LibraryArtist) -> tuple[str, ...]:
+    return (*artist.albums, *artist.appears_on)
+
+
+def _similar(found: LibraryView, artist: LibraryArtist) -> list[LibraryArtist]:
+    """Return artists of the library that sound like one, best first."""
+    count = whole("count", 20, most=MOST)
+    names = found.served.artists.similar(artist.name, count) if count else []
+    known = (found.discography.artist_named(one.name) for one in names)
+    return [one for one in known if one is not None]
+
+
+def _artist_of(found: LibraryView) -> LibraryArtist:
+    """Return the artist of an album or a song, which folders' ids may be too."""
+    one = required("id")
+    if one in found.discography.albums:
+        return found.artist(found.album(one).artist_id)
+    return found.artist(found.discography.artists_of[found.track(one).id][0])
+
+
+def _album_of(found: LibraryView, song_id: str) -> str:
+    return found.discography.album_of.get(found.track(song_id).id, "")

@@ -1,0 +1,197 @@
+"""Lists: albums in every order, songs of a genre, what is starred, what plays now."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+
+from recsys.catalog.search import fold
+from recsys.home.discography import LibraryAlbum, sort_name
+from webui.subsonic.answers import Tree
+from webui.subsonic.authentication import username
+from webui.subsonic.endpoints import endpoint, group
+from webui.subsonic.library import LibraryView, library
+from webui.subsonic.parameters import MOST, one_of, required, whole
+from webui.subsonic.playback import now_playing
+
+_YEARS = 9999
+
+api = group("lists")
+
+
+@endpoint(api, "getAlbumList")
+def get_album_list() -> Tree:
+    """List albums, as folders."""
+    found = library()
+    return {"albumList": {"album": [found.album_child(album) for album in _listed(found)]}}
+
+
+@endpoint(api, "getAlbumList2")
+def get_album_list2() -> Tree:
+    """List albums."""
+    found = library()
+    return {"albumList2": {"album": [found.album_tree(album) for album in _listed(found)]}}
+
+
+@endpoint(api, "getSongsByGenre")
+def get_songs_by_genre() -> Tree:
+    """List the songs of a genre."""
+    found = library()
+    genre = found.discography.genre(required("genre"))
+    count, offset = whole("count", 10, most=MOST), whole("offset", 0)
+    ids = genre.tracks[offset : offset + count] if genre else ()
+    return {"songsByGenre": {"song": found.songs(ids)}}
+
+
+@endpoint(api, "getStarred")
+def get_starred() -> Tree:
+    """List what the person has starred, the newest first."""
+    return {"starred": _starred(folders=True)}
+
+
+@endpoint(api, "getStarred2")
+def get_starred2() -> Tree:
+    """List what the person has starred, the newest first."""
+    return {"starred2": _starred(folders=False)}
+
+
+@endpoint(api, "getNowPlaying")
+def get_now_playing() -> Tree:
+    """Say what the person's own players play now; those of others are nobody's business."""
+    found = library()
+    playing = now_playing()
+    tracks = {
+        track.id: track for track in found.served.catalog.tracks([p.track_id for p in playing])
+    }
+    return {
+        "nowPlaying": {
+            "entry": [
+                found.song(tracks[one.track_id])
+                | {
+                    "username": username(),
+                    "minutesAgo": one.minutes,
+                    "playerId": number,
+                    "playerName": one.player,
+                    "state": one.state,
+                    "positionMs": one.position_ms,
+                    "playbackRate": one.rate,
+                }
+                for number, one in enumerate(playing)
+                if one.track_id in tracks
+            ]
+        }
+    }
+
+
+def _listed(found: LibraryView) -> Sequence[LibraryAlbum]:
+    """Return the albums of the list that the request names."""
+    kind = one_of("type", tuple(_LISTS))
+    size, offset = whole("size", 10, most=MOST), whole("offset", 0)
+    return _LISTS[kind](found)[offset : offset + size]
+
+
+def _random(found: LibraryView) -> list[LibraryAlbum]:
+    albums = list(found.discography.albums.values())
+    random.shuffle(albums)
+    return albums
+
+
+def _newest(found: LibraryView) -> list[LibraryAlbum]:
+    return sorted(found.discography.albums.values(), key=lambda album: (-album.added_at, album.id))
+
+
+def _highest(found: LibraryView) -> list[LibraryAlbum]:
+    """Sort the albums that are rated, or whose songs are, by the mean of these ratings."""
+    ratings = found.listening.ratings
+
+    def mean(album: LibraryAlbum) -> float:
+        own = ratings.get(("album", album.id))
+        songs = [ratings.get(("track", str(track_id)), 0) for track_id in album.tracks]
+        given = [own] if own else [rating for rating in songs if rating]
+        return sum(given) / len(given) if given else 0.0
+
+    rated = [(mean(album), album) for album in found.discography.albums.values()]
+    rated.sort(key=lambda pair: (-pair[0], pair[1].id))
+    return [album for rating, album in rated if rating]
+
+
+def _frequent(found: LibraryView) -> list[LibraryAlbum]:
+    return _played(found, found.listening.plays, found.listening.album_plays)
+
+
+def _recent(found: LibraryView) -> list[LibraryAlbum]:
+    return _played(found, found.listening.last_at, found.listening.album_last_at)
+
+
+def _played(
+    found: LibraryView, by_track: Mapping[int, int], by_album: Callable[[LibraryAlbum], int]
+) -> list[LibraryAlbum]:
+    """Return the albums with a played song, those of the greatest values first."""
+    of = found.discography.album_of
+    ids = {of[track_id] for track_id in by_track if track_id in of}
+    albums = [found.discography.albums[one] for one in ids]
+    return sorted(albums, key=lambda album: (-by_album(album), album.id))
+
+
+def _by_name(found: LibraryView) -> list[LibraryAlbum]:
+    albums = found.discography.albums.values()
+    return sorted(albums, key=lambda album: (sort_name(album.name), album.id))
+
+
+def _by_artist(found: LibraryView) -> list[LibraryAlbum]:
+    return list(found.discography.albums.values())
+
+
+def _starred_albums(found: LibraryView) -> list[LibraryAlbum]:
+    known = (found.discography.albums.get(one) for one, _ in found.listening.marked("album"))
+    return [album for album in known if album is not None]
+
+
+def _by_year(found: LibraryView) -> list[LibraryAlbum]:
+    required("fromYear"), required("toYear")
+    first, last = whole("fromYear", 0, most=_YEARS), whole("toYear", _YEARS, most=_YEARS)
+    low, high = sorted((first, last))
+    albums = [a for a in found.discography.albums.values() if a.year and low <= a.year <= high]
+    albums.sort(key=lambda album: (album.year or 0, sort_name(album.name)), reverse=first > last)
+    return albums
+
+
+def _by_genre(found: LibraryView) -> list[LibraryAlbum]:
+    genre = fold(required("genre"))
+    return [
+        album
+        for album in found.discography.albums.values()
+        if any(fold(name) == genre for name in album.genres)
+    ]
+
+
+_LISTS: Mapping[str, Callable[[LibraryView], list[LibraryAlbum]]] = {
+    "random": _random,
+    "newest": _newest,
+    "highest": _highest,
+    "frequent": _frequent,
+    "recent": _recent,
+    "alphabeticalByName": _by_name,
+    "alphabeticalByArtist": _by_artist,
+    "starred": _starred_albums,
+    "byYear": _by_year,
+    "byGenre": _by_genre,
+}
+
+
+def _starred(*, folders: bool) -> Tree:
+    found = library()
+    artists = (found.discography.artists.get(one) for one, _ in found.listening.marked("artist"))
+    albums = _starred_albums(found)
+    ids = [int(one) for one, _ in found.listening.marked("track")]
+    return {
+        "artist": [
+            found.artist_folder(artist) if folders else found.artist_tree(artist)
+            for artist in artists
+            if artist is not None
+        ],
+        "album": [
+            found.album_child(album) if folders else found.album_tree(album) for album in albums
+        ],
+        "song": found.songs(ids),
+    }

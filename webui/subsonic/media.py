@@ -1,0 +1,187 @@
+"""The files: streams as they are or transcoded, downloads, covers, lyrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from flask import Response, current_app
+from werkzeug.exceptions import NotFound
+
+from recsys.catalog import Track
+from recsys.library.covers import Cover, read_folder_cover
+from recsys.library.lyrics import Lyrics, read_lyrics
+from webui.api.media import (
+    BIT_RATE,
+    KINDS,
+    StreamKind,
+    Transcode,
+    file_of,
+    picture_in,
+    send_audio,
+    send_picture,
+    send_transcoded,
+)
+from webui.subsonic.answers import Tree, present
+from webui.subsonic.endpoints import endpoint, group
+from webui.subsonic.errors import NOT_FOUND, SubsonicError
+from webui.subsonic.library import LibraryView, bit_rate, file_name, library
+from webui.subsonic.parameters import flag, required, text, whole
+from webui.subsonic.playlists import own_playlist
+
+MOST_BIT_RATE = 320  # thousands of bits a second
+_MP3_RATES = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)  # that it has
+_LEAST_OPUS = 16
+_MOST_OFFSET = 100_000  # seconds
+_AS_IT_IS = "raw"
+
+api = group("media")
+
+
+@endpoint(api, "stream")
+def stream() -> Response:
+    """Send a song as it is, with ranges; transcoded where format, bit rate or offset ask for it."""
+    track = library().track(required("id"))
+    wanted, limit = (text("format") or "").lower(), whole("maxBitRate", 0)
+    offset = whole("timeOffset", 0, most=_MOST_OFFSET)
+    flag("estimateContentLength", default=False)
+    if not _is_transcoded(track, wanted, limit, offset):
+        return send_audio(file_of(track))
+    kind: StreamKind = "opus" if wanted == "opus" else "mp3"
+    rate = _rate(kind, limit or BIT_RATE)
+    sent = send_transcoded(track, offset, rate, kind)
+    if flag("estimateContentLength", default=False) and kind == "mp3" and track.duration:
+        length = round(max(track.duration - offset, 0) * rate * 125)
+        sent.response = _of_length(sent.response, length)
+        sent.content_length = length
+    return sent
+
+
+@endpoint(api, "download")
+def download() -> Response:
+    """Send a song's file as it is, to be kept."""
+    track = library().track(required("id"))
+    sent = send_audio(file_of(track))
+    sent.headers.set("Content-Disposition", "attachment", filename=file_name(track))
+    return sent
+
+
+@endpoint(api, "getCoverArt")
+def get_cover_art() -> Response:
+    """Send the picture of a song, an album, an artist or a playlist, as large as it is."""
+    found, one = library(), required("id")
+    whole("size", 0)
+    for track in _with_covers(found, one):
+        picture = picture_in(track)
+        if picture is not None:
+            return send_picture(picture)
+    picture = _folder_picture(found, one)
+    if picture is None:
+        raise SubsonicError(NOT_FOUND, f"There is no cover of {one[:100]}.")
+    return send_picture(picture)
+
+
+@endpoint(api, "getLyricsBySongId")
+def get_lyrics_by_song_id() -> Tree:
+    """Send the lyrics in a song's tags, and those of the .lrc file beside it."""
+    track = library().track(required("id"))
+    return {
+        "lyricsList": {
+            "structuredLyrics": [_structured(track, one) for one in read_lyrics(file_of(track))]
+        }
+    }
+
+
+@endpoint(api, "getLyrics")
+def get_lyrics() -> Tree:
+    """Send the lyrics of a song by its artist and title, as plain text."""
+    found, artist, title = library(), text("artist") or "", text("title") or ""
+    for track in found.served.catalog.search(f"{artist} {title}", 1):
+        try:
+            lyrics = read_lyrics(file_of(track))
+        except NotFound:
+            continue
+        if lyrics:
+            words = "\n".join(line.text for line in lyrics[-1].lines)
+            return {"lyrics": {"artist": track.artist, "title": track.title, "value": words}}
+    return {"lyrics": {"value": ""}}
+
+
+def _is_transcoded(track: Track, wanted: str, limit: int, offset: int) -> bool:
+    """Say whether a stream is not the file as it is."""
+    transcode: Transcode | None = current_app.config["TRANSCODE"]
+    if transcode is None or wanted == _AS_IT_IS:
+        return False
+    own = track.path.suffix.lower().removeprefix(".")
+    rate = bit_rate(track)
+    too_large = bool(limit) and (rate is None or rate > limit)
+    return bool(offset) or too_large or (wanted in KINDS and wanted != own)
+
+
+def _rate(kind: StreamKind, limit: int) -> int:
+    """Return the largest bit rate of a kind within a limit, or its least."""
+    if kind == "opus":
+        return max(_LEAST_OPUS, min(limit, MOST_BIT_RATE))
+    return max((rate for rate in _MP3_RATES if rate <= limit), default=_MP3_RATES[0])
+
+
+def _of_length(pieces: Iterable[bytes] | Iterable[str], length: int) -> Iterator[bytes]:
+    """Give pieces of exactly so many bytes: an MP3 may end early, and in zeros."""
+    for piece in pieces:
+        data = piece if isinstance(piece, bytes) else piece.encode()
+        if len(data) >= length:
+            yield data[:length]
+            return
+        length -= len(data)
+        yield data
+    yield bytes(length)
+
+
+def _with_covers(found: LibraryView, one: str) -> list[Track]:
+    """Return tracks whose picture is that of an id, the first that may have one."""
+    catalog = found.served.catalog
+    if one.startswith("pl-"):
+        ids = list(own_playlist(found.served, one).track_ids)
+        tracks = [track for track in catalog.tracks(ids) if not track.removed]
+        return [track for track in tracks if track.has_cover][:1] or tracks[:1]
+    if one.startswith("ar-"):
+        artist = found.artist(one)
+        albums = [found.album(album) for album in artist.albums]
+        return catalog.tracks([album.cover for album in albums if album.cover is not None][:1])
+    if one.startswith("al-"):
+        cover = found.album(one).cover
+        return [] if cover is None else catalog.tracks([cover])
+    track = found.track(one)
+    album = found.discography.albums.get(found.discography.album_of.get(track.id, ""))
+    return [track, *catalog.tracks([album.cover] if album and album.cover else [])]
+
+
+def _folder_picture(found: LibraryView, one: str) -> Cover | None:
+    """Return the picture that lies in the folder of a song, or of an album's first song."""
+    if one.startswith("pl-"):
+        return None
+    ids: Iterable[int]
+    if one.startswith("ar-"):
+        ids = [found.album(album).tracks[0] for album in found.artist(one).albums]
+    elif one.startswith("al-"):
+        ids = found.album(one).tracks[:1]
+    else:
+        ids = [found.track(one).id]
+    for track in found.served.catalog.tracks(ids):
+        picture = read_folder_cover(track.path.parent)
+        if picture is not None:
+            return picture
+    return None
+
+
+def _structured(track: Track, lyrics: Lyrics) -> Tree:
+    return present(
+        lang=lyrics.language,
+        synced=lyrics.synced,
+        offset=lyrics.offset or None,
+        displayArtist=track.artist or None,
+        displayTitle=track.title or None,
+        line=[
+            present(start=line.start if lyrics.synced else None, value=line.text)
+            for line in lyrics.lines
+        ],
+    )

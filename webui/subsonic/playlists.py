@@ -1,0 +1,136 @@
+"""The playlists of the person who asks, which are the same as on the pages and in the API."""
+
+from __future__ import annotations
+
+import re
+
+from recsys.catalog import LONGEST_PLAYLIST, PlaylistChanged, StoredPlaylist, is_name
+from recsys.recommendation.query import LARGEST_ID
+from recsys.served_home import Served
+from webui import current_listener
+from webui.subsonic.answers import Tree
+from webui.subsonic.authentication import username
+from webui.subsonic.endpoints import endpoint, group
+from webui.subsonic.errors import FORBIDDEN, PROBLEM, SubsonicError, missing
+from webui.subsonic.library import LibraryView, library, when
+from webui.subsonic.parameters import required, text, texts, unknown, wholes
+
+START = "pl-"  # of ids
+
+api = group("playlists")
+
+
+@endpoint(api, "getPlaylists")
+def get_playlists() -> Tree:
+    """List the person's playlists."""
+    name = text("username")
+    if name is not None and name.casefold() != username().casefold():
+        raise SubsonicError(FORBIDDEN, "Only your own playlists can you ask for here.")
+    found = library()
+    listener = current_listener.listener(found.served)
+    kept = [] if listener is None else found.served.catalog.playlists(listener)
+    return {"playlists": {"playlist": [_playlist(found, one) for one in kept]}}
+
+
+@endpoint(api, "getPlaylist")
+def get_playlist() -> Tree:
+    """Show a playlist with its songs."""
+    found = library()
+    return {"playlist": _with_songs(found, own_playlist(found.served, required("id")))}
+
+
+@endpoint(api, "createPlaylist")
+def create_playlist() -> Tree:
+    """Keep a new playlist, or replace the songs of one."""
+    found, one, name = library(), text("playlistId"), text("name")
+    if one is None and name is None:
+        raise missing("name")
+    ids = [track.id for track in found.tracks(texts("songId"))]
+    kept = None if one is None else own_playlist(found.served, one)
+    return {"playlist": _with_songs(found, _save(found.served, kept, name, ids))}
+
+
+@endpoint(api, "updatePlaylist")
+def update_playlist() -> None:
+    """Rename a playlist, take songs out of it by their places, and add others at its end."""
+    found = library()
+    kept = own_playlist(found.served, required("playlistId"))
+    added = [track.id for track in found.tracks(texts("songIdToAdd"))]
+    shown = [place for place, i in enumerate(kept.track_ids) if i in found.discography.seconds]
+    removed = set()
+    for place in wholes("songIndexToRemove", most=LONGEST_PLAYLIST):
+        if place >= len(shown):
+            raise SubsonicError(PROBLEM, f"The playlist has no song at {place}.")
+        removed.add(shown[place])
+    rest = [i for place, i in enumerate(kept.track_ids) if place not in removed]
+    _save(found.served, kept, text("name"), [*rest, *added])
+
+
+@endpoint(api, "deletePlaylist")
+def delete_playlist() -> None:
+    """Delete a playlist."""
+    found = library()
+    kept = own_playlist(found.served, required("id"))
+    try:
+        found.served.catalog.delete_playlist(kept.listener_id, kept.id)
+    except KeyError:
+        raise unknown("playlist", f"{START}{kept.id}") from None
+
+
+def own_playlist(served: Served, playlist_id: str) -> StoredPlaylist:
+    """Return a playlist of the person who asks by its id. Raises SubsonicError."""
+    number = re.fullmatch(f"{START}([0-9]{{1,10}})", playlist_id, re.ASCII)
+    listener = current_listener.listener(served)
+    found = None
+    if listener is not None and number is not None and int(number[1]) <= LARGEST_ID:
+        found = served.catalog.playlist(listener, int(number[1]))
+    if found is None:
+        raise unknown("playlist", playlist_id)
+    return found
+
+
+def _save(
+    served: Served, kept: StoredPlaylist | None, name: str | None, ids: list[int]
+) -> StoredPlaylist:
+    """Write a playlist, in place of `kept` as it was read. Raises SubsonicError."""
+    called = name or (kept.name if kept else "")
+    if not is_name(called):
+        raise SubsonicError(PROBLEM, '"name" takes 1 to 200 characters on one line.')
+    if len(ids) > LONGEST_PLAYLIST:
+        raise SubsonicError(PROBLEM, f"A playlist has at most {LONGEST_PLAYLIST} songs.")
+    listener = kept.listener_id if kept else current_listener.writing_listener(served)
+    try:
+        return served.catalog.save_playlist(
+            listener,
+            called,
+            ids,
+            kept.id if kept else None,
+            revision=kept.revision if kept else None,
+        )
+    except PlaylistChanged:
+        words = "The playlist was changed meanwhile: try again."
+        raise SubsonicError(PROBLEM, words) from None
+    except KeyError as error:
+        raise unknown("song or playlist", str(error.args[0])) from None
+
+
+def _playlist(found: LibraryView, kept: StoredPlaylist) -> Tree:
+    seconds = found.discography.seconds
+    lengths = [seconds[track_id] for track_id in kept.track_ids if track_id in seconds]
+    one = f"{START}{kept.id}"
+    return {
+        "id": one,
+        "name": kept.name,
+        "owner": username(),
+        "public": False,
+        "readonly": False,
+        "songCount": len(lengths),
+        "duration": round(sum(lengths)),
+        "created": when(kept.created_at),
+        "changed": when(kept.changed_at),
+        "coverArt": one,
+    }
+
+
+def _with_songs(found: LibraryView, kept: StoredPlaylist) -> Tree:
+    return _playlist(found, kept) | {"entry": found.songs(kept.track_ids)}

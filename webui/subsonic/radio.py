@@ -1,0 +1,124 @@
+"""Radio: endless songs from a seed, other ones each time, without those of the last hours.
+
+What was handed out is remembered in this process; what was played, in the catalogue. Where a
+library has not enough else, songs of the last hours come again at the end of a list.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
+
+from flask import current_app, g
+
+from recsys.catalog.search import fold
+from recsys.home.discography import LibraryArtist
+from recsys.recommendation.query import Query, Seed
+from webui import current_listener
+from webui.subsonic.library import LibraryView
+
+HOURS = 6  # in which no song comes again
+_MOST_HANDED_OUT = 2000  # songs to one person that are remembered
+_MOST_PEOPLE = 1000
+_MOST_SEEDS = 30  # tracks of an album or an artist
+_RANDOMNESS = 0.5
+_SPACING = 2  # songs between two of one artist
+_LEAST_OF_ARTIST, _SHARE_OF_ARTIST = 3, 8
+
+
+class HandedOut:
+    """Which songs were handed out to whom of late. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._songs: dict[str, deque[tuple[float, int]]] = {}
+
+    def add(self, listener: str, ids: Iterable[int], now: float) -> None:
+        """Remember songs."""
+        with self._lock:
+            if listener not in self._songs and len(self._songs) >= _MOST_PEOPLE:
+                self._songs.clear()
+            songs = self._songs.setdefault(listener, deque(maxlen=_MOST_HANDED_OUT))
+            songs.extend((now, track_id) for track_id in ids)
+
+    def since(self, listener: str, earliest: float) -> set[int]:
+        """Return the songs since a time."""
+        with self._lock:
+            return {i for at, i in self._songs.get(listener, ()) if at >= earliest}
+
+
+def radio(found: LibraryView, seeds: Sequence[Seed], count: int) -> list[int]:
+    """Return the ids of songs to go on with from seeds."""
+    recent = _recent(found)
+    listener = current_listener.listener(found.served)
+    cap = max(_LEAST_OF_ARTIST, count // _SHARE_OF_ARTIST)
+    chosen: list[int] = []
+    for left_out, artist_cap in ((recent, cap), (recent, None), (set[int](), None)):
+        if len(chosen) >= count:
+            break
+        query = Query(
+            listener=listener,
+            seeds=tuple(seeds),
+            exclude_tracks=(*left_out, *chosen),
+            exclude_played=False,
+            artist_cap=artist_cap,
+            artist_spacing=_SPACING if artist_cap else 0,
+            randomness=_RANDOMNESS,
+            seed=secrets.randbelow(1 << 31),
+        )
+        mix = found.served.recommender.recommend(query, count - len(chosen))
+        chosen += [one.track.id for one in mix.recommendations]
+    _hand_out(chosen)
+    return chosen
+
+
+def at_random(found: LibraryView, ids: Collection[int], count: int) -> list[int]:
+    """Return songs drawn among some; those of the last hours and disliked ones come last."""
+    disliked = found.listening.disliked
+    recent = _recent(found)
+    fresh = [track_id for track_id in ids if track_id not in recent and track_id not in disliked]
+    chosen = random.sample(fresh, min(count, len(fresh)))
+    if len(chosen) < count:
+        again = [track_id for track_id in ids if track_id in recent and track_id not in disliked]
+        chosen += random.sample(again, min(count - len(chosen), len(again)))
+    _hand_out(chosen)
+    return chosen
+
+
+def seeds_of(found: LibraryView, one: str) -> list[Seed]:
+    """Return the seeds of a song, an album or an artist by its id. Raises SubsonicError."""
+    if one in found.discography.albums:
+        return _tracks(found.album(one).tracks)
+    if one in found.discography.artists:
+        return _artist(found, found.artist(one))
+    return _tracks([found.track(one).id])
+
+
+def _artist(found: LibraryView, artist: LibraryArtist) -> list[Seed]:
+    """Return the artist by name; or their songs, where files name no artist so."""
+    if fold(artist.name) in found.served.recommender.track_table().artist_rows:
+        return [Seed("artist", artist.name)]
+    albums = [found.album(album) for album in artist.albums]
+    return _tracks(artist.tracks or [track_id for album in albums for track_id in album.tracks])
+
+
+def _tracks(ids: Sequence[int]) -> list[Seed]:
+    step = max(1, -(-len(ids) // _MOST_SEEDS))
+    return [Seed("track", track_id) for track_id in ids[::step]]
+
+
+def _recent(found: LibraryView) -> set[int]:
+    """Return what the person has heard or was given within the last hours."""
+    earliest = time.time() - 3600 * HOURS
+    heard = {i for i, at in found.listening.last_at.items() if at >= earliest}
+    kept: HandedOut = current_app.extensions["handed_out"]
+    return heard | kept.since(g.person.listener, earliest)
+
+
+def _hand_out(ids: Sequence[int]) -> None:
+    kept: HandedOut = current_app.extensions["handed_out"]
+    kept.add(g.person.listener, ids, time.time())
