@@ -33,6 +33,8 @@ from encoders.channels import (
 )
 from encoders.errors import AudioError, FileUnavailable
 from encoders.features import AudioInfo
+from encoders.mixing import MonoMixer
+from encoders.resampling import resample
 
 av.logging.set_level(None)  # a broken file is reported once, by AudioError, not on stderr
 
@@ -43,9 +45,7 @@ _DENSER = 10  # times as many segments are read of a track that is mostly silent
 _LONGEST_TAG_END = 128  # bytes that tell the kind and length of a tag at a file's end
 _LONGEST_TAG = 2000  # characters
 _MOST_TAGS = 200
-_MAX_PACKET = 60.0  # s; what says to be longer is damaged
-_MAX_PLANES = 7  # PyAV 18 reads beyond the end of a frame's list of more planes, and crashes
-_MAX_AMPLITUDE = 8.0  # float files may exceed full scale; beyond this they are damaged
+_MAX_PACKET = 60  # s; what says to be longer is damaged
 
 
 @dataclass(frozen=True)
@@ -96,19 +96,20 @@ def inspect(path: Path) -> AudioInfo:
         digest.update(f"{codec.name} {codec.sample_rate} {codec.channels}".encode())
         first, last, total = None, 0, 0
         time_base = stream.time_base or Fraction(0)
-        for packet in packets(container, stream):
+        longest = math.floor(_MAX_PACKET / time_base) if time_base else math.inf
+        for packet in packets(container, stream):  # of a song 6,000 and more: all is integers here
             if not packet.size:
                 continue
             digest.update(packet)
-            length = packet.duration or 0
-            if length * time_base > _MAX_PACKET:
+            length, begin = packet.duration or 0, packet.pts
+            if length > longest:
                 length = 0
             total += length
-            if packet.pts is not None:
-                if packet.pts + length < last and container.format.name == "ogg":
+            if begin is not None:
+                if begin + length < last and container.format.name == "ogg":
                     raise _chained(container)
-                first = packet.pts if first is None else min(first, packet.pts)
-                last = max(last, packet.pts + length)
+                first = begin if first is None or begin < first else first
+                last = max(last, begin + length)
         length = total if first is None else last - max(first, stream.start_time or first)
         # A damaged time stamp can lie far behind the end. Not so half of it: Matroska's and ASF's
         # packet durations are whole milliseconds, rounded down.
@@ -363,40 +364,35 @@ def _read_span(
         container.seek(int((begin + origin) / time_base), stream=stream, backward=True)
     except (av.FFmpegError, PermissionError):
         container.seek(0)  # a stream without an index is read from its beginning
-    pieces: list[NDArray[np.float32]] = []
+    mixer = MonoMixer(channels)
     rate, offset = stream.codec_context.sample_rate, 0.0
-    for time, piece, rate in _mono_frames(
-        container, stream, float(time_base), float(origin), channels
-    ):
-        if time + piece.size / rate <= begin:
+    for time, frame, rate in _timed_frames(container, stream, float(time_base), float(origin)):
+        frame_end = time + frame.samples / rate
+        if frame_end <= begin:
             continue
-        if not pieces:
+        if mixer.is_empty:
             offset = time
-        pieces.append(piece)
-        if time + piece.size / rate >= end:
+        mixer.add(frame)
+        if frame_end >= end:
             break
-    if not pieces:
+    if mixer.is_empty:
         return np.zeros(0, np.float32)
-    source = _repair(np.concatenate(pieces))
+    source = mixer.waveform()
     # Begin on a sample that both rates have, so that every read of a track falls on the same grid.
     divisor = math.gcd(rate, sample_rate)
     position = round(offset * rate)
     trimmed = -position % (rate // divisor)
-    waveform = _resample(source[trimmed:], rate, sample_rate)
+    waveform = resample(source[trimmed:], rate, sample_rate)
     skip = first - (position + trimmed) * sample_rate // rate
     if skip < 0:
         waveform = np.concatenate([np.zeros(-skip, np.float32), waveform])
     return waveform[max(skip, 0) :][: last - first]
 
 
-def _mono_frames(
-    container: InputContainer,
-    stream: AudioStream,
-    time_base: float,
-    origin: float,
-    channels: Channels,
-) -> Iterator[tuple[float, NDArray[np.float32], int]]:
-    """Decode from where the container stands: (seconds, mono samples, sample rate) of each frame.
+def _timed_frames(
+    container: InputContainer, stream: AudioStream, time_base: float, origin: float
+) -> Iterator[tuple[float, av.AudioFrame, int]]:
+    """Decode from where the container stands: (seconds, frame, sample rate).
 
     Broken packets are stepped over; AudioError only if the sample rate changes on the way.
     """
@@ -410,43 +406,5 @@ def _mono_frames(
         rate = frame.sample_rate
         if frame.pts is not None:
             time = frame.pts * time_base - origin
-        yield time, _mono(frame, channels), rate
+        yield time, frame, rate
         time += frame.samples / rate
-
-
-def _mono(frame: av.AudioFrame, channels: Channels) -> NDArray[np.float32]:
-    """Average a frame's channels: float32 (samples,), full scale 1."""
-    n_channels = frame.layout.nb_channels
-    if frame.format.is_planar and n_channels > _MAX_PLANES:
-        packer = av.AudioResampler(format=frame.format.packed, layout=frame.layout)
-        frame = packer.resample(frame)[0]
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, n_channels).T
-    channels.look(samples)
-    if channels.alone is not None and channels.alone < len(samples):
-        samples = samples[channels.alone : channels.alone + 1]
-    with np.errstate(over="ignore", invalid="ignore"):  # `_repair` deals with what is no number
-        mono: NDArray[np.float32] = samples.mean(axis=0, dtype=np.float32)
-    if samples.dtype == np.uint8:
-        mono = (mono - np.float32(128.0)) / np.float32(128.0)
-    elif samples.dtype.kind == "i":
-        mono /= np.float32(2.0 ** (8 * samples.itemsize - 1))
-    return mono
-
-
-def _repair(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Replace samples that are not numbers by silence, and bound the others."""
-    finite = np.where(np.isfinite(waveform), waveform, np.float32(0.0))
-    return np.clip(finite, -_MAX_AMPLITUDE, _MAX_AMPLITUDE)
-
-
-def _resample(waveform: NDArray[np.float32], rate: int, sample_rate: int) -> NDArray[np.float32]:
-    """Change the sample rate with FFmpeg's resampler; the first sample stays where it is."""
-    if rate == sample_rate:
-        return waveform
-    frame = av.AudioFrame.from_ndarray(waveform[None], format="fltp", layout="mono")
-    frame.sample_rate = rate
-    resampler = av.AudioResampler(format="fltp", layout="mono", rate=sample_rate)
-    frames = [*resampler.resample(frame), *resampler.resample(None)]
-    return np.concatenate([piece.to_ndarray()[0] for piece in frames])

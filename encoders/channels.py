@@ -39,7 +39,9 @@ class Channels:
         scale = 2.0 ** (8 * samples.itemsize - 1) if samples.dtype.kind in "iu" else 1.0
         middle = scale if samples.dtype.kind == "u" else 0.0
         for channel in np.flatnonzero(~self._sounds).tolist():
-            low, high = float(samples[channel].min()), float(samples[channel].max())
+            # Of damaged files' samples that are no numbers the others count.
+            low = float(np.fmin.reduce(samples[channel]))
+            high = float(np.fmax.reduce(samples[channel]))
             self._sounds[channel] = max(high - middle, middle - low) >= SILENCE * scale
         self._all_sound = bool(self._sounds.all())
 

@@ -7,7 +7,6 @@ a JSON line, followed by raw float32 samples where there are any. It never impor
 from __future__ import annotations
 
 import json
-import math
 import os
 import queue
 import signal
@@ -26,6 +25,8 @@ from encoders.audio import SegmentGrid, Segments, inspect, read_segments
 from encoders.errors import AudioError, FileUnavailable
 from encoders.features import AudioInfo
 
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_PIPE_SIZE = 1 << 20  # bytes, where the system lets it be set: a track's samples in few turns
 TIME_LIMIT = 600.0  # s a file may take before its decoder is ended
 
 
@@ -56,13 +57,10 @@ class DecoderProcess:
         """Return the answer to `request_segments`. Raises AudioError."""
         head = self._answer(path)
         shape = tuple(head["shape"])
-        n_bytes = 4 * math.prod(shape)
-        samples = bytearray(n_bytes)
-        if self._out.readinto(samples) != n_bytes:
+        waveforms = np.empty(shape, np.float32)
+        if self._out.readinto(waveforms.data.cast("B")) != waveforms.nbytes:
             raise self._crashed(path)
-        return Segments(
-            np.frombuffer(samples, np.float32).reshape(shape), np.array(head["starts"], np.float32)
-        )
+        return Segments(waveforms, np.array(head["starts"], np.float32))
 
     def _request(self, message: dict[str, Any]) -> None:
         """Send one request, to a new process if the last one has ended."""
@@ -116,6 +114,8 @@ class DecoderProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parents[1],
+            env={**os.environ, **_ONE_THREAD},  # the other cores have decoders of their own
+            pipesize=_PIPE_SIZE,
             start_new_session=True,  # Ctrl-C is for the parent to handle
         )
 

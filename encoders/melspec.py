@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torchaudio.transforms import MelSpectrogram
 
+_SAMPLES_AT_ONCE = 250_000
+
 
 @dataclass(frozen=True)
 class MelConfig:
@@ -61,6 +63,13 @@ class LogMel(nn.Module):
     def forward(self, waveforms: Tensor) -> Tensor:
         """Compute in float32: float16 would overflow on loud music."""
         waveforms = waveforms.float()
+        if waveforms.device.type != "cpu":
+            return self._log_mel(waveforms)
+        # Few segments at once: the memory of larger spectrograms is fetched anew for each of them.
+        n = max(1, _SAMPLES_AT_ONCE // waveforms.shape[1])
+        return torch.cat([self._log_mel(part) for part in torch.split(waveforms, n)])
+
+    def _log_mel(self, waveforms: Tensor) -> Tensor:
         n_ffts = self.config.n_fft, *self.config.shorter_ffts
         powers = [
             mel(self._centred(waveforms, n_fft))

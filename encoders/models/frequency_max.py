@@ -33,6 +33,7 @@ TEMPORAL_RUNS = 4  # of frames, that the longest temporal kernel is cut into
 # MB with the channels that the published models have.
 WINDOWS_AT_ONCE = 240  # of 8 frames: ten segments of 187 frames
 PIECES_AT_ONCE = 5  # of 192 frames: five segments
+MELS_AT_ONCE = 24  # that are transformed at once, in float64
 
 
 class FrequencyMax(nn.Module):
@@ -106,10 +107,12 @@ class TimbralMax(FrequencyMax):
         """Return what the kernels are multiplied with: (n_points, mels, n * n_windows)."""
         n_points, step = len(self.of_inputs), len(self.out)
         behind = self.behind + -mel.shape[1] % step
-        padded = F.pad(mel, (0, 0, self.before, behind)).double()
-        windows = padded.permute(2, 0, 1).contiguous().unfold(2, n_points, step)
-        transformed = self.of_inputs @ windows.reshape(-1, n_points).T
-        return transformed.float().view(n_points, mel.shape[2], -1)
+        padded = F.pad(mel, (0, 0, self.before, behind)).permute(2, 0, 1).contiguous()
+        transformed = []
+        for part in torch.split(padded, MELS_AT_ONCE):
+            windows = part.double().unfold(2, n_points, step).reshape(-1, n_points)
+            transformed.append((self.of_inputs @ windows.T).float().view(n_points, len(part), -1))
+        return torch.cat(transformed, dim=1)
 
     def _maximum(self, inputs: Tensor) -> Tensor:
         """Return the maximum over the kernels' positions: (step, n_live, windows)."""

@@ -91,7 +91,7 @@ def test_formats(form: Format, tmp_path: Path) -> None:
             check(some.waveforms, true[chosen], form)
         else:
             error = np.abs(some.waveforms - whole.waveforms[chosen]).max()
-            assert error <= form.seek_error
+            assert error <= form.seek_error + 1e-6  # products of matrices are rounded
 
 
 @pytest.mark.parametrize(
