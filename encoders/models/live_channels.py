@@ -24,7 +24,7 @@ TOLERANCE = 1e-4
 NEGLIGIBLE = 1e-12  # smaller weights are 0: their products are denormal numbers, which are slow
 
 
-class Channels(NamedTuple):
+class LiveChannels(NamedTuple):
     """Which of a layer's channels change with the input (are live), and bounds of their values."""
 
     live: Tensor  # bool (n,)
@@ -32,7 +32,9 @@ class Channels(NamedTuple):
     bound: Tensor  # (n,), the largest magnitude that any value has
 
     @classmethod
-    def of_rectified(cls, bias: Tensor, reach: Tensor, scale: Tensor, shift: Tensor) -> Channels:
+    def of_rectified(
+        cls, bias: Tensor, reach: Tensor, scale: Tensor, shift: Tensor
+    ) -> LiveChannels:
         """Return the channels relu(bias + s) * scale + shift for |s| <= reach, all (n,).
 
         At least one counts as live, so that no layer is empty.
@@ -44,13 +46,13 @@ class Channels(NamedTuple):
         return cls(live, constant, torch.maximum(low.abs(), high.abs()))
 
     @classmethod
-    def joined(cls, parts: Sequence[Channels]) -> Channels:
+    def joined(cls, parts: Sequence[LiveChannels]) -> LiveChannels:
         """Return the channels of all parts, one part behind the other."""
         return cls(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
-    def plus(self, other: Channels) -> Channels:
+    def plus(self, other: LiveChannels) -> LiveChannels:
         """Return the channels of a sum of two layers' outputs."""
-        return Channels(
+        return LiveChannels(
             self.live | other.live, self.constant + other.constant, self.bound + other.bound
         )
 
@@ -63,7 +65,7 @@ class LiveBlock(NamedTuple):
     scale: Tensor
     shift: Tensor
     padding: tuple[int, int]  # frames before and behind
-    channels: Channels  # all of the block's
+    channels: LiveChannels  # all of the block's
 
     @classmethod
     def of(cls, block: FrequencyMaxBlock, largest: Tensor) -> LiveBlock:
@@ -71,7 +73,7 @@ class LiveBlock(NamedTuple):
         kernel, bias = _without_negligible(block.conv.weight.detach()[:, 0]), _bias(block.conv)
         scale, shift = affine(block.bn)
         reach = largest * kernel.abs().sum(dim=(1, 2))
-        channels = Channels.of_rectified(bias, reach, scale, shift)
+        channels = LiveChannels.of_rectified(bias, reach, scale, shift)
         live = channels.live
         kernel = kernel * scale.sign()[:, None, None]
         return cls(kernel[live], bias[live], scale[live], shift[live], block.padding, channels)
@@ -83,7 +85,7 @@ class ChannelCompletion(nn.Module):
     live: Tensor  # (n_live,), the live channels' numbers
     constant: Tensor  # (n,)
 
-    def __init__(self, channels: Channels) -> None:
+    def __init__(self, channels: LiveChannels) -> None:
         super().__init__()
         self.register_buffer("live", channels.live.nonzero()[:, 0])
         self.register_buffer("constant", channels.constant)
@@ -105,12 +107,12 @@ class LiveMidLayer(nn.Module):
     scale: Tensor  # (n_live_out, 1), like the next
     shift: Tensor
 
-    def __init__(self, layer: MidLayer, inputs: Channels) -> None:
+    def __init__(self, layer: MidLayer, inputs: LiveChannels) -> None:
         super().__init__()
         weight, bias = _without_negligible(layer.conv.weight.detach()), _bias(layer.conv)
         scale, shift = affine(layer.bn)
         reach = weight.abs().sum(dim=2) @ inputs.bound
-        self.channels = Channels.of_rectified(bias, reach, scale, shift)
+        self.channels = LiveChannels.of_rectified(bias, reach, scale, shift)
         self.complete = ChannelCompletion(self.channels)
         live = self.channels.live
         constants = inputs.constant[~inputs.live]

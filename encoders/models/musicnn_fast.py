@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from encoders.models.activations import Activations
 from encoders.models.frequency_max import ConvolvedMax, FrequencyMax, TemporalMax, TimbralMax
-from encoders.models.live_channels import ChannelCompletion, Channels, LiveBlock, LiveMidLayer
+from encoders.models.live_channels import ChannelCompletion, LiveBlock, LiveChannels, LiveMidLayer
 from encoders.models.musicnn import Musicnn
 
 # No log-mel value has a larger magnitude: they are logarithms of float32 numbers from 1 on.
@@ -44,7 +44,7 @@ class FastMusicnn(nn.Module):
         else:
             parts = [*(TimbralMax(block) for block in timbral), TemporalMax(temporal)]
         self.front = nn.ModuleList(parts)
-        channels = Channels.joined([block.channels for block in (*timbral, *temporal)])
+        channels = LiveChannels.joined([block.channels for block in (*timbral, *temporal)])
         self.complete = ChannelCompletion(channels)
         self.mid = nn.ModuleList()
         for layer in model.mid_layers:
