@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from encoders.channels import (
     SILENCE,
-    Channels,
+    ChannelMixer,
     have_cancelled,
     may_have_cancelled,
     silent,
@@ -174,11 +174,11 @@ def _read_mono(
     path: Path, chosen: NDArray[np.int64], grid: SegmentGrid
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Read segments, averaging the channels that sound; of cancelled ones the first is read."""
-    channels = Channels()
+    channels = ChannelMixer()
     numbers, waveforms = _read_chosen(path, chosen, grid, channels)
     first = channels.first
     if first is not None and channels.gain == 1.0 and may_have_cancelled(waveforms):
-        alone = _read_chosen(path, chosen, grid, Channels(first))
+        alone = _read_chosen(path, chosen, grid, ChannelMixer(first))
         if have_cancelled(waveforms, alone[1]):
             return alone
     if channels.gain != 1.0:
@@ -187,7 +187,7 @@ def _read_mono(
 
 
 def _read_chosen(
-    path: Path, chosen: NDArray[np.int64], grid: SegmentGrid, channels: Channels
+    path: Path, chosen: NDArray[np.int64], grid: SegmentGrid, channels: ChannelMixer
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Decode segments by seeking: the numbers of those that hold audio, and their waveforms."""
     read: list[tuple[int, NDArray[np.float32]]] = []
@@ -350,7 +350,7 @@ def _read_span(
     first: int,
     last: int,
     sample_rate: int,
-    channels: Channels,
+    channels: ChannelMixer,
 ) -> NDArray[np.float32]:
     """Decode samples [first, last) of the track as it is at `sample_rate`; fewer at its end."""
     # Up to 1 / divisor seconds are cut off below.
@@ -394,7 +394,7 @@ def _mono_frames(
     stream: AudioStream,
     time_base: float,
     origin: float,
-    channels: Channels,
+    channels: ChannelMixer,
 ) -> Iterator[tuple[float, NDArray[np.float32], int]]:
     """Decode from where the container stands: (seconds, mono samples, sample rate) of each frame.
 
@@ -414,7 +414,7 @@ def _mono_frames(
         time += frame.samples / rate
 
 
-def _mono(frame: av.AudioFrame, channels: Channels) -> NDArray[np.float32]:
+def _mono(frame: av.AudioFrame, channels: ChannelMixer) -> NDArray[np.float32]:
     """Average a frame's channels: float32 (samples,), full scale 1."""
     n_channels = frame.layout.nb_channels
     if frame.format.is_planar and n_channels > _MAX_PLANES:

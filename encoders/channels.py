@@ -16,7 +16,7 @@ _CANCELLED = 0.01  # of one channel's energy: less of it is left in the average
 _FAINT = 10 ** (-50 / 20)  # of the loudest segment's root mean square: -50 dB
 
 
-class Channels:
+class ChannelMixer:
     """The channels of one file, as it is decoded: which of them sound, and how they become one.
 
     `alone` is the number of the one channel that is heard, None for the average of all.
