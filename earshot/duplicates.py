@@ -12,9 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from earshot.terminal import TableConsole, complain, printable
-from encoders.audio import SegmentGrid
 from encoders.decoding import DecoderProcess
-from index.arrays import Float32Array
 from recsys.catalog import Track
 from recsys.durations import clock
 from recsys.home.evaluation_reports import save_report
@@ -33,7 +31,7 @@ def list_duplicates(folder: Path | None, *, as_json: bool) -> None:
         duplicates = find_duplicates(
             home.catalog,
             home.index,
-            lambda track: waveform(decoder, track),
+            lambda track: decoder.waveform(track.path, track.duration or 0.0, RATE),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
         groups = [[copy_as_json(track) for track in group] for group in duplicates.groups]
@@ -46,14 +44,6 @@ def list_duplicates(folder: Path | None, *, as_json: bool) -> None:
         print(json.dumps(groups))
     else:
         print_groups(duplicates.groups)
-
-
-def waveform(decoder: DecoderProcess, track: Track) -> Float32Array:
-    """Decode a whole track for comparison, in pieces of 1/4 s that join. Raises AudioError."""
-    grid = SegmentGrid(RATE, hop_length=2, n_fft=2, n_frames=RATE // 8)
-    decoder.request_segments(track.path, track.duration or 0.0, grid, None)
-    joined: Float32Array = decoder.receive_segments(track.path).waveforms.reshape(-1)
-    return joined
 
 
 def copy_as_json(track: Track) -> dict[str, object]:

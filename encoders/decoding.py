@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from encoders.audio import SegmentGrid, Segments, inspect, read_segments
 from encoders.errors import AudioError, FileUnavailable
@@ -61,6 +62,12 @@ class DecoderProcess:
         if self._out.readinto(waveforms.data.cast("B")) != waveforms.nbytes:
             raise self._crashed(path)
         return Segments(waveforms, np.array(head["starts"], np.float32))
+
+    def waveform(self, path: Path, duration: float, rate: int) -> NDArray[np.float32]:
+        """Decode a whole file, mono at `rate` Hz: (n_samples,). Raises AudioError."""
+        grid = SegmentGrid(rate, hop_length=2, n_fft=2, n_frames=rate // 8)  # pieces that join
+        self.request_segments(path, duration, grid, None)
+        return self.receive_segments(path).waveforms.reshape(-1)
 
     def _request(self, message: dict[str, Any]) -> None:
         """Send one request, to a new process if the last one has ended."""

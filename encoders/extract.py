@@ -18,6 +18,7 @@ from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from encoders.audio import SegmentGrid, Segments
@@ -153,6 +154,15 @@ class Extractor:
             for _, (path, _), result in results:
                 self._start_times.pop(path, None)
                 yield path, result
+
+    @contextmanager
+    def waveforms(self, rate: int) -> Iterator[Callable[[Path, float], NDArray[np.float32]]]:
+        """Give a function that decodes a whole file of a duration, mono at `rate` Hz.
+
+        It raises AudioError.
+        """
+        with closing(DecoderProcess(self.nice)) as decoder:
+            yield lambda path, duration: decoder.waveform(path, duration, rate)
 
     def in_progress(self) -> list[tuple[Path, float]]:
         """Return the files being analysed and for how many seconds, the longest first."""

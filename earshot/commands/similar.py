@@ -31,7 +31,7 @@ from recsys.library.file_tags import read_tags
 from recsys.playlists import m3u8
 from recsys.similarity.explanation import Reasons, TrackSound
 from recsys.similarity.percentile import TABLE_DIGITS, shown
-from recsys.similarity.similar_tracks import Neighbour, SimilarTracks
+from recsys.similarity.similar_tracks import Neighbour, SimilarTracks, copies_hidden
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,15 @@ def run(options: SimilarOptions) -> int:
             answer = by_file(Path(options.query), similar, home.projection, options)
         else:
             answer = by_track(find_track(home.catalog, options.query), similar, options)
+        n_hidden = similar.n_hidden(neighbour.track for neighbour in answer.neighbours)
     if options.json:
         print(json.dumps(as_json(answer, options.why)))
     elif options.m3u:
         sys.stdout.buffer.write(m3u8((n.track for n in answer.neighbours), f"Like {answer.title}"))
     else:
         print_table(answer, options.why)
+        for sentence in copies_hidden(n_hidden):
+            print(f"{sentence} `earshot similar --duplicates` lists them.")
     if not answer.neighbours:
         complain(f"The library has no other track to compare {answer.title} with.")
         return NOTHING

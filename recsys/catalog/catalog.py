@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from encoders.errors import AudioError
 from encoders.features import TrackFeatures
 from recsys.catalog import (
+    comparisons,
     examples,
     features,
     feedback,
@@ -28,6 +29,7 @@ from recsys.catalog import (
     tracks,
 )
 from recsys.catalog.base import State, batches, locked_state, shown
+from recsys.catalog.comparisons import Verdicts
 from recsys.catalog.database import (
     CatalogError,
     busy,
@@ -218,6 +220,16 @@ class Catalog:
         """Return the next tracks whose file cannot be analysed, by id; `error` says why."""
         with self._reading() as session:
             return tracks.failures(session, after, limit)
+
+    def verdicts(self) -> Verdicts:
+        """Return which audios were compared, by hash, and whether they are one recording."""
+        with self._reading() as session:
+            return comparisons.verdicts(session)
+
+    def record_verdicts(self, verdicts: Mapping[tuple[str, str], bool]) -> None:
+        """Write verdicts, by two audio hashes, the lower one first, in one transaction."""
+        with self._writing() as session:
+            comparisons.record(session, verdicts)
 
     def with_undeclared_tags(self) -> list[Track]:
         """Return the available tracks whose tags do not say their encoding, by path."""

@@ -20,12 +20,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from recsys.catalog import comparisons
 from recsys.catalog.base import Base, CleanText, batches
 
 Status = Literal["pending", "ready", "failed"]
-
-# Two files of one recording (by its MBID) count as one if their lengths are this close.
-SAME_RECORDING_SECONDS = 3.0
 
 IDS_PER_QUERY = 500
 
@@ -311,44 +309,14 @@ def words(session: Session) -> Iterator[tuple[int, str, str]]:
 def recording_groups(session: Session) -> dict[int, int]:
     """Return, for each available track, the lowest id among the tracks of the same recording.
 
-    The same recording: the same audio, or the same MBID with lengths within
-    SAME_RECORDING_SECONDS of the shortest of the group.
+    The same recording: the same audio, or audios that were compared and found to be copies.
     """
-    query = (
-        select(TrackRow.id, TrackRow.audio_hash, TrackRow.recording_mbid, TrackRow.duration)
-        .where(is_available)
-        .order_by(TrackRow.id)
-    )
+    query = select(TrackRow.id, TrackRow.audio_hash).where(is_available).order_by(TrackRow.id)
     group: dict[int, int] = {}
     first_of_audio: dict[str, int] = {}
-    by_mbid: dict[str, list[tuple[float, int]]] = {}
-    for track_id, audio_hash, mbid, duration in session.execute(query):
+    for track_id, audio_hash in session.execute(query):
         group[track_id] = (
             first_of_audio.setdefault(audio_hash, track_id) if audio_hash else track_id
         )
-        if mbid and duration is not None:
-            by_mbid.setdefault(mbid, []).append((duration, track_id))
-    parents = {track_id: track_id for track_id in group.values()}
-    for recordings in by_mbid.values():
-        _join_close(sorted(recordings), group, parents)
-    return {track_id: _root(parents, first) for track_id, first in group.items()}
-
-
-def _join_close(
-    recordings: list[tuple[float, int]], group: dict[int, int], parents: dict[int, int]
-) -> None:
-    """Join the groups of recordings, sorted by length, that are close to the shortest."""
-    shortest, shortest_id = recordings[0]
-    for duration, track_id in recordings[1:]:
-        if duration - shortest > SAME_RECORDING_SECONDS:
-            shortest, shortest_id = duration, track_id
-            continue
-        low, high = sorted((_root(parents, group[shortest_id]), _root(parents, group[track_id])))
-        parents[high] = low
-
-
-def _root(parents: dict[int, int], track_id: int) -> int:
-    """Follow the parents to the lowest id of the group."""
-    while parents[track_id] != track_id:
-        track_id = parents[track_id]
-    return track_id
+    lowest = comparisons.joined(comparisons.verdicts(session), first_of_audio)
+    return {track_id: lowest.get(first, first) for track_id, first in group.items()}

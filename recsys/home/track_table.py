@@ -50,7 +50,7 @@ class TrackTable:
     sample      rows of at most N_SAMPLE available tracks, evenly spread, and their vectors (n, dim)
     artists     code of its artist, UNKNOWN without one and where it is a guess; albums likewise:
                 int64 (n,)
-    recordings  groups of equal audio or MBID; songs: of equal artist and title
+    recordings  groups of files of one recording
     durations   seconds, NaN where unknown, float32 (n,)
     artist_rows the available rows of each artist, by the folded name, guesses included, as a person
                 sees them; genre_rows likewise
@@ -64,7 +64,6 @@ class TrackTable:
     artists: Int64Array
     albums: Int64Array
     recordings: Groups
-    songs: Groups
     durations: Float32Array
     artist_rows: Mapping[str, IndexArray]
     genre_rows: Mapping[str, IndexArray]
@@ -90,7 +89,6 @@ class TrackTable:
             artists=_codes(tracks, lambda track: fold(track.known_artist)),
             albums=_codes(tracks, _album),
             recordings=Groups(_codes(tracks, lambda track: groups.get(track.id, track.id))),
-            songs=Groups(_codes(tracks, _song)),
             durations=np.array([_duration(track) for track in tracks], np.float32),
             artist_rows=_rows_by(tracks, lambda track: [track.artist]),
             genre_rows=_rows_by(tracks, lambda track: track.genres),
@@ -146,11 +144,6 @@ def _codes(
 def _album(track: TrackSummary) -> tuple[str, str] | None:
     album = "" if "album" in track.guessed else fold(track.album or "")
     return (fold(track.album_artist or track.known_artist), album) if album else None
-
-
-def _song(track: TrackSummary) -> tuple[str, str] | None:
-    artist, title = fold(track.known_artist), fold(track.title)
-    return (artist, title) if artist and title else None
 
 
 def _duration(track: TrackSummary | None) -> float:

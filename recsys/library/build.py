@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -23,6 +23,8 @@ from recsys.catalog import Catalog, Track
 from recsys.catalog.base import shown
 from recsys.catalog.track_features import Features, read_features
 from recsys.home.files import INDEX_NAME, PROJECTION_NAME
+from recsys.library.coherence import RATE
+from recsys.library.comparing import compare_named_alike
 from recsys.library.identification import USUAL, ScanOptions, ScanSummary, identify
 from recsys.library.scanning import LEFT_NOTHING_OUT, LeftOut, scan
 
@@ -57,6 +59,9 @@ class LibraryExtractor(Protocol):
         self, tracks: Iterable[tuple[Path, float]]
     ) -> Generator[tuple[Path, Features | AudioError], None, None]:
         """Analyse files given with their durations, in any order."""
+
+    def waveforms(self, rate: int) -> AbstractContextManager[Callable[[Path, float], Float32Array]]:
+        """Give a function that decodes a whole file of a duration, mono at `rate` Hz."""
 
 
 class FittedProjection(Protocol):
@@ -158,6 +163,7 @@ def build(
             catalog.drop_damaged_features(name)
         n_analysed, audio_seconds, unavailable = _analyse(catalog, extractor, progress)
         analysis_seconds = time.monotonic() - begin
+        _compare(catalog, extractor, progress)
         ids = _ready_ids(catalog, extractor.names)
         outgrown = projection is not None and projection.outgrown_by(len(ids))
         notes: tuple[str, ...] = ()
@@ -237,6 +243,23 @@ def _analyse(
         finally:  # also when Ctrl-C stops it
             _store(catalog, extractor.names, batch)
     return n_analysed, audio_seconds, tuple(unavailable)
+
+
+def _compare(
+    catalog: Catalog, extractor: LibraryExtractor, progress: Callable[[Progress], None]
+) -> None:
+    """Compare what is named alike, so that lists show one recording once."""
+    with ExitStack() as stack:
+        decode: Callable[[Path, float], Float32Array] | None = None
+
+        def waveform(track: Track) -> Float32Array:
+            nonlocal decode
+            decode = decode or stack.enter_context(extractor.waveforms(RATE))
+            return decode(track.path, track.duration or 0.0)
+
+        compare_named_alike(
+            catalog, waveform, lambda done, total: progress(Progress("compare", done, total))
+        )
 
 
 def _pending(catalog: Catalog, names: Sequence[str]) -> list[int]:

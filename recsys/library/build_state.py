@@ -29,6 +29,7 @@ STAGES = {
     "scan": "Looking for files",
     "identify": "Identifying",
     "analyse": "Analysing",
+    "compare": "Comparing copies",
     "fit": "Fitting the projection",
     "index": "Indexing",
     "map": "Drawing the map",

@@ -8,26 +8,24 @@ takes of a piece may be closer than two encodings of one. They only select the p
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import combinations
 
 from encoders.errors import AudioError
 from index.arrays import Float32Array
 from index.vector_index import VectorIndex
-from recsys.catalog import Catalog, Track
-from recsys.catalog.search import fold
+from recsys.catalog import Catalog, CatalogReadOnly, Track
+from recsys.catalog.comparisons import Verdicts, group_alike, pair
 from recsys.library.coherence import MAX_CUT, same_recording
+from recsys.library.comparing import LoadWaveform, named_alike, similar_length
 
 N_NEIGHBOURS = 10  # of each track, candidates for a comparison
 MIN_COSINE = 0.7  # of candidates; copies are closer, but for some at 32 kbit/s
 _N_CACHED = 16  # waveforms
 _SEARCH_BATCH = 500  # tracks
 _LOSSLESS = ("alac", "ape", "flac", "pcm", "tta", "wavpack")  # prefixes of FFmpeg's names
-
-# Loads a track's waveform, mono at `recsys.library.coherence.RATE`; raises AudioError.
-LoadWaveform = Callable[[Track], Float32Array]
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,11 @@ def find_duplicates(
 ) -> Duplicates:
     """Group the files of one recording: other codecs, rates, loudness, or ends cut off.
 
-    `progress` is called with (done, total) of the tracks that have candidates.
+    `progress` is called with (done, total) of the tracks that have candidates. Verdicts are taken
+    from the catalogue and written into it, so that lists show one recording once.
     """
+    known = catalog.verdicts()
+    new: Verdicts = {}
     by_audio: defaultdict[Hashable, list[Track]] = defaultdict(list)
     for track in catalog.available_tracks():
         if track.status == "ready":
@@ -74,13 +75,22 @@ def find_duplicates(
 
     @cache
     def same(one: int, other: int) -> bool:
-        if not _similar_duration(firsts[one], firsts[other]):
+        if not similar_length(firsts[one], firsts[other]):
             return False
+        key = pair(firsts[one].audio_hash or "", firsts[other].audio_hash or "")
+        if key in known:
+            return known[key]
         a, b = waveform(one), waveform(other)
-        return a is not None and b is not None and same_recording(a, b)
+        if a is None or b is None:
+            return False
+        new[key] = same_recording(a, b)
+        return new[key]
 
     candidates = _candidates(list(firsts.values()), index)
     alike = group_alike(candidates, same, progress)
+    if new:
+        with suppress(CatalogReadOnly):  # then they are not kept
+            catalog.record_verdicts(new)
     alone = [[track_id] for track_id in firsts.keys() - {i for group in alike for i in group}]
     groups = [[track for i in group for track in copies[i]] for group in (*alike, *alone)]
     several = sorted((group for group in groups if len(group) > 1), key=lambda group: group[0].id)
@@ -90,48 +100,18 @@ def find_duplicates(
     )
 
 
-def group_alike(
-    candidates: Mapping[int, set[int]],
-    same: Callable[[int, int], bool],
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[list[int]]:
-    """Group ids by complete linkage: every two of a group are the `same`.
-
-    Each id, in order, joins the first group that contains one of its `candidates` and only members
-    that are the `same`, or begins a group.
-    """
-    groups: dict[int, list[int]] = {}
-    for done, newcomer in enumerate(sorted(candidates)):
-        progress(done, len(candidates))
-        groups[newcomer] = [newcomer]
-        for candidate in sorted(candidates[newcomer] & groups.keys() - {newcomer}):
-            if all(same(member, newcomer) for member in groups[candidate]):
-                groups[candidate].append(newcomer)
-                groups[newcomer] = groups[candidate]
-                break
-    return [group for first, group in groups.items() if group[0] == first]
-
-
 def _candidates(tracks: Sequence[Track], index: VectorIndex) -> dict[int, set[int]]:
     """Return the candidates of each track: of similar duration, by equal name or by embedding."""
     by_id = {track.id: track for track in tracks}
     candidates: defaultdict[int, set[int]] = defaultdict(set)
 
     def add(one: int, other: int) -> None:
-        if one != other and _similar_duration(by_id[one], by_id[other]):
+        if one != other and similar_length(by_id[one], by_id[other]):
             candidates[one].add(other)
             candidates[other].add(one)
 
-    by_name: defaultdict[Hashable, list[int]] = defaultdict(list)
-    for track in tracks:
-        names: list[Hashable] = [track.recording_mbid, track.isrc]
-        if track.artist and track.title:
-            names.append((fold(track.artist), fold(track.title)))
-        for name in filter(None, names):
-            by_name[name].append(track.id)
-    for ids in by_name.values():
-        for one, other in combinations(ids, 2):
-            add(one, other)
+    for one, other in named_alike(tracks, MAX_CUT, len(tracks)):
+        add(one.id, other.id)
     others = [track_id for track_id in index.ids.tolist() if track_id not in by_id]
     indexed = [track_id for track_id in index.ids.tolist() if track_id in by_id]
     for start in range(0, len(indexed), _SEARCH_BATCH):
@@ -141,14 +121,6 @@ def _candidates(tracks: Sequence[Track], index: VectorIndex) -> dict[int, set[in
             for neighbour in ranking.ids[ranking.scores >= MIN_COSINE].tolist():
                 add(track_id, neighbour)
     return dict(candidates)
-
-
-def _similar_duration(one: Track, other: Track) -> bool:
-    return (
-        one.duration is not None
-        and other.duration is not None
-        and abs(one.duration - other.duration) <= MAX_CUT
-    )
 
 
 def _quality(track: Track) -> tuple[bool, int, float]:

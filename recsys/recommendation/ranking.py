@@ -9,7 +9,6 @@ import numpy as np
 from index.arrays import Float32Array, IndexArray
 from recsys.recommendation.candidates import CandidateLimits, candidate_rows
 from recsys.recommendation.context import QueryContext
-from recsys.recommendation.filters import recordings
 from recsys.recommendation.scoring import Scores
 from recsys.recommendation.terms import score, traced_to_listens
 from recsys.reranking import Limit, rerank, shuffled
@@ -66,7 +65,7 @@ def _rerank(context: QueryContext, rows: IndexArray, values: Float32Array, k: in
         consistency=query.consistency,
         diversity=query.diversity,
         limits=[
-            Limit(recordings(rows, vectors, table), cap=1),
+            Limit(table.recordings.codes[rows], cap=1),
             Limit(table.artists[rows], query.artist_cap, query.artist_spacing),
             Limit(table.albums[rows], query.album_cap, query.album_spacing),
         ],

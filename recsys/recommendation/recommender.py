@@ -12,7 +12,6 @@ from recsys.home.tag_table import TagTable
 from recsys.home.track_table import TrackTable
 from recsys.recommendation.candidates import DEFAULT_LIMITS, CandidateLimits, nearest_rows
 from recsys.recommendation.context import ContextLoader, QueryContext
-from recsys.recommendation.filters import recordings
 from recsys.recommendation.query import (
     Query,
     Reason,
@@ -144,7 +143,7 @@ class Recommender:
             points = waypoints(start, end, length)
             n_each = max(MIN_NEAR, N_PATH_CANDIDATES // length)
             rows = nearest_rows(context, points, n_each, self._limits)
-        codes = recordings(rows, self.index.vectors_at(rows), context.track_table)
+        codes = context.track_table.recordings.codes[rows]
         _, first = np.unique(codes, return_index=True)
         return np.concatenate([ends, rows[np.sort(first)]])
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from index.arrays import IndexArray
 from recsys.catalog import Catalog
 from recsys.recommendation.candidates import CandidateLimits
 from recsys.recommendation.context import QueryContext
@@ -19,6 +20,7 @@ from recsys.recommendation.query import (
 )
 from recsys.recommendation.ranking import RankedTracks, rank, scored
 from recsys.similarity.percentile import Similarity
+from recsys.similarity.similar_tracks import copies_hidden
 
 
 class ResolvedQuery:
@@ -60,7 +62,12 @@ class ResolvedQuery:
         return RecommendedList(
             (*seeds, *following),
             self.context.seeds.fallback,
-            (*self.notices, *_basis(self.context), *_shortage(self.context, len(ranked.rows), k)),
+            (
+                *self.notices,
+                *_basis(self.context),
+                *_shortage(self.context, len(ranked.rows), k),
+                *_hidden(self.context, ranked.rows),
+            ),
         )
 
     def seed_tracks(self) -> list[int]:
@@ -154,3 +161,9 @@ def _shortage(context: QueryContext, n: int, k: int) -> list[str]:
         f"{n} instead of {k}: {why}"
         + (", and these limits let no more in." * (n < n_allowed) or ".")
     ]
+
+
+def _hidden(context: QueryContext, rows: IndexArray) -> list[str]:
+    """Say how many copies of a list's tracks the list does not show."""
+    mates = context.track_table.recordings.mates(rows)
+    return copies_hidden(int(context.track_table.available[mates].sum()) - len(rows))

@@ -27,9 +27,6 @@ from recsys.similarity.explanation import (
 )
 from recsys.similarity.percentile import SAME, Similarity
 
-_SAME_LENGTH = 2.0  # s; two encodings of one recording differ by less
-_SAME_SOUND = 0.95  # cosine; two encodings of one recording are closer
-_N_NEAR = 10  # of a track, that are compared with it by names and sound
 _IDENTICAL = 0.9999  # cosine; two embeddings of the same audio are closer
 
 
@@ -97,8 +94,6 @@ class SimilarTracks:
         groups = self._current_available().groups
         if groups.get(one.id, one.id) == groups.get(other.id, other.id):
             return SAME
-        if self._same_recording(one, other):
-            return SAME
         cosine = (a.astype(np.float64) * b).sum().astype(np.float32)  # as the search has it
         return float(self._similarity.of(pair_scores(self.hubs, cosine, mine, theirs)))
 
@@ -131,23 +126,18 @@ class SimilarTracks:
         return self._neighbours(vector, features, None, k, artist_cap)
 
     def copies(self, track: Track) -> list[Track]:
-        """Return the other tracks of an indexed track's recording, ordered by id.
-
-        They have its audio or its MBID, or its names, length and sound. Raises KeyError if the
-        track is not in the index.
-        """
-        available = self._current_available()
-        own_group = available.groups.get(track.id, track.id)
-        near = self.index.search(
-            self.index.vectors([track.id]), _N_NEAR, exclude=[*available.gone, track.id]
-        )[0]
-        same = {i for i, group in available.groups.items() if group == own_group} - {track.id}
-        same |= {
-            other.id
-            for other in self.catalog.tracks(near.ids.tolist())
-            if self._same_recording(track, other)
-        }
+        """Return the other tracks of a track's recording, ordered by id."""
+        groups = self._current_available().groups
+        own_group = groups.get(track.id, track.id)
+        same = {i for i, group in groups.items() if group == own_group} - {track.id}
         return self.catalog.tracks(sorted(same))
+
+    def n_hidden(self, tracks: Iterable[Track]) -> int:
+        """Return how many other files of the recordings of a list's tracks there are."""
+        groups = self._current_available().groups
+        ids = {track.id for track in tracks}
+        listed = {groups.get(track_id, track_id) for track_id in ids}
+        return sum(group in listed for group in groups.values()) - len(ids & groups.keys())
 
     def sound_of(self, track: Track) -> TrackSound:
         """Return a track's stored features, length and tempo. Raises KeyError without features."""
@@ -259,19 +249,10 @@ class SimilarTracks:
                 continue
             if artist_cap is not None and artist and per_artist[artist] >= artist_cap:
                 continue
-            if any(self._same_recording(track, other) for other in (*seeds, *chosen)):
-                continue
             per_artist[artist] += 1
             taken.add(groups.get(track.id, track.id))
             chosen.append(track)
         return chosen
-
-    def _same_recording(self, one: Track, other: Track) -> bool:
-        """Return whether two indexed tracks are two encodings of one recording."""
-        if not _same_names(one, other):
-            return False
-        a, b = self.index.vectors([one.id, other.id])
-        return float(a @ b) >= _SAME_SOUND
 
     def _current_available(self) -> _Available:
         """Read from the catalogue which tracks are available, once a revision."""
@@ -301,12 +282,13 @@ class _Available(NamedTuple):
     gone: list[int]
 
 
-def _same_names(one: Track, other: Track) -> bool:
-    """Return whether two tracks have the same artist, title and length."""
-    if one.duration is None or other.duration is None:
-        return False
-    return (
-        abs(one.duration - other.duration) <= _SAME_LENGTH
-        and fold(one.title) == fold(other.title)
-        and fold(one.artist) == fold(other.artist)
-    )
+def copies_hidden(count: int) -> list[str]:
+    """Say how many copies of a list's tracks it does not show; nothing where there are none.
+
+    >>> copies_hidden(2)
+    ['2 copies of tracks in this list are not shown.']
+    """
+    if count <= 0:
+        return []
+    copies, are = ("copies", "are") if count > 1 else ("copy", "is")
+    return [f"{count:,} {copies} of tracks in this list {are} not shown."]

@@ -249,21 +249,17 @@ def test_the_revision_rises_with_what_matters_to_an_index(catalog: Catalog) -> N
 
 
 def test_the_same_recording_is_one_group(catalog: Catalog) -> None:
-    def of(mbid: str) -> Tags:
-        return Tags("T", "A", recording_mbid=mbid)
-
-    catalog.record_files(
-        [
-            seen("1", "audio x"),
-            seen("2", "audio x"),
-            seen("3", tags=of("m"), duration=100.0),
-            seen("4", tags=of("m"), duration=103.0),
-            seen("5", tags=of("m"), duration=106.0),
-            seen("6", tags=of("n"), duration=100.0),
-            seen("7"),
-            seen("8", "audio x", tags=of("n"), duration=98.0),
-        ]
-    )
+    named = Tags("T", "A", recording_mbid="m")  # which proves nothing
+    audios = ("x", "x", "a", "b", "c", "d", "e", "x")
+    catalog.record_files([seen(str(n), audio, named) for n, audio in enumerate(audios, start=1)])
+    assert catalog.recording_groups() == {1: 1, 2: 1, 3: 3, 4: 4, 5: 5, 6: 6, 7: 7, 8: 1}
+    revision = catalog.revision
+    catalog.record_verdicts({("a", "e"): False})
+    assert catalog.revision == revision
+    same = {("a", "b"): True, ("b", "c"): True, ("a", "c"): False, ("d", "x"): True}
+    catalog.record_verdicts(same)
+    assert catalog.revision == revision + 1
+    assert catalog.verdicts() == {**same, ("a", "e"): False}
     assert catalog.recording_groups() == {1: 1, 2: 1, 3: 3, 4: 3, 5: 5, 6: 1, 7: 7, 8: 1}
     catalog.set_presence(gone=[1, 3])
     assert catalog.recording_groups() == {2: 2, 4: 4, 5: 4, 6: 2, 7: 7, 8: 2}

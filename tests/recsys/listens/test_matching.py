@@ -8,6 +8,7 @@ import pytest
 from small_catalog import AUDIO, seen
 
 from recsys.catalog import Catalog, Listen, Match, Opinion, Recording, ScannedFile, Tags
+from recsys.catalog.comparisons import pair
 from recsys.listens.matching import LibraryTracks, match_recordings
 from recsys.listens.names import artist_name, marks, track_title
 
@@ -176,6 +177,9 @@ def test_of_one_recording_in_several_files_the_lowest_id_has_the_listens(shelf: 
             file("c.mp3", album="Radio", recording_mbid=MBID, seconds=150),
         ]
     )
+    assert found(shelf, BLUE._replace(album="Best Of")) == (2, "name")
+    first, second = (track.audio_hash or "" for track in shelf.tracks([1, 2]))
+    shelf.record_verdicts({pair(first, second): True})  # a build compared them
     assert found(shelf, BLUE._replace(album="Best Of")) == (1, "name")
     assert found(shelf, Recording(mbid=MBID, duration=151)) == (3, "mbid")
 

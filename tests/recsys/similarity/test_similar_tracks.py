@@ -11,7 +11,8 @@ import pytest
 from encoders.features import AudioInfo, TrackFeatures
 from index.hubs import METHODS
 from index.vector_index import VectorIndex
-from recsys.catalog import Catalog, ScannedFile, Tags
+from recsys.catalog import Catalog, ScannedFile, Tags, Track
+from recsys.catalog.comparisons import pair
 from recsys.playlists import m3u8
 from recsys.similarity.similar_tracks import SimilarTracks
 
@@ -112,6 +113,7 @@ def test_only_the_same_recording_is_wholly_alike(catalog: Catalog) -> None:
         "nicdm",
     )
     one, silence, copy, twin, song, encoded = catalog.tracks(range(1, 7))
+    confirm(catalog, song, encoded)
     assert system.similarity(copy, twin) == system.similarity(song, encoded) == 1.0
     assert system.similarity(one, one) == 1.0
     assert system.similarity(one, silence) < 1, "equal vectors may be two recordings"
@@ -155,8 +157,21 @@ def test_two_encodings_of_a_recording_are_one_neighbour(catalog: Catalog) -> Non
             (track(4, "Björk", "Unravel", seconds=300.0), 13, PLAIN),
         ],
     )
-    assert ids_like(system, 1) == [2, 4, 5], "another length or title is another recording"
+    assert ids_like(system, 1) == [2, 3, 4, 5], "names and lengths alone hide nothing"
+    _, song, encoded, *_ = catalog.tracks(range(1, 6))
+    confirm(catalog, song, encoded)
+    assert ids_like(system, 1) == [2, 4, 5]
     assert ids_like(system, 2) == [4, 5, 1]
+    neighbours = system.of_track(catalog.tracks([1])[0], 9)
+    assert system.n_hidden(neighbour.track for neighbour in neighbours) == 1
+    assert [track.id for track in system.copies(song)] == [3]
+
+
+def confirm(catalog: Catalog, one: Track, other: Track) -> None:
+    """Store that two tracks were compared and are one recording."""
+    assert one.audio_hash
+    assert other.audio_hash
+    catalog.record_verdicts({pair(one.audio_hash, other.audio_hash): True})
 
 
 def test_equal_names_that_sound_different_stay_apart(catalog: Catalog) -> None:
