@@ -112,6 +112,7 @@ def parse(arguments: Sequence[str]) -> ListeningOptions:
         args.artist_column,
         args.content_columns,
         args.text_columns,
+        args.album_column,
     )
     given = {name: value for name, value in vars(args).items() if not name.endswith("_column")}
     del given["content_columns"], given["text_columns"]
@@ -130,6 +131,7 @@ def _add_tables(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--count-column", metavar="NAME", help='(default: "count", or 1 each)')
     group.add_argument("--time-column", metavar="NAME", help="Unix seconds or ISO dates")
     group.add_argument("--artist-column", metavar="NAME", help='(default: "artist" if there)')
+    group.add_argument("--album-column", metavar="NAME", help='(default: "album" if there)')
     group.add_argument(
         "--content-columns",
         type=names,

@@ -14,7 +14,13 @@ from index.arrays import Float64Array, Int64Array
 from recsys.evaluation.metrics import bootstrap_means, interval
 from recsys.evaluation.recommenders.evaluation import Evaluated, evaluate
 from recsys.evaluation.recommenders.splits import split
-from recsys.evaluation.recommenders.systems import Settings, System, tune, validation_splits
+from recsys.evaluation.recommenders.systems import (
+    Settings,
+    System,
+    all_systems,
+    tune,
+    validation_splits,
+)
 from recsys.interactions import Content, Interactions
 
 Progress = Callable[[str], None]
@@ -76,7 +82,13 @@ def compare_systems(
         for name, system in systems.items():
             start = time.perf_counter()
             progress(f"seed {seed}: tuning {name}")
-            chosen[name] = tune(system, validation, protocol, seed)
+            tuned_as = system.tuned_as
+            if tuned_as is None:
+                chosen[name] = tune(system, validation, protocol, seed)
+            elif tuned_as in chosen:
+                chosen[name] = chosen[tuned_as]
+            else:
+                chosen[name] = tune(all_systems()[tuned_as], validation, protocol, seed)
             comparison.add_time(name, start)
         for name, system in systems.items():
             start = time.perf_counter()
