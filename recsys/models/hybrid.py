@@ -24,7 +24,7 @@ same scale, so that a track without listens can be compared with one that has ma
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,19 @@ class HybridSettings:
         names = {key: name for name, key in SETTING_KEYS.items()}
         named = {names.get(key, key): value for key, value in settings.items()}
         return cls(**{**named, "als": Als(**settings["als"])})
+
+    def fits_as(self, other: HybridSettings) -> bool:
+        """Return whether a fit with the other settings is the same: only scores are others."""
+        one, another = (
+            replace(
+                settings,
+                history_shrinkage=0.0,
+                content_weight=0.0,
+                cooccurrence_weight=float(settings.cooccurrence_weight > 0),
+            )
+            for settings in (self, other)
+        )
+        return one == another
 
     def for_manifest(self) -> dict[str, Any]:
         """Return the settings as a manifest has them."""

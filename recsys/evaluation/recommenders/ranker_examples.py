@@ -13,7 +13,7 @@ from index.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from recsys.evaluation.metrics import attainable_recall_at_k, ndcg_at_k
 from recsys.evaluation.recommenders.ranker_split import MixedSplit
 from recsys.models.ranker.candidates import candidate_pairs
-from recsys.models.ranker.pairs import KINDS, Library, length_classes
+from recsys.models.ranker.pairs import KINDS, RankedLibrary, length_classes
 from recsys.models.ranker.terms import term_values
 
 N_CANDIDATES = (300, 150, 150)  # of each kind, of each listener
@@ -31,7 +31,8 @@ class Examples:
     kinds      number in `KINDS` of each pair's track: int64 (n_pairs,)
     n_held_out of each listener and kind, candidates or not: int64 (n, n_kinds)
     lengths    number in `LENGTHS` of each listener: int64 (n,)
-    popularity log of the share of the listeners who play each pair's track: float32 (n_pairs,)
+    popularity of each pair's track: float32 (n_pairs,)
+    is_new     whether the listener had no part in the model's training: bool (n,)
     """
 
     terms: Float32Array
@@ -42,9 +43,10 @@ class Examples:
     n_held_out: Int64Array
     lengths: Int64Array
     popularity: Float32Array
+    is_new: BoolArray
 
     @classmethod
-    def of(cls, library: Library, split: MixedSplit) -> Examples:
+    def of(cls, library: RankedLibrary, split: MixedSplit) -> Examples:
         """Propose candidates for each listener of a split and compute their terms."""
         blocks: list[tuple[Float32Array, ...]] = []
         lists: list[tuple[Int64Array, ...]] = []
@@ -52,9 +54,7 @@ class Examples:
             rows = slice(start, start + _BLOCK)
             pairs, _ = candidate_pairs(library, split.histories[rows], N_CANDIDATES)
             played = np.asarray(split.held_out[rows][pairs.listeners, pairs.tracks] > 0).ravel()
-            popularity = np.where(
-                library.model.has_listens[pairs.tracks], library.model.popularity[pairs.tracks], 0
-            )
+            popularity = library.popularity[pairs.tracks]
             blocks.append((term_values(pairs), pairs.scores, played, popularity))
             lists.append((pairs.listeners + start, library.kinds[pairs.tracks]))
         terms, scores, played, popularity = map(np.concatenate, zip(*blocks, strict=True))
@@ -71,6 +71,7 @@ class Examples:
             np.column_stack(held_out),
             length_classes(split.histories),
             popularity,
+            np.diff(split.train.indptr)[split.listeners] == 0,
         )
 
     @cached_property
@@ -90,6 +91,7 @@ class Examples:
             self.n_held_out[listeners],
             self.lengths[listeners],
             self.popularity[mask],
+            self.is_new[listeners],
         )
 
     def quality(self, scores: Float64Array | Float32Array, kinds: Sequence[int]) -> Float64Array:

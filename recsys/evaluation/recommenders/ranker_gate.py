@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from index.arrays import Float64Array
+from index.arrays import BoolArray, Float64Array
 from recsys.evaluation.recommenders.ranker_examples import Examples
 from recsys.models.ranker.pairs import LENGTHS
 
@@ -28,6 +28,7 @@ class Decision:
     ranker      the ranker's order
     gain        of the ranker above the better of the others,
     error       and the standard error of that, over listeners
+    new_gain    above the model, of listeners whom it did not know, and new_error likewise
     """
 
     kind: str
@@ -38,6 +39,8 @@ class Decision:
     ranker: float = 0.0
     gain: float = 0.0
     error: float = 0.0
+    new_gain: float = 0.0
+    new_error: float = 0.0
     adopted: bool = False
 
     def as_json(self) -> dict[str, Any]:
@@ -58,25 +61,35 @@ def compare(
 
     It is adopted where it gains more than `N_ERRORS` standard errors, on the listening model and on
     popularity alone: what finds no more than the most played tracks has learned nothing of the
-    listener.
+    listener. The listening model scores those too well whose listens it was trained on, and what
+    only corrects that would harm new listeners: among these alone it must gain more than one error.
     """
     orders = (examples.scores, examples.popularity, corrected)
     qualities = np.stack([examples.quality(scores, kinds) for scores in orders], axis=1)
     asked = ~np.isnan(qualities[:, 0])
     return [
-        _decision(qualities[asked & (examples.lengths == number)], label, length)
+        _decision(qualities[here], examples.is_new[here], label, length)
         for number, length in enumerate(LENGTHS)
+        for here in [asked & (examples.lengths == number)]
     ]
 
 
-def _decision(qualities: Float64Array, kind: str, length: int) -> Decision:
+def _decision(qualities: Float64Array, is_new: BoolArray, kind: str, length: int) -> Decision:
     n = len(qualities)
     if n < MIN_LISTENERS:
         return Decision(kind, length, n)
     model, popularity, ranker = qualities.mean(axis=0).tolist()
     best = qualities[:, 0] if model >= popularity else qualities[:, 1]
-    gains = qualities[:, 2] - best
-    gain, error = float(gains.mean()), float(gains.std(ddof=1) / np.sqrt(n))
+    gain, error = _mean(qualities[:, 2] - best)
+    new_gain, new_error = _mean((qualities[:, 2] - qualities[:, 0])[is_new])
+    adopted = gain > N_ERRORS * error and new_gain > new_error
     return Decision(
-        kind, length, n, model, popularity, ranker, gain, error, gain > N_ERRORS * max(error, 1e-9)
+        kind, length, n, model, popularity, ranker, gain, error, new_gain, new_error, adopted
     )
+
+
+def _mean(gains: Float64Array) -> tuple[float, float]:
+    """Return a mean and its standard error; no gain where there are fewer than two."""
+    if len(gains) < 2:
+        return 0.0, 0.0
+    return float(gains.mean()), max(float(gains.std(ddof=1) / np.sqrt(len(gains))), 1e-9)

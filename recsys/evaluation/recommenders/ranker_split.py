@@ -17,7 +17,7 @@ from recsys.interactions import Interactions
 
 NEW_ARTISTS = 0.1  # of the artists,
 NEW_TRACKS = 0.1  # of the tracks of the others,
-NEW_LISTENERS = 0.2  # of the listeners, who are told by at most
+NEW_LISTENERS = 0.3  # of the listeners, who are told by at most
 MAX_TOLD = 40  # tracks
 HELD_OUT = 0.2  # of the other listens of each other listener
 

@@ -17,7 +17,7 @@ from recsys.interactions import Content, Interactions, n_listeners
 from recsys.models.als import AlsModel
 from recsys.models.hybrid import HybridModel, HybridSettings
 from recsys.models.ranker.groups import artist_affinity, track_groups
-from recsys.models.ranker.pairs import Library
+from recsys.models.ranker.pairs import RankedLibrary
 from recsys.models.ranker.ranked_model import RankedModel, without_ranker
 from recsys.models.ranker.ranker import Ranker, Trees, column_name, sha256
 from recsys.models.ranker.terms import TERMS
@@ -110,9 +110,9 @@ def _timed(card: Any, begin: float) -> dict[str, Any]:
     return {**card, "seconds": round(time.perf_counter() - begin, 1)}
 
 
-def _library(model: HybridModel, counts: sparse.csr_matrix, content: Content) -> Library:
+def _library(model: HybridModel, counts: sparse.csr_matrix, content: Content) -> RankedLibrary:
     artists, albums = track_groups(counts, content)
-    return Library(model, artists, albums, artist_affinity(counts, artists))
+    return RankedLibrary(model, artists, albums, artist_affinity(counts, artists))
 
 
 def _train(

@@ -167,12 +167,20 @@ def tune(system: System, validation: Sequence[Validation], protocol: str, seed: 
     best: Settings = {}
     if not validation or (system.listens_only and protocol in COLD_ITEMS):
         return best
+    measured: dict[tuple[int, Estimator], float] = {}  # the best of a step is in the next again
+
+    def quality_of(number: int, settings: Settings) -> float:
+        estimator = system.make(**settings)
+        if (number, estimator) not in measured:
+            measured[number, estimator] = quality(estimator, *validation[number], seed)
+        return measured[number, estimator]
+
     for step in system.steps:
         grid = [{**best, **settings} for settings in _combinations(step)]
         if len(grid) > 1:
             qualities = [
-                [quality(system.make(**settings), inner, content, seed) for settings in grid]
-                for inner, content in validation
+                [quality_of(number, settings) for settings in grid]
+                for number in range(len(validation))
             ]
             grid = [grid[int(np.argmax(np.mean(qualities, axis=0)))]]
         best = grid[0]

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from index.arrays import Float32Array, Int64Array
 from recsys.models.profile import Profile, ScoreTerms
-from recsys.models.ranker.pairs import KINDS, Library, Pairs
+from recsys.models.ranker.pairs import KINDS, Pairs, RankedLibrary
 
 N_CANDIDATES = (300, 300, 300)  # of each kind
 OWN_ARTIST = (
@@ -18,7 +18,7 @@ OWN_ARTIST = (
 
 
 def candidate_pairs(
-    library: Library, histories: sparse.csr_matrix, n_of_kind: Sequence[int] = N_CANDIDATES
+    library: RankedLibrary, histories: sparse.csr_matrix, n_of_kind: Sequence[int] = N_CANDIDATES
 ) -> tuple[Pairs, Float32Array]:
     """Return the best candidates of each kind for histories, and all scores (n, n_tracks)."""
     profile: Profile = library.model.profile(histories)

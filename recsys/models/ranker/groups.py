@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from index.arrays import Float32Array, Int64Array
@@ -13,7 +15,19 @@ from recsys.models.als import weighted
 
 MAX_ARTISTS = 3000  # the most played, whose affinities are learned: an inverse of that size
 EASE_PENALTY = 30.0
+UNPLAYED = -5.0  # popularity of what nobody plays
 N_AFFINE = 100  # artists that are kept of each
+
+
+def relative_popularity(listeners: NDArray[Any]) -> Float32Array:
+    """Return log listeners less the mean of what has any, UNPLAYED without: float32 (n,).
+
+    So it means the same in a part of the listens as in all of them.
+    """
+    played = listeners > 0
+    logs = np.log(np.maximum(listeners, 1))
+    centred = logs - logs[played].mean() if played.any() else logs
+    return np.where(played, centred, UNPLAYED).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +36,8 @@ class TrackGroups:
 
     codes       number of each track's group from 0 on, -1 where it is unknown: int64 (n_tracks,)
     sizes       tracks of each group: float32 (n_groups,)
-    popularity  log of the share of the listeners who play any of them, of groups without listeners
-                as with one: float32 (n_groups,)
+    popularity  log of the listeners who play any of them, less the mean over the groups that have
+                listeners; UNPLAYED for the others: float32 (n_groups,)
     has_listens whether anybody plays any of them, 0 or 1: float32 (n_groups,)
     """
 
@@ -35,7 +49,7 @@ class TrackGroups:
     @classmethod
     def of(cls, counts: sparse.csr_matrix, groups: Int64Array | None) -> TrackGroups:
         """Count listeners, from listens (n_listeners, n_tracks) and each track's group or -1."""
-        n_all, n_tracks = counts.shape
+        n_tracks = counts.shape[1]
         groups = np.full(n_tracks, -1, np.int64) if groups is None else groups
         codes = np.full(n_tracks, -1, np.int64)
         codes[groups >= 0] = np.unique(groups[groups >= 0], return_inverse=True)[1]
@@ -44,7 +58,7 @@ class TrackGroups:
         return cls(
             codes,
             np.bincount(codes[codes >= 0], minlength=n_groups).astype(np.float32),
-            np.log(np.maximum(listeners, 1) / max(n_all, 1)).astype(np.float32),
+            relative_popularity(listeners),
             (listeners > 0).astype(np.float32),
         )
 

@@ -14,7 +14,7 @@ from index.arrays import Float32Array, Int64Array
 from recsys.models.als import weighted
 from recsys.models.hybrid import HybridModel
 from recsys.models.profile import ScoreTerms
-from recsys.models.ranker.groups import TrackGroups
+from recsys.models.ranker.groups import TrackGroups, relative_popularity
 
 KINDS = ("known track", "new track", "new artist")  # of candidates, by number
 REGIMES = ((0,), (1, 2))  # kinds whose odds are compared: with listens, and without
@@ -22,7 +22,7 @@ LENGTHS = (1, 5, 20)  # least tracks of a short, a middling and a long history
 
 
 @dataclass(frozen=True, eq=False)
-class Library:
+class RankedLibrary:
     """What ranking terms know of the tracks.
 
     model     the listening model
@@ -34,6 +34,11 @@ class Library:
     artists: TrackGroups
     albums: TrackGroups
     affinity: sparse.csr_matrix
+
+    @cached_property
+    def popularity(self) -> Float32Array:
+        """The popularity of each track, as that of groups is: float32 (n_tracks,)."""
+        return relative_popularity(np.exp(self.model.popularity) * self.model.has_listens)
 
     @cached_property
     def kinds(self) -> Int64Array:
@@ -65,7 +70,7 @@ class Pairs:
     terms      likewise of its terms
     """
 
-    library: Library
+    library: RankedLibrary
     histories: sparse.csr_matrix
     listeners: Int64Array
     tracks: Int64Array

@@ -19,7 +19,7 @@ from recsys.models.model_file import DamagedModel, Tensors
 from recsys.models.profile import Profile
 from recsys.models.ranker.candidates import candidate_pairs
 from recsys.models.ranker.groups import TrackGroups
-from recsys.models.ranker.pairs import KINDS, Library, Pairs, length_classes
+from recsys.models.ranker.pairs import KINDS, Pairs, RankedLibrary, length_classes
 from recsys.models.ranker.ranker import Ranker, RankerUnusable
 
 _PREFIX = "ranker_"
@@ -35,7 +35,7 @@ class RankedModel:
     card    the model card of the last training, of a ranker that was adopted or not; {} without
     """
 
-    library: Library
+    library: RankedLibrary
     ranker: Ranker | None
     notice: str | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
@@ -117,14 +117,14 @@ class RankedModel:
             raise DamagedModel(path, str(error)) from error
 
 
-def without_ranker(model: HybridModel) -> Library:
+def without_ranker(model: HybridModel) -> RankedLibrary:
     """Return the library of a model without a ranker, which needs nothing of artists."""
     nobody = sparse.csr_matrix((0, len(model.tracks)), dtype=np.float32)
     none = TrackGroups.of(nobody, None)
-    return Library(model, none, none, sparse.csr_matrix((0, 0), dtype=np.float32))
+    return RankedLibrary(model, none, none, sparse.csr_matrix((0, 0), dtype=np.float32))
 
 
-def _library(model: HybridModel, tensors: Tensors) -> Library:
+def _library(model: HybridModel, tensors: Tensors) -> RankedLibrary:
     artists, albums = (
         TrackGroups(*(tensors[f"{name}_{part}"] for part in _GROUPS))
         for name in ("artists", "albums")
@@ -136,7 +136,7 @@ def _library(model: HybridModel, tensors: Tensors) -> Library:
     affinity.check_format()
     if any(len(groups.codes) != len(model.tracks) for groups in (artists, albums)):
         raise ValueError("its ranker is of other tracks")
-    return Library(model, artists, albums, affinity)
+    return RankedLibrary(model, artists, albums, affinity)
 
 
 def _others_below(before: Float32Array, after: Float32Array, chosen: np.ndarray) -> Float32Array:

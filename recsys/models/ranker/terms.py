@@ -95,7 +95,7 @@ def _best_co_listening(pairs: Pairs) -> NDArray[np.floating]:
 
 def _mainstream(pairs: Pairs) -> NDArray[np.floating]:
     """The mean popularity of the tracks of the history."""
-    popularity = pairs.library.model.popularity
+    popularity = pairs.library.popularity
     return pairs.of_listener(np.asarray(pairs.played @ popularity) / pairs.lengths)
 
 
@@ -145,7 +145,7 @@ TERMS: tuple[RankingTerm, ...] = (
     RankingTerm(
         "the track's listeners",
         "popularity",
-        lambda pairs: pairs.library.model.popularity[pairs.tracks],
+        lambda pairs: pairs.library.popularity[pairs.tracks],
     ),
     RankingTerm("the artist's listeners", "popularity", _artist_popularity),
     RankingTerm("the album's listeners", "popularity", _album_popularity),

@@ -13,8 +13,7 @@ from recsys.catalog import Catalog
 from recsys.home.files import LISTENING_NAME
 from recsys.interactions import Content
 from recsys.models.ranker.groups import artist_affinity, track_groups
-from recsys.models.ranker.pairs import KINDS, LENGTHS
-from recsys.models.ranker.pairs import Library as Known
+from recsys.models.ranker.pairs import KINDS, LENGTHS, RankedLibrary
 from recsys.models.ranker.ranked_model import RankedModel
 from recsys.models.ranker.ranker import Ranker, Trees, column_name, sha256
 from recsys.recommendation.query import Query, RecommendedList
@@ -35,7 +34,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         counts = catalog.interactions().counts
         content = Content(model.directions, np.ones(40, bool), np.arange(40) % 10)
         artists, albums = track_groups(counts, content)
-        known = Known(model, artists, albums, artist_affinity(counts, artists))
+        known = RankedLibrary(model, artists, albums, artist_affinity(counts, artists))
         made_trees = loyal_trees()
         ranker = Ranker(
             made_trees,
