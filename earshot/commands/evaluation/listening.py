@@ -220,6 +220,7 @@ def compare(
         "pairs": int(data.interactions.counts.nnz),
         **next(iter(of_history.values())),
         "settings": {n: list(map(described, s)) for n, s in comparison.settings.items()},
+        **({"cards": comparison.cards} if comparison.cards else {}),
         "notes": list(notes),
         "seconds_of": comparison.seconds,
         "seconds": time.perf_counter() - start,
@@ -233,7 +234,8 @@ def compare(
     if options.plot:
         from recsys.evaluation.recommenders.plots import plot  # noqa: PLC0415 - matplotlib, slow to load
 
-        plot(options.plot, report["systems"], f"{options.protocol}, seeds: {options.seeds}")
+        cards = [card for of_system in comparison.cards.values() for card in of_system]
+        plot(options.plot, report["systems"], f"{options.protocol}, seeds: {options.seeds}", cards)
     if options.json:
         print(json.dumps(report))
     else:

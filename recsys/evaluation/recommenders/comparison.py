@@ -22,6 +22,7 @@ from recsys.evaluation.recommenders.systems import (
     validation_splits,
 )
 from recsys.interactions import Content, Interactions
+from recsys.models.ranker.ranked_model import RankedModel
 
 Progress = Callable[[str], None]
 
@@ -33,11 +34,13 @@ class Comparison:
     results   by history (see `Split.histories`) and system, one for each seed
     settings  chosen for each system, one for each seed, by their names in reports
     seconds   of each system, all seeds together: tuning, fitting and scoring
+    cards     model cards of systems that have some, one for each seed
     """
 
     results: dict[str, dict[str, list[Evaluated]]] = field(default_factory=dict)
     settings: dict[str, list[Settings]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    cards: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
 
     def add_time(self, name: str, start: float) -> None:
         """Add the time since `start` to a system's seconds."""
@@ -95,6 +98,8 @@ def compare_systems(
             progress(f"seed {seed}: {name}")
             settings = chosen[name]
             model = system.make(**settings).fit(outer.train, content, seed)
+            if isinstance(model, RankedModel):
+                comparison.cards.setdefault(name, []).append(model.card)
             for history in outer.histories:
                 result = evaluate(model.scores, outer, content, seed, history=history)
                 by_system = comparison.results.setdefault(history, {})

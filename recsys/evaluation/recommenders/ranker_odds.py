@@ -14,6 +14,7 @@ from recsys.models.ranker.pairs import KINDS, LENGTHS, REGIMES
 STEPS = 20  # of Newton's method, in turns for constants and slopes
 PRIOR = 0.5  # tracks played, of the constant of a listener's log-odds
 MIN_SLOPE, MAX_SLOPE = 0.1, 10.0  # of the log-odds, for one standard deviation of the scores
+BINS = 20  # of a reliability diagram
 TOP = 20  # candidates whose mean score offsets keep
 _LABELS = ("known track", "new track or artist")  # of the regimes
 _REGIME = np.array([number for number, kinds in enumerate(REGIMES) for _ in kinds])
@@ -24,11 +25,13 @@ class Odds(NamedTuple):
 
     slopes, intercepts  of each kind, float64 (n_kinds,); slopes are the same within a regime
     start               of every pair: float64 (n_pairs,)
+    unknown             the same without the listener's constant, which nobody knows in advance
     """
 
     slopes: Float64Array
     intercepts: Float64Array
     start: Float64Array
+    unknown: Float64Array
 
 
 def start_of(examples: Examples, training: BoolArray) -> Odds:
@@ -62,8 +65,22 @@ def start_of(examples: Examples, training: BoolArray) -> Odds:
         curvature = (centred**2 * chance * (1 - chance))[training]
         slopes += np.clip(rise / (_sums(known, curvature, len(REGIMES)) + 1), -0.2, 0.2)
         slopes = np.clip(slopes, MIN_SLOPE, MAX_SLOPE)
-    start = intercepts[kinds] + slopes[regimes] * centred + constants[group]
-    return Odds(slopes[_REGIME], intercepts, start)
+    unknown = intercepts[kinds] + slopes[regimes] * centred
+    return Odds(slopes[_REGIME], intercepts, unknown + constants[group], unknown)
+
+
+def reliability(odds: Float64Array, played: BoolArray) -> list[dict[str, float]]:
+    """Compare the chances of log-odds with what was played: (n_pairs,) each.
+
+    Pairs are divided into `BINS` by their chance, equally many in each: its mean, and the share
+    that was played (a reliability diagram; Niculescu-Mizil and Caruana 2005).
+    """
+    chance = _chance(odds)
+    bins = np.array_split(np.argsort(chance, kind="stable"), min(BINS, len(chance)))
+    return [
+        {"predicted": float(chance[pairs].mean()), "played": float(played[pairs].mean())}
+        for pairs in bins
+    ]
 
 
 def _chance(odds: Float64Array) -> Float64Array:

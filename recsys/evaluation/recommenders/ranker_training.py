@@ -11,7 +11,7 @@ from scipy import sparse
 
 from index.arrays import Float64Array, Int64Array
 from recsys.evaluation.recommenders.ranker_examples import Examples
-from recsys.evaluation.recommenders.ranker_odds import adopt, start_of
+from recsys.evaluation.recommenders.ranker_odds import adopt, reliability, start_of
 from recsys.evaluation.recommenders.ranker_split import mixed_split
 from recsys.interactions import Content, Interactions, n_listeners
 from recsys.models.als import AlsModel
@@ -142,6 +142,9 @@ def _train(
         "examples": len(examples.scores),
         "terms": [TERMS[column].name for column in trees.columns],
         "decisions": [decision.as_json() for decision in decisions],
+        "reliability": reliability(
+            (odds.unknown + raw)[of_pair == 2], examples.played[of_pair == 2]
+        ),
     }
     return Ranker(
         trees,

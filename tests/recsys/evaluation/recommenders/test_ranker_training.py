@@ -145,3 +145,12 @@ def test_kinds_follow_the_listens(trained: RankedModel) -> None:
     kinds, listens = trained.library.kinds, trained.hybrid.has_listens
     assert (kinds[listens] == KINDS.index("known track")).all()
     assert (kinds[~listens] != KINDS.index("known track")).all()
+
+
+def test_predicted_chances_are_near_what_was_played(trained: RankedModel) -> None:
+    """Of the gate's listeners; the highest chances are many times the lowest."""
+    bins = trained.card["reliability"]
+    predicted, played = np.array([[b["predicted"], b["played"]] for b in bins]).T
+    assert np.corrcoef(predicted, played)[0, 1] > 0.95
+    assert predicted.mean() == pytest.approx(played.mean(), rel=0.3)
+    assert played[-1] > 10 * max(played[0], 0.001)
