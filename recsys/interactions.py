@@ -47,19 +47,28 @@ class Content:
     vectors  float32 (n_tracks, dim); a zero row where there are none
     known    which tracks have a vector: bool (n_tracks,)
     artists  number of each track's artist, -1 where it is unknown: int64 (n_tracks,)
+    albums   likewise of its album; None where no album is known
     """
 
     vectors: Float32Array
     known: BoolArray
     artists: Int64Array
+    albums: Int64Array | None = None
 
     def __post_init__(self) -> None:
         n = len(self.vectors)
-        if self.vectors.ndim != 2 or self.known.shape != (n,) or self.artists.shape != (n,):
+        albums = self.artists if self.albums is None else self.albums
+        shapes = self.known.shape, self.artists.shape, albums.shape
+        if self.vectors.ndim != 2 or any(shape != (n,) for shape in shapes):
             raise ValueError(
-                "wanted a row of vectors, known and artists for each track, got shapes "
-                f"{self.vectors.shape}, {self.known.shape}, {self.artists.shape}"
+                "wanted a row of vectors, known, artists and albums for each track, got shapes "
+                f"{self.vectors.shape}, {', '.join(map(str, shapes))}"
             )
+
+    def of_tracks(self, tracks: BoolArray | Int64Array) -> Content:
+        """Return the content of some tracks, by a mask or by their rows."""
+        albums = None if self.albums is None else self.albums[tracks]
+        return Content(self.vectors[tracks], self.known[tracks], self.artists[tracks], albums)
 
     def centred(self) -> Float32Array:
         """Return the vectors less their mean over the known tracks, 0 for the others."""

@@ -29,7 +29,7 @@ _PARTS = (  # of a home, and how their files and folders begin
     ("index", INDEX_NAME),
     ("projection", PROJECTION_NAME),
     ("head", Path(HEAD_NAME).stem),
-    ("listening model", LISTENING_NAME),
+    ("listening model", Path(LISTENING_NAME).stem),
     ("map", LAYOUT_NAME),
     ("taggers' weights", WEIGHTS_NAME),
     ("demo library", DEMO_NAME),

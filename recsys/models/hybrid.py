@@ -24,16 +24,17 @@ same scale, so that a track without listens can be compared with one that has ma
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from index.arrays import BoolArray, Float32Array, Int64Array
-from index.inner_products import InnerProductIndex, top_n
+from index.inner_products import InnerProductIndex
 from recsys.interactions import Content, n_listeners
 from recsys.models import model_file
 from recsys.models.als import Als, AlsModel, fold_in, weighted
@@ -41,12 +42,9 @@ from recsys.models.als_solver import solve
 from recsys.models.co_listening import CoListening, co_listening_similarity, log_popularity
 from recsys.models.content_prior import predict_factors
 from recsys.models.listener_means import listener_means
-from recsys.models.model_file import DamagedModel
-from recsys.models.standardization import Scale
+from recsys.models.model_file import DamagedModel, Tensors
+from recsys.models.profile import Profile
 from recsys.models.track_statistics import TrackStatistics
-
-CANDIDATE_FACTOR = 4  # times as many tracks are proposed by each term as are wanted in all
-_ALL = slice(None)
 
 # Names of settings in the file's manifest and in reports, where they are others.
 SETTING_KEYS = {
@@ -106,6 +104,19 @@ class HybridSettings:
         names = {key: name for name, key in SETTING_KEYS.items()}
         named = {names.get(key, key): value for key, value in settings.items()}
         return cls(**{**named, "als": Als(**settings["als"])})
+
+    def fits_as(self, other: HybridSettings) -> bool:
+        """Return whether a fit with the other settings is the same: only scores are others."""
+        one, another = (
+            replace(
+                settings,
+                history_shrinkage=0.0,
+                content_weight=0.0,
+                cooccurrence_weight=float(settings.cooccurrence_weight > 0),
+            )
+            for settings in (self, other)
+        )
+        return one == another
 
     def for_manifest(self) -> dict[str, Any]:
         """Return the settings as a manifest has them."""
@@ -261,17 +272,23 @@ class HybridModel:
     def _products(self) -> InnerProductIndex:
         return InnerProductIndex(self.item_factors)
 
-    def save(self, path: Path, **manifest: Any) -> None:
-        """Write the model atomically; `manifest` is stored beside it, as JSON."""
+    def save(
+        self, path: Path, more: Mapping[str, NDArray[Any]] | None = None, /, **manifest: Any
+    ) -> None:
+        """Write the model atomically, with `more` arrays; `manifest` is stored as JSON."""
         tensors = {tensor: getattr(self, name) for name, tensor in _TENSORS.items()}
         tensors |= {f"similarity_{part}": getattr(self.similarity, part) for part in _SIMILARITY}
         settings = self.settings.for_manifest()
-        model_file.write(path, tensors, {**manifest, "settings": settings})
+        model_file.write(path, tensors | dict(more or {}), {**manifest, "settings": settings})
 
     @classmethod
     def load(cls, path: Path) -> HybridModel:
         """Read a fitted model. Raises DamagedModel, FileNotFoundError."""
-        tensors, manifest = model_file.read(path)
+        return cls.of_tensors(path, *model_file.read(path))
+
+    @classmethod
+    def of_tensors(cls, path: Path, tensors: Tensors, manifest: Mapping[str, Any]) -> HybridModel:
+        """Return the model of a file that was read. Raises DamagedModel."""
         try:
             n = len(tensors["tracks"])
             similarity = sparse.csr_matrix(
@@ -285,80 +302,6 @@ class HybridModel:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedModel(path, str(error)) from error
-
-
-@dataclass(frozen=True, eq=False)
-class Profile:
-    """Listeners as the hybrid model knows them, to score any tracks for them.
-
-    Every term is standardised over all tracks, but its mean and deviation follow from moments of
-    the tracks, so that the score of a few takes no pass over all.
-
-    factors         y, (n, f)
-    co_listening    with the history, less the popularity of the tracks
-    direction_sums  sums of the content directions of the history, (n, dim)
-    """
-
-    model: HybridModel
-    factors: Float32Array
-    co_listening: CoListening
-    direction_sums: Float32Array
-
-    def scores(self, tracks: Int64Array | slice = _ALL) -> Float32Array:
-        """Score some tracks, given by their columns; by default every one: (n, n_some)."""
-        model, statistics, scores = self.model, self.model.statistics, self._listen_scores(tracks)
-        if model.settings.content_weight:
-            scale = statistics.directions.of_products(self.direction_sums)
-            content = scale.standardise(self.direction_sums @ model.directions[tracks].T)
-            weight = np.float32(model.settings.content_weight) * (1 - model.evidence[tracks])
-            scores += weight * statistics.has_content[tracks] * content
-        return scores
-
-    def candidates(self, n: int) -> Int64Array:
-        """Return columns of the `n` tracks that listens rank highest for the first listener.
-
-        They are chosen among CANDIDATE_FACTOR times as many by the greatest products of factors, as
-        many by co-listening with the history, and as many by popularity, a part of co-listening.
-        """
-        model, n_proposed = self.model, CANDIDATE_FACTOR * n
-        proposals = [model.products().candidates(self.factors[0], n_proposed)]
-        if model.settings.cooccurrence_weight:
-            columns = self.co_listening.columns[self.co_listening.rows == 0]
-            values = model.popularity[columns] + self.co_listening.sums[0, columns]
-            proposals += [
-                columns[top_n(values, n_proposed)],
-                model.statistics.by_popularity[:n_proposed],
-            ]
-        proposed = np.unique(np.concatenate(proposals))
-        return proposed[top_n(self._listen_scores(proposed)[0], n)]
-
-    def _listen_scores(self, tracks: Int64Array | slice) -> Float32Array:
-        """Return the sum of the terms that come from listens: (n, n_some)."""
-        model, statistics = self.model, self.model.statistics
-        scale = statistics.factors.of_products(self.factors)
-        scores = scale.standardise(self.factors @ model.item_factors[tracks].T)
-        if model.settings.cooccurrence_weight:
-            sums = self.co_listening.sums[:, tracks].astype(np.float32)
-            weight = np.float32(model.settings.cooccurrence_weight) * statistics.has_listens[tracks]
-            scores += weight * self._co_listening_scale.standardise(model.popularity[tracks] + sums)
-        return scores
-
-    @cached_property
-    def _co_listening_scale(self) -> Scale:
-        """Mean and deviation of co-listening over the tracks with listens."""
-        statistics, terms, n = self.model.statistics, self.co_listening, len(self.factors)
-        values = terms.values * statistics.has_listens[terms.columns]
-        factors = (
-            1.0,
-            statistics.centred_popularity[terms.columns],
-            terms.sums[terms.rows, terms.columns],
-        )
-        mean, product, square = (
-            np.bincount(terms.rows, values * factor, n)[:, None] / statistics.n_with_listens
-            for factor in factors
-        )
-        variance = statistics.popularity.covariance + 2 * product + square - mean**2
-        return Scale.of(statistics.popularity.mean + mean, variance)
 
 
 def _lengths(histories: sparse.csr_matrix) -> Float32Array:

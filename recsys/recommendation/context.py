@@ -173,11 +173,12 @@ class ContextLoader:
         with self._model_lock:
             if current != self._model.stamp:
                 # What it is fitted with takes seconds to import: not before there is a model.
-                from recsys.models.hybrid import HybridModel  # noqa: PLC0415
+                from recsys.models.ranker.ranked_model import RankedModel  # noqa: PLC0415
 
                 try:
-                    indexed = IndexedModel(HybridModel.load(path), self.index.ids)
-                    self._model = _Model(current, indexed, [])
+                    ranked = RankedModel.load(path)
+                    notices = [ranked.notice] if ranked.notice else []
+                    self._model = _Model(current, IndexedModel(ranked, self.index.ids), notices)
                 except FileNotFoundError:
                     self._model = _Model(None, None, [])
                 except DamagedModel as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,14 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from index.arrays import Float32Array, IndexArray
+from index.inner_products import top_n
 from recsys.recommendation.seeds import LIKE_COUNTS_AS, ListenerHistory, ResolvedSeeds
 
 if TYPE_CHECKING:  # what it is fitted with takes seconds to import: not before there is a model
-    from recsys.models.hybrid import HybridModel, Profile
+    from recsys.models.profile import Profile
+    from recsys.models.ranker.pairs import Pairs
+    from recsys.models.ranker.ranked_model import RankedModel
+    from recsys.models.ranker.ranker import Ranker
 
 MAX_NAMED = 100  # tracks of a history that a score may be traced to: the most played
 
@@ -26,9 +31,10 @@ class IndexedModel:
     evidence  of each row, 0 for a track that the model does not have: float32 (n,)
     """
 
-    def __init__(self, model: HybridModel, ids: ArrayLike) -> None:
+    def __init__(self, ranked: RankedModel, ids: ArrayLike) -> None:
         """`ids` are the index's, ascending."""
         ids = np.asarray(ids, np.int64)
+        self.ranked, model = ranked, ranked.hybrid
         rows = np.searchsorted(ids, model.tracks)
         indexed = np.searchsorted(ids, model.tracks, side="right") > rows
         self.model = model
@@ -54,7 +60,10 @@ class IndexedModel:
         at = (np.zeros(int(known.sum()), np.intp), columns[known])
         matrix = sparse.csr_matrix((counts[known], at), shape=(1, len(self.model.tracks)))
         strongest = np.argsort(-counts[known], kind="stable")[:MAX_NAMED]
-        return ListenerScores(self, self.model.profile(matrix), rows[known][strongest])
+        ranked = not _replaced(seeds)
+        return ListenerScores(
+            self, self.model.profile(matrix), matrix, rows[known][strongest], ranked
+        )
 
     def co_listening(self, rows: IndexArray, others: IndexArray) -> Float32Array:
         """Return how much the listeners of rows and of others overlap: (n, n_others)."""
@@ -73,12 +82,16 @@ class IndexedModel:
 class ListenerScores:
     """A listening model's scores of the rows of an index, for one query.
 
-    history  the rows of the most played of the tracks that the scores are computed from
+    listens  what the scores are computed from, by the model's columns: CSR (1, n_tracks)
+    history  the rows of the most played of these tracks
+    ranked   whether the ranker takes part: it was trained on histories, and is used on nothing else
     """
 
     model: IndexedModel
     profile: Profile
+    listens: sparse.csr_matrix
     history: IndexArray
+    ranked: bool
 
     def scores(self, rows: IndexArray) -> Float32Array:
         """Return scores of rows, higher is better, (n,); 0 for a track the model does not have.
@@ -90,10 +103,46 @@ class ListenerScores:
         scores[columns >= 0] = self.profile.scores(columns[columns >= 0])[0]
         return scores
 
+    @property
+    def has_ranker(self) -> bool:
+        """Whether the ranker changes anything for a history of this length."""
+        ranker = self.model.ranked.ranker
+        return self.ranked and ranker is not None and ranker.is_adopted(self.listens)
+
+    def corrections(self, rows: IndexArray) -> Float32Array:
+        """Return what the ranker adds to the scores of rows: (n,)."""
+        return self._by_ranker(rows, lambda ranker, pairs: ranker.corrections(pairs)[:, None])[:, 0]
+
+    def correction_parts(self, rows: IndexArray) -> Float32Array:
+        """Return the part of each of the ranker's topics in the corrections: (n, n_topics)."""
+        return self._by_ranker(rows, lambda ranker, pairs: ranker.parts(pairs))
+
     def candidates(self, n: int) -> IndexArray:
-        """Return about `n` rows that the model may rank high."""
-        rows: IndexArray = self.model.rows[self.profile.candidates(n)]
+        """Return about `n` rows that the model may rank high, and as many by artists played."""
+        columns = self.profile.candidates(n)
+        if self.has_ranker:
+            artists = self.model.ranked.library.artists
+            of_artist = artists.sums(self.listens.sign())[0]
+            tracks = np.flatnonzero(artists.of_tracks(of_artist, np.arange(len(artists.codes))))
+            own = artists.of_tracks(of_artist, tracks)
+            columns = np.unique(np.concatenate([columns, tracks[top_n(own, n)]]))
+        rows: IndexArray = self.model.rows[columns]
         return rows[rows >= 0]
+
+    def _by_ranker(
+        self, rows: IndexArray, compute: Callable[[Ranker, Pairs], Float32Array]
+    ) -> Float32Array:
+        """Compute something of each row, 0 for a track that the model does not have."""
+        ranker = self.model.ranked.ranker
+        columns = self.model.columns[rows]
+        known = columns >= 0
+        if ranker is None:
+            raise ValueError("the listening model has no ranker")
+        pairs = self.model.ranked.pairs(self.profile, self.listens, columns[known])
+        values = compute(ranker, pairs)
+        of_rows = np.zeros((len(rows), values.shape[1]), np.float32)
+        of_rows[known] = values
+        return of_rows
 
     def shares(self, rows: IndexArray) -> Float32Array:
         """Return the shares of the history's tracks in the scores of rows, by co-listening.
@@ -109,9 +158,14 @@ class ListenerScores:
 
 def _listens(seeds: ResolvedSeeds, history: ListenerHistory) -> dict[int, float]:
     """Return the number of listens by row: those of the seeds, or else of the history."""
-    if any(seed.kind != "listens" for seed in seeds.positive):
+    if _replaced(seeds):
         return {s.row: LIKE_COUNTS_AS * s.weight for s in seeds.positive if s.row >= 0}
     listens = dict(zip(history.rows.tolist(), history.counts.tolist(), strict=True))
     for row in history.liked:
         listens[row] = listens.get(row, 0.0) + LIKE_COUNTS_AS
     return listens
+
+
+def _replaced(seeds: ResolvedSeeds) -> bool:
+    """Return whether seeds take the place of the listener's listens."""
+    return any(seed.kind != "listens" for seed in seeds.positive)

@@ -16,7 +16,21 @@ from recsys.recommendation.controls import Controls
 SeedKind = Literal["track", "artist", "tag", "sound"]
 Fallback = Literal["track", "artist", "tags", "popular"]
 ReasonKind = Literal[
-    "seed", "listens", "artist", "tag", "listeners", "familiar", "dislike", "popular", "typical"
+    "seed",
+    "listens",
+    "artist",
+    "tag",
+    "listeners",
+    "familiar",
+    "dislike",
+    "popular",
+    "typical",
+    "same_artist",
+    "same_album",
+    "related_artists",
+    "sound",
+    "audience",
+    "habits",
 ]
 LARGEST_ID = controls.LARGEST_ID
 LEAST_WEIGHT, LARGEST_WEIGHT = 1e-6, 1e6  # of a seed: what scores are made of stays a float32
@@ -50,6 +64,14 @@ KINDS: Mapping[ReasonKind, _KindOfReason] = {
     "typical": _KindOfReason(
         "typical of the library", "unusual for the library", fallback="popular"
     ),
+    "same_artist": _KindOfReason("you play this artist", "you play little of this artist"),
+    "same_album": _KindOfReason("you play this album", "you play little of this album"),
+    "related_artists": _KindOfReason(
+        "its artist goes with those you play", "its artist rarely goes with those you play"
+    ),
+    "sound": _KindOfReason("sounds like what you play", "unlike what you play"),
+    "audience": _KindOfReason("how many play it", "how few or many play it"),
+    "habits": _KindOfReason("suits how you listen", "suits less how you listen"),
 }
 
 
@@ -134,6 +156,9 @@ class Reason:
             "familiar": known to the listener, or new to them (None)
             "dislike": sounds like what is to be avoided (id or name)
             "popular": many play it (None); "typical": the library sounds so (None)
+            by the ranker (None): "same_artist" and "same_album": what is played of these;
+            "related_artists": artists played together; "sound": like what is played; "audience":
+            how many play the track and its artist; "habits": how many tracks and artists are played
             `ref` is None too for the sum of those of one kind that are too small to list.
     amount  in the library's standard deviations, like the score
     name    what `ref` is called: a track's title, an artist, a tag; "" for None

@@ -9,7 +9,7 @@ parts of the score of any candidates. Another term is another class, its place i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
@@ -17,12 +17,23 @@ import numpy as np
 
 from index.arrays import Float32Array, IndexArray, Int64Array
 from recsys.home.track_table import UNKNOWN
+from recsys.models.ranker.topics import TOPICS, Topic
 from recsys.recommendation.context import QueryContext
 from recsys.recommendation.listening_scores import ListenerScores
+from recsys.recommendation.query import ReasonKind
 from recsys.recommendation.scoring import Candidates, Part, Scores, moments, standardised
 from recsys.recommendation.seeds import SeedVector, TagTerm
 
 DEFERENCE = 0.75  # how far being like a positive seed protects from being like a negative one
+RANKER_KINDS: Mapping[Topic, ReasonKind] = {
+    "listeners": "listeners",
+    "own artist": "same_artist",
+    "own album": "same_album",
+    "artists": "related_artists",
+    "sound": "sound",
+    "popularity": "audience",
+    "habits": "habits",
+}
 LISTENING_SHARE = 0.5  # where evidence is strong: the plain mean of both
 HALF = 0.005  # the evidence at which half of that share is given
 FAMILIAR = 3.0  # standard deviations between the best known track and an unknown one, at most
@@ -139,6 +150,13 @@ class Typicality:
         return [standardised("typical", values, sampled, self.share)]
 
 
+@dataclass(frozen=True, eq=False)
+class RankerPart(Part):
+    """The ranker's corrections, times `scale`, before they are divided among its topics."""
+
+    scale: np.float32
+
+
 CONTENT_TERMS: tuple[type[Term], ...] = (SoundSimilarity, WantedTags, MostPlayed, Typicality)
 
 
@@ -148,7 +166,8 @@ class Relevance:
 
     The share of listening follows the evidence e_i of each track, the part of its factors that
     rests on listens: b_i = LISTENING_SHARE e_i / (e_i + HALF), so that content alone scores what
-    nobody has played; 0 without a model or listens.
+    nobody has played; 0 without a model or listens. The ranker's corrections, in the unit of the
+    model's scores, are added with the full share: they say something of new tracks too.
     """
 
     content: Sequence[Term]
@@ -170,10 +189,15 @@ class Relevance:
         scores = listener.scores(np.concatenate([candidates.rows, sample.rows]))
         n = len(candidates.rows)
         listening = standardised("listeners", scores[:n], scores[n:], 1.0)
-        return [
+        parts = [
             *(replace(part, amounts=part.amounts * (1 - share)) for part in content),
             replace(listening, amounts=share * listening.amounts),
         ]
+        if listener.has_ranker:
+            scale = LISTENING_SHARE / moments(scores[n:])[1]
+            amounts = np.float32(scale) * listener.corrections(candidates.rows)[:, None]
+            parts.append(RankerPart("habits", (None,), amounts, np.float32(scale)))
+        return parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,12 +315,20 @@ def traced_to_listens(
 ) -> Scores:
     """Return the scores of rows with the listening model's part divided among the history.
 
+    The ranker's part is divided among the topics of its terms.
+
     `ids` are those of all rows.
     """
     refs = (*ids[listener.history].tolist(), None)
-    parts = []
+    parts: list[Part] = []
     for part in scores.parts:
-        if part.kind == "listeners":
+        if isinstance(part, RankerPart):
+            amounts = part.scale * listener.correction_parts(rows)
+            parts += [
+                Part(RANKER_KINDS[topic], (None,), amounts[:, [number]])
+                for number, topic in enumerate(TOPICS)
+            ]
+        elif part.kind == "listeners":
             amounts = np.maximum(part.amounts, 0) * listener.shares(rows)
             amounts[:, -1:] += np.minimum(part.amounts, 0)
             parts.append(Part("listeners", refs, amounts))

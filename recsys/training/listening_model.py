@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recsys.evaluation.recommenders.data import ListeningData, NoListens, of_home
+from recsys.evaluation.recommenders.ranker_training import RankedSettings
 from recsys.evaluation.recommenders.splits import NothingHeldOut, split
 from recsys.evaluation.recommenders.systems import all_systems, sample
 from recsys.evaluation.recommenders.systems import tune as tune_system
@@ -35,6 +36,7 @@ class Refit:
     pairs      combinations of a listener and a track with listens
     device     where the factors were fitted
     seconds    that it took
+    ranked     whether a ranker was trained and adopted, for some kinds of candidates at least
     current    whether nothing had changed since the last fit, so that nothing was done
     """
 
@@ -44,6 +46,7 @@ class Refit:
     pairs: int
     device: str
     seconds: float
+    ranked: bool = False
     current: bool = False
 
 
@@ -65,6 +68,7 @@ def refit(home: Home, *, tune: bool = False, progress: Progress = lambda _: None
         data = of_home(home)
     except NoListens:
         path.unlink(missing_ok=True)
+        path.with_suffix(".json").unlink(missing_ok=True)
         return None
     settings = _settings(last)
     if tune:
@@ -72,13 +76,16 @@ def refit(home: Home, *, tune: bool = False, progress: Progress = lambda _: None
         settings = _tuned(data, settings)
     progress("Learning from listens")
     counts = data.interactions.counts
-    model = settings.fit(counts, data.content, SEED, data.interactions.tracks)
+    model = RankedSettings(settings).fit(
+        counts, data.content, SEED, data.interactions.tracks, data.interactions.times
+    )
     figures = {
         "listeners": counts.shape[0],
         "tracks": counts.shape[1],
         "heard": int((n_listeners(counts) > 0).sum()),
         "pairs": int(counts.nnz),
         "device": device(),
+        "ranked": model.ranker is not None,
     }
     model.save(path, state=state, figures=figures)
     return Refit(**figures, seconds=time.perf_counter() - begin)

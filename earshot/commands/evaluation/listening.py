@@ -112,6 +112,7 @@ def parse(arguments: Sequence[str]) -> ListeningOptions:
         args.artist_column,
         args.content_columns,
         args.text_columns,
+        args.album_column,
     )
     given = {name: value for name, value in vars(args).items() if not name.endswith("_column")}
     del given["content_columns"], given["text_columns"]
@@ -130,6 +131,7 @@ def _add_tables(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--count-column", metavar="NAME", help='(default: "count", or 1 each)')
     group.add_argument("--time-column", metavar="NAME", help="Unix seconds or ISO dates")
     group.add_argument("--artist-column", metavar="NAME", help='(default: "artist" if there)')
+    group.add_argument("--album-column", metavar="NAME", help='(default: "album" if there)')
     group.add_argument(
         "--content-columns",
         type=names,
@@ -218,6 +220,7 @@ def compare(
         "pairs": int(data.interactions.counts.nnz),
         **next(iter(of_history.values())),
         "settings": {n: list(map(described, s)) for n, s in comparison.settings.items()},
+        **({"cards": comparison.cards} if comparison.cards else {}),
         "notes": list(notes),
         "seconds_of": comparison.seconds,
         "seconds": time.perf_counter() - start,
@@ -231,7 +234,8 @@ def compare(
     if options.plot:
         from recsys.evaluation.recommenders.plots import plot  # noqa: PLC0415 - matplotlib, slow to load
 
-        plot(options.plot, report["systems"], f"{options.protocol}, seeds: {options.seeds}")
+        cards = [card for of_system in comparison.cards.values() for card in of_system]
+        plot(options.plot, report["systems"], f"{options.protocol}, seeds: {options.seeds}", cards)
     if options.json:
         print(json.dumps(report))
     else:

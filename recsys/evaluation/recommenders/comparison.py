@@ -14,8 +14,15 @@ from index.arrays import Float64Array, Int64Array
 from recsys.evaluation.metrics import bootstrap_means, interval
 from recsys.evaluation.recommenders.evaluation import Evaluated, evaluate
 from recsys.evaluation.recommenders.splits import split
-from recsys.evaluation.recommenders.systems import Settings, System, tune, validation_splits
+from recsys.evaluation.recommenders.systems import (
+    Settings,
+    System,
+    all_systems,
+    tune,
+    validation_splits,
+)
 from recsys.interactions import Content, Interactions
+from recsys.models.ranker.ranked_model import RankedModel
 
 Progress = Callable[[str], None]
 
@@ -27,11 +34,13 @@ class Comparison:
     results   by history (see `Split.histories`) and system, one for each seed
     settings  chosen for each system, one for each seed, by their names in reports
     seconds   of each system, all seeds together: tuning, fitting and scoring
+    cards     model cards of systems that have some, one for each seed
     """
 
     results: dict[str, dict[str, list[Evaluated]]] = field(default_factory=dict)
     settings: dict[str, list[Settings]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    cards: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
 
     def add_time(self, name: str, start: float) -> None:
         """Add the time since `start` to a system's seconds."""
@@ -76,13 +85,21 @@ def compare_systems(
         for name, system in systems.items():
             start = time.perf_counter()
             progress(f"seed {seed}: tuning {name}")
-            chosen[name] = tune(system, validation, protocol, seed)
+            tuned_as = system.tuned_as
+            if tuned_as is None:
+                chosen[name] = tune(system, validation, protocol, seed)
+            elif tuned_as in chosen:
+                chosen[name] = chosen[tuned_as]
+            else:
+                chosen[name] = tune(all_systems()[tuned_as], validation, protocol, seed)
             comparison.add_time(name, start)
         for name, system in systems.items():
             start = time.perf_counter()
             progress(f"seed {seed}: {name}")
             settings = chosen[name]
             model = system.make(**settings).fit(outer.train, content, seed)
+            if isinstance(model, RankedModel):
+                comparison.cards.setdefault(name, []).append(model.card)
             for history in outer.histories:
                 result = evaluate(model.scores, outer, content, seed, history=history)
                 by_system = comparison.results.setdefault(history, {})

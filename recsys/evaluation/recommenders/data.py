@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.arrays import BoolArray
+from index.arrays import BoolArray, Int64Array
 from recsys.home.home import Home
 from recsys.interactions import Content, Interactions, n_listeners
 
@@ -50,18 +51,32 @@ def of_home(home: Home) -> ListeningData:
     vectors[indexed] = home.index.vectors(interactions.tracks[indexed])
     by_id = {track.id: track for track in home.catalog.tracks(interactions.tracks.tolist())}
     tracks = [by_id[track_id] for track_id in interactions.tracks.tolist()]
-    known = [track.known_artist for track in tracks]
-    names = {artist: number for number, artist in enumerate(known) if artist}
-    artists = np.array([names.get(artist, -1) for artist in known], np.int64)
+    artists = numbered([track.known_artist for track in tracks])
+    albums = numbered(
+        [track.album and (track.album_artist or track.artist, track.album) for track in tracks]
+    )
     listeners = {listener.id: listener.name for listener in home.catalog.listeners()}
     return ListeningData(
         interactions,
-        Content(vectors, indexed, artists),
+        Content(vectors, indexed, artists, albums),
         np.array([listeners[i] for i in interactions.listeners.tolist()], object),
         interactions.tracks.astype(object),
         indexed,
         ("Content: the embeddings of the index.",),
     )
+
+
+def numbered(names: Sequence[Hashable]) -> Int64Array:
+    """Return a number of each name, the same for equal ones; -1 for empty ones: int64 (n,).
+
+    >>> numbered(["a", "", "b", "a"]).tolist()
+    [0, -1, 2, 0]
+    """
+    first: dict[Hashable, int] = {}
+    for number, name in enumerate(names):
+        if name:
+            first.setdefault(name, number)
+    return np.array([first.get(name, -1) for name in names], np.int64)
 
 
 def restricted(
@@ -94,7 +109,7 @@ def restricted(
             columns[rows],
             None if times is None else times[entries],
         ),
-        content=Content(content.vectors[keep], content.known[keep], content.artists[keep]),
+        content=content.of_tracks(keep),
         listeners=data.listeners[rows],
         items=data.items[keep],
         complete=data.complete[keep],

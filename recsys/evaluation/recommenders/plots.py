@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +13,42 @@ from matplotlib.figure import Figure
 SHOWN = ("R@20", "nDCG@100")
 
 
-def plot(path: Path, systems: Mapping[str, Mapping[str, Any]], title: str) -> None:
+def plot(
+    path: Path,
+    systems: Mapping[str, Mapping[str, Any]],
+    title: str,
+    cards: Sequence[Mapping[str, Any]] = (),
+) -> None:
     """Draw each system's accuracy with intervals, and accuracy against coverage and novelty.
 
     systems  metrics by system, as `comparison.figures` gives them
+    cards    of rankers, whose chances are drawn against what was played
 
     Raises OSError where the file cannot be written, ValueError for an unknown kind of file.
     """
-    figure = Figure(figsize=(16, 6), layout="constrained")
+    reliabilities = [card["reliability"] for card in cards if "reliability" in card]
+    n_axes = 5 if reliabilities else 4
+    figure = Figure(figsize=(4 * n_axes, 6), layout="constrained")
     figure.suptitle(title)
-    *bars, coverage, novelty = figure.subplots(1, 4)
+    first, second, coverage, novelty, *more = figure.subplots(1, n_axes)
+    bars = first, second
+    for axes in more:
+        _plot_reliability(axes, reliabilities)
     for axes, metric in zip(bars, SHOWN, strict=True):
         _plot_means(axes, systems, metric)
     _plot_trade(coverage, systems, "coverage", "candidates in some list")
     _plot_trade(novelty, systems, "novelty", "mean self-information of a list, bits")
     figure.savefig(path, dpi=110)
+
+
+def _plot_reliability(axes: Axes, reliabilities: Sequence[Sequence[Mapping[str, float]]]) -> None:
+    """Draw the share of candidates that were played against the chance that a ranker gave them."""
+    for bins in reliabilities:
+        axes.loglog([b["predicted"] for b in bins], [b["played"] for b in bins], "o-", ms=4)
+    low, high = axes.get_xlim()
+    axes.loglog([low, high], [low, high], color="grey", lw=1)
+    axes.set(title="reliability of the ranker", xlabel="predicted chance", ylabel="played")
+    axes.grid(alpha=0.3)
 
 
 def _plot_means(axes: Axes, systems: Mapping[str, Mapping[str, Any]], metric: str) -> None:

@@ -129,7 +129,7 @@ def _warm(interactions: Interactions, generator: np.random.Generator, share: flo
     """Hold out a share of each listener's tracks, at least one, leaving at least one."""
     counts, times = interactions.counts, interactions.times
     lengths = np.diff(counts.indptr)
-    place = _places(counts, generator, None if times is None else -times)
+    place = places(counts, generator, None if times is None else -times)
     n_held = np.where(lengths > 1, np.clip(np.round(share * lengths), 1, lengths - 1), 0)
     held = place < np.repeat(n_held, lengths)
     everything = np.ones(counts.shape[1], bool)
@@ -181,19 +181,19 @@ def _cold_users(
     n_cold = min(max(round(share * len(eligible)), 1), len(eligible))
     listeners = np.sort(generator.permutation(eligible)[:n_cold])
     queries = counts[listeners]
-    place = _places(queries, generator)
+    place = places(queries, generator)
     trained = ~np.isin(np.repeat(np.arange(len(lengths)), lengths), listeners)
     return Split(
-        _entries(counts, trained),
+        entries(counts, trained),
         listeners,
-        {str(n): _entries(queries, place < n) for n in sorted(user_seeds)},
-        _entries(queries, place >= max(user_seeds)),
+        {str(n): entries(queries, place < n) for n in sorted(user_seeds)},
+        entries(queries, place >= max(user_seeds)),
         np.ones(counts.shape[1], bool),
         None if interactions.times is None else interactions.times[trained],
     )
 
 
-def _places(
+def places(
     rows: sparse.csr_matrix, generator: np.random.Generator, by: Int64Array | None = None
 ) -> Int64Array:
     """Return each stored entry's place in its row, by a key, else at random: (n_entries,)."""
@@ -208,7 +208,7 @@ def _places(
 def _of_entries(interactions: Interactions, held: BoolArray, candidates: BoolArray) -> Split:
     """Hold out entries; listeners with entries on both sides are the queries."""
     counts, times = interactions.counts, interactions.times
-    train, held_out = _entries(counts, ~held), _entries(counts, held)
+    train, held_out = entries(counts, ~held), entries(counts, held)
     both = (np.diff(train.indptr) > 0) & (np.diff(held_out.indptr) > 0)
     queries = np.flatnonzero(both)
     return Split(
@@ -221,7 +221,7 @@ def _of_entries(interactions: Interactions, held: BoolArray, candidates: BoolArr
     )
 
 
-def _entries(counts: sparse.csr_matrix, keep: BoolArray) -> sparse.csr_matrix:
+def entries(counts: sparse.csr_matrix, keep: BoolArray) -> sparse.csr_matrix:
     """Return a matrix of the same shape that stores some of the entries."""
     n_before = np.concatenate([[0], np.cumsum(keep)])
     return sparse.csr_matrix(
@@ -231,4 +231,4 @@ def _entries(counts: sparse.csr_matrix, keep: BoolArray) -> sparse.csr_matrix:
 
 def _columns_only(counts: sparse.csr_matrix, columns: BoolArray) -> sparse.csr_matrix:
     """Return a matrix of the same shape that stores some of the columns."""
-    return _entries(counts, columns[counts.indices])
+    return entries(counts, columns[counts.indices])

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from recsys.evaluation.recommenders.evaluation import evaluate
+from recsys.evaluation.recommenders.ranker_training import ranked_settings
 from recsys.evaluation.recommenders.shared_als import AlsCache
 from recsys.evaluation.recommenders.splits import USER_SEEDS, NothingHeldOut, Split, split
 from recsys.interactions import Content, Interactions, n_listeners
@@ -52,6 +53,7 @@ class System:
     listens_only   whether it scores all tracks without listens alike, so that with cold tracks
                    there is nothing to tune
     setting_keys   names of settings in reports, where they are others
+    tuned_as       the system whose settings it takes, instead of being tuned itself
     """
 
     make: Callable[..., Estimator]
@@ -60,6 +62,7 @@ class System:
     needs_artists: bool = False
     listens_only: bool = False
     setting_keys: Mapping[str, str] = field(default_factory=dict)
+    tuned_as: str | None = None
 
     def reported(self, settings: Settings) -> Settings:
         """Return settings by their names in reports."""
@@ -77,6 +80,16 @@ def all_systems() -> dict[str, System]:
     flat = [Als(64, 30.0, 1.0), Als(128, 30.0, 1.0)]  # low confidences: tracks with listens
     shrinkage: Grid = {"artist_shrinkage": [0.3, 1.0, 3.0, 10.0]}
     penalty: Grid = {"penalty": [0.3, 1.0, 3.0, 10.0]}
+    blend_steps: Sequence[Grid] = [
+        {"als": [*shared[1:], Als(128, 60.0, 10.0), *flat]},
+        {"penalty": [0.3, 1.0], "linear": [0.0, 1.0]},
+        {"artist_shrinkage": [1.0, 5.0]},
+        {"cooccurrence_weight": [0.2, 0.5]},
+        {"history_shrinkage": [0.0, 5.0, 20.0]},
+        {"content_weight": [0.0, 0.2]},
+        {"prior_mix": [0.0, 0.4]},
+        {"exposure_shrinkage": [0.0, 5.0], "prior_strength": [0.3, 1.0, 3.0]},
+    ]
     return {
         "random": System(Random),
         "popularity": System(Popularity),
@@ -114,19 +127,9 @@ def all_systems() -> dict[str, System]:
             needs_content=True,
             needs_artists=True,
         ),
-        "blend": System(
-            sharing(HybridSettings),
-            [
-                {"als": [*shared[1:], Als(128, 60.0, 10.0), *flat]},
-                {"penalty": [0.3, 1.0], "linear": [0.0, 1.0]},
-                {"artist_shrinkage": [1.0, 5.0]},
-                {"cooccurrence_weight": [0.2, 0.5]},
-                {"history_shrinkage": [0.0, 5.0, 20.0]},
-                {"content_weight": [0.0, 0.2]},
-                {"prior_mix": [0.0, 0.4]},
-                {"exposure_shrinkage": [0.0, 5.0], "prior_strength": [0.3, 1.0, 3.0]},
-            ],
-            setting_keys=SETTING_KEYS,
+        "blend": System(sharing(HybridSettings), blend_steps, setting_keys=SETTING_KEYS),
+        "ranker": System(
+            sharing(ranked_settings), blend_steps, setting_keys=SETTING_KEYS, tuned_as="blend"
         ),
     }
 
@@ -164,12 +167,20 @@ def tune(system: System, validation: Sequence[Validation], protocol: str, seed: 
     best: Settings = {}
     if not validation or (system.listens_only and protocol in COLD_ITEMS):
         return best
+    measured: dict[tuple[int, Estimator], float] = {}  # the best of a step is in the next again
+
+    def quality_of(number: int, settings: Settings) -> float:
+        estimator = system.make(**settings)
+        if (number, estimator) not in measured:
+            measured[number, estimator] = quality(estimator, *validation[number], seed)
+        return measured[number, estimator]
+
     for step in system.steps:
         grid = [{**best, **settings} for settings in _combinations(step)]
         if len(grid) > 1:
             qualities = [
-                [quality(system.make(**settings), inner, content, seed) for settings in grid]
-                for inner, content in validation
+                [quality_of(number, settings) for settings in grid]
+                for number in range(len(validation))
             ]
             grid = [grid[int(np.argmax(np.mean(qualities, axis=0)))]]
         best = grid[0]
@@ -224,7 +235,7 @@ def with_listens(outer: Split, content: Content) -> tuple[Interactions, Content]
     train = outer.train[:, tracks]
     return (
         Interactions(np.arange(train.shape[0]), np.flatnonzero(tracks), train, outer.train_times),
-        Content(content.vectors[tracks], content.known[tracks], content.artists[tracks]),
+        content.of_tracks(tracks),
     )
 
 

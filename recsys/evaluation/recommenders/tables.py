@@ -33,7 +33,7 @@ class Columns:
     """The names of the columns.
 
     count   None: "count" where there is one, otherwise each row counts one
-    artist  None: "artist" where there is one
+    artist  None: "artist" where there is one; album likewise
     content, text  both None: as `chosen` does
     """
 
@@ -44,6 +44,7 @@ class Columns:
     artist: str | None = None
     content: tuple[str, ...] | None = None
     text: tuple[str, ...] | None = None
+    album: str | None = None
 
 
 def read_tables(interactions: Path, items: Path | None, columns: Columns) -> ListeningData:
@@ -68,9 +69,10 @@ def read_tables(interactions: Path, items: Path | None, columns: Columns) -> Lis
     vectors, complete = content_vectors(described, numbers, texts)
     has_content = np.asarray(vectors.any(axis=1), bool)
     used = ", ".join((*numbers, *texts)) or "nothing"
+    artists = _artists(described, columns)
     return ListeningData(
         _interactions_of(pairs, pd.Index(names)),
-        Content(vectors, has_content, _artists(described, columns)),
+        Content(vectors, has_content, artists, _albums(described, columns, artists)),
         np.unique(pairs["user"]).astype(object),
         names.astype(object),
         complete,
@@ -92,7 +94,7 @@ def chosen(items: pd.DataFrame, columns: Columns) -> tuple[tuple[str, ...], tupl
         if (pd.api.types.is_numeric_dtype(items[name]) or _holds_vectors(items[name]))
         and not str(name).lower().startswith(NO_CONTENT)
         and not str(name).lower().endswith("id")
-        and name not in (columns.artist, "artist")
+        and name not in (columns.artist, "artist", columns.album, "album")
     ]
     texts = (TEXT_BY_DEFAULT,) if TEXT_BY_DEFAULT in items.columns else ()
     return tuple(numbers), texts
@@ -233,7 +235,8 @@ def _times(column: pd.Series, path: Path) -> Int64Array:
 def _items(path: Path, columns: Columns) -> pd.DataFrame:
     """Read a row for each item, indexed by it."""
     needed = [columns.item, *(columns.content or ()), *(columns.text or ())]
-    table = _read(path, [*needed, *([columns.artist] if columns.artist else [])])
+    needed += [name for name in (columns.artist, columns.album) if name]
+    table = _read(path, needed)
     repeated = table[columns.item][table[columns.item].duplicated()]
     if len(repeated):
         raise TablesError(f'The table {path} has the item "{repeated.iloc[0]}" more than once.')
@@ -250,7 +253,18 @@ def _numbers(column: pd.Series) -> Float64Array:
 
 def _artists(items: pd.DataFrame, columns: Columns) -> Int64Array:
     """Return a number of each item's artist, -1 where it is unknown."""
-    name = columns.artist or "artist"
+    return _factorized(items, columns.artist or "artist")
+
+
+def _albums(items: pd.DataFrame, columns: Columns, artists: Int64Array) -> Int64Array:
+    """Return a number of each item's album, by its name and artist, -1 where it is unknown."""
+    names = _factorized(items, columns.album or "album")
+    joined = names * (artists.max(initial=-1) + 2) + artists + 1
+    return np.where(names >= 0, joined, -1).astype(np.int64)
+
+
+def _factorized(items: pd.DataFrame, name: str) -> Int64Array:
+    """Return a number of each text of a column, -1 where it is empty or there is no such column."""
     if name not in items.columns:
         return np.full(len(items), -1, np.int64)
     texts = items[name].astype(object).where(items[name].notna(), "").astype(str).str.strip()

@@ -52,3 +52,34 @@ def kinds(
     artists = kind + n_kinds * (np.arange(n_tracks) // (5 * n_kinds))
     content = Content(vectors.astype(np.float32), np.ones(n_tracks, bool), artists)
     return of_counts(counts), content
+
+
+def loyal(
+    n_listeners: int = 500, n_artists: int = 100, n_each: int = 8, seed: int = 0
+) -> tuple[Interactions, Content]:
+    """Listeners who play most tracks of six artists each, any six, and some other tracks.
+
+    Content is noise. That somebody plays a track by an artist says that the others are played too.
+    """
+    rng = np.random.default_rng(seed)
+    n_tracks = n_artists * n_each
+    artists = np.repeat(np.arange(n_artists), n_each)
+    popularity = 1 / np.arange(10, n_tracks + 10)
+    counts = np.zeros((n_listeners, n_tracks), int)
+    for row in counts:
+        theirs = np.isin(artists, rng.choice(n_artists, 6, replace=False))
+        row[theirs & (rng.random(n_tracks) < 0.7)] = 1
+        row[rng.choice(n_tracks, 8, replace=False, p=popularity / popularity.sum())] = 1
+    vectors = rng.standard_normal((n_tracks, 4)).astype(np.float32)
+    return of_counts(counts), Content(vectors, np.ones(n_tracks, bool), artists)
+
+
+def shuffled(interactions: Interactions, seed: int = 0) -> Interactions:
+    """Listens of tracks drawn anew: as many of each listener, by popularity, and nothing else."""
+    rng = np.random.default_rng(seed)
+    counts = interactions.counts
+    chance = np.bincount(counts.indices, minlength=counts.shape[1]) / counts.nnz
+    table = np.zeros(counts.shape, int)
+    for row, n in zip(table, np.diff(counts.indptr).tolist(), strict=True):
+        row[rng.choice(len(chance), n, replace=False, p=chance)] = 1
+    return of_counts(table)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
-from tastes import kinds
+import numpy as np
+from tastes import checkerboard, colours, kinds
 
 from recsys.evaluation.recommenders.shared_als import MAX_FITS, AlsCache
 from recsys.evaluation.recommenders.systems import all_systems
 from recsys.models.als import Als
 from recsys.models.baselines import PredictedFactors
-from recsys.models.hybrid import HybridSettings
+from recsys.models.hybrid import HybridModel, HybridSettings
 
 
 def test_the_same_listens_and_seed_are_factorised_once() -> None:
@@ -47,3 +49,28 @@ def test_reports_name_settings_as_the_file_does() -> None:
     assert set(reported) < set(stored)
     assert {"told", "patience", "kappa", "strength", "neighbours", "sound"} <= set(reported)
     assert {n: v for n, v in reported.items() if n != "als"}.items() <= stored.items()
+
+
+def test_settings_that_change_only_scores_are_not_fitted_again() -> None:
+    counts, content = checkerboard().counts, colours()
+    fits: list[HybridSettings] = []
+
+    class Counting(HybridSettings):
+        def fit_from(self, *arguments: Any) -> HybridModel:  # type: ignore[override]
+            fits.append(self)
+            return HybridSettings.fit_from(self, *arguments)
+
+    make = AlsCache().sharing(Counting)
+    als = Als(4, 1.0, 1.0, iterations=2)
+    for settings, n_fits in (
+        ({}, 1),
+        ({"content_weight": 0.7}, 1),
+        ({"history_shrinkage": 3.0, "cooccurrence_weight": 0.5}, 1),
+        ({"penalty": 3.0}, 2),
+        ({"content_weight": 0.1}, 2),
+        ({"cooccurrence_weight": 0.0}, 3),
+    ):
+        model = make(als=als, **settings).fit(counts, content, 0)
+        assert len(fits) == n_fits, settings
+        alone = HybridSettings(als=als, **settings).fit(counts, content, 0)
+        assert np.allclose(model.scores(counts), alone.scores(counts), atol=1e-5)

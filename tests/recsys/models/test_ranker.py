@@ -1,0 +1,187 @@
+"""The fitted ranker: its terms, its file, and what becomes of it where it cannot be used."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+import pytest
+from scipy import sparse
+
+from recsys.interactions import Content
+from recsys.models import model_file
+from recsys.models.als import Als
+from recsys.models.hybrid import HybridModel, HybridSettings
+from recsys.models.model_file import DamagedModel
+from recsys.models.ranker.groups import EASE_PENALTY, TrackGroups, artist_affinity, track_groups
+from recsys.models.ranker.pairs import KINDS, LENGTHS, Pairs, RankedLibrary
+from recsys.models.ranker.ranked_model import RankedModel
+from recsys.models.ranker.ranker import Ranker, Trees, column_name, sha256
+from recsys.models.ranker.terms import TERMS, term_values
+
+ARTISTS = np.array([0, 0, 0, 1, 1, 2, 2, -1])
+ALBUMS = np.array([0, 0, 1, 2, 2, -1, -1, -1])
+CELLS = len(KINDS), len(LENGTHS)
+
+
+def listens() -> tuple[sparse.csr_matrix, Content]:
+    """Eight tracks of three artists; nobody plays the last two artists' last tracks."""
+    table = np.array(
+        [[1, 4, 0, 1, 0, 0, 0, 0], [0, 1, 1, 0, 0, 0, 0, 0], [1, 0, 0, 2, 1, 0, 0, 0]], np.float32
+    )
+    vectors = np.eye(8, dtype=np.float32)
+    content = Content(vectors, np.ones(8, bool), ARTISTS, ALBUMS)
+    return sparse.csr_matrix(table), content
+
+
+def library() -> RankedLibrary:
+    counts, content = listens()
+    model = HybridSettings(Als(3, 1.0, 1.0)).fit(counts, content, 0)
+    artists, albums = track_groups(counts, content)
+    return RankedLibrary(model, artists, albums, artist_affinity(counts, artists))
+
+
+def trees() -> Trees:
+    """Trees that know the tracks by the same artist, and the length of the history."""
+    rng = np.random.default_rng(0)
+    names = ["tracks by the same artist", "length of the history"]
+    terms = rng.random((400, 2)) * 2
+    parameters = {"objective": "binary", "verbose": -1, "num_leaves": 4}
+    data = lightgbm.Dataset(
+        terms, terms[:, 0] + terms[:, 1] > 2, feature_name=[column_name(name) for name in names]
+    )
+    text = lightgbm.train(parameters, data, 5).model_to_string()
+    return Trees(text, sha256(text))
+
+
+def ranked(adopted: bool = True) -> RankedModel:
+    made = trees()
+    ranker = Ranker(
+        made,
+        np.full(len(KINDS), 0.5),
+        np.full(CELLS, 0.1),
+        np.full(CELLS, adopted),
+        np.zeros(CELLS),
+        {"sha256": made.digest},
+    )
+    return RankedModel(library(), ranker, card=ranker.card)
+
+
+def pairs_of(model: RankedModel, listener: int) -> Pairs:
+    history = listens()[0][[listener]]
+    return model.pairs(model.hybrid.profile(history), history, np.arange(8))
+
+
+def test_terms_are_what_their_names_say() -> None:
+    values = dict(
+        zip([t.name for t in TERMS], term_values(pairs_of(ranked(), 0)).T.tolist(), strict=True)
+    )
+    log = np.log1p
+    assert values["tracks by the same artist"] == pytest.approx(
+        log([2, 2, 2, 1, 1, 0, 0, 0]).tolist()
+    )
+    third = 1 / 3
+    assert values["share of the same artist"] == pytest.approx(
+        [2 * third] * 3 + [third] * 2 + [0] * 3
+    )
+    assert values["plays of the same artist"] == pytest.approx([5 / 6] * 3 + [1 / 6] * 2 + [0] * 3)
+    assert values["part of the artist's tracks"] == pytest.approx(
+        [2 * third] * 3 + [0.5] * 2 + [0] * 3
+    )
+    assert values["tracks from the same album"] == pytest.approx(
+        log([2, 2, 0, 1, 1, 0, 0, 0]).tolist()
+    )
+    assert values["part of the album's tracks"] == pytest.approx([1, 1, 0, 0.5, 0.5, 0, 0, 0])
+    assert values["the artist's tracks"] == pytest.approx(log([3, 3, 3, 2, 2, 2, 2, 0]).tolist())
+    assert values["length of the history"] == pytest.approx([np.log(3)] * 8)
+    assert values["tracks per artist"] == pytest.approx([log(1.5)] * 8)
+    assert values["kind of candidate"] == [0, 0, 0, 0, 0, 2, 2, 2]
+    entropy = -(2 * third * np.log(2 * third) + third * np.log(third)) / np.log(3)
+    assert values["variety of artists"] == pytest.approx([entropy] * 8)
+    best = values["most similar sound"]
+    assert best[:2] == pytest.approx([1, 1])
+    assert max(best[4:]) < 0.1
+
+
+def test_groups_count_listeners() -> None:
+    artists, albums = track_groups(*listens())
+    assert artists.sizes.tolist() == [3, 2, 2]
+    mean = np.log([3, 2]).mean()
+    assert artists.popularity == pytest.approx([np.log(3) - mean, np.log(2) - mean, -5])
+    assert artists.has_listens.tolist() == [1, 1, 0]
+    assert albums.sizes.tolist() == [2, 1, 2]
+    assert len(TrackGroups.of(listens()[0], None)) == 0
+
+
+def test_affinity_of_artists_is_ease() -> None:
+    """Against the closed form, on the artists that anybody plays."""
+    rng = np.random.default_rng(0)
+    counts = sparse.csr_matrix((rng.random((40, 24)) < 0.3).astype(np.float32))
+    groups = TrackGroups.of(counts, np.arange(24) // 4)
+    played = np.log1p(counts.toarray().reshape(40, 6, 4).sum(axis=2))
+    inverse = np.linalg.inv(played.T @ played + EASE_PENALTY * np.eye(6))
+    wanted = -inverse / np.diag(inverse)
+    np.fill_diagonal(wanted, 0)
+    assert artist_affinity(counts, groups).toarray() == pytest.approx(wanted, abs=1e-5)
+
+
+def test_a_written_ranker_ranks_the_same(tmp_path: Path) -> None:
+    path, model, histories = tmp_path / "listening.safetensors", ranked(), listens()[0]
+    model.save(path, state="now")
+    loaded = RankedModel.load(path)
+    assert np.array_equal(loaded.scores(histories), model.scores(histories))
+    assert not np.array_equal(loaded.scores(histories), loaded.hybrid.scores(histories))
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert card["ranker"]["sha256"] == trees().digest
+    assert HybridModel.load(path).scores(histories) == pytest.approx(model.hybrid.scores(histories))
+
+
+def test_a_model_without_a_ranker_goes_on_as_it_was(tmp_path: Path) -> None:
+    """What homes have that were written before there was one."""
+    path, model, histories = tmp_path / "listening.safetensors", library().model, listens()[0]
+    model.save(path)
+    loaded = RankedModel.load(path)
+    assert loaded.ranker is None
+    assert loaded.notice is None
+    assert np.array_equal(loaded.scores(histories), model.scores(histories))
+
+
+def test_a_ranker_that_is_adopted_nowhere_changes_nothing() -> None:
+    model, histories = ranked(adopted=False), listens()[0]
+    assert np.array_equal(model.scores(histories), model.hybrid.scores(histories))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("trees", "have changed"), ("codes", "of other tracks"), ("offsets", "shapes")],
+)
+def test_a_damaged_ranker_is_refused_in_a_sentence(tmp_path: Path, name: str, reason: str) -> None:
+    path = tmp_path / "listening.safetensors"
+    ranked().save(path)
+    tensors, manifest = model_file.read(path)
+    key = {"trees": "ranker_trees", "codes": "ranker_albums_codes", "offsets": "ranker_offsets"}
+    damaged = tensors[key[name]][1:].copy()
+    model_file.write(path, {**tensors, key[name]: damaged}, manifest)
+    with pytest.raises(DamagedModel, match=f"cannot be used .*{reason}"):
+        RankedModel.load(path)
+
+
+def test_trees_of_a_later_version_are_refused() -> None:
+    text = trees().text.replace("length_of_the_history", "phase_of_the_moon")
+    with pytest.raises(ValueError, match="phase_of_the_moon"):
+        Trees(text, sha256(text))
+
+
+def test_without_lightgbm_the_listening_model_ranks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, histories = tmp_path / "listening.safetensors", listens()[0]
+    ranked().save(path)
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    loaded = RankedModel.load(path)
+    assert loaded.notice
+    assert "LightGBM, which cannot be loaded here" in loaded.notice
+    assert np.array_equal(loaded.scores(histories), loaded.hybrid.scores(histories))

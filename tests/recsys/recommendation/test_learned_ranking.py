@@ -1,0 +1,108 @@
+"""The ranker in recommendations: its reasons add up, and controls act after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import lightgbm
+import numpy as np
+import pytest
+from small_library import Library, Song, towards
+
+from recsys.catalog import Catalog
+from recsys.home.files import LISTENING_NAME
+from recsys.interactions import Content
+from recsys.models.ranker.groups import artist_affinity, track_groups
+from recsys.models.ranker.pairs import KINDS, LENGTHS, RankedLibrary
+from recsys.models.ranker.ranked_model import RankedModel
+from recsys.models.ranker.ranker import Ranker, Trees, column_name, sha256
+from recsys.recommendation.query import Query, RecommendedList
+from recsys.recommendation.recommender import Recommender
+
+CELLS = len(KINDS), len(LENGTHS)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """Forty songs of ten artists; half of the songs of each artist are never played."""
+    songs = [Song(towards(4 * n), artist=f"Artist {n % 10}") for n in range(40)]
+    with Catalog(tmp_path_factory.mktemp("ranked")) as catalog:
+        made = Library(catalog, songs)
+        for n in range(6):
+            made.listen(f"person {n}", *range(1 + n, 5 + n), 20)
+        model = made.learn()
+        counts = catalog.interactions().counts
+        content = Content(model.directions, np.ones(40, bool), np.arange(40) % 10)
+        artists, albums = track_groups(counts, content)
+        known = RankedLibrary(model, artists, albums, artist_affinity(counts, artists))
+        made_trees = loyal_trees()
+        ranker = Ranker(
+            made_trees,
+            np.ones(len(KINDS)),
+            np.zeros(CELLS),
+            np.ones(CELLS, bool),
+            np.zeros(CELLS),
+            {"sha256": made_trees.digest},
+        )
+        RankedModel(known, ranker, card=ranker.card).save(catalog.home / LISTENING_NAME)
+        yield made
+
+
+def loyal_trees() -> Trees:
+    """Trees by which tracks of artists that are played are worth more."""
+    terms = np.random.default_rng(0).random((500, 1))
+    name = column_name("tracks by the same artist")
+    data = lightgbm.Dataset(terms, 3 * terms[:, 0], feature_name=[name])
+    parameters = {"verbose": -1, "num_leaves": 4, "learning_rate": 0.5}
+    text = lightgbm.train(parameters, data, 8).model_to_string()
+    return Trees(text, sha256(text))
+
+
+def answer_of(library: Library, k: int = 20, **controls: object) -> RecommendedList:
+    listener = library.catalog.listener("person 0")
+    assert listener
+    return Recommender(library.home).recommend(Query(listener=listener.id, **controls), k)  # type: ignore[arg-type]
+
+
+def test_reasons_name_the_topics_and_add_up(library: Library) -> None:
+    answer = answer_of(library)
+    for result in answer.recommendations:
+        amounts = [reason.amount for reason in result.reasons]
+        assert sum(amounts) == pytest.approx(result.score, abs=1e-4)
+    (first, *_) = answer.recommendations
+    words = [reason.words for reason in first.reasons]
+    assert "you play this artist" in words
+    played = {f"Artist {(n - 1) % 10}" for n in (*range(1, 5), 20)}
+    assert [r.track.artist in played for r in answer.recommendations][:8] == [True] * 8
+    assert answer.fallback == first.fallback == "track"
+
+
+def test_seeds_in_place_of_a_history_are_not_ranked_anew(library: Library) -> None:
+    kinds = {
+        reason.kind
+        for result in Recommender(library.home).recommend(Query.like([3]), 10).recommendations
+        for reason in result.reasons
+    }
+    assert "same_artist" not in kinds
+
+
+def test_controls_act_after_the_ranker(library: Library) -> None:
+    capped = answer_of(library, artist_cap=1)
+    artists = [result.track.artist for result in capped.recommendations]
+    assert len(artists) == len(set(artists)) == 10
+    played = {f"Artist {(n - 1) % 10}" for n in (*range(1, 5), 20)}
+    known = []
+    for discovery in (0.5, 0.75, 1.0):
+        answer = answer_of(library, 8, discovery=discovery)
+        known.append(sum(r.track.artist in played for r in answer.recommendations))
+    assert known == sorted(known, reverse=True)
+    assert known[-1] < known[0]
+
+
+def test_a_track_has_the_score_it_would_have_in_a_list(library: Library) -> None:
+    listener = library.catalog.listener("person 0")
+    assert listener
+    resolved = Recommender(library.home).resolve(Query(listener=listener.id))
+    first = resolved.recommend(5).recommendations[4]
+    (again,) = resolved.describe([first.track.id])
+    assert again.score == pytest.approx(first.score, abs=1e-5)
