@@ -21,7 +21,7 @@ from webui.api.parameters import OfTrack, Parameters, Revalidating, takes
 from webui.api.ranges import wanted_range
 from webui.connection import begin_stream
 from webui.rate_limits import payer
-from webui.served import available_track, current
+from webui.served import available_track, current_or_catalog
 
 MAX_START = 100_000  # seconds
 _MEDIA_TYPES = {
@@ -107,7 +107,7 @@ def transcoded(path: OfTrack, query: FromQuery) -> Response:
 )
 def cover(path: OfTrack, header: Revalidating) -> Response:
     """Send the picture inside a track's file."""
-    track = available_track(current(), path.track_id)
+    track = available_track(current_or_catalog(), path.track_id)
     picture = read_cover(track.path) if track.has_cover and _is_plain_file(track.path) else None
     if picture is None:
         raise NotFound(f"Track {track.id} has no cover.")
@@ -151,7 +151,7 @@ def _part(whole: Response, path: Path) -> Response:
 
 def _file(track_id: int) -> Path:
     """Return where the file of a track is, or raise NotFound."""
-    path = available_track(current(), track_id).path
+    path = available_track(current_or_catalog(), track_id).path
     if not _is_plain_file(path):
         raise NotFound(f"The file of track {track_id} is gone: run `earshot build` again.")
     return path
