@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -28,8 +29,12 @@ class BuildStarter:
     def __init__(self, home: Path) -> None:
         self._home = home
 
-    def __call__(self, *, retry_failed: bool = False) -> None:
+    def __call__(
+        self, *, retry_failed: bool = False, folders: Sequence[Path] = (), demo: bool = False
+    ) -> None:
         """Start a build like the last one, and return as soon as it works.
+
+        Or one of other folders, or of the demo library.
 
         Raises BuildRunning where the home is held, BuildRefused where the build ends at once,
         CatalogError and OSError where nothing can be written.
@@ -37,10 +42,15 @@ class BuildStarter:
         last = read_state(self._home)
         if last is not None and last.running:
             raise BuildRunning.on(self._home, last.process)
+        self._home.mkdir(parents=True, exist_ok=True)
         with exclusive(self._home / LOCK_NAME):  # not held, as by `earshot train-head`
             pass
         command = [sys.executable, "-P", "-m", "earshot", "build", "--home", str(self._home)]
-        command += ["--again", "--nice", str(NICE), *(["--retry-failed"] if retry_failed else [])]
+        command += ["--nice", str(NICE), *(["--retry-failed"] if retry_failed else [])]
+        if folders:
+            command += ["--", *map(str, folders)]
+        elif not demo:
+            command.append("--again")
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by who waits for the build
         process = subprocess.Popen(
             command,

@@ -95,6 +95,7 @@ class ServedHome:
         self._lock = threading.Lock()
         self._stack = ExitStack()
         self._served: Served | None = None
+        self._catalog: Catalog | None = None  # opened before there is an index
         self._stamp: _Stamp | None = None
 
     def current(self) -> Served:
@@ -111,10 +112,22 @@ class ServedHome:
                 raise Unavailable("Nothing can be served yet.")
             return self._served
 
+    def catalog(self) -> Catalog:
+        """Return the catalogue, also while there is no usable index. Raises CatalogError."""
+        with self._lock:
+            if self._served is not None:
+                return self._served.catalog
+            if self._catalog is None:
+                self._catalog = open_catalog(self._settings)
+            return self._catalog
+
     def close(self) -> None:
         """Close the catalogue."""
         with self._lock:
             self._stack.close()
+            if self._catalog is not None:
+                self._catalog.close()
+                self._catalog = None
             self._served = None
 
     def _reopen(self) -> None:

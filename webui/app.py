@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from flask import Flask, Response, g, jsonify
 
@@ -15,6 +16,7 @@ from webui.accounts import accounts as accounts_pages
 from webui.api import (
     builds,
     document,
+    folders,
     library,
     listeners,
     maps,
@@ -70,6 +72,7 @@ RESOURCES = (
     listeners,
     library,
     builds,
+    folders,
     document,
 )
 PLAYERS = (
@@ -105,6 +108,7 @@ def create_app(
     analyse_file: AnalyseFile | None = None,
     transcode: Transcode | None = None,
     build: StartBuild | None = None,
+    music_roots: Sequence[Path] = (),
     closing: threading.Event | None = None,
 ) -> Flask:
     """Make the application for one home.
@@ -113,7 +117,7 @@ def create_app(
     this machine. It answers to loopback names, and to `public_names`, in lower case.
     `analyse_file` analyses uploaded files, `transcode` turns files of the library into what every
     browser plays, `build` starts builds. With None there is no such thing.
-    Streams end when `closing` is set.
+    Music folders are chosen on pages below `music_roots`. Streams end when `closing` is set.
     """
     app = described_app(__name__)
     app.config.update(
@@ -121,6 +125,7 @@ def create_app(
         ANALYSE_FILE=analyse_file,
         HOME=settings.home,
         LISTENER=listener,
+        MUSIC_ROOTS=tuple(music_roots),
         TRANSCODE=transcode,
         PUBLIC_NAMES=frozenset(public_names),
         MAX_CONTENT_LENGTH=MAX_BODY,

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from typing import Protocol
 
 from flask import current_app, g, request
 from werkzeug.exceptions import Forbidden
 
 from recsys.accounts import Accounts
-from recsys.catalog import Account
-from recsys.served_home import Served
+from recsys.catalog import Account, Catalog
+
+
+class HasCatalog(Protocol):
+    """A served home, with its index or without."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalogue."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ def person() -> Person:
     return current_person
 
 
-def listener(served: Served) -> int | None:
+def listener(served: HasCatalog) -> int | None:
     """Return the id of the current listener, None before their first listen or feedback."""
     current_person = person()
     if current_person.account is not None:
@@ -72,7 +80,7 @@ def listener(served: Served) -> int | None:
     return None if row is None else row.id
 
 
-def writing_listener(served: Served) -> int:
+def writing_listener(served: HasCatalog) -> int:
     """Return the id of the current listener, who is created at the first write."""
     listener_id = listener(served)
     if listener_id is not None:

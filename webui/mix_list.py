@@ -60,6 +60,9 @@ class Listing:
         return (*self.first, *(row.track.id for row in self.rows))
 
 
+EMPTY = Listing((), (), {})
+
+
 def answer(served: Served, mix: Mix, listener_id: int | None) -> Listing:
     """Recommend a mix for a listener, None for an unknown one."""
     feedback_of = feedback(served, listener_id)

@@ -35,6 +35,7 @@ from recsys.catalog import Account, AccountError, CatalogError, is_name
 from recsys.home.settings import load_settings
 from recsys.served_home import Served, ServedHome, Unavailable, open_catalog
 from webui.app import DEFAULT_LISTENER, create_app
+from webui.music_folders import default_roots
 from webui.security import is_loopback
 from webui.server import Server, listen, raise_file_limit
 
@@ -56,6 +57,7 @@ class ServeOptions:
     listener: str
     accounts: bool
     public_name: tuple[str, ...]
+    music: tuple[Path, ...]
     trusted_proxy: str | None
 
 
@@ -96,12 +98,22 @@ def parse(arguments: Sequence[str]) -> ServeOptions:
         help="a name or address that others reach this server under; may be repeated",
     )
     parser.add_argument(
+        "--music",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FOLDER",
+        help="a folder below which owners may choose music folders on the pages; may be repeated "
+        "(default: your home directory, /media, /mnt, /srv, /music, /Volumes)",
+    )
+    parser.add_argument(
         "--trusted-proxy",
         metavar="ADDRESS",
         help="a reverse proxy, whose X-Forwarded-For and X-Forwarded-Proto are trusted",
     )
     args = parser.parse_args(arguments)
-    options = ServeOptions(**{**vars(args), "public_name": tuple(args.public_name)})
+    several = {"public_name": tuple(args.public_name), "music": tuple(args.music)}
+    options = ServeOptions(**{**vars(args), **several})
     if not is_name(options.listener):
         parser.error("--listener takes a name of 1 to 200 printable characters")
     for name in options.public_name:
@@ -165,6 +177,7 @@ def serve(options: ServeOptions, stack: ExitStack) -> None:
         analyse_file=UploadAnalyser(settings.home, closing),
         transcode=transcoded,
         build=BuildStarter(settings.home),
+        music_roots=options.music or default_roots(),
         closing=closing,
     )
     home: ServedHome = app.extensions["served_home"]

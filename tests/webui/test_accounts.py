@@ -39,6 +39,7 @@ OWNERS = {  # what only they may ask for
     "builds.start_build",
     "builds.stop_build",
     "evaluation_page.page",
+    "folders.folders",
     "library_api.failures",
 }
 FEEDBACK = "/api/v1/tracks/5/feedback"

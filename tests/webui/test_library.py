@@ -36,7 +36,7 @@ class Builder:
         self.asked: list[bool] = []
         self.refusal: Exception | None = None
 
-    def __call__(self, *, retry_failed: bool) -> None:
+    def __call__(self, *, retry_failed: bool, **_: object) -> None:
         self.asked.append(retry_failed)
         if self.refusal:
             raise self.refusal

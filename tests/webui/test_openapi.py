@@ -22,9 +22,11 @@ from webui.security import TOKEN_HEADER
 
 # What is well formed and yet refused, by its meaning: lengths the wrong way round, one track as
 # both ends, more than 200 seeds in all, a file that is no playlist, a listen of the future, a place
-# behind a track's end, a state that is not the playlist's (If-Match).
+# behind a track's end, a folder that there is not, a state that is not the playlist's (If-Match).
 REFUSED_BY_MEANING = (
     "POST /api/v1/recommend",
+    "GET /api/v1/folders",
+    "POST /api/v1/build",
     "GET /api/v1/path",
     "GET /api/v1/mix",
     "POST /api/v1/playlists/import",
@@ -92,7 +94,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, library: Path) -> Iterator[
         now = app.extensions["served_home"].current()
         return now.projection_id, now.recommender.index.vectors([20])[0]
 
-    def build(*, retry_failed: bool) -> None:
+    def build(*, retry_failed: bool, **_: object) -> None:
         """Start nothing."""
 
     app = create_app(Settings(home), analyse_file=analyse, transcode=transcoded, build=build)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -17,12 +17,14 @@ from recsys.catalog import BuildRunning
 from recsys.durations import clock
 from recsys.library.build_state import STAGES, BuildState, read_state, stop
 from webui.api.openapi import WRITES, answer, blueprint, content, problems
-from webui.api.parameters import Described, Parameters, Strict
+from webui.api.parameters import Described, Parameters, Strict, Text
 from webui.connection import leave_pool
 from webui.current_listener import require_owner
+from webui.music_folders import allowed_folder, require_presence
 from webui.refusals import InsufficientStorage
 
 MAX_STREAMS = 3  # at once: each has a thread of the server
+MAX_FOLDERS = 20  # of one build
 POLL = 0.5  # s between two looks at the state
 HEARTBEAT = 15.0  # s after which a comment shows that the stream lives, and whether anybody listens
 LONGEST = 300.0  # s of a stream, whose reader then comes again
@@ -43,7 +45,9 @@ class NoRoomForBuild(BuildRefused):
 class StartBuild(Protocol):
     """Starts builds of the home that is served."""
 
-    def __call__(self, *, retry_failed: bool) -> None:
+    def __call__(
+        self, *, retry_failed: bool, folders: Sequence[Path] = (), demo: bool = False
+    ) -> None:
         """Return as soon as a build is at work. Raises BuildRunning, BuildRefused,
         and CatalogError or OSError where nothing can be written."""
 
@@ -98,6 +102,13 @@ class RequestedBuild(Strict):
     """What a client asks of a build."""
 
     retry_failed: bool = Field(False, description="Try files again that failed.")
+    folders: list[Text] = Field(
+        [],
+        max_length=MAX_FOLDERS,
+        description="Build these instead of the folders of the last build: whole paths, below the "
+        "folders that GET /folders lists. By whoever is logged in, not with a key.",
+    )
+    demo: bool = Field(False, description="Make the demo library, in a home without another one.")
 
 
 class LastSeen(Parameters):
@@ -115,17 +126,19 @@ def show_build() -> Response:
 
 @api.post("/build", responses={202: Build, **problems(403, 409, 413, 415, 507)}, security=WRITES)
 def start_build(body: RequestedBuild) -> Response:
-    """Start a build like the last one: the same folders, taggers and recipe."""
-    begin_build(retry_failed=body.retry_failed)
+    """Start a build like the last one, with the same folders, taggers and recipe, or of others."""
+    begin_build(retry_failed=body.retry_failed, folders=body.folders, demo=body.demo)
     return _answer(202)
 
 
-def begin_build(*, retry_failed: bool) -> None:
-    """Start a build, for an owner.
+def begin_build(*, retry_failed: bool, folders: Sequence[str] = (), demo: bool = False) -> None:
+    """Start a build, for an owner: of what was built last, of folders, or of the demo library.
 
     Raises Forbidden, ServiceUnavailable, Conflict, InsufficientStorage.
     """
     require_owner()
+    if folders:
+        require_presence()
     build: StartBuild | None = current_app.config["BUILD"]
     if build is None:
         raise ServiceUnavailable("This server starts no builds.")
@@ -133,7 +146,11 @@ def begin_build(*, retry_failed: bool) -> None:
         raise Conflict("A build is being started already.")
     try:
         leave_pool(request.environ)
-        build(retry_failed=retry_failed)
+        if folders or demo:
+            allowed = [allowed_folder(folder) for folder in folders]
+            build(retry_failed=retry_failed, folders=allowed, demo=demo and not allowed)
+        else:
+            build(retry_failed=retry_failed)
     except NoRoomForBuild as error:
         raise InsufficientStorage(str(error)) from error
     except (BuildRunning, BuildRefused) as error:

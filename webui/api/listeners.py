@@ -23,7 +23,7 @@ from webui.api.parameters import (
     write_cursor,
 )
 from webui.current_listener import listener, person, writing_listener
-from webui.served import available_track, current
+from webui.served import available_track, current, current_or_catalog
 
 EARLIEST = 946_684_800  # Unix seconds: the year 2000
 AHEAD = 86_400  # seconds that a clock may be
@@ -196,7 +196,7 @@ def listen(body: ListenBody) -> Response:
     listened_at = now if body.listened_at is None else body.listened_at
     if listened_at > now + AHEAD:
         raise BadRequest(f'"listened_at" takes Unix seconds from {EARLIEST} to a day from now.')
-    served = current()
+    served = current_or_catalog()
     available_track(served, body.track_id)
     served.catalog.record_listens(writing_listener(served), [(body.track_id, listened_at)])
     return answer(ListenSchema(track_id=body.track_id, listened_at=listened_at), 201)
@@ -213,6 +213,6 @@ def _played_track(row: StoredListen, track: Track | None) -> PlayedTrack:
 
 
 def _set_feedback(track_id: int, kind: FeedbackKind | None) -> None:
-    served = current()
+    served = current_or_catalog()
     available_track(served, track_id)
     served.catalog.set_feedback(writing_listener(served), track_id, kind, int(time.time()))

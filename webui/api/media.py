@@ -22,7 +22,7 @@ from webui.api.parameters import OfTrack, Parameters, Revalidating, takes
 from webui.api.ranges import wanted_range
 from webui.connection import begin_stream
 from webui.rate_limits import payer
-from webui.served import available_track, current
+from webui.served import available_track, current_or_catalog
 
 MAX_START = 100_000  # seconds
 _MEDIA_TYPES = {
@@ -85,7 +85,7 @@ class FromQuery(Parameters):
 )
 def audio(path: OfTrack) -> Response:
     """Send a track's file, whole or the ranges asked for (RFC 9110, section 14)."""
-    return send_audio(file_of(available_track(current(), path.track_id)))
+    return send_audio(file_of(available_track(current_or_catalog(), path.track_id)))
 
 
 @api.get(
@@ -94,7 +94,7 @@ def audio(path: OfTrack) -> Response:
 )
 def transcoded(path: OfTrack, query: FromQuery) -> Response:
     """Send a track as MP3 from a place on, for players that cannot decode its file."""
-    return send_transcoded(available_track(current(), path.track_id), query.start)
+    return send_transcoded(available_track(current_or_catalog(), path.track_id), query.start)
 
 
 @api.get(
@@ -107,10 +107,10 @@ def transcoded(path: OfTrack, query: FromQuery) -> Response:
 )
 def cover(path: OfTrack, header: Revalidating) -> Response:
     """Send the picture inside a track's file."""
-    found = available_track(current(), path.track_id)
-    picture = picture_in(found)
+    track = available_track(current_or_catalog(), path.track_id)
+    picture = picture_in(track)
     if picture is None:
-        raise NotFound(f"Track {found.id} has no cover.")
+        raise NotFound(f"Track {track.id} has no cover.")
     return send_picture(picture)
 
 

@@ -8,9 +8,12 @@ from werkzeug.wrappers import Response as AnyResponse
 from recsys.catalog import Track
 from recsys.durations import clock
 from recsys.recommendation.query import Reason
+from recsys.served_home import Unavailable
 from webui import current_listener, mix_list
 from webui.mix_form import controls_of
 from webui.mix_query import SIDES, SIDES_OF, Mix, Ref
+from webui.pages.start import invitation, is_unknown
+from webui.pages.welcome import welcome
 from webui.reason_shares import SOURCES, reason_shares
 from webui.served import current, label
 from webui.uploads import read_sound
@@ -24,7 +27,10 @@ pages = Blueprint("pages", __name__)
 @pages.get("/")
 def workbench() -> AnyResponse | str:
     """Show the mix of the address."""
-    served = current()
+    try:
+        served = current()
+    except Unavailable as error:
+        return welcome(error)
     mix = Mix.parse(request.args)
     typed = request.args.get("q", "").strip()
     completions = (
@@ -32,12 +38,15 @@ def workbench() -> AnyResponse | str:
     )
     if completions:  # a search sent off without scripts
         return redirect("/" + mix.adding("like", completions[0].kind, completions[0].ref))
-    listing = mix_list.answer(served, mix, current_listener.listener(served))
+    listener_id = current_listener.listener(served)
+    invited = None if request.args or not is_unknown(served, listener_id) else invitation(served)
+    listing = mix_list.EMPTY if invited else mix_list.answer(served, mix, listener_id)
     bars = [reason_shares(row.recommendation.reasons) for row in listing.rows]
     in_bars = {share.source for bar in bars if len(bar) > 1 for share in bar}
     return render_template(
         "workbench.html",
         mix=mix,
+        invitation=invited,
         listing=listing,
         chips=[(side, ref, _name(ref, listing)) for side in SIDES for ref in getattr(mix, side)],
         nothing_like=typed,
