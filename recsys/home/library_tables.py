@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,7 @@ class LibraryTables:
         self._columns = columns
         self._home = home
         self._tracks = Renewed[int, TrackTable](lambda _: TrackTable.read(catalog, index))
+        self._groups = Renewed[int, Mapping[int, int]](lambda _: catalog.recording_groups())
         self._lock = threading.Lock()
         self._means: Float32Array | None = None
         self._has_looked = False
@@ -51,6 +52,10 @@ class LibraryTables:
     def tracks_at_revision(self) -> Made[int, TrackTable]:
         """Return the same with the catalogue's track revision that it was read at."""
         return self._tracks.of(self.catalog.track_revision)
+
+    def recording_groups(self) -> Mapping[int, int]:
+        """Return the lowest id of the tracks of the same recording, for each available track."""
+        return self._groups.of(self.catalog.track_revision).value
 
     def tags(self) -> TagTable:
         """Return how much each track stands out in each tag. Raises ProjectionError, StaleIndex."""

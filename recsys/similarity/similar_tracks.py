@@ -166,8 +166,10 @@ class SimilarTracks:
         vector, row = self.index.vectors([track.id]), int(table.rows([track.id])[0])
         near = self.index.search(vector, _N_NEAR, exclude=[*table.gone.tolist(), track.id])[0]
         same = {other for other in table.rows(near.ids).tolist() if recordings.are_one(row, other)}
-        same.update(table.recordings.mates([row]).tolist())
-        return self.catalog.tracks(table.ids[sorted(same - {row})].tolist())
+        groups = self.tables.recording_groups()  # also of files that are not indexed yet
+        own = groups.get(track.id, track.id)
+        ids = {*table.ids[sorted(same)].tolist(), *(i for i, one in groups.items() if one == own)}
+        return self.catalog.tracks(sorted(ids - {track.id}))
 
     def sound_of(self, track: Track) -> TrackSound:
         """Return a track's stored features, length and tempo. Raises KeyError without features."""
