@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--tracks", type=int, default=100_000)
     parser.add_argument("--home", type=Path, help="one made before, of so many tracks")
     parser.add_argument("--before", type=Path, help="another checkout, asked first")
+    parser.add_argument("--before-home", type=Path, help="its own, where schemas differ")
     parser.add_argument("--what", choices=PATHS, default="similar")
     parser.add_argument("--after", type=float, default=15.0, help="s from the start to the load")
     parser.add_argument(
@@ -63,10 +64,11 @@ def main() -> None:
         script = Path(folder) / "callers.lua"
         print("| server | callers | answers a second | median, ms | p99, ms | failed | MiB |")
         print("|---|---:|---:|---:|---:|---:|---:|")
-        for name, checkout in (("before", args.before), ("after", ROOT)):
+        servers = ("before", args.before, args.before_home or home), ("after", ROOT, home)
+        for name, checkout, served in servers:
             if checkout is None:
                 continue
-            with serving(checkout, home) as (process, address):
+            with serving(checkout, served) as (process, address):
                 time.sleep(args.after)
                 for callers in CALLERS:
                     text = SCRIPT.format(n=args.tracks, seed=callers, path=PATHS[args.what])
