@@ -18,7 +18,9 @@ import numpy as np
 from encoders.features import AudioInfo, TrackFeatures
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, ScannedFile, Tags
+from recsys.home.library_tables import LibraryTables
 from recsys.home.settings import HUBS
+from recsys.home.tag_means import TagColumns
 from recsys.similarity.similar_tracks import SimilarTracks
 
 NAMES = ("one-float32-20", "two-float32-20")  # of two models with the sizes of musicnn
@@ -39,8 +41,9 @@ def main() -> None:
         )
         tags = [f"tag {i}" for i in range(2 * N_TAGS)]
         typical = np.zeros(2 * N_TAGS, np.float32)
+        tables = LibraryTables(catalog, index, lambda: TagColumns(NAMES, tags), Path(home))
         served, by_cosine = (
-            SimilarTracks(catalog, index, NAMES, tags, typical, hubs) for hubs in (HUBS, "none")
+            SimilarTracks(tables, NAMES, tags, typical, hubs) for hubs in (HUBS, "none")
         )
         ids = rng.integers(1, args.tracks + 1, N_QUERIES).tolist()
         print(f"\n{args.tracks} tracks, ms:\n\n| | median | 95 % | largest |\n|---|---:|---:|---:|")

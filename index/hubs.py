@@ -69,20 +69,37 @@ def pair_scores(
     `cosines`: (n, N_STATISTICS) and (m, 1, N_STATISTICS) for cosines (m, n). Raises ValueError.
     """
     c: Float64Array = np.asarray(cosines, np.float64)
-    (s, mean, deviation), (s_, mean_, deviation_) = (
-        np.moveaxis(np.asarray(side, np.float64), -1, 0) for side in (mine, theirs)
-    )
     if method == "none":
         return c
+    s, s_ = (side[..., 0].astype(np.float64) for side in (mine, theirs))
     if method == "nicdm":
         scores: Float64Array = (c - 1.0) / np.sqrt(s * s_)
     elif method == "csls":
         scores = 2.0 * c - ((1.0 - s) + (1.0 - s_))  # in this order, so that it is symmetric
     elif method == "mutual-proximity":
+        (mean, deviation), (mean_, deviation_) = (
+            (side[..., 1].astype(np.float64), side[..., 2].astype(np.float64))
+            for side in (mine, theirs)
+        )
         scores = log_ndtr((c - mean) / deviation) + log_ndtr((c - mean_) / deviation_)
     else:
         raise ValueError(f"method: wanted one of {', '.join(METHODS)}, got {method!r}")
     return scores
+
+
+def highest_score(method: str, cosine: float, mine: Float32Array, tracks: Float32Array) -> float:
+    """Return a score that no pair exceeds whose cosine is at most `cosine`.
+
+    `mine` are the one track's statistics, (N_STATISTICS,), and `tracks` those that the other may
+    have, (n_tracks, N_STATISTICS). Raises ValueError.
+    """
+    theirs = tracks[:1].copy()
+    if method == "mutual-proximity":
+        surest = np.argmax((np.float32(cosine) - tracks[:, 1]) / tracks[:, 2])
+        theirs = tracks[surest : surest + 1]
+    else:
+        theirs[0, 0] = tracks[:, 0].max()  # the scores grow with it, where they depend on it
+    return float(pair_scores(method, np.array([cosine]), mine, theirs)[0])
 
 
 def library_statistics(vectors: Float32Array, recordings: Int64Array) -> CosineStatistics:

@@ -53,6 +53,25 @@ class InnerProductIndex:
         return rows
 
 
+def products_at(vectors: Float32Array, rows: IndexArray, query: Float32Array) -> Float32Array:
+    """Return the inner products of some rows of vectors (n, dim) with a query (dim,): (len(rows),).
+
+    `vectors` and `query` are float32 and contiguous; the rows are read where they lie, not copied.
+    """
+    rows = np.ascontiguousarray(rows, np.int64)
+    products = np.empty(len(rows), np.float32)
+    faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]
+        faiss.swig_ptr(products),
+        faiss.swig_ptr(query),
+        faiss.swig_ptr(vectors),
+        faiss.swig_ptr(rows),
+        vectors.shape[1],
+        1,
+        len(rows),
+    )
+    return products
+
+
 def top_n(values: Float32Array, n: int) -> IndexArray:
     """Return the positions of the `n` greatest values, in no order; of all where there are fewer.
 

@@ -14,18 +14,20 @@ import faiss
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from index import storage
+from index import first_pass, storage
 from index.arrays import BoolArray, Float32Array, Float64Array, IndexArray, Int64Array
+from index.first_pass import FirstPass
 from index.hubs import (
     METHODS,
     N_STATISTICS,
     CosineStatistics,
+    highest_score,
     library_statistics,
     pair_scores,
     reference_rows,
     track_statistics,
 )
-from index.inner_products import top_n
+from index.inner_products import products_at, top_n
 from index.rows import rows_of
 from index.storage import DamagedIndex, Manifest, StaleIndex, read_manifest
 from index.structure import (
@@ -44,6 +46,8 @@ __all__ = ["DamagedIndex", "Manifest", "Ranking", "StaleIndex", "VectorIndex", "
 OVERFETCH = 4
 SLACK = 32
 HUBS_OVERFETCH = 8  # times as many, where the candidates' order is not that of their cosines
+
+FIRST_PASSES = (2048, 8192)  # rows that a first pass of `Flat` proposes, and another one after it
 
 UNIT_TOLERANCE = 1e-6  # of a length; float32 numbers make no better unit vectors
 BLOCK = 2**24  # numbers computed at once by exact search (64 MiB) and by normalisation (128 MiB)
@@ -65,12 +69,13 @@ class VectorIndex:
 
     "Flat" is exact search itself, and on the CPU has no structure at all: products with the stored
     vectors are as fast as faiss's `IndexFlatIP`, several times faster for many queries at once, and
-    need no second copy of the vectors.
+    need no second copy of the vectors. After `prepare` it looks at codes of 4 bits a number first
+    (`index.first_pass`), and its results are the same.
 
     Hubness-corrected scores (`index.hubs`) are an option of the search: exact, too, for "Flat";
     otherwise they order the structure's candidates.
 
-    An index is immutable, and search is thread-safe.
+    An index is immutable but for `prepare`, and search is thread-safe.
 
     ids                int64 (n,), ascending, read-only
     statistics         of the library's cosines, `tracks` in the order of `ids`
@@ -97,6 +102,7 @@ class VectorIndex:
         self.manifest = manifest
         self._vectors = vectors
         self._structure = structure.index
+        self._first_pass: FirstPass | None = None
         self._turn = threading.Lock()  # faiss's GPU indexes serve one thread at a time
 
     @classmethod
@@ -198,6 +204,11 @@ class VectorIndex:
             Path(path), manifest, self.ids, self._vectors, self.statistics, structure
         )
 
+    def prepare(self) -> None:
+        """Make codes for many searches, where they pay: half a second of 100,000 vectors."""
+        if self._structure is None and len(self) >= first_pass.LEAST and self._first_pass is None:
+            self._first_pass = FirstPass(self._vectors)
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -257,7 +268,10 @@ class VectorIndex:
         k = min(k, int(allowed.sum()))
         if k == 0:
             return [Ranking(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in unit]
-        rankings = dict(self._by_structure(unit, k, allowed, scoring))
+        if self._first_pass is not None:
+            rankings = dict(self._by_first_pass(self._first_pass, unit, k, allowed, scoring))
+        else:
+            rankings = dict(self._by_structure(unit, k, allowed, scoring))
         rest = [i for i in range(len(unit)) if i not in rankings]
         exact = self._exact(unit[rest], k, allowed, scoring.of(rest))
         rankings.update(zip(rest, exact, strict=True))
@@ -266,11 +280,14 @@ class VectorIndex:
     def candidates(self, queries: ArrayLike, n: int) -> list[IndexArray]:
         """The rows in `ids` of about the `n` vectors nearest to each query, in no order, unscored.
 
-        The structure's candidates, for callers that score and filter them: exact for "Flat" only,
-        and cheaper than a search, for IVF by fewer lists. Queries and errors are those of `search`.
+        The structure's candidates, for callers that score and filter them: exact for "Flat" only
+        (by its codes after `prepare`: nearly so), and cheaper than a search, for IVF by fewer
+        lists. Queries and errors are those of `search`.
         """
         unit = self._queries(queries, n)
         n = min(n, len(self) if self.device == "cpu" else MAX_FETCH, len(self))
+        if self._first_pass is not None:
+            return [self._first_pass.nearest(row, n).rows for row in unit]
         if self._structure is None:
             return [top_n(row, n) for row in unit @ self._vectors.T]
         few = None if self.device == "gpu" else fewer_lists(self._structure)
@@ -333,6 +350,38 @@ class VectorIndex:
             if len(rows) > k and (not plain or ranking.scores[-1] > scores.min()):
                 yield i, ranking
 
+    def _by_first_pass(
+        self,
+        codes: FirstPass,
+        queries: Float32Array,
+        k: int,
+        allowed: BoolArray,
+        scoring: _Scoring,
+    ) -> Iterator[tuple[int, Ranking]]:
+        """The number and ranking of each query for which the first pass shows that it is exact."""
+        hubs, margin = scoring.hubs, codes.margin
+        for i, query in enumerate(queries):
+            mine = scoring.mine[i]
+            for fetch in FIRST_PASSES:
+                found = codes.nearest(query, min(max(fetch, OVERFETCH * k), len(self)))
+                may = allowed[found.rows]
+                rows = found.rows[may]
+                if len(rows) <= k:
+                    continue
+                theirs = self.statistics.tracks[rows]
+                high = pair_scores(hubs, found.cosines[may] + margin, mine, theirs)
+                likely = rows[np.argpartition(high, -k)[-k:]]
+                least = self._products(query, likely, mine, hubs)[0].min()
+                rows = rows[(high >= least) & ~codes.is_rough[rows]]
+                rows = np.concatenate([rows, codes.rough[allowed[codes.rough]]])
+                low, high = self._products(query, rows, mine, hubs)
+                rows = rows[high >= np.partition(low, -k)[-k]]
+                ranking = self._best(rows, self._scores(query, rows, mine, hubs), k)
+                others = float(found.cosines[-1]) + margin  # which no other cosine exceeds
+                if highest_score(hubs, others, mine, self.statistics.tracks) < ranking.scores[-1]:
+                    yield i, ranking
+                    break
+
     def _exact(
         self,
         queries: Float32Array,
@@ -341,9 +390,7 @@ class VectorIndex:
         scoring: _Scoring,
     ) -> Iterator[Ranking]:
         """The rankings of all queries, by products with all vectors."""
-        # Two float32 products of unit vectors, each off by at most dim / 2 roundings, keep their
-        # order if they are further apart than this; what is closer is settled by `_cosines`.
-        margin = (self.dim + 2) * np.finfo(np.float32).eps
+        margin = self._rounding
         step = max(1, BLOCK // len(self))
         for start in range(0, len(queries), step):
             block = queries[start : start + step]
@@ -362,6 +409,23 @@ class VectorIndex:
                 least = np.partition(low, -k)[-k] - (margin if scoring.hubs == "none" else 0.0)
                 rows = np.flatnonzero(allowed & (high >= least))
                 yield self._best(rows, self._scores(query, rows, mine, scoring.hubs), k)
+
+    @property
+    def _rounding(self) -> float:
+        """What two float32 products of unit vectors must differ by to be surely in order.
+
+        Each is off by at most dim / 2 roundings. What is closer is settled by `_cosines`.
+        """
+        return float((self.dim + 2) * np.finfo(np.float32).eps)
+
+    def _products(
+        self, query: Float32Array, rows: IndexArray, mine: Float32Array, hubs: str
+    ) -> tuple[Float64Array, Float64Array]:
+        """What the scores of some rows are at least and at most, from float32 products."""
+        products = products_at(self._vectors, rows, query)
+        theirs = self.statistics.tracks[rows]
+        low = pair_scores(hubs, products - self._rounding, mine, theirs)
+        return low, pair_scores(hubs, products + self._rounding, mine, theirs)
 
     def _scores(
         self,

@@ -69,6 +69,7 @@ class Served:
 
         Raises CatalogError, ProjectionError.
         """
+        self.similar.index.prepare()
         self.recommender.recommend(Query(), 1)
         self.completer.complete("a")
         self.recommender.tag_table()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 import psutil
@@ -17,6 +18,16 @@ def n_cores() -> int:
     if psutil.LINUX:
         return len(psutil.Process().cpu_affinity())
     return psutil.cpu_count() or 1
+
+
+def one_thread_each() -> AbstractContextManager[object]:
+    """Let libraries of numbers (BLAS, OpenMP) use one thread for each of this process that calls.
+
+    For servers, whose threads answer at once: with as many threads each as there are cores, they
+    wait for each other longer than they work.
+    """
+    limits: AbstractContextManager[object] = threadpool_limits(1)
+    return limits
 
 
 def for_each(function: Callable[[T], None], jobs: Iterable[T]) -> None:

@@ -155,8 +155,10 @@ class Server:
 
     def _serve(self, waiting: Connection | socket.socket | None, events: int) -> None:
         if waiting is None:
-            self._awake = False
             wasyncore.read(self._trigger)
+            # Only now: a pull between the two would be read away here, and no other be made. What
+            # changed before this line is taken up by the loop's next turn.
+            self._awake = False
         elif isinstance(waiting, Connection):
             if events & _READ and waiting.socket is not None:
                 wasyncore.read(waiting)

@@ -34,6 +34,7 @@ from recsys.accounts import Accounts
 from recsys.catalog import Account, AccountError, CatalogError, is_name
 from recsys.home.settings import load_settings
 from recsys.served_home import Served, ServedHome, Unavailable, open_catalog
+from recsys.threads import one_thread_each
 from webui.app import DEFAULT_LISTENER, create_app
 from webui.music_folders import default_roots
 from webui.security import is_loopback
@@ -183,6 +184,7 @@ def serve(options: ServeOptions, stack: ExitStack) -> None:
     home: ServedHome = app.extensions["served_home"]
     stack.callback(home.close)
     raise_file_limit()
+    stack.enter_context(one_thread_each())
     server = Server(app, listen(options.host, options.port), trusted_proxy=options.trusted_proxy)
     address = f"http://{url_host(options.host)}:{server.effective_port}"
     # Only now, when the port is ours: a password that nobody reads would be lost.

@@ -144,7 +144,7 @@ class State(Base):
     """The one row of the catalogue's revisions.
 
     revision        rises with every change of what an index is built from
-    track_revision  rises with every change of tags or presence
+    track_revision  rises with every change of tags, presence, or of what is one recording
     last_track_id   the highest id ever assigned: ids are not used again
     """
 

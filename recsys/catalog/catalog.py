@@ -59,7 +59,8 @@ from recsys.catalog.tracks import AlbumTrack, Counts, KnownFile, Tags, Track, Tr
 from recsys.catalog.turns import NoTurn, Turns
 from recsys.interactions import Interactions
 
-_TRACK_REVISION = select(State.track_revision)  # of the one row; every request reads it
+# Of the one row. Every request reads it, and so without a session.
+_TRACK_REVISION = f"SELECT {State.track_revision.key} FROM {State.__tablename__}"
 PATIENCE = 30.0  # s
 _ROWS_PER_BATCH = 500
 _MAX_RECORDING_IDS = 100_000  # that are cached
@@ -153,9 +154,10 @@ class Catalog:
 
     @property
     def track_revision(self) -> int:
-        """A number that rises with every change of tags or presence."""
-        with self._reading() as session:
-            return session.scalars(_TRACK_REVISION).one()
+        """A number that rises with every change of tags, presence, or what is one recording."""
+        with explained(self._url, self._patience), self._engine.connect() as connection:
+            found: int = connection.exec_driver_sql(_TRACK_REVISION).scalar_one()
+            return found
 
     def counts(self) -> Counts:
         """Count the tracks by status."""

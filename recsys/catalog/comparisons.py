@@ -41,7 +41,9 @@ def record(session: Session, new: Mapping[tuple[str, str], bool]) -> None:
     state = locked_state(session)
     for (one, other), same in new.items():
         session.merge(ComparisonRow(one=one, other=other, same=same))
-    state.revision += any(new.values())
+    if any(new.values()):
+        state.revision += 1
+        state.track_revision += 1
 
 
 def joined(known: Mapping[tuple[str, str], bool], first_ids: Mapping[str, int]) -> dict[int, int]:

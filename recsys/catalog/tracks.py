@@ -101,7 +101,7 @@ class KnownFile(NamedTuple):
 
 
 class TrackSummary(NamedTuple):
-    """The metadata by which lists of tracks are filtered and spaced; `duration` in seconds."""
+    """The metadata by which lists are filtered, spaced and shown; `duration` in seconds."""
 
     id: int
     title: str
@@ -110,6 +110,7 @@ class TrackSummary(NamedTuple):
     album: str | None
     genres: tuple[str, ...]
     duration: float | None
+    status: Status
     guessed: tuple[str, ...] = ()
 
     @property

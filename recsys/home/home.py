@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from encoders.projection import Projection, ProjectionError
 from index.vector_index import StaleIndex, VectorIndex
 from recsys.catalog import PATIENCE, Catalog
 from recsys.home.files import INDEX_NAME, PROJECTION_NAME
+from recsys.home.library_tables import LibraryTables
 from recsys.home.settings import Settings
+from recsys.home.tag_means import TagColumns
 
 RECOUNT_AFTER = 100  # times as long as counting listens takes, the counts are used unchanged
 
@@ -32,6 +35,15 @@ class Home:
     catalog: Catalog
     index: VectorIndex
     read_projection: Projection | ProjectionError
+
+    @cached_property
+    def tables(self) -> LibraryTables:
+        """The columns of its tracks, which are read when they are first asked for."""
+
+        def columns() -> TagColumns:
+            return TagColumns(self.projection.extractors, self.projection.tags)
+
+        return LibraryTables(self.catalog, self.index, columns, self.settings.home)
 
     @property
     def projection(self) -> Projection:

@@ -20,6 +20,7 @@ from recsys.home.files import (
     LAYOUT_NAME,
     LISTENING_NAME,
     PROJECTION_NAME,
+    TAG_MEANS_NAME,
     WEIGHTS_NAME,
 )
 
@@ -28,6 +29,7 @@ _PARTS = (  # of a home, and how their files and folders begin
     ("catalogue, with all features", FILE_NAME),
     ("index", INDEX_NAME),
     ("projection", PROJECTION_NAME),
+    ("tags of the index", TAG_MEANS_NAME),
     ("head", Path(HEAD_NAME).stem),
     ("listening model", Path(LISTENING_NAME).stem),
     ("map", LAYOUT_NAME),

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from index.arrays import Float16Array, Float32Array, Int64Array
-from recsys.catalog import Catalog
+from index.arrays import Float16Array, Float32Array
 from recsys.catalog.search import fold
-from recsys.catalog.track_features import read_features
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,20 +25,16 @@ class TagTable:
     values: Float16Array
 
     @classmethod
-    def read(
-        cls, catalog: Catalog, ids: Int64Array, names: Sequence[str], tags: Sequence[str]
-    ) -> TagTable:
+    def of(cls, means: Float32Array, tags: Sequence[str]) -> TagTable:
         """Average the tags of all models, those of one name together, over each track.
 
-        `names` are the features' keys, `tags` the models' tags joined.
+        `means` are the tracks' mean log-odds, (n, n_tags), NaN for a track without features;
+        `tags` are the models' tags joined.
         """
         distinct, joined = join_tags(tags)
         columns = {fold(tag): number for number, tag in enumerate(distinct)}
-        logits = np.full((len(ids), len(columns)), np.nan, np.float32)
-        for track_id, by_model in read_features(catalog, names, ids.tolist()):
-            row = np.searchsorted(ids, track_id)
-            logits[row] = np.concatenate([features.mean_logits() for features in by_model]) @ joined
-        has_tags = ~np.isnan(logits[:, 0]) if columns else np.zeros(len(ids), bool)
+        logits = means @ joined
+        has_tags = ~np.isnan(logits[:, 0]) if columns else np.zeros(len(means), bool)
         if has_tags.any():
             logits -= logits[has_tags].mean(axis=0)
             logits /= np.maximum(logits[has_tags].std(axis=0), 1e-6)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,9 +16,11 @@ from index.arrays import BoolArray, Float32Array, IndexArray, Int64Array
 from index.rows import rows_of
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, TrackSummary
-from recsys.catalog.search import fold
+from recsys.catalog.search import fold as fold_anew
+from recsys.home.packed_texts import PackedTexts
 
 N_SAMPLE = 1000  # tracks by which score terms are standardised
+SHOWN = ("id", "title", "artist", "album", "duration", "status")  # of a track in every answer
 UNKNOWN = -1  # code of an unknown artist, album or recording
 
 
@@ -55,6 +59,7 @@ class TrackTable:
     artist_rows the available rows of each artist, by the folded name, guesses included, as a person
                 sees them; genre_rows likewise
     names       the spelling of each folded artist and genre
+    shown       what is shown of each available track: a JSON object of SHOWN, as UTF-8
     """
 
     ids: Int64Array
@@ -68,11 +73,13 @@ class TrackTable:
     artist_rows: Mapping[str, IndexArray]
     genre_rows: Mapping[str, IndexArray]
     names: Mapping[str, str]
+    shown: PackedTexts
 
     @classmethod
     def read(cls, catalog: Catalog, index: VectorIndex) -> TrackTable:
         """Read the columns of the index's tracks."""
         by_id = {track.id: track for track in catalog.track_summaries()}
+        fold = cache(fold_anew)  # artists and albums have many tracks
         groups = catalog.recording_groups()
         tracks = [by_id.get(track_id) for track_id in index.ids.tolist()]
         available = np.array([track is not None for track in tracks], np.bool_)
@@ -87,16 +94,27 @@ class TrackTable:
             sample=rows[spread],
             sample_vectors=index.vectors_at(rows[spread]),
             artists=_codes(tracks, lambda track: fold(track.known_artist)),
-            albums=_codes(tracks, _album),
+            albums=_codes(tracks, lambda track: _album(track, fold)),
             recordings=Groups(_codes(tracks, lambda track: groups.get(track.id, track.id))),
             durations=np.array([_duration(track) for track in tracks], np.float32),
-            artist_rows=_rows_by(tracks, lambda track: [track.artist]),
-            genre_rows=_rows_by(tracks, lambda track: track.genres),
+            artist_rows=_rows_by(tracks, lambda track: [fold(track.artist)]),
+            genre_rows=_rows_by(tracks, lambda track: {fold(name) for name in track.genres}),
             names={fold(name): name for name in names},
+            shown=PackedTexts(b"" if track is None else _shown(track) for track in tracks),
         )
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @cached_property
+    def gone(self) -> Int64Array:
+        """The ids of the indexed tracks whose files are not there."""
+        return self.ids[~self.available]
+
+    def has(self, track_id: int) -> bool:
+        """Say whether a track is indexed and its file is there."""
+        row = int(np.searchsorted(self.ids, track_id))
+        return row < len(self) and self.ids[row] == track_id and bool(self.available[row])
 
     def rows(self, ids: ArrayLike) -> IndexArray:
         """Return the rows of those of `ids` that are indexed, in their order."""
@@ -114,7 +132,7 @@ def nearest_name(name: str, known: Mapping[str, str]) -> str:
     >>> nearest_name("jaz", {"jazz": "Jazz", "rock": "Rock"})
     ' Did you mean "Jazz"?'
     """
-    match = process.extractOne(fold(name), list(known), score_cutoff=60)
+    match = process.extractOne(fold_anew(name), list(known), score_cutoff=60)
     return f' Did you mean "{known[match[0]]}"?' if match else ""
 
 
@@ -124,8 +142,9 @@ def _rows_by(
     rows: defaultdict[str, list[int]] = defaultdict(list)
     for row, track in enumerate(tracks):
         if track is not None:
-            for name in {fold(name) for name in names(track)} - {""}:
-                rows[name].append(row)
+            for name in names(track):
+                if name:
+                    rows[name].append(row)
     return {name: np.array(numbers, np.intp) for name, numbers in rows.items()}
 
 
@@ -141,7 +160,12 @@ def _codes(
     return codes
 
 
-def _album(track: TrackSummary) -> tuple[str, str] | None:
+def _shown(track: TrackSummary) -> bytes:
+    values = {name: getattr(track, name) for name in SHOWN}
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _album(track: TrackSummary, fold: Callable[[str], str]) -> tuple[str, str] | None:
     album = "" if "album" in track.guessed else fold(track.album or "")
     return (fold(track.album_artist or track.known_artist), album) if album else None
 

@@ -22,6 +22,7 @@ from index.vector_index import DamagedIndex, StaleIndex, VectorIndex, read_manif
 from recsys.catalog import Catalog, Track
 from recsys.catalog.base import shown
 from recsys.catalog.track_features import Features, read_features
+from recsys.home import tag_means
 from recsys.home.files import INDEX_NAME, PROJECTION_NAME
 from recsys.library.coherence import RATE
 from recsys.library.comparing import compare_named_alike
@@ -305,7 +306,12 @@ def _index(
     model, revision = "+".join(names), catalog.revision
     if projection and _is_current(path, model, projection.id, revision, recipe):
         with suppress(DamagedIndex, StaleIndex):  # then build another
-            return VectorIndex.load(path, model=model, projection=projection.id, dim=None)
+            index = VectorIndex.load(path, model=model, projection=projection.id, dim=None)
+            made_of = tag_means.made_of(model, revision, index.ids)
+            if tag_means.load(catalog.home, made_of) is None:  # of an older version, or lost
+                values = tag_means.compute(catalog, names, index.ids)
+                tag_means.save(catalog.home, values, made_of)
+            return index
     if projection is None:
         progress(Progress("fit"))
         sample = [ids[i * len(ids) // _FIT_SAMPLE] for i in range(_FIT_SAMPLE)]
@@ -315,12 +321,17 @@ def _index(
         )
         projection.save(catalog.home / PROJECTION_NAME)
     indexed: list[int] = []
-    vectors = []
+    vectors, means = [], list[Float32Array]()
     for start in range(0, len(ids), _EMBED_BATCH):
         progress(Progress("index", start, len(ids)))
         rows = list(read_features(catalog, names, ids[start : start + _EMBED_BATCH]))
         indexed += [track_id for track_id, _ in rows]
         vectors.append(projection.embed([features for _, features in rows]))
+        means += [tag_means.of_features(features) for _, features in rows]
+    # Before the index: who opens that finds both.
+    tag_means.save(
+        catalog.home, np.array(means, np.float32), tag_means.made_of(model, revision, indexed)
+    )
     groups = catalog.recording_groups()
     recordings = [groups.get(track_id, track_id) for track_id in indexed]
     index = VectorIndex.build(indexed, np.concatenate(vectors), recipe, recordings=recordings)

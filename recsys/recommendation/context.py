@@ -28,13 +28,6 @@ from recsys.tagging.personal_tags import PersonalTags
 N_CACHED_HISTORIES = 100
 
 
-class _Tracks(NamedTuple):
-    """The track table of one revision of the catalogue's tracks."""
-
-    revision: int
-    table: TrackTable
-
-
 class _Model(NamedTuple):
     """The listening model of one file, and a notice where it cannot be used."""
 
@@ -97,20 +90,17 @@ class ContextLoader:
         self.catalog = home.catalog
         self.index = home.index
         self._recount_after = recount_after
-        self._tracks_lock = threading.Lock()
-        self._tags_lock = threading.Lock()
+        self._histories_lock = threading.Lock()
         self._popularity_lock = threading.Lock()
         self._model_lock = threading.Lock()
         self._personal_tags = PersonalTags(home.catalog, home.index)
-        self._tracks: _Tracks | None = None
-        self._tags: TagTable | None = None
         self._counted: _Popularity | None = None
         self._model = _Model(None, None, [])
         self._histories: dict[int, tuple[int, ListenerHistory]] = {}
 
     def load(self, query: Query) -> tuple[QueryContext, list[str]]:
         """Return the query's context, and notices on what could not be used."""
-        revision, table = self._current_tracks()
+        revision, table = self.home.tables.tracks_at_revision()
         history = self._history(query.listener, table)
         tags = self._personal_tags.of(query.listener, revision, table, self.tag_table)
         seeds = SeedResolver(self.catalog, self.index, table, tags).resolve(query, history)
@@ -131,14 +121,14 @@ class ContextLoader:
 
     def track_table(self) -> TrackTable:
         """Return the columns of the indexed tracks now."""
-        return self._current_tracks().table
+        return self.home.tables.tracks()
 
     def tagged(self, tag: str) -> Int64Array | None:
         """Return the ids of the available tracks that stand out in a tag, or whose files name it.
 
         Ascending; None for a tag that neither taggers nor files know.
         """
-        table = self._current_tracks().table
+        table = self.track_table()
         column, genre_rows = self.tag_table().column(tag), table.genre_rows.get(fold(tag))
         if column is None and genre_rows is None:
             return None
@@ -150,21 +140,7 @@ class ContextLoader:
 
     def tag_table(self) -> TagTable:
         """Return the taggers' tags of all tracks, read once. Raises ProjectionError."""
-        with self._tags_lock:
-            if self._tags is None:
-                projection = self.home.projection
-                self._tags = TagTable.read(
-                    self.catalog, self.index.ids, projection.extractors, projection.tags
-                )
-            return self._tags
-
-    def _current_tracks(self) -> _Tracks:
-        """Return the track table, read once a revision."""
-        revision = self.catalog.track_revision
-        with self._tracks_lock:
-            if self._tracks is None or self._tracks.revision != revision:
-                self._tracks = _Tracks(revision, TrackTable.read(self.catalog, self.index))
-            return self._tracks
+        return self.home.tables.tags()
 
     def _current_model(self) -> _Model:
         """Return the listening model, loaded again whenever its file has been replaced."""
@@ -233,7 +209,7 @@ class ContextLoader:
             tuple(feedback["dislike"]),
             tuple(feedback["skip"]),
         )
-        with self._tracks_lock:
+        with self._histories_lock:
             if len(self._histories) >= N_CACHED_HISTORIES:
                 self._histories.clear()
             self._histories[listener] = revision, history

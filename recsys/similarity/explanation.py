@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from encoders.features import TrackFeatures
-from index.arrays import Float32Array, IndexArray
+from index.arrays import Float32Array, Float64Array, IndexArray
 
 MIN_SHARED_PROBABILITY = 0.05  # what both tracks must reach for a tag to be shared
 N_SHARED_TAGS = 4
@@ -96,18 +96,42 @@ def shared_tags(
     typical, and with a probability of MIN_SHARED_PROBABILITY; a tag that both lack contributes to
     the similarity too, and has its share, but is not listed.
     """
-    u, v = one - typical, other - typical
-    products = u * v
+    return tags_shared_with(one, other[None], typical, tags)[0]
+
+
+def tags_shared_with(
+    one: Float32Array, others: Float32Array, typical: Float32Array, tags: Sequence[str]
+) -> list[tuple[SharedTag, ...]]:
+    """Return `shared_tags` of one track and each of others, (n, n_tags); none where one is NaN."""
+    names, same_name = _by_name(tuple(tags))
+    u, v = one - typical, others - typical
+    products = (u * v).astype(np.float64)
     least = np.log(MIN_SHARED_PROBABILITY / (1 - MIN_SHARED_PROBABILITY))
-    shared = (np.minimum(u, v) > 0) & (np.minimum(one, other) >= least)
+    shared = (np.minimum(u, v) > 0) & (np.minimum(one, others) >= least)
+    contributions = np.where(shared, products, 0.0) @ same_name
+    totals = products.clip(0.0).sum(axis=1).tolist()
+    best = np.argsort(-contributions, axis=1, kind="stable")[:, :N_SHARED_TAGS]
+    amounts = np.take_along_axis(contributions, best, axis=1).tolist()
+    return [
+        tuple(
+            SharedTag(names[number], amount / total)
+            for number, amount in zip(numbers, of_track, strict=True)
+            if amount > 0
+        )
+        for numbers, of_track, total in zip(best.tolist(), amounts, totals, strict=True)
+    ]
+
+
+@lru_cache(maxsize=8)
+def _by_name(tags: tuple[str, ...]) -> tuple[list[str], Float64Array]:
+    """Return the distinct names of tags, in any case, and ones where a tag has a name."""
     names: dict[str, str] = {}
-    contributions: defaultdict[str, float] = defaultdict(float)
-    for number in np.flatnonzero(shared).tolist():
-        name = names.setdefault(tags[number].casefold(), tags[number])
-        contributions[name] += float(products[number])
-    total = float(products[products > 0].sum())
-    ranked = sorted(contributions.items(), key=lambda item: -item[1])
-    return tuple(SharedTag(tag, amount / total) for tag, amount in ranked[:N_SHARED_TAGS])
+    for tag in tags:
+        names.setdefault(tag.casefold(), tag)
+    numbers = {folded: number for number, folded in enumerate(names)}
+    same_name = np.zeros((len(tags), len(names)))
+    same_name[np.arange(len(tags)), [numbers[tag.casefold()] for tag in tags]] = 1.0
+    return list(names.values()), same_name
 
 
 def closest_moments(

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from index.arrays import Float32Array, Int64Array
+from index.arrays import Float32Array, IndexArray
 from index.hubs import pair_scores
-from index.vector_index import VectorIndex
-from recsys.catalog import Catalog, Track
-from recsys.catalog.search import fold
+from recsys.catalog import Track
 from recsys.catalog.track_features import Features, read_features
 from recsys.home.home import Home
+from recsys.home.library_tables import LibraryTables
+from recsys.home.track_table import UNKNOWN, TrackTable
 from recsys.similarity.explanation import (
     Moment,
     Reasons,
@@ -23,7 +23,7 @@ from recsys.similarity.explanation import (
     explain,
     highlight,
     mean_logits,
-    shared_tags,
+    tags_shared_with,
 )
 from recsys.similarity.percentile import SAME, Similarity
 
@@ -45,6 +45,14 @@ class Neighbour:
     shared_tags: tuple[str, ...]
 
 
+class RankedTrack(NamedTuple):
+    """A neighbour by its row in the index; see `Neighbour`."""
+
+    row: int
+    similarity: float
+    shared_tags: tuple[str, ...]
+
+
 class SimilarTracks:
     """Searches one index by track or by vector. Safe to share between threads."""
 
@@ -53,8 +61,7 @@ class SimilarTracks:
         """Return the search of an opened home. Raises ProjectionError, StaleIndex."""
         projection = home.projection
         return cls(
-            home.catalog,
-            home.index,
+            home.tables,
             projection.extractors,
             projection.tags,
             projection.logits_mean,
@@ -63,8 +70,7 @@ class SimilarTracks:
 
     def __init__(
         self,
-        catalog: Catalog,
-        index: VectorIndex,
+        tables: LibraryTables,
         names: Sequence[str],
         tags: Sequence[str],
         typical_logits: Float32Array,
@@ -74,14 +80,14 @@ class SimilarTracks:
 
         `hubs` is how scores are corrected for hubs, one of `index.hubs.METHODS`.
         """
-        self.catalog = catalog
-        self.index = index
+        self.tables = tables
+        self.catalog = tables.catalog
+        self.index = tables.index
         self.names = tuple(names)
         self.tags = tuple(tags)
         self.typical_logits = typical_logits
         self.hubs = hubs
-        self._similarity = Similarity(index.statistics, hubs)
-        self._available = _Available(-1, {}, [])
+        self._similarity = Similarity(self.index.statistics, hubs)
 
     def similarity(self, one: Track, other: Track) -> float:
         """Return how alike two indexed tracks are, as `Neighbour.similarity`.
@@ -91,28 +97,46 @@ class SimilarTracks:
         ids = [one.id, other.id]
         a, b = self.index.vectors(ids)
         mine, theirs = self.index.track_statistics(ids)
-        groups = self._current_available().groups
+        groups = self.tables.recording_groups()
         if groups.get(one.id, one.id) == groups.get(other.id, other.id):
             return SAME
         cosine = (a.astype(np.float64) * b).sum().astype(np.float32)  # as the search has it
         return float(self._similarity.of(pair_scores(self.hubs, cosine, mine, theirs)))
 
-    def of_track(self, track: Track, k: int, *, artist_cap: int | None = None) -> list[Neighbour]:
+    def rank(
+        self,
+        table: TrackTable,
+        track_id: int,
+        k: int,
+        *,
+        artist_cap: int | None = None,
+    ) -> list[RankedTrack]:
         """Return up to `k` tracks that sound like an indexed one, best first.
 
         The track itself and its duplicates are left out, each recording appears once, and no
         artist more than `artist_cap` times. Raises KeyError if the track is not in the index.
         """
-        vector = self.index.vectors([track.id])[0]
-        features = next(read_features(self.catalog, self.names, [track.id]), (0, None))[1]
-        return self._neighbours(vector, features, track, k, artist_cap)
+        vector = self.index.vectors([track_id])[0]
+        seed = int(table.rows([track_id])[0])
+        nearest = self._nearest(vector, table, seed, k, artist_cap)
+        log_odds = self.tables.log_odds(np.array([seed, *nearest], np.intp))
+        return self._with_tags(nearest, log_odds[0], log_odds[1:])
+
+    def of_track(self, track: Track, k: int, *, artist_cap: int | None = None) -> list[Neighbour]:
+        """Return the same as `rank`, with the tracks."""
+        table = self.tables.tracks()
+        return self._as_neighbours(self.rank(table, track.id, k, artist_cap=artist_cap))
 
     def nearest(self, track: Track, k: int) -> list[tuple[Track, float]]:
         """Return the tracks of `of_track` with their similarities alone, which takes less time.
 
         Raises KeyError if the track is not in the index.
         """
-        return self._nearest(self.index.vectors([track.id])[0], track, k, None)
+        table, vector = self.tables.tracks(), self.index.vectors([track.id])[0]
+        seed = int(table.rows([track.id])[0])
+        nearest = self._nearest(vector, table, seed, k, None)
+        tracks = self.catalog.tracks(self.index.ids[list(nearest)].tolist())
+        return list(zip(tracks, nearest.values(), strict=True))
 
     def of_vector(
         self,
@@ -123,18 +147,20 @@ class SimilarTracks:
         artist_cap: int | None = None,
     ) -> list[Neighbour]:
         """Return the same for a file outside the library, by its embedding (dim,) and features."""
-        return self._neighbours(vector, features, None, k, artist_cap)
+        nearest = self._nearest(vector, self.tables.tracks(), None, k, artist_cap)
+        log_odds = self.tables.log_odds(np.array(list(nearest), np.intp))
+        return self._as_neighbours(self._with_tags(nearest, mean_logits(features), log_odds))
 
     def copies(self, track: Track) -> list[Track]:
         """Return the other tracks of a track's recording, ordered by id."""
-        groups = self._current_available().groups
+        groups = self.tables.recording_groups()
         own_group = groups.get(track.id, track.id)
         same = {i for i, group in groups.items() if group == own_group} - {track.id}
         return self.catalog.tracks(sorted(same))
 
     def n_hidden(self, tracks: Iterable[Track]) -> int:
         """Return how many other files of the recordings of a list's tracks there are."""
-        groups = self._current_available().groups
+        groups = self.tables.recording_groups()
         ids = {track.id for track in tracks}
         listed = {groups.get(track_id, track_id) for track_id in ids}
         return sum(group in listed for group in groups.values()) - len(ids & groups.keys())
@@ -170,116 +196,93 @@ class SimilarTracks:
 
         With None for the other: the tags that the track itself stands out in.
         """
-        ids = {*pairs, *(other for other in pairs.values() if other is not None)}
-        logits = {
-            track_id: mean_logits(features)
-            for track_id, features in read_features(self.catalog, self.names, sorted(ids))
-        }
+        ids = sorted({*pairs, *(other for other in pairs.values() if other is not None)})
+        rows, indexed = self.tables.tracks().find(ids)
+        known = np.full((len(ids), len(self.tags)), np.nan, np.float32)
+        known[indexed] = self.tables.log_odds(rows[indexed])
+        log_odds = dict(zip(ids, known, strict=True))
         return {
-            track_id: self._shared(logits.get(track_id), logits.get(other or track_id))
+            track_id: self._tags_of(log_odds[track_id], log_odds[other or track_id][None])[0]
             for track_id, other in pairs.items()
         }
 
-    def _neighbours(
-        self,
-        vector: Float32Array,
-        features: Features | None,
-        seed: Track | None,
-        k: int,
-        artist_cap: int | None,
-    ) -> list[Neighbour]:
-        chosen = self._nearest(vector, seed, k, artist_cap)
-        query_logits = None if features is None else mean_logits(features)
-        ids = sorted(track.id for track, _ in chosen)
-        logits = {
-            track_id: mean_logits(of_track)
-            for track_id, of_track in read_features(self.catalog, self.names, ids)
-        }
+    def _as_neighbours(self, ranked: Sequence[RankedTrack]) -> list[Neighbour]:
+        tracks = self.catalog.tracks(self.index.ids[[one.row for one in ranked]].tolist())
         return [
-            Neighbour(track, similarity, self._shared(query_logits, logits.get(track.id)))
-            for track, similarity in chosen
+            Neighbour(track, one.similarity, one.shared_tags)
+            for track, one in zip(tracks, ranked, strict=True)
         ]
 
+    def _with_tags(
+        self, nearest: Mapping[int, float], mine: Float32Array, theirs: Float32Array
+    ) -> list[RankedTrack]:
+        shared = self._tags_of(mine, theirs)
+        return [
+            RankedTrack(row, similarity, tags)
+            for (row, similarity), tags in zip(nearest.items(), shared, strict=True)
+        ]
+
+    def _tags_of(self, mine: Float32Array, theirs: Float32Array) -> list[tuple[str, ...]]:
+        """Return the tags that a track's log-odds share with those of others."""
+        shared = tags_shared_with(mine, theirs, self.typical_logits, self.tags)
+        return [tuple(one.tag for one in of_track) for of_track in shared]
+
     def _nearest(
-        self, vector: Float32Array, seed: Track | None, k: int, artist_cap: int | None
-    ) -> list[tuple[Track, float]]:
-        """Return the nearest available tracks, one of each recording, with their similarities."""
-        available = self._current_available()
-        statistics = None if seed is None else self.index.track_statistics([seed.id])
+        self,
+        vector: Float32Array,
+        table: TrackTable,
+        seed: int | None,
+        k: int,
+        artist_cap: int | None,
+    ) -> dict[int, float]:
+        """Return the nearest available rows, one of each recording, with their similarities."""
+        statistics = None if seed is None else self.index.statistics.tracks[[seed]]
         fetch = 2 * k + 10
         while True:
             ids, scores = self.index.search(
                 vector[None],
                 fetch,
-                exclude=available.gone,
+                exclude=table.gone,
                 hubs=self.hubs,
                 query_statistics=statistics,
             )[0]
-            tracks = self.catalog.tracks(ids.tolist())
-            chosen = self._distinct(tracks, available.groups, seed, artist_cap)
+            rows = table.rows(ids)
+            chosen = self._distinct(rows, table, seed, artist_cap)
             if len(chosen) >= k or len(ids) < fetch:
                 values = self._similarity.of(scores).tolist()
-                similarities = dict(zip(ids.tolist(), values, strict=True))
+                similarities = dict(zip(rows.tolist(), values, strict=True))
                 if seed is None:
-                    similarities |= dict.fromkeys(self._identical(vector, ids), SAME)
-                return [(track, similarities[track.id]) for track in chosen[:k]]
+                    similarities |= dict.fromkeys(self._identical(vector, rows), SAME)
+                return {row: similarities[row] for row in chosen[:k]}
             fetch *= 4
 
-    def _identical(self, vector: Float32Array, ids: Int64Array) -> list[int]:
-        """Return which of some tracks have the audio that a vector from outside was made of."""
+    def _identical(self, vector: Float32Array, rows: IndexArray) -> list[int]:
+        """Return which of some rows have the audio that a vector from outside was made of."""
         unit = vector / np.linalg.norm(vector)
-        same: list[int] = ids[self.index.vectors(ids) @ unit >= _IDENTICAL].tolist()
+        same: list[int] = rows[self.index.vectors_at(rows) @ unit >= _IDENTICAL].tolist()
         return same
 
     def _distinct(
-        self,
-        ranked: Iterable[Track],
-        groups: dict[int, int],
-        seed: Track | None,
-        artist_cap: int | None,
-    ) -> list[Track]:
+        self, ranked: IndexArray, table: TrackTable, seed: int | None, artist_cap: int | None
+    ) -> list[int]:
         """Drop the seed, later copies of one recording, and what exceeds the artist's cap."""
-        seeds = [seed] if seed else []
-        chosen: list[Track] = []
-        taken = {groups.get(track.id, track.id) for track in seeds}
-        per_artist: Counter[str] = Counter()
-        for track in ranked:
-            artist = fold(track.known_artist)
-            if groups.get(track.id, track.id) in taken:
+        taken: set[int] = set() if seed is None else {int(table.recordings.codes[seed])}
+        chosen: list[int] = []
+        per_artist: Counter[int] = Counter()
+        for row, artist, recording in zip(
+            ranked.tolist(),
+            table.artists[ranked].tolist(),
+            table.recordings.codes[ranked].tolist(),
+            strict=True,
+        ):
+            if recording in taken or row == seed:
                 continue
-            if artist_cap is not None and artist and per_artist[artist] >= artist_cap:
+            if artist_cap is not None and artist != UNKNOWN and per_artist[artist] >= artist_cap:
                 continue
             per_artist[artist] += 1
-            taken.add(groups.get(track.id, track.id))
-            chosen.append(track)
+            taken.add(recording)
+            chosen.append(row)
         return chosen
-
-    def _current_available(self) -> _Available:
-        """Read from the catalogue which tracks are available, once a revision."""
-        revision = self.catalog.revision
-        if self._available.revision != revision:
-            groups = self.catalog.recording_groups()
-            gone = [track_id for track_id in self.index.ids.tolist() if track_id not in groups]
-            self._available = _Available(revision, groups, gone)
-        return self._available
-
-    def _shared(self, one: Float32Array | None, other: Float32Array | None) -> tuple[str, ...]:
-        """Return the tags that two tracks' mean log-odds share."""
-        if one is None or other is None:
-            return ()
-        return tuple(s.tag for s in shared_tags(one, other, self.typical_logits, self.tags))
-
-
-class _Available(NamedTuple):
-    """The available tracks at one revision.
-
-    groups  recording by track id
-    gone    ids of indexed tracks that are not available
-    """
-
-    revision: int
-    groups: dict[int, int]
-    gone: list[int]
 
 
 def copies_hidden(count: int) -> list[str]:

@@ -26,6 +26,7 @@ from encoders.features import AudioInfo
 from recsys.catalog import Catalog
 from recsys.home.files import INDEX_NAME
 from recsys.home.settings import Settings
+from webui.api.schemas import Similar, SimilarTracksSchema
 from webui.app import create_app
 from webui.server_resources import ServerLimits
 
@@ -40,6 +41,20 @@ def test_search_leads_to_what_sounds_alike(client: FlaskClient) -> None:
     assert match["id"] not in {track["id"] for track in alike}
     capped = client.get(f"/api/v1/tracks/{match['id']}/similar?k=5&artist_cap=1").get_json()
     assert len({track["artist"] for track in capped["tracks"]}) == 5
+
+
+def test_neighbours_are_said_as_their_schema_has_them(client: FlaskClient) -> None:
+    served = client.application.extensions["served_home"].current()
+    seed = served.catalog.tracks([6])[0]
+    wanted = SimilarTracksSchema(
+        tracks=[
+            Similar.to(n.track, n.similarity, n.shared_tags)
+            for n in served.similar.of_track(seed, 5)
+        ]
+    )
+    sent = client.get("/api/v1/tracks/6/similar?k=5").get_data()
+    assert SimilarTracksSchema.model_validate_json(sent) == wanted
+    assert sent == wanted.model_dump_json().encode()
 
 
 def test_two_tracks_and_why_they_are_alike(client: FlaskClient, home: Path) -> None:

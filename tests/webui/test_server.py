@@ -23,9 +23,13 @@ from typing import Any
 import pytest
 from flask import Flask
 from served_app import serving
+from waitress import wasyncore
+from waitress.trigger import trigger
 
 from recsys.home.settings import Settings
+from webui import server as server_module
 from webui.app import create_app
+from webui.server import Server
 from webui.server_resources import ServerLimits
 from webui.uploads import SoundRefused
 
@@ -401,3 +405,30 @@ def test_a_server_maps_no_file_that_others_write(home: Path) -> None:
         maps = Path(f"/proc/{run.pid}/maps").read_text()
     mapped = {line.split()[-1] for line in maps.splitlines() if str(home) in line}
     assert mapped <= {f"{home / 'catalogue.db-shm'}"}  # SQLite's own
+
+
+def test_no_answer_waits_for_the_next_look(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that wakes the loop while it reads the last wake-up must not go unheard."""
+    read = wasyncore.read
+
+    def woken_meanwhile(waiting: Any) -> None:
+        if isinstance(waiting, trigger):
+            monkeypatch.setattr(server_module, "_LOOK", 2.0 * PATIENCE)
+            running[0].pull_trigger()
+        read(waiting)
+
+    running: list[Server] = []
+    made = Server.__init__
+
+    def note(self: Server, *given: Any, **options: Any) -> None:
+        made(self, *given, **options)
+        running.append(self)
+
+    monkeypatch.setattr(Server, "__init__", note)
+    monkeypatch.setattr(server_module.wasyncore, "read", woken_meanwhile)
+    with serving(client.application) as address:
+        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE)
+        for _ in range(5):
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read()
+        connection.close()

@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from made_home import N_TRACKS
 
-import recsys.home.tag_table
+import recsys.home.tag_means
 from earshot.commands import serve
 from recsys.catalog import Catalog, CatalogError
 from recsys.home.files import INDEX_NAME
@@ -32,7 +32,8 @@ def test_what_was_read_ahead_is_not_read_again(
     def statuses() -> set[int]:
         with monkeypatch.context() as patch:
             patch.setattr(Catalog, "track_summaries", refuse)
-            patch.setattr(recsys.home.tag_table, "read_features", refuse)
+            patch.setattr(recsys.home.tag_means, "read_features", refuse)
+            patch.setattr(recsys.home.tag_means, "load", lambda *_: None)
             paths = ("/api/v1/mix?like=tag:rock", "/api/v1/complete?q=ro", "/artist?name=Bix")
             return {client.get(path).status_code for path in paths}
 

@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 import struct
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import (
@@ -102,6 +103,20 @@ class Parameters(BaseModel):
     """What an address names: parts of its path, or what is behind its question mark."""
 
     model_config = ConfigDict(allow_inf_nan=False, json_schema_extra=as_parameters)
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
+        """Return the schema, made once: every request is read by it."""
+        return (
+            _schema(cls)
+            if not args and not options
+            else super().model_json_schema(*args, **options)
+        )
+
+
+@cache
+def _schema(model: type[Parameters]) -> dict[str, Any]:
+    return super(Parameters, model).model_json_schema()
 
 
 class OfTrack(Parameters):

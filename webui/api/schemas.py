@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal, Self
 
 from pydantic import Field
 
 from recsys.catalog import FeedbackKind, Status
 from recsys.catalog import Track as CatalogTrack
+from recsys.home.track_table import TrackTable
 from recsys.recommendation.query import Fallback, ReasonKind
 from recsys.similarity.percentile import shown
+from recsys.similarity.similar_tracks import RankedTrack
 from webui.api.parameters import Described
 from webui.mix_list import Row
 
@@ -117,6 +122,21 @@ class SimilarTracksSchema(Described):
     """Tracks that sound alike, best first."""
 
     tracks: list[Similar]
+
+
+def similar_tracks(table: TrackTable, ranked: Sequence[RankedTrack]) -> bytes:
+    """Return a `SimilarTracksSchema` as JSON, from what the table has of each track."""
+    tracks = []
+    for row, similarity, tags in ranked:
+        names = ",".join(map(_encoded, tags)).encode()
+        extra = b',"similarity":%a,"shared_tags":[%b]}' % (shown(similarity), names)
+        tracks.append(table.shown[row][:-1] + extra)  # without the brace that ends the object
+    return b'{"tracks":[%b]}' % b",".join(tracks)
+
+
+@lru_cache(maxsize=4096)
+def _encoded(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)
 
 
 class RecommendedTracks(Described):

@@ -26,7 +26,7 @@ from webui.api.parameters import (
     takes,
     write_cursor,
 )
-from webui.api.schemas import Similar, SimilarTracksSchema, TrackDetails, TrackSchema
+from webui.api.schemas import SimilarTracksSchema, TrackDetails, TrackSchema, similar_tracks
 from webui.mix_query import MAX_NAME
 from webui.served import available_track, current, why_not_analysed
 
@@ -144,16 +144,11 @@ def track(path: OfTrack, header: Revalidating) -> Response:
 def similar(path: OfTrack, query: SimilarQuery) -> Response:
     """List the tracks similar to one, best first."""
     served = current()
-    seed = available_track(served, path.track_id)
-    try:
-        neighbours = served.similar.of_track(seed, query.k, artist_cap=query.artist_cap)
-    except KeyError:
-        raise not_compared(seed) from None
-    return answer(
-        SimilarTracksSchema(
-            tracks=[Similar.to(n.track, n.similarity, n.shared_tags) for n in neighbours]
-        )
-    )
+    table = served.recommender.track_table()
+    if not table.has(path.track_id):
+        raise not_compared(available_track(served, path.track_id))
+    ranked = served.similar.rank(table, path.track_id, query.k, artist_cap=query.artist_cap)
+    return Response(similar_tracks(table, ranked), mimetype="application/json")
 
 
 @api.get(

@@ -13,6 +13,8 @@ from index.hubs import METHODS
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, ScannedFile, Tags, Track
 from recsys.catalog.comparisons import pair
+from recsys.home.library_tables import LibraryTables
+from recsys.home.tag_means import TagColumns
 from recsys.playlists import m3u8
 from recsys.similarity.similar_tracks import SimilarTracks
 
@@ -53,7 +55,8 @@ def similar(
     catalog.store_features(NAME, [(i, f) for i, (_, _, f) in enumerate(tracks, start=1)])
     ids = range(1, len(tracks) + 1)
     index = VectorIndex.build(list(ids), np.array([towards(angle) for _, angle, _ in tracks]))
-    return SimilarTracks(catalog, index, [NAME], TAGS, TYPICAL, hubs)
+    tables = LibraryTables(catalog, index, lambda: TagColumns([NAME], TAGS))
+    return SimilarTracks(tables, [NAME], TAGS, TYPICAL, hubs)
 
 
 def ids_like(system: SimilarTracks, track_id: int, k: int = 10, **options: int) -> list[int]:

@@ -1,0 +1,127 @@
+"""Answers a second of one or several versions of the server under load, on the same home, in turn.
+
+    python -m benchmarks.load [--tracks 100000] [--home HOME] [--before CHECKOUT] [--what similar]
+
+The callers are those of wrk (https://github.com/wg/wrk, a package of most systems), on the same
+machine as the server. The home is that of serving.py; `--before` is another checkout with its own
+`.venv`, whose server is asked first. Memory is the proportional set
+size of the server and its processes (Linux).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from benchmarks.serving import ROOT, make_home
+
+CALLERS = (1, 8, 32)
+PATHS = {  # for Lua, `n` being the number of tracks
+    "similar": '"/api/v1/tracks/" .. math.random(1, n) .. "/similar?k=10"',
+    "mix": '"/api/v1/mix?like=track:" .. math.random(1, n)',
+    "listener": '"/api/v1/mix"',
+    "complete": '"/api/v1/complete?q=song" .. math.random(1, n)',
+    "search": '"/api/v1/search?q=artist7%20song" .. math.random(1, n)',
+}
+SCRIPT = """
+local n = {n}
+math.randomseed({seed})
+request = function() return wrk.format("GET", {path}) end
+"""
+
+
+def main() -> None:
+    """Measure and print a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--tracks", type=int, default=100_000)
+    parser.add_argument("--home", type=Path, help="one made before, of so many tracks")
+    parser.add_argument("--before", type=Path, help="another checkout, asked first")
+    parser.add_argument("--before-home", type=Path, help="its own, where schemas differ")
+    parser.add_argument("--what", choices=PATHS, default="similar")
+    parser.add_argument("--after", type=float, default=15.0, help="s from the start to the load")
+    parser.add_argument(
+        "--seconds", type=int, default=5, help="of load, for each number of callers"
+    )
+    args = parser.parse_args()
+    if shutil.which("wrk") is None:
+        raise SystemExit("This needs wrk: apt-get install wrk, or brew install wrk.")
+    with tempfile.TemporaryDirectory() as folder:
+        home = args.home or Path(folder) / "home"
+        if args.home is None:
+            make_home(home, args.tracks)
+        script = Path(folder) / "callers.lua"
+        print("| server | callers | answers a second | median, ms | p99, ms | failed | MiB |")
+        print("|---|---:|---:|---:|---:|---:|---:|")
+        servers = ("before", args.before, args.before_home or home), ("after", ROOT, home)
+        for name, checkout, served in servers:
+            if checkout is None:
+                continue
+            with serving(checkout, served) as (process, address):
+                time.sleep(args.after)
+                for callers in CALLERS:
+                    text = SCRIPT.format(n=args.tracks, seed=callers, path=PATHS[args.what])
+                    script.write_text(text, encoding="utf-8")
+                    measured = load(address, script, callers, args.seconds)
+                    print(f"| {name} | {callers} | {measured} | {memory(process)} |", flush=True)
+
+
+@contextmanager
+def serving(checkout: Path, home: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Serve a home by a checkout's own interpreter; give the process and its address."""
+    own = checkout / ".venv" / "bin" / "python"
+    python = str(own) if checkout != ROOT else sys.executable
+    command = [python, str(checkout / "scripts" / "serve.py"), "--home", str(home), "--port", "0"]
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    with subprocess.Popen(
+        command, cwd=checkout, env=environ, stdout=-1, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            assert process.stdout
+            address = process.stdout.readline().rpartition(" ")[2].strip()
+            urllib.request.urlopen(f"{address}/healthz", timeout=60).close()
+            yield process, address
+        finally:
+            process.terminate()
+
+
+def load(address: str, script: Path, callers: int, seconds: int) -> str:
+    """Return the cells of a row: answers a second, milliseconds, and failed answers."""
+    command = ["wrk", "-t1", f"-c{callers}", f"-d{seconds}s", "--latency", "-s", str(script)]
+    said = subprocess.run([*command, address], check=True, capture_output=True, text=True).stdout
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    broken = re.search(r"Socket errors: (.*)", said)
+    cells = [
+        f"{float(rate[1]):.0f}" if rate else "-",
+        *(milliseconds(said, share) for share in ("50%", "99%")),
+        (failed[1] if failed else "0") + (f" ({broken[1]})" if broken else ""),
+    ]
+    return " | ".join(cells)
+
+
+def milliseconds(said: str, share: str) -> str:
+    """Return a percentile of wrk's latencies."""
+    found = re.search(rf"{share}\s+([\d.]+)(us|ms|s)", said)
+    return f"{float(found[1]) * {'us': 0.001, 'ms': 1, 's': 1000}[found[2]]:.1f}" if found else "-"
+
+
+def memory(process: subprocess.Popen[str]) -> int:
+    """Return the MiB of a process and all it started, shared pages divided among them."""
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    return sum(one.memory_full_info().pss for one in family) >> 20
+
+
+if __name__ == "__main__":
+    main()
