@@ -155,8 +155,8 @@ class Server:
 
     def _serve(self, waiting: Connection | socket.socket | None, events: int) -> None:
         if waiting is None:
-            self._awake = False
             wasyncore.read(self._trigger)
+            self._awake = False  # after the reading, which takes up every pull until then
         elif isinstance(waiting, Connection):
             if events & _READ and waiting.socket is not None:
                 wasyncore.read(waiting)

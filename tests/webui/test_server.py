@@ -7,6 +7,8 @@ import http.client
 import json
 import os
 import re
+import select
+import selectors
 import signal
 import socket
 import subprocess
@@ -26,6 +28,7 @@ from served_app import serving
 
 from recsys.home.settings import Settings
 from webui.app import create_app
+from webui.server import Server, listen
 from webui.server_resources import ServerLimits
 from webui.uploads import SoundRefused
 
@@ -81,6 +84,23 @@ def endless(home: Path) -> Flask:
             yield bytes(MIB)
 
     return create_app(Settings(home), transcode=transcode)  # type: ignore[arg-type]
+
+
+def test_a_thread_that_wakes_the_loop_while_it_awakes_wakes_it_again(home: Path) -> None:
+    server = Server(create_app(Settings(home)), listen("127.0.0.1", 0))
+    receive = server._trigger.recv
+
+    def receive_late(n_bytes: int) -> bytes:
+        server.pull_trigger()  # by a thread that has made an answer just now
+        taken: bytes = receive(n_bytes)
+        return taken
+
+    server._trigger.recv = receive_late
+    server.pull_trigger()
+    server._serve(None, selectors.EVENT_READ)
+    server.pull_trigger()
+    assert select.select([server._trigger._fileno], [], [], 0)[0]
+    server._close()
 
 
 # Slow clients
