@@ -294,6 +294,7 @@ def test_what_is_missing_comes_from_the_names(tmp_path: Path) -> None:
         "Sinnerman",
         "Nina Simone",
         album="Pastel Blues",
+        compilation=False,
         track_number=10,
         guessed=("title", "artist", "album", "track_number"),
     )
