@@ -1,25 +1,29 @@
-"""Cross-validation of the default projection's settings on a labelled home.
+"""The choice of the default projection's views and constants on several labelled homes.
 
-    python -m benchmarks.projection --home H --labels labels.csv [--repeats 20] [--json FILE]
+    python -m benchmarks.projection --set HOME LABELS both 2 --set HOME LABELS artist 5
+        [--repeats 4] [--json FILE]
 
-A labelled home's artists are split in two at random, many times. On the clips of one half alone
-the projection is fitted with every setting of a grid, and the setting with the greatest sum of
-genre P@10 (the query's artist left out, mean over genres) and artist P@5 (mean over queries of
-artists with two clips or more) is chosen. Then the clips of the other half are queries among all
-clips, ranked by that setting; so each half serves for choosing and for testing. No clip's label is
-used to choose the setting that it is scored by. Figures are means over the repeats, differences
-to each reference are of the same queries, and intervals (95 %) resample artists.
+Each set is a home and the labels of its clips (a CSV of path, artist, genre), what is scored
+("both": genre P@10, the query's artist left out, mean over genres, and artist P@5; "artist": that
+alone) and the fewest clips of an artist whose clips are queries by artist. On each set projections
+are fitted with every setting of a grid, without labels, and their scores corrected for hubs.
 
-References are what one would do without a projection: one model's layer below the tags, the tags'
-log-odds, both layers standardised, and the first layer beside whitened pools.
+- The references are what one would do without a projection, and the projection of earlier versions.
+- Left out: the setting with the greatest goal on the other sets is scored on the one left out. The
+  goal is the mean over sets of genre P@10 plus the mean over sets of artist P@5.
+- Halves: the artists of each set are split in two at random; the setting is chosen on one half's
+  clips alone, ranked among themselves, and scored on queries of the other half among all clips.
+
+Intervals (95 %) and differences are of the same queries and resample artists.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,113 +32,139 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from encoders import projection
-from encoders.extract import Extractor, load_known_extractor
 from encoders.features import TrackFeatures
-from index.arrays import BoolArray, Float32Array, Float64Array, Int64Array
-from index.hubs import METHODS, track_statistics
+from encoders.projection_views import (
+    mean_logits,
+    pools,
+    principal_components,
+    root_deviations,
+    root_means,
+    signed_root,
+)
+from index.arrays import BoolArray, Float32Array, Float64Array
+from index.hubs import track_statistics
 from recsys.catalog.track_features import read_features
 from recsys.evaluation.labels import artist_groups, read_labels
 from recsys.evaluation.metrics import bootstrap_means, interval, macro_mean
 from recsys.evaluation.retrieval import Correction, evaluate_retrieval, hub_degrees
-from recsys.home.files import WEIGHTS_NAME
 from recsys.home.home import open_home
 from recsys.home.settings import HUBS, load_settings
 
 GENRE_K, ARTIST_K = 10, 5
-Features = Sequence[Sequence[TrackFeatures]]
+FIRST = "first model's penultimate mean"
+Tracks = Sequence[Sequence[TrackFeatures]]
 
 
 class Setting(NamedTuple):
-    """The projection's constants, and the weight of its first view beside the others."""
+    """Two views, the whitened pools, and the weights of their cosines."""
 
-    n_whitened: int = projection.N_WHITENED
-    damping: float = projection.DAMPING
-    first_view: float = 1.0
+    first: str = "root means"
+    second: str = "root deviations"
+    n_whitened: int = 128
+    damping: float = 0.01
+    weights: tuple[float, float, float] = (0.2, 0.4, 0.4)
 
 
+EARLIER = Setting("means", "log-odds", 80, 0.03, (1 / 3, 1 / 3, 1 / 3))
+WEIGHTS = (
+    (0.2, 0.4, 0.4),
+    (0.3, 0.3, 0.4),
+    (1 / 3, 1 / 3, 1 / 3),
+    (0.25, 0.25, 0.5),
+    (0.4, 0.4, 0.2),
+)
 GRID = [
-    Setting(n_whitened, damping, first_view)
-    for n_whitened in (48, 64, 80, 100, 128)
-    for damping in (0.003, 0.01, 0.03, 0.1)
-    for first_view in (0.5, 0.7, 1.0)
+    Setting(first, second, *whitened, weights)
+    for first, second, whitened, weights in itertools.product(
+        ("means", "root means", "means of both", "root means of both"),
+        ("log-odds", "deviations", "first's deviations", "root deviations"),
+        ((80, 0.03), (128, 0.01), (180, 0.01)),
+        WEIGHTS,
+    )
 ]
 
 
 @dataclass(frozen=True, eq=False)
+class Collection:
+    """A labelled home: its clips' features, and what is scored on it."""
+
+    name: str
+    tracks: Tracks
+    labels: pd.DataFrame
+    by_genre: bool
+    min_clips: int
+
+    def views(self) -> dict[str, Float32Array]:
+        """Return every view that a setting may name, centred and of length 1, and the pools."""
+        first = np.stack([t[0].penultimate.astype(np.float32).mean(axis=0) for t in self.tracks])
+        both = np.stack([joined_means(track) for track in self.tracks])
+        deviations = np.stack([root_deviations(track) for track in self.tracks])
+        n_units = first.shape[1]
+        plain = {
+            "means": first,
+            "root means": np.stack([root_means(track) for track in self.tracks]),
+            "means of both": both,
+            "root means of both": signed_root(both),
+            "log-odds": np.stack([mean_logits(track) for track in self.tracks]),
+            "deviations": deviations**2,
+            "first's deviations": deviations[:, :n_units] ** 2,
+            "root deviations": deviations,
+        }
+        pooled = np.stack([pools(track) for track in self.tracks])
+        views = {name: unit(view - view.mean(axis=0)) for name, view in plain.items()}
+        for n_whitened, damping in {(s.n_whitened, s.damping) for s in (*GRID, EARLIER)}:
+            rows = standardised(pooled)
+            whitening = principal_components(rows, n_whitened, damping)
+            views[f"pools {n_whitened} {damping}"] = unit(rows @ whitening)
+        return views
+
+    def references(self) -> Iterator[tuple[str, Float32Array]]:
+        """Yield systems without a projection: name and unit vectors."""
+        means = np.stack([joined_means(track) for track in self.tracks])
+        n_units = self.tracks[0][0].penultimate.shape[1]
+        rows = standardised(np.stack([pools(track) for track in self.tracks]))
+        whitened = unit(rows @ principal_components(rows, 128, 0.03))
+        yield FIRST, unit(means[:, :n_units])
+        yield "second model's penultimate mean", unit(means[:, n_units:])
+        yield "both models' log-odds", unit(np.stack([mean_logits(t) for t in self.tracks]))
+        yield "both penultimates standardised", unit(standardised(means))
+        yield "whitened pools alone", whitened
+        centred = unit(means[:, :n_units] - means[:, :n_units].mean(axis=0))
+        yield "penultimate beside whitened pools", unit(np.hstack([centred, whitened]))
+
+
+@dataclass(frozen=True, eq=False)
 class Figures:
-    """Each clip's genre P@10 and artist P@5, NaN where it is no query, and its in-degree."""
+    """Each clip's genre P@10 and artist P@5, NaN where it is no query; the largest in-degree."""
 
     genre: Float64Array
     artist: Float64Array
-    degrees: Int64Array
+    max_in_degree: int
 
-    def goal(self, labels: pd.DataFrame) -> float:
-        """Return what settings are chosen by: the sum of both means."""
-        by_genre = pd.Series(self.genre).groupby(labels["genre"].to_numpy()).mean()
-        return float(by_genre.mean() + np.nanmean(self.artist))
+    def means(self, labels: pd.DataFrame, rows: BoolArray | None = None) -> tuple[float, float]:
+        """Return genre P@10, mean over genres, and artist P@5, of the queries in `rows`."""
+        chosen = np.ones(len(self.genre), bool) if rows is None else rows
+        genres = pd.Series(self.genre[chosen]).groupby(labels["genre"].to_numpy()[chosen]).mean()
+        return float(genres.mean()), float(np.nanmean(self.artist[chosen]))
 
 
-def fit(extractor: Extractor, features: Features, setting: Setting) -> Float32Array:
-    """Fit the projection on these clips with other constants, and embed them."""
-    settings = projection.N_WHITENED, projection.DAMPING
-    limits = projection.MIN_TO_WHITEN, projection.MAX_DIM
-    projection.N_WHITENED, projection.DAMPING = setting.n_whitened, setting.damping
-    projection.MIN_TO_WHITEN, projection.MAX_DIM = 2, 1000  # so that halves are whitened, too
-    try:
-        fitted = extractor.fit_projection(features, len(features))
-        vectors = fitted.embed(features)
-    finally:
-        projection.N_WHITENED, projection.DAMPING = settings
-        projection.MIN_TO_WHITEN, projection.MAX_DIM = limits
-    vectors[:, : len(fitted.penultimate_mean)] *= setting.first_view
-    return unit(vectors)
+def joined_means(track: Sequence[TrackFeatures]) -> Float32Array:
+    """Return the mean penultimate layers of all models: (n_units,)."""
+    return np.concatenate([m.penultimate.astype(np.float32).mean(axis=0) for m in track])
+
+
+def embed(views: Mapping[str, Float32Array], setting: Setting) -> Float32Array:
+    """Put the views of a setting together."""
+    names = setting.first, setting.second, f"pools {setting.n_whitened} {setting.damping}"
+    parts = [np.sqrt(w) * views[n] for w, n in zip(setting.weights, names, strict=True)]
+    return unit(np.hstack(parts))
 
 
 def unit(rows: NDArray[np.floating]) -> Float32Array:
     """Scale rows to length 1."""
-    scaled: Float32Array = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    norms = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    scaled: Float32Array = (rows / norms).astype(np.float32)
     return scaled
-
-
-def measure(vectors: Float32Array, labels: pd.DataFrame, hubs: str) -> Figures:
-    """Score every clip as a query among all of these."""
-    correction = None
-    if hubs != "none":
-        correction = Correction(hubs, track_statistics(vectors, vectors, np.arange(len(vectors))))
-    values = []
-    for by, k, least, same in (("genre", GENRE_K, 1, "artist"), ("artist", ARTIST_K, 2, None)):
-        retrieval = evaluate_retrieval(
-            vectors, labels, by, [k], exclude_same=same, min_group=least, correction=correction
-        )
-        precision = np.full(len(labels), np.nan)
-        precision[retrieval.rows] = retrieval.per_query[f"P@{k}"]
-        values.append(precision)
-    return Figures(values[0], values[1], hub_degrees(vectors, correction))
-
-
-def references(features: Features) -> Iterator[tuple[str, Float32Array]]:
-    """Yield the systems without our projection: name and unit vectors."""
-    first, second = (
-        np.stack([track[model].penultimate.astype(np.float32).mean(axis=0) for track in features])
-        for model in (0, 1)
-    )
-    logits = np.stack([np.concatenate([model.mean_logits() for model in t]) for t in features])
-    pools = standardised(
-        np.stack([np.concatenate([m.pooled.astype(np.float32) for m in t]) for t in features])
-    )
-    left, values, _ = np.linalg.svd(pools, full_matrices=False)
-    eigenvalues = values[:128] ** 2
-    damped = np.sqrt(eigenvalues + projection.DAMPING * eigenvalues[0])
-    whitened = unit(left[:, :128] * values[:128] / damped)
-    yield "one model's penultimate mean", unit(first)
-    yield "both models' log-odds", unit(logits)
-    yield "both penultimates standardised", unit(standardised(np.hstack([first, second])))
-    yield "whitened pools alone", whitened
-    yield (
-        "penultimate beside whitened pools",
-        unit(np.hstack([unit(first - first.mean(axis=0)), whitened])),
-    )
 
 
 def standardised(rows: Float32Array) -> Float32Array:
@@ -143,10 +173,39 @@ def standardised(rows: Float32Array) -> Float32Array:
     return scaled
 
 
+def measure(
+    vectors: Float32Array, of: Collection, hubs: str = HUBS, rows: BoolArray | None = None
+) -> Figures:
+    """Score the clips in `rows`, all by default, as queries among each other."""
+    chosen = np.ones(len(vectors), bool) if rows is None else rows
+    vectors, labels = vectors[chosen], of.labels[chosen]
+    correction = None
+    if hubs != "none":
+        correction = Correction(hubs, track_statistics(vectors, vectors, np.arange(len(vectors))))
+    values = []
+    for by, k, least, same in (
+        ("genre", GENRE_K, 1, "artist"),
+        ("artist", ARTIST_K, of.min_clips if rows is None else 2, None),
+    ):
+        precision = np.full(len(labels), np.nan)
+        if by == "artist" or of.by_genre:
+            retrieval = evaluate_retrieval(
+                vectors, labels, by, [k], exclude_same=same, min_group=least, correction=correction
+            )
+            precision[retrieval.rows] = retrieval.per_query[f"P@{k}"]
+        values.append(precision)
+    return Figures(values[0], values[1], int(hub_degrees(vectors, correction).max()))
+
+
+def goal(means: Sequence[tuple[float, float]]) -> float:
+    """Return what settings are chosen by: mean genre P@10 plus mean artist P@5 of sets."""
+    genre, artist = np.array(means).T
+    return float((np.nanmean(genre) if np.isfinite(genre).any() else 0.0) + artist.mean())
+
+
 def halves(labels: pd.DataFrame, repeats: int) -> Iterator[BoolArray]:
     """Yield random halves of the artists of about as many clips: bool (n_clips,)."""
-    artists = artist_groups(labels).astype(str)
-    names, number = np.unique(artists, return_inverse=True)
+    names, number = np.unique(artist_groups(labels).astype(str), return_inverse=True)
     rng = np.random.default_rng(0)
     for _ in range(repeats):
         order = rng.permutation(len(names))
@@ -154,118 +213,154 @@ def halves(labels: pd.DataFrame, repeats: int) -> Iterator[BoolArray]:
         chosen = np.zeros(len(names), bool)
         chosen[order[clips <= len(labels) / 2]] = True
         yield chosen[number]
+        yield ~chosen[number]
 
 
-def cross_fitted(
-    of_all_clips: dict[Setting, Figures],
-    parts: Sequence[tuple[BoolArray, dict[Setting, Figures]]],
-    labels: pd.DataFrame,
-) -> tuple[Figures, list[float], Counter[Setting]]:
-    """Score each clip by settings chosen without its half: mean figures, largest in-degrees."""
-    n_clips, n = len(labels), len(parts) / 2
-    genre, artist, largest = np.zeros(n_clips), np.zeros(n_clips), []
-    chosen: Counter[Setting] = Counter()
-    for half, figures in parts:
-        best = max(GRID, key=lambda setting: figures[setting].goal(labels[half]))
-        chosen[best] += 1
-        tested = of_all_clips[best]
-        genre += np.where(half, 0.0, tested.genre) / n
-        artist += np.where(half, 0.0, tested.artist) / n
-        largest.append(float(tested.degrees.max()))
-    return Figures(genre, artist, np.empty(0, np.int64)), largest, chosen
-
-
-def compare(ours: Figures, other: Figures | None, labels: pd.DataFrame) -> dict[str, Any]:
-    """Return mean genre P@10 (macro) and artist P@5 (micro) or differences, with intervals."""
-    artists, genres = artist_groups(labels), labels["genre"].to_numpy()
+def intervals(ours: Figures, other: Figures | None, of: Collection) -> dict[str, Any]:
+    """Return means or differences of both figures, with their 95 % intervals."""
+    artists, genres = artist_groups(of.labels), of.labels["genre"].to_numpy()
     row: dict[str, Any] = {}
-    for name, groups in (("genre", genres), ("artist", np.full(len(labels), ""))):
+    for name, groups in (("genre", genres), ("artist", np.full(len(genres), ""))):
         values = getattr(ours, name) - (getattr(other, name) if other else 0.0)
         queries = ~np.isnan(values)
-        means = bootstrap_means(values[queries, None], artists[queries], groups[queries])
-        mean = macro_mean(values[queries], groups[queries])
-        row[name] = {"mean": mean, "ci": [float(bound[0]) for bound in interval(means)]}
+        if queries.any():
+            means = bootstrap_means(values[queries, None], artists[queries], groups[queries])
+            low, high = (float(bound[0]) for bound in interval(means))
+            row[name] = {"mean": macro_mean(values[queries], groups[queries]), "ci": [low, high]}
     return row
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Measure all systems; see the docstring of this module."""
-    with open_home(load_settings(args.home)) as home:
-        names = home.projection.extractors
-        labels = read_labels(args.labels, home.catalog)
-        by_id = dict(read_features(home.catalog, names, labels.index.tolist()))
-        extractor = load_known_extractor(names, home.settings.home / WEIGHTS_NAME)
-    labels = labels.loc[list(by_id)]
-    features = list(by_id.values())
-    results: dict[str, Any] = {"clips": len(features), "systems": {}, "against": {}}
-    compared = {}
-    for name, vectors in references(features):
-        compared[name] = measure(vectors, labels, "none")
-    sides = [side for half in halves(labels, args.repeats) for side in (half, ~half)]
-    embedded = {setting: fit(extractor, features, setting) for setting in GRID}
-    embedded_halves = [
-        {s: fit(extractor, [features[i] for i in np.flatnonzero(half)], s) for s in GRID}
-        for half in sides
-    ]
-    for hubs in args.hubs:
-        of_all_clips = {s: measure(vectors, labels, hubs) for s, vectors in embedded.items()}
-        parts = [
-            (half, {s: measure(vectors, labels[half], hubs) for s, vectors in by_setting.items()})
-            for half, by_setting in zip(sides, embedded_halves, strict=True)
+    collections = [collection(*given) for given in args.set]
+    results: dict[str, Any] = {"systems": {}, "against": {}, "chosen": {}}
+
+    def add(name: str, figures: Sequence[Figures]) -> None:
+        results["systems"][name] = {
+            c.name: {**intervals(f, None, c), "max_in_degree": f.max_in_degree}
+            for c, f in zip(collections, figures, strict=True)
+        }
+
+    named: dict[str, list[Figures]] = {}
+    for of in collections:
+        for name, vectors in of.references():
+            named.setdefault(name, []).append(measure(vectors, of, "none"))
+    views = [of.views() for of in collections]
+    grid = {
+        setting: [measure(embed(v, setting), c) for v, c in zip(views, collections, strict=True)]
+        for setting in (*GRID, EARLIER)
+    }
+    named["earlier versions"], named["default"] = grid[EARLIER], grid[Setting()]
+    for name, setting in (("earlier versions", EARLIER), ("default", Setting())):
+        named[f"{name}, cosines"] = [
+            measure(embed(v, setting), c, "none") for v, c in zip(views, collections, strict=True)
         ]
-        figures, largest, chosen = cross_fitted(of_all_clips, parts, labels)
-        shipped = of_all_clips[Setting()]
-        for name, ours, degree in (
-            (f"chosen on the other half, {hubs}", figures, float(np.mean(largest))),
-            (f"as shipped, {hubs}", shipped, float(shipped.degrees.max())),
-        ):
-            results["systems"][name] = {**compare(ours, None, labels), "max_in_degree": degree}
-            results["against"][name] = {
-                other: compare(ours, theirs, labels) for other, theirs in compared.items()
-            }
-        results["against"][f"chosen on the other half, {hubs}"]["as shipped"] = compare(
-            figures, shipped, labels
+    left_out = []
+    for number, of in enumerate(collections):
+        others = [i for i in range(len(collections)) if i != number]
+        best = max(
+            GRID,
+            key=lambda s: goal([grid[s][i].means(collections[i].labels) for i in others]),
         )
-        results["systems"][f"chosen on the other half, {hubs}"]["chosen"] = [
-            [*setting, times] for setting, times in chosen.most_common(5)
-        ]
-    for name, theirs in compared.items():
-        degree = float(theirs.degrees.max())
-        results["systems"][name] = {**compare(theirs, None, labels), "max_in_degree": degree}
+        results["chosen"][f"without {of.name}"] = [[*best, 1]]
+        left_out.append(grid[best][number])
+    named["chosen on the other sets"] = left_out
+    chosen_on_half = []
+    for number, of in enumerate(collections):
+        figures, counts = on_halves(of, views[number], {s: grid[s][number] for s in GRID}, args)
+        chosen_on_half.append(figures)
+        results["chosen"][f"on halves of {of.name}"] = [[*s, n] for s, n in counts.most_common(3)]
+    named["chosen on the other half"] = chosen_on_half
+    for name, figures in named.items():
+        add(name, figures)
+        if name not in (FIRST, "default"):
+            continue
+        for other, theirs in named.items():
+            if name == "default" and other != name:
+                results["against"][other] = {
+                    c.name: intervals(f, t, c)
+                    for c, f, t in zip(collections, figures, theirs, strict=True)
+                }
+    for setting, figures in grid.items():
+        means = [f.means(c.labels) for f, c in zip(figures, collections, strict=True)]
+        largest = max(f.max_in_degree for f in figures)
+        results.setdefault("grid", []).append([*setting, means, largest])
     return results
+
+
+def on_halves(
+    of: Collection,
+    views: Mapping[str, Float32Array],
+    figures: Mapping[Setting, Figures],
+    args: argparse.Namespace,
+) -> tuple[Figures, Counter[Setting]]:
+    """Score each clip by settings chosen on the other half of the artists: means over repeats."""
+    n_clips, counts = len(of.labels), Counter[Setting]()
+    genre, artist, largest = np.zeros(n_clips), np.zeros(n_clips), list[int]()
+    for half in halves(of.labels, args.repeats):
+        best = max(
+            figures,
+            key=lambda s: goal([measure(embed(views, s), of, HUBS, half).means(of.labels[half])]),
+        )
+        counts[best] += 1
+        genre += np.where(half, 0.0, figures[best].genre) / args.repeats
+        artist += np.where(half, 0.0, figures[best].artist) / args.repeats
+        largest.append(figures[best].max_in_degree)
+    return Figures(genre, artist, round(float(np.mean(largest)))), counts
+
+
+def collection(home: str, labels: str, scored: str, least: str) -> Collection:
+    """Read a labelled home."""
+    with open_home(load_settings(Path(home))) as opened:
+        names = opened.projection.extractors
+        table = read_labels(Path(labels), opened.catalog)
+        tracks = dict(read_features(opened.catalog, names, table.index.tolist()))
+    table = table.loc[list(tracks)]
+    return Collection(
+        Path(labels).parent.name, list(tracks.values()), table, scored == "both", int(least)
+    )
 
 
 def print_tables(results: dict[str, Any]) -> None:
     """Print Markdown tables."""
-    head = "| genre P@10 | 95 % | artist P@5 | 95 % |"
-    print(f"| system {head} largest in-degree |\n|---|---:|---|---:|---|---:|")
-    for name, row in results["systems"].items():
-        print(f"| {name} | {cells(row, '.3f')} | {row['max_in_degree']:.1f} |")
-    print(f"\n| minus {head}\n|---|---:|---|---:|---|")
-    for name, others in results["against"].items():
-        for other, row in others.items():
-            print(f"| {name}, minus {other} | {cells(row, '+.3f')} |")
-    for name, row in results["systems"].items():
-        for *setting, times in row.get("chosen", []):
+    names = list(next(iter(results["systems"].values())))
+    columns = [f"{n} {w}" for w in ("genre", "artist") for n in names]
+    print(f"| system | {' | '.join(columns)} | largest in-degree |")
+    print("|---|" + "---:|" * (len(columns) + 1))
+    for name, sets in results["systems"].items():
+        cells = [cell(sets[n], w, ".3f") for w in ("genre", "artist") for n in names]
+        print(
+            f"| {name} | {' | '.join(cells)} | {max(s['max_in_degree'] for s in sets.values())} |"
+        )
+    print(f"\n| default minus | {' | '.join(columns)} |\n|---|" + "---|" * len(columns))
+    for name, sets in results["against"].items():
+        cells = [cell(sets[n], w, "+.3f", True) for w in ("genre", "artist") for n in names]
+        print(f"| {name} | {' | '.join(cells)} |")
+    for name, chosen in results["chosen"].items():
+        for *setting, times in chosen:
             print(f"\n{name}: {times} times {Setting(*setting)}", end="")
     print()
 
 
-def cells(row: dict[str, Any], form: str) -> str:
-    """Format the means of a row and their intervals."""
-    return " | ".join(
-        f"{row[name]['mean']:{form}} | {row[name]['ci'][0]:{form}} to {row[name]['ci'][1]:{form}}"
-        for name in ("genre", "artist")
-    )
+def cell(row: Mapping[str, Any], name: str, form: str, with_interval: bool = False) -> str:
+    """Format a mean, and its interval."""
+    if name not in row:
+        return "–"
+    mean, (low, high) = row[name]["mean"], row[name]["ci"]
+    return f"{mean:{form}}" + (f" ({low:{form}} to {high:{form}})" if with_interval else "")
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--home", type=Path, help="a home with the labelled clips")
-    parser.add_argument("--labels", type=Path, required=True, help="CSV of path, genre, …")
-    parser.add_argument("--repeats", type=int, default=20)
-    parser.add_argument("--hubs", nargs="+", choices=METHODS, default=["none", HUBS])
+    parser.add_argument(
+        "--set",
+        nargs=4,
+        action="append",
+        required=True,
+        metavar=("HOME", "LABELS", "both|artist", "MIN_CLIPS"),
+    )
+    parser.add_argument("--repeats", type=int, default=4)
     parser.add_argument("--json", type=Path, help="write the figures to this file, too")
     args = parser.parse_args()
     results = run(args)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pytorch_metric_learning import losses  # type: ignore[import-untyped]
 from scipy import sparse
 
-from encoders.projection import Head
+from encoders.head import Head
 
 LOSSES = ("triplet", "multi-similarity", "ntxent", "proxy-anchor")
 SEGMENTS, LISTENERS = "segments", "listeners"  # relations that are not columns of labels
@@ -95,11 +95,12 @@ class HeadTrainer:
         mean = self.data.vectors[rows].astype(np.float64).mean(axis=0)
         within = _within_covariance(self.data, rows, mean)
         n = len(within)
-        isotropic = np.trace(within) / n * np.eye(n)
+        values, vectors = np.linalg.eigh(within)  # shrinking keeps the eigenvectors
+        mean_value = np.trace(within) / n
         heads = []
         for shrinkage in shrinkages:
-            values, vectors = np.linalg.eigh((1 - shrinkage) * within + shrinkage * isotropic)
-            matrix = vectors / np.sqrt(values) @ vectors.T
+            shrunk = (1 - shrinkage) * np.maximum(values, 0.0) + shrinkage * mean_value
+            matrix = vectors / np.sqrt(shrunk) @ vectors.T
             matrix /= np.sqrt(np.square(matrix).sum() / n)  # a typical direction keeps its length
             heads.append(
                 Head(self.data.projection, mean.astype(np.float32), matrix.astype(np.float32))

@@ -2,132 +2,72 @@
 
 An embedding is three views of a track, each of unit length, side by side:
 
-- the first model's penultimate layer, averaged over the segments and centred;
-- the tags of every model as log-odds, averaged over the segments and centred;
+- the first model's penultimate layer, averaged over the segments;
+- the standard deviations over the segments of every model's penultimate layer: how a track varies.
+  Left out of a track of one segment;
 - every model's pools, standardised, reduced by PCA and whitened, the small eigenvalues damped so
   that noise is not blown up. Left out of a library too small to fit it on.
 
-The cosine of two embeddings is so the mean of the three views' cosines. Whitening makes rare traits
-of a recording (room, mix, players) count as much as the common ones that distinguish genres.
+Of the first two the square roots are taken, so that a few large units do not decide alone (power
+normalisation; Perronnin, Sánchez and Mensink 2010), then they are centred, and reduced by PCA to
+fewer numbers where the library is large enough to fit that. The cosine of two embeddings is the
+mean of the three views' cosines, weighted by WEIGHTS. Whitening makes rare traits of a recording
+(room, mix, players) count as much as the common ones that distinguish genres. All constants were
+chosen on three collections: docs/decisions/projection.md.
 
 Centres are shrunk towards the models' means on their training data, so that a library of one track
 has one too. A projection is fitted once and then kept while the library grows up to twice its size:
 an added track changes nobody else's embedding.
 
-A metric-learning head may join it: a linear map of this default embedding, learned from the
-library's labels (`encoders.head_training`). Default and head then stand side by side, the cosine
-being the weighted mean of theirs.
+Projections of earlier versions have other views, of equal weight: the penultimate layer and the
+tags' log-odds, averaged and centred, and the pools. They are read and used as they are.
+
+A metric-learning head (`encoders.head`) may join a projection.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import save
 
 from encoders.features import TrackFeatures
 from encoders.files import replace_file
+from encoders.head import Head, check_head, unit_rows
+from encoders.projection_views import (
+    mean_logits,
+    pools,
+    principal_components,
+    root_deviations,
+    root_means,
+    signed_root,
+)
 from encoders.tensor_file import read_tensors
 
-MIN_TO_WHITEN = 100  # tracks
-MAX_DIM = 384
-N_WHITENED = 80
-DAMPING = 0.03  # of the largest eigenvalue, added to each
+MIN_TO_WHITEN = 100  # tracks, also to reduce the other views
+N_PENULTIMATE, N_DEVIATIONS, N_WHITENED = 64, 192, 128  # components of the views
+WEIGHTS = (0.2, 0.4, 0.4)  # of the views' cosines
+DAMPING = 0.01  # of the largest eigenvalue, added to each
 PRIOR_WEIGHT = 20.0  # tracks that the training data's means count for
-_FORMAT, _WITH_HEAD = "1", "2"
-_HEAD_FORMAT = "1"
+_FORMAT = "3"
+_EARLIER, _EARLIER_WITH_HEAD = "1", "2"  # without and with a head
+
+# Arrays that earlier versions' projections do not have.
+_ADDED = ("deviations_mean", "penultimate_components", "deviations_components", "weights")
 
 _Array = NDArray[np.float32]
+_Views = list[NDArray[np.floating]]
 
 
 class ProjectionError(Exception):
     """A projection file is missing, damaged or of another version."""
-
-
-class HeadError(Exception):
-    """A head's files are missing, damaged or of another projection."""
-
-
-@dataclass(frozen=True, eq=False)
-class Head:
-    """A learned linear map of default embeddings.
-
-    projection  the id of the default projection whose embeddings it takes
-    mean        float32 (dim,), taken off first
-    matrix      float32 (dim, n_out)
-    weight      how much its cosine counts beside the default's: 0 to 1
-    """
-
-    projection: str
-    mean: _Array
-    matrix: _Array
-    weight: float = 1.0
-
-    def apply(self, vectors: _Array) -> _Array:
-        """Map default embeddings (n_tracks, dim) to unit vectors float32 (n_tracks, n_out)."""
-        if vectors.shape[1:] != self.mean.shape:
-            raise ValueError(
-                f"wanted vectors of {len(self.mean)} dimensions, got shape {vectors.shape}"
-            )
-        return _unit((vectors - self.mean) @ self.matrix)
-
-    def join(self, vectors: _Array) -> _Array:
-        """Concatenate default embeddings and their maps: unit vectors (n_tracks, dim + n_out).
-
-        cosine = (1 - weight) * default's cosine + weight * head's cosine
-        """
-        shares = np.sqrt([1 - self.weight, self.weight], dtype=np.float32)
-        return _unit(np.concatenate([shares[0] * vectors, shares[1] * self.apply(vectors)], axis=1))
-
-    def save(self, path: Path, card: Mapping[str, Any]) -> None:
-        """Write it, and beside it as .json its card: training data and measured results."""
-        data = save({"mean": self.mean, "matrix": self.matrix}, {"format": _HEAD_FORMAT})
-        card_content = {
-            **card,
-            "format": _HEAD_FORMAT,
-            "projection": self.projection,
-            "weight": self.weight,
-            "sha256": hashlib.sha256(data).hexdigest(),
-        }
-        replace_file(path, data)
-        replace_file(path.with_suffix(".json"), json.dumps(card_content, indent=2).encode() + b"\n")
-
-    @classmethod
-    def load(cls, path: Path) -> tuple[Head, dict[str, Any]]:
-        """Read a head and its card. Raises HeadError."""
-        try:
-            data, card = path.read_bytes(), json.loads(path.with_suffix(".json").read_bytes())
-            if card["format"] != _HEAD_FORMAT:
-                raise ValueError("it is of another version")
-            if card["sha256"] != hashlib.sha256(data).hexdigest():
-                raise ValueError("it is not what its card describes")
-            tensors = load(data)
-            head = cls(str(card["projection"]), weight=float(card["weight"]), **tensors)
-            _check_head(head)
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise HeadError(
-                f"The head {path} cannot be used ({error}); `earshot train-head` makes a new one."
-            ) from error
-        return head, card
-
-
-def _check_head(head: Head) -> None:
-    """Raise ValueError for arrays of a wrong shape, type or value."""
-    mean, matrix = head.mean, head.matrix
-    if mean.ndim != 1 or matrix.ndim != 2 or len(matrix) != len(mean) or matrix.shape[1] == 0:
-        raise ValueError(f"its arrays do not fit: {mean.shape}, {matrix.shape}")
-    if mean.dtype != np.float32 or matrix.dtype != np.float32:
-        raise ValueError(f"its arrays are no float32: {mean.dtype}, {matrix.dtype}")
-    if not (np.isfinite(mean).all() and np.isfinite(matrix).all() and 0 <= head.weight <= 1):
-        raise ValueError("it holds a number that is none")
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,12 +75,17 @@ class Projection:
     """A fitted map from the features of `extractors` to embeddings.
 
     tags              the models' tags, joined
-    penultimate_mean  float32 (n_units,)
-    logits_mean       float32 (n_tags of all models,)
+    logits_mean       their typical log-odds: float32 (n_tags of all models,)
+    penultimate_mean  float32 (n_units,), of the square roots
     pooled_mean       float32 (n_pools of all models,)
     pooled_scale      float32 (n_pools of all models,)
     whitening         float32 (n_pools of all models, n_whitened); n_whitened may be 0
     n_fitted          tracks that the library had when it was fitted
+    deviations_mean   float32 (n_units of all models,), of the square roots; None in a projection
+                      of an earlier version, whose `penultimate_mean` is of the units themselves
+    penultimate_components, deviations_components
+                      principal components, float32 (n_units, n); None where not reduced
+    weights           of the views' cosines, float32 (3,); None in an earlier version's
     head              learned from the library's labels; None where there is none
     """
 
@@ -152,6 +97,10 @@ class Projection:
     pooled_scale: _Array
     whitening: _Array
     n_fitted: int
+    deviations_mean: _Array | None = None
+    penultimate_components: _Array | None = None
+    deviations_components: _Array | None = None
+    weights: _Array | None = None
     head: Head | None = None
 
     def __post_init__(self) -> None:
@@ -172,9 +121,19 @@ class Projection:
         return self.head is not None
 
     @property
+    def is_earlier(self) -> bool:
+        """Whether an earlier version fitted it, with other views."""
+        return self.deviations_mean is None
+
+    @property
     def dim(self) -> int:
         """Length of an embedding."""
-        dim = len(self.penultimate_mean) + len(self.logits_mean) + int(self.whitening.shape[1])
+        if self.deviations_mean is None:
+            dim = len(self.penultimate_mean) + len(self.logits_mean)
+        else:
+            dim = _length(self.penultimate_mean, self.penultimate_components)
+            dim += _length(self.deviations_mean, self.deviations_components)
+        dim += int(self.whitening.shape[1])
         return dim + (int(self.head.matrix.shape[1]) if self.head else 0)
 
     @property
@@ -192,18 +151,36 @@ class Projection:
         """Return unit vectors float32 (n_tracks, dim), given each track's features by extractor."""
         if not tracks:
             return np.zeros((0, self.dim), np.float32)
-        penultimate, logits, pooled = (
-            np.stack(view) for view in zip(*map(_views, tracks), strict=True)
-        )
-        views = [
-            _unit(penultimate - self.penultimate_mean),
-            _unit(logits - self.logits_mean),
-        ]
+        views: _Views
+        if self.deviations_mean is None or self.weights is None:
+            views, weights = self._earlier_views(tracks), np.ones(3, np.float32)
+        else:
+            deviations = np.stack([root_deviations(track) for track in tracks])
+            several = deviations.any(axis=1, keepdims=True)
+            views = [
+                _reduced(
+                    np.stack([root_means(track) for track in tracks]) - self.penultimate_mean,
+                    self.penultimate_components,
+                ),
+                several * _reduced(deviations - self.deviations_mean, self.deviations_components),
+            ]
+            weights = self.weights
         if self.whitening.shape[1]:
-            standardised = (pooled - self.pooled_mean) / self.pooled_scale
-            views.append(_unit(standardised @ self.whitening))
-        vectors = _unit(np.concatenate(views, axis=1))
+            pooled = np.stack([pools(track) for track in tracks])
+            views.append((pooled - self.pooled_mean) / self.pooled_scale @ self.whitening)
+        shares = np.sqrt(weights)
+        vectors = unit_rows(
+            np.concatenate(
+                [s * unit_rows(view) for s, view in zip(shares, views, strict=False)], axis=1
+            )
+        )
         return self.head.join(vectors) if self.head else vectors
+
+    def _earlier_views(self, tracks: Sequence[Sequence[TrackFeatures]]) -> _Views:
+        """Return the first two views of an earlier version's projection, not yet of length 1."""
+        means = np.stack([t[0].penultimate.astype(np.float32).mean(axis=0) for t in tracks])
+        logits = np.stack([mean_logits(track) for track in tracks])
+        return [means - self.penultimate_mean, logits - self.logits_mean]
 
     def outgrown_by(self, n_tracks: int) -> bool:
         """Return whether a library of `n_tracks` needs a new fit."""
@@ -213,7 +190,7 @@ class Projection:
     def save(self, path: Path) -> None:
         """Write it by rename, so that a reader meets the old one or the new one."""
         metadata = {
-            "format": _WITH_HEAD if self.head else _FORMAT,
+            "format": self._format,
             "id": self.id,
             "extractors": json.dumps(self.extractors),
             "tags": json.dumps(self.tags),
@@ -231,19 +208,19 @@ class Projection:
         """Read a saved projection. Raises ProjectionError."""
         try:
             tensors, metadata = read_tensors(path)
-            if metadata.get("format") not in (_FORMAT, _WITH_HEAD):
+            if metadata.get("format") not in (_EARLIER, _EARLIER_WITH_HEAD, _FORMAT):
                 raise ProjectionError(
                     f"{path} is of another version; delete it and run `earshot build` again."
                 )
             head = None
-            if metadata["format"] == _WITH_HEAD:
+            if "head_projection" in metadata:
                 head = Head(
                     metadata["head_projection"],
                     tensors.pop("head_mean"),
                     tensors.pop("head_matrix"),
                     float.fromhex(metadata["head_weight"]),
                 )
-                _check_head(head)
+                check_head(head)
             projection = cls(
                 head=head,
                 extractors=tuple(json.loads(metadata["extractors"])),
@@ -259,6 +236,13 @@ class Projection:
             ) from error
         return projection
 
+    @property
+    def _format(self) -> str:
+        """The format of its file."""
+        if not self.is_earlier:
+            return _FORMAT
+        return _EARLIER_WITH_HEAD if self.head else _EARLIER
+
     def _arrays(self) -> dict[str, _Array]:
         arrays = {
             "penultimate_mean": self.penultimate_mean,
@@ -267,6 +251,10 @@ class Projection:
             "pooled_scale": self.pooled_scale,
             "whitening": self.whitening,
         }
+        for name in _ADDED:
+            array: _Array | None = getattr(self, name)
+            if array is not None:
+                arrays[name] = array
         if self.head:
             arrays |= {"head_mean": self.head.mean, "head_matrix": self.head.matrix}
         return arrays
@@ -285,60 +273,49 @@ def fit_projection(
     Each track comes as its features by extractor. `prior_penultimate` (n_units,) is the first
     model's mean on its training data, `prior_logits` the models' means, joined.
     """
-    penultimate, logits, pooled = (
-        np.stack(view) for view in zip(*map(_views, tracks), strict=True)
-    )
-    pooled_scale = pooled.std(axis=0) + 1e-6
-    n_whitened = 0
-    if len(pooled) >= MIN_TO_WHITEN:
-        n_left = MAX_DIM - penultimate.shape[1] - logits.shape[1]
-        n_whitened = max(0, min(N_WHITENED, n_left))
+    rows = [(root_means(t), root_deviations(t), mean_logits(t), pools(t)) for t in tracks]
+    means, deviations, logits, pooled = (np.stack(view) for view in zip(*rows, strict=True))
+    deviations = deviations[deviations.any(axis=1)]
+    penultimate_mean = _shrunk_mean(means, signed_root(prior_penultimate))
+    deviations_mean = _shrunk_mean(deviations, np.zeros(deviations.shape[1], np.float32))
+    pooled_mean, pooled_scale = pooled.mean(axis=0), pooled.std(axis=0) + 1e-6
+    n_whitened = N_WHITENED if len(pooled) >= MIN_TO_WHITEN else 0
+    standardised = (pooled - pooled_mean) / pooled_scale
     return Projection(
         extractors=tuple(extractors),
         tags=tuple(tags),
-        penultimate_mean=_shrunk_mean(penultimate, prior_penultimate),
+        penultimate_mean=penultimate_mean,
         logits_mean=_shrunk_mean(logits, prior_logits),
-        pooled_mean=pooled.mean(axis=0),
+        pooled_mean=pooled_mean,
         pooled_scale=pooled_scale,
-        whitening=_whitening((pooled - pooled.mean(axis=0)) / pooled_scale, n_whitened),
+        whitening=principal_components(standardised, n_whitened, DAMPING),
         n_fitted=n_tracks,
+        deviations_mean=deviations_mean,
+        penultimate_components=_reduction(means - penultimate_mean, N_PENULTIMATE),
+        deviations_components=_reduction(deviations - deviations_mean, N_DEVIATIONS),
+        weights=np.array(WEIGHTS, np.float32),
     )
 
 
-def _views(track: Sequence[TrackFeatures]) -> tuple[_Array, _Array, _Array]:
-    """Return the three views of a track: penultimate mean, mean log-odds of tags, pools."""
-    penultimate = track[0].penultimate.astype(np.float32).mean(axis=0)
-    logits = np.concatenate([model.mean_logits() for model in track])
-    pooled = np.concatenate([model.pooled.astype(np.float32) for model in track])
-    return penultimate, logits, pooled
+def _reduced(centred: _Array, components: _Array | None) -> _Array:
+    """Return the coordinates on the components; all of them where there are none."""
+    return centred if components is None else centred @ components
+
+
+def _length(mean: _Array, components: _Array | None) -> int:
+    return len(mean) if components is None else int(components.shape[1])
+
+
+def _reduction(centred: _Array, n_components: int) -> _Array | None:
+    """Return the principal components; None where tracks are too few, or dimensions are."""
+    if len(centred) < MIN_TO_WHITEN or centred.shape[1] <= n_components:
+        return None
+    return principal_components(centred, n_components)
 
 
 def _shrunk_mean(values: _Array, prior: _Array) -> _Array:
+    if len(values) == 0:
+        return prior
     weight = np.float32(len(values) / (len(values) + PRIOR_WEIGHT))
     mean: _Array = weight * values.mean(axis=0) + (1 - weight) * prior
     return mean
-
-
-def _whitening(standardised: _Array, n_components: int) -> _Array:
-    """Return damped PCA whitening: (n_tracks, n) -> float32 (n, n_components)."""
-    n_tracks, n = standardised.shape
-    if n_components == 0:
-        return np.zeros((n, 0), np.float32)
-    x = standardised.astype(np.float64)
-    if n_tracks <= n:  # the same eigenvectors from the smaller matrix
-        values, left = np.linalg.eigh(x @ x.T / n_tracks)
-        values, left = values[::-1][:n_components], left[:, ::-1][:, :n_components]
-        vectors = x.T @ left / np.sqrt(np.maximum(values * n_tracks, 1e-12))
-    else:
-        values, vectors = np.linalg.eigh(x.T @ x / n_tracks)
-        values, vectors = values[::-1][:n_components], vectors[:, ::-1][:, :n_components]
-    damped = np.maximum(values, 0.0) + DAMPING * max(values[0], 1e-12)
-    whitening: _Array = (vectors / np.sqrt(damped)).astype(np.float32)
-    return whitening
-
-
-def _unit(rows: NDArray[np.floating]) -> _Array:
-    """Scale each row to length 1; a zero row stays zero."""
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: _Array = (rows / np.maximum(norms, 1e-12)).astype(np.float32)
-    return unit

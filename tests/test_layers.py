@@ -31,6 +31,7 @@ ALLOWED = {
         "index",
         "encoders.errors",
         "encoders.features",
+        "encoders.head",
         "encoders.projection",
         "encoders.tensor_file",
     },

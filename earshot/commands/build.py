@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from earshot.arguments import add_json, names, new_parser, whole_number
+from earshot.build_demo import demo, leave_demo
+from earshot.build_learning import Learned, is_automatic, learn_similarity
 from earshot.build_progress import BuildDisplay
 from earshot.build_report import print_report, summarise
 from earshot.command import DONE, FAILURES, NOTHING, Command, UsageError
@@ -32,8 +33,7 @@ from encoders.trained_bundles import tagger_names
 from index.vector_index import DamagedIndex
 from recsys.catalog import Catalog
 from recsys.catalog.base import shown
-from recsys.demo import make_demo_library
-from recsys.home.files import DEMO_NAME, LAYOUT_NAME, PROJECTION_NAME, WEIGHTS_NAME
+from recsys.home.files import LAYOUT_NAME, PROJECTION_NAME, WEIGHTS_NAME
 from recsys.home.home import Home, NotIndexed, open_home
 from recsys.home.settings import Settings, load_settings
 from recsys.library import build
@@ -50,6 +50,10 @@ REPEATED = ("taggers", "segments", "recipe")  # the options that --again repeats
 BFLOAT16_KEPT = (
     "This home's tracks were analysed in bfloat16 by an earlier version: they are not analysed "
     "again, and new ones, in float32, differ from them by rounding alone."
+)
+EARLIER_PROJECTION = (
+    "This home keeps the embedding of an earlier version: `earshot build --again --refit` fits the "
+    "present one, which finds more of an artist's tracks. Nothing is analysed again."
 )
 
 
@@ -68,6 +72,7 @@ class BuildOptions:
     retry_failed: bool
     refit: bool
     reread_tags: bool
+    learn: bool
     strict: bool
     json: bool
 
@@ -127,6 +132,12 @@ def parse(arguments: Sequence[str]) -> BuildOptions:
         action="store_true",
         help="read the tags of all files again, also of unchanged ones, without analysing any",
     )
+    parser.add_argument(
+        "--no-learn",
+        dest="learn",
+        action="store_false",
+        help="do not learn similarity from the tags' artists, albums and genres",
+    )
     parser.add_argument("--strict", action="store_true", help="exit with 3 if anything failed")
     add_json(parser)
     args = parser.parse_args(arguments)
@@ -167,12 +178,16 @@ def build_home(
             raise UsageError(f"{error}.") from error
         n_matched = match_recordings(catalog)
         display.close()
-        learn(settings, display, options.workers)
+        learns = options.learn and settings.learn
+        learned = learn(settings, display, options.workers, from_tags=learns)
         record.plan(library_folders(folders, catalog, record.state), options.repeated)
         summary = summarise(report, extractor, time.monotonic() - begin, memory.peak)
+        summary["learned"] = learned and learned.as_json()
         record.finish({**summary, "failures": len(report.failures)})
         if not options.json:
             print_report(report, summary, options.workers, display)
+            if learned:
+                print(f"  {learned.sentence}")
             if n_matched:
                 print(f"  {n_matched:,} recordings of listening histories match other tracks now")
         if report.tracks == 0:
@@ -259,7 +274,7 @@ def analyse(
         catalog,
         folders,
         extractor,
-        stored_projection(settings.home, extractor.names, display),
+        stored_projection(settings.home, extractor.names, display, refit=options.refit),
         extractor.fit_projection,
         recipe=options.recipe,
         refit=options.refit,
@@ -269,20 +284,31 @@ def analyse(
             settings.tag_encoding,
             SEPARATORS if settings.genre_separators is None else settings.genre_separators,
         ),
+        renews_head=options.learn and settings.learn and is_automatic(settings.home),
         progress=display.show,
     )
     return extractor, report
 
 
-def learn(settings: Settings, display: BuildDisplay, workers: int) -> None:
-    """Compute the map and fit the listening model, where anything has changed."""
-    with contextlib.suppress(NotIndexed, DamagedIndex), open_home(settings) as home:
-        draw(home, display, workers)
-        if home.catalog.listeners():
-            display.show(build.Progress("learn"))
-            from recsys.training.listening_model import refit  # noqa: PLC0415 - implicit, scikit-learn: slow to load
+def learn(
+    settings: Settings, display: BuildDisplay, workers: int, *, from_tags: bool
+) -> Learned | None:
+    """Train a head, compute the map and fit the listening model, where anything has changed."""
+    learned = None
+    with contextlib.suppress(NotIndexed, DamagedIndex):
+        if from_tags:
+            with open_home(settings) as home:
+                learned = learn_similarity(
+                    home, lambda done, total: display.show(build.Progress("head", done, total))
+                )
+        with open_home(settings) as home:
+            draw(home, display, workers)
+            if home.catalog.listeners():
+                display.show(build.Progress("learn"))
+                from recsys.training.listening_model import refit  # noqa: PLC0415 - implicit, scikit-learn: slow to load
 
-            refit(home, progress=display.say)
+                refit(home, progress=display.say)
+    return learned
 
 
 def draw(home: Home, display: BuildDisplay, workers: int) -> None:
@@ -301,46 +327,8 @@ def draw(home: Home, display: BuildDisplay, workers: int) -> None:
         )
 
 
-def demo(catalog: Catalog, workers: int, display: BuildDisplay) -> Path:
-    """Make the demo library in the home, unless the home has a library of its own."""
-    folder = (catalog.home / DEMO_NAME).resolve()
-    if any(not row.removed and folder not in path.parents for path, row in catalog.files().items()):
-        raise LibraryError(
-            f"The home {catalog.home} already has a library: name its folders to bring it up to "
-            "date, or another --home for a demo."
-        )
-    make_demo_library(
-        folder,
-        workers=workers,
-        progress=lambda done, total: display.show(build.Progress("demo", done, total)),
-    )
-    return folder
-
-
-def leave_demo(catalog: Catalog, folders: Sequence[Path], display: BuildDisplay) -> None:
-    """Remove the demo library from a home that gets a real one.
-
-    It stays where a folder is missing, or is the demo library's.
-    """
-    folder = (catalog.home / DEMO_NAME).resolve()
-    if not all(other.exists() and apart(folder, other.resolve()) for other in folders):
-        return
-    rows = catalog.files().items()
-    demo_ids = [row.id for path, row in rows if folder in path.parents and not row.removed]
-    if demo_ids:
-        with catalog.build_lock():
-            catalog.set_presence(gone=demo_ids)
-            shutil.rmtree(folder, ignore_errors=True)
-        display.say("The demo library was removed, as the home has a library of its own now.")
-
-
-def apart(one: Path, other: Path) -> bool:
-    """Return whether neither folder is in the other."""
-    return not one.is_relative_to(other) and not other.is_relative_to(one)
-
-
 def stored_projection(
-    home: Path, names: tuple[str, ...], display: BuildDisplay
+    home: Path, names: tuple[str, ...], display: BuildDisplay, *, refit: bool
 ) -> Projection | None:
     """Load the home's projection if it takes these features; a damaged one is fitted anew."""
     path = home / PROJECTION_NAME
@@ -351,6 +339,8 @@ def stored_projection(
     except ProjectionError:
         return None
     if projection.extractors == names:
+        if projection.is_earlier and not refit:
+            display.say(EARLIER_PROJECTION)
         return projection
     if projection.has_head:
         display.say(build.HEAD_LOST)

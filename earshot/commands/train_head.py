@@ -16,49 +16,44 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import torch
 from rich.console import Console
 from rich.progress import Progress
 
 from earshot.arguments import add_json, new_parser, whole_number
 from earshot.command import DONE, Command
 from earshot.commands.evaluation.shared import add_labels, bounds, labels_of
+from earshot.head_learning import (
+    HeadTraining,
+    index_by,
+    mark_removed,
+    take_over,
+    train_head,
+    training_data,
+)
+from encoders.head import Head
 from encoders.head_training import (
     DEFAULT_WEIGHTS,
-    LISTENERS,
     LOSSES,
-    SEGMENTS,
-    HeadTrainer,
-    Relation,
-    TrainingData,
-    segment_relation,
 )
-from encoders.projection import Head, Projection
 from recsys.evaluation.labels import LabelsError, catalogue_labels
 from recsys.home.files import HEAD_NAME, LAYOUT_NAME
 from recsys.home.home import Home, open_home
 from recsys.home.settings import load_settings
-from recsys.library.build import reproject
 from recsys.threads import n_cores
 from recsys.track_map.layout import refresh_layout
-from recsys.training.head_data import embed_library
+from recsys.training.head_data import FROM_TAGS
 from recsys.training.head_validation import (
     ARTIST_K,
     GENRE_K,
     MIN_ARTISTS,
-    GateLabels,
     TooFewArtists,
     Verdict,
-    cross_fit,
-    fit,
 )
 from recsys.training.listening_model import refit
-from recsys.training.positives import artist_numbers, label_members, listener_members
 
 
 @dataclass(frozen=True)
@@ -101,7 +96,7 @@ def parse(arguments: Sequence[str]) -> HeadOptions:
         "--splits",
         type=whole_number(2, MIN_ARTISTS),
         metavar="N",
-        default=5,
+        default=3,
         help=f"folds of artists, 2 to {MIN_ARTISTS} (default: %(default)s)",
     )
     parser.add_argument(
@@ -149,47 +144,26 @@ def run(options: HeadOptions) -> int:
 def train(options: HeadOptions, home: Home) -> None:
     """Train and compare a head, adopt it or not, and print the figures."""
     begin = time.monotonic()
-    projection = home.projection.default
+    training = HeadTraining(
+        alike=options.alike,
+        loss=options.loss,
+        splits=options.splits,
+        seed=options.seed,
+        epochs=options.epochs,
+        source=str(options.labels) if options.labels else FROM_TAGS,
+    )
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        labels, data = prepare(options, home, projection, bar)
-        gate_labels = GateLabels(labels)
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        learner = HeadTrainer(data, options.loss, device)
-        show = shown_by(bar, "Training on folds of artists")
-        verdict = cross_fit(
-            *(data.vectors, gate_labels, learner),
-            splits=options.splits,
-            seed=options.seed,
-            max_epochs=options.epochs,
-            progress=show,
+        labels = labels_of(home, options.labels)
+        if "genre" not in labels.columns:
+            labels = labels.join(catalogue_labels(home.catalog)["genre"])
+        labels, data = training_data(home, labels, options.alike, shown_by(bar, "Reading features"))
+        trained = train_head(
+            home, labels, data, training, shown_by(bar, "Training on folds of artists")
         )
-        show(options.splits, options.splits + 1)
-        rows = np.arange(len(labels))
-        head, choice = fit(data.vectors, gate_labels, learner, rows, options.seed, options.epochs)
-        figures = {
-            "adopted": verdict.adopted,
-            "loss": options.loss,
-            "splits": verdict.splits,
-            "artist_p5": verdict.artist._asdict(),
-            "genre_p10": verdict.genre and verdict.genre._asdict(),
-        }
-        card = {
-            **figures,
-            "seed": options.seed,
-            **choice._asdict(),
-            "folds": [fold._asdict() for fold in verdict.choices],
-            "data": {
-                "tracks": len(labels),
-                "artists": len(np.unique(gate_labels.artists)),
-                "segments": len(data.segments[0]),
-                "labels": str(options.labels) if options.labels else "tags",
-                "alike": {relation.name: relation.weight for relation in data.relations},
-                "extractors": projection.extractors,
-            },
-        }
-        if verdict.adopted:
-            index_library(home, replace(projection, head=head), bar)
-        head.save(home.settings.home / HEAD_NAME, card)
+        take_over(home, trained, shown_by(bar, "Indexing"))
+    verdict, head = trained.verdict, trained.head
+    names = ("adopted", "loss", "splits", "artist_p5", "genre_p10")
+    figures = {name: trained.card[name] for name in names}
     figures["seconds"] = round(time.monotonic() - begin, 2)
     if options.json:
         print(json.dumps(figures))
@@ -197,44 +171,6 @@ def train(options: HeadOptions, home: Home) -> None:
         print_verdict(verdict, home, head)
     if verdict.adopted:
         refresh(home)
-
-
-def prepare(
-    options: HeadOptions, home: Home, projection: Projection, bar: Progress
-) -> tuple[pd.DataFrame, TrainingData]:
-    """Return the labels of the indexed tracks, and the training data, a row for each track."""
-    labels = labels_of(home, options.labels)
-    if "genre" not in labels.columns:
-        labels = labels.join(catalogue_labels(home.catalog)["genre"])
-    GateLabels(labels)  # raises before anything long is begun
-    ids, vectors, segments, owners = embed_library(
-        home.catalog, projection, labels.index.tolist(), shown_by(bar, "Reading features")
-    )
-    labels = labels.loc[ids]
-    relations = []
-    for name, weight in options.alike.items():
-        if name == SEGMENTS:
-            relations.append(segment_relation(len(ids), weight))
-            continue
-        if name == LISTENERS:
-            members = listener_members(home.catalog.interactions(), np.array(ids, np.int64))
-        elif name in labels.columns or name not in DEFAULT_WEIGHTS:
-            members = label_members(labels, name)
-        else:
-            continue  # a CSV need not have every column that is a default
-        if members.nnz:
-            relations.append(Relation(name, members, weight))
-    data = TrainingData(
-        projection.id, vectors, (segments, owners), tuple(relations), artist_numbers(labels)
-    )
-    return labels, data
-
-
-def index_library(home: Home, projection: Projection, bar: Progress) -> None:
-    """Index the home by a projection."""
-    show = shown_by(bar, "Indexing")
-    recipe = home.index.manifest.recipe if home.index.manifest else "Flat"
-    reproject(home.catalog, projection, recipe, lambda p: show(p.done, p.total))
 
 
 def refresh(home: Home) -> None:
@@ -253,7 +189,8 @@ def remove(options: HeadOptions, home: Home) -> None:
     projection = home.projection
     if projection.head:
         with Progress(console=Console(stderr=True), transient=True) as bar:
-            index_library(home, projection.default, bar)
+            index_by(home, None, shown_by(bar, "Indexing"))
+    mark_removed(home.settings.home)
     if options.json:
         print(json.dumps({"removed": projection.head is not None}))
     elif projection.head:
@@ -283,7 +220,7 @@ def print_verdict(verdict: Verdict, home: Home, head: Head) -> None:
             )
         else:
             print(f"{name}: not measured, as too few tracks have a genre.")
-    print(f"Each on artists that the head was not trained on, {verdict.splits} folds.")
+    print(f"Each among tracks of artists that the head was not trained on, {verdict.splits} folds.")
     if verdict.adopted:
         print(f"Adopted: the library is indexed anew, the head weighing {head.weight:.0%}.")
         return

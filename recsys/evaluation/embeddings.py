@@ -22,7 +22,8 @@ import numpy as np
 
 from encoders.errors import AudioError
 from encoders.features import TrackFeatures
-from encoders.projection import Head, Projection, fit_projection
+from encoders.head import Head
+from encoders.projection import Projection, fit_projection
 from index.arrays import Float32Array, Float64Array
 from index.hubs import METHODS
 from index.vector_index import VectorIndex

@@ -16,8 +16,9 @@ from sqlalchemy.exc import ArgumentError
 from index.hubs import METHODS
 
 FILE_NAME = "earshot.toml"
-KEYS = ("database", "hubs", "tag_encoding", "genre_separators")
+KEYS = ("database", "hubs", "tag_encoding", "genre_separators", "learn")
 _WIDER = {"shift_jis": "cp932", "gbk": "gb18030", "gb2312": "gb18030", "iso8859-1": "cp1252"}
+SWITCH = {"on": True, "off": False}
 HUBS = "nicdm"  # chosen by measurement: docs/decisions/hubs.md
 
 
@@ -40,6 +41,8 @@ class Settings:
     genre_separators
               characters that divide several genres in one text, None for the usual ones;
               `genre_separators` in the file, EARSHOT_GENRE_SEPARATORS
+    learn     whether builds learn similarity from the files' tags; `learn` in the file and
+              EARSHOT_LEARN, "on" or "off"
     """
 
     home: Path
@@ -47,6 +50,7 @@ class Settings:
     hubs: str = HUBS
     tag_encoding: str | None = None
     genre_separators: str | None = None
+    learn: bool = True
 
 
 def load_settings(home: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -73,10 +77,11 @@ def load_settings(home: Path | None = None, environ: Mapping[str, str] | None = 
         _check_url(*chosen["database"])
     if "hubs" in chosen:
         _check_method(*chosen["hubs"])
-    values = {key: value for key, (value, _) in chosen.items()}
+    values = {key: value for key, (value, _) in chosen.items() if key != "learn"}
     if "tag_encoding" in chosen:
         values["tag_encoding"] = _encoding(*chosen["tag_encoding"])
-    return Settings(home, **values)
+    learn = _switch(*chosen["learn"]) if "learn" in chosen else True
+    return Settings(home, **values, learn=learn)
 
 
 def _read_file(path: Path) -> dict[str, str]:
@@ -135,3 +140,10 @@ def _check_method(method: str, source: str) -> None:
     """Raise SettingsError for an unknown hubness correction."""
     if method not in METHODS:
         raise SettingsError(f'{source} must be one of {", ".join(METHODS)}, not "{method}".')
+
+
+def _switch(text: str, source: str) -> bool:
+    """Return what "on" or "off" says. Raises SettingsError."""
+    if text not in SWITCH:
+        raise SettingsError(f'{source} must be "on" or "off", not "{text}".')
+    return SWITCH[text]

@@ -130,7 +130,7 @@ class BuildReport:
     left_out: LeftOut = LEFT_NOTHING_OUT
 
 
-def build(
+def build(  # noqa: PLR0913
     catalog: Catalog,
     folders: Sequence[Path],
     extractor: LibraryExtractor,
@@ -140,6 +140,7 @@ def build(
     recipe: str = "Flat",
     scanning: ScanOptions = USUAL,
     refit: bool = False,
+    renews_head: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> BuildReport:
     """Update catalogue, projection and index to the files in `folders`.
@@ -168,7 +169,7 @@ def build(
         ids = _ready_ids(catalog, extractor.names)
         outgrown = projection is not None and projection.outgrown_by(len(ids))
         notes: tuple[str, ...] = ()
-        if projection and projection.has_head and (refit or outgrown):
+        if projection and projection.has_head and (refit or outgrown) and not renews_head:
             notes = (HEAD_LOST if refit else HEAD_OUTGROWN,)
         if refit or (outgrown and not notes):
             projection = None

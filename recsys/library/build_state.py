@@ -32,6 +32,7 @@ STAGES = {
     "compare": "Comparing copies",
     "fit": "Fitting the projection",
     "index": "Indexing",
+    "head": "Learning from artists and genres",
     "map": "Drawing the map",
     "learn": "Learning from listens",
 }

@@ -12,6 +12,7 @@ from index.arrays import Float32Array, Int64Array
 from recsys.catalog import Catalog
 from recsys.catalog.track_features import Features, read_features
 
+FROM_TAGS = "tags"  # what a head's card says of labels that are the files' tags
 MAX_SEGMENTS = 8  # of a track, spread over it
 _BLOCK = 500  # tracks whose features are in memory at once
 

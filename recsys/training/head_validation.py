@@ -2,22 +2,24 @@
 
 The artists are split into folds. For each fold a head is learned from the other artists, its
 settings and its weight being chosen among those alone; the fold's tracks are then the queries, and
-all tracks the candidates. So every query is ranked once by a head that was not trained on its
-artist, and compared with the default projection's ranking.
+the candidates as well. So every query is ranked once by a head that was not trained on its artist,
+and compared with the default projection's ranking. The tracks that a head was trained on are no
+candidates: it draws them together, so that those left out, an artist's tracks among them, would
+lie close to each other whatever their labels say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain, islice, product
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from encoders.projection import Head
+from encoders.head import Head
 from index.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from recsys.evaluation.metrics import bootstrap_means, interval, macro_mean, precision_at_k
 from recsys.training.positives import artist_numbers, label_members
@@ -27,7 +29,8 @@ MIN_ARTISTS = 10  # with two tracks or more, that training needs
 SHRINKAGES = (0.5, 0.2, 0.1, 0.05, 0.02)  # grid, of the closed form
 WEIGHTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # grid, the head's share
 MIN_GENRE_SHARE = 0.995  # of the default's genre P@10 that a choice must reach
-INNER_SPLITS = 3
+INNER_SPLITS = 2
+REPEATS = 3  # divisions of the artists into folds, whose figures are averaged
 PATIENCE = 2  # epochs without improvement
 MAX_QUERIES = 500  # of one validation
 _BLOCK = 500  # queries ranked at once
@@ -143,18 +146,19 @@ def cross_fit(
 ) -> Verdict:
     """Compare heads with the default `vectors` (n_tracks, dim), a row for each of the labels."""
     all_rows = np.arange(len(vectors))
-    fold = folds(labels.artists, splits, seed)
     base, values = np.zeros((2, len(vectors), 2))
     choices = []
-    for number in range(splits):
-        progress(number, splits + 1)
+    for repeat, number in product(range(REPEATS), range(splits)):
+        progress(repeat * splits + number, REPEATS * splits + 1)
+        fold = folds(labels.artists, splits, seed + repeat)
         head, choice = fit(
             vectors, labels, learner, np.flatnonzero(fold != number), seed, max_epochs
         )
         choices.append(choice)
         queries = np.flatnonzero(fold == number)
-        both = precisions(vectors, labels, head, queries, all_rows, [0.0, head.weight])
-        base[queries], values[queries] = both[:, 0], both[:, 1]
+        both = precisions(vectors, labels, head, queries, queries, [0.0, head.weight])
+        base[queries] += both[:, 0] / REPEATS
+        values[queries] += both[:, 1] / REPEATS
     artist, *genre = (
         _change(base[query, i], values[query, i], labels.artists[query], label)
         for i, (query, label) in enumerate(labels.counted(all_rows))
@@ -204,9 +208,12 @@ def choose(
     rng = np.random.default_rng(seed)
     queries, grids = [], []
     for number in range(INNER_SPLITS):
-        queries.append(np.sort(rng.permutation(rows[fold == number])[:MAX_QUERIES]))
+        left_out = rows[fold == number]
+        queries.append(np.sort(rng.permutation(left_out)[:MAX_QUERIES]))
         starts = learner.closed_form(rows[fold != number], SHRINKAGES)
-        grids.append([precisions(vectors, labels, h, queries[-1], rows, WEIGHTS) for h in starts])
+        grids.append(
+            [precisions(vectors, labels, h, queries[-1], left_out, WEIGHTS) for h in starts]
+        )
     grid = np.concatenate(grids, axis=1)  # (n_shrinkages, n_queries, n_weights, 2)
     means = _means(grid, labels.counted(np.concatenate(queries)))
     i, j = np.unravel_index(int(np.argmax(_scores(means, means[0, 0]))), means.shape[:2])
@@ -215,7 +222,7 @@ def choose(
     (start,) = learner.closed_form(training, [choice.shrinkage])
     heads = chain([start], islice(learner.refine(start, training, seed), max_epochs))
     return choice._replace(
-        epochs=_best_epoch(vectors, labels, heads, queries[0], rows, choice.weight)
+        epochs=_best_epoch(vectors, labels, heads, queries[0], rows[fold == 0], choice.weight)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,19 @@ N_TRAITS, N_NUISANCES = 8, 16
 GENRES = ("Rock", "Classical", "Jazz", "Folk")
 
 
-def make_artists(home: Path, music: Path, n_tracks: int, seed: int = 0) -> None:
+def make_artists(
+    home: Path,
+    music: Path,
+    n_tracks: int,
+    seed: int = 0,
+    *,
+    names: Sequence[str] | None = None,
+    genres: Sequence[str] = GENRES,
+) -> None:
     """Fill a home with tracks, two an artist, of four genres.
+
+    `names` are what the tags of each track say of its artist, the truth if not given, and `genres`
+    what they say of each genre.
 
     What an artist's tracks share is a trait of small variance beside larger ones in which they
     differ, as do the segments of each track.
@@ -36,7 +48,12 @@ def make_artists(home: Path, music: Path, n_tracks: int, seed: int = 0) -> None:
     )
     with Catalog(home) as catalog:
         catalog.record_files(
-            [scanned_file(i, int(artist[i]), GENRES[genre[i]], music) for i in range(n_tracks)]
+            [
+                scanned_file(
+                    i, names[i] if names else f"Artist {artist[i]}", genres[genre[i]], music
+                )
+                for i in range(n_tracks)
+            ]
         )
         for name in NAMES:
             rows = [features(track, rng) for track in traits]
@@ -52,11 +69,11 @@ def normal(rng: np.random.Generator, n_tracks: int) -> np.ndarray:
     return rng.standard_normal((n_tracks, N_TRAITS))
 
 
-def scanned_file(number: int, artist: int, genre: str, music: Path) -> ScannedFile:
+def scanned_file(number: int, artist: str, genre: str, music: Path) -> ScannedFile:
     tags = Tags(
         title=f"Song {number}",
-        artist=f"Artist {artist}",
-        album=f"Album {artist}",
+        artist=artist,
+        album=f"Album of {artist}",
         genres=(genre,),
     )
     info = AudioInfo(30.0, 16_000, 1, "pcm_s16le", f"{number:032x}")

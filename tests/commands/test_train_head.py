@@ -14,7 +14,8 @@ from commands import Commands, make_home
 from made_artists import make_artists
 from sounds import tune, write
 
-from encoders.projection import Head, Projection
+from encoders.head import Head
+from encoders.projection import Projection
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog
 from recsys.home.files import HEAD_NAME, INDEX_NAME, LAYOUT_NAME, LISTENING_NAME, PROJECTION_NAME
@@ -148,7 +149,7 @@ def test_a_head_is_evaluated_learned_from_and_removed(home: Path, earshot: Comma
     assert model_of_listens(home) == served(home)[0].id
     assert map_is_current(home)
     moved = np.linalg.norm(Layout.load(home / LAYOUT_NAME).positions - places, axis=1)
-    assert np.median(moved) < 0.25 * np.linalg.norm(places - places.mean(axis=0), axis=1).mean()
+    assert np.median(moved) < 0.6 * np.linalg.norm(places - places.mean(axis=0), axis=1).mean()
     result = earshot.run("evaluate", "content", "--by", "artist", "-k", "5", "--json")
     assert {"home", "projection", "head"} <= set(result.json["systems"])
     assert "flatter" in result.err
@@ -234,7 +235,7 @@ def test_a_damaged_head_is_left_out_of_the_evaluation(home: Path, earshot: Comma
 
 def test_build_index_reprojects_without_decoding(real: Commands, tmp_path: Path) -> None:
     done = real.build_json(tmp_path / "music")
-    assert (done["analysed"], done["index"]["dim"], done["notes"]) == (0, 307, [])
+    assert (done["analysed"], done["index"]["dim"], done["notes"]) == (0, 607, [])
     projection, index = served(real.home)
     (path,) = (tmp_path / "music").glob("0.flac")
     answer = real.neighbours(path, "-k", 2)  # also a file that is analysed anew is projected so

@@ -11,14 +11,8 @@ from sklearn.decomposition import PCA
 
 from encoders import projection as module
 from encoders.features import TrackFeatures
-from encoders.projection import (
-    MIN_TO_WHITEN,
-    Head,
-    HeadError,
-    Projection,
-    ProjectionError,
-    fit_projection,
-)
+from encoders.head import Head, HeadError
+from encoders.projection import MIN_TO_WHITEN, Projection, ProjectionError, fit_projection
 
 N_UNITS, N_TAGS, N_POOLS = 20, 5, 30
 TAGS = [f"tag {i}" for i in range(2 * N_TAGS)]
@@ -74,15 +68,88 @@ def test_no_tracks_no_vectors() -> None:
     assert projection.embed([]).shape == (0, projection.dim)
 
 
-def test_a_cosine_is_the_mean_of_three_cosines() -> None:
+def test_a_cosine_is_the_weighted_mean_of_three_cosines() -> None:
     library = make_library(200)
     projection = fit(library)
     one, other = projection.embed(library[:2]).astype(np.float64)
     cosines = []
-    for view in (slice(0, N_UNITS), slice(N_UNITS, N_UNITS + 2 * N_TAGS), slice(30, None)):
+    for view in (slice(0, N_UNITS), slice(N_UNITS, 3 * N_UNITS), slice(3 * N_UNITS, None)):
         a, b = one[view], other[view]
         cosines.append(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
-    assert one @ other == pytest.approx(np.mean(cosines), abs=1e-5)
+    assert one @ other == pytest.approx(np.average(cosines, weights=module.WEIGHTS), abs=1e-5)
+
+
+def test_the_views_are_what_they_are_said_to_be() -> None:
+    """Roots of the first model's means and of all models' deviations, centred."""
+    library = make_library(MIN_TO_WHITEN - 1)
+    projection = fit(library)
+    track = library[0]
+    units = [model.penultimate.astype(np.float64) for model in track]
+    means = units[0].mean(axis=0)
+    roots = np.sign(means) * np.sqrt(np.abs(means)) - projection.penultimate_mean
+    deviations = np.sqrt(np.concatenate([u.std(axis=0, ddof=1) for u in units]))
+    deviations -= projection.deviations_mean
+    expected = np.concatenate(
+        [
+            np.sqrt(w) * view / np.linalg.norm(view)
+            for w, view in zip(module.WEIGHTS, (roots, deviations), strict=False)
+        ]
+    )
+    expected /= np.linalg.norm(expected)
+    np.testing.assert_allclose(projection.embed([track])[0], expected, atol=1e-4)
+
+
+def test_a_track_of_one_segment_has_no_deviations() -> None:
+    library = make_library(MIN_TO_WHITEN)
+    projection = fit(library)
+    (vector,) = projection.embed([make_track(np.random.default_rng(1), n_segments=1)])
+    assert not vector[N_UNITS : 3 * N_UNITS].any()
+    assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+
+
+def test_principal_components_keep_the_cosines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reduced to as many dimensions as the tracks differ in."""
+    library = make_library(200)
+    whole = fit(library).embed(library)
+    monkeypatch.setattr(module, "N_PENULTIMATE", N_UNITS - 1)
+    monkeypatch.setattr(module, "N_DEVIATIONS", 2 * N_UNITS - 1)
+    reduced = fit(library)
+    assert reduced.dim == whole.shape[1] - 2
+    vectors = reduced.embed(library)
+    np.testing.assert_allclose(vectors @ vectors.T, whole @ whole.T, atol=0.05)
+
+
+@pytest.mark.parametrize("n", [5, 120])
+def test_projections_of_earlier_versions_open_and_embed_as_they_did(n: int, tmp_path: Path) -> None:
+    """Three views of equal weight: means, log-odds, whitened pools."""
+    library = make_library(n)
+    fitted = fit(library)
+    earlier = replace(
+        fitted,
+        deviations_mean=None,
+        penultimate_components=None,
+        deviations_components=None,
+        weights=None,
+    )
+    earlier.save(tmp_path / "projection.safetensors")
+    assert b'"format":"1"' in (tmp_path / "projection.safetensors").read_bytes()
+    loaded = Projection.load(tmp_path / "projection.safetensors")
+    assert (loaded.id, loaded.is_earlier, fitted.is_earlier) == (earlier.id, True, False)
+    views = [
+        np.stack([t[0].penultimate.astype(np.float32).mean(axis=0) for t in library])
+        - earlier.penultimate_mean,
+        np.stack([np.concatenate([m.mean_logits() for m in t]) for t in library])
+        - earlier.logits_mean,
+    ]
+    if n >= MIN_TO_WHITEN:
+        pooled = np.array([np.concatenate([m.pooled for m in t]) for t in library], np.float32)
+        views.append((pooled - earlier.pooled_mean) / earlier.pooled_scale @ earlier.whitening)
+    unit = np.hstack([v / np.linalg.norm(v, axis=1, keepdims=True) for v in views])
+    np.testing.assert_allclose(loaded.embed(library), unit / np.sqrt(len(views)), atol=1e-5)
+    assert loaded.dim == unit.shape[1]
+    with_head = replace(loaded, head=a_head(loaded))
+    with_head.save(tmp_path / "projection.safetensors")
+    assert Projection.load(tmp_path / "projection.safetensors").id == with_head.id
 
 
 @pytest.mark.parametrize("n", [150, 30])
@@ -128,17 +195,17 @@ def test_the_published_sizes_stay_within_the_limit() -> None:
 
         return one(), one()
 
-    library = [track() for _ in range(MIN_TO_WHITEN)]
+    library = [track() for _ in range(2 * MIN_TO_WHITEN)]
     prior = np.zeros(200, np.float32), np.zeros(100, np.float32)
     projection = fit_projection(library, len(library), ("a", "b"), TAGS, *prior)
-    assert projection.dim == 380
+    assert projection.dim == 384
 
 
 def test_one_track_is_centred_by_the_training_data() -> None:
     """Its own mean alone would leave nothing of it."""
     (track,) = make_library(1)
     vector = fit([track]).embed([track])[0]
-    assert np.linalg.norm(vector[:N_UNITS]) == pytest.approx(np.sqrt(0.5), abs=1e-5)
+    assert np.linalg.norm(vector[:N_UNITS]) == pytest.approx(np.sqrt(1 / 3), abs=1e-5)
 
 
 def test_features_without_any_direction_do_not_break_it() -> None:
@@ -208,7 +275,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
         case "garbage":
             path.write_bytes(b"garbage")
         case "version":
-            path.write_bytes(whole.replace(b'"format":"1"', b'"format":"9"'))
+            path.write_bytes(whole.replace(b'"format":"3"', b'"format":"9"'))
     with pytest.raises(ProjectionError, match="run `earshot build` again"):
         Projection.load(path)
 

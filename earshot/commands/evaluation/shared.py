@@ -16,7 +16,8 @@ from earshot.arguments import add_json, names, new_parser
 from earshot.command import Command, Options
 from earshot.terminal import complain
 from encoders.errors import AudioError
-from encoders.projection import Head, HeadError, Projection
+from encoders.head import Head, HeadError
+from encoders.projection import Projection
 from recsys.evaluation.embeddings import MFCC, Systems, UnknownSystem, extract_missing
 from recsys.evaluation.labels import LabelsError, catalogue_labels, read_labels
 from recsys.evaluation.recommenders.data import NoListens, TablesError

@@ -33,6 +33,15 @@ def test_how_hubs_are_corrected(tmp_path: Path) -> None:
         load_settings(tmp_path, environ={"EARSHOT_HUBS": "off"})
 
 
+def test_whether_builds_learn(tmp_path: Path) -> None:
+    assert load_settings(tmp_path, environ={}).learn
+    (tmp_path / "earshot.toml").write_text('learn = "off"')
+    assert not load_settings(tmp_path, environ={}).learn
+    assert load_settings(tmp_path, environ={"EARSHOT_LEARN": "on"}).learn
+    with pytest.raises(SettingsError, match='EARSHOT_LEARN must be "on" or "off", not "maybe"'):
+        load_settings(tmp_path, environ={"EARSHOT_LEARN": "maybe"})
+
+
 def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
     settings = load_settings(tmp_path, environ={"EARSHOT_HOME": "", "EARSHOT_DATABASE": ""})
     assert settings.database is None
