@@ -33,6 +33,9 @@ class RankingTerm:
     monotone: Literal[0, 1] = 0
 
 
+DECIMALS = 4
+
+
 def _scaled_log(values: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.asarray(np.log1p(values), np.float32)
 
@@ -165,5 +168,9 @@ TERMS: tuple[RankingTerm, ...] = (
 
 
 def term_values(pairs: Pairs) -> Float32Array:
-    """Return the values of all terms: float32 (n_pairs, n_terms)."""
-    return np.column_stack([term.values(pairs) for term in TERMS]).astype(np.float32)
+    """Return the values of all terms: float32 (n_pairs, n_terms).
+
+    Rounded, so that a cosine of 1 is on one side of a threshold however many pairs there are.
+    """
+    values = np.column_stack([term.values(pairs) for term in TERMS])
+    return np.round(values, DECIMALS).astype(np.float32)

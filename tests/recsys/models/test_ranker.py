@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import lightgbm
@@ -79,30 +80,22 @@ def test_terms_are_what_their_names_say() -> None:
     values = dict(
         zip([t.name for t in TERMS], term_values(pairs_of(ranked(), 0)).T.tolist(), strict=True)
     )
-    log = np.log1p
-    assert values["tracks by the same artist"] == pytest.approx(
-        log([2, 2, 2, 1, 1, 0, 0, 0]).tolist()
-    )
+    log, near = np.log1p, partial(pytest.approx, abs=1e-4)
+    assert values["tracks by the same artist"] == near(log([2, 2, 2, 1, 1, 0, 0, 0]).tolist())
     third = 1 / 3
-    assert values["share of the same artist"] == pytest.approx(
-        [2 * third] * 3 + [third] * 2 + [0] * 3
-    )
-    assert values["plays of the same artist"] == pytest.approx([5 / 6] * 3 + [1 / 6] * 2 + [0] * 3)
-    assert values["part of the artist's tracks"] == pytest.approx(
-        [2 * third] * 3 + [0.5] * 2 + [0] * 3
-    )
-    assert values["tracks from the same album"] == pytest.approx(
-        log([2, 2, 0, 1, 1, 0, 0, 0]).tolist()
-    )
-    assert values["part of the album's tracks"] == pytest.approx([1, 1, 0, 0.5, 0.5, 0, 0, 0])
-    assert values["the artist's tracks"] == pytest.approx(log([3, 3, 3, 2, 2, 2, 2, 0]).tolist())
-    assert values["length of the history"] == pytest.approx([np.log(3)] * 8)
-    assert values["tracks per artist"] == pytest.approx([log(1.5)] * 8)
+    assert values["share of the same artist"] == near([2 * third] * 3 + [third] * 2 + [0] * 3)
+    assert values["plays of the same artist"] == near([5 / 6] * 3 + [1 / 6] * 2 + [0] * 3)
+    assert values["part of the artist's tracks"] == near([2 * third] * 3 + [0.5] * 2 + [0] * 3)
+    assert values["tracks from the same album"] == near(log([2, 2, 0, 1, 1, 0, 0, 0]).tolist())
+    assert values["part of the album's tracks"] == near([1, 1, 0, 0.5, 0.5, 0, 0, 0])
+    assert values["the artist's tracks"] == near(log([3, 3, 3, 2, 2, 2, 2, 0]).tolist())
+    assert values["length of the history"] == near([np.log(3)] * 8)
+    assert values["tracks per artist"] == near([log(1.5)] * 8)
     assert values["kind of candidate"] == [0, 0, 0, 0, 0, 2, 2, 2]
     entropy = -(2 * third * np.log(2 * third) + third * np.log(third)) / np.log(3)
-    assert values["variety of artists"] == pytest.approx([entropy] * 8)
+    assert values["variety of artists"] == near([entropy] * 8)
     best = values["most similar sound"]
-    assert best[:2] == pytest.approx([1, 1])
+    assert best[:2] == near([1, 1])
     assert max(best[4:]) < 0.1
 
 
