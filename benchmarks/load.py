@@ -120,7 +120,8 @@ def milliseconds(said: str, share: str) -> str:
 def memory(process: subprocess.Popen[str]) -> int:
     """Return the MiB of a process and all it started, shared pages divided among them."""
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    return sum(one.memory_full_info().pss for one in family) >> 20
+    pss: int = sum(one.memory_full_info().pss for one in family)
+    return pss >> 20
 
 
 if __name__ == "__main__":

@@ -267,8 +267,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     named["chosen on the other sets"] = left_out
     chosen_on_half = []
     for number, of in enumerate(collections):
-        figures, counts = on_halves(of, views[number], {s: grid[s][number] for s in GRID}, args)
-        chosen_on_half.append(figures)
+        on_half, counts = on_halves(of, views[number], {s: grid[s][number] for s in GRID}, args)
+        chosen_on_half.append(on_half)
         results["chosen"][f"on halves of {of.name}"] = [[*s, n] for s, n in counts.most_common(3)]
     named["chosen on the other half"] = chosen_on_half
     for name, figures in named.items():
