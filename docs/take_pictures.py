@@ -71,7 +71,7 @@ def the_map(page: Page) -> None:
     """Show the map in clusters, one part of it chosen with the lasso."""
     page.goto("/map")
     page.locator(".map[data-ready]").wait_for()
-    page.get_by_label("Coloured by").select_option("cluster")
+    page.get_by_label("Colour by").select_option("cluster")
     box = page.locator("#map").bounding_box()
     assert box
     page.get_by_role("button", name="Lasso").click()
@@ -120,7 +120,7 @@ def api(page: Page) -> None:
     page.goto("/api")
     operation = page.locator("details", has_text="/tracks/{track_id}/similar").first
     operation.locator("summary").first.click()
-    operation.get_by_label("track_id (needed)").fill("1")
+    operation.get_by_label("track_id (required)").fill("1")
     operation.get_by_role("button", name="Send").click()
     operation.locator(".answer pre").first.wait_for()
     operation.scroll_into_view_if_needed()
