@@ -38,11 +38,13 @@ def test_a_track_of_any_list_is_added_to_a_playlist(page: Page, home: Path, path
     expect(track.locator(".menu summary")).to_be_focused()
     track.locator(".menu summary").press("Enter")
     add.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
     with page.expect_response(re.compile("/playlists/")):
         page.get_by_role("dialog").get_by_role("button", name="Evening 1 track").click()
     assert playlists(home) == {"Evening": (int(number), int(number))}
     track.locator(".menu summary").click()
     add.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     assert len(playlists(home)["Evening"]) == 2
