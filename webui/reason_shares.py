@@ -10,8 +10,11 @@ from recsys.recommendation.query import Reason, ReasonKind
 Source = Literal["sound", "plays", "listeners"]
 SOURCES: Mapping[Source, tuple[str, tuple[ReasonKind, ...]]] = {
     "sound": ("sound", ("seed", "artist", "tag", "typical")),
-    "plays": ("your plays and likes", ("listens", "familiar", "dislike")),
-    "listeners": ("other listeners", ("listeners", "popular")),
+    "plays": (
+        "your plays and likes",
+        ("listens", "familiar", "dislike", "same_artist", "same_album", "sound", "habits"),
+    ),
+    "listeners": ("other listeners", ("listeners", "popular", "related_artists", "audience")),
 }
 
 
