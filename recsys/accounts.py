@@ -1,9 +1,10 @@
-"""Authentication: passwords, sessions, API keys, and application passwords of players.
+"""Authentication: passwords, sessions, API keys, application passwords and links of players.
 
 Passwords are stored as argon2id hashes (RFC 9106). A hash is verified for unknown names too, so
 that the time of a response does not tell whether an account exists. Session tokens and API keys
 are 256 random bits, of which the SHA-256 is stored. An application password is 128 random bits; it
-is stored encrypted too, because players may prove it as md5(password + salt).
+is stored encrypted too, because players may prove it as md5(password + salt). The token of a link
+is 128 random bits, of which the SHA-256 is stored, with the list that it opens in encrypted form.
 """
 
 from __future__ import annotations
@@ -133,13 +134,37 @@ class Accounts:
         """Return the account of a key, None for a revoked or unknown one."""
         return self.people.of_key(_digest(text), int(time.time()), kind)
 
-    def make_link(self, account: Account, name: str) -> tuple[ApiKey, str]:
-        """Create the token of a link, which is not stored. Raises AccountError."""
-        text = secrets.token_urlsafe(24)
-        now = int(time.time())
-        key = self.people.add_key(account.id, name, text[:_SHOWN], _digest(text), now, kind="link")
+    # Links
+
+    def make_link(self, account: Account, name: str, address: str) -> tuple[ApiKey, str]:
+        """Create a link to the list of `address` and return it with its token, which is not stored.
+
+        Raises AccountError, CatalogError.
+        """
+        text = secrets.token_urlsafe(16)
+        key = self.people.add_key(
+            account.id,
+            name,
+            text[:_SHOWN],
+            _digest(text),
+            int(time.time()),
+            kind="link",
+            secret=self._box.seal(address),
+        )
         _log.info("account %d made link %d", account.id, key.id)
         return key, text
+
+    def of_link(self, token: str) -> tuple[Account, str] | None:
+        """Return the account of a link and the address of its list; None for an unknown one."""
+        found = self.people.of_link(_digest(token), int(time.time()))
+        if found is None:
+            return None
+        account, sealed = found
+        address = self._box.open(sealed)
+        if address is None:
+            _log.error("a link of account %d: its key is gone or another one", account.id)
+            return None
+        return account, address
 
     # Application passwords
 

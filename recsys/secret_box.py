@@ -1,4 +1,4 @@
-"""Encryption of what has to be known and not only checked: application passwords.
+"""Encryption of what has to be known and not only checked: application passwords, lists of links.
 
 By Fernet (AES-128-CBC and HMAC-SHA256) with a key in a file of the home, which only its owner may
 read. A copy of the database alone gives nothing away.
@@ -51,7 +51,7 @@ class SecretBox:
         except ValueError as error:
             raise CatalogError(
                 f"The key {shown(self._path)} is damaged: put a sound copy in its place, or delete "
-                "it and make new application passwords."
+                "it and make new application passwords and links."
             ) from error
 
     def _write(self) -> None:

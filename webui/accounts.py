@@ -31,6 +31,7 @@ from recsys.accounts import SESSION_SECONDS, Accounts
 from recsys.catalog import Account, AccountError
 from recsys.catalog.people import name_key
 from webui import current_listener
+from webui.pages.links import link_name, list_at
 from webui.rate_limits import (
     LOGINS_OF_ADDRESS,
     LOGINS_OF_NAME,
@@ -38,6 +39,7 @@ from webui.rate_limits import (
     limits,
     network,
 )
+from webui.served import current
 
 _log = logging.getLogger("webui.access")
 _MESSAGES = {
@@ -190,6 +192,19 @@ def make_player() -> AnyResponse:
     def make() -> Secret:
         key, text = _accounts().make_application_password(_me(), request.form.get("name", ""))
         return Secret(f"The application password of “{key.name}”, with the name {_me().name}", text)
+
+    return _done(make)
+
+
+@accounts.post("/account/links")
+def make_link() -> AnyResponse:
+    """Create the link of a list and show it."""
+    chosen = list_at(current(), request.form.get("of", ""))
+
+    def make() -> Secret:
+        key, token = _accounts().make_link(_me(), link_name(chosen.title), chosen.address)
+        url = url_for("links.linked_list", token=token, _external=True)
+        return Secret(f"The link to “{key.name}”", url)
 
     return _done(make)
 

@@ -36,6 +36,7 @@ from webui.pages.api_reference import api_page
 from webui.pages.artist import artist_page
 from webui.pages.evaluation import evaluation_page
 from webui.pages.library import library_page
+from webui.pages.links import links
 from webui.pages.map import map_page
 from webui.pages.playlists import playlist_pages
 from webui.pages.track import track_page
@@ -93,6 +94,7 @@ PAGES = (
     artist_page,
     map_page,
     playlist_pages,
+    links,
     library_page,
     evaluation_page,
     api_page,

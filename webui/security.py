@@ -28,6 +28,8 @@ from recsys.served_home import Unavailable
 from webui import uploads
 from webui.connection import SMALL_BODY, body_waits, room_for_body
 from webui.current_listener import identify, unreadable
+from webui.link_access import ENDPOINTS as OF_LINKS
+from webui.link_access import identify_link, without_token
 from webui.rate_limits import payer
 from webui.refusals import RETRY_AFTER, write_failure
 from webui.subsonic.authentication import identify_player
@@ -82,8 +84,9 @@ def _begin() -> AnyResponse | None:
         request.environ.pop("HTTP_RANGE", None)
     if request.endpoint in _FOR_ANYBODY:
         return None
-    if is_of_player() and request.routing_exception is None:
-        return _begin_player()
+    is_link = request.endpoint in OF_LINKS
+    if is_link or (is_of_player() and request.routing_exception is None):
+        return _begin_link() if is_link else _begin_player()
     identify(by_key=not is_page())
     if request.routing_exception is not None:
         return None
@@ -111,6 +114,15 @@ def _begin_player() -> AnyResponse | None:
     request.max_form_memory_size = MAX_BODY
     check_form()
     identify_player()
+    return None
+
+
+def _begin_link() -> AnyResponse | None:
+    """Find out whose link a player opens; it writes nothing, and sends nothing."""
+    if body_waits(request.environ):
+        raise RequestEntityTooLarge("A link takes no body.")
+    check_address()
+    identify_link()
     return None
 
 
@@ -215,7 +227,7 @@ def _finish(response: Response) -> Response:
     fields = {
         "request_id": g.request_id,
         "method": request.method,
-        "path": request.path,
+        "path": without_token(request.path),
         "status": response.status_code,
         "milliseconds": round(1000 * (time.monotonic() - g.started), 1),
     }

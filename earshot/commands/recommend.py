@@ -5,12 +5,14 @@ earshot recommend --like "nina simone sinnerman" --like 17 --unlike 23
 earshot recommend --artist "Nina Simone" --tag jazz=2 --tag party=-1 --artist-cap 2
 earshot recommend --playlist evening.m3u8 -k 30 --consistency .6 --out on.m3u8
 earshot recommend --from 17 --to "blue monday" --length 12
+earshot recommend --tag jazz --m3u | mpv --playlist=-
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +29,7 @@ from earshot.terminal import TableConsole, complain, printable
 from index.storage import replacing
 from recsys.home.home import Home, open_home
 from recsys.home.settings import load_settings
-from recsys.playlists import WRITERS, PlaylistError, read_playlist, resolve
+from recsys.playlists import WRITERS, PlaylistError, m3u8, read_playlist, resolve
 from recsys.recommendation.controls import Filters, Tuning, sentence
 from recsys.recommendation.query import Query, Recommendation, RecommendedList, Seed
 from recsys.recommendation.recommender import Recommender, Unanswerable
@@ -58,6 +60,7 @@ class RecommendOptions:
     length: int
     controls: Mapping[str, Any]
     json: bool
+    m3u: bool
     out: Path | None
     relative: bool
 
@@ -77,7 +80,9 @@ def parse(arguments: Sequence[str]) -> RecommendOptions:
     _add_path(parser.add_argument_group("a path from one track to another"))
     add_controls(parser.add_argument_group("tune the mix"), Tuning)
     add_controls(parser.add_argument_group("leave out"), Filters)
-    add_json(parser)
+    output = parser.add_mutually_exclusive_group()
+    add_json(output)
+    output.add_argument("--m3u", action="store_true", help="print an M3U8 playlist")
     parser.add_argument(
         "--out",
         type=Path,
@@ -118,6 +123,7 @@ def parse(arguments: Sequence[str]) -> RecommendOptions:
         length=args.length,
         controls=controls,
         json=args.json,
+        m3u=args.m3u,
         out=args.out,
         relative=args.relative,
     )
@@ -179,6 +185,8 @@ def run(options: RecommendOptions) -> int:
             write_playlist(mix, options.out, relative=options.relative)
         if options.json:
             print(json.dumps([as_json(result) for result in mix.recommendations]))
+        elif options.m3u:
+            sys.stdout.buffer.write(m3u8((r.track for r in mix.recommendations), TITLE))
         elif mix.recommendations:
             print_table(mix)
     return DONE if mix.recommendations else NOTHING

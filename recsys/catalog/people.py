@@ -50,7 +50,7 @@ class ApiKey:
 
     prefix  its first characters
     kind    "key": acts for the account; "password": logs a player in, by token and salt too;
-            "link": in an address, for lists and what they play alone
+            "link": opens one list in a player, and what it plays, and nothing else
     """
 
     id: int
@@ -86,7 +86,10 @@ class SessionRow(Base):
 
 
 class ApiKeyRow(Base):
-    """The table of valid API keys, by their SHA-256; `secret` is an encrypted one."""
+    """The table of valid API keys, by their SHA-256.
+
+    `secret` is encrypted: what an application password says, or the list that a link opens.
+    """
 
     __tablename__ = "api_keys"
 
@@ -261,7 +264,7 @@ class People:
     ) -> ApiKey:
         """Insert a key. Raises AccountError for an unknown account or an invalid name.
 
-        `secret` is what it says, encrypted, where that has to be known.
+        `secret` is what has to be known of it, encrypted: see `ApiKeyRow`.
         """
         name = name.strip()
         if not (is_name(name, LONGEST_KEY_NAME) and name.isprintable()):
@@ -286,6 +289,16 @@ class People:
 
     def of_key(self, key_hash: bytes, at: int, kind: KeyKind = "key") -> Account | None:
         """Return the account of a key, None for a revoked or unknown one; note when it was used."""
+        found = self._used(key_hash, at, kind)
+        return found[0] if found is not None else None
+
+    def of_link(self, key_hash: bytes, at: int) -> tuple[Account, bytes] | None:
+        """Return the account of a link and its list, encrypted, or None; note when it was used."""
+        found = self._used(key_hash, at, "link")
+        return None if found is None or found[1] is None else (found[0], found[1])
+
+    def _used(self, key_hash: bytes, at: int, kind: KeyKind) -> tuple[Account, bytes | None] | None:
+        """Return the account and the secret of a key; note when it was used."""
         with self._reading() as session:
             row = session.scalar(
                 select(ApiKeyRow).where(ApiKeyRow.key_hash == key_hash, ApiKeyRow.kind == kind)
@@ -293,9 +306,9 @@ class People:
             if row is None:
                 return None
             account = _account(session, AccountRow.id == row.account_id)
-            number, used_at = row.id, row.last_used_at
+            number, used_at, secret = row.id, row.last_used_at, row.secret
         self.note_use(number, used_at, at)
-        return account
+        return None if account is None else (account, secret)
 
     def secrets(self, account_id: int) -> list[tuple[int, int | None, bytes]]:
         """Return number, last use and encrypted secret of an account's application passwords."""

@@ -6,7 +6,7 @@ found again by its path, then by its MusicBrainz identifier, then by artist and 
 
 from recsys.playlists.entries import Entry, Playlist, PlaylistError
 from recsys.playlists.jspf import jspf
-from recsys.playlists.m3u import m3u8
+from recsys.playlists.m3u import m3u8, m3u8_of_urls
 from recsys.playlists.reading import parse, read_playlist
 from recsys.playlists.resolving import Resolved, resolve
 from recsys.playlists.xspf import xspf
@@ -21,6 +21,7 @@ __all__ = [
     "Resolved",
     "jspf",
     "m3u8",
+    "m3u8_of_urls",
     "parse",
     "read_playlist",
     "resolve",

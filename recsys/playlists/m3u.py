@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,17 +28,34 @@ def m3u8(tracks: Iterable[Track], title: str = "", *, folder: Path | None = None
     Paths are absolute, or relative to `folder`. A path with a line break, which a line cannot hold,
     is written as an absolute file URI.
     """
+
+    def location(track: Track) -> bytes:
+        path = os.fsencode(relative(track.path, folder))
+        if b"\n" in path or b"\r" in path:
+            return track.path.absolute().as_uri().encode()
+        return b"./" + path if path[:1] in (b"#", b" ") or _URL.match(path) else path
+
+    return _written(tracks, title, location)
+
+
+def m3u8_of_urls(
+    tracks: Iterable[Track], title: str, url: Callable[[Track], str], *, remark: str = ""
+) -> bytes:
+    """Write an extended M3U playlist of URLs; players show nothing of the remark."""
+    return _written(tracks, title, lambda track: url(track).encode(), remark)
+
+
+def _written(
+    tracks: Iterable[Track], title: str, location: Callable[[Track], bytes], remark: str = ""
+) -> bytes:
     lines = [b"#EXTM3U"]
     if title:
         lines.append(_text(f"#PLAYLIST:{title}"))
+    if remark:
+        lines.append(_text(f"# {remark}"))
     for track in tracks:
-        path = os.fsencode(relative(track.path, folder))
-        if b"\n" in path or b"\r" in path:
-            path = track.path.absolute().as_uri().encode()
-        elif path[:1] in (b"#", b" ") or _URL.match(path):
-            path = b"./" + path
         seconds = -1 if track.duration is None else round(track.duration)
-        lines += [_text(f"#EXTINF:{seconds},{track.name}"), path]
+        lines += [_text(f"#EXTINF:{seconds},{track.name}"), location(track)]
     return b"\n".join(lines) + b"\n"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from commands import Commands, make_home
 from sounds import tune, write
@@ -139,6 +140,21 @@ def test_playlists_out_and_in(
     assert (b"../" in written.read_bytes()) == (kind == "m3u8")
     more = ask(earshot, "--playlist", written)
     assert {row["track_id"] for row in more} == set(range(1, 6)) - set(found)
+
+
+def test_a_player_plays_what_is_printed(
+    earshot: Commands, ids: dict[str, list[int]], tmp_path: Path
+) -> None:
+    rows = ask(earshot, "--like", ids["metal"][0], "-k", 2)
+    printed = tmp_path / "printed.m3u8"
+    printed.write_bytes(earshot.run("recommend", "--like", ids["metal"][0], "-k", 2, "--m3u").out)
+    entries = read_playlist(printed).entries
+    assert [entry.title for entry in entries] == [row["title"] for row in rows]
+    for line in printed.read_text().splitlines():
+        if not line.startswith("#"):
+            with av.open(line) as container:
+                assert next(container.decode(audio=0)).samples
+    assert earshot.run("recommend", "--m3u", "--json").status == 2
 
 
 def test_a_way(earshot: Commands, ids: dict[str, list[int]]) -> None:

@@ -56,7 +56,7 @@ def workbench() -> AnyResponse | str:
         sides_of=SIDES_OF,
         has_sounding_seed=any(ref.kind != "tag" for ref in mix.like),
         sources={source: words for source, (words, _) in SOURCES.items() if source in in_bars},
-        title=_title(mix, listing),
+        title=title_of(mix, listing),
     )
 
 
@@ -94,7 +94,7 @@ def _name(ref: Ref, listing: mix_list.Listing) -> str:
     return label(track)
 
 
-def _title(mix: Mix, listing: mix_list.Listing) -> str:
-    """Name a list as its seeds do."""
+def title_of(mix: Mix, listing: mix_list.Listing) -> str:
+    """Name a list as its seeds do, "" where it has none."""
     names = [_name(ref, listing) for ref in mix.like]
     return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
