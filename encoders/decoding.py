@@ -34,8 +34,10 @@ TIME_LIMIT = 600.0  # s a file may take before its decoder is ended
 class DecoderProcess:
     """One decoding process; requests are answered in order. Not to be shared between threads."""
 
-    def __init__(self, nice: int = 0) -> None:
+    def __init__(self, nice: int = 0, seconds: int | None = None) -> None:
+        """`seconds` of processor time are its limit, where the system can."""
         self.nice = nice
+        self.seconds = seconds
         self._timed_out = False
         self._process = self._start()
 
@@ -117,7 +119,7 @@ class DecoderProcess:
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "encoders.decoding", str(self.nice)],
+            [sys.executable, "-m", "encoders.decoding", str(self.nice), str(self.seconds or 0)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parents[1],
@@ -170,10 +172,20 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
         answers.flush()
 
 
+def _limit_time(seconds: int) -> None:
+    """Bound the processor time of this process."""
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415 - where there is none
+
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # to be stopped is, too, for the parent to handle
     if int(sys.argv[1]):
         os.nice(int(sys.argv[1]))
+    if int(sys.argv[2]):
+        _limit_time(int(sys.argv[2]))
     try:
         _serve(sys.stdin.buffer, sys.stdout.buffer)
     except BrokenPipeError:  # the parent is gone

@@ -109,10 +109,13 @@ class Extractor:
         """Whether the features are stored beside earlier ones computed in bfloat16."""
         return any(f"-{_BFLOAT16}-" in name for name in self.names)
 
-    def features(self, path: Path) -> tuple[TrackFeatures, ...]:
-        """Analyse one file, one TrackFeatures a tagger. Raises AudioError."""
+    def features(self, path: Path, *, seconds: int | None = None) -> tuple[TrackFeatures, ...]:
+        """Analyse one file, one TrackFeatures a tagger. Raises AudioError.
+
+        Its decoding may take `seconds` of processor time, where they are given.
+        """
         path = path.absolute()
-        with closing(DecoderProcess(self.nice)) as decoder:
+        with closing(DecoderProcess(self.nice, seconds)) as decoder:
             decoder.request_info(path)
             duration = decoder.receive_info(path).duration
             self._request(decoder, (path, duration))

@@ -6,6 +6,8 @@ import base64
 import binascii
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from werkzeug.exceptions import (
     BadRequest,
     ServiceUnavailable,
+    TooManyRequests,
     UnsupportedMediaType,
 )
 
@@ -26,8 +29,12 @@ MAX_SOUND = 100 << 20  # bytes
 TAKING_SOUNDS = frozenset({"sounds.analyse", "recommendations.similar_to_file"})  # endpoints
 MAX_FILE_NAME = 200  # characters
 ID_LENGTH = 8  # of a projection's id, as far as an address has it
+N_WAITING = 4  # files that wait while another is analysed
+PATIENCE = 60.0  # s that one of them waits
+RETRY_AFTER = 5  # s
 _PIECE = 1 << 20  # bytes read at once
 
+_places = threading.BoundedSemaphore(1 + N_WAITING)
 _one_at_a_time = threading.Lock()  # an analysis takes a network's memory
 
 
@@ -74,10 +81,9 @@ def read_sound(text: str) -> Sound:
 def analyse_upload(file_name: str) -> Sound:
     """Analyse the file that a request sends; it is not stored. `file_name` is the client's.
 
-    Raises TooManyRequests, ServiceUnavailable, UnsupportedMediaType, RequestEntityTooLarge, and
-    BadRequest for what is no music.
+    It waits for others, one at a time is analysed. Raises TooManyRequests, ServiceUnavailable,
+    UnsupportedMediaType, RequestEntityTooLarge, and BadRequest for what is no music.
     """
-    spend_analysis()
     analyse: AnalyseFile | None = current_app.config["ANALYSE_FILE"]
     if analyse is None:
         raise ServiceUnavailable("This server analyses no files.")
@@ -85,20 +91,34 @@ def analyse_upload(file_name: str) -> Sound:
         raise UnsupportedMediaType("A sound is sent as it is, as application/octet-stream.")
     name = Path(file_name.replace("\\", "/")).name.strip() or "a file"
     metrics: Metrics = current_app.extensions["metrics"]
-    if not _one_at_a_time.acquire(blocking=False):
-        raise ServiceUnavailable("Another file is being analysed: try again when it is done.")
-    try:
+    with ExitStack() as stack:
+        stack.enter_context(_acquired(_places, 0))
+        spend_analysis()  # of what is analysed, not of what is refused for others' sake
         leave_pool(request.environ)
-        with tempfile.TemporaryDirectory(prefix="earshot-") as folder:
-            path = Path(folder) / "sound"  # never the client's name for it
-            with path.open("wb") as file:
-                while piece := request.stream.read(_PIECE):
-                    file.write(piece)
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="earshot-"))
+        path = Path(folder) / "sound"  # never the client's name for it
+        with path.open("wb") as file:
+            while piece := request.stream.read(_PIECE):
+                file.write(piece)
+        stack.enter_context(_acquired(_one_at_a_time, PATIENCE))
+        try:
             sound = Sound(name, *analyse(path))
-            metrics.count_upload("analysed")
-            return sound
-    except SoundRefused as error:
-        metrics.count_upload("failed")
-        raise BadRequest(f"{name} cannot be used as a seed. {error}") from error
+        except SoundRefused as error:
+            metrics.count_upload("failed")
+            raise BadRequest(f"{name} cannot be used as a seed. {error}") from error
+        metrics.count_upload("analysed")
+        return sound
+
+
+@contextmanager
+def _acquired(lock: threading.Lock | threading.Semaphore, patience: float) -> Iterator[None]:
+    """Hold a lock, waited for as long as `patience` in s. Raises TooManyRequests."""
+    if not lock.acquire(timeout=patience):
+        raise TooManyRequests(
+            f"Other files are being analysed: try again in {RETRY_AFTER} seconds.",
+            retry_after=RETRY_AFTER,
+        )
+    try:
+        yield
     finally:
-        _one_at_a_time.release()
+        lock.release()

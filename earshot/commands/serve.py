@@ -28,7 +28,7 @@ from earshot.arguments import new_parser, whole_number
 from earshot.build_process import BuildStarter
 from earshot.command import DONE, Command
 from earshot.transcoding import transcoded
-from earshot.upload_worker import UploadAnalyser
+from earshot.upload_analyser import UploadAnalyser
 from encoders.projection import ProjectionError
 from recsys.accounts import Accounts
 from recsys.catalog import Account, AccountError, CatalogError, is_name
@@ -170,12 +170,14 @@ def serve(options: ServeOptions, stack: ExitStack) -> None:
     if options.accounts:
         catalog = stack.enter_context(open_catalog(settings))
         accounts = Accounts(catalog.people)
+    analyser = UploadAnalyser(settings.home, closing)
+    stack.callback(analyser.close)
     app = create_app(
         settings,
         listener=options.listener,
         accounts=accounts,
         public_names={name.lower() for name in (*options.public_name, options.host)},
-        analyse_file=UploadAnalyser(settings.home, closing),
+        analyse_file=analyser,
         transcode=transcoded,
         build=BuildStarter(settings.home),
         music_roots=options.music or default_roots(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,7 +17,7 @@ from werkzeug.exceptions import BadRequest
 
 from recsys.served_home import ServedHome
 from webui.security import TOKEN_HEADER
-from webui.uploads import Sound, SoundRefused, read_sound, write_sound
+from webui.uploads import N_WAITING, Sound, SoundRefused, read_sound, write_sound
 
 Upload = Callable[..., Any]
 
@@ -97,7 +98,36 @@ def test_what_cannot_be_heard_is_said(
     assert upload(b"words").status_code == 413
 
 
-def test_one_file_is_analysed_at_a_time(client: FlaskClient, upload: Upload) -> None:
+def test_files_wait_for_each_other_and_too_many_are_refused(
+    client: FlaskClient, upload: Upload
+) -> None:
+    go_on = threading.Event()
+    under_way: list[Path] = []
+
+    def wait(path: Path) -> Any:
+        under_way.append(path)
+        assert len(under_way) == 1  # one at a time
+        assert go_on.wait(30)
+        under_way.remove(path)
+        raise SoundRefused("It was long.")
+
+    client.application.config["ANALYSE_FILE"] = wait
+    with ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(upload, b"music") for _ in range(8)]
+        done = as_completed(answers)
+        refused = [next(done).result() for _ in range(7 - N_WAITING)]
+        refused.append(upload(b"music"))
+        go_on.set()
+        assert {answer.result().status_code for answer in done} == {400}
+    for answer in refused:
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
+        said = "Other files are being analysed: try again in 5 seconds."
+        assert answer.get_json()["detail"] == said
+
+
+def test_a_file_does_not_wait_for_ever(
+    client: FlaskClient, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
     began, go_on = threading.Event(), threading.Event()
 
     def wait(path: Path) -> Any:
@@ -106,10 +136,11 @@ def test_one_file_is_analysed_at_a_time(client: FlaskClient, upload: Upload) -> 
         raise SoundRefused("It was long.")
 
     client.application.config["ANALYSE_FILE"] = wait
-    first = threading.Thread(target=upload, args=(b"music",))
-    first.start()
-    assert began.wait(30)
-    assert upload(b"music").status_code == 503
-    go_on.set()
-    first.join()
+    monkeypatch.setattr("webui.uploads.PATIENCE", 0.01)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(upload, b"music")
+        assert began.wait(30)
+        assert upload(b"music").status_code == 429
+        go_on.set()
+        assert first.result().status_code == 400
     assert upload(b"music").status_code == 400
