@@ -117,7 +117,11 @@ def print_quality(audio: Path, homes: Path, minilm: MiniLm | None) -> None:
                     found = system(query["query"])
                     wanted = query["relevant"]
                     chance = len(wanted) / len(labels)
-                    value = chance if found is None else np.mean([i in wanted for i in found[:K]])
+                    value = (
+                        chance
+                        if found is None
+                        else np.mean([float(i in wanted) for i in found[:K]])
+                    )
                     precisions.setdefault(name, []).append(float(value))
                     if name == "words":
                         ways["understood" if found is not None else "not understood"] += 1
@@ -188,7 +192,7 @@ def systems(home: Home, minilm: MiniLm | None, k: int = K) -> Iterator[tuple[str
 @contextmanager
 def no_thesaurus() -> Iterator[None]:
     """Do without the list of words and their tags."""
-    with patch.dict(thesaurus.THESAURUS, clear=True):  # type: ignore[arg-type]
+    with patch.dict(thesaurus.THESAURUS, clear=True):
         yield
 
 
@@ -209,9 +213,10 @@ def by_tag_names(query: str, tags: ListenersTags, ids: np.ndarray) -> list[int] 
         words = [word for word in phrase.words if word not in FILLERS]
         while words:
             n = next((n for n in (3, 2, 1) if fold(" ".join(words[:n])) in tags.names), 0)
-            if n:
+            column = tags.column(" ".join(words[:n])) if n else None
+            if column is not None:
                 sign = -1 if phrase.negated else 1
-                columns.append(sign * tags.column(" ".join(words[:n])))
+                columns.append(np.float32(sign) * column)
             words = words[max(n, 1) :]
     return ids[np.argsort(-np.mean(columns, axis=0))].tolist() if columns else None
 

@@ -21,7 +21,7 @@ from index.arrays import BoolArray, Float16Array, Float32Array
 from recsys.catalog import Track
 from recsys.catalog.search import fold
 from recsys.home.track_table import TrackTable
-from recsys.recommendation.filters import STANDS_OUT, recordings
+from recsys.recommendation.filters import STANDS_OUT
 from recsys.recommendation.recommender import Recommender
 from recsys.recommendation.seeds import GENRE_BONUS, MAX_OF_ARTIST
 from recsys.tagging.personal_tags import ListenersTags
@@ -272,8 +272,7 @@ class WordSearch:
         nearest = np.argpartition(-scores[rows], wanted - 1)[:wanted]
         rows = rows[nearest]
         rows = rows[np.lexsort((rows, -scores[rows]))]
-        codes = recordings(rows, self._recommender.index.vectors_at(rows), table)
-        _, first = np.unique(codes, return_index=True)
+        _, first = np.unique(table.recordings.codes[rows], return_index=True)
         rows = rows[np.sort(first)][:k]
         tracks = self._catalog.tracks(table.ids[rows].tolist())
         return tuple(
