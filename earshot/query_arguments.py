@@ -36,6 +36,14 @@ def find_track(catalog: Catalog, query: str) -> Track:
     return matches[0]
 
 
+def find_listener(catalog: Catalog, name: str) -> int:
+    """Return the id of the listener of a name. Raises NotFound."""
+    listener = catalog.listener(name)
+    if listener is None:
+        raise NotFound(f'There is no listener "{name}": run `earshot import` first.')
+    return listener.id
+
+
 def track_of_file(catalog: Catalog, path: Path) -> Track | None:
     """Return the analysed track of the library that a file is, None for a file from outside."""
     row = catalog.files().get(path.parent.resolve() / path.name)

@@ -230,6 +230,11 @@ class VectorIndex:
         vectors: Float32Array = self._vectors[rows]
         return vectors
 
+    def products(self, vector: Float32Array) -> Float32Array:
+        """The inner products of a vector, float32 (dim,), with all in the index, (n,): no copy."""
+        products: Float32Array = self._vectors @ vector
+        return products
+
     def track_statistics(self, ids: ArrayLike) -> Float32Array:
         """The statistics of the tracks `ids`: float32 (len(ids), 3), see `hubs.CosineStatistics`.
 

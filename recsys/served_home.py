@@ -20,6 +20,7 @@ from recsys.recommendation.recommender import Recommender
 from recsys.similarity.artists import Artists
 from recsys.similarity.similar_tracks import SimilarTracks
 from recsys.track_map.track_map import MapReader
+from recsys.words.search import WordSearch
 
 # A server's threads answer others meanwhile: few of them wait, and not for long.
 WRITE_PATIENCE = 1.0  # s
@@ -46,6 +47,7 @@ class Served:
     artists: Artists
     discographies: Discographies
     map: MapReader
+    words: WordSearch
 
     @classmethod
     def of(cls, home: Home) -> Served:
@@ -62,6 +64,7 @@ class Served:
             Artists(home.catalog, home.index, home.settings.hubs, recommender.track_table),
             Discographies(home.catalog),
             MapReader(home.settings.home, recommender.track_table, recommender.tag_table),
+            WordSearch(recommender),
         )
 
     def warm(self) -> None:
@@ -74,6 +77,7 @@ class Served:
         self.completer.complete("a")
         self.recommender.tag_table()
         self.artists.similar("")
+        self.words.warm()
         self.discographies.current()
 
 

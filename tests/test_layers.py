@@ -22,6 +22,7 @@ ROOMS = (  # of `recsys`, from the ground up: a room imports those above its lin
     {"evaluation", "library", "playlists", "similarity", "track_map"},
     {"tagging", "training"},
     {"recommendation"},
+    {"words"},
     {"served_home"},
 )
 ALLOWED = {

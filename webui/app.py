@@ -27,6 +27,7 @@ from webui.api import (
     search,
     sounds,
     tracks,
+    words,
 )
 from webui.api.builds import StartBuild
 from webui.api.media import Transcode
@@ -40,6 +41,7 @@ from webui.pages.links import links
 from webui.pages.map import map_page
 from webui.pages.playlists import playlist_pages
 from webui.pages.track import track_page
+from webui.pages.words import words_page
 from webui.pages.workbench import pages
 from webui.rate_limits import Limits
 from webui.security import MAX_BODY, protect
@@ -63,6 +65,7 @@ from webui.uploads import AnalyseFile
 DEFAULT_LISTENER = "me"
 RESOURCES = (
     search,
+    words,
     tracks,
     maps,
     media,
@@ -92,6 +95,7 @@ PAGES = (
     pages,
     track_page,
     artist_page,
+    words_page,
     map_page,
     playlist_pages,
     links,

@@ -24,7 +24,7 @@ from rich.table import Table
 from earshot.arguments import add_json, new_parser, whole_number
 from earshot.command import DONE, NOTHING, Command, NotFound
 from earshot.control_options import add_controls, given_controls
-from earshot.query_arguments import analyse_file, find_track, is_file, track_of_file
+from earshot.query_arguments import analyse_file, find_listener, find_track, is_file, track_of_file
 from earshot.terminal import TableConsole, complain, printable
 from index.storage import replacing
 from recsys.home.home import Home, open_home
@@ -199,14 +199,8 @@ def query_of(home: Home, options: RecommendOptions) -> Query:
     seeds += [as_seed(home, what, -1.0) for what in options.unlike]
     if options.playlist:
         seeds += playlist_seeds(home, options.playlist)
-    listener_id = None
-    if options.listener is not None:
-        listener = home.catalog.listener(options.listener)
-        if listener is None:
-            raise NotFound(
-                f'There is no listener "{options.listener}": run `earshot import` first.'
-            )
-        listener_id = listener.id
+    name = options.listener
+    listener_id = None if name is None else find_listener(home.catalog, name)
     return Query(listener=listener_id, seeds=tuple(seeds), **options.controls)
 
 

@@ -3,6 +3,7 @@
 earshot similar "nina simone sinnerman"
 earshot similar 17 --why
 earshot similar ~/Downloads/unknown.flac --m3u > like-this.m3u8
+earshot similar --words "calm solo piano for late evening"
 earshot similar --duplicates
 """
 
@@ -22,6 +23,7 @@ from earshot.command import DONE, NOTHING, Command, NotFound
 from earshot.duplicates import list_duplicates
 from earshot.query_arguments import analyse_file, find_track, is_file, track_of_file
 from earshot.terminal import TableConsole, complain, printable
+from earshot.words import MAX_RESULTS, list_by_words
 from encoders.projection import Projection
 from recsys.catalog import Track
 from recsys.durations import clock
@@ -39,6 +41,8 @@ class SimilarOptions:
     """The arguments of `earshot similar`."""
 
     query: str
+    words: str | None
+    listener: str | None
     duplicates: bool
     k: int
     artist_cap: int | None
@@ -65,6 +69,12 @@ def parse(arguments: Sequence[str]) -> SimilarOptions:
     )
     parser.add_argument("query", nargs="*", help="search words, a track's id, or an audio file")
     parser.add_argument(
+        "--words", metavar="WORDS", help='instead: find music by words, such as "calm solo piano"'
+    )
+    parser.add_argument(
+        "--listener", metavar="NAME", help="with --words: the listener's own tags count too"
+    )
+    parser.add_argument(
         "--duplicates", action="store_true", help="instead: list files that are the same recording"
     )
     parser.add_argument(
@@ -80,10 +90,16 @@ def parse(arguments: Sequence[str]) -> SimilarOptions:
     add_json(output)
     output.add_argument("--m3u", action="store_true", help="print an M3U8 playlist")
     args = parser.parse_args(arguments)
-    if bool(args.query) == args.duplicates:
-        parser.error("either a query or --duplicates is needed")
+    if (bool(args.query), args.words is not None, args.duplicates).count(True) != 1:
+        parser.error("either a query, --words or --duplicates is needed")
     if args.duplicates and (args.why or args.m3u):
         parser.error("--duplicates prints a table, or --json")
+    if args.words is not None and (args.why or args.artist_cap):
+        parser.error("--words takes -k and --listener, and prints a table, --json or --m3u")
+    if args.words is not None and args.k > MAX_RESULTS:
+        parser.error(f"-k with --words: at most {MAX_RESULTS}, got {args.k}")
+    if args.listener is not None and args.words is None:
+        parser.error("--listener goes with --words")
     if args.why and args.m3u:
         parser.error("--why goes into the table or --json: a playlist has no place for it")
     return SimilarOptions(**{**vars(args), "query": " ".join(args.query)})
@@ -95,6 +111,10 @@ def run(options: SimilarOptions) -> int:
         list_duplicates(options.home, as_json=options.json)
         return DONE
     with open_home(load_settings(options.home)) as home:
+        if options.words is not None:
+            return list_by_words(
+                home, options.words, options.k, options.listener, options.json, options.m3u
+            )
         similar = SimilarTracks.of(home)
         if is_file(options.query):
             answer = by_file(Path(options.query), similar, home.projection, options)

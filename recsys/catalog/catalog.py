@@ -218,6 +218,14 @@ class Catalog:
         with self._reading() as session:
             return tracks.album_tracks(session)
 
+    def years_and_tempos(self) -> list[tuple[int, int | None, float | None]]:
+        """Return id, year and tempo (beats a minute) of the available tracks that have one, by id.
+
+        Those that have neither are left out.
+        """
+        with self._reading() as session:
+            return tracks.years_and_tempos(session)
+
     def failures(self, *, after: int = 0, limit: int | None = None) -> list[Track]:
         """Return the next tracks whose file cannot be analysed, by id; `error` says why."""
         with self._reading() as session:

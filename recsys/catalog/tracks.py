@@ -269,6 +269,14 @@ def album_tracks(session: Session) -> list[AlbumTrack]:
     return [AlbumTrack(*row) for row in session.execute(query)]
 
 
+def years_and_tempos(session: Session) -> list[tuple[int, int | None, float | None]]:
+    """Return id, year and beats a minute of the available tracks that have one of both, by id."""
+    query = select(TrackRow.id, TrackRow.year, TrackRow.bpm).where(
+        is_available, TrackRow.year.is_not(None) | TrackRow.bpm.is_not(None)
+    )
+    return [(row.id, row.year, row.bpm) for row in session.execute(query.order_by(TrackRow.id))]
+
+
 def failures(session: Session, after: int, limit: int | None) -> list[Track]:
     """Return the next `limit` available tracks that cannot be analysed, by id."""
     query = select(*_TRACK).where(is_available, TrackRow.status == "failed", TrackRow.id > after)

@@ -23,7 +23,7 @@ from recsys.recommendation.filters import STANDS_OUT, allowed_rows
 from recsys.recommendation.listening_scores import IndexedModel, ListenerScores
 from recsys.recommendation.query import Query
 from recsys.recommendation.seeds import ListenerHistory, ResolvedSeeds, SeedResolver
-from recsys.tagging.personal_tags import PersonalTags
+from recsys.tagging.personal_tags import ListenersTags, PersonalTags
 
 N_CACHED_HISTORIES = 100
 
@@ -100,9 +100,9 @@ class ContextLoader:
 
     def load(self, query: Query) -> tuple[QueryContext, list[str]]:
         """Return the query's context, and notices on what could not be used."""
-        revision, table = self.home.tables.tracks_at_revision()
+        table = self.home.tables.tracks()
         history = self._history(query.listener, table)
-        tags = self._personal_tags.of(query.listener, revision, table, self.tag_table)
+        tags = self.tags_of(query.listener)
         seeds = SeedResolver(self.catalog, self.index, table, tags).resolve(query, history)
         model = self._current_model()
         allowed, notices = allowed_rows(query, history, table, self.index, tags)
@@ -122,6 +122,11 @@ class ContextLoader:
     def track_table(self) -> TrackTable:
         """Return the columns of the indexed tracks now."""
         return self.home.tables.tracks()
+
+    def tags_of(self, listener: int | None) -> ListenersTags:
+        """Return the tags that a listener can name; for None those of the taggers."""
+        revision, table = self.home.tables.tracks_at_revision()
+        return self._personal_tags.of(listener, revision, table, self.tag_table)
 
     def tagged(self, tag: str) -> Int64Array | None:
         """Return the ids of the available tracks that stand out in a tag, or whose files name it.

@@ -22,6 +22,7 @@ from recsys.recommendation.query import (
 from recsys.recommendation.resolved_query import ResolvedQuery
 from recsys.recommendation.track_path import smooth_path, waypoints
 from recsys.similarity.percentile import SAME, Similarity
+from recsys.tagging.personal_tags import ListenersTags
 
 MAX_LENGTH = 500  # of a path
 N_PATH_CANDIDATES = 400  # at least MIN_NEAR of each waypoint
@@ -64,6 +65,10 @@ class Recommender:
     def tag_table(self) -> TagTable:
         """Return how much each indexed track stands out in each tag. Raises ProjectionError."""
         return self._contexts.tag_table()
+
+    def tags_of(self, listener: int | None) -> ListenersTags:
+        """Return the tags that a listener can name; for None those of the taggers."""
+        return self._contexts.tags_of(listener)
 
     def resolve(self, query: Query) -> ResolvedQuery:
         """Load what answering the query needs, once for several answers.

@@ -65,6 +65,8 @@ WITH_TEXTS = (
     "/api/v1/map/colours?by=tag:{}",
     "/api/v1/playlists/1/export.{}",
     "/?q={}",
+    "/words?q={}",
+    "/api/v1/words?q={}",
     "/?like=tag:{}",
     "/artist?name={}",
     "/playlists/path?start={}&end=b",

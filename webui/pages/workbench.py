@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -38,6 +40,8 @@ def workbench() -> AnyResponse | str:
     )
     if completions:  # a search sent off without scripts
         return redirect("/" + mix.adding("like", completions[0].kind, completions[0].ref))
+    if typed:
+        return redirect("/words?" + urlencode({"q": typed}))
     listener_id = current_listener.listener(served)
     invited = None if request.args or not is_unknown(served, listener_id) else invitation(served)
     listing = mix_list.EMPTY if invited else mix_list.answer(served, mix, listener_id)
@@ -49,7 +53,6 @@ def workbench() -> AnyResponse | str:
         invitation=invited,
         listing=listing,
         chips=[(side, ref, _name(ref, listing)) for side in SIDES for ref in getattr(mix, side)],
-        nothing_like=typed,
         n_tracks=served.n_indexed,
         lengths=sorted({*LENGTHS, mix.length}),
         controls=controls_of(mix),

@@ -7,10 +7,11 @@ const WAIT = 120; // ms after the last key
 
 /**
  * Make a field complete into a list; `chosen` is called with an option {kind, ref, name, detail} and
- * whether Shift was held. `kinds` are those that are offered, null for all.
+ * whether Shift was held. `kinds` are those that are offered, null for all; `last` returns options for
+ * what was typed that are offered after them.
  * Answers what takes the active option, asking first where nothing is known yet; false for none.
  */
-export function combobox(input, list, chosen, kinds = null) {
+export function combobox(input, list, chosen, kinds = null, last = () => []) {
   let options = [];
   let active = -1;
   let timer = 0;
@@ -58,7 +59,7 @@ export function combobox(input, list, chosen, kinds = null) {
     const answer = await request(`/api/v1/complete?${new URLSearchParams({ q: words })}`);
     if (turn !== nRequests || !answer.ok) return;
     const completions = (await answer.json()).completions;
-    options = completions.filter((option) => !kinds || kinds.includes(option.kind));
+    options = completions.filter((option) => !kinds || kinds.includes(option.kind)).concat(last(words));
     render();
     if (!options.length) say(`No results for “${words}”.`);
   }

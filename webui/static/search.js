@@ -14,6 +14,10 @@ export function whenChosen(call) {
 
 const take = combobox(input, document.getElementById("found"), (option, exclude) => {
   input.value = "";
+  if (option.kind === "words") {
+    location.assign(`/words?${new URLSearchParams({ q: option.name })}`);
+    return;
+  }
   const question = new URLSearchParams("here" in form.dataset ? location.search : "");
   const ref = `${option.kind}:${option.ref}`;
   question.delete("q");
@@ -24,7 +28,7 @@ const take = combobox(input, document.getElementById("found"), (option, exclude)
   }
   question.append(exclude ? "without" : "like", ref);
   go(question, `${exclude ? "Left out" : "Added"} ${option.name}.`);
-});
+}, null, (typed) => [{ kind: "words", ref: typed, name: typed, detail: "find music by these words" }]);
 
 let shifted = false; // whether Shift was held at the last key: Shift+Enter excludes
 input.addEventListener("keydown", (event) => { shifted = event.shiftKey; }, { capture: true });

@@ -1,0 +1,172 @@
+"""What searches by words find in a library whose tags, names and numbers are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_library import Library, Song, scanned_file
+
+from recsys.catalog import Catalog
+from recsys.recommendation.recommender import Recommender
+from recsys.words.encoder import EncoderError, TextEncoder
+from recsys.words.search import WordAnswer, WordSearch, normal_scores
+
+JAZZ, METAL, PARTY = (0.9, 0.1, 0.1), (0.1, 0.9, 0.1), (0.1, 0.1, 0.9)
+SONGS = (
+    Song((1, 0, 0), "Nina", "One", tags=JAZZ),
+    Song((1, 0.1, 0), "Nina", "Two", tags=(0.8, 0.1, 0.6)),
+    Song((0, 1, 0), "Iron", "Three", tags=METAL, genres=("Polka",)),
+    Song((0, 1, 0.1), "Iron", "Four", tags=(0.1, 0.8, 0.1)),
+    Song((0, 0, 1), "Abba", "Five", tags=PARTY),
+    Song((0.9, 0, 0.5), "Abba", "Six", tags=(0.5, 0.1, 0.8), seconds=700.0),
+    Song((0.2, 0.3, 0.9), "Ole", "Seven"),
+    Song((0.3, 0.2, 0.9), "Ole", "Eight"),
+)
+NUMBERS = {1: (1975, 120.0), 2: (1985, None), 5: (None, 118.0), 6: (None, 90.0)}
+
+
+@pytest.fixture
+def database() -> None:
+    """SQLite; the catalogue's own tests have PostgreSQL."""
+
+
+@pytest.fixture
+def library(catalog: Catalog) -> Library:
+    return Library(catalog, SONGS)
+
+
+@pytest.fixture
+def search(library: Library) -> Iterator[WordSearch]:
+    return WordSearch(Recommender(library.home), lambda: None)
+
+
+def name_numbers(library: Library) -> None:
+    for number, (year, bpm) in NUMBERS.items():
+        row = scanned_file(number, SONGS[number - 1])
+        tags = replace(row.tags, year=year, bpm=bpm)
+        library.catalog.record_tags({number: tags})
+
+
+def ids(answer: WordAnswer) -> list[int]:
+    return [found.track.id for found in answer.results]
+
+
+def test_tags_rank_and_each_result_says_what_it_meets(search: WordSearch) -> None:
+    answer = search.search("jazz for a party", 8)
+    assert [(part.words, part.taken_for) for part in answer.understood] == [
+        ("jazz", ("jazz",)),
+        ("party", ("Party",)),
+    ]
+    assert set(ids(answer)[:2]) == {2, 6}, "both tags, not the most of one"
+    assert len(answer.results) == 8
+    assert [found.rank for found in answer.results] == list(range(1, 9))
+    scores = [found.score for found in answer.results]
+    assert scores == sorted(scores, reverse=True)
+    met = {found.track.id: found.met for found in answer.results}
+    assert met[1] == ("jazz",) and met[5] == ("party",) and met[3] == ()
+    assert not answer.ignored and not answer.notices
+
+
+def test_what_is_unknown_is_said_and_the_rest_is_used(search: WordSearch) -> None:
+    answer = search.search("metal xyzzy", 2)
+    assert set(ids(answer)) == {3, 4}
+    assert answer.ignored == ("xyzzy",)
+    assert answer.notices[0] == "Nothing for “xyzzy”; used the rest."
+    assert "pip install 'earshot[words]'" in answer.notices[1]
+    nothing = search.search("xyzzy", 2)
+    assert (nothing.results, nothing.understood) == ((), ())
+    assert nothing.notices[0] == "Nothing for “xyzzy”."
+    assert search.search("", 3).results == ()
+
+
+def test_negation_takes_away(search: WordSearch) -> None:
+    answer = search.search("party without jazz", 3)
+    assert ids(answer)[0] == 5
+    assert answer.understood[1].taken_for == ("not jazz",)
+    assert answer.results[0].met == ("party", "without jazz")
+
+
+def test_a_genre_that_one_file_names(search: WordSearch) -> None:
+    answer = search.search("polkas", 2)
+    assert ids(answer)[0] == 3
+    assert answer.results[0].met == ("polkas",) and answer.results[1].met == ()
+
+
+def test_years_and_tempo_leave_out_what_is_known_to_be_outside(
+    search: WordSearch, library: Library
+) -> None:
+    ignored = search.search("jazz around 120 bpm", 8)
+    assert ignored.ignored == ("around 120 bpm",)
+    assert ignored.notices == (
+        "No file of the library names its tempo: “around 120 bpm” is ignored.",
+    )
+    name_numbers(library)
+    fast = search.search("party around 120 bpm", 8)
+    assert ids(fast)[0] == 5 and 6 not in ids(fast) and len(ids(fast)) == 7
+    assert fast.results[0].met == ("party", "around 120 bpm")
+    old = search.search("jazz from the 70s", 8)
+    assert ids(old)[0] == 1 and 2 not in ids(old)
+    assert old.understood[1].taken_for == ("year 1970 to 1979",)
+    assert ids(search.search("longer than 10 minutes", 8)) == [6]
+    assert search.search("before 1970", 8).results[0].met == ()
+
+
+def test_likeness_to_an_artist_a_track_and_the_unlike(search: WordSearch) -> None:
+    assert set(ids(search.search("like Nina", 2))) == {1, 2}
+    by_title = search.search("like five", 1)
+    assert ids(by_title) == [5]
+    assert by_title.understood[0].taken_for == ("Abba - Five",)
+    assert set(ids(search.search("unlike Iron", 8))[-2:]) == {3, 4}
+    assert set(ids(search.search("like Nina, party", 2))) == {2, 6}
+    missing = search.search("like qqqqqqqq, jazz", 1)
+    assert missing.ignored == ("qqqqqqqq",)
+
+
+def test_keys_are_said_to_be_unknown(search: WordSearch) -> None:
+    answer = search.search("jazz in a minor key", 1)
+    assert answer.ignored == ("in a minor key",)
+    assert answer.notices == ("Keys are not known: “in a minor key” is ignored.",)
+
+
+def test_a_listeners_own_tag_is_theirs_alone(search: WordSearch, library: Library) -> None:
+    ann, bob = (library.catalog.listener(name, create=True) for name in ("ann", "bob"))
+    assert ann and bob
+    library.catalog.teach(ann.id, "Sunday", [(3, True), (4, True), (5, False), (1, False)])
+    assert set(ids(search.search("sunday", 2, ann.id))) == {3, 4}
+    assert search.search("sunday", 2, bob.id).ignored == ("sunday",)
+
+
+def test_a_rare_tag_counts_as_much_as_a_common_one() -> None:
+    rng = np.random.default_rng(0)
+    everything = np.ones(1000, np.bool_)
+    common = normal_scores(rng.normal(0, 1, 1000).astype(np.float32), everything)
+    skewed = normal_scores(np.exp(5 * rng.normal(0, 1, 1000)).astype(np.float32), everything)
+    assert common.std() == pytest.approx(skewed.std(), abs=1e-3)
+    assert common.max() == pytest.approx(skewed.max())
+    gone = everything.copy()
+    gone[:500] = False
+    assert not normal_scores(common, gone)[:500].any()
+
+
+def test_an_encoder_that_cannot_be_read_is_said(library: Library) -> None:
+    def damaged() -> TextEncoder | None:
+        raise EncoderError("The text encoder in /x cannot be read.")
+
+    search = WordSearch(Recommender(library.home), damaged)
+    assert search.search("jazz xyzzy", 1).notices[1] == "The text encoder in /x cannot be read."
+
+
+@pytest.mark.parametrize("k", [0, 501])
+def test_bounds(search: WordSearch, k: int) -> None:
+    with pytest.raises(ValueError, match=f"got {k}"):
+        search.search("jazz", k)
+
+
+def test_removed_tracks_are_not_found(search: WordSearch, library: Library, tmp_path: Path) -> None:
+    assert 1 in ids(search.search("jazz", 8))
+    library.catalog.set_presence(gone=[1])
+    assert 1 not in ids(search.search("jazz", 8))
