@@ -33,6 +33,7 @@ INNER_SPLITS = 2
 REPEATS = 3  # divisions of the artists into folds, whose figures are averaged
 PATIENCE = 2  # epochs without improvement
 MAX_QUERIES = 500  # of one validation
+ROUNDING = 1e-9  # a bound of a difference as near to 0 as this is 0
 _BLOCK = 500  # queries ranked at once
 
 
@@ -79,7 +80,9 @@ class Verdict:
     @property
     def adopted(self) -> bool:
         """Whether artist P@5 rises significantly, and genre P@10 does not fall significantly."""
-        return self.artist.ci[0] > 0 and (self.genre is None or self.genre.ci[1] >= 0)
+        return self.artist.ci[0] > ROUNDING and (
+            self.genre is None or self.genre.ci[1] >= -ROUNDING
+        )
 
 
 class GateLabels:

@@ -154,6 +154,8 @@ def test_a_good_head_is_adopted_and_others_are_not() -> None:
         ((0.01, 0.1), (-0.02, -0.001), False),
         ((0.0, 0.1), (0.01, 0.02), False),
         ((0.01, 0.1), None, True),
+        ((8e-19, 0.1), (0.0, 0.01), False),  # rounding is no gain
+        ((0.01, 0.1), (-0.02, -8e-19), True),  # nor a loss
     ],
 )
 def test_the_rule(artist: tuple[float, float], genre: tuple[float, float], adopted: bool) -> None:
