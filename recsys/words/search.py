@@ -298,7 +298,8 @@ def normal_scores(values: Float32Array, available: BoolArray) -> Float32Array:
 
     Equal values get their mean rank. What is not available gets 0.
 
-    >>> normal_scores(np.array([5.0, 1.0, 9.0], np.float32), np.ones(3, bool)).round(2).tolist()
+    >>> scores = normal_scores(np.array([5.0, 1.0, 9.0], np.float32), np.ones(3, bool))
+    >>> [round(score, 2) for score in scores.tolist()]
     [0.0, -0.97, 0.97]
     """
     scores = np.zeros(len(values), np.float32)

@@ -61,13 +61,13 @@ def scanned_file(number: int, music: Path) -> ScannedFile:
 
 
 def features(traits: np.ndarray, n_tags: int, rng: np.random.Generator) -> TrackFeatures:
-    """Two segments; the first tag is of the first genre, the second of the second."""
+    """Two segments, which differ as the traits do; the first two tags are of the genres."""
     logits = np.concatenate([traits[:2] * 2 - 3, rng.normal(-3, 0.5, 2)])[:n_tags]
     tags = 1 / (1 + np.exp(-(logits + rng.normal(0, 0.3, (2, n_tags)))))
     return TrackFeatures(
         np.array([0, 3], np.float32),
         tags.astype(np.float16),
-        (traits + rng.normal(0, 0.2, (2, len(traits)))).astype(np.float16),
+        (traits * [[0.8], [1.2]] + rng.normal(0, 0.02, (2, len(traits)))).astype(np.float16),
         np.repeat(traits, 2).astype(np.float16),
     )
 

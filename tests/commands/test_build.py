@@ -53,7 +53,7 @@ def test_a_first_build_of_all_formats(earshot: Commands, music: Path) -> None:
     assert done.keys() >= FIGURES
     assert (done["tracks"], done["analysed"], done["failed"]) == (8, 8, 0)
     assert (done["unchanged"], done["removed"]) == (0, 0)
-    assert done["index"] == {"recipe": "Flat", "dim": 300, "ntotal": 8}
+    assert done["index"] == {"recipe": "Flat", "dim": 600, "ntotal": 8}
     assert done["songs_per_hour"] > 0
     assert done["audio_seconds_per_second"] > 0
     assert done["peak_memory_bytes"] > 0
@@ -197,7 +197,7 @@ def test_a_build_is_repeated_as_it_was(earshot: Commands, library: Path, tmp_pat
     write(library / "sixth.flac", tune(6), title="Sixth")
     done = earshot.build_json("--again")
     assert (done["tracks"], done["analysed"], done["unchanged"]) == (6, 1, 5)
-    assert done["index"]["dim"] == len(vectors(earshot.home)[1]) < 300  # one tagger's
+    assert done["index"]["dim"] == len(vectors(earshot.home)[1]) < 600  # one tagger's
     state = read_state(earshot.home)
     assert state
     assert (state.state, state.result) == ("done", {**done, "failures": 0})

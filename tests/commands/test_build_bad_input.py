@@ -238,7 +238,7 @@ def test_six_hours_fit_into_little_memory(tmp_path: Path, suffix: str) -> None:
     if suffix == ".mp3":
         long_mp3(path, seconds)
     else:
-        long_wav(path, seconds, 8000, every=30)
+        long_wav(path, seconds, 8000, every=20)
     result = subprocess.run(
         [sys.executable, "-c", PROBE, path], capture_output=True, check=True, timeout=PATIENCE
     )

@@ -271,7 +271,7 @@ def test_embeddings_are_those_of_the_plain_model(weights: Path) -> None:
         plain, N_TRACKS, ["MTT"], tagger.bundle.tags, prior.penultimate, prior.logits
     )
     cosines = (projection.embed(plain) * projection.embed(fast)).sum(axis=1)
-    assert cosines.min() > 0.9999
+    assert cosines.min() > 0.9998
 
 
 def features_of_each(tagger: Tagger, mel: Tensor) -> list[tuple[TrackFeatures]]:

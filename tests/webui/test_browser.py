@@ -309,7 +309,7 @@ def test_by_keyboard_alone(page: Page, home: Path) -> None:
     page.keyboard.press("Enter")
     settled(page, "Added Ella")
     page.keyboard.type("calm")
-    expect(page.get_by_role("option", name="calm")).to_be_visible()
+    expect(page.get_by_role("option", name="tag calm")).to_be_visible()
     page.keyboard.press("Shift+Enter")
     settled(page, "Left out calm")
     tab_to(page, "#rows [data-play]")
