@@ -36,7 +36,7 @@ from encoders.errors import AudioError
 from encoders.features import AudioInfo, TrackFeatures
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog
-from recsys.home.files import INDEX_NAME, LAYOUT_NAME, PROJECTION_NAME
+from recsys.home.files import INDEX_NAME, LAYOUT_NAME, PROJECTION_NAME, TAG_MEANS_NAME
 from recsys.library import build
 from recsys.library.build_state import STATE_NAME
 
@@ -148,7 +148,7 @@ def run_to_end(music: Path, home: Path, log: Path) -> int | None:
 
 def leftovers(home: Path) -> list[str]:
     """Name what does not belong into a home at rest; an index's half is removed an hour later."""
-    derived = {INDEX_NAME, PROJECTION_NAME, LAYOUT_NAME, STATE_NAME}
+    derived = {INDEX_NAME, PROJECTION_NAME, TAG_MEANS_NAME, LAYOUT_NAME, STATE_NAME}
     names = {path.name for path in home.iterdir()} - derived
     names -= {"catalogue.db", "build.lock", "weights"}
     return [name for name in names if not name.endswith(".saving")]

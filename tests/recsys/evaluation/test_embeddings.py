@@ -10,6 +10,7 @@ import pytest
 
 from encoders.errors import AudioError
 from encoders.features import AudioInfo, TrackFeatures
+from encoders.projection import PRIOR_WEIGHT, WEIGHTS
 from index.vector_index import VectorIndex
 from recsys.catalog import BuildRunning, Catalog, CatalogError, ScannedFile, Tags
 from recsys.catalog.track_features import Features
@@ -131,11 +132,14 @@ def test_a_tagger_alone_is_the_default_projection_centred_on_the_tracks(
 ) -> None:
     ids = [1, 2, 4, 5]
     tracks = [track_features(10 + min(i, 4)) for i in ids]  # of B
-    views = [
-        np.stack([t.penultimate.astype(float).mean(axis=0) for t in tracks]),
-        np.stack([t.mean_logits() for t in tracks]),
-    ]
-    expected = np.concatenate([unit(view - view.mean(axis=0)) for view in views], axis=1)
+    layers = [t.penultimate.astype(float) for t in tracks]
+    means = np.stack([layer.mean(axis=0) for layer in layers])
+    deviations = np.sqrt([layer.std(axis=0, ddof=1) for layer in layers])
+    own = len(ids) / (len(ids) + PRIOR_WEIGHT)
+    centre = own * np.sqrt(means).mean(axis=0) + (1 - own) * np.sqrt(means.mean(axis=0))
+    views = [np.sqrt(means) - centre, deviations - own * deviations.mean(axis=0)]
+    shares = np.sqrt(WEIGHTS)
+    expected = np.concatenate([s * unit(v) for s, v in zip(shares, views, strict=False)], axis=1)
     got = Systems(catalog, index).vectors("tagger:B", ids)  # too few tracks to whiten
     assert got == pytest.approx(unit(expected), abs=1e-4)
 
