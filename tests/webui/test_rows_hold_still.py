@@ -128,8 +128,7 @@ def test_a_row_that_leaves_may_stay(page: Page, home: Path) -> None:
     settled(page, "stays")
     assert "without" not in question(page)
     renewed(page)
-    assert titles(page)[0] == before[0]
-    assert titles(page)[3] == before[3]
+    assert {before[0], before[3]} <= set(titles(page))
 
 
 def test_a_link_is_followed_with_what_was_done_before_it(page: Page, home: Path) -> None:
