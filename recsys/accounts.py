@@ -142,17 +142,7 @@ class Accounts:
         Raises AccountError, CatalogError.
         """
         text = secrets.token_urlsafe(16)
-        key = self.people.add_key(
-            account.id,
-            name,
-            text[:_SHOWN],
-            _digest(text),
-            int(time.time()),
-            kind="link",
-            secret=self._box.seal(address),
-        )
-        _log.info("account %d made link %d", account.id, key.id)
-        return key, text
+        return self._add_key(account, name, text, "link", address), text
 
     def of_link(self, token: str) -> tuple[Account, str] | None:
         """Return the account of a link and the address of its list; None for an unknown one."""
@@ -171,17 +161,23 @@ class Accounts:
     def make_application_password(self, account: Account, name: str) -> tuple[ApiKey, str]:
         """Create a password for one player. Raises AccountError, CatalogError."""
         text = secrets.token_hex(16)
+        return self._add_key(account, name, text, "password", text), text
+
+    def _add_key(
+        self, account: Account, name: str, text: str, kind: KeyKind, content: str
+    ) -> ApiKey:
+        """Store a key's digest, and `content` encrypted. Raises AccountError, CatalogError."""
         key = self.people.add_key(
             account.id,
             name,
             text[:_SHOWN],
             _digest(text),
             int(time.time()),
-            kind="password",
-            secret=self._box.seal(text),
+            kind=kind,
+            secret=self._box.seal(content),
         )
-        _log.info("account %d made application password %d", account.id, key.id)
-        return key, text
+        _log.info("account %d made %s %d", account.id, kind, key.id)
+        return key
 
     def of_application_password(self, name: str, text: str) -> Account | None:
         """Return the account of a name and one of its application passwords, or None."""

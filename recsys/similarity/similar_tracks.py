@@ -275,7 +275,7 @@ class SimilarTracks:
             table.recordings.codes[ranked].tolist(),
             strict=True,
         ):
-            if recording in taken or row == seed:
+            if recording in taken:
                 continue
             if artist_cap is not None and artist != UNKNOWN and per_artist[artist] >= artist_cap:
                 continue

@@ -39,23 +39,23 @@ def unstar() -> None:
 @endpoint(api, "setRating")
 def set_rating() -> None:
     """Rate a song, an album or an artist; of a song 4 and 5 are a like, 1 and 2 a dislike."""
-    found, item = library(), required("id")
-    kind = found.kind(item)
+    view, item = library(), required("id")
+    kind = view.kind(item)
     required("rating")
     rating = whole("rating", 0)
     if rating > HIGHEST:
         raise SubsonicError(PROBLEM, f'"rating" takes 1 to {HIGHEST}, or 0 for none.')
-    listener, now = writing_listener(found.served), int(time.time())
-    found.served.catalog.rate(listener, kind, _item(kind, item), rating or None, now)
+    listener, now = writing_listener(view.served), int(time.time())
+    view.served.catalog.rate(listener, kind, _item(kind, item), rating or None, now)
 
 
 @endpoint(api, "scrobble")
 def scrobble() -> None:
     """Write that songs were heard, or show what plays now."""
-    found, ids = library(), texts("id")
+    view, ids = library(), texts("id")
     if not ids:
         raise missing("id")
-    tracks = found.tracks(ids)
+    tracks = view.tracks(ids)
     if not flag("submission", default=True):
         first = tracks[0]
         report = Report(first.id, first.duration, "playing", 0.0)
@@ -69,23 +69,23 @@ def scrobble() -> None:
             PROBLEM, '"time" takes milliseconds since 1970, from the year 2000 to a day from now.'
         )
     plays = [(track.id, at) for track, at in zip(tracks, times, strict=False)]
-    found.served.catalog.record_listens(writing_listener(found.served), plays)
+    view.served.catalog.record_listens(writing_listener(view.served), plays)
 
 
 @endpoint(api, "reportPlayback")
 def report_playback() -> None:
     """Take in what a player plays; listens and skips follow from it."""
-    found, song = library(), required("mediaId")
+    view, song = library(), required("mediaId")
     if one_of("mediaType", ("song", "podcast")) != "song":
         raise unknown("podcast", song)
-    track = found.track(song)
+    track = view.track(song)
     required("positionMs")
     position = whole("positionMs", 0, most=_LATEST_MS) / 1000
     state = next(one for one in STATES if one == one_of("state", STATES))
     counts = not flag("ignoreScrobble", default=False)
     report = Report(track.id, track.duration, state, position, _rate(), counts)
     events = playbacks().take(g.person.listener, player_name(), report, time.time())
-    _write(found.served, events)
+    _write(view.served, events)
 
 
 def _write(served: Served, events: list[PlaybackEvent]) -> None:
@@ -110,14 +110,14 @@ def _rate() -> float:
 
 
 def _star(*, on: bool) -> None:
-    found = library()
-    items = [(found.kind(one), one) for one in texts("id") if one]
-    items += [("album", found.album(one).id) for one in texts("albumId") if one]
-    items += [("artist", found.artist(one).id) for one in texts("artistId") if one]
+    view = library()
+    items = [(view.kind(one), one) for one in texts("id") if one]
+    items += [("album", view.album(one).id) for one in texts("albumId") if one]
+    items += [("artist", view.artist(one).id) for one in texts("artistId") if one]
     if not items:
         raise missing("id")
     marked = [(kind, _item(kind, one)) for kind, one in items]
-    found.served.catalog.star(writing_listener(found.served), marked, int(time.time()), on=on)
+    view.served.catalog.star(writing_listener(view.served), marked, int(time.time()), on=on)
 
 
 def _item(kind: MarkedKind, one: str) -> str:

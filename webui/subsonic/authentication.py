@@ -106,11 +106,11 @@ def _account(known: Accounts) -> Account:
 
 
 def _of_key(known: Accounts, key: str) -> Account:
-    found = known.of_key(key)
-    if found is None:
+    account = known.of_key(key)
+    if account is None:
         _count_failure()
         raise SubsonicError(WRONG_KEY, "The API key is unknown, or was revoked.", _help())
-    return found
+    return account
 
 
 def _of_token(known: Accounts, name: str, token: str, salt: str) -> Account:
@@ -121,8 +121,8 @@ def _of_token(known: Accounts, name: str, token: str, salt: str) -> Account:
             "account page, or log in with the password itself.",
             _help(),
         )
-    found = known.of_salted(name, token, salt)
-    if found is None:
+    account = known.of_salted(name, token, salt)
+    if account is None:
         _count_failure()
         raise SubsonicError(
             WRONG_PASSWORD,
@@ -130,26 +130,26 @@ def _of_token(known: Accounts, name: str, token: str, salt: str) -> Account:
             "account page makes.",
             _help(),
         )
-    return found
+    return account
 
 
 def _of_password(known: Accounts, name: str, password: str) -> Account:
     """Check a password. A wrong one that is sent again counts as one attempt."""
-    found = known.of_application_password(name, password)
-    if found is not None:
-        return found
+    account = known.of_application_password(name, password)
+    if account is not None:
+        return account
     attempts = f"{network(request.remote_addr)} {name_key(name)}"
     if known.remembered(name, password) is not False:
         with _one_check_at_a_time:
             limits().check_all(LOGINS_OF_NAME, attempts, "wrong passwords from your address")
             is_new = known.remembered(name, password) is None
-            found = known.of_password(name, password)
-            if found is None and is_new:
+            account = known.of_password(name, password)
+            if account is None and is_new:
                 limits().spend_all(LOGINS_OF_NAME, attempts, "wrong passwords from your address")
                 _count_failure()
-    if found is None:
+    if account is None:
         raise SubsonicError(WRONG_PASSWORD, "Wrong username or password.", _help())
-    return found
+    return account
 
 
 def _plain(password: str) -> str:

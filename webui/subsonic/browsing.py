@@ -19,29 +19,29 @@ api = group("browsing")
 @endpoint(api, "getArtists")
 def get_artists() -> Tree:
     """Name everybody who has an album, by letters."""
-    found = library()
-    return {"artists": _by_letters(found, found.artist_tree)}
+    view = library()
+    return {"artists": _by_letters(view, view.artist_tree)}
 
 
 @endpoint(api, "getIndexes")
 def get_indexes() -> Tree:
     """Name the same as folders; nothing where nothing has changed."""
-    found = library()
-    changed = round(1000 * found.discography.read_at)
+    view = library()
+    changed = round(1000 * view.discography.read_at)
     since = maybe_whole("ifModifiedSince")
     tree: Tree = {"ignoredArticles": " ".join(ARTICLES), "index": []}
     if since is None or changed > since:
-        tree = _by_letters(found, found.artist_folder)
+        tree = _by_letters(view, view.artist_folder)
     return {"indexes": {"lastModified": changed, **tree}}
 
 
 @endpoint(api, "getMusicDirectory")
 def get_music_directory() -> Tree:
     """Show an artist's albums, or an album's songs, as a folder."""
-    found, folder = library(), required("id")
-    if folder in found.discography.albums:
-        album = found.album(folder)
-        tree = found.album_tree(album)
+    view, folder = library(), required("id")
+    if folder in view.discography.albums:
+        album = view.album(folder)
+        tree = view.album_tree(album)
         return {
             "directory": present(
                 id=album.id,
@@ -50,38 +50,38 @@ def get_music_directory() -> Tree:
                 starred=tree.get("starred"),
                 userRating=tree.get("userRating"),
                 playCount=tree.get("playCount"),
-                child=found.songs(album.tracks),
+                child=view.songs(album.tracks),
             )
         }
-    if folder not in found.discography.artists:
+    if folder not in view.discography.artists:
         raise unknown("folder", folder)
-    artist = found.artist(folder)
-    albums = [found.album_child(found.album(one)) for one in _albums(artist)]
-    return {"directory": found.artist_folder(artist) | {"child": albums}}
+    artist = view.artist(folder)
+    albums = [view.album_child(view.album(one)) for one in _albums(artist)]
+    return {"directory": view.artist_folder(artist) | {"child": albums}}
 
 
 @endpoint(api, "getArtist")
 def get_artist() -> Tree:
     """Show an artist's albums, then those of others that they are on."""
-    found = library()
-    artist = found.artist(required("id"))
-    albums = [found.album_tree(found.album(one)) for one in _albums(artist)]
-    return {"artist": found.artist_tree(artist) | {"album": albums}}
+    view = library()
+    artist = view.artist(required("id"))
+    albums = [view.album_tree(view.album(one)) for one in _albums(artist)]
+    return {"artist": view.artist_tree(artist) | {"album": albums}}
 
 
 @endpoint(api, "getAlbum")
 def get_album() -> Tree:
     """Show an album with its songs."""
-    found = library()
-    album = found.album(required("id"))
-    return {"album": found.album_tree(album) | {"song": found.songs(album.tracks)}}
+    view = library()
+    album = view.album(required("id"))
+    return {"album": view.album_tree(album) | {"song": view.songs(album.tracks)}}
 
 
 @endpoint(api, "getSong")
 def get_song() -> Tree:
     """Show a song."""
-    found = library()
-    return {"song": found.song(found.track(required("id")))}
+    view = library()
+    return {"song": view.song(view.track(required("id")))}
 
 
 @endpoint(api, "getGenres")
@@ -101,33 +101,33 @@ def get_genres() -> Tree:
 @endpoint(api, "getArtistInfo")
 def get_artist_info() -> Tree:
     """Name artists who sound alike."""
-    found = library()
-    artist = found.artist(required("id")) if required("id").startswith("ar-") else None
-    similar = [found.artist_folder(one) for one in _similar(found, artist or _artist_of(found))]
+    view = library()
+    artist = view.artist(required("id")) if required("id").startswith("ar-") else None
+    similar = [view.artist_folder(one) for one in _similar(view, artist or _artist_of(view))]
     return {"artistInfo": {"similarArtist": similar}}
 
 
 @endpoint(api, "getArtistInfo2")
 def get_artist_info2() -> Tree:
     """Name artists who sound alike."""
-    found = library()
-    artist = found.artist(required("id"))
-    similar = [found.artist_tree(one) for one in _similar(found, artist)]
+    view = library()
+    artist = view.artist(required("id"))
+    similar = [view.artist_tree(one) for one in _similar(view, artist)]
     return {"artistInfo2": {"similarArtist": similar}}
 
 
 @endpoint(api, "getAlbumInfo", "getAlbumInfo2")
 def get_album_info() -> Tree:
     """Say what else is known of an album, which is its id in MusicBrainz."""
-    found, one = library(), required("id")
-    album = found.album(one if one.startswith("al-") else _album_of(found, one))
+    view, one = library(), required("id")
+    album = view.album(one if one.startswith("al-") else _album_of(view, one))
     mbid = None if album.mbid is None else Element(album.mbid)
     return {"albumInfo": present(musicBrainzId=mbid)}
 
 
-def _by_letters(found: LibraryView, describe: Callable[[LibraryArtist], Tree]) -> Tree:
+def _by_letters(view: LibraryView, describe: Callable[[LibraryArtist], Tree]) -> Tree:
     letters: defaultdict[str, list[Tree]] = defaultdict(list)
-    for artist in found.discography.artists.values():
+    for artist in view.discography.artists.values():
         if artist.albums:
             letters[_letter(artist.name)].append(describe(artist))
     index = [{"name": letter, "artist": letters[letter]} for letter in sorted(letters)]
@@ -148,21 +148,21 @@ def _albums(artist: LibraryArtist) -> tuple[str, ...]:
     return (*artist.albums, *artist.appears_on)
 
 
-def _similar(found: LibraryView, artist: LibraryArtist) -> list[LibraryArtist]:
+def _similar(view: LibraryView, artist: LibraryArtist) -> list[LibraryArtist]:
     """Return artists of the library that sound like one, best first."""
     count = whole("count", 20, most=MOST)
-    names = found.served.artists.similar(artist.name, count) if count else []
-    known = (found.discography.artist_named(one.name) for one in names)
+    names = view.served.artists.similar(artist.name, count) if count else []
+    known = (view.discography.artist_named(one.name) for one in names)
     return [one for one in known if one is not None]
 
 
-def _artist_of(found: LibraryView) -> LibraryArtist:
+def _artist_of(view: LibraryView) -> LibraryArtist:
     """Return the artist of an album or a song, which folders' ids may be too."""
     one = required("id")
-    if one in found.discography.albums:
-        return found.artist(found.album(one).artist_id)
-    return found.artist(found.discography.artists_of[found.track(one).id][0])
+    if one in view.discography.albums:
+        return view.artist(view.album(one).artist_id)
+    return view.artist(view.discography.artists_of[view.track(one).id][0])
 
 
-def _album_of(found: LibraryView, song_id: str) -> str:
-    return found.discography.album_of.get(found.track(song_id).id, "")
+def _album_of(view: LibraryView, song_id: str) -> str:
+    return view.discography.album_of.get(view.track(song_id).id, "")

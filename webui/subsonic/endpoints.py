@@ -30,8 +30,8 @@ def endpoint(
     def register(view: Callable[[], _Answer]) -> Callable[[], _Answer]:
         @wraps(view)
         def answered() -> Response:
-            found = view()
-            return found if isinstance(found, Response) else answer(found)
+            result = view()
+            return result if isinstance(result, Response) else answer(result)
 
         for name in names:
             for path in (f"/{name}", f"/{name}.view"):

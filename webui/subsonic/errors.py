@@ -62,11 +62,11 @@ def _of_http(error: HTTPException) -> Response:
 
 
 def _of_catalog(error: CatalogError | OSError) -> Response:
-    found = write_failure(error)
-    if found is None:
+    refusal = write_failure(error)
+    if refusal is None:
         return _unavailable(error) if isinstance(error, CatalogError) else _unexpected(error)
     _log.warning("request %s: %s", g.request_id, error)
-    sent = failure(PROBLEM, found[1], found[0])
+    sent = failure(PROBLEM, refusal[1], refusal[0])
     if isinstance(error, CatalogBusy):
         sent.headers["Retry-After"] = str(RETRY_AFTER)
     return sent

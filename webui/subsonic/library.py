@@ -38,37 +38,37 @@ class LibraryView:
     def track(self, song_id: str) -> Track:
         """Return the track of a song's id. Raises SubsonicError."""
         number = int(song_id) if re.fullmatch("[0-9]{1,10}", song_id, re.ASCII) else 0
-        found = self.served.catalog.track(number) if 0 < number <= LARGEST_ID else None
-        if found is None or found.removed:
+        view = self.served.catalog.track(number) if 0 < number <= LARGEST_ID else None
+        if view is None or view.removed:
             raise unknown("song", song_id)
-        return found
+        return view
 
     def tracks(self, song_ids: Sequence[str]) -> list[Track]:
         """Return the tracks of songs' ids, in their order. Raises SubsonicError."""
         wanted = [int(i) if re.fullmatch("[0-9]{1,10}", i, re.ASCII) else 0 for i in song_ids]
-        found = {
+        view = {
             track.id: track
             for track in self.served.catalog.tracks({i for i in wanted if i <= LARGEST_ID})
             if not track.removed
         }
         for number, song_id in zip(wanted, song_ids, strict=True):
-            if number not in found:
+            if number not in view:
                 raise unknown("song", song_id)
-        return [found[number] for number in wanted]
+        return [view[number] for number in wanted]
 
     def album(self, album_id: str) -> LibraryAlbum:
         """Return an album by its id. Raises SubsonicError."""
-        found = self.discography.albums.get(album_id)
-        if found is None:
+        view = self.discography.albums.get(album_id)
+        if view is None:
             raise unknown("album", album_id)
-        return found
+        return view
 
     def artist(self, artist_id: str) -> LibraryArtist:
         """Return an artist by the id. Raises SubsonicError."""
-        found = self.discography.artists.get(artist_id)
-        if found is None:
+        view = self.discography.artists.get(artist_id)
+        if view is None:
             raise unknown("artist", artist_id)
-        return found
+        return view
 
     def kind(self, any_id: str) -> MarkedKind:
         """Return what an id is one of. Raises SubsonicError for one of nothing."""

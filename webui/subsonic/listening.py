@@ -42,8 +42,8 @@ class Listening:
 
     def marked(self, kind: MarkedKind) -> Sequence[tuple[str, int]]:
         """Return what has a star and since when, the newest first."""
-        found = [(item, at) for (one, item), at in self.starred.items() if one == kind]
-        return sorted(found, key=lambda mark: (-mark[1], mark[0]))
+        marks = [(item, at) for (one, item), at in self.starred.items() if one == kind]
+        return sorted(marks, key=lambda mark: (-mark[1], mark[0]))
 
 
 class Listenings:
@@ -59,12 +59,12 @@ class Listenings:
         cached = self._cached.get(listener_id)
         if cached is not None and cached[0] == revision:
             return cached[1]
-        found = _read(catalog, listener_id)
+        marks = _read(catalog, listener_id)
         with self._lock:
             if len(self._cached) >= _MOST_CACHED:
                 self._cached.clear()
-            self._cached[listener_id] = revision, found
-        return found
+            self._cached[listener_id] = revision, marks
+        return marks
 
 
 def listening(served: Served) -> Listening:

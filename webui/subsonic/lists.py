@@ -22,25 +22,25 @@ api = group("lists")
 @endpoint(api, "getAlbumList")
 def get_album_list() -> Tree:
     """List albums, as folders."""
-    found = library()
-    return {"albumList": {"album": [found.album_child(album) for album in _listed(found)]}}
+    view = library()
+    return {"albumList": {"album": [view.album_child(album) for album in _listed(view)]}}
 
 
 @endpoint(api, "getAlbumList2")
 def get_album_list2() -> Tree:
     """List albums."""
-    found = library()
-    return {"albumList2": {"album": [found.album_tree(album) for album in _listed(found)]}}
+    view = library()
+    return {"albumList2": {"album": [view.album_tree(album) for album in _listed(view)]}}
 
 
 @endpoint(api, "getSongsByGenre")
 def get_songs_by_genre() -> Tree:
     """List the songs of a genre."""
-    found = library()
-    genre = found.discography.genre(required("genre"))
+    view = library()
+    genre = view.discography.genre(required("genre"))
     count, offset = whole("count", 10, most=MOST), whole("offset", 0)
     ids = genre.tracks[offset : offset + count] if genre else ()
-    return {"songsByGenre": {"song": found.songs(ids)}}
+    return {"songsByGenre": {"song": view.songs(ids)}}
 
 
 @endpoint(api, "getStarred")
@@ -58,15 +58,15 @@ def get_starred2() -> Tree:
 @endpoint(api, "getNowPlaying")
 def get_now_playing() -> Tree:
     """Say what the person's own players play now; those of others are nobody's business."""
-    found = library()
+    view = library()
     playing = now_playing()
     tracks = {
-        track.id: track for track in found.served.catalog.tracks([p.track_id for p in playing])
+        track.id: track for track in view.served.catalog.tracks([p.track_id for p in playing])
     }
     return {
         "nowPlaying": {
             "entry": [
-                found.song(tracks[one.track_id])
+                view.song(tracks[one.track_id])
                 | {
                     "username": username(),
                     "minutesAgo": one.minutes,
@@ -83,26 +83,26 @@ def get_now_playing() -> Tree:
     }
 
 
-def _listed(found: LibraryView) -> Sequence[LibraryAlbum]:
+def _listed(view: LibraryView) -> Sequence[LibraryAlbum]:
     """Return the albums of the list that the request names."""
     kind = one_of("type", tuple(_LISTS))
     size, offset = whole("size", 10, most=MOST), whole("offset", 0)
-    return _LISTS[kind](found)[offset : offset + size]
+    return _LISTS[kind](view)[offset : offset + size]
 
 
-def _random(found: LibraryView) -> list[LibraryAlbum]:
-    albums = list(found.discography.albums.values())
+def _random(view: LibraryView) -> list[LibraryAlbum]:
+    albums = list(view.discography.albums.values())
     random.shuffle(albums)
     return albums
 
 
-def _newest(found: LibraryView) -> list[LibraryAlbum]:
-    return sorted(found.discography.albums.values(), key=lambda album: (-album.added_at, album.id))
+def _newest(view: LibraryView) -> list[LibraryAlbum]:
+    return sorted(view.discography.albums.values(), key=lambda album: (-album.added_at, album.id))
 
 
-def _highest(found: LibraryView) -> list[LibraryAlbum]:
+def _highest(view: LibraryView) -> list[LibraryAlbum]:
     """Sort the albums that are rated, or whose songs are, by the mean of these ratings."""
-    ratings = found.listening.ratings
+    ratings = view.listening.ratings
 
     def mean(album: LibraryAlbum) -> float:
         own = ratings.get(("album", album.id))
@@ -110,57 +110,57 @@ def _highest(found: LibraryView) -> list[LibraryAlbum]:
         given = [own] if own else [rating for rating in songs if rating]
         return sum(given) / len(given) if given else 0.0
 
-    rated = [(mean(album), album) for album in found.discography.albums.values()]
+    rated = [(mean(album), album) for album in view.discography.albums.values()]
     rated.sort(key=lambda pair: (-pair[0], pair[1].id))
     return [album for rating, album in rated if rating]
 
 
-def _frequent(found: LibraryView) -> list[LibraryAlbum]:
-    return _played(found, found.listening.plays, found.listening.album_plays)
+def _frequent(view: LibraryView) -> list[LibraryAlbum]:
+    return _played(view, view.listening.plays, view.listening.album_plays)
 
 
-def _recent(found: LibraryView) -> list[LibraryAlbum]:
-    return _played(found, found.listening.last_at, found.listening.album_last_at)
+def _recent(view: LibraryView) -> list[LibraryAlbum]:
+    return _played(view, view.listening.last_at, view.listening.album_last_at)
 
 
 def _played(
-    found: LibraryView, by_track: Mapping[int, int], by_album: Callable[[LibraryAlbum], int]
+    view: LibraryView, by_track: Mapping[int, int], by_album: Callable[[LibraryAlbum], int]
 ) -> list[LibraryAlbum]:
     """Return the albums with a played song, those of the greatest values first."""
-    of = found.discography.album_of
+    of = view.discography.album_of
     ids = {of[track_id] for track_id in by_track if track_id in of}
-    albums = [found.discography.albums[one] for one in ids]
+    albums = [view.discography.albums[one] for one in ids]
     return sorted(albums, key=lambda album: (-by_album(album), album.id))
 
 
-def _by_name(found: LibraryView) -> list[LibraryAlbum]:
-    albums = found.discography.albums.values()
+def _by_name(view: LibraryView) -> list[LibraryAlbum]:
+    albums = view.discography.albums.values()
     return sorted(albums, key=lambda album: (sort_name(album.name), album.id))
 
 
-def _by_artist(found: LibraryView) -> list[LibraryAlbum]:
-    return list(found.discography.albums.values())
+def _by_artist(view: LibraryView) -> list[LibraryAlbum]:
+    return list(view.discography.albums.values())
 
 
-def _starred_albums(found: LibraryView) -> list[LibraryAlbum]:
-    known = (found.discography.albums.get(one) for one, _ in found.listening.marked("album"))
+def _starred_albums(view: LibraryView) -> list[LibraryAlbum]:
+    known = (view.discography.albums.get(one) for one, _ in view.listening.marked("album"))
     return [album for album in known if album is not None]
 
 
-def _by_year(found: LibraryView) -> list[LibraryAlbum]:
+def _by_year(view: LibraryView) -> list[LibraryAlbum]:
     required("fromYear"), required("toYear")
     first, last = whole("fromYear", 0, most=_YEARS), whole("toYear", _YEARS, most=_YEARS)
     low, high = sorted((first, last))
-    albums = [a for a in found.discography.albums.values() if a.year and low <= a.year <= high]
+    albums = [a for a in view.discography.albums.values() if a.year and low <= a.year <= high]
     albums.sort(key=lambda album: (album.year or 0, sort_name(album.name)), reverse=first > last)
     return albums
 
 
-def _by_genre(found: LibraryView) -> list[LibraryAlbum]:
+def _by_genre(view: LibraryView) -> list[LibraryAlbum]:
     genre = fold(required("genre"))
     return [
         album
-        for album in found.discography.albums.values()
+        for album in view.discography.albums.values()
         if any(fold(name) == genre for name in album.genres)
     ]
 
@@ -180,18 +180,18 @@ _LISTS: Mapping[str, Callable[[LibraryView], list[LibraryAlbum]]] = {
 
 
 def _starred(*, folders: bool) -> Tree:
-    found = library()
-    artists = (found.discography.artists.get(one) for one, _ in found.listening.marked("artist"))
-    albums = _starred_albums(found)
-    ids = [int(one) for one, _ in found.listening.marked("track")]
+    view = library()
+    artists = (view.discography.artists.get(one) for one, _ in view.listening.marked("artist"))
+    albums = _starred_albums(view)
+    ids = [int(one) for one, _ in view.listening.marked("track")]
     return {
         "artist": [
-            found.artist_folder(artist) if folders else found.artist_tree(artist)
+            view.artist_folder(artist) if folders else view.artist_tree(artist)
             for artist in artists
             if artist is not None
         ],
         "album": [
-            found.album_child(album) if folders else found.album_tree(album) for album in albums
+            view.album_child(album) if folders else view.album_tree(album) for album in albums
         ],
-        "song": found.songs(ids),
+        "song": view.songs(ids),
     }

@@ -68,13 +68,13 @@ def download() -> Response:
 @endpoint(api, "getCoverArt")
 def get_cover_art() -> Response:
     """Send the picture of a song, an album, an artist or a playlist, as large as it is."""
-    found, one = library(), required("id")
+    view, one = library(), required("id")
     whole("size", 0)
-    for track in _with_covers(found, one):
+    for track in _with_covers(view, one):
         picture = picture_in(track)
         if picture is not None:
             return send_picture(picture)
-    picture = _folder_picture(found, one)
+    picture = _folder_picture(view, one)
     if picture is None:
         raise SubsonicError(NOT_FOUND, f"There is no cover of {one[:100]}.")
     return send_picture(picture)
@@ -94,8 +94,8 @@ def get_lyrics_by_song_id() -> Tree:
 @endpoint(api, "getLyrics")
 def get_lyrics() -> Tree:
     """Send the lyrics of a song by its artist and title, as plain text."""
-    found, artist, title = library(), text("artist") or "", text("title") or ""
-    for track in found.served.catalog.search(f"{artist} {title}", 1):
+    view, artist, title = library(), text("artist") or "", text("title") or ""
+    for track in view.served.catalog.search(f"{artist} {title}", 1):
         try:
             lyrics = read_lyrics(file_of(track))
         except NotFound:
@@ -136,37 +136,37 @@ def _of_length(pieces: Iterable[bytes] | Iterable[str], length: int) -> Iterator
     yield bytes(length)
 
 
-def _with_covers(found: LibraryView, one: str) -> list[Track]:
+def _with_covers(view: LibraryView, one: str) -> list[Track]:
     """Return tracks whose picture is that of an id, the first that may have one."""
-    catalog = found.served.catalog
+    catalog = view.served.catalog
     if one.startswith("pl-"):
-        ids = list(own_playlist(found.served, one).track_ids)
+        ids = list(own_playlist(view.served, one).track_ids)
         tracks = [track for track in catalog.tracks(ids) if not track.removed]
         return [track for track in tracks if track.has_cover][:1] or tracks[:1]
     if one.startswith("ar-"):
-        artist = found.artist(one)
-        albums = [found.album(album) for album in artist.albums]
+        artist = view.artist(one)
+        albums = [view.album(album) for album in artist.albums]
         return catalog.tracks([album.cover for album in albums if album.cover is not None][:1])
     if one.startswith("al-"):
-        cover = found.album(one).cover
+        cover = view.album(one).cover
         return [] if cover is None else catalog.tracks([cover])
-    track = found.track(one)
-    album = found.discography.albums.get(found.discography.album_of.get(track.id, ""))
+    track = view.track(one)
+    album = view.discography.albums.get(view.discography.album_of.get(track.id, ""))
     return [track, *catalog.tracks([album.cover] if album and album.cover else [])]
 
 
-def _folder_picture(found: LibraryView, one: str) -> Cover | None:
+def _folder_picture(view: LibraryView, one: str) -> Cover | None:
     """Return the picture that lies in the folder of a song, or of an album's first song."""
     if one.startswith("pl-"):
         return None
     ids: Iterable[int]
     if one.startswith("ar-"):
-        ids = [found.album(album).tracks[0] for album in found.artist(one).albums]
+        ids = [view.album(album).tracks[0] for album in view.artist(one).albums]
     elif one.startswith("al-"):
-        ids = found.album(one).tracks[:1]
+        ids = view.album(one).tracks[:1]
     else:
-        ids = [found.track(one).id]
-    for track in found.served.catalog.tracks(ids):
+        ids = [view.track(one).id]
+    for track in view.served.catalog.tracks(ids):
         picture = read_folder_cover(track.path.parent)
         if picture is not None:
             return picture

@@ -25,24 +25,24 @@ def text(name: str) -> str | None:
 
 def required(name: str) -> str:
     """Return the first value of a parameter. Raises SubsonicError."""
-    found = text(name)
-    if found is None:
+    value = text(name)
+    if value is None:
         raise missing(name)
-    return found
+    return value
 
 
 def one_of(name: str, values: Collection[str]) -> str:
     """Return a parameter that is one of some words. Raises SubsonicError."""
-    found = required(name)
-    if found not in values:
+    value = required(name)
+    if value not in values:
         raise SubsonicError(PROBLEM, f'"{name}" takes one of {", ".join(values)}.')
-    return found
+    return value
 
 
 def whole(name: str, default: int, *, least: int = 0, most: int = 2**53) -> int:
     """Return a whole number, or its default; one above `most` is that. Raises SubsonicError."""
-    found = text(name)
-    return default if found is None else read_whole(name, found, least, most)
+    value = text(name)
+    return default if value is None else read_whole(name, value, least, most)
 
 
 def wholes(name: str, *, most: int) -> list[int]:
@@ -52,8 +52,8 @@ def wholes(name: str, *, most: int) -> list[int]:
 
 def maybe_whole(name: str, *, most: int = 2**53) -> int | None:
     """Return a whole number, None where there is none. Raises SubsonicError."""
-    found = text(name)
-    return None if found is None else read_whole(name, found, 0, most)
+    value = text(name)
+    return None if value is None else read_whole(name, value, 0, most)
 
 
 def read_whole(name: str, value: str, least: int, most: int) -> int:
@@ -65,10 +65,10 @@ def read_whole(name: str, value: str, least: int, most: int) -> int:
 
 def flag(name: str, *, default: bool) -> bool:
     """Return a switch, or its default. Raises SubsonicError."""
-    found = (text(name) or ("true" if default else "false")).lower()
-    if found not in ("true", "false", "1", "0"):
+    value = (text(name) or ("true" if default else "false")).lower()
+    if value not in ("true", "false", "1", "0"):
         raise SubsonicError(PROBLEM, f'"{name}" takes true or false.')
-    return found in ("true", "1")
+    return value in ("true", "1")
 
 
 def unknown(kind: str, name: str) -> SubsonicError:

@@ -165,8 +165,8 @@ def now_playing() -> list[Playing]:
 
 def playbacks() -> Playbacks:
     """Return the players of everybody."""
-    found: Playbacks = current_app.extensions["playbacks"]
-    return found
+    playbacks: Playbacks = current_app.extensions["playbacks"]
+    return playbacks
 
 
 def player_name() -> str:

@@ -26,86 +26,86 @@ def get_playlists() -> Tree:
     name = text("username")
     if name is not None and name.casefold() != username().casefold():
         raise SubsonicError(FORBIDDEN, "Only your own playlists can you ask for here.")
-    found = library()
-    listener = current_listener.listener(found.served)
-    kept = [] if listener is None else found.served.catalog.playlists(listener)
-    return {"playlists": {"playlist": [_playlist(found, one) for one in kept]}}
+    view = library()
+    listener = current_listener.listener(view.served)
+    playlists = [] if listener is None else view.served.catalog.playlists(listener)
+    return {"playlists": {"playlist": [_playlist(view, one) for one in playlists]}}
 
 
 @endpoint(api, "getPlaylist")
 def get_playlist() -> Tree:
     """Show a playlist with its songs."""
-    found = library()
-    return {"playlist": _with_songs(found, own_playlist(found.served, required("id")))}
+    view = library()
+    return {"playlist": _with_songs(view, own_playlist(view.served, required("id")))}
 
 
 @endpoint(api, "createPlaylist")
 def create_playlist() -> Tree:
     """Keep a new playlist, or replace the songs of one."""
-    found, one, name = library(), text("playlistId"), text("name")
+    view, one, name = library(), text("playlistId"), text("name")
     if one is None and name is None:
         raise missing("name")
-    ids = [track.id for track in found.tracks(texts("songId"))]
-    kept = None if one is None else own_playlist(found.served, one)
-    return {"playlist": _with_songs(found, _save(found.served, kept, name, ids))}
+    ids = [track.id for track in view.tracks(texts("songId"))]
+    playlist = None if one is None else own_playlist(view.served, one)
+    return {"playlist": _with_songs(view, _save(view.served, playlist, name, ids))}
 
 
 @endpoint(api, "updatePlaylist")
 def update_playlist() -> None:
     """Rename a playlist, take songs out of it by their places, and add others at its end."""
-    found = library()
-    kept = own_playlist(found.served, required("playlistId"))
-    added = [track.id for track in found.tracks(texts("songIdToAdd"))]
-    shown = [place for place, i in enumerate(kept.track_ids) if i in found.discography.seconds]
+    view = library()
+    playlist = own_playlist(view.served, required("playlistId"))
+    added = [track.id for track in view.tracks(texts("songIdToAdd"))]
+    shown = [place for place, i in enumerate(playlist.track_ids) if i in view.discography.seconds]
     removed = set()
     for place in wholes("songIndexToRemove", most=LONGEST_PLAYLIST):
         if place >= len(shown):
             raise SubsonicError(PROBLEM, f"The playlist has no song at {place}.")
         removed.add(shown[place])
-    rest = [i for place, i in enumerate(kept.track_ids) if place not in removed]
-    _save(found.served, kept, text("name"), [*rest, *added])
+    rest = [i for place, i in enumerate(playlist.track_ids) if place not in removed]
+    _save(view.served, playlist, text("name"), [*rest, *added])
 
 
 @endpoint(api, "deletePlaylist")
 def delete_playlist() -> None:
     """Delete a playlist."""
-    found = library()
-    kept = own_playlist(found.served, required("id"))
+    view = library()
+    playlist = own_playlist(view.served, required("id"))
     try:
-        found.served.catalog.delete_playlist(kept.listener_id, kept.id)
+        view.served.catalog.delete_playlist(playlist.listener_id, playlist.id)
     except KeyError:
-        raise unknown("playlist", f"{START}{kept.id}") from None
+        raise unknown("playlist", f"{START}{playlist.id}") from None
 
 
 def own_playlist(served: Served, playlist_id: str) -> StoredPlaylist:
     """Return a playlist of the person who asks by its id. Raises SubsonicError."""
     number = re.fullmatch(f"{START}([0-9]{{1,10}})", playlist_id, re.ASCII)
     listener = current_listener.listener(served)
-    found = None
+    playlist = None
     if listener is not None and number is not None and int(number[1]) <= LARGEST_ID:
-        found = served.catalog.playlist(listener, int(number[1]))
-    if found is None:
+        playlist = served.catalog.playlist(listener, int(number[1]))
+    if playlist is None:
         raise unknown("playlist", playlist_id)
-    return found
+    return playlist
 
 
 def _save(
-    served: Served, kept: StoredPlaylist | None, name: str | None, ids: list[int]
+    served: Served, playlist: StoredPlaylist | None, name: str | None, ids: list[int]
 ) -> StoredPlaylist:
-    """Write a playlist, in place of `kept` as it was read. Raises SubsonicError."""
-    called = name or (kept.name if kept else "")
+    """Write a playlist, in place of `playlist` as it was read. Raises SubsonicError."""
+    called = name or (playlist.name if playlist else "")
     if not is_name(called):
         raise SubsonicError(PROBLEM, '"name" takes 1 to 200 characters on one line.')
     if len(ids) > LONGEST_PLAYLIST:
         raise SubsonicError(PROBLEM, f"A playlist has at most {LONGEST_PLAYLIST} songs.")
-    listener = kept.listener_id if kept else current_listener.writing_listener(served)
+    listener = playlist.listener_id if playlist else current_listener.writing_listener(served)
     try:
         return served.catalog.save_playlist(
             listener,
             called,
             ids,
-            kept.id if kept else None,
-            revision=kept.revision if kept else None,
+            playlist.id if playlist else None,
+            revision=playlist.revision if playlist else None,
         )
     except PlaylistChanged:
         words = "The playlist was changed meanwhile: try again."
@@ -114,23 +114,23 @@ def _save(
         raise unknown("song or playlist", str(error.args[0])) from None
 
 
-def _playlist(found: LibraryView, kept: StoredPlaylist) -> Tree:
-    seconds = found.discography.seconds
-    lengths = [seconds[track_id] for track_id in kept.track_ids if track_id in seconds]
-    one = f"{START}{kept.id}"
+def _playlist(view: LibraryView, playlist: StoredPlaylist) -> Tree:
+    seconds = view.discography.seconds
+    lengths = [seconds[track_id] for track_id in playlist.track_ids if track_id in seconds]
+    one = f"{START}{playlist.id}"
     return {
         "id": one,
-        "name": kept.name,
+        "name": playlist.name,
         "owner": username(),
         "public": False,
         "readonly": False,
         "songCount": len(lengths),
         "duration": round(sum(lengths)),
-        "created": when(kept.created_at),
-        "changed": when(kept.changed_at),
+        "created": when(playlist.created_at),
+        "changed": when(playlist.changed_at),
         "coverArt": one,
     }
 
 
-def _with_songs(found: LibraryView, kept: StoredPlaylist) -> Tree:
-    return _playlist(found, kept) | {"entry": found.songs(kept.track_ids)}
+def _with_songs(view: LibraryView, playlist: StoredPlaylist) -> Tree:
+    return _playlist(view, playlist) | {"entry": view.songs(playlist.track_ids)}

@@ -59,26 +59,26 @@ def get_play_queue_by_index() -> Tree:
 def _save(song_ids: list[str], place: int) -> None:
     if len(song_ids) > LONGEST_PLAYLIST:
         raise SubsonicError(PROBLEM, f"A queue has at most {LONGEST_PLAYLIST} songs.")
-    found = library()
-    ids = tuple(track.id for track in found.tracks(song_ids))
+    view = library()
+    ids = tuple(track.id for track in view.tracks(song_ids))
     queue = PlayQueue(ids, place, whole("position", 0), int(time.time()), player_name())
-    listener = current_listener.writing_listener(found.served)
-    found.served.catalog.save_play_queue(listener, queue if ids else None)
+    listener = current_listener.writing_listener(view.served)
+    view.served.catalog.save_play_queue(listener, queue if ids else None)
 
 
 def _queue() -> tuple[Tree, int | None]:
     """Return the queue, and the place of the current song among those that are there."""
-    found = library()
-    listener = current_listener.listener(found.served)
-    kept = None if listener is None else found.served.catalog.play_queue(listener)
+    view = library()
+    listener = current_listener.listener(view.served)
+    queue = None if listener is None else view.served.catalog.play_queue(listener)
     tree: Tree = {"username": username(), "changed": when(0), "changedBy": "", "entry": []}
-    if kept is None:
+    if queue is None:
         return tree, None
-    there = [i in found.discography.seconds for i in kept.track_ids]
-    entries = found.songs(kept.track_ids)
-    place = min(sum(there[: kept.place]), len(entries) - 1)
+    there = [i in view.discography.seconds for i in queue.track_ids]
+    entries = view.songs(queue.track_ids)
+    place = min(sum(there[: queue.place]), len(entries) - 1)
     tree["entry"] = entries
-    tree["changed"], tree["changedBy"] = when(kept.changed_at), kept.changed_by
+    tree["changed"], tree["changedBy"] = when(queue.changed_at), queue.changed_by
     if entries:
-        tree["position"] = kept.position_ms if there[kept.place] else 0
+        tree["position"] = queue.position_ms if there[queue.place] else 0
     return tree, place if entries else None

@@ -51,10 +51,10 @@ class HandedOut:
             return {i for at, i in self._songs.get(listener, ()) if at >= earliest}
 
 
-def radio(found: LibraryView, seeds: Sequence[Seed], count: int) -> list[int]:
+def radio(view: LibraryView, seeds: Sequence[Seed], count: int) -> list[int]:
     """Return the ids of songs to go on with from seeds."""
-    recent = _recent(found)
-    listener = current_listener.listener(found.served)
+    recent = _recent(view)
+    listener = current_listener.listener(view.served)
     cap = max(_LEAST_OF_ARTIST, count // _SHARE_OF_ARTIST)
     chosen: list[int] = []
     for left_out, artist_cap in ((recent, cap), (recent, None), (set[int](), None)):
@@ -70,16 +70,16 @@ def radio(found: LibraryView, seeds: Sequence[Seed], count: int) -> list[int]:
             randomness=_RANDOMNESS,
             seed=secrets.randbelow(1 << 31),
         )
-        mix = found.served.recommender.recommend(query, count - len(chosen))
+        mix = view.served.recommender.recommend(query, count - len(chosen))
         chosen += [one.track.id for one in mix.recommendations]
     _hand_out(chosen)
     return chosen
 
 
-def at_random(found: LibraryView, ids: Collection[int], count: int) -> list[int]:
+def at_random(view: LibraryView, ids: Collection[int], count: int) -> list[int]:
     """Return songs drawn among some; those of the last hours and disliked ones come last."""
-    disliked = found.listening.disliked
-    recent = _recent(found)
+    disliked = view.listening.disliked
+    recent = _recent(view)
     fresh = [track_id for track_id in ids if track_id not in recent and track_id not in disliked]
     chosen = random.sample(fresh, min(count, len(fresh)))
     if len(chosen) < count:
@@ -89,20 +89,20 @@ def at_random(found: LibraryView, ids: Collection[int], count: int) -> list[int]
     return chosen
 
 
-def seeds_of(found: LibraryView, one: str) -> list[Seed]:
+def seeds_of(view: LibraryView, one: str) -> list[Seed]:
     """Return the seeds of a song, an album or an artist by its id. Raises SubsonicError."""
-    if one in found.discography.albums:
-        return _tracks(found.album(one).tracks)
-    if one in found.discography.artists:
-        return _artist(found, found.artist(one))
-    return _tracks([found.track(one).id])
+    if one in view.discography.albums:
+        return _tracks(view.album(one).tracks)
+    if one in view.discography.artists:
+        return _artist(view, view.artist(one))
+    return _tracks([view.track(one).id])
 
 
-def _artist(found: LibraryView, artist: LibraryArtist) -> list[Seed]:
+def _artist(view: LibraryView, artist: LibraryArtist) -> list[Seed]:
     """Return the artist by name; or their songs, where files name no artist so."""
-    if fold(artist.name) in found.served.recommender.track_table().artist_rows:
+    if fold(artist.name) in view.served.recommender.track_table().artist_rows:
         return [Seed("artist", artist.name)]
-    albums = [found.album(album) for album in artist.albums]
+    albums = [view.album(album) for album in artist.albums]
     return _tracks(artist.tracks or [track_id for album in albums for track_id in album.tracks])
 
 
@@ -111,14 +111,14 @@ def _tracks(ids: Sequence[int]) -> list[Seed]:
     return [Seed("track", track_id) for track_id in ids[::step]]
 
 
-def _recent(found: LibraryView) -> set[int]:
+def _recent(view: LibraryView) -> set[int]:
     """Return what the person has heard or was given within the last hours."""
     earliest = time.time() - 3600 * HOURS
-    heard = {i for i, at in found.listening.last_at.items() if at >= earliest}
-    kept: HandedOut = current_app.extensions["handed_out"]
-    return heard | kept.since(g.person.listener, earliest)
+    heard = {i for i, at in view.listening.last_at.items() if at >= earliest}
+    handed_out: HandedOut = current_app.extensions["handed_out"]
+    return heard | handed_out.since(g.person.listener, earliest)
 
 
 def _hand_out(ids: Sequence[int]) -> None:
-    kept: HandedOut = current_app.extensions["handed_out"]
-    kept.add(g.person.listener, ids, time.time())
+    handed_out: HandedOut = current_app.extensions["handed_out"]
+    handed_out.add(g.person.listener, ids, time.time())

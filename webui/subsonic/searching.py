@@ -29,13 +29,13 @@ class SearchResult(NamedTuple):
 @endpoint(api, "search2")
 def search2() -> Tree:
     """Find artists, albums and songs, the former two as folders."""
-    found = library()
-    result = _search(found)
+    view = library()
+    result = _search(view)
     return {
         "searchResult2": {
-            "artist": [found.artist_folder(artist) for artist in result.artists],
-            "album": [found.album_child(album) for album in result.albums],
-            "song": found.songs(result.songs),
+            "artist": [view.artist_folder(artist) for artist in result.artists],
+            "album": [view.album_child(album) for album in result.albums],
+            "song": view.songs(result.songs),
         }
     }
 
@@ -43,24 +43,24 @@ def search2() -> Tree:
 @endpoint(api, "search3")
 def search3() -> Tree:
     """Find artists, albums and songs."""
-    found = library()
-    result = _search(found)
+    view = library()
+    result = _search(view)
     return {
         "searchResult3": {
-            "artist": [found.artist_tree(artist) for artist in result.artists],
-            "album": [found.album_tree(album) for album in result.albums],
-            "song": found.songs(result.songs),
+            "artist": [view.artist_tree(artist) for artist in result.artists],
+            "album": [view.album_tree(album) for album in result.albums],
+            "song": view.songs(result.songs),
         }
     }
 
 
-def _search(found: LibraryView) -> SearchResult:
+def _search(view: LibraryView) -> SearchResult:
     given = texts("query")
     if not given:
         raise missing("query")
     words = given[0]
     everything = not fold(words)
-    discography = found.discography
+    discography = view.discography
 
     def part(kind: str) -> tuple[int, int]:
         begin = whole(f"{kind}Offset", 0)
@@ -82,7 +82,5 @@ def _search(found: LibraryView) -> SearchResult:
     return SearchResult(
         discography.search_artists(words, artists[1])[artists[0] :],
         discography.search_albums(words, albums[1])[albums[0] :],
-        [t.id for t in found.served.catalog.search(words, songs[1])[songs[0] :]]
-        if songs[1]
-        else [],
+        [t.id for t in view.served.catalog.search(words, songs[1])[songs[0] :]] if songs[1] else [],
     )

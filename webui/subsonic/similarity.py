@@ -33,8 +33,8 @@ def get_similar_songs2() -> Tree:
 @endpoint(api, "getRandomSongs")
 def get_random_songs() -> Tree:
     """Draw songs, of a genre or of some years if asked for, none of the last hours."""
-    found = library()
-    discography, size = found.discography, whole("size", 10, most=MOST)
+    view = library()
+    discography, size = view.discography, whole("size", 10, most=MOST)
     first, last = maybe_whole("fromYear"), maybe_whole("toYear")
     genre = text("genre")
     ids = list(discography.seconds)
@@ -44,23 +44,23 @@ def get_random_songs() -> Tree:
     if first is not None or last is not None:
         low, high = first or 0, 9999 if last is None else last
         ids = [i for i in ids if low <= discography.years.get(i, -1) <= high]
-    return {"randomSongs": {"song": found.songs(at_random(found, ids, size))}}
+    return {"randomSongs": {"song": view.songs(at_random(view, ids, size))}}
 
 
 @endpoint(api, "getTopSongs")
 def get_top_songs() -> Tree:
     """List an artist's songs, those first that the person plays most, then starred ones."""
-    found, one, name = library(), text("id"), text("artist")
+    view, one, name = library(), text("id"), text("artist")
     if one is None and name is None:
         raise missing("artist")
-    artist = found.artist(one) if one else found.discography.artist_named(name or "")
-    plays, starred = found.listening.plays, found.listening.starred
+    artist = view.artist(one) if one else view.discography.artist_named(name or "")
+    plays, starred = view.listening.plays, view.listening.starred
 
     def rank(track_id: int) -> tuple[int, int, int]:
         return -plays.get(track_id, 0), -starred.get(("track", str(track_id)), 0), track_id
 
     ids = sorted(artist.tracks, key=rank) if artist else []
-    return {"topSongs": {"song": found.songs(ids[: whole("count", 50, most=MOST)])}}
+    return {"topSongs": {"song": view.songs(ids[: whole("count", 50, most=MOST)])}}
 
 
 @endpoint(api, "getSonicSimilarTracks")
@@ -69,49 +69,49 @@ def get_sonic_similar_tracks() -> Tree:
 
     The similarity is the share of the library's pairs of songs that are less alike.
     """
-    found = library()
-    track, count = found.track(required("id")), whole("count", 10, most=MOST)
+    view = library()
+    track, count = view.track(required("id")), whole("count", 10, most=MOST)
     if not count:
         return {"sonicMatch": []}
     try:
-        near = found.served.similar.nearest(track, count)
+        near = view.served.similar.nearest(track, count)
     except KeyError:
         raise _not_heard(track) from None
-    return {"sonicMatch": [_match(found, other, similarity) for other, similarity in near]}
+    return {"sonicMatch": [_match(view, other, similarity) for other, similarity in near]}
 
 
 @endpoint(api, "findSonicPath")
 def find_sonic_path() -> Tree:
     """Lead from one song to another in small steps, by as many songs as asked for."""
-    found = library()
-    start, end = found.track(required("startSongId")), found.track(required("endSongId"))
+    view = library()
+    start, end = view.track(required("startSongId")), view.track(required("endSongId"))
     count = whole("count", 25, least=1, most=MAX_LENGTH)
     if start.id == end.id:
-        return {"sonicMatch": [_match(found, start, SAME)]}
+        return {"sonicMatch": [_match(view, start, SAME)]}
     if count < 2:
         raise SubsonicError(PROBLEM, '"count" takes at least 2: a path has two ends.')
-    query = Query(listener=current_listener.listener(found.served), exclude_played=False)
+    query = Query(listener=current_listener.listener(view.served), exclude_played=False)
     try:
-        path = found.served.recommender.path(start.id, end.id, count, query)
+        path = view.served.recommender.path(start.id, end.id, count, query)
     except Unanswerable as error:
         raise SubsonicError(NOT_FOUND, str(error)) from error
-    similar = found.served.similar
+    similar = view.served.similar
     return {
         "sonicMatch": [
-            _match(found, one.track, SAME if n == 0 else similar.similarity(start, one.track))
+            _match(view, one.track, SAME if n == 0 else similar.similarity(start, one.track))
             for n, one in enumerate(path.recommendations)
         ]
     }
 
 
 def _radio() -> list[Tree]:
-    found = library()
-    seeds, count = seeds_of(found, required("id")), whole("count", 50, most=MOST)
-    return found.songs(radio(found, seeds, count)) if count else []
+    view = library()
+    seeds, count = seeds_of(view, required("id")), whole("count", 50, most=MOST)
+    return view.songs(radio(view, seeds, count)) if count else []
 
 
-def _match(found: LibraryView, track: Track, similarity: float) -> Tree:
-    return {"entry": found.song(track), "similarity": shown(similarity)}
+def _match(view: LibraryView, track: Track, similarity: float) -> Tree:
+    return {"entry": view.song(track), "similarity": shown(similarity)}
 
 
 def _not_heard(track: Track) -> SubsonicError:

@@ -39,15 +39,15 @@ def get_license() -> Tree:
 @endpoint(api, "getOpenSubsonicExtensions")
 def get_extensions() -> Tree:
     """Name the extensions of the protocol that hold here; anybody may ask."""
-    found = [*_ALWAYS]
+    extensions = [*_ALWAYS]
     if accounts() is not None:
-        found.append(("apiKeyAuthentication", 1))
+        extensions.append(("apiKeyAuthentication", 1))
     transcode: Transcode | None = current_app.config["TRANSCODE"]
     if transcode is not None:
-        found.append(("transcodeOffset", 1))
+        extensions.append(("transcodeOffset", 1))
     return {
         "openSubsonicExtensions": [
-            {"name": name, "versions": [version]} for name, version in sorted(found)
+            {"name": name, "versions": [version]} for name, version in sorted(extensions)
         ]
     }
 
