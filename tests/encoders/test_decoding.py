@@ -136,8 +136,10 @@ def test_dying_between_two_halves_of_an_answer_costs_one_file(
     decoder: DecoderProcess, track: Path
 ) -> None:
     """Its samples do not fit into the pipe, so it is still writing when it is killed."""
+    grid = SegmentGrid(sample_rate=48_000, hop_length=256, n_fft=512, n_frames=560)
+    assert 2 * decoding._PIPE_SIZE < 4 * 5 * 560 * 256
     process = child()
-    decoder.request_segments(track, 16.0, GRID, 5)
+    decoder.request_segments(track, 16.0, grid, 5)
     decoder._out.peek(1)  # the answer's head is here
     process.kill()
     with pytest.raises(AudioError, match=r"flac ended the decoder"):
