@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from earshot.arguments import add_json, names, new_parser, whole_number
-from earshot.build_demo import demo, leave_demo
+from earshot.build_demo import demo, leave_demo, without_own_files
 from earshot.build_learning import Learned, is_automatic, learn_similarity
 from earshot.build_progress import BuildDisplay
 from earshot.build_report import print_report, summarise
@@ -33,7 +33,7 @@ from encoders.trained_bundles import tagger_names
 from index.vector_index import DamagedIndex
 from recsys.catalog import Catalog
 from recsys.catalog.base import shown
-from recsys.home.files import LAYOUT_NAME, PROJECTION_NAME, WEIGHTS_NAME
+from recsys.home.files import DEMO_NAME, LAYOUT_NAME, PROJECTION_NAME, WEIGHTS_NAME
 from recsys.home.home import Home, NotIndexed, open_home
 from recsys.home.settings import Settings, load_settings
 from recsys.library import build
@@ -287,6 +287,8 @@ def analyse(
         renews_head=options.learn and settings.learn and is_automatic(settings.home),
         progress=display.show,
     )
+    if (catalog.home / DEMO_NAME).resolve() in folders:
+        report = replace(report, left_out=without_own_files(report.left_out))
     return extractor, report
 
 
