@@ -1,10 +1,10 @@
 """Import one listening history for a server, in a process with bounded time and memory.
 
 `earshot serve` runs it for the files that people import on a page; see `earshot.import_process`. It
-reads what to do as JSON from standard input, and writes how far it is to the home
-(`recsys.listens.import_state`). What it does and says is what `earshot import` does and says.
+reads what to do as JSON from standard input, writes how far it is to the home
+(`recsys.listens.import_state`), and deletes the file. It does and says what `earshot import` does.
 
-    echo '{"home": "/home/ann/earshot", "file": "/tmp/scrobbles.json", "person": "ann",
+    echo '{"home": "/home/ann/earshot", "file": "/tmp/sent/scrobbles.json", "person": "ann",
            "whose": "ann", "choice": {}}' | python -m earshot.import_worker
 """
 
@@ -14,23 +14,23 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from earshot.commands.import_listens import ImportDisplay, file_summary, learn
 from recsys.catalog import BuildRunning, Catalog, CatalogError
 from recsys.catalog.base import shown
 from recsys.catalog.lock import exclusive
 from recsys.home.settings import load_settings
-from recsys.listens.choice import FormatChoice
 from recsys.listens.import_state import LOCK_NAME, ImportRecord
-from recsys.listens.importing import Imported, import_file, sentences
-from recsys.listens.matching import match_recordings
-from recsys.listens.sources import FormatError
+
+if TYPE_CHECKING:
+    from recsys.listens.importing import Imported
 
 SECONDS = 1800  # of processor time
 MEMORY = 4 << 30  # bytes of data while a file is read
-MOST_ROWS = 5_000_000  # of a file; people have some hundred thousand
+MOST_ROWS = 2_000_000  # of a file; people have some hundred thousand
 NICE = 10  # a server answers first
 
 
@@ -39,7 +39,7 @@ class _Stopped(Exception):
 
 
 class _TooLong(Exception):
-    """The import has had its time."""
+    """The import has had its time, or its rows."""
 
 
 def main() -> int:
@@ -55,9 +55,28 @@ def main() -> int:
             return _import(wanted, file, record)
     except BuildRunning:
         return 1
+    finally:  # the server may have ended
+        file.unlink(missing_ok=True)
+        with suppress(OSError):
+            file.parent.rmdir()
 
 
 def _import(wanted: dict[str, Any], file: Path, record: ImportRecord) -> int:
+    # Only now, when the person who waits is told that it runs: the readers take long to load.
+    from earshot.commands.import_listens import ImportDisplay, file_summary, learn  # noqa: PLC0415
+    from recsys.listens.choice import FormatChoice  # noqa: PLC0415
+    from recsys.listens.importing import import_file, sentences  # noqa: PLC0415
+    from recsys.listens.matching import match_recordings  # noqa: PLC0415
+    from recsys.listens.sources import FormatError  # noqa: PLC0415
+
+    class Said(ImportDisplay):
+        """Adds what learning says to the record."""
+
+        def say(self, sentence: str) -> None:
+            """Add a sentence; names of stages are shown while it runs, and no sentences."""
+            if sentence.endswith("."):
+                record.say(sentence)
+
     settings = load_settings(Path(wanted["home"]))
     try:
         with Catalog(settings.home, settings.database) as catalog:
@@ -72,7 +91,7 @@ def _import(wanted: dict[str, Any], file: Path, record: ImportRecord) -> int:
             record.show("match", 0)
             match_recordings(catalog, lambda n: record.show("match", n))
         record.show("learn", 0)
-        learn(settings, _Said(record), tune=False)
+        learn(settings, Said(), tune=False)
     except _Stopped:
         record.say("Stopped. What was read is kept; import the file again to go on.")
         record.end("stopped")
@@ -87,7 +106,7 @@ def _import(wanted: dict[str, Any], file: Path, record: ImportRecord) -> int:
 def _show(record: ImportRecord, imported: Imported) -> None:
     record.show("read", imported.rows)
     if imported.rows > MOST_ROWS:
-        raise FormatError(
+        raise _TooLong(
             f"{shown(imported.path)} holds more than {MOST_ROWS:,} rows: import it on the command "
             "line, with `earshot import`. What was read before stays."
         )
@@ -95,7 +114,7 @@ def _show(record: ImportRecord, imported: Imported) -> None:
 
 def _why(error: Exception, file: Path) -> str:
     """Say why an import failed, with the file's name alone."""
-    if isinstance(error, _TooLong):
+    if isinstance(error, _TooLong) and not error.args:
         return f"{file.name} takes too long: import it with `earshot import`. What was read stays."
     if isinstance(error, MemoryError):
         return f"{file.name} takes too much memory: import it with `earshot import`."
@@ -104,20 +123,7 @@ def _why(error: Exception, file: Path) -> str:
     return str(error).replace(f"{file.parent}{os.sep}", "")
 
 
-class _Said(ImportDisplay):
-    """Adds what learning says to the record."""
-
-    def __init__(self, record: ImportRecord) -> None:
-        super().__init__()
-        self._record = record
-
-    def say(self, sentence: str) -> None:
-        """Add a sentence; names of stages are shown while it runs, and no sentences."""
-        if sentence.endswith("."):
-            self._record.say(sentence)
-
-
-def _raising(error: type[Exception]) -> Any:
+def _raising(error: type[Exception]) -> Callable[..., NoReturn]:
     def handle(*_: object) -> NoReturn:
         raise error
 

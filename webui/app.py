@@ -66,6 +66,7 @@ from webui.subsonic import (
 from webui.subsonic import listening as player_listening
 from webui.subsonic import media as player_media
 from webui.subsonic import playlists as player_playlists
+from webui.texts import AsciiInteger
 from webui.uploads import AnalyseFile
 
 DEFAULT_LISTENER = "me"
@@ -151,6 +152,7 @@ def create_app(  # noqa: PLR0913
         MAX_CONTENT_LENGTH=MAX_BODY,
         WRITE_TOKEN=secrets.token_bytes(32),
     )
+    app.url_map.converters["int"] = AsciiInteger
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
     app.extensions.update(accounts=accounts, limits=Limits(), closing=closing or threading.Event())

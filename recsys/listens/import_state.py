@@ -25,7 +25,7 @@ _SAME_TIME = 2.0  # s by which the reported start of one process may differ
 class ImportState:
     """An import that runs or has ended.
 
-    state     "died": its process ended without a word
+    state     "died": its process was killed
     process   its id, which process_began, in Unix seconds, identifies
     person    who began it: a listener's name
     file      the name of the file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
@@ -131,7 +132,7 @@ class ImportSchema(Described):
             return cls(state="none")
         lines = list(state.lines)
         if state.state == "died":
-            lines.append("The import ended without a word. Import the file again to go on.")
+            lines.append("The import was cut off. Import the file again to go on.")
         return cls(
             state=state.state,
             file=state.file,
@@ -162,17 +163,16 @@ def begin_import(query: ImportQuery) -> Response:
         raise UnsupportedMediaType(f"A history is sent as it is, as {BYTES}.")
     if start is None:
         raise ServiceUnavailable("This server imports nothing.")
+    if (running := read_import(_home())) is not None and running.running:
+        raise _busy()
     spend_import()
     leave_pool(request.environ)
-    file = Path(tempfile.mkdtemp(prefix="earshot-")) / file_name(query.name)
-    with file.open("wb") as written:
-        while piece := request.stream.read(_PIECE):
-            written.write(piece)
+    file = _received(file_name(query.name))
     whose = person().listener if query.whose == "mine" else ""
     try:
         start(file, person().listener, whose, query.choice())
     except ImportRunning:
-        raise Conflict("Another history is being imported: try again in a minute.") from None
+        raise _busy() from None
     return _answer(202)
 
 
@@ -184,6 +184,23 @@ def end_import() -> Response:
     if not stop_import(_home()):
         raise Conflict("Your import is over.")
     return _answer(202)
+
+
+def _received(name: str) -> Path:
+    """Write the body of the request to a file of this name, in a folder of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="earshot-"))
+    try:
+        with (folder / name).open("wb") as written:
+            while piece := request.stream.read(_PIECE):
+                written.write(piece)
+    except BaseException:  # the disk is full, or the client is gone
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder / name
+
+
+def _busy() -> Conflict:
+    return Conflict("Another history is being imported: try again in a minute.")
 
 
 def file_name(text: str) -> str:
