@@ -30,26 +30,22 @@ class ImportStarter:
         self._home = home
 
     def __call__(self, file: Path, person: str, whose: str, choice: FormatChoice) -> None:
-        """Start the import of a file, whose folder is removed in the end; return once it works.
+        """Start the import of a file, whose folder is removed when it ends; return once it works.
 
         `person` begins it, `whose` listens all of it are, "" for whom the file names. Raises
         ImportRunning where another one runs, OSError.
         """
         state = read_import(self._home)
-        try:
-            if state is not None and state.running:
-                raise ImportRunning
-            said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `_attend`
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "earshot.import_worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=said,
-                start_new_session=True,  # Ctrl-C is for the server alone
-            )
-        except BaseException:
-            shutil.rmtree(file.parent, ignore_errors=True)
-            raise
+        if state is not None and state.running:
+            raise ImportRunning
+        said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `_attend`
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "earshot.import_worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,  # Ctrl-C is for the server alone
+        )
         wanted = {"home": str(self._home), "file": str(file), "person": person, "whose": whose}
         with process.stdin:  # type: ignore[union-attr]
             process.stdin.write(json.dumps(wanted | {"choice": asdict(choice)}).encode())  # type: ignore[union-attr]

@@ -37,9 +37,12 @@ from webui.api.media import Transcode
 from webui.api.openapi import described_app
 from webui.api.waveforms import ReadLevels
 from webui.compression import compress_answers
+from webui.listening import Listenings
 from webui.metrics import Metrics
+from webui.pages.album import album_page
 from webui.pages.api_reference import api_page
 from webui.pages.artist import artist_page
+from webui.pages.browse import browse_pages
 from webui.pages.evaluation import evaluation_page
 from webui.pages.imports import import_page
 from webui.pages.library import library_page
@@ -49,6 +52,7 @@ from webui.pages.playlists import playlist_pages
 from webui.pages.track import track_page
 from webui.pages.words import words_page
 from webui.pages.workbench import pages
+from webui.radio import HandedOut
 from webui.rate_limits import Limits
 from webui.security import MAX_BODY, protect
 from webui.subsonic import (
@@ -57,13 +61,11 @@ from webui.subsonic import (
     lists,
     playback,
     queue,
-    radio,
     scanning,
     searching,
     similarity,
     system,
 )
-from webui.subsonic import listening as player_listening
 from webui.subsonic import media as player_media
 from webui.subsonic import playlists as player_playlists
 from webui.texts import AsciiInteger
@@ -104,6 +106,8 @@ PAGES = (
     pages,
     track_page,
     artist_page,
+    album_page,
+    browse_pages,
     words_page,
     map_page,
     playlist_pages,
@@ -164,8 +168,8 @@ def create_app(  # noqa: PLR0913
     for resource in RESOURCES:
         app.register_api(resource.api)
     app.extensions.update(
-        handed_out=radio.HandedOut(),
-        listenings=player_listening.Listenings(),
+        handed_out=HandedOut(),
+        listenings=Listenings(),
         playbacks=playback.Playbacks(),
     )
     for group in PLAYERS:

@@ -171,8 +171,11 @@ def begin_import(query: ImportQuery) -> Response:
     whose = person().listener if query.whose == "mine" else ""
     try:
         start(file, person().listener, whose, query.choice())
-    except ImportRunning:
-        raise _busy() from None
+    except BaseException as error:
+        shutil.rmtree(file.parent, ignore_errors=True)
+        if isinstance(error, ImportRunning):
+            raise _busy() from None
+        raise
     return _answer(202)
 
 
