@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from flask import Flask
 
 from earshot.build_process import BuildStarter
+from earshot.import_process import ImportStarter
 from earshot.transcoding import transcoded
 from earshot.upload_analyser import UploadAnalyser
+from earshot.waveforms import levels_of
 from encoders.projection import ProjectionError
 from index.vector_index import DamagedIndex, StaleIndex, read_manifest
 from recsys.accounts import Accounts
@@ -68,7 +70,9 @@ def application(
         public_names={name.lower() for name in (*options.public_name, options.host)},
         analyse_file=analyser,
         transcode=transcoded,
+        read_levels=levels_of,
         build=BuildStarter(settings.home),
+        import_history=ImportStarter(settings.home),
         music_roots=options.music or default_roots(),
         closing=closing,
     )

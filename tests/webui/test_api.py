@@ -50,7 +50,8 @@ def test_neighbours_are_said_as_their_schema_has_them(client: FlaskClient) -> No
         tracks=[
             Similar.to(n.track, n.similarity, n.shared_tags)
             for n in served.similar.of_track(seed, 5)
-        ]
+        ],
+        sentences=[],
     )
     sent = client.get("/api/v1/tracks/6/similar?k=5").get_data()
     assert SimilarTracksSchema.model_validate_json(sent) == wanted
@@ -245,6 +246,7 @@ def test_a_server_stops_while_a_player_reads_none_of_an_endless_sound(
     given = tmp_path / "given"
     code = f"""
 import sys, pathlib
+from earshot import worker_process
 from earshot.commands import serve
 
 def endless(path, start):
@@ -252,7 +254,7 @@ def endless(path, start):
         pathlib.Path({str(given)!r}).write_text(str(number))
         yield bytes(1 << 20)
 
-serve.transcoded = endless
+worker_process.transcoded = endless
 sys.exit(serve.COMMAND.main(["--home", {str(home)!r}, "--port", "0"]))
 """
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=-1, stderr=-1) as run:

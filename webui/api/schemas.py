@@ -14,7 +14,7 @@ from recsys.catalog import Track as CatalogTrack
 from recsys.home.track_table import TrackTable
 from recsys.recommendation.query import Fallback, ReasonKind
 from recsys.similarity.percentile import shown
-from recsys.similarity.similar_tracks import RankedTrack
+from recsys.similarity.similar_tracks import RankedTrack, copies_hidden
 from webui.api.parameters import Described
 from webui.mix_list import Row
 
@@ -45,8 +45,8 @@ class TrackDetails(TrackSchema):
     disc_number: int | None
     year: int | None
     genres: list[str] = Field(examples=[["Choral"]])
-    bpm: float | None = Field(description="Beats a minute, where the file names them.")
-    recording_mbid: str | None = Field(description="MusicBrainz's id of the recording.")
+    bpm: float | None = Field(description="Beats per minute, from the tags of the file.")
+    recording_mbid: str | None = Field(description="MusicBrainz recording ID.")
     has_cover: bool
     added_at: int = Field(description="Unix seconds.", examples=[1764000000])
 
@@ -122,6 +122,10 @@ class SimilarTracksSchema(Described):
     """Tracks that sound alike, best first."""
 
     tracks: list[Similar]
+    sentences: list[str] = Field(
+        description="Notes for people, such as how many copies are not shown.",
+        examples=[["2 copies of tracks in this list are not shown."]],
+    )
 
 
 def similar_tracks(table: TrackTable, ranked: Sequence[RankedTrack]) -> bytes:
@@ -131,7 +135,8 @@ def similar_tracks(table: TrackTable, ranked: Sequence[RankedTrack]) -> bytes:
         names = ",".join(map(_encoded, tags)).encode()
         extra = b',"similarity":%a,"shared_tags":[%b]}' % (shown(similarity), names)
         tracks.append(table.shown[row][:-1] + extra)  # without the brace that ends the object
-    return b'{"tracks":[%b]}' % b",".join(tracks)
+    said = copies_hidden(table.n_hidden([row for row, _, _ in ranked]))
+    return b'{"tracks":[%b],"sentences":%b}' % (b",".join(tracks), json.dumps(said).encode())
 
 
 @lru_cache(maxsize=4096)
@@ -144,7 +149,7 @@ class RecommendedTracks(Described):
 
     tracks: list[Recommended]
     sentences: list[str] = Field(
-        description="What a person should know: what was misspelt, why there are fewer.",
+        description="Notes for people: what was misspelt, why there are fewer tracks.",
         examples=[["12 instead of 20: 12 of the library's 72 tracks may be in the answer."]],
     )
 

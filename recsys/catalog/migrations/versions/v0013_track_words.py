@@ -9,7 +9,7 @@ from alembic import op
 from recsys.catalog import word_search
 
 revision = "0013"
-down_revision = "0010"
+down_revision = "0012"
 
 _WORDS = (
     "SELECT id, title, artist, album_artist, album, genres FROM tracks WHERE removed_at IS NULL"
