@@ -45,7 +45,7 @@ MOST_PROCESSES, MOST_BY_DEFAULT = 64, 4
 class Shared(NamedTuple):
     """What all processes of a server share: the token for writing, a folder of index copies."""
 
-    write_token: str
+    write_token: bytes
     copies: Path | None
 
 

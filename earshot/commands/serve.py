@@ -185,7 +185,7 @@ def serve(options: ServeOptions, stack: ExitStack) -> None:
     settings = load_settings(options.home)
     closing = threading.Event()
     n_workers = number_of_workers(options.processes, settings.home)
-    shared = Shared(secrets.token_urlsafe(32), None)
+    shared = Shared(secrets.token_bytes(32), None)
     if n_workers:
         shared = Shared(shared.write_token, stack.enter_context(shared_folder()))
     app, accounts = application(options, settings, shared, closing, stack)
