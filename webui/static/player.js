@@ -7,7 +7,7 @@ import { showCurrent, showRows, showTime } from "./player_display.js";
 import { Queue } from "./queue.js";
 import { fillRadio, learnFromSkip } from "./radio.js";
 import { request, send } from "./server.js";
-import { address as fileOf, audio, forget, on, open as openSound, prepare } from "./sound.js";
+import { address as fileOf, audio, forget, on, open as openSound, playWithOne, prepare } from "./sound.js";
 import { picture } from "./waveform.js";
 
 const STORED = "earshot-playing"; // in the session's storage, from one page to the next
@@ -96,7 +96,9 @@ function begin(start) {
   heard = nothingHeard(from);
   parts = [];
   openFile(from);
-  audio.play().catch(() => {}); // an error event says more
+  audio.play().catch(({ name }) => { // of anything else an error event says more
+    if (name === "NotAllowedError" && playWithOne(queue.current.id, from)) audio.play().catch(waitForPerson);
+  });
   showPlaying();
   queueChanged();
   if (start === undefined && localStorage.getItem(HIGHLIGHT)) toHighlight();

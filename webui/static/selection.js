@@ -26,7 +26,7 @@ function show() {
     if (selecting && !box) {
       box = make("input", { type: "checkbox", class: "pick", "aria-label": `Select “${row.dataset.title}”` });
       row.prepend(box);
-      box.style.left = `${row.querySelector(".cover").offsetLeft}px`;
+      box.style.left = `${row.querySelector(".cover, [data-play]").offsetLeft}px`;
     }
     if (!selecting) box?.remove();
     else box.checked = chosen.has(row);

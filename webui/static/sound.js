@@ -11,6 +11,7 @@ export let audio = document.getElementById("audio"); // the one that is heard
 let spare = audio.cloneNode();
 let waiting = null; // {id, from} of what the spare one has loaded
 let timer = 0;
+let takesTurns = true; // until a browser lets no other element play than the one that was pressed
 spare.removeAttribute("id");
 audio.after(spare);
 
@@ -21,14 +22,18 @@ export function on(kind, handle) {
   }
 }
 
+function swap() {
+  [audio, spare] = [spare, audio];
+  spare.removeAttribute("id");
+  audio.id = "audio";
+}
+
 /** Load a track's file from some seconds on; at once where it was loaded before. */
 export function open(id, from) {
   clearTimeout(timer);
   if (waiting?.id === id && waiting.from === from && !spare.error) {
     const old = audio;
-    [audio, spare] = [spare, audio];
-    old.removeAttribute("id");
-    audio.id = "audio";
+    swap();
     if (!old.ended && old.duration - old.currentTime > BY_TIMER) old.pause();
     [audio.volume, audio.muted] = [old.volume, old.muted];
   } else {
@@ -38,9 +43,18 @@ export function open(id, from) {
   waiting = null;
 }
 
+/** Play with one element from now on, where the other may not begin by itself; false where it is one already. */
+export function playWithOne(id, from) {
+  if (!takesTurns) return false;
+  takesTurns = false;
+  swap();
+  open(id, from);
+  return true;
+}
+
 /** Near the end of a track load the next one, {id, from}, and call `go` in the moment at which it is to begin. */
 export function prepare(next, left, go) {
-  if (!next || left > AHEAD || audio.paused) return;
+  if (!next || !takesTurns || left > AHEAD || audio.paused) return;
   if (waiting?.id !== next.id || waiting.from !== next.from) {
     waiting = next;
     spare.src = address(next.id);
