@@ -72,6 +72,7 @@ def albums(page: Page) -> None:
     """Show the covers of the library, and the queue."""
     page.goto("/albums")
     page.locator(".album .over").nth(5).click()
+    page.locator("#player").wait_for()
     page.locator(".album .title").nth(8).click()
     page.locator(".menu summary").first.click()
     page.get_by_role("button", name="Add to queue").last.click()

@@ -21,7 +21,7 @@ def test_the_manifest_and_what_it_names(client: FlaskClient) -> None:
     assert answer.mimetype == "application/manifest+json"
     manifest = answer.get_json(force=True)
     for icon in manifest["icons"]:
-        picture = Image.open(io.BytesIO(client.get(icon["src"]).data))
+        picture = Image.open(io.BytesIO(client.get(icon["src"], buffered=True).data))
         assert "x".join(map(str, picture.size)) == icon["sizes"]
     for shortcut in manifest["shortcuts"]:
         assert client.get(shortcut["url"]).status_code == 200
@@ -33,10 +33,11 @@ def test_the_manifest_and_what_it_names(client: FlaskClient) -> None:
 def test_what_browsers_keep_is_of_nobody(two_people: Flask) -> None:
     client = two_people.test_client()  # who is not logged in
     for path in ("/manifest.webmanifest", "/service-worker.js", "/offline"):
-        answer = client.get(path, headers={"Host": "music.example.org"})
+        answer = client.get(path, headers={"Host": "music.example.org"}, buffered=True)
         assert answer.status_code == 200, path
         assert "earshot-token" not in answer.text
-    worker = client.get("/service-worker.js", headers={"Host": "music.example.org"})
+    name = "/service-worker.js"
+    worker = client.get(name, headers={"Host": "music.example.org"}, buffered=True)
     assert worker.mimetype == "text/javascript"
     assert worker.headers["Cache-Control"] == "no-store"
     assert client.get("/albums", headers={"Host": "music.example.org"}).status_code == 302

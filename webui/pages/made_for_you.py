@@ -94,9 +94,9 @@ def _mix(library: Discography, artists: Sequence[LibraryArtist]) -> MadeMix:
     """Return the mix of a group of artists."""
     first, *others = artists
     query = urlencode([("like", f"artist:{artist.name}") for artist in artists])
-    words = f"With {_enumerated([artist.name for artist in others])}" if others else "And the like"
+    names = [artist.name for artist in others] or ["similar artists"]
     albums = [library.albums[one] for artist in artists for one in artist.albums]
-    return MadeMix(f"{first.name} mix", words, f"/?{query}", _covers(albums))
+    return MadeMix(f"{first.name} mix", f"With {_enumerated(names)}", f"/?{query}", _covers(albums))
 
 
 def _forgotten(mine: Listening, now: float) -> list[int]:

@@ -39,7 +39,7 @@ function showPage(page, words, push) {
   const before = new Set(rows().map((row) => row.dataset.track));
   const focus = focused();
   const open = ["controls-box", "more-controls"].filter((id) => document.getElementById(id).open);
-  for (const id of ["home", "question", "mix"]) {
+  for (const id of ["home", "question", "mix", "home-albums"]) {
     document.getElementById(id).replaceChildren(...page.getElementById(id).childNodes);
   }
   swapHidden(page);

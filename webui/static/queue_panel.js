@@ -67,6 +67,7 @@ function refocus({ key, place, name }) {
 function change(how, words) {
   queue.change(how);
   queueChanged();
+  if (!panel.contains(document.activeElement) || document.activeElement.disabled) panel.focus({ preventScroll: true });
   say(words);
 }
 
