@@ -7,8 +7,7 @@ import { showCurrent, showRows, showTime } from "./player_display.js";
 import { Queue } from "./queue.js";
 import { fillRadio, learnFromSkip } from "./radio.js";
 import { request, send } from "./server.js";
-import { address as fileOf, audio, forget, on, open as openSound, playWithOne, prepare } from "./sound.js";
-import { picture } from "./waveform.js";
+import { audio, forget, on, open as openSound, playWithOne, prepare } from "./sound.js";
 
 const STORED = "earshot-playing"; // in the session's storage, from one page to the next
 const MODES = "earshot-modes"; // in the browser's: {repeat, shuffle}
@@ -116,7 +115,6 @@ async function toHighlight() {
 function openFile(start) {
   openSound(queue.current.id, start);
   heard.to = start;
-  picture(fileOf(queue.current.id));
   showCurrent(queue.current);
 }
 

@@ -1,7 +1,7 @@
 // What the player and the rows show of what plays.
 
 import { clock, rows } from "./page.js";
-import { draw } from "./waveform.js";
+import { draw, picture } from "./waveform.js";
 
 const byId = (id) => document.getElementById(id);
 const seek = byId("seek");
@@ -9,6 +9,7 @@ const cover = byId("now-cover");
 
 /** Show which track it is. */
 export function showCurrent({ id, title, artist }) {
+  picture(id);
   byId("player").hidden = false;
   byId("now-title").textContent = title;
   byId("now-title").href = byId("now-link").href = `/tracks/${id}`;

@@ -5,7 +5,7 @@ const AHEAD = 20; // s before the end at which the next track is loaded
 const BY_TIMER = 0.6; // s before the end from which a timer, not the event, starts the next
 const VOLUME = "earshot-volume"; // in the browser's storage: {volume, muted}
 
-export const address = (id) => `/api/v1/tracks/${id}/audio`;
+const address = (id) => `/api/v1/tracks/${id}/audio`;
 
 export let audio = document.getElementById("audio"); // the one that is heard
 let spare = audio.cloneNode();
