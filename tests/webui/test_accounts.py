@@ -33,6 +33,9 @@ OPEN = {
     ("links.linked_list", "GET"),  # its token is in the address: test_links.py
     ("links.linked_audio", "GET"),
     ("links.linked_mp3", "GET"),
+    ("web_app.manifest", "GET"),  # of nobody: test_web_app.py
+    ("web_app.worker", "GET"),
+    ("web_app.offline", "GET"),
 }
 OWNERS = {  # what only they may ask for
     "accounts.add_member",
