@@ -295,6 +295,11 @@ window.addEventListener("pagehide", () => {
   sessionStorage.setItem(STORED, JSON.stringify(stored));
 });
 
+/** What somebody played is nothing for who logs in after them. */
+document.addEventListener("submit", ({ target }) => {
+  if (target.matches('[action$="/logout"]')) queue.current = null;
+});
+
 function restore() {
   const stored = JSON.parse(sessionStorage.getItem(STORED));
   sessionStorage.removeItem(STORED); // so that a copy of this tab does not play too
