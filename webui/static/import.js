@@ -68,6 +68,14 @@ form?.addEventListener("submit", (event) => {
   importAll([...document.getElementById("history").files], Object.fromEntries(given));
 });
 
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-claim]")) return;
+  const receiver = event.target.querySelector("select");
+  const whose = !receiver || receiver.options[receiver.selectedIndex].defaultSelected ? "yours" : `those of ${receiver.options[receiver.selectedIndex].text}`;
+  const question = `Add the listens of “${event.target.elements.listener.value}” to ${whose}? This cannot be undone.`;
+  if (!window.confirm(question)) event.preventDefault();
+});
+
 document.getElementById("import-stop")?.addEventListener("click", () => {
   send("DELETE", IMPORTS).catch((error) => say(error.message));
 });
