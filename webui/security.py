@@ -42,9 +42,9 @@ _log = logging.getLogger("webui.access")
 MAX_BODY = 4 << 20  # bytes
 _UPLOADS_END = 60  # s after which there may be room for another
 TOKEN_HEADER = "X-Earshot-Token"
-_FOR_ANYBODY = frozenset(
+_FOR_ANYBODY = frozenset(  # who asks is not even looked at
     {"static", "health", "life", *OF_WEB_APP}
-)  # who asks is not even looked at
+)
 _FOR_STRANGERS = frozenset({"accounts.login", "accounts.log_in"})
 _POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
 _PAGE_POLICY = (

@@ -28,6 +28,7 @@ PASSWORD = "correct horse"
 OPEN = {
     ("static", "GET"),
     ("health", "GET"),
+    ("life", "GET"),
     ("accounts.login", "GET"),
     ("accounts.log_in", "POST"),
     ("links.linked_list", "GET"),  # its token is in the address: test_links.py
