@@ -27,7 +27,7 @@ _PIECE = 16 << 20  # bytes read and digested at once
 
 @contextmanager
 def shared_folder() -> Iterator[Path | None]:
-    """Make a folder for shared copies; None where processes cannot wait for each other's.
+    """Make a folder for shared copies; None where there is no place for it, and on Windows.
 
     Folders of servers that were killed are removed.
     """
@@ -37,7 +37,11 @@ def shared_folder() -> Iterator[Path | None]:
     parent = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
     for other in parent.glob(f"{_PREFIX}*"):
         _remove_abandoned(other)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    except OSError:
+        yield None
+        return
     try:
         with _locked(folder / "owner", wait=True):
             yield folder
