@@ -64,13 +64,26 @@ class RankedSettings:
         `times` are those of the entries of `counts`, where they are known: then the ranker learns
         from the latest listens.
         """
-        return ranked(self.hybrid.fit(counts, content, seed, tracks), counts, content, seed, times)
+        model = self.hybrid.fit(counts, content, seed, tracks)
+        return self.fit_ranker(model, counts, content, seed, times)
 
     def fit_from(
         self, fitted: AlsModel, counts: sparse.csr_matrix, content: Content, seed: int
     ) -> RankedModel:
         """Learn from a factorisation of these counts by `als`."""
-        return ranked(self.hybrid.fit_from(fitted, counts, content, seed), counts, content, seed)
+        model = self.hybrid.fit_from(fitted, counts, content, seed)
+        return self.fit_ranker(model, counts, content, seed)
+
+    def fit_ranker(
+        self,
+        model: HybridModel,
+        counts: sparse.csr_matrix,
+        content: Content,
+        seed: int,
+        times: Int64Array | None = None,
+    ) -> RankedModel:
+        """Learn a ranker for a model that was fitted to these listens."""
+        return ranked(model, counts, content, seed, times)
 
 
 def ranked_settings(**settings: Any) -> RankedSettings:
