@@ -21,7 +21,7 @@ from recsys.models.ranker.groups import EASE_PENALTY, TrackGroups, artist_affini
 from recsys.models.ranker.pairs import KINDS, LENGTHS, Pairs, RankedLibrary
 from recsys.models.ranker.ranked_model import RankedModel
 from recsys.models.ranker.ranker import Ranker, Trees, column_name, sha256
-from recsys.models.ranker.terms import TERMS, term_values
+from recsys.models.ranker.terms import SHRINKAGE, TERMS, term_values
 
 ARTISTS = np.array([0, 0, 0, 1, 1, 2, 2, -1])
 ALBUMS = np.array([0, 0, 1, 2, 2, -1, -1, -1])
@@ -42,7 +42,7 @@ def library() -> RankedLibrary:
     counts, content = listens()
     model = HybridSettings(Als(3, 1.0, 1.0)).fit(counts, content, 0)
     artists, albums = track_groups(counts, content)
-    return RankedLibrary(model, artists, albums, artist_affinity(counts, artists))
+    return RankedLibrary(model, artists, albums, artist_affinity(counts, artists), counts.shape[0])
 
 
 def trees() -> Trees:
@@ -61,7 +61,7 @@ def trees() -> Trees:
 def ranked(adopted: bool = True) -> RankedModel:
     made = trees()
     ranker = Ranker(
-        made,
+        (made, made),
         np.full(len(KINDS), 0.5),
         np.full(CELLS, 0.1),
         np.full(CELLS, adopted),
@@ -94,6 +94,13 @@ def test_terms_are_what_their_names_say() -> None:
     assert values["kind of candidate"] == [0, 0, 0, 0, 0, 2, 2, 2]
     entropy = -(2 * third * np.log(2 * third) + third * np.log(third)) / np.log(3)
     assert values["variety of artists"] == near([entropy] * 8)
+    played = listens()[0].toarray() > 0
+    lengths = np.sqrt(played.sum(axis=0) + SHRINKAGE)
+    cosines = played.T.astype(float) @ played / np.outer(lengths, lengths)
+    np.fill_diagonal(cosines, 0)
+    assert values["shared listeners"] == near(
+        (cosines[[0, 1, 3]].sum(axis=0) * third**0.5).tolist()
+    )
     best = values["most similar sound"]
     assert best[:2] == near([1, 1])
     assert max(best[4:]) < 0.1
