@@ -9,13 +9,14 @@ import numpy as np
 
 from index.arrays import BoolArray, Float64Array, Int64Array
 from recsys.evaluation.recommenders.ranker_examples import Examples
-from recsys.evaluation.recommenders.ranker_gate import Decision, compare
+from recsys.evaluation.recommenders.ranker_gate import N_ERRORS, Decision, compare
 from recsys.models.ranker.pairs import KINDS, LENGTHS, REGIME_OF_KIND, REGIMES
 
 STEPS = 20  # of Newton's method, in turns for constants and slopes
 PRIOR = 0.5  # tracks played, of the constant of a listener's log-odds
 MIN_SLOPE, MAX_SLOPE = 0.1, 10.0  # of the log-odds, for one standard deviation of the scores
 BINS = 20  # of a reliability diagram
+NO_LOSS = -1.0  # standard errors
 TOP = 20  # candidates whose mean score offsets keep
 _LABELS = ("known track", "new track or artist")  # of the regimes
 
@@ -118,22 +119,23 @@ def adopt(
     """Decide where corrections of scores (n_pairs,) are adopted, by the listeners `gate` (n,).
 
     Returns bool (n_kinds, n_lengths). The order among new artists is decided alone, by `gate` and
-    by listeners who have nothing else to find (n,), and then that of a regime together.
+    by listeners who have nothing else to find (n,): it must not lose. Then that of a regime
+    together, which must gain.
     """
     adopted = np.ones((len(KINDS), len(LENGTHS)), bool)
     decisions: list[Decision] = []
 
-    def decide(kinds: Sequence[int], label: str, asked: BoolArray) -> None:
+    def decide(kinds: Sequence[int], label: str, asked: BoolArray, least: float) -> None:
         placed = place(corrections, examples, adopted).applied(corrections, examples, adopted)
         some = examples.of_listeners(asked)
-        decided = compare(some, placed[asked[examples.listeners]], kinds, label)
+        decided = compare(some, placed[asked[examples.listeners]], kinds, label, least)
         adopted[list(kinds)] &= [decision.adopted for decision in decided]
         decisions.extend(decided)
 
     for regime, label in zip(REGIMES, _LABELS, strict=True):
         for kind in regime[1:]:
-            decide([kind], KINDS[kind], gate | of_new_artists)
-        decide(regime, label, gate)
+            decide([kind], KINDS[kind], gate | of_new_artists, NO_LOSS)
+        decide(regime, label, gate, N_ERRORS)
     return adopted, decisions
 
 
