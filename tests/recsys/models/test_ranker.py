@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from recsys.models.model_file import DamagedModel
 from recsys.models.ranker.groups import EASE_PENALTY, TrackGroups, artist_affinity, track_groups
 from recsys.models.ranker.pairs import KINDS, LENGTHS, Pairs, RankedLibrary
 from recsys.models.ranker.ranked_model import RankedModel
-from recsys.models.ranker.ranker import Ranker, Trees, column_name, sha256
+from recsys.models.ranker.ranker import TREES, Ranker, Trees, column_name, sha256
 from recsys.models.ranker.terms import SHRINKAGE, TERMS, term_values
 
 ARTISTS = np.array([0, 0, 0, 1, 1, 2, 2, -1])
@@ -45,7 +46,7 @@ def library() -> RankedLibrary:
     return RankedLibrary(model, artists, albums, artist_affinity(counts, artists), counts.shape[0])
 
 
-def trees() -> Trees:
+def trees(rounds: int = 5) -> Trees:
     """Trees that know the tracks by the same artist, and the length of the history."""
     rng = np.random.default_rng(0)
     names = ["tracks by the same artist", "length of the history"]
@@ -54,7 +55,7 @@ def trees() -> Trees:
     data = lightgbm.Dataset(
         terms, terms[:, 0] + terms[:, 1] > 2, feature_name=[column_name(name) for name in names]
     )
-    text = lightgbm.train(parameters, data, 5).model_to_string()
+    text = lightgbm.train(parameters, data, rounds).model_to_string()
     return Trees(text, sha256(text))
 
 
@@ -137,6 +138,34 @@ def test_a_written_ranker_ranks_the_same(tmp_path: Path) -> None:
     card = json.loads(path.with_suffix(".json").read_text())
     assert card["ranker"]["sha256"] == trees().digest
     assert HybridModel.load(path).scores(histories) == pytest.approx(model.hybrid.scores(histories))
+
+
+def test_rankers_of_before_have_the_same_trees_for_all_candidates(tmp_path: Path) -> None:
+    """And know nothing of how many listeners there were, which no term of theirs needs."""
+    path, model, histories = tmp_path / "listening.safetensors", ranked(), listens()[0]
+    model.save(path)
+    tensors, manifest = model_file.read(path)
+    assert manifest["ranker"]["sha256"] == trees().digest  # as it was written then
+    del tensors["ranker_trees_of_new"], tensors["ranker_n_listeners"]
+    model_file.write(path, tensors, manifest)
+    assert np.array_equal(RankedModel.load(path).scores(histories), model.scores(histories))
+
+
+def test_each_regime_has_trees_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "listening.safetensors"
+    model, other = ranked(), Trees(flat := trees(rounds=1).text, sha256(flat))
+    assert model.ranker
+    digests = dict(zip(TREES, (model.ranker.trees[0].digest, other.digest), strict=True))
+    both = replace(model.ranker, trees=(model.ranker.trees[0], other), card={"sha256": digests})
+    replace(model, ranker=both, card=both.card).save(path)
+    loaded = RankedModel.load(path)
+    assert loaded.ranker
+    pairs = pairs_of(loaded, 0)
+    known = loaded.library.kinds[pairs.tracks] == 0
+    before, after = model.ranker.corrections(pairs), loaded.ranker.corrections(pairs)
+    assert np.array_equal(before[known], after[known])
+    assert not np.isclose(before[~known], after[~known]).any()
+    assert loaded.ranker.parts(pairs).sum(axis=1) == pytest.approx(after, abs=1e-5)
 
 
 def test_a_model_without_a_ranker_goes_on_as_it_was(tmp_path: Path) -> None:
