@@ -50,9 +50,8 @@ def start_of(examples: Examples, training: BoolArray) -> Odds:
     means = (np.bincount(group, examples.scores, n) / size)[group]
     centred = np.asarray(examples.scores - means, np.float64)
     n_played = _sums(group, played, n) + PRIOR
-    rates = _sums(kinds, played, len(KINDS)) / np.maximum(
-        np.bincount(kinds, minlength=len(KINDS)), 1
-    )
+    of_training = np.maximum(np.bincount(kinds[training], minlength=len(KINDS)), 1)
+    rates = _sums(kinds[training], played[training], len(KINDS)) / of_training
     intercepts = np.log((rates + 1e-4) / (1 + 1e-4 - rates))
     slopes, constants = np.full(len(REGIMES), 0.5), np.zeros(n)
     known = regimes[training]

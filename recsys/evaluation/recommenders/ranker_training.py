@@ -177,8 +177,7 @@ def _train(
 def _ranker(examples: Examples, part: Int64Array, seed: int) -> Ranker:
     """Train on listeners of one part (n,), until those of another gain no more, and ask the gate.
 
-    Then more trees are grown on all three, by as much as there is more to learn from: the number
-    that is best on a part grows with it.
+    Then as many trees are grown on all three: a new track's artist is known to more of them.
     """
     of_pair = part[examples.listeners]
     odds = start_of(examples, of_pair == TRAINED)
@@ -191,7 +190,7 @@ def _ranker(examples: Examples, part: Int64Array, seed: int) -> Ranker:
     raw = _values(asked, examples)
     adopted, decisions = adopt(corrections(raw), examples, part == GATE, part == ASKED)
     trees = [
-        _boost(examples, odds.start, of_regime, seed, round(one.n_trees / SHARES[0]))
+        _boost(examples, odds.start, of_regime, seed, one.n_trees)
         if adopted[kinds[0]].any()
         else one
         for kinds, of_regime, one in zip(REGIMES, parts, asked, strict=True)
