@@ -30,22 +30,26 @@ from webui.connection import SMALL_BODY, body_waits, room_for_body
 from webui.current_listener import identify, unreadable
 from webui.link_access import ENDPOINTS as OF_LINKS
 from webui.link_access import identify_link, without_token
+from webui.pages.web_app import ENDPOINTS as OF_WEB_APP
 from webui.rate_limits import payer
 from webui.refusals import RETRY_AFTER, write_failure
 from webui.subsonic.authentication import identify_player
 from webui.subsonic.endpoints import PREFIX as PLAYERS
 from webui.texts import check_address, check_form
+from webui.write_tokens import unmasked
 
 _log = logging.getLogger("webui.access")
 MAX_BODY = 4 << 20  # bytes
 _UPLOADS_END = 60  # s after which there may be room for another
 TOKEN_HEADER = "X-Earshot-Token"
-_FOR_ANYBODY = frozenset({"static", "health"})  # who asks is not even looked at
+_FOR_ANYBODY = frozenset(  # who asks is not even looked at
+    {"static", "health", "life", *OF_WEB_APP}
+)
 _FOR_STRANGERS = frozenset({"accounts.login", "accounts.log_in"})
 _POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
 _PAGE_POLICY = (
     f"{_POLICY}; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
-    "connect-src 'self'; form-action 'self'"
+    "connect-src 'self'; manifest-src 'self'; form-action 'self'"
 )
 _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -128,10 +132,8 @@ def _begin_link() -> AnyResponse | None:
 
 def _check_size() -> int:
     """Refuse a body of more bytes than the endpoint takes; return how many those are."""
-    is_sound = request.endpoint in uploads.TAKING_SOUNDS
-    limit = uploads.MAX_SOUND if is_sound else MAX_BODY
+    what, limit = uploads.LARGE_BODIES.get(request.endpoint or "", ("request", MAX_BODY))
     if (request.content_length or 0) > limit:
-        what = "sound" if is_sound else "request"
         raise RequestEntityTooLarge(f"A {what} takes at most {limit >> 20} MiB.")
     request.max_content_length = limit  # also of a body in chunks
     return limit
@@ -198,7 +200,7 @@ def _check_writer() -> None:
     token = request.headers.get(TOKEN_HEADER, "")
     if is_page() and not token:
         token = request.form.get("token", "")
-    if not g.token or not secrets.compare_digest(token.encode(), g.token.encode()):
+    if not g.token or not secrets.compare_digest(unmasked(token), g.token):
         raise Forbidden(
             "This page was opened too long ago: load it again. "
             f"(Writing takes the header {TOKEN_HEADER} with the token of /api/v1/session.)"

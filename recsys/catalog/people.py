@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, ForeignKey, Integer, Select, delete, func, select
+from sqlalchemy import BigInteger, ForeignKey, Integer, Select, delete, exists, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from recsys.catalog import listens
+from recsys.catalog import joining, listens
 from recsys.catalog.base import Base, CleanText, clean_text, is_name
 from recsys.catalog.database import CatalogError
-from recsys.catalog.listens import ListenerRow
+from recsys.catalog.listens import Listener, ListenerRow
 from recsys.catalog.recordings import listening_state
 
 Role = Literal["owner", "member"]
@@ -209,6 +209,50 @@ class People:
         with self._writing() as session:
             _existing_account(session, account_id)
             session.get_one(AccountRow, account_id).password_hash = password_hash
+
+    # Histories
+
+    def unclaimed(self) -> list[Listener]:
+        """Return the listeners that are no account's, most listens first."""
+        with self._reading() as session:
+            claimed = set(session.scalars(select(AccountRow.listener_id)))
+            found = [one for one in listens.listeners(session) if one.id not in claimed]
+        return sorted(found, key=lambda one: -one.n_listens)
+
+    def n_unclaimed(self, but: str) -> int:
+        """Return how many listeners with listens are no account's and not called `but`."""
+        played = (
+            exists().where(table.listener_id == ListenerRow.id)
+            for table in (listens.ListenRow, listens.PlayCountRow)
+        )
+        query = select(func.count()).where(
+            ListenerRow.name != but,
+            ListenerRow.id.not_in(select(AccountRow.listener_id)),
+            or_(*played),
+        )
+        with self._reading() as session:
+            return session.scalar(query) or 0
+
+    def claim(self, listener: str, into: int) -> Listener:
+        """Give a listener's history to the one with the id `into`; return it as it is now.
+
+        Both are one from then on. Raises AccountError where the history is an account's or there is
+        none, KeyError for an unknown `into`.
+        """
+        with self._writing() as session:
+            listening_state(session, lock=True)
+            found = listens.listener(session, listener)
+            if found is None or found.id == into:
+                raise AccountError(f"There is no history of {listener} that is not yours already.")
+            taken = _account(session, AccountRow.listener_id == found.id)
+            if taken:
+                raise AccountError(f"The history of {listener} is that of {taken.name}.")
+            name = session.get_one(ListenerRow, into).name
+            joining.join(session, found.id, into)
+            joined = listens.listener(session, name)
+            if joined is None:
+                raise KeyError(into)
+            return joined
 
     # Sessions
 

@@ -29,9 +29,11 @@ from waitress.trigger import trigger
 from recsys.home.settings import Settings
 from webui import server as server_module
 from webui.app import create_app
+from webui.connection import Connection
 from webui.server import Server
 from webui.server_resources import ServerLimits
 from webui.uploads import SoundRefused
+from webui.write_tokens import masked
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60  # s to wait for what ought to happen at once
@@ -257,7 +259,7 @@ def test_a_large_body_comes_in_whole(home: Path) -> None:
         raise SoundRefused("It is not music.")
 
     app = create_app(Settings(home), analyse_file=analyse)
-    token = f"X-Earshot-Token: {app.config['WRITE_TOKEN']}"
+    token = f"X-Earshot-Token: {masked(app.config['WRITE_TOKEN'])}"
     body = os.urandom(3 * MIB)
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:99], body[99:]))
     with serving(app) as address:
@@ -426,6 +428,26 @@ def test_no_answer_waits_for_the_next_look(client: Any, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Server, "__init__", note)
     monkeypatch.setattr(server_module.wasyncore, "read", woken_meanwhile)
+    with serving(client.application) as address:
+        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE)
+        for _ in range(5):
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read()
+        connection.close()
+
+
+def test_news_of_another_socket_closes_no_connection(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the system tells of a socket that was closed while a process was being started."""
+    read = wasyncore.read
+
+    def read_again(waiting: Any) -> None:
+        read(waiting)
+        if isinstance(waiting, Connection) and waiting.socket is not None:
+            read(waiting)  # though nothing more has come
+
+    monkeypatch.setattr(server_module.wasyncore, "read", read_again)
     with serving(client.application) as address:
         connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE)
         for _ in range(5):
