@@ -11,6 +11,7 @@ from pathlib import Path
 from recsys.catalog import Tags
 from recsys.catalog.base import clean_text
 from recsys.library import tag_encoding
+from recsys.library.album_images import NO_SHEETS, Sheets
 from recsys.library.name_guesses import guess_tags
 from recsys.library.tag_encoding import UNDECIDED, Encodings
 from recsys.library.written_tags import WrittenTags, read_written
@@ -19,6 +20,18 @@ MAX_GENRES = 20
 SEPARATORS = ";,/|\\"  # between genres in one text
 _LAST = re.compile(r"^(?:&|and\b)\s*")  # before the last genre of a list
 _YES = frozenset({"1", "true", "yes"})  # of a tag that is a switch
+_NAMES = ("artist", "artists", "albumartist", "album")
+_UNKNOWN = frozenset(  # what rippers and players write for unknown artists and albums
+    name.strip()
+    for name in """
+    unknown artist|unknown album|unknown artist/composer|no artist|no album|unbekannter interpret
+    unbekannter künstler|unbekanntes album|artiste inconnu|album inconnu|artista desconocido
+    álbum desconocido|artista sconosciuto|album sconosciuto|artista desconhecido
+    álbum desconhecido|onbekende artiest|onbekend album|неизвестный исполнитель
+    неизвестный альбом|不明なアーティスト|不明なアルバム|未知艺术家|未知专辑
+    """.replace("\n", "|").split("|")
+    if name.strip()
+)
 _SEVERAL = frozenset({"various", "various artists", "va", "v.a.", "v/a", "verschiedene"})
 
 
@@ -29,11 +42,13 @@ class TagReader:
     roots       the library's folders: names of folders above and of these are no artists
     separators  characters that divide genres, see SEPARATORS
     encodings   of tags that do not say theirs
+    sheets      cue sheets beside the files
     """
 
     roots: frozenset[Path] = frozenset()
     separators: str = SEPARATORS
     encodings: Encodings = UNDECIDED
+    sheets: Sheets = NO_SHEETS
 
     def read(self, path: Path, container: Mapping[str, str] | None = None) -> Tags:
         """Return the tags of a file, with guesses from its name and its folders' names.
@@ -49,7 +64,7 @@ class TagReader:
         for key, values in written.texts.items():
             words = (tag_encoding.decode(value, codec or "utf-8") for value in values)
             words = (" ".join(clean_text(word).split()) for word in words)
-            texts[key] = [word for word in words if word]
+            texts[key] = [word for word in words if word and not _is_unknown(key, word)]
 
         def first(key: str) -> str | None:
             return next(iter(texts.get(key, ())), None)
@@ -75,7 +90,10 @@ class TagReader:
             compilation=(first("compilation") or "").casefold() in _YES,
             album_mbid=_mbid(first("musicbrainz_albumid")),
         )
-        return _with_guesses(found, guess_tags(path, self._root(path)))
+        named = path
+        if written.part:  # as if the album's file were a folder of its tracks
+            named = path.with_suffix("") / f"{written.part:02d} - Track {written.part}{path.suffix}"
+        return _with_guesses(found, guess_tags(named, self._root(path)))
 
     def _root(self, path: Path) -> Path | None:
         """Return the library's folder that a file is in, the outermost one."""
@@ -98,6 +116,13 @@ def _with_guesses(tags: Tags, guesses: Tags) -> Tags:
     lacking = [name for name in guesses.guessed if not getattr(tags, name)]
     changes = {name: getattr(guesses, name) for name in lacking}
     return replace(tags, **changes, guessed=tuple(lacking))
+
+
+def _is_unknown(key: str, word: str) -> bool:
+    """Say whether a tag says that an artist or an album is not known."""
+    bare = word.casefold().strip("<>[]() ")
+    is_said = bare == "unknown" and bare != word.casefold()  # in brackets; bands are called so
+    return key in _NAMES and (is_said or bare in _UNKNOWN)
 
 
 def _one_artist(album_artist: str) -> str:

@@ -12,11 +12,13 @@ from recsys.catalog import Track
 from recsys.listens.values import mbid, seconds
 from recsys.playlists.entries import (
     RECORDING,
+    VLC_START,
     Entry,
     Playlist,
     PlaylistError,
-    as_uri,
     paths_of_uri,
+    track_uri,
+    without_fragment,
 )
 
 NAMESPACE = "http://xspf.org/ns/0/"
@@ -34,7 +36,7 @@ def xspf(tracks: Iterable[Track], title: str = "", *, folder: Path | None = None
     listed = ElementTree.SubElement(root, "trackList")
     for track in tracks:
         element = ElementTree.SubElement(listed, "track")
-        _add(element, "location", as_uri(track.path, folder))
+        _add(element, "location", track_uri(track, folder))
         if track.recording_mbid:
             _add(element, "identifier", RECORDING + track.recording_mbid)
         _add(element, "title", track.title)
@@ -106,8 +108,9 @@ class _Reader:
         self.text.clear()
         if parents == ["playlist"] and tag == "title":
             self.title = value
-        elif parents == ["playlist", "trackList", "track"]:
-            self._track.setdefault(tag, []).append(value)
+        elif parents[:3] == ["playlist", "trackList", "track"]:
+            if len(parents) == 3 or tag == "option":  # which is VLC's, in an extension
+                self._track.setdefault(tag, []).append(value)
         elif parents == ["playlist", "trackList"] and tag == "track":
             self.entries.append(entry(self._track, self._folder))
 
@@ -118,7 +121,15 @@ def entry(values: dict[str, list[str]], folder: Path) -> Entry:
     def first(key: str) -> str:
         return next((value for value in values.get(key, []) if value), "")
 
-    paths = [path for uri in values.get("location", []) for path in paths_of_uri(uri, folder)]
+    paths: list[Path] = []
+    begin = None
+    for location in values.get("location", []):
+        uri, place = without_fragment(location)
+        begin = place if begin is None else begin
+        paths += [*paths_of_uri(uri, folder), *paths_of_uri(location, folder)]
+    for option in values.get("option", []):
+        if begin is None and (found := VLC_START.fullmatch(option)):
+            begin = float(found[1])
     mbids = [mbid(uri.strip().rstrip("/")[-36:]) for uri in values.get("identifier", [])]
     return Entry(
         location=first("location"),
@@ -128,4 +139,5 @@ def entry(values: dict[str, list[str]], folder: Path) -> Entry:
         album=first("album"),
         duration=seconds(first("duration"), 1e-3),
         mbid=next(filter(None, mbids), None),
+        begin=begin,
     )

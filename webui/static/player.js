@@ -196,7 +196,14 @@ audio.addEventListener("timeupdate", () => {
   showTime();
   if (parts.length && !audio.seeking && position() >= parts[0].end) endPart();
 });
-audio.addEventListener("durationchange", showTime);
+audio.addEventListener("durationchange", () => {
+  // A part of a file comes as a stream, which cannot be sought in: another one begins elsewhere.
+  if (current?.offset === null && audio.duration === Infinity) {
+    if (current.from) transcode(current.from, !audio.paused);
+    else current.offset = 0;
+  }
+  showTime();
+});
 audio.addEventListener("seeked", () => { countedTo = audio.currentTime; });
 audio.addEventListener("play", showPlaying);
 audio.addEventListener("play", () => tabs.postMessage("play"));
