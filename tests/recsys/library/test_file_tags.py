@@ -352,9 +352,7 @@ def test_a_missing_file_has_its_name(tmp_path: Path) -> None:
     assert read_tags(tmp_path / "gone.mp3").title == "gone"
 
 
-@pytest.mark.parametrize(
-    "name", ["Unknown Artist", "<unknown>", "[Unknown]", "Artiste inconnu"]
-)
+@pytest.mark.parametrize("name", ["Unknown Artist", "<unknown>", "[Unknown]", "Artiste inconnu"])
 def test_what_says_that_it_is_unknown_is_no_name(name: str) -> None:
     path = Path("/music/Nina Simone/Pastel Blues/10 Sinnerman.mp3")
     reader = TagReader(roots=frozenset({Path("/music")}))
