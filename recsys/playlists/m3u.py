@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from recsys.playlists.entries import (
     VLC_START,
     Entry,
     Playlist,
+    check_length,
     paths_of_bytes,
     paths_of_location,
     paths_of_uri,
@@ -83,7 +85,7 @@ def _text(line: str) -> bytes:
     return " ".join(line.replace("\0", "").splitlines()).encode("utf-8", "replace")
 
 
-def read_m3u(data: bytes, folder: Path) -> Playlist:
+def read_m3u(data: bytes, folder: Path, most: int = sys.maxsize) -> Playlist:
     """Read an M3U or M3U8 playlist, plain or extended, in any encoding.
 
     A #EXTINF is of the path that follows it, or of the one before where all of a file stand so.
@@ -98,6 +100,7 @@ def read_m3u(data: bytes, folder: Path) -> Playlist:
     for line in lines:
         if _is_path(line):
             entries.append(_entry(line, folder, Entry() if follow else described, codec))
+            check_length(entries, most)
             described = Entry()
             continue
         key, colon, value = _decoded(line, codec).partition(":")
