@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -85,7 +85,7 @@ class TagReader:
             isrc=_isrc(first("isrc")),
             has_cover=written.has_cover,
             bpm=_bpm(first("bpm")),
-            artists=tuple(texts.get("artists") or texts.get("artist") or ()),
+            artists=tuple(_split(texts.get("artists") or texts.get("artist") or ())),
             tag_encoding=codec,
             compilation=(first("compilation") or "").casefold() in _YES,
             album_mbid=_mbid(first("musicbrainz_albumid")),
@@ -118,6 +118,12 @@ def _with_guesses(tags: Tags, guesses: Tags) -> Tags:
     return replace(tags, **changes, guessed=tuple(lacking))
 
 
+def _split(artists: Iterable[str]) -> Iterator[str]:
+    """Give artists one by one; where a container holds one value, taggers write ";" between."""
+    for artist in artists:
+        yield from filter(None, (part.strip() for part in artist.split(";")))
+
+
 def _is_unknown(key: str, word: str) -> bool:
     """Say whether a tag says that an artist or an album is not known."""
     bare = word.casefold().strip("<>[]() ")
@@ -146,8 +152,8 @@ def split_genres(texts: Iterable[str], separators: str = SEPARATORS) -> tuple[st
 
 
 def _number(text: str | None) -> int | None:
-    """Read a track or disc number such as "3" or "03/12"."""
-    match = re.match(r"([0-9]{1,5})(?![0-9])", text or "")
+    """Read a track or disc number such as "3", "03/12" or "CD 2"."""
+    match = re.match(r"(?:[a-z]{2,6}\W{0,2})?([0-9]{1,5})(?![0-9])", text or "", re.IGNORECASE)
     return int(match[1]) if match else None
 
 

@@ -243,6 +243,8 @@ def test_genres(tmp_path: Path, genres: list[str], wanted: tuple[str, ...]) -> N
         ("tracknumber", "-3", None),
         ("track", "3", 3),
         ("disc", "2 of 3", 2),
+        ("disc", "CD 2", 2),
+        ("track", "Track 03", 3),
         ("musicbrainz_trackid", "no id", None),
         ("musicbrainz_trackid", MBID + "; " + MBID, None),
         ("isrc", "no code", None),
@@ -360,3 +362,8 @@ def test_what_says_that_it_is_unknown_is_no_name(name: str) -> None:
     assert (tags.artist, tags.album, tags.known_artist) == ("Nina Simone", "Pastel Blues", "")
     bands = reader.tags(path, WrittenTags({"artist": ["Unknown"], "title": ["Unknown Artist"]}))
     assert (bands.artist, bands.title) == ("Unknown", "Unknown Artist")
+
+
+def test_artists_with_a_semicolon_between_are_several() -> None:
+    tags = TagReader().tags(Path("/a.wav"), WrittenTags({"artist": ["Ada; Bix;"]}))
+    assert (tags.artist, tags.artists) == ("Ada; Bix;", ("Ada", "Bix"))
