@@ -10,7 +10,6 @@ from flask import Response, current_app, request
 from pydantic import Field
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 
-from encoders.features import AudioSpan
 from recsys.catalog import CatalogError, Track
 from webui.api.media import file_of
 from webui.api.openapi import NOT_MODIFIED, answer, blueprint, problems, tagged
@@ -29,7 +28,7 @@ api = blueprint("waveforms", tag="media")
 class ReadLevels(Protocol):
     """Reads how loud a file is over its length, in bounded time."""
 
-    def __call__(self, track: AudioSpan) -> bytes | None:
+    def __call__(self, track: Track) -> bytes | None:
         """Return the levels of a track, a byte for each equal part.
 
         Empty for what cannot be decoded, None for what cannot be read now.
@@ -79,7 +78,7 @@ def _read(track: Track) -> bytes | None:
         leave_pool(request.environ)
         with _one_at_a_time:
             levels = _known(track)  # by now
-            if levels is None and (levels := read(track.span)) is not None:
+            if levels is None and (levels := read(track)) is not None:
                 with suppress(CatalogError):  # it is read again, then
                     current_or_catalog().catalog.store_levels({track.audio_hash: levels})
     finally:
