@@ -26,6 +26,7 @@ from encoders.audio import inspect, read_segments
 from encoders.bundles import DEFAULT_MODELS
 from encoders.errors import AudioError
 from encoders.extract import N_SEGMENTS, Extractor, load_extractor
+from encoders.features import AudioSpan
 from encoders.memory import PeakMemory
 from encoders.models.activations import Activations
 from encoders.tagger import Tagger, choose_device
@@ -121,7 +122,7 @@ def throughput(extractor: Extractor, paths: list[Path], warm_up: int = WARM_UP) 
     for path, info in infos:
         if isinstance(info, AudioError):
             raise SystemExit(str(info))
-        jobs.append((path, info.duration))
+        jobs.append(AudioSpan(path, info.duration))
     begin = 0.0
     for number, (_, features) in enumerate(extractor.extract(jobs), start=1):
         if isinstance(features, AudioError):
