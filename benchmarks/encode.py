@@ -23,14 +23,13 @@ import torch
 from torch import Tensor, nn
 
 from encoders.audio import inspect, read_segments
-from encoders.bundles import DEFAULT_MODELS
+from encoders.bundles import DEFAULT_MODELS, tagger_names
 from encoders.errors import AudioError
 from encoders.extract import N_SEGMENTS, Extractor, load_extractor
 from encoders.features import AudioSpan
 from encoders.memory import PeakMemory
 from encoders.models.activations import Activations
 from encoders.tagger import Tagger, choose_device
-from encoders.trained_bundles import tagger_names
 from recsys.library.scanning import scan
 
 WARM_UP = 4  # tracks before the clock of the steady state starts

@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from encoders.audio import SegmentGrid, Segments
-from encoders.bundles import BUNDLES, Bundle, find_bundle
+from encoders.bundles import BUNDLES, EncoderBundle, find_bundle
 from encoders.decoding import DecoderProcess
 from encoders.errors import AudioError
 from encoders.features import AudioInfo, AudioSpan, TrackFeatures
 from encoders.frontends import FrontEnd, front_end, segment_grid
+from encoders.onnx_bundles import ENCODERS
 from encoders.projection import Projection, fit_projection
 from encoders.tagger import Tagger, choose_device
 from encoders.trained_bundles import trained_in
@@ -271,10 +272,10 @@ def load_extractor(
     return Extractor(taggers, n_segments=n_segments, workers=workers, nice=nice, known=known)
 
 
-def _bundles(models: Sequence[str], cache: Path) -> list[Bundle]:
+def _bundles(models: Sequence[str], cache: Path) -> list[EncoderBundle]:
     bundles = [bundle for name in models if (bundle := find_bundle(name, cache))]
     if len(bundles) < len(models) or not models:
-        names = ", ".join([*BUNDLES, *trained_in(cache)])
+        names = ", ".join([*BUNDLES, *ENCODERS, *trained_in(cache)])
         raise ValueError(f"wanted models out of {names}; got {', '.join(models)!r}")
     return bundles
 
