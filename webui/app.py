@@ -24,6 +24,7 @@ from webui.api import (
     playlist_files,
     playlists,
     recommendations,
+    renewals,
     search,
     sounds,
     tracks,
@@ -73,6 +74,7 @@ RESOURCES = (
     sounds,
     playlist_files,
     playlists,
+    renewals,
     listeners,
     library,
     builds,
@@ -123,7 +125,8 @@ def create_app(
     this machine. It answers to loopback names, and to `public_names`, in lower case.
     `analyse_file` analyses uploaded files, `transcode` turns files of the library into what every
     browser plays, `build` starts builds. With None there is no such thing.
-    Music folders are chosen on pages below `music_roots`. Streams end when `closing` is set.
+    Music folders are chosen on pages below `music_roots`. Streams end when `closing` is
+    set.
     """
     app = described_app(__name__)
     app.config.update(

@@ -37,6 +37,7 @@ from recsys.served_home import Served, ServedHome, Unavailable, open_catalog
 from recsys.threads import one_thread_each
 from webui.app import DEFAULT_LISTENER, create_app
 from webui.music_folders import default_roots
+from webui.renewing import renew_when_due
 from webui.security import is_loopback
 from webui.server import Server, listen, raise_file_limit
 
@@ -172,6 +173,7 @@ def serve(options: ServeOptions, stack: ExitStack) -> None:
         accounts = Accounts(catalog.people)
     analyser = UploadAnalyser(settings.home, closing)
     stack.callback(analyser.close)
+    roots = options.music or default_roots()
     app = create_app(
         settings,
         listener=options.listener,
@@ -180,7 +182,7 @@ def serve(options: ServeOptions, stack: ExitStack) -> None:
         analyse_file=analyser,
         transcode=transcoded,
         build=BuildStarter(settings.home),
-        music_roots=options.music or default_roots(),
+        music_roots=roots,
         closing=closing,
     )
     home: ServedHome = app.extensions["served_home"]
@@ -192,6 +194,7 @@ def serve(options: ServeOptions, stack: ExitStack) -> None:
     # Only now, when the port is ours: a password that nobody reads would be lost.
     made = first_owner(accounts, options.listener) if accounts is not None else None
     threading.Thread(target=keep_warm, args=(home, closing), daemon=True).start()
+    threading.Thread(target=renew_when_due, args=(home, roots, closing), daemon=True).start()
 
     def close(*_: object) -> None:
         closing.set()
