@@ -33,6 +33,7 @@ from webui.api import (
 from webui.api.builds import StartBuild
 from webui.api.media import Transcode
 from webui.api.openapi import described_app
+from webui.audiomuse import audiomuse
 from webui.metrics import Metrics
 from webui.pages.api_reference import api_page
 from webui.pages.artist import artist_page
@@ -150,12 +151,14 @@ def create_app(
     for resource in RESOURCES:
         app.register_api(resource.api)
     app.extensions.update(
+        media_server=None,  # a `webui.media_server.MediaServer`, by whose ids plugins ask
         handed_out=radio.HandedOut(),
         listenings=player_listening.Listenings(),
         playbacks=playback.Playbacks(),
     )
     for group in PLAYERS:
         app.register_blueprint(group.api)
+    app.register_blueprint(audiomuse)
     for page in PAGES:
         app.register_blueprint(page)
     if accounts is not None:

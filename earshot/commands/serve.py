@@ -36,6 +36,7 @@ from recsys.home.settings import load_settings
 from recsys.served_home import Served, ServedHome, Unavailable, open_catalog
 from recsys.threads import one_thread_each
 from webui.app import DEFAULT_LISTENER, create_app
+from webui.media_server import MediaServer
 from webui.music_folders import default_roots
 from webui.renewing import renew_when_due
 from webui.security import is_loopback
@@ -60,6 +61,7 @@ class ServeOptions:
     accounts: bool
     public_name: tuple[str, ...]
     music: tuple[Path, ...]
+    media_server: Path | None
     trusted_proxy: str | None
 
 
@@ -107,6 +109,13 @@ def parse(arguments: Sequence[str]) -> ServeOptions:
         metavar="FOLDER",
         help="a folder below which owners may choose music folders on the pages; may be repeated "
         "(default: your home directory, /media, /mnt, /srv, /music, /Volumes)",
+    )
+    parser.add_argument(
+        "--media-server",
+        type=Path,
+        metavar="FILE",
+        help="the database of Navidrome (navidrome.db) or Jellyfin (jellyfin.db), by whose ids "
+        "AudioMuse-AI's plugin for it asks this server",
     )
     parser.add_argument(
         "--trusted-proxy",
@@ -185,6 +194,8 @@ def serve(options: ServeOptions, stack: ExitStack) -> None:
         music_roots=roots,
         closing=closing,
     )
+    if options.media_server is not None:
+        app.extensions["media_server"] = MediaServer(options.media_server)
     home: ServedHome = app.extensions["served_home"]
     stack.callback(home.close)
     raise_file_limit()
