@@ -34,9 +34,12 @@ from webui.api.builds import StartBuild
 from webui.api.media import Transcode
 from webui.api.openapi import described_app
 from webui.audiomuse import audiomuse
+from webui.listening import Listenings
 from webui.metrics import Metrics
+from webui.pages.album import album_page
 from webui.pages.api_reference import api_page
 from webui.pages.artist import artist_page
+from webui.pages.browse import browse_pages
 from webui.pages.evaluation import evaluation_page
 from webui.pages.library import library_page
 from webui.pages.links import links
@@ -45,6 +48,7 @@ from webui.pages.playlists import playlist_pages
 from webui.pages.track import track_page
 from webui.pages.words import words_page
 from webui.pages.workbench import pages
+from webui.radio import HandedOut
 from webui.rate_limits import Limits
 from webui.security import MAX_BODY, protect
 from webui.subsonic import (
@@ -53,13 +57,11 @@ from webui.subsonic import (
     lists,
     playback,
     queue,
-    radio,
     scanning,
     searching,
     similarity,
     system,
 )
-from webui.subsonic import listening as player_listening
 from webui.subsonic import media as player_media
 from webui.subsonic import playlists as player_playlists
 from webui.uploads import AnalyseFile
@@ -98,6 +100,8 @@ PAGES = (
     pages,
     track_page,
     artist_page,
+    album_page,
+    browse_pages,
     words_page,
     map_page,
     playlist_pages,
@@ -152,8 +156,8 @@ def create_app(
         app.register_api(resource.api)
     app.extensions.update(
         media_server=None,  # a `webui.media_server.MediaServer`, by whose ids plugins ask
-        handed_out=radio.HandedOut(),
-        listenings=player_listening.Listenings(),
+        handed_out=HandedOut(),
+        listenings=Listenings(),
         playbacks=playback.Playbacks(),
     )
     for group in PLAYERS:

@@ -75,8 +75,14 @@ def length(seconds: float | None) -> str:
 
 @pages.app_template_filter("hue")
 def hue(track: Track) -> int:
-    """Return the number of a colour, the same for all tracks of one artist."""
-    return sum((track.album or track.artist).encode()) % N_HUES
+    """Return the number of a colour, the same for all tracks of one album."""
+    return hue_of(track.album or track.artist)
+
+
+@pages.app_template_filter("hue_of")
+def hue_of(name: str) -> int:
+    """Return the number of a name's colour."""
+    return sum(name.encode()) % N_HUES
 
 
 @pages.app_template_filter("share")
