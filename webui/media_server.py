@@ -10,7 +10,8 @@ from recsys.listens.media_ids import MediaIds, match_items
 from recsys.listens.server_items import read_items
 from recsys.renewed import Renewed
 
-_Key = tuple[tuple[int, int, int] | None, int]
+_Stamp = tuple[int, int, int] | None
+_Key = tuple[_Stamp, _Stamp, int]
 
 
 class MediaServer:
@@ -28,7 +29,9 @@ class MediaServer:
         Raises FormatError for a file of no server that is known, OSError, CatalogError.
         """
         self._catalog = catalog
-        return self._renewed.of((stamp(self._database), catalog.track_revision)).value
+        log = self._database.with_name(f"{self._database.name}-wal")  # what was written last
+        key = stamp(self._database), stamp(log), catalog.track_revision
+        return self._renewed.of(key).value
 
     def _match(self, _: _Key) -> MediaIds:
         if self._catalog is None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from recsys.catalog import MarkedKind, Track
 from recsys.home.discography import Discography, LibraryAlbum, LibraryArtist
@@ -132,23 +133,12 @@ class LibraryView:
 
     def album_tree(self, album: LibraryAlbum) -> Tree:
         """Describe an album, as the protocol's AlbumID3."""
-        tree = present(
-            id=album.id,
-            name=album.name,
-            artist=album.artist,
-            artistId=album.artist_id,
-            coverArt=album.id,
-            songCount=len(album.tracks),
-            duration=round(album.seconds),
-            created=when(album.added_at),
-            year=album.year,
-            genre=next(iter(album.genres), None),
-            musicBrainzId=album.mbid,
-            displayArtist=album.artist,
-            isCompilation=album.is_compilation,
-        )
-        tree["genres"] = [{"name": genre} for genre in album.genres]
-        tree["artists"] = [_named(album.artist_id, album.artist)]
+        described = _described(self.discography)
+        tree = described.get(album.id)
+        if tree is None:
+            tree = described[album.id] = _album_tree(album)
+        if not self.listening.plays:
+            return tree | self._marks("album", album.id)
         plays, played = self.listening.album_plays(album), self.listening.album_last_at(album)
         return tree | self._marks("album", album.id) | _plays(plays or None, played or None)
 
@@ -187,6 +177,34 @@ class LibraryView:
         starred_at = self.listening.starred.get((kind, item))
         rating = self.listening.ratings.get((kind, item))
         return present(starred=None if starred_at is None else when(starred_at), userRating=rating)
+
+
+@lru_cache(2)
+def _described(discography: Discography) -> dict[str, Tree]:
+    """Return what is described of a discography, to be added to: albums by their ids."""
+    return {}
+
+
+def _album_tree(album: LibraryAlbum) -> Tree:
+    """Describe an album, the same to everybody."""
+    tree = present(
+        id=album.id,
+        name=album.name,
+        artist=album.artist,
+        artistId=album.artist_id,
+        coverArt=album.id,
+        songCount=len(album.tracks),
+        duration=round(album.seconds),
+        created=when(album.added_at),
+        year=album.year,
+        genre=next(iter(album.genres), None),
+        musicBrainzId=album.mbid,
+        displayArtist=album.artist,
+        isCompilation=album.is_compilation,
+    )
+    tree["genres"] = [{"name": genre} for genre in album.genres]
+    tree["artists"] = [_named(album.artist_id, album.artist)]
+    return tree
 
 
 def library() -> LibraryView:
