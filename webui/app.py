@@ -17,6 +17,7 @@ from webui.api import (
     builds,
     document,
     folders,
+    imports,
     library,
     listeners,
     maps,
@@ -28,12 +29,16 @@ from webui.api import (
     search,
     sounds,
     tracks,
+    waveforms,
     words,
 )
 from webui.api.builds import StartBuild
+from webui.api.imports import StartImport
 from webui.api.media import Transcode
 from webui.api.openapi import described_app
 from webui.audiomuse import audiomuse
+from webui.api.waveforms import ReadLevels
+from webui.compression import compress_answers
 from webui.listening import Listenings
 from webui.metrics import Metrics
 from webui.pages.album import album_page
@@ -41,6 +46,7 @@ from webui.pages.api_reference import api_page
 from webui.pages.artist import artist_page
 from webui.pages.browse import browse_pages
 from webui.pages.evaluation import evaluation_page
+from webui.pages.imports import import_page
 from webui.pages.library import library_page
 from webui.pages.links import links
 from webui.pages.map import map_page
@@ -64,6 +70,7 @@ from webui.subsonic import (
 )
 from webui.subsonic import media as player_media
 from webui.subsonic import playlists as player_playlists
+from webui.texts import AsciiInteger
 from webui.uploads import AnalyseFile
 
 DEFAULT_LISTENER = "me"
@@ -73,6 +80,7 @@ RESOURCES = (
     tracks,
     maps,
     media,
+    waveforms,
     recommendations,
     sounds,
     playlist_files,
@@ -82,6 +90,7 @@ RESOURCES = (
     library,
     builds,
     folders,
+    imports,
     document,
 )
 PLAYERS = (
@@ -107,12 +116,13 @@ PAGES = (
     playlist_pages,
     links,
     library_page,
+    import_page,
     evaluation_page,
     api_page,
 )
 
 
-def create_app(
+def create_app(  # noqa: PLR0913
     settings: Settings,
     *,
     listener: str = DEFAULT_LISTENER,
@@ -120,7 +130,9 @@ def create_app(
     public_names: Collection[str] = (),
     analyse_file: AnalyseFile | None = None,
     transcode: Transcode | None = None,
+    read_levels: ReadLevels | None = None,
     build: StartBuild | None = None,
+    import_history: StartImport | None = None,
     music_roots: Sequence[Path] = (),
     closing: threading.Event | None = None,
 ) -> Flask:
@@ -129,25 +141,29 @@ def create_app(
     With `accounts` everybody logs in; with None there is one listener, by name: whoever sits at
     this machine. It answers to loopback names, and to `public_names`, in lower case.
     `analyse_file` analyses uploaded files, `transcode` turns files of the library into what every
-    browser plays, `build` starts builds. With None there is no such thing.
-    Music folders are chosen on pages below `music_roots`. Streams end when `closing` is
-    set.
+    browser plays, `read_levels` reads the waveforms that no build has read, `build` starts builds,
+    `import_history` starts imports of listening histories. With None there is no such thing.
+    Music folders are chosen on pages below `music_roots`. Streams end when `closing` is set.
     """
     app = described_app(__name__)
     app.config.update(
         BUILD=build,
         ANALYSE_FILE=analyse_file,
         HOME=settings.home,
+        IMPORT=import_history,
         LISTENER=listener,
         MUSIC_ROOTS=tuple(music_roots),
+        READ_LEVELS=read_levels,
         TRANSCODE=transcode,
         PUBLIC_NAMES=frozenset(public_names),
         MAX_CONTENT_LENGTH=MAX_BODY,
-        WRITE_TOKEN=secrets.token_urlsafe(32),
+        WRITE_TOKEN=secrets.token_bytes(32),
     )
+    app.url_map.converters["int"] = AsciiInteger
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
     app.extensions.update(accounts=accounts, limits=Limits(), closing=closing or threading.Event())
+    compress_answers(app)
     metrics = app.extensions["metrics"] = Metrics(home)
     metrics.watch(app)
     protect(app)

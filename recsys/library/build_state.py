@@ -35,8 +35,9 @@ STAGES = {
     "head": "Learning from artists and genres",
     "map": "Drawing the map",
     "learn": "Learning from listens",
+    "levels": "Drawing waveforms",
 }
-MEASURED = ("identify", "analyse")  # stages with a rate and an estimate of the time left
+MEASURED = ("identify", "analyse", "levels")  # stages with a rate and an estimate of the time left
 
 INTERVAL = 0.5  # s between two writes
 N_LINES = 20  # last sentences that are stored

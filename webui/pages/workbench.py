@@ -16,7 +16,7 @@ from webui.mix_form import controls_of
 from webui.mix_query import SIDES, SIDES_OF, Mix, Ref
 from webui.pages.start import invitation, is_unknown
 from webui.pages.welcome import welcome
-from webui.reason_shares import SOURCES, reason_shares
+from webui.reason_shares import SOURCES, reason_shares, source_of
 from webui.served import current, label
 from webui.uploads import read_sound
 
@@ -65,6 +65,7 @@ def workbench() -> AnyResponse | str:
 
 
 pages.add_app_template_filter(reason_shares)
+pages.add_app_template_filter(source_of)
 
 
 @pages.app_template_filter("clock")
