@@ -36,8 +36,8 @@ from webui.api.builds import StartBuild
 from webui.api.imports import StartImport
 from webui.api.media import Transcode
 from webui.api.openapi import described_app
-from webui.audiomuse import audiomuse
 from webui.api.waveforms import ReadLevels
+from webui.audiomuse import audiomuse
 from webui.compression import compress_answers
 from webui.listening import Listenings
 from webui.metrics import Metrics

@@ -164,10 +164,14 @@ def next_list(served: Served, renewal: Renewal) -> RenewedList:
 
 
 def renew_when_due(home: ServedHome, roots: Sequence[Path], closing: threading.Event) -> None:
-    """Renew playlists at their times, until `closing` is set: the work of a server's thread."""
+    """Renew playlists at their times, until `closing` is set: the work of a server's thread.
+
+    The index is opened only where something is due.
+    """
     while not closing.wait(LOOK):
         try:
-            renew_due(home.current(), roots)
+            if due(home.catalog(), time.time()):
+                renew_due(home.current(), roots)
         except Unavailable:
             continue  # it is said to whoever asks
         except CatalogError as error:

@@ -156,13 +156,12 @@ class LibraryView:
 
     def artist_tree(self, artist: LibraryArtist) -> Tree:
         """Describe an artist, as the protocol's ArtistID3."""
-        roles = ["albumartist"] * bool(artist.albums) + ["artist"] * bool(artist.tracks)
-        tree: Tree = _named(artist.id, artist.name) | {
-            "coverArt": artist.id,
-            "albumCount": len(artist.albums) + len(artist.appears_on),
-            "roles": roles,
-        }
-        return tree | present(starred=self._marks("artist", artist.id).get("starred"))
+        described = _described(self.discography)
+        tree = described.get(artist.id)
+        if tree is None:
+            tree = described[artist.id] = _artist_tree(artist)
+        starred_at = self.listening.starred.get(("artist", artist.id))
+        return tree if starred_at is None else tree | {"starred": when(starred_at)}
 
     def artist_folder(self, artist: LibraryArtist) -> Tree:
         """Describe an artist as a folder, as the protocol's Artist."""
@@ -181,7 +180,7 @@ class LibraryView:
 
 @lru_cache(2)
 def _described(discography: Discography) -> dict[str, Tree]:
-    """Return what is described of a discography, to be added to: albums by their ids."""
+    """Return what is described of a discography, to be added to: albums and artists by ids."""
     return {}
 
 
@@ -205,6 +204,16 @@ def _album_tree(album: LibraryAlbum) -> Tree:
     tree["genres"] = [{"name": genre} for genre in album.genres]
     tree["artists"] = [_named(album.artist_id, album.artist)]
     return tree
+
+
+def _artist_tree(artist: LibraryArtist) -> Tree:
+    """Describe an artist, the same to everybody."""
+    roles = ["albumartist"] * bool(artist.albums) + ["artist"] * bool(artist.tracks)
+    return _named(artist.id, artist.name) | {
+        "coverArt": artist.id,
+        "albumCount": len(artist.albums) + len(artist.appears_on),
+        "roles": roles,
+    }
 
 
 def library() -> LibraryView:
