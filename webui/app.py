@@ -184,6 +184,11 @@ def create_app(  # noqa: PLR0913
     if accounts is not None:
         app.register_blueprint(accounts_pages)
 
+    @app.get("/livez", doc_ui=False)
+    def life() -> Response:
+        """Say that this process answers, whether there is anything to answer from or not."""
+        return jsonify(status="ok")
+
     @app.get("/healthz", doc_ui=False)
     def health() -> Response:
         """Say how much can be answered from; 503 where nothing can."""

@@ -115,7 +115,7 @@ def test_every_route_demands_login(app: Flask) -> None:
         seen.add(endpoint)
     assert {"pages.workbench", "accounts.account", "forgotten"} < seen
     assert len(seen) > 20
-    for address in ("/healthz", "/login", "/static/earshot.css"):
+    for address in ("/livez", "/healthz", "/login", "/static/earshot.css"):
         with client.get(address) as answer:
             assert answer.status_code == 200
 
