@@ -6,6 +6,7 @@ import logging
 import threading
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from encoders.projection import ProjectionError
 from index.vector_index import DamagedIndex, StaleIndex
@@ -93,9 +94,12 @@ class ServedHome:
 
     The first request after a build opens the new index; while a build is between writing the
     projection and the index, and where a new index is damaged, the last good one is served.
+
+    copies  a folder by which several processes share an index's vectors: `index.shared_copy`
     """
 
     def __init__(self, settings: Settings) -> None:
+        self.copies: Path | None = None
         self._settings = settings
         self._lock = threading.Lock()
         self._stack = ExitStack()
@@ -155,7 +159,12 @@ class ServedHome:
             old.close()  # requests still answering from it reconnect as they need
 
     def _open(self) -> AbstractContextManager[Home]:
-        return open_home(self._settings, patience=WRITE_PATIENCE, most_waiting=MOST_WAITING)
+        return open_home(
+            self._settings,
+            patience=WRITE_PATIENCE,
+            most_waiting=MOST_WAITING,
+            copies=self.copies,
+        )
 
     def _read_stamp(self) -> _Stamp:
         """Return a value that changes when a file of the index is replaced."""

@@ -24,6 +24,7 @@ from webui.api import (
     media,
     playlist_files,
     playlists,
+    radio,
     recommendations,
     renewals,
     search,
@@ -46,12 +47,14 @@ from webui.pages.api_reference import api_page
 from webui.pages.artist import artist_page
 from webui.pages.browse import browse_pages
 from webui.pages.evaluation import evaluation_page
+from webui.pages.history import history_page
 from webui.pages.imports import import_page
 from webui.pages.library import library_page
 from webui.pages.links import links
 from webui.pages.map import map_page
 from webui.pages.playlists import playlist_pages
 from webui.pages.track import track_page
+from webui.pages.web_app import web_app
 from webui.pages.words import words_page
 from webui.pages.workbench import pages
 from webui.radio import HandedOut
@@ -86,6 +89,7 @@ RESOURCES = (
     playlist_files,
     playlists,
     renewals,
+    radio,
     listeners,
     library,
     builds,
@@ -111,6 +115,7 @@ PAGES = (
     artist_page,
     album_page,
     browse_pages,
+    history_page,
     words_page,
     map_page,
     playlist_pages,
@@ -119,6 +124,7 @@ PAGES = (
     import_page,
     evaluation_page,
     api_page,
+    web_app,
 )
 
 

@@ -30,8 +30,9 @@ from webui.connection import SMALL_BODY, body_waits, room_for_body
 from webui.current_listener import identify, unreadable
 from webui.link_access import ENDPOINTS as OF_LINKS
 from webui.link_access import identify_link, without_token
+from webui.pages.web_app import ENDPOINTS as OF_WEB_APP
 from webui.rate_limits import payer
-from webui.refusals import RETRY_AFTER, write_failure
+from webui.refusals import REFUSED, RETRY_AFTER, write_failure
 from webui.subsonic.authentication import identify_player
 from webui.subsonic.endpoints import PREFIX as PLAYERS
 from webui.texts import check_address, check_form
@@ -41,12 +42,14 @@ _log = logging.getLogger("webui.access")
 MAX_BODY = 4 << 20  # bytes
 _UPLOADS_END = 60  # s after which there may be room for another
 TOKEN_HEADER = "X-Earshot-Token"
-_FOR_ANYBODY = frozenset({"static", "health", "life"})  # who asks is not even looked at
+_FOR_ANYBODY = frozenset(  # who asks is not even looked at
+    {"static", "health", "life", *OF_WEB_APP}
+)
 _FOR_STRANGERS = frozenset({"accounts.login", "accounts.log_in"})
 _POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
 _PAGE_POLICY = (
     f"{_POLICY}; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
-    "connect-src 'self'; form-action 'self'"
+    "connect-src 'self'; manifest-src 'self'; form-action 'self'"
 )
 _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -80,6 +83,8 @@ def protect(app: Flask) -> None:
 def _begin() -> AnyResponse | None:
     """Number the request; refuse foreign hosts' names, strangers, and writers without a token."""
     g.request_id, g.started, g.person = secrets.token_hex(8), time.monotonic(), None
+    if REFUSED in request.environ:
+        raise request.environ[REFUSED]
     _check_host()
     if request.endpoint == "static":  # small files are sent whole, as RFC 9110 allows
         request.environ.pop("HTTP_RANGE", None)

@@ -16,36 +16,43 @@ import gc
 import ipaddress
 import logging
 import re
+import secrets
 import signal
 import sys
 import threading
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from earshot.arguments import new_parser, whole_number
-from earshot.build_process import BuildStarter
 from earshot.command import DONE, Command
-from earshot.import_process import ImportStarter
-from earshot.transcoding import transcoded
-from earshot.upload_analyser import UploadAnalyser
-from earshot.waveforms import levels_of
-from encoders.projection import ProjectionError
+from earshot.worker_process import (
+    LARGE,
+    MOST_BY_DEFAULT,
+    MOST_PROCESSES,
+    Shared,
+    application,
+    keep_warm,
+    number_of_workers,
+    start_worker,
+)
+from index.shared_copy import shared_folder
 from recsys.accounts import Accounts
-from recsys.catalog import Account, AccountError, CatalogError, is_name
+from recsys.catalog import Account, AccountError, is_name
 from recsys.home.settings import load_settings
-from recsys.served_home import Served, ServedHome, Unavailable, open_catalog
+from recsys.served_home import ServedHome
 from recsys.threads import one_thread_each
-from webui.app import DEFAULT_LISTENER, create_app
-from webui.media_server import MediaServer
+from webui.app import DEFAULT_LISTENER
 from webui.music_folders import default_roots
 from webui.renewing import renew_when_due
 from webui.security import is_loopback
 from webui.server import Server, listen, raise_file_limit
+from webui.server_resources import ServerLimits
+from webui.workers import N_CHANNELS, Workers
 
 FIRST_OWNER = "owner"
-LOOK = 5.0  # s between two looks for a new index
 
 
 class PortUnavailable(Exception):
@@ -65,6 +72,7 @@ class ServeOptions:
     music: tuple[Path, ...]
     media_server: Path | None
     trusted_proxy: str | None
+    processes: int | None
 
 
 def parse(arguments: Sequence[str]) -> ServeOptions:
@@ -124,6 +132,14 @@ def parse(arguments: Sequence[str]) -> ServeOptions:
         metavar="ADDRESS",
         help="a reverse proxy, whose X-Forwarded-For and X-Forwarded-Proto are trusted",
     )
+    parser.add_argument(
+        "--processes",
+        type=whole_number(1, MOST_PROCESSES),
+        metavar="N",
+        help="processes that answer: with 2 or more one holds the connections, and so many search "
+        f"and recommend (default: 1; from {LARGE:,} indexed tracks on as many as cores, at most "
+        f"{MOST_BY_DEFAULT})",
+    )
     args = parser.parse_args(arguments)
     several = {"public_name": tuple(args.public_name), "music": tuple(args.music)}
     options = ServeOptions(**{**vars(args), **several})
@@ -178,38 +194,31 @@ def serve(options: ServeOptions, stack: ExitStack) -> None:
     """Serve until a signal comes; the stack closes what was opened."""
     settings = load_settings(options.home)
     closing = threading.Event()
-    accounts = None
-    if options.accounts:
-        catalog = stack.enter_context(open_catalog(settings))
-        accounts = Accounts(catalog.people)
-    analyser = UploadAnalyser(settings.home, closing)
-    stack.callback(analyser.close)
-    roots = options.music or default_roots()
-    app = create_app(
-        settings,
-        listener=options.listener,
-        accounts=accounts,
-        public_names={name.lower() for name in (*options.public_name, options.host)},
-        analyse_file=analyser,
-        transcode=transcoded,
-        read_levels=levels_of,
-        build=BuildStarter(settings.home),
-        import_history=ImportStarter(settings.home),
-        music_roots=roots,
-        closing=closing,
-    )
-    if options.media_server is not None:
-        app.extensions["media_server"] = MediaServer(options.media_server)
+    n_workers = number_of_workers(options.processes, settings.home)
+    shared = Shared(secrets.token_bytes(32), None)
+    if n_workers:
+        shared = Shared(shared.write_token, stack.enter_context(shared_folder()))
+    app, accounts = application(options, settings, shared, closing, stack)
     home: ServedHome = app.extensions["served_home"]
-    stack.callback(home.close)
     raise_file_limit()
     stack.enter_context(one_thread_each())
-    server = Server(app, listen(options.host, options.port), trusted_proxy=options.trusted_proxy)
+    # Only now, when the port is ours: a password that nobody reads would be lost, and workers are
+    # started for nothing.
+    listeners = listen(options.host, options.port)
+    answering: Callable[..., Iterable[bytes]] = app
+    limits = ServerLimits()
+    if n_workers:
+        start = partial(start_worker, options, settings, shared)
+        answering = Workers(app, n_workers, start)
+        stack.callback(answering.close)
+        limits = replace(limits, threads=limits.threads + N_CHANNELS * n_workers)
+    server = Server(answering, listeners, limits=limits, trusted_proxy=options.trusted_proxy)
     address = f"http://{url_host(options.host)}:{server.effective_port}"
-    # Only now, when the port is ours: a password that nobody reads would be lost.
     made = first_owner(accounts, options.listener) if accounts is not None else None
-    threading.Thread(target=keep_warm, args=(home, closing), daemon=True).start()
-    threading.Thread(target=renew_when_due, args=(home, roots, closing), daemon=True).start()
+    if not n_workers:
+        threading.Thread(target=keep_warm, args=(home, closing), daemon=True).start()
+    renewing = home, options.music or default_roots(), closing
+    threading.Thread(target=renew_when_due, args=renewing, daemon=True).start()
 
     def close(*_: object) -> None:
         closing.set()
@@ -247,18 +256,6 @@ This home had no owner's account, so one was made. Its password is shown this on
 Log in at {address}/login, and change the password on your account's page, where other people get
 accounts too. Where it is lost: earshot account password {owner.name}
 """
-
-
-def keep_warm(home: ServedHome, closing: threading.Event) -> None:
-    """Take up each new index, and read what questions to it will need, before they come."""
-    warmed: Served | None = None
-    while not closing.is_set():
-        with suppress(Unavailable, CatalogError, ProjectionError):
-            served = home.current()
-            if served is not warmed:
-                warmed = served
-                served.warm()
-        closing.wait(LOOK)
 
 
 def url_host(host: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -56,10 +55,10 @@ from recsys.catalog.playlists import StoredPlaylist
 from recsys.catalog.recordings import Match, Recording, StoredRecording
 from recsys.catalog.renewals import Renewals
 from recsys.catalog.scanned_files import ScannedFile
-from recsys.catalog.search import WordIndex
 from recsys.catalog.totals import Totals
 from recsys.catalog.tracks import AlbumTrack, Counts, KnownFile, Tags, Track, TrackSummary
 from recsys.catalog.turns import NoTurn, Turns
+from recsys.catalog.word_search import FullTextSearch
 from recsys.interactions import Interactions
 
 # Of the one row. Every request reads it, and so without a session.
@@ -105,9 +104,7 @@ class Catalog:
         self._only_readable = only_readable(self._url)
         self._engine = open_engine(self._url, patience, for_reading=self._only_readable)
         self._turns = Turns(patience, most_waiting)
-        self._search_lock = threading.Lock()
-        self._word_index = WordIndex([])
-        self._word_index_revision = -1
+        self._word_search = FullTextSearch()
         self._recording_ids: dict[Recording, int] = {}
         self.people = People(self._reading, self._writing, home)
         self.renewals = Renewals(self._reading, self._writing)
@@ -266,13 +263,7 @@ class Catalog:
         Best first; empty where nothing matches.
         """
         with self._reading() as session:
-            revision = session.get_one(State, 1).track_revision
-            with self._search_lock:
-                if revision != self._word_index_revision:
-                    self._word_index = WordIndex(tracks.words(session))
-                    self._word_index_revision = revision
-                index = self._word_index
-            return tracks.by_ids(session, index.search(words, limit))
+            return tracks.by_ids(session, self._word_search.search(session, words, limit))
 
     def recording_groups(self) -> dict[int, int]:
         """Return the lowest id of the tracks of the same recording, for each available track."""

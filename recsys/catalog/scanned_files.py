@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from encoders.errors import AudioError
 from encoders.features import AudioInfo
-from recsys.catalog import features
+from recsys.catalog import features, tracks, word_search
 from recsys.catalog.base import batches, locked_state
 from recsys.catalog.tracks import IDS_PER_QUERY, Tags, TrackRow
 
@@ -62,6 +62,7 @@ def record_files(session: Session, files: Sequence[ScannedFile]) -> None:
     session.flush()
     features.drop(session, changed)
     features.adopt(session, written)
+    _index_words(session, written)
     state.revision += affects_index
     state.track_revision += 1
 
@@ -95,6 +96,8 @@ def record_tags(session: Session, tags: Mapping[int, Tags]) -> None:
         for row in session.scalars(select(TrackRow).where(TrackRow.id.in_(batch))):
             for column, value in vars(tags[row.id]).items():
                 setattr(row, column, value)
+    session.flush()
+    _index_words(session, tags)
     state.track_revision += 1
 
 
@@ -107,3 +110,11 @@ def set_presence(session: Session, gone: Iterable[int], back: Iterable[int]) -> 
         for batch in batches(ids, IDS_PER_QUERY):
             rows = update(TrackRow).where(TrackRow.id.in_(batch))
             session.execute(rows.values(removed_at=removed_at))
+            _index_words(session, batch)
+
+
+def _index_words(session: Session, ids: Iterable[int]) -> None:
+    """Let searches find what these tracks are called now, where their files are there."""
+    for batch in batches(ids, IDS_PER_QUERY):
+        word_search.remove(session.connection(), batch)
+        word_search.write(session.connection(), tracks.words(session, batch))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -12,9 +12,7 @@ from sqlalchemy import (
     BindParameter,
     Double,
     Integer,
-    Text,
     bindparam,
-    cast,
     func,
     select,
 )
@@ -22,6 +20,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recsys.catalog import comparisons
 from recsys.catalog.base import Base, CleanText, batches
+from recsys.catalog.word_search import Words
 
 Status = Literal["pending", "ready", "failed"]
 
@@ -297,22 +296,20 @@ def counts(session: Session) -> Counts:
     )
 
 
-def words(session: Session) -> Iterator[tuple[int, str, str]]:
-    """Give each available track's id, name (artist and title) and other searchable text, by id."""
-    query = (
-        select(
-            TrackRow.id,
-            TrackRow.artist,
-            TrackRow.title,
-            TrackRow.album_artist,
-            TrackRow.album,
-            cast(TrackRow.genres, Text),  # as JSON: its words are the same
-        )
-        .where(is_available)
-        .order_by(TrackRow.id)
-    )
-    for track_id, artist, title, album_artist, album, genres in session.execute(query):
-        yield track_id, f"{artist} {title}", f"{album_artist or ''} {album or ''} {genres}"
+def words(session: Session, ids: Sequence[int]) -> list[Words]:
+    """Return what is searched for of the available tracks of at most IDS_PER_QUERY ids."""
+    query = select(
+        TrackRow.id,
+        TrackRow.title,
+        TrackRow.artist,
+        TrackRow.album_artist,
+        TrackRow.album,
+        TrackRow.genres,
+    ).where(is_available, TrackRow.id.in_(ids))
+    return [
+        Words(i, title, artist, " ".join((album_artist or "", album or "", *genres)))
+        for i, title, artist, album_artist, album, genres in session.execute(query)
+    ]
 
 
 def recording_groups(session: Session) -> dict[int, int]:
