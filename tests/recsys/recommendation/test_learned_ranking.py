@@ -34,10 +34,10 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         counts = catalog.interactions().counts
         content = Content(model.directions, np.ones(40, bool), np.arange(40) % 10)
         artists, albums = track_groups(counts, content)
-        known = RankedLibrary(model, artists, albums, artist_affinity(counts, artists))
+        known = RankedLibrary(model, artists, albums, artist_affinity(counts, artists), 6)
         made_trees = loyal_trees()
         ranker = Ranker(
-            made_trees,
+            (made_trees, made_trees),
             np.ones(len(KINDS)),
             np.zeros(CELLS),
             np.ones(CELLS, bool),
