@@ -23,6 +23,7 @@ EARSHOT = Group(
         "teach": Subcommand("teach", "make a tag of your own from examples"),
         "account": Subcommand("account", "manage the accounts of a server"),
         "weights": Subcommand("weights", "list and install pretrained taggers"),
+        "mcp": Subcommand("mcp", "offer the library's tools to an assistant"),
         "plot": Subcommand("plot", "draw what a tagger's first layer responds to"),
     },
     version=f"earshot {__version__}",

@@ -24,8 +24,9 @@ from torch import nn
 from encoders.audio import SegmentGrid, Segments
 from encoders.bundles import BUNDLES, Bundle, find_bundle
 from encoders.decoding import DecoderProcess
+from encoders.descriptors import Describer
 from encoders.errors import AudioError
-from encoders.features import AudioInfo, TrackFeatures
+from encoders.features import AudioInfo, Descriptors, TrackFeatures
 from encoders.frontends import FrontEnd, front_end, segment_grid
 from encoders.projection import Projection, fit_projection
 from encoders.tagger import Tagger, choose_device
@@ -40,6 +41,13 @@ _Job = TypeVar("_Job")
 _Answer = TypeVar("_Answer")
 _Result = TypeVar("_Result")
 _Numbered: TypeAlias = tuple[int, _Job, _Result | AudioError]  # a job's number, the job, its result
+
+
+class Analysis(NamedTuple):
+    """A track's features, one for each tagger, and its descriptors."""
+
+    features: tuple[TrackFeatures, ...]
+    descriptors: Descriptors
 
 
 class FrontEndPlan(NamedTuple):
@@ -66,12 +74,15 @@ class Extractor:
         workers: int = 1,
         nice: int = 0,
         known: Collection[str] = (),
+        describer: Describer | None = None,
     ) -> None:
         """`n_segments` are read of each track, or all of them where it is None.
 
-        `known` are the keys of features that there are already; see `feature_key`.
+        `known` are the keys of features that there are already; see `feature_key`. The `describer`
+        is by default one without a network.
         """
         self.taggers = tuple(taggers)
+        self.describer = describer or Describer(taggers[0].device)
         self.n_segments = n_segments
         self.workers = workers
         self.nice = nice
@@ -119,7 +130,7 @@ class Extractor:
             decoder.request_info(path)
             duration = decoder.receive_info(path).duration
             self._request(decoder, (path, duration))
-            return self._analyse(self._receive(decoder, (path, duration)))
+            return self._features(self._receive(decoder, (path, duration)))
 
     def inspect(
         self, paths: Iterable[Path]
@@ -146,13 +157,41 @@ class Extractor:
     def extract(
         self, tracks: Iterable[tuple[Path, float]]
     ) -> Generator[tuple[Path, tuple[TrackFeatures, ...] | AudioError], None, None]:
-        """Analyse files, given with their durations in seconds; results come as they are ready."""
+        """Give the features of files, which are given with their durations in seconds.
+
+        Results come as they are ready.
+        """
+        return self._run(tracks, self._receive, self._features)
+
+    def analyse(
+        self, tracks: Iterable[tuple[Path, float]]
+    ) -> Generator[tuple[Path, Analysis | AudioError], None, None]:
+        """Give features and descriptors of files, like `extract`."""
+        return self._run(tracks, self._receive, self._analyse)
+
+    def describe(
+        self, tracks: Iterable[tuple[Path, float]]
+    ) -> Generator[tuple[Path, Descriptors | AudioError], None, None]:
+        """Give the descriptors of files alone, like `extract`: no tagger computes anything."""
+
+        def receive(decoder: DecoderProcess, track: tuple[Path, float]) -> Segments:
+            return decoder.receive_segments(track[0])
+
+        return self._run(tracks, receive, self._descriptors)
+
+    def _run(
+        self,
+        tracks: Iterable[tuple[Path, float]],
+        receive: Callable[[DecoderProcess, tuple[Path, float]], _Answer],
+        compute: Callable[[_Answer], _Result],
+    ) -> Generator[tuple[Path, _Result | AudioError], None, None]:
+        """Decode files and compute what is wanted of their segments, side by side."""
 
         def request(decoder: DecoderProcess, track: tuple[Path, float]) -> None:
             self._start_times[track[0]] = time.monotonic()
             self._request(decoder, track)
 
-        pool = DecoderPool(self.workers, self.nice, request, self._receive, self._analyse)
+        pool = DecoderPool(self.workers, self.nice, request, receive, compute)
         with self._cleared_progress(), closing(pool.run(tracks)) as results:
             for _, (path, _), result in results:
                 self._start_times.pop(path, None)
@@ -194,8 +233,16 @@ class Extractor:
             segments.append(decoder.receive_segments(track[0]))
         return segments
 
+    def _analyse(self, segments_by_plan: list[Segments]) -> Analysis:
+        return Analysis(self._features(segments_by_plan), self._descriptors(segments_by_plan[0]))
+
+    def _descriptors(self, segments: Segments) -> Descriptors:
+        """Describe the first front end's segments."""
+        torch.set_num_threads(1)
+        return self.describer(segments, next(iter(self.plans.values())).grid.sample_rate)
+
     @torch.inference_mode()
-    def _analyse(self, segments_by_plan: list[Segments]) -> tuple[TrackFeatures, ...]:
+    def _features(self, segments_by_plan: list[Segments]) -> tuple[TrackFeatures, ...]:
         torch.set_num_threads(1)  # tracks run side by side; barriers within one would waste cores
         inputs = {}  # of the taggers: front-end output and the segments' starts, by front end
         for (front, plan), segments in zip(self.plans.items(), segments_by_plan, strict=True):
@@ -239,7 +286,14 @@ def load_extractor(
     """
     device = choose_device()
     taggers = [Tagger(bundle, cache, device=device) for bundle in _bundles(models, cache)]
-    return Extractor(taggers, n_segments=n_segments, workers=workers, nice=nice, known=known)
+    return Extractor(
+        taggers,
+        n_segments=n_segments,
+        workers=workers,
+        nice=nice,
+        known=known,
+        describer=Describer(taggers[0].device, cache),
+    )
 
 
 def _bundles(models: Sequence[str], cache: Path) -> list[Bundle]:

@@ -1,12 +1,14 @@
-"""Install pretrained taggers' weights, once, checked by their digests.
+"""Install pretrained networks' weights, once, checked by their digests.
 
     earshot weights
     earshot weights --list
     earshot weights jamendo_musicnn msd_fcn
     earshot weights --all --from ~/Downloads/sota-music-tagging-models
     earshot weights mtat_sample --trust-first-download
+    earshot weights skey
 
-Without names: those that `earshot build` analyses with. They are in the package musicnn, which pip
+`skey` is no tagger: with it the next build estimates keys better. Without names: the taggers that
+`earshot build` analyses with. They are in the package musicnn, which pip
 or uv installs; the others are files that are downloaded into the home. Nothing else fetches
 weights, and nothing is fetched that is there already. A stopped download goes on where it stopped.
 --from takes local files: NAME.pth, a copy of the collection's folders, or the wheel of musicnn.
@@ -33,14 +35,15 @@ from rich.table import Table
 from earshot.arguments import add_json, new_parser
 from earshot.command import DONE, NOTHING, Command
 from earshot.terminal import TableConsole, complain
-from encoders.bundles import BUNDLES, DEFAULT_MODELS, Bundle
+from encoders.bundles import BUNDLES, DEFAULT_MODELS
 from encoders.errors import WeightsError
 from encoders.fetch import fetch
 from encoders.trained_bundles import TrainedWeights
-from encoders.weights import COLLECTION, PACKAGE, CollectionFile
+from encoders.weights import COLLECTION, PACKAGE, SKEY_FILE, CollectionFile, Weights
 from recsys.home.files import WEIGHTS_NAME
 from recsys.home.settings import load_settings
 
+NAMES = (*BUNDLES, SKEY_FILE.name)
 WITH_DIGESTS = [
     name
     for name, bundle in BUNDLES.items()
@@ -64,16 +67,18 @@ class WeightsOptions:
 def parse(arguments: Sequence[str]) -> WeightsOptions:
     """Parse the arguments."""
     parser = new_parser(
-        "weights", "Install pretrained taggers' weights.", nothing="1 some could not be installed"
+        "weights", "Install pretrained networks' weights.", nothing="1 some could not be installed"
     )
     parser.add_argument(
         "names",
         nargs="*",
         metavar="NAME",
-        help=f"of {', '.join(BUNDLES)} (default: {' and '.join(DEFAULT_MODELS)})",
+        help=f"of {', '.join(NAMES)} (default: {' and '.join(DEFAULT_MODELS)})",
     )
     parser.add_argument("--list", action="store_true", help="list all, and which are installed")
-    parser.add_argument("--all", action="store_true", help="install all whose digests are known")
+    parser.add_argument(
+        "--all", action="store_true", help="install all taggers whose digests are known"
+    )
     parser.add_argument(
         "--from", dest="folder", type=Path, metavar="FOLDER", help="take local files"
     )
@@ -87,8 +92,8 @@ def parse(arguments: Sequence[str]) -> WeightsOptions:
     )
     add_json(parser)
     args = parser.parse_args(arguments)
-    if unknown := [name for name in args.names if name not in BUNDLES]:
-        parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(BUNDLES)}")
+    if unknown := [name for name in args.names if name not in NAMES]:
+        parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(NAMES)}")
     if args.folder and not args.folder.is_dir():
         parser.error(f"--from: there is no folder {args.folder}")
     chosen = list(args.names)
@@ -110,24 +115,29 @@ def parse(arguments: Sequence[str]) -> WeightsOptions:
 def run(options: WeightsOptions) -> int:
     """Install what is asked for, and list what there is."""
     folder = load_settings(options.home).home / WEIGHTS_NAME
-    n_missing = sum(not install(BUNDLES[name], folder, options) for name in options.names)
+    n_missing = sum(not install(name, folder, options) for name in options.names)
     if options.list:
         print_list(folder, as_json=options.json)
     return NOTHING if n_missing else DONE
 
 
-def install(bundle: Bundle, folder: Path, options: WeightsOptions) -> bool:
-    """Install one tagger's weights, and return whether they are there now."""
-    weights = bundle.weights
+def weights_of(name: str) -> Weights | TrainedWeights:
+    """Return the weights of a tagger, or of the network of keys."""
+    return SKEY_FILE if name == SKEY_FILE.name else BUNDLES[name].weights
+
+
+def install(name: str, folder: Path, options: WeightsOptions) -> bool:
+    """Install one network's weights, and return whether they are there now."""
+    weights = weights_of(name)
     if weights.is_here(folder):
         complain(f"{weights.name} is there.")
         return True
     try:
         if isinstance(weights, CollectionFile):
-            digest = install_file(bundle, weights, folder, options)
+            digest = install_file(weights, folder, options)
         else:
             install_package(options.folder)
-            bundle.load(folder)
+            BUNDLES[name].load(folder)
             digest = weights.expected_sha256(folder)
     except WeightsError as error:
         complain(error)
@@ -156,9 +166,7 @@ def install_package(source: Path | None) -> None:
     importlib.invalidate_caches()
 
 
-def install_file(
-    bundle: Bundle, weights: CollectionFile, folder: Path, options: WeightsOptions
-) -> str:
+def install_file(weights: CollectionFile, folder: Path, options: WeightsOptions) -> str:
     """Put one file into the folder of weights, and return its digest. Raises WeightsError."""
     expected = weights.expected_sha256(folder)
     if expected is None and not options.trust_first_download:
@@ -169,10 +177,11 @@ def install_file(
     if options.folder:
         digest = copy(weights, options.folder, folder, expected)
     else:
-        address = f"{options.mirror.rstrip('/')}/{weights.revision}/{weights.place}"
+        mirror = weights.project if options.mirror == COLLECTION else options.mirror
+        address = f"{mirror.rstrip('/')}/{weights.revision}/{weights.place}"
         digest = download(weights.name, address, weights.path(folder), expected)
     if expected is None:
-        trust(bundle, weights, folder, digest)
+        trust(weights, folder, digest)
     return digest
 
 
@@ -194,7 +203,8 @@ def download(name: str, address: str, path: Path, expected: str | None) -> str:
 
 def copy(weights: CollectionFile, source: Path, folder: Path, expected: str | None) -> str:
     """Copy a local file; return its digest. Raises WeightsError."""
-    places = [f"{weights.name}.pth", weights.place, weights.place.removeprefix("models/")]
+    file_name = weights.path(folder).name
+    places = [file_name, weights.place, weights.place.removeprefix("models/")]
     original = next((source / place for place in places if (source / place).is_file()), None)
     if original is None:
         raise WeightsError(f"There is no {' and no '.join(places)} in {source}.")
@@ -215,7 +225,7 @@ def copy(weights: CollectionFile, source: Path, folder: Path, expected: str | No
     return digest
 
 
-def trust(bundle: Bundle, weights: CollectionFile, folder: Path, digest: str) -> None:
+def trust(weights: CollectionFile, folder: Path, digest: str) -> None:
     """Record the digest of a first download that is what it should be. Raises WeightsError."""
     record = weights.record(folder)
     try:
@@ -223,7 +233,7 @@ def trust(bundle: Bundle, weights: CollectionFile, folder: Path, digest: str) ->
     except OSError as error:
         raise WeightsError(f"{record} cannot be written: {error.strerror}.") from error
     try:
-        bundle.load(folder)
+        BUNDLES[weights.name].load(folder)
     except WeightsError:
         record.unlink()
         weights.path(folder).unlink()
@@ -234,14 +244,14 @@ def print_list(folder: Path, *, as_json: bool) -> None:
     """Print what weights there are, and which of them are installed."""
     rows: list[dict[str, Any]] = [
         {
-            "name": bundle.name,
-            "bytes": bundle.weights.size,
-            "sha256": bundle.weights.expected_sha256(folder),
-            "tags": bundle.tags,
-            "from": bundle.weights.origin,
-            "here": bundle.weights.is_here(folder),
+            "name": name,
+            "bytes": weights_of(name).size,
+            "sha256": weights_of(name).expected_sha256(folder),
+            "tags": BUNDLES[name].tags if name in BUNDLES else [],
+            "from": weights_of(name).origin,
+            "here": weights_of(name).is_here(folder),
         }
-        for bundle in BUNDLES.values()
+        for name in NAMES
     ]
     if as_json:
         print(json.dumps(rows))
@@ -254,7 +264,7 @@ def print_list(folder: Path, *, as_json: bool) -> None:
             row["name"],
             f"{row['bytes'] / 1e6:.1f}" if row["bytes"] else "?",
             row["sha256"][:12] if row["sha256"] else "unknown",
-            f"{len(row['tags'])}: {', '.join(row['tags'][:3])}, …",
+            f"{len(row['tags'])}: {', '.join(row['tags'][:3])}, …" if row["tags"] else "keys",
             "yes" if row["here"] else "no",
             row["from"].removeprefix("https://raw.githubusercontent.com/"),
         )

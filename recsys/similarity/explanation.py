@@ -1,4 +1,4 @@
-"""Why two tracks sound alike: shared tags, closest moments and tempo, from stored features."""
+"""Why two tracks sound alike: shared tags, closest moments, tempo and key, from what is stored."""
 
 from __future__ import annotations
 
@@ -42,12 +42,13 @@ class Reasons:
 
     shared_tags  the largest share first
     moments      the pair of segments that are most similar
-    tempo        beats a minute, where both files have it
+    tempo        beats a minute, where both have one; keys likewise
     """
 
     shared_tags: tuple[SharedTag, ...]
     moments: tuple[Moment, Moment]
     tempo: tuple[float, float] | None
+    keys: tuple[str, str] | None
 
     def as_json(self) -> dict[str, object]:
         """Return the form in which commands and the API show it."""
@@ -55,15 +56,17 @@ class Reasons:
             "shared_tags": [{"tag": s.tag, "share": round(s.share, 4)} for s in self.shared_tags],
             "moments": [m.as_json() for m in self.moments],
             "tempo": list(self.tempo) if self.tempo else None,
+            "keys": list(self.keys) if self.keys else None,
         }
 
 
 class TrackSound(NamedTuple):
-    """A track's features by extractor, its length (s), and beats a minute."""
+    """A track's features by extractor, its length (s), beats a minute, and key."""
 
     features: Sequence[TrackFeatures]
     duration: float | None = None
     bpm: float | None = None
+    key: str | None = None
 
 
 def explain(
@@ -75,6 +78,7 @@ def explain(
         shared_tags=shared_tags(a, b, typical, tags),
         moments=closest_moments(one, other, typical),
         tempo=(one.bpm, other.bpm) if one.bpm and other.bpm else None,
+        keys=(one.key, other.key) if one.key and other.key else None,
     )
 
 

@@ -166,9 +166,8 @@ class SimilarTracks:
         return sum(group in listed for group in groups.values()) - len(ids & groups.keys())
 
     def sound_of(self, track: Track) -> TrackSound:
-        """Return a track's stored features, length and tempo. Raises KeyError without features."""
-        features = dict(read_features(self.catalog, self.names, [track.id]))[track.id]
-        return TrackSound(features, track.duration, track.bpm)
+        """Return a track's features, length, tempo, key. Raises KeyError without features."""
+        return _sound(dict(read_features(self.catalog, self.names, [track.id]))[track.id], track)
 
     def features_of(self, ids: Sequence[int]) -> list[Features]:
         """Return the features of those tracks that have them, by id."""
@@ -184,7 +183,7 @@ class SimilarTracks:
         return {
             track_id: explain(
                 query,
-                TrackSound(features, tracks[track_id].duration, tracks[track_id].bpm),
+                _sound(features, tracks[track_id]),
                 self.typical_logits,
                 self.tags,
             )
@@ -295,3 +294,7 @@ def copies_hidden(count: int) -> list[str]:
         return []
     copies, are = ("copies", "are") if count > 1 else ("copy", "is")
     return [f"{count:,} {copies} of tracks in this list {are} not shown."]
+
+
+def _sound(features: Features, track: Track) -> TrackSound:
+    return TrackSound(features, track.duration, track.tempo, track.key)

@@ -29,6 +29,7 @@ DOORS = {
     "evaluate": "evaluate",
     "get_weights": "weights",
     "import_listens": "import",
+    "mcp_server": "mcp",
     "plot": "plot",
     "recommend": "recommend",
     "serve": "serve",

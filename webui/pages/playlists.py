@@ -8,6 +8,7 @@ from flask import Blueprint, render_template, request
 from werkzeug.exceptions import BadRequest, NotFound
 
 from recsys.catalog import LONGEST_PLAYLIST, StoredPlaylist, Track
+from recsys.recommendation.controls import PERCENT
 from recsys.recommendation.query import LARGEST_ID, Query, RecommendedList
 from recsys.recommendation.recommender import Unanswerable
 from recsys.served_home import Served
@@ -95,6 +96,8 @@ def path() -> str:
         length=length,
         answer=answer,
         notices=notices,
+        harmonic=_is_harmonic(),
+        tempo_change=_tempo_change(),
         **_common(served),
     )
 
@@ -106,7 +109,11 @@ def _path(
     if start.id == end.id:
         return None, "The path starts and ends at the same track: choose another end."
     try:
-        query = Query(listener=current_listener.listener(served))
+        query = Query(
+            listener=current_listener.listener(served),
+            harmonic=_is_harmonic(),
+            tempo_change=_tempo_change(),
+        )
         return served.recommender.path(start.id, end.id, length, query), ""
     except Unanswerable as error:
         return None, str(error)
@@ -133,6 +140,18 @@ def _length() -> int:
     if length is None:
         raise BadRequest(f'"length" takes a whole number from 2 to {MAX_RESULTS}.')
     return length
+
+
+def _is_harmonic() -> bool:
+    return request.args.get("harmonic") == "1"
+
+
+def _tempo_change() -> float | None:
+    text = request.args.get("tempo_change") or ""
+    percent = read_whole(text, 0, int(PERCENT.most)) if text else None
+    if text and percent is None:
+        raise BadRequest(f'"tempo_change" takes {PERCENT.public}.')
+    return percent
 
 
 def _asks_for_more(stored: StoredPlaylist) -> bool:

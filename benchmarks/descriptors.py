@@ -1,0 +1,251 @@
+"""How well tempo, key and loudness are estimated, and what they cost a build.
+
+    python -m benchmarks.descriptors FOLDER WEIGHTS [--titles LABELS.csv] [--songs FOLDER]
+
+FOLDER gets the demo library, which is composed: tempo and key of each track are known. WEIGHTS has
+skey.pt, as `earshot weights skey` installs it, and weights of the default taggers. `--titles` is a
+table with columns path and title; titles such as "Sonata in D minor" name keys. `--songs` are whole
+songs, by which loudness and speed are measured. Prints Markdown tables.
+
+A tempo is right within 4 %; "within octaves" also its double, half, triple and third (Gouyon et
+al. 2006, accuracies 1 and 2). Keys score by MIREX's weights (mir_eval): 1 for the key, .5 a fifth
+away, .3 the relative, .2 the parallel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import librosa
+import mir_eval
+import numpy as np
+import torch
+
+from encoders.audio import Segments, inspect, read_segments
+from encoders.bundles import BUNDLES, DEFAULT_MODELS
+from encoders.constant_q import ConstantQ
+from encoders.descriptors import Describer
+from encoders.extract import N_SEGMENTS, load_extractor
+from encoders.frontends import segment_grid
+from encoders.key import TONICS, key_by_profiles
+from encoders.tempo import estimate_tempo
+from recsys.demo import DEMO_TRACKS, make_demo_library
+from recsys.demo.theory import SCALES
+from recsys.library.scanning import scan
+from recsys.musical_key import KEYS, parse_key
+
+GRID = segment_grid(BUNDLES[DEFAULT_MODELS[0]].front)
+OCTAVES = (1.0, 2.0, 0.5, 3.0, 1 / 3)
+TOLERANCE = 0.04
+RATE, HOP = 16_000, 160  # of librosa's onset strength: as ours
+TURNS = 3
+CPU = torch.device("cpu")
+IN_KEY = re.compile(r"\bin ([A-G](?:[ -](?:flat|sharp))? (?:major|minor))", re.IGNORECASE)
+
+
+class Known(NamedTuple):
+    """A track's segments with its tempo, None where it is not known, and its key."""
+
+    segments: Segments
+    bpm: float | None
+    key: str
+
+
+def demo(folder: Path) -> list[Known]:
+    """Return the demo library's tracks with what they were composed to be."""
+    make_demo_library(folder)
+    known = []
+    for track in DEMO_TRACKS:
+        song = track.compose()
+        mode = "minor" if 3 in SCALES[song.mode] else "major"
+        key = f"{TONICS[song.key]} {mode}"
+        known.append(Known(segments(folder / track.path), song.tempo, key))
+    return known
+
+
+def titled(labels: Path) -> list[Known]:
+    """Return the tracks whose titles name a key."""
+    known = []
+    for row in csv.DictReader(labels.open(encoding="utf-8")):
+        match = IN_KEY.search(row["title"])
+        key = parse_key(match[1]) if match else None
+        if key:
+            known.append(Known(segments(labels.parent / row["path"]), None, key))
+    return known
+
+
+def segments(path: Path) -> Segments:
+    """Read what a build reads of a file."""
+    return read_segments(path, inspect(path).duration, GRID, N_SEGMENTS)
+
+
+def by_librosa(one: Segments) -> float:
+    """Estimate the tempo of the same segments by librosa."""
+    strength = [
+        librosa.onset.onset_strength(y=waveform, sr=RATE, hop_length=HOP)
+        for waveform in one.waveforms
+    ]
+    joined = np.concatenate(strength)
+    return float(librosa.feature.tempo(onset_envelope=joined, sr=RATE, hop_length=HOP)[0])
+
+
+def tempo_row(
+    name: str, known: Sequence[Known], estimate: Callable[[Segments], float | None]
+) -> str:
+    """Return a table row: shares that are right, and milliseconds a track."""
+    begin = time.perf_counter()
+    found = [(estimate(one.segments), one.bpm or 0.0) for one in known]
+    seconds = (time.perf_counter() - begin) / len(known)
+    right = [bpm is not None and abs(bpm / true - 1) <= TOLERANCE for bpm, true in found]
+    octaves = [
+        bpm is not None and any(abs(bpm / (true * n) - 1) <= TOLERANCE for n in OCTAVES)
+        for bpm, true in found
+    ]
+    given = [bpm is not None for bpm, _ in found]
+    return (
+        f"| {name} | {np.mean(right):.3f} | {np.mean(octaves):.3f} | {np.mean(given):.3f} "
+        f"| {np.sum(octaves) / max(np.sum(given), 1):.3f} | {1000 * seconds:.0f} |"
+    )
+
+
+def key_row(name: str, pairs: Iterable[tuple[str, str | None]]) -> str:
+    """Return a table row: MIREX's score and the share of exact keys; no key scores 0."""
+    scores = [
+        0.0 if found is None else float(mir_eval.key.weighted_score(true, found))
+        for true, found in pairs
+    ]
+    exact = np.mean([score == 1 for score in scores])
+    return f"| {name} | {len(scores)} | {np.mean(scores):.3f} | {exact:.3f} |"
+
+
+def raised(key: str | None) -> str | None:
+    """Return the key a semitone higher."""
+    if key is None:
+        return None
+    minor, tonic = divmod(KEYS.index(key), 12)
+    return KEYS[12 * minor + (tonic + 1) % 12]
+
+
+def loudness_of_file(path: Path) -> float:
+    """Return the integrated loudness of a whole file, all channels, by FFmpeg's ebur128."""
+    measured: dict[str, str] = {}
+    with av.open(str(path)) as source:
+        stream = source.streams.audio[0]
+        graph = av.filter.Graph()
+        begin, meter = graph.add_abuffer(template=stream), graph.add("ebur128", "metadata=1")
+        end = graph.add("abuffersink")
+        begin.link_to(meter)
+        meter.link_to(end)
+        graph.configure()
+        for frame in (*source.decode(stream), None):
+            begin.push(frame)
+            try:
+                while True:
+                    measured = end.pull().metadata or measured
+            except (av.EOFError, av.BlockingIOError):
+                pass
+    return float(measured["lavfi.r128.I"])
+
+
+def print_quality(folder: Path, weights: Path, titles: Path | None) -> None:
+    """Print the tables of tempo and key."""
+    composed = demo(folder)
+    print(f"Tempo of the {len(composed)} tracks of the demo library:\n")
+    print("| | right | within octaves | given | within octaves of those given | ms a track |")
+    print("|---|---:|---:|---:|---:|---:|")
+    by_librosa(composed[0].segments)  # compiles
+    print(
+        tempo_row(
+            "Earshot", composed, lambda s: estimate_tempo(torch.from_numpy(s.waveforms), RATE)
+        )
+    )
+    print(tempo_row("librosa 0.11", composed, by_librosa))
+    print(tempo_row("always 120", composed, lambda _: 120.0))
+    print("\n| keys of | tracks | MIREX | exact |\n|---|---:|---:|---:|")
+    network = Describer(CPU, weights)
+    transform = ConstantQ(GRID.n_samples, GRID.sample_rate, CPU)
+
+    def profiles(one: Known) -> str | None:
+        waveforms = torch.from_numpy(one.segments.waveforms)
+        return key_by_profiles(transform(torch.fft.rfft(waveforms)))
+
+    tables = [("the demo library", composed, False)]
+    if titles:
+        tables.append(("titles, raised a semitone", titled(titles), True))
+    for name, known, at_415 in tables:
+        for way, estimate in (
+            ("S-KEY", lambda one: network(one.segments, RATE).key),
+            ("profiles", profiles),
+            ("always C major", lambda _: "C major"),
+        ):
+            pairs = [(one.key, estimate(one)) for one in known]
+            if at_415:
+                pairs = [(true, raised(found)) for true, found in pairs]
+            print(key_row(f"{name}, by {way}", pairs))
+
+
+def print_loudness(songs: Sequence[Path]) -> None:
+    """Print how far the loudness of a build's segments is from that of the whole file."""
+    describer = Describer(CPU)
+    away = []
+    for path in songs:
+        found = describer(segments(path), RATE).loudness
+        if found is not None:
+            away.append(found - loudness_of_file(path))
+    print(
+        f"\nLoudness of {len(away)} songs less FFmpeg's ebur128 of the whole stereo file: mean "
+        f"{np.mean(away):+.2f} LU, standard deviation {np.std(away):.2f}, "
+        f"most {np.max(np.abs(away)):.2f}"
+    )
+
+
+def print_speed(songs: Sequence[Path], weights: Path, n_tracks: int = 60) -> None:
+    """Print songs an hour of analysis without and with descriptors, in turns."""
+    jobs = [(path, inspect(path).duration) for path in songs]
+    jobs = (jobs * n_tracks)[:n_tracks]
+    print("\n| songs an hour | " + " | ".join(f"turn {n + 1}" for n in range(TURNS)) + " |")
+    print("|---|" + "---:|" * TURNS)
+    with_network = load_extractor(DEFAULT_MODELS, weights, workers=2)
+    ways = {
+        "taggers alone": with_network.extract,
+        "and descriptors, key by S-KEY": with_network.analyse,
+    }
+    list(with_network.analyse(jobs[:4]))
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(TURNS):
+        for name, run in ways.items():
+            begin = time.perf_counter()
+            n = sum(1 for _ in run(jobs))
+            rates[name].append(3600 * n / (time.perf_counter() - begin))
+    for name, values in rates.items():
+        print(f"| {name} | " + " | ".join(f"{value:,.0f}" for value in values) + " |")
+
+
+def main() -> None:
+    """Measure, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("--titles", type=Path)
+    parser.add_argument("--songs", type=Path)
+    parser.add_argument("--speed", action="store_true", help="measure the speed alone")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    songs = [file.path for file in scan([args.songs]).files] if args.songs else []
+    if args.speed:
+        print_speed(songs, args.weights)
+        return
+    print_quality(args.folder, args.weights, args.titles)
+    if songs:
+        print_loudness(songs)
+
+
+if __name__ == "__main__":
+    main()
