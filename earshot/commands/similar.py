@@ -120,14 +120,14 @@ def run(options: SimilarOptions) -> int:
             answer = by_file(Path(options.query), similar, home.projection, options)
         else:
             answer = by_track(find_track(home.catalog, options.query), similar, options)
-        n_hidden = similar.n_hidden(neighbour.track for neighbour in answer.neighbours)
+        n_hidden = similar.n_hidden([neighbour.track for neighbour in answer.neighbours])
     if options.json:
-        print(json.dumps(as_json(answer, options.why)))
+        print(json.dumps(as_json(answer, n_hidden, options.why)))
     elif options.m3u:
         sys.stdout.buffer.write(m3u8((n.track for n in answer.neighbours), f"Like {answer.title}"))
     else:
         print_table(answer, options.why)
-        for sentence in copies_hidden(n_hidden):
+        for sentence in copies_hidden(sum(n_hidden)):
             print(f"{sentence} `earshot similar --duplicates` lists them.")
     if not answer.neighbours:
         complain(f"The library has no other track to compare {answer.title} with.")
@@ -168,10 +168,12 @@ def explained(
     return SimilarAnswer(title, neighbours, similar.reasons(sound, [n.track for n in neighbours]))
 
 
-def as_json(answer: SimilarAnswer, why: bool) -> list[dict[str, object]]:
+def as_json(answer: SimilarAnswer, n_hidden: Sequence[int], why: bool) -> list[dict[str, object]]:
     """Return the results in the form --json prints."""
     rows: list[dict[str, object]] = []
-    for rank, neighbour in enumerate(answer.neighbours, start=1):
+    for rank, (neighbour, copies) in enumerate(
+        zip(answer.neighbours, n_hidden, strict=True), start=1
+    ):
         track = neighbour.track
         row: dict[str, object] = {
             "rank": rank,
@@ -182,6 +184,7 @@ def as_json(answer: SimilarAnswer, why: bool) -> list[dict[str, object]]:
             "album": track.album,
             "similarity": shown(neighbour.similarity),
             "shared_tags": list(neighbour.shared_tags),
+            "copies_hidden": copies,
         }
         if why:
             reasons = answer.reasons.get(track.id)

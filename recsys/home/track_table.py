@@ -117,6 +117,10 @@ class TrackTable:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def n_hidden(self, rows: Sequence[int] | IndexArray) -> int:
+        """Return how many other available copies of these rows' recordings there are."""
+        return int(self.available[self.recordings.mates(rows)].sum()) - len(rows)
+
     @cached_property
     def gone(self) -> Int64Array:
         """The ids of the indexed tracks whose files are not there."""

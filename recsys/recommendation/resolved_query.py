@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from index.arrays import IndexArray
 from recsys.catalog import Catalog
 from recsys.recommendation.candidates import CandidateLimits
 from recsys.recommendation.context import QueryContext
@@ -66,7 +65,7 @@ class ResolvedQuery:
                 *self.notices,
                 *_basis(self.context),
                 *_shortage(self.context, len(ranked.rows), k),
-                *_hidden(self.context, ranked.rows),
+                *copies_hidden(self.context.track_table.n_hidden(ranked.rows)),
             ),
         )
 
@@ -161,9 +160,3 @@ def _shortage(context: QueryContext, n: int, k: int) -> list[str]:
         f"{n} instead of {k}: {why}"
         + (", and these limits let no more in." * (n < n_allowed) or ".")
     ]
-
-
-def _hidden(context: QueryContext, rows: IndexArray) -> list[str]:
-    """Say how many copies of a list's tracks the list does not show."""
-    mates = context.track_table.recordings.mates(rows)
-    return copies_hidden(int(context.track_table.available[mates].sum()) - len(rows))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -158,12 +158,11 @@ class SimilarTracks:
         same = {i for i, group in groups.items() if group == own_group} - {track.id}
         return self.catalog.tracks(sorted(same))
 
-    def n_hidden(self, tracks: Iterable[Track]) -> int:
-        """Return how many other files of the recordings of a list's tracks there are."""
+    def n_hidden(self, tracks: Sequence[Track]) -> list[int]:
+        """Return how many other files there are of each track's recording."""
         groups = self.tables.recording_groups()
-        ids = {track.id for track in tracks}
-        listed = {groups.get(track_id, track_id) for track_id in ids}
-        return sum(group in listed for group in groups.values()) - len(ids & groups.keys())
+        sizes = Counter(groups.values())
+        return [sizes[groups[track.id]] - 1 if track.id in groups else 0 for track in tracks]
 
     def sound_of(self, track: Track) -> TrackSound:
         """Return a track's features, length, tempo, key. Raises KeyError without features."""

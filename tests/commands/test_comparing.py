@@ -17,7 +17,9 @@ def test_copies_are_hidden_and_movements_shown(earshot: Commands, music: Path) -
     write(music / "second.flac", tune(3, 8.0), title="I. Allegro", artist="Quartet")
     write(music / "other.flac", tune(4, 8.0), title="Sun", artist="Ann")
     earshot.build_json(music)
-    names = [Path(row["path"]).name for row in earshot.neighbours(music / "other.flac", "-k", 9)]
+    rows = earshot.neighbours(music / "other.flac", "-k", 9)
+    assert sorted(row["copies_hidden"] for row in rows) == [0, 0, 1]
+    names = [Path(row["path"]).name for row in rows]
     assert len(names) == 3
     assert {"first.flac", "second.flac"} < set(names)
     result = earshot.similar(music / "other.flac", "-k", 9)

@@ -75,7 +75,8 @@ def test_the_form_of_an_answer(earshot: Commands, library: Library) -> None:
         assert back[str(library.song(4))] == row["similarity"], "as alike the other way round"
     for row in rows:
         assert set(row) == {
-            *("rank", "track_id", "path", "title", "artist", "album", "similarity", "shared_tags")
+            *("rank", "track_id", "path", "title", "artist", "album", "similarity", "shared_tags"),
+            "copies_hidden",
         }
         assert Path(row["path"]).is_file()
         assert {*row["shared_tags"]} <= {*MSD_TAGS, *MTT_TAGS}

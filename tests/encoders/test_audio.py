@@ -350,7 +350,8 @@ def test_real_tracks_are_what_librosa_decodes() -> None:
         for n_segments in (1, 7, 20):
             some = read_segments(path, duration, GRID, n_segments)
             chosen = choose_segments(GRID.count(duration), n_segments)
-            np.testing.assert_array_equal(some.waveforms, whole.waveforms[chosen])
+            # The resampler's matrix products round by their number of rows on some processors.
+            np.testing.assert_allclose(some.waveforms, whole.waveforms[chosen], rtol=0, atol=1e-6)
         sound, _ = librosa.load(path, sr=16_000, mono=True)
         assert duration == pytest.approx(len(sound) / 16_000, abs=0.1)
         padded = np.concatenate([np.zeros(HALF), sound, np.zeros(GRID.n_samples)])

@@ -50,7 +50,8 @@ def test_neighbours_are_said_as_their_schema_has_them(client: FlaskClient) -> No
         tracks=[
             Similar.to(n.track, n.similarity, n.shared_tags)
             for n in served.similar.of_track(seed, 5)
-        ]
+        ],
+        sentences=[],
     )
     sent = client.get("/api/v1/tracks/6/similar?k=5").get_data()
     assert SimilarTracksSchema.model_validate_json(sent) == wanted

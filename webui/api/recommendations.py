@@ -199,7 +199,8 @@ def similar_to_several(query: AlikeQuery) -> Response:
         if not np.isin(seed.id, served.recommender.index.ids):
             raise not_compared(seed)
     similar_query = Query.like(query.like, query.unlike, artist_cap=query.artist_cap)
-    return answer(SimilarTracksSchema(tracks=_similar(served, similar_query, query.k)))
+    tracks, sentences = _similar(served, similar_query, query.k)
+    return answer(SimilarTracksSchema(tracks=tracks, sentences=sentences))
 
 
 @api.post(
@@ -215,13 +216,9 @@ def similar_to_file(query: FileQuery) -> Response:
         seeds=(mix_list.sound_seed(served, sound, 1.0),),
         artist_cap=query.artist_cap,
     )
-    return answer(
-        SimilarToFile(
-            tracks=_similar(served, similar_query, query.k),
-            name=sound.name,
-            ref=f"sound:{write_sound(sound)}",
-        )
-    )
+    tracks, sentences = _similar(served, similar_query, query.k)
+    ref = f"sound:{write_sound(sound)}"
+    return answer(SimilarToFile(tracks=tracks, sentences=sentences, name=sound.name, ref=ref))
 
 
 @api.get("/path", responses={200: RecommendedTracks, **problems(404, 409)})
@@ -265,10 +262,12 @@ def _list_answer(rows: Sequence[mix_list.Row], notices: Sequence[str]) -> Respon
     )
 
 
-def _similar(served: Served, query: Query, k: int) -> list[Similar]:
-    recommendations = served.recommender.recommend(query, k).recommendations
-    rows = mix_list.rows(served, recommendations, {})
-    return [Similar.to(row.track, row.recommendation.similarity, row.shared_tags) for row in rows]
+def _similar(served: Served, query: Query, k: int) -> tuple[list[Similar], list[str]]:
+    response = served.recommender.recommend(query, k)
+    rows = mix_list.rows(served, response.recommendations, {})
+    return [
+        Similar.to(row.track, row.recommendation.similarity, row.shared_tags) for row in rows
+    ], list(response.notices)
 
 
 def _seed(served: Served, given: GivenSeed) -> Seed:

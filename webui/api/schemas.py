@@ -15,7 +15,7 @@ from recsys.home.track_table import TrackTable
 from recsys.musical_key import camelot
 from recsys.recommendation.query import Fallback, ReasonKind
 from recsys.similarity.percentile import shown
-from recsys.similarity.similar_tracks import RankedTrack
+from recsys.similarity.similar_tracks import RankedTrack, copies_hidden
 from webui.api.parameters import Described
 from webui.mix_list import Row
 
@@ -147,6 +147,10 @@ class SimilarTracksSchema(Described):
     """Tracks that sound alike, best first."""
 
     tracks: list[Similar]
+    sentences: list[str] = Field(
+        description="What a person should know: how many copies are not shown.",
+        examples=[["2 copies of tracks in this list are not shown."]],
+    )
 
 
 def similar_tracks(table: TrackTable, ranked: Sequence[RankedTrack]) -> bytes:
@@ -156,7 +160,8 @@ def similar_tracks(table: TrackTable, ranked: Sequence[RankedTrack]) -> bytes:
         names = ",".join(map(_encoded, tags)).encode()
         extra = b',"similarity":%a,"shared_tags":[%b]}' % (shown(similarity), names)
         tracks.append(table.shown[row][:-1] + extra)  # without the brace that ends the object
-    return b'{"tracks":[%b]}' % b",".join(tracks)
+    said = copies_hidden(table.n_hidden([row for row, _, _ in ranked]))
+    return b'{"tracks":[%b],"sentences":%b}' % (b",".join(tracks), json.dumps(said).encode())
 
 
 @lru_cache(maxsize=4096)

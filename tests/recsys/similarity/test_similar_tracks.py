@@ -166,7 +166,8 @@ def test_two_encodings_of_a_recording_are_one_neighbour(catalog: Catalog) -> Non
     assert ids_like(system, 1) == [2, 4, 5]
     assert ids_like(system, 2) == [4, 5, 1]
     neighbours = system.of_track(catalog.tracks([1])[0], 9)
-    assert system.n_hidden(neighbour.track for neighbour in neighbours) == 1
+    n_hidden = system.n_hidden([neighbour.track for neighbour in neighbours])
+    assert n_hidden == [int(neighbour.track.id == 2) for neighbour in neighbours]
     assert [track.id for track in system.copies(song)] == [3]
 
 
