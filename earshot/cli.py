@@ -24,7 +24,7 @@ EARSHOT = Group(
         "account": Subcommand("account", "manage the accounts of a server"),
         "weights": Subcommand("weights", "list and install pretrained taggers"),
         "mcp": Subcommand("mcp", "offer the library's tools to an assistant"),
-        "plot": Subcommand("plot", "draw what a tagger's first layer responds to"),
+        "plot": Subcommand("plot", "draw the library, tracks, and what a tagger responds to"),
     },
     version=f"earshot {__version__}",
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from encoders.audio import Segments
+from encoders.audio import Segments, choose_segments
 from encoders.constant_q import ConstantQ
 from encoders.features import Descriptors
 from encoders.key import KeyByNetwork, KeyEstimator, key_by_profiles
@@ -17,6 +17,7 @@ from encoders.tempo import estimate_tempo
 from encoders.weights import SKEY_FILE
 
 _VERSION = "1"
+_NETWORK_SEGMENTS = 5  # that S-KEY hears, spread over a track: 15 s, as in its training
 BY_NETWORK, BY_PROFILES = f"{_VERSION}-skey", f"{_VERSION}-profiles"  # names of methods
 
 
@@ -46,7 +47,9 @@ class Describer:
         waveforms = torch.from_numpy(segments.waveforms).to(self._device)
         n_samples = waveforms.shape[1]
         spectra = torch.fft.rfft(waveforms)
-        magnitudes = _constant_q(n_samples, sample_rate, self._device)(spectra)
+        n_heard = _NETWORK_SEGMENTS if self.method == BY_NETWORK else len(spectra)
+        heard = choose_segments(len(spectra), n_heard)
+        magnitudes = _constant_q(n_samples, sample_rate, self._device)(spectra[heard])
         return Descriptors(
             self.method,
             estimate_tempo(waveforms, sample_rate),

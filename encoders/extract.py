@@ -43,7 +43,7 @@ _Result = TypeVar("_Result")
 _Numbered: TypeAlias = tuple[int, _Job, _Result | AudioError]  # a job's number, the job, its result
 
 
-class Analysis(NamedTuple):
+class TrackAnalysis(NamedTuple):
     """A track's features, one for each tagger, and its descriptors."""
 
     features: tuple[TrackFeatures, ...]
@@ -165,7 +165,7 @@ class Extractor:
 
     def analyse(
         self, tracks: Iterable[tuple[Path, float]]
-    ) -> Generator[tuple[Path, Analysis | AudioError], None, None]:
+    ) -> Generator[tuple[Path, TrackAnalysis | AudioError], None, None]:
         """Give features and descriptors of files, like `extract`."""
         return self._run(tracks, self._receive, self._analyse)
 
@@ -233,8 +233,9 @@ class Extractor:
             segments.append(decoder.receive_segments(track[0]))
         return segments
 
-    def _analyse(self, segments_by_plan: list[Segments]) -> Analysis:
-        return Analysis(self._features(segments_by_plan), self._descriptors(segments_by_plan[0]))
+    def _analyse(self, segments_by_plan: list[Segments]) -> TrackAnalysis:
+        features = self._features(segments_by_plan)
+        return TrackAnalysis(features, self._descriptors(segments_by_plan[0]))
 
     def _descriptors(self, segments: Segments) -> Descriptors:
         """Describe the first front end's segments."""

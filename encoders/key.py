@@ -14,7 +14,6 @@ _MODES = ("major", "minor")
 _LOWEST = 9  # the pitch class of the first bin: A
 _LOWEST_MINOR = 11  # that of the network's first minor key: B
 _SURE = 0.25  # probability of a key, below which there is none
-_SEGMENTS = 5  # that the network hears: 15 s, as in its training
 
 # Shares of the pitch classes from the keynote upwards (Albrecht and Shanahan, "The Use of Large
 # Corpora to Train a New Type of Key-Finding Algorithm", Music Perception 2013).
@@ -35,8 +34,8 @@ class KeyEstimator(Protocol):
 
 def key_by_profiles(magnitudes: Tensor) -> str | None:
     """Return the key whose profile correlates most with the pitch classes' magnitudes."""
-    chroma = magnitudes[:, 12:].sum(dim=(0, 2)).unflatten(0, (-1, 12)).sum(dim=0)
-    chroma = np.roll(chroma.double().cpu().numpy(), _LOWEST)
+    folded = magnitudes[:, 12:].sum(dim=(0, 2)).reshape(-1, 12).sum(dim=0)
+    chroma = np.roll(folded.double().cpu().numpy(), _LOWEST)
     if not chroma.std():
         return None
     fits = [
@@ -49,16 +48,14 @@ def key_by_profiles(magnitudes: Tensor) -> str | None:
 
 
 class KeyByNetwork:
-    """Estimates keys by S-KEY, of a few segments spread over a track."""
+    """Estimates keys by S-KEY."""
 
     def __init__(self, network: SKey) -> None:
         self._network = network
 
     def __call__(self, magnitudes: Tensor) -> str | None:
         """Return the most probable key, None where none is probable."""
-        n = min(len(magnitudes), _SEGMENTS)
-        chosen = [int((number + 0.5) * len(magnitudes) / n) for number in range(n)]
-        joined = magnitudes[chosen].transpose(0, 1).flatten(1)[None]
+        joined = magnitudes.transpose(0, 1).flatten(1)[None]
         probabilities = self._network(joined)[0]
         best = int(probabilities.argmax())
         if float(probabilities[best]) < _SURE:

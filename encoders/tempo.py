@@ -21,8 +21,9 @@ _WINDOW = 0.032  # s
 _N_BANDS = 32
 _COMPRESSION = 1000.0  # of magnitudes, full scale being 1, before their logarithm
 _BEATS = (1, 2, 3, 4)  # at which the autocorrelation is looked up
+_LONGEST = 0.8  # share of a segment: longer lags have few products
 _MEAN = 0.5  # s: of the moving average that is taken off
-_LEAST = 0.1  # of a pulse's clarity, below which there is none
+_LEAST = 0.1  # autocorrelation at a pulse's beats, below which there is none
 
 
 def estimate_tempo(waveforms: Tensor, sample_rate: int) -> float | None:
@@ -31,10 +32,10 @@ def estimate_tempo(waveforms: Tensor, sample_rate: int) -> float | None:
     correlation = autocorrelation(onset_strength(waveforms, sample_rate, hop))
     rate = sample_rate / hop
     tempos = np.exp(np.linspace(np.log(SLOWEST), np.log(FASTEST), 600))
-    scores, clarity = _scores(correlation, 60 * rate / tempos)
+    scores = _scores(correlation, 60 * rate / tempos)
     usual = np.exp(-0.5 * np.square(np.log2(tempos / USUAL) / _SPREAD))
     best = int(np.argmax(scores * usual))
-    if clarity[best] < _LEAST:
+    if scores[best] < _LEAST:
         return None
     return float(tempos[best])
 
@@ -43,12 +44,14 @@ def onset_strength(waveforms: Tensor, sample_rate: int, hop: int) -> Tensor:
     """Return the onset strength of segments (n_segments, n_samples): (n_segments, n_frames)."""
     n_fft = round(_WINDOW * sample_rate)
     window = torch.hann_window(n_fft, device=waveforms.device)
-    spectra = torch.stft(
-        waveforms, n_fft, hop, window=window, center=False, return_complex=True
-    ).abs()
-    bands = _bands(spectra.shape[1], sample_rate).to(waveforms.device) @ spectra
-    level = torch.log1p(_COMPRESSION / n_fft * bands)
-    rise = (level[..., 1:] - level[..., :-1]).clamp(min=0).sum(dim=1)
+    bands = _bands(n_fft // 2 + 1, sample_rate).to(waveforms.device)
+    rises = []
+    for waveform in waveforms:  # one by one: what fits into the cache is several times as fast
+        spectrum = torch.fft.rfft(waveform.unfold(0, n_fft, hop) * window)
+        power = spectrum.real.square() + spectrum.imag.square()  # abs of complex numbers is slow
+        level = torch.log1p(_COMPRESSION / n_fft * (power @ bands).sqrt())
+        rises.append((level[1:] - level[:-1]).clamp(min=0).sum(dim=1))
+    rise = torch.stack(rises)
     width = 2 * round(_MEAN * sample_rate / hop / 2) + 1
     mean = torch.nn.functional.avg_pool1d(
         rise[:, None], width, stride=1, padding=width // 2, count_include_pad=False
@@ -66,19 +69,17 @@ def autocorrelation(strength: Tensor) -> NDArray[np.float64]:
     return normal
 
 
-def _scores(
-    correlation: NDArray[np.float64], lags: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    places = np.arange(len(correlation))
-    longest = 0.8 * len(correlation)
-    at = [np.interp(n * lags, places, correlation) for n in _BEATS]
-    weights = np.array([np.where(n * lags <= longest, 1.0, 0.0) for n in _BEATS])
-    total = (weights * np.array(at)).sum(axis=0) / weights.sum(axis=0)
-    return total, total
+def _scores(correlation: NDArray[np.float64], lags: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean autocorrelation at those multiples of lags that segments can tell."""
+    multiples = np.outer(_BEATS, lags)
+    known = multiples <= _LONGEST * len(correlation)
+    values = np.interp(multiples, np.arange(len(correlation)), correlation)
+    scores: NDArray[np.float64] = (known * values).sum(axis=0) / known.sum(axis=0).clip(1)
+    return scores
 
 
 def _bands(n_bins: int, sample_rate: int) -> Tensor:
-    """Return the sums of spectrum bins into bands of equal width in mel: (n_bands, n_bins)."""
+    """Return the sums of spectrum bins into bands of equal width in mel: (n_bins, n_bands)."""
     mel = 2595 * np.log10(1 + np.linspace(0, sample_rate / 2, n_bins) / 700)
     band = np.minimum((mel / mel[-1] * _N_BANDS).astype(int), _N_BANDS - 1)
-    return torch.from_numpy((band == np.arange(_N_BANDS)[:, None]).astype(np.float32))
+    return torch.from_numpy((band[:, None] == np.arange(_N_BANDS)).astype(np.float32))

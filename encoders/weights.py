@@ -201,9 +201,9 @@ class SkeyWeights(CollectionFile):
     def state(self, cache: Path) -> dict[str, Tensor]:
         """Return the network's tensors. Raises WeightsError if there are none."""
         # The file holds a training's state beside them, with numbers of NumPy's.
-        scalar = np._core.multiarray.scalar, "numpy.core.multiarray.scalar"  # as it is called there
-        numbers = [np.dtype, np.dtypes.Float64DType, scalar]
-        with torch.serialization.safe_globals(numbers):
+        reads_number: Any = np.float64(0).__reduce__()[0]
+        scalar = reads_number, "numpy.core.multiarray.scalar"  # its name in the file
+        with torch.serialization.safe_globals([np.dtype, np.dtypes.Float64DType, scalar]):
             content = _read_tensors(self.read(cache), self.path(cache))
         try:
             tensors = content["stone"].items()

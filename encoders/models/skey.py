@@ -50,7 +50,8 @@ class _Block(nn.Module):
         hidden = self.dwconv(inputs)
         hidden = _normalised(hidden).permute(0, 2, 3, 1)
         hidden = self.gamma * self.pwconv2(gelu(self.pwconv1(hidden)))
-        return inputs + hidden.permute(0, 3, 1, 2)
+        outputs: Tensor = inputs + hidden.permute(0, 3, 1, 2)
+        return outputs
 
 
 class SKey(nn.Module):
@@ -78,8 +79,9 @@ class SKey(nn.Module):
         hidden = (level.maximum(loudest - _RANGE) / _RANGE + 1)[:, None]
         for halving, block in zip(self.time_downsampling_blocks, self.convnext_blocks, strict=True):
             hidden = block(halving(hidden))
-        octaves = hidden.unflatten(2, (-1, _OCTAVE)).mean(dim=2)
-        keys = self.batch_norm(self.classifier(octaves.mean(dim=3, keepdim=True)))
+        n, n_channels, _, n_frames = hidden.shape
+        octaves = hidden.reshape(n, n_channels, -1, _OCTAVE, n_frames).mean(dim=2)
+        keys: Tensor = self.batch_norm(self.classifier(octaves.mean(dim=3, keepdim=True)))
         return keys.flatten(1).softmax(dim=1)
 
 

@@ -45,7 +45,7 @@ HEAD_OUTGROWN = (
 
 
 class LibraryAnalysis(Protocol):
-    """A track's features, one for each model, and descriptors; `encoders.extract.Analysis`."""
+    """A track's features, one for each model, and descriptors; `encoders.extract.TrackAnalysis`."""
 
     @property
     def features(self) -> Features: ...  # noqa: D102

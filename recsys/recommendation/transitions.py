@@ -73,7 +73,8 @@ def unfit_steps(rules: Sequence[MixTransition], places: IndexArray) -> list[str]
         n = sum(not rule.followers(one)[other] for one, other in pairwise(places.tolist()))
         if n:
             sentences.append(
-                f"{n} of {len(places) - 1} steps do not {rule.wanted}: no path of this length "
+                f"{n} of {len(places) - 1} steps {'does' if n == 1 else 'do'} not "
+                f"{rule.wanted}: no path of this length "
                 "between these tracks does throughout."
             )
     return sentences

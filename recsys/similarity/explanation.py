@@ -146,9 +146,18 @@ def closest_moments(
     Their similarity is the cosine of their log-odds of all tags less the `typical` ones (n_tags,).
     A moment ends with its track, where its length is known.
     """
-    a, b = (_unit_segments(track.features, typical) for track in (one, other))
-    i, j = np.unravel_index(int(np.argmax(a @ b.T)), (len(a), len(b)))
+    cosines = segment_cosines(one, other, typical)
+    i, j = np.unravel_index(int(np.argmax(cosines)), cosines.shape)
     return moment(one, int(i)), moment(other, int(j))
+
+
+def segment_cosines(one: TrackSound, other: TrackSound, typical: Float32Array) -> Float32Array:
+    """Return the similarity of each segment of one track and each of another, (n_one, n_other).
+
+    It is the cosine of their log-odds of all tags less the `typical` ones (n_tags,).
+    """
+    a, b = (_unit_segments(track.features, typical) for track in (one, other))
+    return a @ b.T
 
 
 def highlight(track: TrackSound, typical: Float32Array) -> Moment:

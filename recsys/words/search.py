@@ -317,7 +317,8 @@ def _in_key(wanted: WantedKeys, table: TrackTable, allowed: BoolArray) -> _Part 
     inside = np.isin(table.keys, [KEYS.index(key) for key in wanted.keys])
     values = np.where(inside, np.float32(KNOWN_INSIDE), np.float32(0))
     allowed &= ~known | inside
-    name = wanted.keys[0] if len(wanted.keys) == 1 else wanted.text
+    several = f"any {wanted.keys[0].split()[1]}"
+    name = wanted.keys[0] if len(wanted.keys) == 1 else several
     return _Part(Understood(wanted.text, (f"key {name}",)), values, inside)
 
 

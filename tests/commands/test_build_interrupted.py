@@ -33,7 +33,7 @@ from sounds import tune, write
 
 from encoders.decoding import DecoderProcess
 from encoders.errors import AudioError
-from encoders.extract import Analysis
+from encoders.extract import TrackAnalysis
 from encoders.features import AudioInfo, Descriptors, TrackFeatures
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog
@@ -202,16 +202,14 @@ class Interrupted:
 
     def analyse(
         self, tracks: Iterable[tuple[Path, float]]
-    ) -> Generator[tuple[Path, Analysis | AudioError]]:
+    ) -> Generator[tuple[Path, TrackAnalysis | AudioError]]:
         ones = np.ones((1, 4), np.float16)
         heard = TrackFeatures(np.zeros(1, np.float32), ones, ones, ones[0])
         for number, (path, _) in enumerate(tracks):
             if number == 3:
                 raise KeyboardInterrupt
-            yield (
-                path,
-                AudioError("No music.") if number == 1 else Analysis((heard,), Descriptors("m")),
-            )
+            analysis = TrackAnalysis((heard,), Descriptors("m"))
+            yield path, AudioError("No music.") if number == 1 else analysis
 
 
 def test_what_was_analysed_before_the_stop_is_kept(home: Path, music: Path) -> None:

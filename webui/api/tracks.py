@@ -246,12 +246,14 @@ def _described(table: TrackTable, query: TracksQuery) -> list[int]:
         mask &= table.tempos <= query.max_tempo
     if query.key is not None:
         mask &= table.keys == KEYS.index(query.key)
-    if query.sort == "id":
-        return table.ids[mask].tolist()
-    values = {
-        "tempo": table.tempos,
-        "key": np.where(table.keys == UNKNOWN, np.nan, table.keys),
-        "loudness": table.loudness,
-    }[query.sort]
-    rows = np.flatnonzero(mask & ~np.isnan(values))
-    return table.ids[rows[np.argsort(values[rows], kind="stable")]].tolist()
+    rows = np.flatnonzero(mask)
+    if query.sort != "id":
+        values = {
+            "tempo": table.tempos,
+            "key": np.where(table.keys == UNKNOWN, np.nan, table.keys),
+            "loudness": table.loudness,
+        }[query.sort]
+        rows = rows[~np.isnan(values[rows])]
+        rows = rows[np.argsort(values[rows], kind="stable")]
+    ids: list[int] = table.ids[rows].tolist()
+    return ids
