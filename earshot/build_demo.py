@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from earshot.build_progress import BuildDisplay
 from recsys.catalog import Catalog
-from recsys.demo import make_demo_library
+from recsys.demo import FEEDBACK, LISTENS, make_demo_library
 from recsys.home.files import DEMO_NAME
 from recsys.library import build
-from recsys.library.scanning import LibraryError
+from recsys.library.scanning import LeftOut, LibraryError
 
 
 def demo(catalog: Catalog, workers: int, display: BuildDisplay) -> Path:
@@ -45,6 +47,16 @@ def leave_demo(catalog: Catalog, folders: Sequence[Path], display: BuildDisplay)
             catalog.set_presence(gone=demo_ids)
             shutil.rmtree(folder, ignore_errors=True)
         display.say("The demo library was removed, as the home has a library of its own now.")
+
+
+def without_own_files(files: LeftOut) -> LeftOut:
+    """Return what was left out of the demo library but for its histories, which belong to it.
+
+    >>> without_own_files(LeftOut({".jsonl": 3})).by_suffix
+    {'.jsonl': 1}
+    """
+    own = Counter(Path(name).suffix for name in (LISTENS, FEEDBACK))
+    return replace(files, by_suffix=dict(Counter(files.by_suffix) - own))
 
 
 def apart(one: Path, other: Path) -> bool:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from encoders.audio import SegmentGrid, Segments, inspect, read_segments
 from encoders.errors import AudioError, FileUnavailable
 from encoders.features import AudioInfo
+from encoders.levels import read_levels
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _PIPE_SIZE = 1 << 20  # bytes, where the system lets it be set: a track's samples in few turns
@@ -64,6 +65,14 @@ class DecoderProcess:
         if self._out.readinto(waveforms.data.cast("B")) != waveforms.nbytes:
             raise self._crashed(path)
         return Segments(waveforms, np.array(head["starts"], np.float32))
+
+    def request_levels(self, path: Path, duration: float) -> None:
+        """Ask for what `levels.read_levels` returns."""
+        self._request({"path": str(path.absolute()), "levels_of": duration})
+
+    def receive_levels(self, path: Path) -> NDArray[np.uint8]:
+        """Return the answer to `request_levels`. Raises AudioError."""
+        return np.array(self._answer(path)["levels"], np.uint8)
 
     def waveform(self, path: Path, duration: float, rate: int) -> NDArray[np.float32]:
         """Decode a whole file, mono at `rate` Hz: (n_samples,). Raises AudioError."""
@@ -163,6 +172,8 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
                     "shape": segments.waveforms.shape,
                     "starts": segments.starts.tolist(),
                 }
+            elif "levels_of" in message:
+                head = {"levels": read_levels(path, message["levels_of"]).tolist()}
             else:
                 head = {"info": asdict(inspect(path))}
         except AudioError as error:

@@ -197,6 +197,25 @@ class Extractor:
                 self._start_times.pop(path, None)
                 yield path, result
 
+    def levels(
+        self, tracks: Iterable[tuple[Path, float]]
+    ) -> Generator[tuple[Path, NDArray[np.uint8] | AudioError], None, None]:
+        """Read how loud files are over their length, given with their durations in seconds.
+
+        See `encoders.levels.read_levels`. Results come as they are ready.
+        """
+
+        def request(decoder: DecoderProcess, track: tuple[Path, float]) -> None:
+            decoder.request_levels(*track)
+
+        def receive(decoder: DecoderProcess, track: tuple[Path, float]) -> NDArray[np.uint8]:
+            return decoder.receive_levels(track[0])
+
+        pool = DecoderPool(self.workers, self.nice, request, receive, lambda levels: levels)
+        with closing(pool.run(tracks)) as results:
+            for _, (path, _), result in results:
+                yield path, result
+
     @contextmanager
     def waveforms(self, rate: int) -> Iterator[Callable[[Path, float], NDArray[np.float32]]]:
         """Give a function that decodes a whole file of a duration, mono at `rate` Hz.

@@ -1,4 +1,4 @@
-"""Safetensors files, read into memory and never mapped.
+"""Safetensors files, checked against the digest in their metadata, and never mapped.
 
 A mapped file that is overwritten in place, as by `cp` or a restored backup, ends whoever reads its
 map next (SIGBUS). Here a file that becomes shorter while it is read is a damaged one.
@@ -6,29 +6,53 @@ map next (SIGBUS). Here a file that becomes shorter while it is read is a damage
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
 _MAX_HEADER = 100_000_000  # bytes, as the format has it
 _SIZE = 8  # bytes of the header's size, little-endian
+_DIGEST = "sha256"  # in the metadata
+
+
+def with_digest(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> dict[str, str]:
+    """Return metadata to write with arrays: by it a torn or altered file is known."""
+    return {**metadata, _DIGEST: _digest(arrays)}
 
 
 def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Return the arrays and the metadata of a file. Raises OSError, SafetensorError."""
+    """Return the arrays and the metadata of a file, without the digest that it is checked by.
+
+    Files of older versions have none. Raises OSError, SafetensorError.
+    """
     content = path.read_bytes()
     tensors: dict[str, NDArray[Any]] = load(content)
-    return tensors, _metadata(content[_SIZE:][: int.from_bytes(content[:_SIZE], "little")])
+    metadata = _metadata(content[_SIZE:][: int.from_bytes(content[:_SIZE], "little")])
+    digest = metadata.pop(_DIGEST, None)
+    if digest is not None and digest != _digest(tensors):
+        raise SafetensorError("its content does not match its checksum")
+    return tensors, metadata
 
 
 def read_metadata(path: Path) -> dict[str, str]:
     """Return the metadata of a file alone. Raises OSError, SafetensorError."""
     with path.open("rb") as file:
         return _metadata(_header(file))
+
+
+def _digest(arrays: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode())
+        digest.update(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
+    return digest.hexdigest()
 
 
 def _header(file: BinaryIO) -> bytes:

@@ -93,7 +93,7 @@ class Accounts:
         Raises AccountError where the old one is wrong or the new one is not allowed.
         """
         if self._verified(account.name, old) is None:
-            raise AccountError("The password until now is another one: nothing was changed.")
+            raise AccountError("The current password is wrong: nothing was changed.")
         self.people.set_password(account.id, self._hash(account.name, new))
         self.people.end_sessions(account.id, but=_digest(token))
         _log.info("account %d changed its password", account.id)

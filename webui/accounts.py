@@ -40,6 +40,7 @@ from webui.rate_limits import (
     network,
 )
 from webui.served import current
+from webui.write_tokens import masked
 
 _log = logging.getLogger("webui.access")
 _MESSAGES = {
@@ -104,7 +105,7 @@ def log_out() -> AnyResponse:
 def _login_page(next_address: str, name: str = "", error: str | None = None) -> Response:
     """Return the form; its token goes with a cookie, which other sites' forms do not have."""
     cookie = current_listener.session_cookie() or secrets.token_urlsafe(32)
-    token = current_listener.token_of(cookie)
+    token = masked(current_listener.token_of(cookie))
     page = render_template(
         "login.html", next=local_address(next_address), name=name, error=error, token=token
     )
@@ -282,7 +283,7 @@ def _page(
         error=error,
         secret=secret,
         shortest=proving.SHORTEST,
-        token=g.token,
+        token=current_listener.person().token,
     )
 
 

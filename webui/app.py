@@ -17,6 +17,7 @@ from webui.api import (
     builds,
     document,
     folders,
+    imports,
     library,
     listeners,
     maps,
@@ -27,15 +28,23 @@ from webui.api import (
     search,
     sounds,
     tracks,
+    waveforms,
     words,
 )
 from webui.api.builds import StartBuild
+from webui.api.imports import StartImport
 from webui.api.media import Transcode
 from webui.api.openapi import described_app
+from webui.api.waveforms import ReadLevels
+from webui.compression import compress_answers
+from webui.listening import Listenings
 from webui.metrics import Metrics
+from webui.pages.album import album_page
 from webui.pages.api_reference import api_page
 from webui.pages.artist import artist_page
+from webui.pages.browse import browse_pages
 from webui.pages.evaluation import evaluation_page
+from webui.pages.imports import import_page
 from webui.pages.library import library_page
 from webui.pages.links import links
 from webui.pages.map import map_page
@@ -43,6 +52,7 @@ from webui.pages.playlists import playlist_pages
 from webui.pages.track import track_page
 from webui.pages.words import words_page
 from webui.pages.workbench import pages
+from webui.radio import HandedOut
 from webui.rate_limits import Limits
 from webui.security import MAX_BODY, protect
 from webui.subsonic import (
@@ -51,15 +61,14 @@ from webui.subsonic import (
     lists,
     playback,
     queue,
-    radio,
     scanning,
     searching,
     similarity,
     system,
 )
-from webui.subsonic import listening as player_listening
 from webui.subsonic import media as player_media
 from webui.subsonic import playlists as player_playlists
+from webui.texts import AsciiInteger
 from webui.uploads import AnalyseFile
 
 DEFAULT_LISTENER = "me"
@@ -69,6 +78,7 @@ RESOURCES = (
     tracks,
     maps,
     media,
+    waveforms,
     recommendations,
     sounds,
     playlist_files,
@@ -77,6 +87,7 @@ RESOURCES = (
     library,
     builds,
     folders,
+    imports,
     document,
 )
 PLAYERS = (
@@ -95,17 +106,20 @@ PAGES = (
     pages,
     track_page,
     artist_page,
+    album_page,
+    browse_pages,
     words_page,
     map_page,
     playlist_pages,
     links,
     library_page,
+    import_page,
     evaluation_page,
     api_page,
 )
 
 
-def create_app(
+def create_app(  # noqa: PLR0913
     settings: Settings,
     *,
     listener: str = DEFAULT_LISTENER,
@@ -113,7 +127,9 @@ def create_app(
     public_names: Collection[str] = (),
     analyse_file: AnalyseFile | None = None,
     transcode: Transcode | None = None,
+    read_levels: ReadLevels | None = None,
     build: StartBuild | None = None,
+    import_history: StartImport | None = None,
     music_roots: Sequence[Path] = (),
     closing: threading.Event | None = None,
 ) -> Flask:
@@ -122,7 +138,8 @@ def create_app(
     With `accounts` everybody logs in; with None there is one listener, by name: whoever sits at
     this machine. It answers to loopback names, and to `public_names`, in lower case.
     `analyse_file` analyses uploaded files, `transcode` turns files of the library into what every
-    browser plays, `build` starts builds. With None there is no such thing.
+    browser plays, `read_levels` reads the waveforms that no build has read, `build` starts builds,
+    `import_history` starts imports of listening histories. With None there is no such thing.
     Music folders are chosen on pages below `music_roots`. Streams end when `closing` is set.
     """
     app = described_app(__name__)
@@ -130,16 +147,20 @@ def create_app(
         BUILD=build,
         ANALYSE_FILE=analyse_file,
         HOME=settings.home,
+        IMPORT=import_history,
         LISTENER=listener,
         MUSIC_ROOTS=tuple(music_roots),
+        READ_LEVELS=read_levels,
         TRANSCODE=transcode,
         PUBLIC_NAMES=frozenset(public_names),
         MAX_CONTENT_LENGTH=MAX_BODY,
-        WRITE_TOKEN=secrets.token_urlsafe(32),
+        WRITE_TOKEN=secrets.token_bytes(32),
     )
+    app.url_map.converters["int"] = AsciiInteger
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
     app.extensions.update(accounts=accounts, limits=Limits(), closing=closing or threading.Event())
+    compress_answers(app)
     metrics = app.extensions["metrics"] = Metrics(home)
     metrics.watch(app)
     protect(app)
@@ -147,8 +168,8 @@ def create_app(
     for resource in RESOURCES:
         app.register_api(resource.api)
     app.extensions.update(
-        handed_out=radio.HandedOut(),
-        listenings=player_listening.Listenings(),
+        handed_out=HandedOut(),
+        listenings=Listenings(),
         playbacks=playback.Playbacks(),
     )
     for group in PLAYERS:

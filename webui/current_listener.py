@@ -15,6 +15,7 @@ from werkzeug.exceptions import Forbidden
 
 from recsys.accounts import Accounts
 from recsys.catalog import Account, Catalog
+from webui.write_tokens import masked
 
 
 class HasCatalog(Protocol):
@@ -30,7 +31,7 @@ class Person:
     """The person of a request.
 
     listener  the name that their listens and feedback are stored under
-    token     what writing takes, which only pages of this server can read; "" with a key
+    token     what writing takes, which only pages of this server can read, masked; "" with a key
     is_owner  whether they may start builds and manage accounts
     account   None where there are no accounts
     """
@@ -43,10 +44,10 @@ class Person:
 
 def identify(*, by_key: bool) -> None:
     """Identify the person of the request and the token for writing; `by_key` allows API keys."""
-    g.person, g.by_key, g.token = None, False, ""
+    g.person, g.by_key, g.token = None, False, b""
     if (service := accounts()) is None:
         g.token = current_app.config["WRITE_TOKEN"]
-        g.person = Person(current_app.config["LISTENER"], g.token, is_owner=True)
+        g.person = Person(current_app.config["LISTENER"], masked(g.token), is_owner=True)
         return
     authorization = request.authorization
     if by_key and authorization is not None and authorization.type == "bearer":
@@ -56,7 +57,8 @@ def identify(*, by_key: bool) -> None:
     else:
         return
     if account is not None:
-        g.person = Person(account.listener, g.token, account.role == "owner", account)
+        token = masked(g.token) if g.token else ""
+        g.person = Person(account.listener, token, account.role == "owner", account)
 
 
 def accounts() -> Accounts | None:
@@ -120,6 +122,6 @@ def session_cookie() -> str:
     return request.cookies.get(cookie_name(), "")
 
 
-def token_of(cookie: str) -> str:
+def token_of(cookie: str) -> bytes:
     """Return the token that writing takes with a cookie; it does not give the cookie away."""
-    return hmac.digest(cookie.encode(), b"write", "sha256").hex()
+    return hmac.digest(cookie.encode(), b"write", "sha256")

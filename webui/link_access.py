@@ -19,7 +19,7 @@ def identify_link() -> None:
 
     Raises NotFound for an unknown or revoked one, and TooManyRequests for too many of these.
     """
-    g.person, g.by_key, g.token = None, False, ""
+    g.person, g.by_key, g.token = None, False, b""
     known = accounts()
     token = (request.view_args or {})["token"]
     found = known.of_link(token) if known is not None else None

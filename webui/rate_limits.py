@@ -27,6 +27,7 @@ LOGINS_OF_NAME = (
 FAILURES_OF_ADDRESS = RateLimitItemPerMinute(60, 15, namespace="players")
 PASSWORDS_OF_SESSION = RateLimitItemPerMinute(10, 15, namespace="session")
 SOUNDS_OF_ACCOUNT = RateLimitItemPerHour(30, namespace="sounds")
+IMPORTS_OF_ACCOUNT = RateLimitItemPerHour(30, namespace="imports")
 _IPV6_NETWORK = 64  # bits: what one household has
 
 
@@ -90,6 +91,12 @@ def spend_analysis() -> None:
     """Count an analysis of an account; without accounts there is one person, and no limit."""
     if (account := person().account) is not None:
         limits().spend(SOUNDS_OF_ACCOUNT, str(account.id), "files to analyse")
+
+
+def spend_import() -> None:
+    """Count an import of an account; without accounts there is no limit."""
+    if (account := person().account) is not None:
+        limits().spend(IMPORTS_OF_ACCOUNT, str(account.id), "histories to import")
 
 
 def network(address: str | None) -> str:

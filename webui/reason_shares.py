@@ -18,6 +18,18 @@ SOURCES: Mapping[Source, tuple[str, tuple[ReasonKind, ...]]] = {
 }
 
 
+_SOURCE_OF = {kind: source for source, (_, kinds) in SOURCES.items() for kind in kinds}
+
+
+def source_of(reason: Reason) -> Source:
+    """Return the source of a reason, which gives its bar the colour.
+
+    >>> source_of(Reason("popular", None, 0.2))
+    'listeners'
+    """
+    return _SOURCE_OF[reason.kind]
+
+
 class ReasonShare(NamedTuple):
     """A part of a bar: the source of its reasons, in words, and where it lies, in percent."""
 

@@ -35,6 +35,7 @@ from webui.refusals import RETRY_AFTER, write_failure
 from webui.subsonic.authentication import identify_player
 from webui.subsonic.endpoints import PREFIX as PLAYERS
 from webui.texts import check_address, check_form
+from webui.write_tokens import unmasked
 
 _log = logging.getLogger("webui.access")
 MAX_BODY = 4 << 20  # bytes
@@ -128,10 +129,8 @@ def _begin_link() -> AnyResponse | None:
 
 def _check_size() -> int:
     """Refuse a body of more bytes than the endpoint takes; return how many those are."""
-    is_sound = request.endpoint in uploads.TAKING_SOUNDS
-    limit = uploads.MAX_SOUND if is_sound else MAX_BODY
+    what, limit = uploads.LARGE_BODIES.get(request.endpoint or "", ("request", MAX_BODY))
     if (request.content_length or 0) > limit:
-        what = "sound" if is_sound else "request"
         raise RequestEntityTooLarge(f"A {what} takes at most {limit >> 20} MiB.")
     request.max_content_length = limit  # also of a body in chunks
     return limit
@@ -198,7 +197,7 @@ def _check_writer() -> None:
     token = request.headers.get(TOKEN_HEADER, "")
     if is_page() and not token:
         token = request.form.get("token", "")
-    if not g.token or not secrets.compare_digest(token.encode(), g.token.encode()):
+    if not g.token or not secrets.compare_digest(unmasked(token), g.token):
         raise Forbidden(
             "This page was opened too long ago: load it again. "
             f"(Writing takes the header {TOKEN_HEADER} with the token of /api/v1/session.)"

@@ -9,10 +9,17 @@ from flask import request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
+from werkzeug.routing import IntegerConverter
 
 from recsys.catalog import is_storable
 
 MAX_DIGITS = 400  # of a number in JSON; no number with more can be told from its neighbours
+
+
+class AsciiInteger(IntegerConverter):
+    """A whole number in an address, in the digits that addresses are written in."""
+
+    regex = "[0-9]+"
 
 
 def check_address() -> None:

@@ -26,7 +26,13 @@ from webui.metrics import Metrics
 from webui.rate_limits import spend_analysis
 
 MAX_SOUND = 100 << 20  # bytes
-TAKING_SOUNDS = frozenset({"sounds.analyse", "recommendations.similar_to_file"})  # endpoints
+MAX_HISTORY = 200 << 20  # bytes
+# Endpoints that take a file: what it is, and its bytes at most.
+LARGE_BODIES = {
+    "sounds.analyse": ("sound", MAX_SOUND),
+    "recommendations.similar_to_file": ("sound", MAX_SOUND),
+    "imports.begin_import": ("history", MAX_HISTORY),
+}
 MAX_FILE_NAME = 200  # characters
 ID_LENGTH = 8  # of a projection's id, as far as an address has it
 N_WAITING = 4  # files that wait while another is analysed

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from earshot.arguments import add_json, names, new_parser, whole_number
-from earshot.build_demo import demo, leave_demo
+from earshot.build_demo import demo, leave_demo, without_own_files
 from earshot.build_learning import Learned, is_automatic, learn_similarity
 from earshot.build_progress import BuildDisplay
 from earshot.build_report import print_report, summarise
@@ -33,13 +33,14 @@ from encoders.trained_bundles import tagger_names
 from index.vector_index import DamagedIndex
 from recsys.catalog import Catalog
 from recsys.catalog.base import shown
-from recsys.home.files import LAYOUT_NAME, PROJECTION_NAME, WEIGHTS_NAME
+from recsys.home.files import DEMO_NAME, LAYOUT_NAME, PROJECTION_NAME, WEIGHTS_NAME
 from recsys.home.home import Home, NotIndexed, open_home
 from recsys.home.settings import Settings, load_settings
 from recsys.library import build
 from recsys.library.build_state import BuildRecord, BuildState, read_state
 from recsys.library.file_tags import SEPARATORS
 from recsys.library.identification import ScanOptions
+from recsys.library.levels import read_missing_levels
 from recsys.library.scanning import LibraryError, folders_of
 from recsys.listens.matching import match_recordings
 from recsys.threads import n_cores
@@ -180,6 +181,11 @@ def build_home(
         display.close()
         learns = options.learn and settings.learn
         learned = learn(settings, display, options.workers, from_tags=learns)
+        read_missing_levels(
+            catalog,
+            extractor,
+            lambda done, total: display.show(build.Progress("levels", done, total)),
+        )
         record.plan(library_folders(folders, catalog, record.state), options.repeated)
         summary = summarise(report, extractor, time.monotonic() - begin, memory.peak)
         summary["learned"] = learned and learned.as_json()
@@ -287,6 +293,8 @@ def analyse(
         renews_head=options.learn and settings.learn and is_automatic(settings.home),
         progress=display.show,
     )
+    if (catalog.home / DEMO_NAME).resolve() in folders:
+        report = replace(report, left_out=without_own_files(report.left_out))
     return extractor, report
 
 

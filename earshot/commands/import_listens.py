@@ -10,7 +10,6 @@ again changes nothing; Ctrl-C stops, and the same command goes on.
 
 from __future__ import annotations
 
-import codecs
 import gc
 import json
 import time
@@ -33,9 +32,10 @@ from recsys.home.settings import Settings, load_settings
 from recsys.listens.choice import FormatChoice
 from recsys.listens.columns import parse_columns
 from recsys.listens.formats import FORMATS
-from recsys.listens.importing import Imported, import_file
+from recsys.listens.importing import Imported, import_file, sentences
 from recsys.listens.matching import match_recordings
 from recsys.listens.sources import FormatError
+from recsys.listens.text_encoding import known_codec
 from recsys.listens.times import ORDERS
 
 GARBAGE = 200_000  # allocations between collections: rows make none, and walking them takes long
@@ -107,10 +107,10 @@ def parse(arguments: Sequence[str]) -> ImportOptions:
 
 def codec(name: str) -> str:
     """Return the name of a codec. Raises ArgumentTypeError for one that there is not."""
-    try:
-        return codecs.lookup(name).name
-    except LookupError:
-        raise ArgumentTypeError(f"{name!r} is no encoding that is known") from None
+    known = known_codec(name)
+    if known is None:
+        raise ArgumentTypeError(f"{name!r} is no encoding that is known")
+    return known
 
 
 def run(options: ImportOptions) -> int:
@@ -201,31 +201,10 @@ def file_summary(imported: Imported) -> dict[str, object]:
 def print_report(files: Sequence[Imported], summary: Mapping[str, object]) -> None:
     """Print the outcome for people."""
     for imported in files:
-        stored = imported.stored
-        parts = {
-            "listens": imported.listens,
-            "counts": imported.counts,
-            "likes, dislikes and skips": imported.feedback,
-        }
-        print(
-            printable(f"{imported.path.name} ({'+'.join(sorted(imported.formats))}): ")
-            + (", ".join(f"{n:,} {what}" for what, n in parts.items() if n) or "nothing to store")
-        )
-        print(
-            f"  {stored.new:,} new, {stored.changed:,} changed, {stored.known:,} imported before; "
-            f"{imported.rows / max(imported.seconds, 1e-9):,.0f} rows/s"
-        )
-        for sentence in imported.notes.sentences:
-            print(printable(f"  {sentence}"))
-        for what, n in imported.notes.left_out.items():
-            print(printable(f"  Left out: {n:,} {what}."))
-        if imported.n_bad:
-            print(f"  {imported.n_bad:,} could not be used:")
-        for bad in imported.bad:
-            where = f"{bad.member} " if bad.member else ""
-            print(printable(f"    {where}line {bad.line}: {bad.reason}"))
-        if imported.n_bad > len(imported.bad):
-            print(f"    and {imported.n_bad - len(imported.bad):,} more")
+        first, *rest = sentences(imported)
+        print(printable(first))
+        for line in rest:
+            print(printable(f"  {line}"))
     print_matches(summary)
 
 

@@ -27,8 +27,10 @@ from pathlib import Path
 from earshot.arguments import new_parser, whole_number
 from earshot.build_process import BuildStarter
 from earshot.command import DONE, Command
+from earshot.import_process import ImportStarter
 from earshot.transcoding import transcoded
 from earshot.upload_analyser import UploadAnalyser
+from earshot.waveforms import levels_of
 from encoders.projection import ProjectionError
 from recsys.accounts import Accounts
 from recsys.catalog import Account, AccountError, CatalogError, is_name
@@ -179,7 +181,9 @@ def serve(options: ServeOptions, stack: ExitStack) -> None:
         public_names={name.lower() for name in (*options.public_name, options.host)},
         analyse_file=analyser,
         transcode=transcoded,
+        read_levels=levels_of,
         build=BuildStarter(settings.home),
+        import_history=ImportStarter(settings.home),
         music_roots=options.music or default_roots(),
         closing=closing,
     )

@@ -20,6 +20,7 @@ from recsys.catalog import (
     features,
     feedback,
     histories,
+    levels,
     listens,
     marks,
     play_queues,
@@ -361,6 +362,24 @@ class Catalog:
                 features.refresh_status(session, damaged)
                 state.revision += 1
         return len(damaged)
+
+    def levels(self, audio_hash: str) -> bytes | None:
+        """Return how loud an audio is over its length, a byte a part; None: not known yet.
+
+        Empty where it cannot be decoded. See `encoders.levels.read_levels`.
+        """
+        with self._reading() as session:
+            return levels.read(session, audio_hash)
+
+    def store_levels(self, by_hash: Mapping[str, bytes]) -> None:
+        """Write levels by audio hash; known ones stay."""
+        with self._writing() as session:
+            levels.store(session, by_hash)
+
+    def without_levels(self) -> list[int]:
+        """Return the ids of the analysed tracks without levels, in order: of each audio one."""
+        with self._reading() as session:
+            return levels.missing(session)
 
     # Listens
 

@@ -185,7 +185,7 @@ def store_counts(session: Session, counts: Sequence[tuple[int, int, int, int]]) 
 def insert_many(
     session: Session,
     table: type[Base],
-    rows: Sequence[tuple[int | str | None, ...]],
+    rows: Sequence[tuple[int | str | bytes | None, ...]],
     on_conflict: str,
 ) -> int:
     """Insert rows, a value for each column, and return how many rows were changed.

@@ -12,10 +12,10 @@ from typing import Any, Literal
 from sqlalchemy import BigInteger, ForeignKey, Integer, Select, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from recsys.catalog import listens
+from recsys.catalog import joining, listens
 from recsys.catalog.base import Base, CleanText, clean_text, is_name
 from recsys.catalog.database import CatalogError
-from recsys.catalog.listens import ListenerRow
+from recsys.catalog.listens import Listener, ListenerRow
 from recsys.catalog.recordings import listening_state
 
 Role = Literal["owner", "member"]
@@ -209,6 +209,36 @@ class People:
         with self._writing() as session:
             _existing_account(session, account_id)
             session.get_one(AccountRow, account_id).password_hash = password_hash
+
+    # Histories
+
+    def unclaimed(self) -> list[Listener]:
+        """Return the listeners that are no account's, most listens first."""
+        with self._reading() as session:
+            claimed = set(session.scalars(select(AccountRow.listener_id)))
+            found = [one for one in listens.listeners(session) if one.id not in claimed]
+        return sorted(found, key=lambda one: -one.n_listens)
+
+    def claim(self, listener: str, into: int) -> Listener:
+        """Give a listener's history to the one with the id `into`; return it as it is now.
+
+        Both are one from then on. Raises AccountError where the history is an account's or there is
+        none, KeyError for an unknown `into`.
+        """
+        with self._writing() as session:
+            listening_state(session, lock=True)
+            found = listens.listener(session, listener)
+            if found is None or found.id == into:
+                raise AccountError(f"There is no history of {listener} that is not yours already.")
+            taken = _account(session, AccountRow.listener_id == found.id)
+            if taken:
+                raise AccountError(f"The history of {listener} is that of {taken.name}.")
+            name = session.get_one(ListenerRow, into).name
+            joining.join(session, found.id, into)
+            joined = listens.listener(session, name)
+            if joined is None:
+                raise KeyError(into)
+            return joined
 
     # Sessions
 

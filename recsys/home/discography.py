@@ -25,6 +25,7 @@ from recsys.catalog.search import WordIndex, fold
 VARIOUS = "Various Artists"
 UNKNOWN_ARTIST, UNKNOWN_ALBUM = "[Unknown artist]", "[Unknown album]"
 ARTICLES = ("The", "El", "La", "Los", "Las", "Le", "Les")  # that are not sorted by
+OTHERS = "#"  # the letter of names that begin with none
 _ARTICLES = tuple(f"{article.casefold()} " for article in ARTICLES)
 
 
@@ -87,12 +88,15 @@ class Discography:
     genres      by folded name, sorted
     album_of    id of the album by id of the track, ascending; artists_of: ids of the artists
     years       of those tracks that have one, by id; seconds: of each track
+    titles      of each track, by id
     """
 
     def __init__(self, tracks: Sequence[AlbumTrack]) -> None:
         self.read_at = time.time()
         self.years = {track.id: track.year for track in tracks if track.year}
         self.seconds = {track.id: track.duration or 0.0 for track in tracks}
+        self.titles = {track.id: track.title or track.path.stem for track in tracks}
+        self._added_at = {track.id: track.added_at for track in tracks}
         names = _names(tracks)
         albums = [_album(key, group, names) for key, group in _albums(tracks).items()]
         albums.sort(key=lambda album: (sort_name(album.artist), sort_name(album.name), album.id))
@@ -166,6 +170,35 @@ class Discography:
         return [albums[number] for number in self._album_words.search(words, limit)]
 
     @cached_property
+    def albums_by_name(self) -> tuple[LibraryAlbum, ...]:
+        """The albums by name."""
+        key = {one.id: (sort_name(one.name), one.id) for one in self.albums.values()}
+        return tuple(sorted(self.albums.values(), key=lambda album: key[album.id]))
+
+    @cached_property
+    def newest_albums(self) -> tuple[LibraryAlbum, ...]:
+        """The albums, those first to which a track was added last."""
+        albums = self.albums.values()
+        return tuple(sorted(albums, key=lambda album: (-album.added_at, album.id)))
+
+    @cached_property
+    def tracks_by_title(self) -> tuple[int, ...]:
+        """The ids of the tracks by title."""
+        key = {track_id: sort_name(title) for track_id, title in self.titles.items()}
+        return tuple(sorted(key, key=lambda track_id: (key[track_id], track_id)))
+
+    @cached_property
+    def tracks_by_artist(self) -> tuple[int, ...]:
+        """The ids of the tracks, album by album, these by artist and name."""
+        return tuple(track_id for album in self.albums.values() for track_id in album.tracks)
+
+    @cached_property
+    def newest_tracks(self) -> tuple[int, ...]:
+        """The ids of the tracks, the last added first."""
+        at = self._added_at
+        return tuple(sorted(at, key=lambda track_id: (-at[track_id], -track_id)))
+
+    @cached_property
     def _artist_words(self) -> WordIndex:
         return WordIndex((n, artist.name, "") for n, artist in enumerate(self.artists.values()))
 
@@ -216,6 +249,16 @@ def sort_name(name: str) -> str:
     key = _key(name)
     article = next((one for one in _ARTICLES if key.startswith(one)), "")
     return key[len(article) :]
+
+
+def letter(name: str) -> str:
+    """Return the letter that a name is listed under.
+
+    >>> letter("The Kinks"), letter("Émilie Simon"), letter("2Pac")
+    ('K', 'E', '#')
+    """
+    first = sort_name(name)[:1].upper()
+    return first[:1] if first.isalpha() else OTHERS
 
 
 @lru_cache(1 << 18)

@@ -17,7 +17,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from encoders.tensor_file import read_tensors
+from encoders.tensor_file import read_tensors, with_digest
 from index.arrays import Float32Array, Int64Array
 from index.storage import replacing
 from index.vector_index import Manifest
@@ -43,7 +43,8 @@ def of_features(features: Features) -> Float32Array:
 
 def save(home: Path, values: Float32Array, made_of: dict[str, str]) -> None:
     """Replace a home's file. Raises OSError."""
-    content = safetensors.numpy.save({_VALUES: np.ascontiguousarray(values)}, made_of)
+    arrays = {_VALUES: np.ascontiguousarray(values)}
+    content = safetensors.numpy.save(arrays, with_digest(arrays, made_of))
     with replacing(home / TAG_MEANS_NAME) as file:
         file.write(content)
 

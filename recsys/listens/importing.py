@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from recsys.catalog import Catalog, Opinion, PlayCount, StoredCounts
@@ -51,21 +51,52 @@ class Imported:
         return self.listens + self.counts + self.feedback + self.n_bad
 
 
+def sentences(imported: Imported) -> list[str]:
+    """Say what became of a file, for people; the first of the lines that could not be used too."""
+    stored = imported.stored
+    parts = {
+        "listens": imported.listens,
+        "counts": imported.counts,
+        "likes, dislikes and skips": imported.feedback,
+    }
+    found = ", ".join(f"{n:,} {what}" for what, n in parts.items() if n) or "nothing to store"
+    said = [
+        f"{imported.path.name} ({'+'.join(sorted(imported.formats))}): {found}",
+        f"{stored.new:,} new, {stored.changed:,} changed, {stored.known:,} imported before; "
+        f"{imported.rows / max(imported.seconds, 1e-9):,.0f} rows/s",
+        *imported.notes.sentences,
+        *(f"Left out: {n:,} {what}." for what, n in imported.notes.left_out.items()),
+    ]
+    if imported.n_bad:
+        said.append(f"{imported.n_bad:,} could not be used:")
+    for bad in imported.bad:
+        where = f"{bad.member} " if bad.member else ""
+        said.append(f"  {where}line {bad.line}: {bad.reason}")
+    if imported.n_bad > len(imported.bad):
+        said.append(f"  and {imported.n_bad - len(imported.bad):,} more")
+    return said
+
+
 def import_file(
     catalog: Catalog,
     path: Path,
     choice: FormatChoice,
     progress: Callable[[Imported], None] = lambda imported: None,
+    *,
+    whose: str = "",
 ) -> Imported:
     """Store a file's listens, counts and feedback; `progress` is told after each batch.
 
-    Raises FormatError for a file that cannot be read (what was read before stays), CatalogError,
-    OSError.
+    With `whose` all of it is stored under that listener, whatever the file calls them, and a file
+    of several people is refused. Raises FormatError for a file that cannot be read (what was read
+    before stays), CatalogError, OSError.
     """
+    if whose:
+        choice = replace(choice, listener=_only_listener(path, choice) or whose)
     done, begin = Imported(path), time.monotonic()
     for name, entries in read(path, choice, done.notes):
         done.formats.add(name)
-        for events in batches(_good(entries, done), _EVENTS_AT_ONCE):
+        for events in batches(_good(entries, done, whose), _EVENTS_AT_ONCE):
             done.stored += catalog.store_listening(events)
             kinds = Counter(type(event) for event in events)
             done.counts += kinds[PlayCount]
@@ -76,6 +107,30 @@ def import_file(
     if done.rows == done.n_bad and not done.notes.left_out:
         raise FormatError(_nothing_in(done))
     return done
+
+
+def _only_listener(path: Path, choice: FormatChoice) -> str:
+    """Return whose listens a file holds, "" where it does not say so.
+
+    Raises FormatError for those of several people.
+    """
+    names: set[str] = set()
+    try:
+        for _, entries in read(path, choice):
+            for entry in entries:
+                if not isinstance(entry, BadLine):
+                    names.add(entry.listener)
+                if len(names) > 1:
+                    break
+    except FormatError:  # it may be that only the listener is not said; who reads it again knows
+        names.clear()
+    if len(names) > 1:
+        one, other = sorted(names)
+        raise FormatError(
+            f"{shown(path)} holds the listens of several people, “{one}” and “{other}” among them. "
+            "Say which of them you are, or import it as a history of several people."
+        )
+    return next(iter(names), "")
 
 
 def _nothing_in(done: Imported) -> str:
@@ -89,11 +144,11 @@ def _nothing_in(done: Imported) -> str:
     )
 
 
-def _good(entries: Iterator[Event | BadLine], done: Imported) -> Iterator[Event]:
-    """Give the events, and count the lines that hold none."""
+def _good(entries: Iterator[Event | BadLine], done: Imported, whose: str) -> Iterator[Event]:
+    """Give the events, under the listener `whose` if any, and count the lines that hold none."""
     for entry in entries:
         if not isinstance(entry, BadLine):
-            yield entry
+            yield entry._replace(listener=whose) if whose else entry
             continue
         done.n_bad += 1
         if len(done.bad) < _BAD_LINES_SHOWN:

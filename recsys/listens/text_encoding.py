@@ -38,6 +38,19 @@ _SAMPLE = 1 << 15  # bytes that are detected from
 _NAMES = {"cp932": "Shift-JIS", "gb18030": "GB 18030", "mac_roman": "Mac Roman"}
 
 
+def known_codec(name: str) -> str | None:
+    """Return the codec of text with this name, None where there is none.
+
+    >>> known_codec("Windows-1251"), known_codec("zip"), known_codec("latin 99")
+    ('cp1251', None, None)
+    """
+    try:
+        codec = codecs.lookup(name)
+    except (LookupError, ValueError):
+        return None
+    return codec.name if codec._is_text_encoding else None
+
+
 def decide(file: IO[bytes]) -> str:
     """Return the name of the codec of a text file, read from its beginning to its end."""
     head = file.read(_CHUNK)

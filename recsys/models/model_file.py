@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from encoders.tensor_file import read_metadata, read_tensors
+from encoders.tensor_file import read_metadata, read_tensors, with_digest
 from index.storage import replacing
 
 _FORMAT = "earshot-listening-1"
@@ -35,8 +35,8 @@ class DamagedModel(Exception):
 
 def write(path: Path, tensors: Mapping[str, NDArray[Any]], manifest: Mapping[str, Any]) -> None:
     """Write by rename, so that a reader sees the old file or the new one."""
-    metadata = {"format": _FORMAT, "manifest": json.dumps(manifest)}
     arrays = {name: np.ascontiguousarray(values) for name, values in tensors.items()}
+    metadata = with_digest(arrays, {"format": _FORMAT, "manifest": json.dumps(manifest)})
     with replacing(path) as file:
         mode = os.fstat(file.fileno()).st_mode
         try:  # no copy in memory, but it replaces the file

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sized
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from urllib.parse import quote, unquote_to_bytes
@@ -16,6 +17,12 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=//|/|[a-z])")  # a drive lette
 
 class PlaylistError(ValueError):
     """A file is no playlist that can be read; the message says why."""
+
+
+def check_length(entries: Sized, most: int) -> None:
+    """Raise PlaylistError where there are more entries than are wanted."""
+    if len(entries) > most:
+        raise PlaylistError(f"It has more than {most:,} entries.")
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from recsys.catalog import Track
-from recsys.playlists.entries import RECORDING, Playlist, PlaylistError, as_uri
+from recsys.playlists.entries import RECORDING, Playlist, PlaylistError, as_uri, check_length
 from recsys.playlists.xspf import entry
 
 
@@ -31,7 +32,7 @@ def _track(track: Track, folder: Path | None) -> dict[str, object]:
     return written
 
 
-def read_jspf(data: bytes, folder: Path) -> Playlist:
+def read_jspf(data: bytes, folder: Path, most: int = sys.maxsize) -> Playlist:
     """Read a JSPF playlist; identifiers and locations may be lists or single texts.
 
     Raises PlaylistError for what is none.
@@ -45,6 +46,7 @@ def read_jspf(data: bytes, folder: Path) -> Playlist:
     tracks = playlist.get("track", [])
     if not isinstance(tracks, list):
         raise PlaylistError('It is JSON, but no JSPF: it has no "playlist" with a list "track".')
+    check_length(tracks, most)
     return Playlist(
         "".join(_texts(playlist.get("title"))),
         tuple(

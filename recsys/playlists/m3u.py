@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from recsys.catalog import Track
 from recsys.listens import text_encoding
-from recsys.playlists.entries import Entry, Playlist, paths_of_bytes, paths_of_uri, relative
+from recsys.playlists.entries import (
+    Entry,
+    Playlist,
+    check_length,
+    paths_of_bytes,
+    paths_of_uri,
+    relative,
+)
 
 _INFO = re.compile(r"\s*(-?\d+(?:\.\d+)?)?(?:\s+[\w-]+=\"[^\"]*\")*\s*,?\s*(.*)", re.DOTALL)
 _URL = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -63,7 +71,7 @@ def _text(line: str) -> bytes:
     return " ".join(line.replace("\0", "").splitlines()).encode("utf-8", "replace")
 
 
-def read_m3u(data: bytes, folder: Path) -> Playlist:
+def read_m3u(data: bytes, folder: Path, most: int = sys.maxsize) -> Playlist:
     """Read an M3U or M3U8 playlist, plain or extended, in any encoding.
 
     A #EXTINF is of the path that follows it, or of the one before where all of a file stand so.
@@ -78,6 +86,7 @@ def read_m3u(data: bytes, folder: Path) -> Playlist:
     for line in lines:
         if _is_path(line):
             entries.append(_entry(line, folder, Entry() if follow else described, codec))
+            check_length(entries, most)
             described = Entry()
             continue
         key, colon, value = _decoded(line, codec).partition(":")

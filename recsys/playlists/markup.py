@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import html
 import re
+import sys
 from pathlib import Path
 
 from recsys.listens.values import seconds
-from recsys.playlists.entries import Entry, Playlist, paths_of_location
+from recsys.playlists.entries import Entry, Playlist, check_length, paths_of_location
 
 _TAG = re.compile(r"<(/?)([A-Za-z]\w*)((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*)>")
 _ATTRIBUTE = re.compile(r"([A-Za-z]\w*)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
 _LARGEST_TEXT = 10_000  # characters of a title
 
 
-def read_markup(text: str, folder: Path) -> Playlist:
+def read_markup(text: str, folder: Path, most: int = sys.maxsize) -> Playlist:
     """Read a WPL or ASX playlist."""
-    title, entries = "", []
+    title, entries = "", list[Entry]()
     entry: dict[str, str] | None = None
     tags = list(_TAG.finditer(text))
     for tag, following in zip(tags, [*tags[1:], None], strict=True):
+        check_length(entries, most)
         is_end, name = bool(tag[1]), tag[2].lower()
         if is_end:
             if name == "entry" and entry is not None:

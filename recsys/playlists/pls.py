@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 from recsys.listens.values import seconds
-from recsys.playlists.entries import Entry, Playlist, paths_of_location
+from recsys.playlists.entries import Entry, Playlist, check_length, paths_of_location
 
 _LINE = re.compile(r"\s*(File|Ref|Title|Length)(\d{1,9})\s*=(.*)", re.IGNORECASE)
 _NAME = re.compile(r"\s*(?:X-GNOME-Title|Playlist|PlaylistName)\s*=(.*)", re.IGNORECASE)
 
 
-def read_pls(text: str, folder: Path) -> Playlist:
+def read_pls(text: str, folder: Path, most: int = sys.maxsize) -> Playlist:
     """Read a PLS playlist, its tracks in the order of their numbers."""
     title = ""
     values: dict[int, dict[str, str]] = {}
@@ -21,6 +22,7 @@ def read_pls(text: str, folder: Path) -> Playlist:
             values.setdefault(int(found[2]), {})[found[1].lower()] = found[3].strip()
         elif named := _NAME.fullmatch(line):
             title = named[1].strip()
+    check_length(values, most)
     entries = []
     for _, entry in sorted(values.items()):
         if location := entry.get("file") or entry.get("ref"):

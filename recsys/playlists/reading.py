@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 from recsys.catalog.base import shown
@@ -20,24 +21,24 @@ _PLS = re.compile(r"\s*\[(?:playlist|reference)\]", re.IGNORECASE)
 _HEAD = 4096
 
 
-def parse(data: bytes, folder: Path) -> Playlist:
+def parse(data: bytes, folder: Path, most: int = sys.maxsize) -> Playlist:
     """Read a playlist, recognised by its beginning; relative paths are relative to `folder`.
 
-    Raises PlaylistError.
+    Raises PlaylistError, also for one of more than `most` entries, without reading on.
     """
     codec = text_encoding.of_bytes(data[:_HEAD])
     head = data[:_HEAD].decode(codec, "replace").removeprefix("\ufeff").lstrip()
     if "\0" in head:
         raise PlaylistError("It is no text, and so no M3U8, XSPF, JSPF, PLS, WPL or ASX playlist.")
     if _MARKUP.search(head) and head.startswith("<"):
-        return read_markup(_text(data), folder)
+        return read_markup(_text(data), folder, most)
     if head.startswith("<"):
-        return read_xspf(data, folder)
+        return read_xspf(data, folder, most)
     if head.startswith("{"):
-        return read_jspf(_text(data).encode(), folder)
+        return read_jspf(_text(data).encode(), folder, most)
     if _PLS.match(head):
-        return read_pls(_text(data), folder)
-    return read_m3u(data, folder)
+        return read_pls(_text(data), folder, most)
+    return read_m3u(data, folder, most)
 
 
 def _text(data: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,10 +17,12 @@ from recsys.playlists.entries import (
     Playlist,
     PlaylistError,
     as_uri,
+    check_length,
     paths_of_uri,
 )
 
 NAMESPACE = "http://xspf.org/ns/0/"
+_MOST = 20  # locations of a track that are looked at, and identifiers
 # What XML 1.0 cannot hold.
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -51,13 +54,13 @@ def _add(parent: ElementTree.Element, tag: str, text: str) -> None:
         ElementTree.SubElement(parent, tag).text = _NO_XML.sub("\ufffd", text)
 
 
-def read_xspf(data: bytes, folder: Path) -> Playlist:
+def read_xspf(data: bytes, folder: Path, most: int = sys.maxsize) -> Playlist:
     """Read an XSPF playlist.
 
     Raises PlaylistError for what is none, and for a document type: entities could expand without
     end, or name other files.
     """
-    reader = _Reader(folder)
+    reader = _Reader(folder, most)
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.StartDoctypeDeclHandler = _refuse
     parser.EntityDeclHandler = _refuse
@@ -80,12 +83,13 @@ def _refuse(*_: object) -> None:
 class _Reader:
     """Collects the playlist while its elements go by."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, most: int) -> None:
         self.title = ""
         self.entries: list[Entry] = []
         self.is_playlist = False
         self.text: list[str] = []
         self._folder = folder
+        self._most = most
         self._open: list[str] = []
         self._track: dict[str, list[str]] = {}
 
@@ -110,6 +114,7 @@ class _Reader:
             self._track.setdefault(tag, []).append(value)
         elif parents == ["playlist", "trackList"] and tag == "track":
             self.entries.append(entry(self._track, self._folder))
+            check_length(self.entries, self._most)
 
 
 def entry(values: dict[str, list[str]], folder: Path) -> Entry:
@@ -118,8 +123,9 @@ def entry(values: dict[str, list[str]], folder: Path) -> Entry:
     def first(key: str) -> str:
         return next((value for value in values.get(key, []) if value), "")
 
-    paths = [path for uri in values.get("location", []) for path in paths_of_uri(uri, folder)]
-    mbids = [mbid(uri.strip().rstrip("/")[-36:]) for uri in values.get("identifier", [])]
+    locations, identifiers = (values.get(key, [])[:_MOST] for key in ("location", "identifier"))
+    paths = [path for uri in locations for path in paths_of_uri(uri, folder)]
+    mbids = [mbid(uri.strip().rstrip("/")[-36:]) for uri in identifiers]
     return Entry(
         location=first("location"),
         paths=tuple(dict.fromkeys(paths)),

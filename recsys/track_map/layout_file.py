@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import save
 
-from encoders.tensor_file import read_tensors
+from encoders.tensor_file import read_tensors, with_digest
 from index.arrays import Float32Array, Int64Array, UInt8Array
 from index.storage import replacing
 
@@ -46,7 +46,7 @@ class Layout:
             "clusters": np.ascontiguousarray(self.clusters),
         }
         with replacing(path) as file:
-            file.write(save(arrays, {"format": _FORMAT, "key": self.key}))
+            file.write(save(arrays, with_digest(arrays, {"format": _FORMAT, "key": self.key})))
 
     @classmethod
     def load(cls, path: Path) -> Layout:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
 
 def titles(page: Page) -> list[str]:
@@ -47,6 +47,11 @@ def drop_file(page: Page, name: str, content: bytes) -> None:
         }""",
         [name, base64.b64encode(content).decode()],
     )
+
+
+def is_complaint(message: ConsoleMessage) -> bool:
+    """Say whether a script or the policy complains; a refused request is not one."""
+    return message.type == "error" and not message.text.startswith("Failed to load resource")
 
 
 def renewed(page: Page) -> None:

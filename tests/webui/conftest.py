@@ -12,11 +12,12 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 sys.path.append(str(Path(__file__).parent))  # for browsing
 sys.path.append(str(Path(__file__).parents[1] / "commands"))  # for made_home and sounds
 
+from browsing import is_complaint
 from made_home import N_TRACKS, make_home, scanned_file, write_music
 from served_app import serving
 
@@ -142,8 +143,3 @@ def _watched(page: Page) -> Iterator[Page]:
     page.set_default_timeout(1000 * PATIENCE)
     yield page
     assert not complaints
-
-
-def is_complaint(message: ConsoleMessage) -> bool:
-    """Say whether a script or the policy complains; a refused request is not one."""
-    return message.type == "error" and not message.text.startswith("Failed to load resource")

@@ -288,3 +288,9 @@ def test_an_address_takes_numbers(client: FlaskClient, number: str) -> None:
         assert answer.status_code in (200, 400, 404, 415), path
         if answer.status_code == 200 and answer.is_json:
             assert all(map(math.isfinite, numbers(answer.get_json())))
+
+
+@pytest.mark.parametrize("digits", ["٣", "５", "१"])
+def test_addresses_are_written_in_the_digits_of_addresses(client: FlaskClient, digits: str) -> None:
+    for path in ("/tracks/{}", "/api/v1/tracks/{}", "/api/v1/tracks/{}/audio", "/playlists/{}"):
+        assert client.get(path.format(digits)).status_code == 404

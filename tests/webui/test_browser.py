@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from sounds import tune, write
 
 from encoders.features import AudioInfo
 from recsys.catalog import Catalog, ScannedFile, Tags
+from webui import uploads
+from webui.uploads import N_WAITING
 
 LIST = "/?like=track:5&length=8"
 HOSTILE = '"><script>window.hurt = 1</script><img src=x onerror="window.hurt = 1">'
@@ -245,6 +248,18 @@ def test_music_is_dropped(page: Page) -> None:
     assert before[0] == "Song 19"
     page.reload()
     assert titles(page) == before
+
+
+def test_a_dropped_file_waits_for_its_turn(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webui.uploads.RETRY_AFTER", 1)
+    page.goto("/")
+    with ExitStack() as others:  # whose files are being analysed
+        for _ in range(1 + N_WAITING):
+            others.enter_context(uploads._places)
+        drop_file(page, "mine.mp3", b"music")
+        settled(page, "Other files are being analysed. Trying mine.mp3 again in 1 second …")
+        expect(page.locator(".chip")).to_have_count(0)
+    settled(page, "Added mine.mp3")
 
 
 def test_rows_are_dragged(page: Page) -> None:

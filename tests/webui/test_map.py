@@ -205,6 +205,25 @@ def test_a_point_is_named_and_played(page: Page) -> None:
     expect(first).to_have_attribute("aria-pressed", "false")
 
 
+def test_a_selected_track_has_the_menu_of_every_row(page: Page, home: Path) -> None:
+    opened(page, "/map?track=7")
+    track = page.locator("#chosen .song")
+    menu = track.locator(".menu summary")
+    menu.click()
+    expect(track.locator(".menu a")).to_have_text(
+        ["Start a new mix", "Find a path from here", "Track page", "Artist page"]
+    )
+    track.get_by_role("button", name="Add to playlist …").click()
+    page.get_by_label("New playlist").fill("From the map")
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_contain_text("to “From the map”.")
+    expect(menu).to_be_focused()
+    with Catalog(home) as catalog:
+        me = catalog.listener("me")
+        assert me
+        assert [kept.track_ids for kept in catalog.playlists(me.id)] == [(7,)]
+
+
 def test_the_map_by_keyboard_alone(page: Page) -> None:
     opened(page, "/map?track=7")
     expect(page.locator("#chosen-title")).to_have_text("1 track selected")

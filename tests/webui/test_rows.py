@@ -72,6 +72,16 @@ def test_a_bar_shows_the_shares_of_the_reasons(
     assert found == shares
 
 
+def test_a_source_has_one_colour_in_rows_legend_and_why(client: FlaskClient) -> None:
+    page = client.get("/?like=track:5&unlike=track:20").text
+    legend = page[page.index('class="legend"') : page.index('<ol id="rows">')]
+    whys = "".join(re.findall(r"<tbody>.*?</tbody>", page, re.S))
+    colours = re.findall(r"<rect( class=\"(\w+)\")?", whys)
+    assert all(colour for colour, _ in colours)
+    assert set(re.findall(r'rect class="(\w+)"', legend)) == {name for _, name in colours}
+    assert {"sound", "plays"} <= {name for _, name in colours} <= set(SOURCES)
+
+
 def test_similar_stands_only_where_there_is_something_to_be_similar_to(
     client: FlaskClient,
 ) -> None:

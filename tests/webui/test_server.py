@@ -32,6 +32,7 @@ from webui.app import create_app
 from webui.server import Server
 from webui.server_resources import ServerLimits
 from webui.uploads import SoundRefused
+from webui.write_tokens import masked
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60  # s to wait for what ought to happen at once
@@ -257,7 +258,7 @@ def test_a_large_body_comes_in_whole(home: Path) -> None:
         raise SoundRefused("It is not music.")
 
     app = create_app(Settings(home), analyse_file=analyse)
-    token = f"X-Earshot-Token: {app.config['WRITE_TOKEN']}"
+    token = f"X-Earshot-Token: {masked(app.config['WRITE_TOKEN'])}"
     body = os.urandom(3 * MIB)
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:99], body[99:]))
     with serving(app) as address:

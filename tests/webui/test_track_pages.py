@@ -77,4 +77,4 @@ def test_any_name_of_an_artist_leads_to_the_page(client: FlaskClient, home: Path
     assert f"<h1><bdi>{html.escape(STRANGE)}</bdi></h1>" in page.text
     link = html.escape(f"/artist?{urlencode({'name': STRANGE})}")
     assert link in client.get("/?like=track:10&length=24").text
-    assert client.get("/artist?name=ada").text.count('class="song"') == 4
+    assert client.get("/artist?name=ada").text.count('class="song ') == 4

@@ -17,7 +17,7 @@ from werkzeug.exceptions import BadRequest
 
 from recsys.served_home import ServedHome
 from webui.security import TOKEN_HEADER
-from webui.uploads import N_WAITING, Sound, SoundRefused, read_sound, write_sound
+from webui.uploads import LARGE_BODIES, N_WAITING, Sound, SoundRefused, read_sound, write_sound
 
 Upload = Callable[..., Any]
 
@@ -94,7 +94,7 @@ def test_what_cannot_be_heard_is_said(
     assert answer.status_code == 400
     assert json.loads(answer.data)["detail"] == "new.mp3 cannot be used as a seed. It is not music."
     assert upload(b"words", **{TOKEN_HEADER: "x"}).status_code == 403
-    monkeypatch.setattr("webui.uploads.MAX_SOUND", 4)
+    monkeypatch.setitem(LARGE_BODIES, "sounds.analyse", ("sound", 4))
     assert upload(b"words").status_code == 413
 
 

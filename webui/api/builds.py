@@ -56,10 +56,10 @@ class Build(Described):
     """A build, running or over."""
 
     state: Literal["none", "running", "done", "stopped", "failed", "died"] = Field(
-        description='"died": its process is gone without a word; "none": nothing is known of any.',
+        description='"died": its process was killed; "none": nothing was built yet.',
         examples=["running"],
     )
-    sentence: str = Field(description="The same in words.", examples=["Analysing: 12 of 40"])
+    sentence: str = Field(description="The state as a sentence.", examples=["Analysing: 12 of 40"])
     details: str = Field(default="", description="How fast a running build is.")
     stage: str = Field(default="", examples=["analyse"])
     done: int = Field(default=0, description="Files of this stage.", examples=[12])
@@ -70,9 +70,9 @@ class Build(Described):
     seconds: float = Field(default=0.0, description="How long it took, or has taken.")
     began_at: int | None = Field(default=None, description="Unix seconds.", examples=[1764000000])
     ended_at: int | None = None
-    lines: list[str] = Field(default_factory=list, description="Log last.")
+    lines: list[str] = Field(default_factory=list, description="The last lines of its log.")
     result: dict[str, Any] | None = Field(
-        default=None, description="Figures of the last build that came to its end."
+        default=None, description="Figures of the last build that finished."
     )
 
     @classmethod
@@ -101,7 +101,7 @@ class Build(Described):
 class RequestedBuild(Strict):
     """What a client asks of a build."""
 
-    retry_failed: bool = Field(False, description="Try files again that failed.")
+    retry_failed: bool = Field(False, description="Retry files that failed.")
     folders: list[Text] = Field(
         [],
         max_length=MAX_FOLDERS,
@@ -216,8 +216,8 @@ def sentence(state: BuildState | None) -> str:
     """Say in a sentence what a build does or how it ended."""
     if state is None:
         return (
-            "Nothing is known here of a build of this home. Run `earshot build` with the folders "
-            "of the library once; from then on it can be repeated here."
+            "This home has not been built yet. Run `earshot build` with your music folders once; "
+            "after that, builds can be started here."
         )
     if state.running:
         name = STAGES.get(state.stage, state.stage)
@@ -234,8 +234,8 @@ def sentence(state: BuildState | None) -> str:
         return f"The last build was stopped on {when}. What it analysed is kept; the next goes on."
     if state.state == "died":
         return (
-            f"The last build ended without a word after {when}: it was killed, or the machine went "
-            "down. What it analysed is kept; the next goes on."
+            f"The last build was cut off after {when}: it was killed, or the machine went down. "
+            "What it analysed is kept; the next goes on."
         )
     why = state.lines[-1] if state.lines else "Its output says why."
     return f"The last build failed on {when}. {why}"

@@ -16,7 +16,9 @@ api = blueprint("folders", tag="builds")
 class FolderQuery(Parameters):
     """Which folder to list."""
 
-    path: Text = Field("", description="Its whole path; without it, where a choice may begin.")
+    path: Text = Field(
+        "", description="Full path; without it the folders to begin with are listed."
+    )
 
 
 class FolderSchema(Described):

@@ -18,18 +18,18 @@ class Library(Described):
     """What the library holds."""
 
     n_ready: int = Field(description="Tracks that are analysed.", examples=[72])
-    n_pending: int = Field(description="Tracks that wait for the next build.")
+    n_pending: int = Field(description="Tracks not analysed yet.")
     n_failed: int = Field(description="Tracks whose file cannot be analysed.")
     n_removed: int = Field(description="Tracks whose file is gone.")
-    n_indexed: int = Field(description="Tracks that are compared.", examples=[72])
-    dim: int = Field(description="Numbers of an embedding.", examples=[64])
-    projection: str = Field(description="Which space of sounds the index is of.")
+    n_indexed: int = Field(description="Tracks in the index.", examples=[72])
+    dim: int = Field(description="Dimensions of an embedding.", examples=[64])
+    projection: str = Field(description="Identity of the embedding that the index holds.")
 
 
 class Failed(TrackDetails):
     """A track whose file cannot be analysed."""
 
-    error: str | None = Field(description="Why not; it names the file.")
+    error: str | None = Field(description="Why it could not be analysed; names the file.")
 
 
 class Failures(Paged):

@@ -35,7 +35,7 @@ class Session(Described):
     """The name of the current listener, with the token."""
 
     listener: str = Field(examples=["me"])
-    token: str = Field(description="What writing takes, in the header X-Earshot-Token.")
+    token: str = Field(description="For the header X-Earshot-Token of requests that write.")
 
 
 class FeedbackBody(Described):
@@ -74,7 +74,7 @@ class Me(Described):
     """The current listener."""
 
     listener: str = Field(examples=["me"])
-    is_owner: bool = Field(description="Whether they may do what concerns everybody.")
+    is_owner: bool = Field(description="Whether they may start builds and manage accounts.")
     n_listens: int = Field(examples=[1204])
     n_feedback: int = Field(description="Tracks with feedback.", examples=[31])
 
@@ -95,7 +95,7 @@ class PlayedTrack(Described):
     """A listen."""
 
     listened_at: int = Field(description="Unix seconds.", examples=[1764000000])
-    track_id: int | None = Field(description="null: no track of the library.", examples=[7])
+    track_id: int | None = Field(description="null if it is not in the library.", examples=[7])
     artist: str
     title: str
 

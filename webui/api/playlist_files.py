@@ -54,7 +54,7 @@ class ExportQuery(Parameters):
         WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,9}(,[0-9]{1,9}){0,199}$"}),
         takes(f"1 to {MAX_RESULTS} ids with commas between them"),
     ] = Field(examples=["1,2"])
-    title: Text = Field("", description=f"Its first {MAX_QUERY} characters count.")
+    title: Text = Field("", description=f"Title of the playlist, at most {MAX_QUERY} characters.")
 
 
 class Missing(Described):
@@ -93,11 +93,9 @@ def read_playlist() -> Response:
     if request.mimetype != BYTES:
         raise UnsupportedMediaType(f"A playlist is sent as it is, as {BYTES}.")
     try:
-        playlist = parse(request.get_data(), _ROOT)
+        playlist = parse(request.get_data(), _ROOT, MAX_ENTRIES)
     except PlaylistError as error:
         raise BadRequest(f"This file cannot be read as a playlist. {error}") from error
-    if len(playlist.entries) > MAX_ENTRIES:
-        raise BadRequest(f"This playlist has more than {MAX_ENTRIES} entries.")
     entries = resolve(current().catalog, playlist, follow_links=False)
     ids = [entry.track_id for entry in entries if entry.track_id is not None]
     missing = [resolved.entry for resolved in entries if resolved.track_id is None]

@@ -87,7 +87,7 @@ class MixQuery(Parameters):
     )
     keep: Annotated[
         Any, WithJsonSchema({"type": "string", "pattern": f"^({_PINNED}(,{_PINNED})*)?$"})
-    ] = Field(None, description="ID@PLACE,ID@PLACE: what stays at a place.", examples=["12@1"])
+    ] = Field(None, description="Tracks pinned at a place: ID@PLACE,ID@PLACE.", examples=["12@1"])
     length: Annotated[
         Any,
         WithJsonSchema(
@@ -144,7 +144,7 @@ class RecommendBody(PublicControls, Strict):
     seeds: Annotated[list[GivenSeed], Field(max_length=MAX_REFS)] = Field(
         [], examples=[[{"kind": "track", "ref": 1}, {"kind": "tag", "ref": "metal", "weight": -1}]]
     )
-    k: Count = Field(20, description="How many.")
+    k: Count = Field(20, description="Number of tracks.")
 
 
 class PathQuery(Parameters):
@@ -154,7 +154,7 @@ class PathQuery(Parameters):
     end: Id = Field(examples=[40])
     length: Annotated[
         int, Field(ge=2, le=LONGEST_PATH), WHOLE, takes(f"a whole number from 2 to {LONGEST_PATH}")
-    ] = Field(10, description="With both ends.")
+    ] = Field(10, description="Number of tracks, both ends included.")
     harmonic: Annotated[Literal["0", "1"], takes("0 or 1")] = Field(
         "0", description="1: each track's key mixes with that of the one before it."
     )

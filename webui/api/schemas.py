@@ -46,9 +46,9 @@ class TrackDetails(TrackSchema):
     disc_number: int | None
     year: int | None
     genres: list[str] = Field(examples=[["Choral"]])
-    bpm: float | None = Field(description="Beats a minute, where the file names them.")
+    bpm: float | None = Field(description="Beats per minute, from the tags of the file.")
     estimated_bpm: float | None = Field(
-        description="Beats a minute estimated from the audio; null where there is no pulse."
+        description="Beats per minute, estimated from the audio; null where there is no pulse."
     )
     tempo: float | None = Field(
         description="The tempo that counts: bpm where it agrees with the estimate within octaves, "
@@ -68,7 +68,7 @@ class TrackDetails(TrackSchema):
         description="Loudness by ITU-R BS.1770 in LUFS, of the parts that were analysed.",
         examples=[-14.2],
     )
-    recording_mbid: str | None = Field(description="MusicBrainz's id of the recording.")
+    recording_mbid: str | None = Field(description="MusicBrainz recording ID.")
     has_cover: bool
     added_at: int = Field(description="Unix seconds.", examples=[1764000000])
 
@@ -148,7 +148,7 @@ class SimilarTracksSchema(Described):
 
     tracks: list[Similar]
     sentences: list[str] = Field(
-        description="What a person should know: how many copies are not shown.",
+        description="Notes for people, such as how many copies are not shown.",
         examples=[["2 copies of tracks in this list are not shown."]],
     )
 
@@ -174,7 +174,7 @@ class RecommendedTracks(Described):
 
     tracks: list[Recommended]
     sentences: list[str] = Field(
-        description="What a person should know: what was misspelt, why there are fewer.",
+        description="Notes for people: what was misspelt, why there are fewer tracks.",
         examples=[["12 instead of 20: 12 of the library's 72 tracks may be in the answer."]],
     )
 

@@ -10,14 +10,19 @@ from flask import Blueprint, render_template, request
 from werkzeug.exceptions import NotFound
 
 from recsys.catalog import Track
+from recsys.home.discography import LibraryArtist
 from recsys.served_home import Served
+from recsys.similarity.artists import ArtistAlbum
 from recsys.similarity.explanation import mean_logits
 from recsys.tagging.taggram import TagBar, tag_bars
 from webui import current_listener
+from webui.listening import listening
 from webui.mix_query import MAX_NAME
+from webui.pages.browse import row_data
 from webui.served import current
 
 MAX_TRACKS = 500  # shown on one page
+N_CARDS = 60  # albums
 MAX_TAGGED = 100  # whose tags are averaged
 
 artist_page = Blueprint("artist_page", __name__)
@@ -28,22 +33,51 @@ def show() -> str:
     """Show the artist of a name, in any spelling."""
     name = request.args.get("name", "").strip()
     served = current()
-    albums = served.artists.albums(name) if name and len(name) <= MAX_NAME else []
+    albums = _albums(served, name) if name and len(name) <= MAX_NAME else []
     if not albums:
         raise NotFound(f"The library has no artist “{name[:100]}”.")
     tracks = [track for album in albums for track in album.tracks]
+    library = served.discographies.current()
+    artist = library.artist_named(name)
+    own, appears_on = (
+        [library.albums[one] for one in ids[:N_CARDS]]
+        for ids in ((artist.albums, artist.appears_on) if artist else ((), ()))
+    )
     return render_template(
         "artist.html",
-        name=tracks[0].artist,
+        name=_name(artist, tracks),
+        has_artists=artist is not None and not artist.tracks,
         albums=albums,
         tracks=tracks,
         n_shown=MAX_TRACKS,
         bars=_bars(served, tracks),
         similar=served.artists.similar(name),
         co_listened=served.artists.co_listened(name),
+        own=own,
+        appears_on=appears_on,
         n_tracks=served.n_indexed,
         person=current_listener.person(),
+        **row_data(served, listening(served)),
     )
+
+
+def _albums(served: Served, name: str) -> list[ArtistAlbum]:
+    """Return an artist's tracks by album; for various and unknown artists the albums of these."""
+    found = served.artists.albums(name)
+    library = served.discographies.current()
+    artist = library.artist_named(name)
+    if found or artist is None:
+        return found
+    albums = [library.albums[one] for one in artist.albums]
+    return [
+        ArtistAlbum(album.name, album.year, tuple(served.catalog.tracks(album.tracks)))
+        for album in albums[:MAX_TRACKS]
+    ]
+
+
+def _name(artist: LibraryArtist | None, tracks: Sequence[Track]) -> str:
+    """Return a name as the files of most tracks spell it."""
+    return tracks[0].artist if artist is None or artist.tracks else artist.name
 
 
 def _bars(served: Served, tracks: Sequence[Track]) -> tuple[TagBar, ...]:

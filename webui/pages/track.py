@@ -49,6 +49,7 @@ def show(track_id: int) -> str:
         "track.html",
         track=track,
         sound=_sound(served, track),
+        album_id=served.discographies.current().album_of.get(track.id, ""),
         why=why_not_analysed(track),
         history=_history(served, track),
         is_drawn=served.map.read() is not None,
@@ -70,6 +71,27 @@ def artist_page(name: str) -> str:
     return f"/artist?{urlencode({'name': name})}"
 
 
+@track_page.app_template_filter("genre_page")
+def genre_page(name: str) -> str:
+    """Return the address of a genre's page.
+
+    >>> genre_page("R&B")
+    '/genre?name=R%26B'
+    """
+    return f"/genre?{urlencode({'name': name})}"
+
+
+@track_page.app_template_filter("day")
+def day(at: int) -> str:
+    """Write the day of a time in Unix seconds as this machine's clock has it.
+
+    >>> len(day(1_700_000_000))
+    11
+    """
+    local = datetime.fromtimestamp(at).astimezone()
+    return f"{local.day} {local:%b %Y}"
+
+
 @track_page.app_template_filter("moment")
 def moment(at: int) -> str:
     """Write a time in Unix seconds as this machine's clock has it.
@@ -77,8 +99,7 @@ def moment(at: int) -> str:
     >>> len(moment(1_700_000_000)) in (18, 19)
     True
     """
-    local = datetime.fromtimestamp(at).astimezone()
-    return f"{local.day} {local:%b %Y, %H:%M}"
+    return f"{day(at)}, {datetime.fromtimestamp(at).astimezone():%H:%M}"
 
 
 @track_page.app_template_filter("file_kind")

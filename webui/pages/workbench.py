@@ -16,7 +16,7 @@ from webui.mix_form import controls_of
 from webui.mix_query import SIDES, SIDES_OF, Mix, Ref
 from webui.pages.start import invitation, is_unknown
 from webui.pages.welcome import welcome
-from webui.reason_shares import SOURCES, reason_shares
+from webui.reason_shares import SOURCES, reason_shares, source_of
 from webui.served import current, label
 from webui.uploads import read_sound
 
@@ -64,6 +64,7 @@ def workbench() -> AnyResponse | str:
 
 
 pages.add_app_template_filter(reason_shares)
+pages.add_app_template_filter(source_of)
 
 
 @pages.app_template_filter("clock")
@@ -74,8 +75,14 @@ def length(seconds: float | None) -> str:
 
 @pages.app_template_filter("hue")
 def hue(track: Track) -> int:
-    """Return the number of a colour, the same for all tracks of one artist."""
-    return sum((track.album or track.artist).encode()) % N_HUES
+    """Return the number of a colour, the same for all tracks of one album."""
+    return hue_of(track.album or track.artist)
+
+
+@pages.app_template_filter("hue_of")
+def hue_of(name: str) -> int:
+    """Return the number of a name's colour."""
+    return sum(name.encode()) % N_HUES
 
 
 @pages.app_template_filter("share")

@@ -104,11 +104,11 @@ async function toHighlight() {
 function open(from) {
   audio.src = `/api/v1/tracks/${current.id}/audio`;
   audio.currentTime = countedTo = from;
-  picture(audio.src);
   showCurrent();
 }
 
 function showCurrent() {
+  picture(current.id);
   byId("player").hidden = false;
   byId("now-title").textContent = current.title;
   byId("now-title").href = `/tracks/${current.id}`;

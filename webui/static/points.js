@@ -11,7 +11,7 @@ out vec4 tint;
 void main() {
   gl_Position = vec4(place * scale + move, 0.0, 1.0);
   bool alone = only < 0.0 || colour == only;
-  float dim = alone && (dimmed == 0.0 || chosen > 0.0) ? 1.0 : 0.18;
+  float dim = alone && (dimmed == 0.0 || chosen > 0.0) ? 1.0 : 0.3;
   tint = ramp > 0.0
     ? vec4(mix(palette[0], palette[10], colour / 255.0), dim * mix(0.25, 0.95, colour / 255.0))
     : vec4(palette[int(colour)], dim * 0.85);

@@ -23,7 +23,10 @@ window.addEventListener("unhandledrejection", (event) => {
   say(event.reason.message);
 });
 
-/** Send a request that writes; answers the JSON, null for none. Throws an Error with a sentence. */
+/**
+ * Send a request that writes; answers the JSON, null for none. Throws an Error with a sentence, and with
+ * `retryAfter` in seconds where there were too many requests.
+ */
 export async function send(method, path, body, type = "application/json", more = {}) {
   let answer = await attempt(method, path, body, type, more);
   if (answer.status === 401) { // the session is over
@@ -40,7 +43,8 @@ export async function send(method, path, body, type = "application/json", more =
     answer = await attempt(method, path, body, type, more);
   }
   if (answer.ok) return answer.status === 204 ? null : answer.json();
-  throw new Error(await problem(answer));
+  const retryAfter = answer.status === 429 ? Number(answer.headers.get("Retry-After")) : 0;
+  throw Object.assign(new Error(await problem(answer)), { retryAfter });
 }
 
 /** Go to the form and, from there, back here. */

@@ -1,55 +1,45 @@
-// A picture of the current track's loudness over time, decoded in the browser.
+// A picture of how loud the current track is over its length.
 
-const LARGEST = 64 << 20; // bytes of a file that is decoded for its picture
-const RATE = 8000; // Hz: enough for a picture, and small
+import { request } from "./server.js";
+
 const canvas = document.getElementById("waveform");
 
-let peaks = null;
+let levels = null; // of equal parts of the track, 0 to 1
+let played = 0; // share
 let turn = 0;
 
-/** Draw the track at an address when it is decoded; until then, or where it is too much, nothing. */
-export async function picture(address) {
+/** Draw a track when its levels are here; where they are not known, nothing. */
+export async function picture(id) {
   const mine = ++turn;
-  peaks = null;
+  levels = null;
   draw(0);
-  try {
-    const answer = await fetch(address);
-    if (!answer.ok || Number(answer.headers.get("Content-Length")) > LARGEST) {
-      answer.body?.cancel();
-      return;
-    }
-    const sound = await new OfflineAudioContext(1, 1, RATE).decodeAudioData(await answer.arrayBuffer());
-    if (mine === turn) peaks = peaksOf(sound.getChannelData(0), 300);
-  } catch {
-    // what cannot be decoded has no picture
-  }
+  const answer = await request(`/api/v1/tracks/${id}/waveform`);
+  if (mine !== turn || !answer.ok) return;
+  levels = (await answer.json()).levels.map((level) => level / 255);
+  draw(played);
 }
 
-function peaksOf(samples, n) {
-  const width = Math.max(Math.floor(samples.length / n), 1);
-  const found = Array.from({ length: n }, (_, i) => {
-    let most = 0;
-    for (let at = i * width; at < Math.min((i + 1) * width, samples.length); at++) most = Math.max(most, Math.abs(samples[at]));
-    return most;
-  });
-  const top = Math.max(...found, 1e-6);
-  return found.map((value) => value / top);
+/** Return the greatest level of a share of the track, from 0 to 1. */
+function levelOf(from, to) {
+  const part = levels.slice(Math.floor(from * levels.length), Math.max(Math.ceil(to * levels.length), 1));
+  return Math.max(...part, 0.04);
 }
 
 /** Draw what there is, the first `share` of it as played. */
 export function draw(share) {
-  canvas.hidden = !peaks;
-  if (!peaks) return;
+  played = share;
+  canvas.hidden = !levels;
+  if (!levels) return;
   const style = getComputedStyle(canvas);
   const scale = window.devicePixelRatio || 1;
   const [width, height] = [canvas.clientWidth * scale, canvas.clientHeight * scale];
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const pen = canvas.getContext("2d");
   pen.clearRect(0, 0, width, height);
-  const n = Math.min(peaks.length, Math.floor(width / (3 * scale)));
+  const n = Math.min(levels.length, Math.floor(width / (3 * scale)));
   for (let i = 0; i < n; i++) {
-    const peak = peaks[Math.floor((i / n) * peaks.length)];
-    pen.fillStyle = style.getPropertyValue(i / n < share ? "--accent" : "--edge");
-    pen.fillRect((i * width) / n, height * (1 - Math.max(peak, 0.04)) / 2, (width / n) * 0.66, height * Math.max(peak, 0.04));
+    const level = height * levelOf(i / n, (i + 1) / n);
+    pen.fillStyle = style.getPropertyValue(i / n < played ? "--accent" : "--edge");
+    pen.fillRect((i * width) / n, (height - level) / 2, (width / n) * 0.66, level);
   }
 }

@@ -84,13 +84,30 @@ const take = (file) => (/\.(m3u8?|xspf|jspf|json)$/i.test(file.name) ? importPla
 async function analyse(file) {
   say(`Analysing ${file.name} …`, false);
   try {
-    const path = `/api/v1/sounds?${new URLSearchParams({ name: file.name })}`;
-    const sound = await send("POST", path, file, "application/octet-stream");
+    const sound = await sendInTurn(file);
     const question = new URLSearchParams(location.search);
     question.append("like", sound.ref);
     await act(`/?${question}`, { words: `Added ${sound.name}.` });
   } catch (error) {
     say(error.message);
+  }
+}
+
+const LONGEST_WAIT = 30; // s between two attempts; a limit by the hour says more
+const MOST_TURNS = 60;
+
+/** Send a file, again and again while others' files are analysed. */
+async function sendInTurn(file) {
+  const path = `/api/v1/sounds?${new URLSearchParams({ name: file.name })}`;
+  for (let turn = 1; ; turn++) {
+    try {
+      return await send("POST", path, file, "application/octet-stream");
+    } catch (error) {
+      if (!(error.retryAfter <= LONGEST_WAIT) || !error.retryAfter || turn === MOST_TURNS) throw error;
+      const seconds = error.retryAfter === 1 ? "second" : "seconds";
+      say(`Other files are being analysed. Trying ${file.name} again in ${error.retryAfter} ${seconds} …`, false);
+      await new Promise((go) => { setTimeout(go, 1000 * error.retryAfter); });
+    }
   }
 }
 

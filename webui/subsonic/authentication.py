@@ -37,7 +37,7 @@ _one_check_at_a_time = threading.Lock()
 
 def identify_player() -> None:
     """Find out who asks. Raises SubsonicError, and TooManyRequests for too many wrong attempts."""
-    g.person, g.by_key, g.token = None, False, ""
+    g.person, g.by_key, g.token = None, False, b""
     if request.endpoint in OPEN:
         return
     _check_protocol()

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 
-from recsys.home.discography import ARTICLES, LibraryArtist, sort_name
+from recsys.home.discography import ARTICLES, LibraryArtist, letter
 from webui.subsonic.answers import Element, Tree, present
 from webui.subsonic.endpoints import endpoint, group
 from webui.subsonic.library import LibraryView, library
 from webui.subsonic.parameters import MOST, maybe_whole, required, unknown, whole
-
-OTHERS = "#"  # the letter of names that begin with none
 
 api = group("browsing")
 
@@ -129,19 +127,9 @@ def _by_letters(view: LibraryView, describe: Callable[[LibraryArtist], Tree]) ->
     letters: defaultdict[str, list[Tree]] = defaultdict(list)
     for artist in view.discography.artists.values():
         if artist.albums:
-            letters[_letter(artist.name)].append(describe(artist))
-    index = [{"name": letter, "artist": letters[letter]} for letter in sorted(letters)]
+            letters[letter(artist.name)].append(describe(artist))
+    index = [{"name": name, "artist": letters[name]} for name in sorted(letters)]
     return {"ignoredArticles": " ".join(ARTICLES), "index": index}
-
-
-def _letter(name: str) -> str:
-    """Return the letter that a name is listed under.
-
-    >>> _letter("The Kinks"), _letter("Émilie Simon"), _letter("2Pac")
-    ('K', 'E', '#')
-    """
-    first = sort_name(name)[:1].upper()
-    return first[:1] if first.isalpha() else OTHERS
 
 
 def _albums(artist: LibraryArtist) -> tuple[str, ...]:

@@ -16,9 +16,9 @@ from recsys.home.discography import Discography, LibraryAlbum, LibraryArtist
 from recsys.recommendation.query import LARGEST_ID
 from recsys.served_home import Served
 from webui.api.media import media_type
+from webui.listening import Listening, listening
 from webui.served import current
 from webui.subsonic.answers import Tree, present
-from webui.subsonic.listening import Listening, listening
 from webui.subsonic.parameters import unknown
 
 _NOT_OF_CHILDREN = ("name", "songCount", "isCompilation")  # of an album

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from recsys.catalog.search import fold
 from recsys.home.discography import LibraryAlbum, sort_name
+from webui import library_lists
 from webui.subsonic.answers import Tree
 from webui.subsonic.authentication import username
 from webui.subsonic.endpoints import endpoint, group
@@ -96,10 +97,6 @@ def _random(view: LibraryView) -> list[LibraryAlbum]:
     return albums
 
 
-def _newest(view: LibraryView) -> list[LibraryAlbum]:
-    return sorted(view.discography.albums.values(), key=lambda album: (-album.added_at, album.id))
-
-
 def _highest(view: LibraryView) -> list[LibraryAlbum]:
     """Sort the albums that are rated, or whose songs are, by the mean of these ratings."""
     ratings = view.listening.ratings
@@ -113,33 +110,6 @@ def _highest(view: LibraryView) -> list[LibraryAlbum]:
     rated = [(mean(album), album) for album in view.discography.albums.values()]
     rated.sort(key=lambda pair: (-pair[0], pair[1].id))
     return [album for rating, album in rated if rating]
-
-
-def _frequent(view: LibraryView) -> list[LibraryAlbum]:
-    return _played(view, view.listening.plays, view.listening.album_plays)
-
-
-def _recent(view: LibraryView) -> list[LibraryAlbum]:
-    return _played(view, view.listening.last_at, view.listening.album_last_at)
-
-
-def _played(
-    view: LibraryView, by_track: Mapping[int, int], by_album: Callable[[LibraryAlbum], int]
-) -> list[LibraryAlbum]:
-    """Return the albums with a played song, those of the greatest values first."""
-    of = view.discography.album_of
-    ids = {of[track_id] for track_id in by_track if track_id in of}
-    albums = [view.discography.albums[one] for one in ids]
-    return sorted(albums, key=lambda album: (-by_album(album), album.id))
-
-
-def _by_name(view: LibraryView) -> list[LibraryAlbum]:
-    albums = view.discography.albums.values()
-    return sorted(albums, key=lambda album: (sort_name(album.name), album.id))
-
-
-def _by_artist(view: LibraryView) -> list[LibraryAlbum]:
-    return list(view.discography.albums.values())
 
 
 def _starred_albums(view: LibraryView) -> list[LibraryAlbum]:
@@ -165,14 +135,18 @@ def _by_genre(view: LibraryView) -> list[LibraryAlbum]:
     ]
 
 
-_LISTS: Mapping[str, Callable[[LibraryView], list[LibraryAlbum]]] = {
+def _in_order(order: str) -> Callable[[LibraryView], Sequence[LibraryAlbum]]:
+    return lambda view: library_lists.albums(order, view.discography, view.listening)
+
+
+_LISTS: Mapping[str, Callable[[LibraryView], Sequence[LibraryAlbum]]] = {
     "random": _random,
-    "newest": _newest,
+    "newest": _in_order("newest"),
     "highest": _highest,
-    "frequent": _frequent,
-    "recent": _recent,
-    "alphabeticalByName": _by_name,
-    "alphabeticalByArtist": _by_artist,
+    "frequent": _in_order("played"),
+    "recent": _in_order("recent"),
+    "alphabeticalByName": _in_order("name"),
+    "alphabeticalByArtist": _in_order("artist"),
     "starred": _starred_albums,
     "byYear": _by_year,
     "byGenre": _by_genre,

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from recsys.catalog import Track
-from recsys.recommendation.query import Query
+from recsys.recommendation.query import Query, Seed
 from recsys.recommendation.recommender import MAX_LENGTH, Unanswerable
 from recsys.similarity.percentile import SAME, shown
 from webui import current_listener
+from webui.radio import at_random, radio, seeds_of_artist, seeds_of_tracks
 from webui.served import why_not_analysed
 from webui.subsonic.answers import Tree
 from webui.subsonic.endpoints import endpoint, group
 from webui.subsonic.errors import NOT_FOUND, PROBLEM, SubsonicError, missing
 from webui.subsonic.library import LibraryView, library
 from webui.subsonic.parameters import MOST, maybe_whole, required, text, whole
-from webui.subsonic.radio import at_random, radio, seeds_of
 
 api = group("similarity")
 
@@ -44,7 +44,7 @@ def get_random_songs() -> Tree:
     if first is not None or last is not None:
         low, high = first or 0, 9999 if last is None else last
         ids = [i for i in ids if low <= discography.years.get(i, -1) <= high]
-    return {"randomSongs": {"song": view.songs(at_random(view, ids, size))}}
+    return {"randomSongs": {"song": view.songs(at_random(view.served, ids, size))}}
 
 
 @endpoint(api, "getTopSongs")
@@ -106,8 +106,17 @@ def find_sonic_path() -> Tree:
 
 def _radio() -> list[Tree]:
     view = library()
-    seeds, count = seeds_of(view, required("id")), whole("count", 50, most=MOST)
-    return view.songs(radio(view, seeds, count)) if count else []
+    seeds, count = _seeds_of(view, required("id")), whole("count", 50, most=MOST)
+    return view.songs(radio(view.served, seeds, count)) if count else []
+
+
+def _seeds_of(view: LibraryView, one: str) -> list[Seed]:
+    """Return the seeds of a song, an album or an artist by its id. Raises SubsonicError."""
+    if one in view.discography.albums:
+        return seeds_of_tracks(view.album(one).tracks)
+    if one in view.discography.artists:
+        return seeds_of_artist(view.served, view.artist(one))
+    return seeds_of_tracks([view.track(one).id])
 
 
 def _match(view: LibraryView, track: Track, similarity: float) -> Tree:

@@ -63,6 +63,7 @@ def test_the_first_schema_is_migrated_with_its_rows(home: Path, database: str | 
         assert os.fsencode(track.path) == b"/music/\xff.mp3"
         assert catalog.revision == 3
         assert catalog.ready_ids("model") == [7]
+        assert catalog.levels("a" * 32) is None
         assert catalog.files()[track.path].mtime_ns != 6, "the next build reads its tempo"
         catalog.record_files([SCANNED_FILE])
         assert catalog.files()[SCANNED_FILE.path].id == 10

@@ -159,3 +159,26 @@ def test_an_import_that_is_killed_leaves_whole_batches_and_is_finished_by_the_ne
         done = load(catalog, path, FormatChoice(listener="ann"))
         assert done.stored == StoredCounts(new=N_LISTENS - ann.n_listens, known=ann.n_listens)
         assert [person.n_listens for person in catalog.listeners()] == [N_LISTENS]
+
+
+def test_a_file_of_ones_own_is_stored_under_ones_name_whatever_it_says(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    def stored(text: str, choice: FormatChoice = GUESS) -> dict[str, int]:
+        path = tmp_path / "t.csv"
+        path.write_text(text)
+        import_file(catalog, path, choice, whose="me")
+        return {one.name: one.n_listens for one in catalog.listeners()}
+
+    nobody = "artist,title,count\nNobody,a,3\n"
+    assert stored(nobody) == {"me": 3}
+    assert stored("user,artist,title,count\nann,Nobody,b,4\nann,Nobody,c,1\n") == {"me": 8}
+    several = "user,artist,title,count\nann,Nobody,d,1\ncleo,Nobody,e,2\n"
+    with pytest.raises(FormatError, match=r"several people, “ann” and “cleo” among them"):
+        stored(several)
+    assert [one.name for one in catalog.listeners()] == ["me"], "nothing of them is stored"
+    with pytest.raises(FormatError, match="holds no listens"):
+        stored("artist,title,count\n")
+    path = export(tmp_path / "e.zip", {"2023/11": [listen(i) for i in range(5)]})
+    import_file(catalog, path, GUESS, whose="me")
+    assert [(one.name, one.n_listens) for one in catalog.listeners()] == [("me", 13)]

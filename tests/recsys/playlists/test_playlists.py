@@ -312,3 +312,28 @@ def test_a_written_list_names_the_same_tracks(
         found = resolve(catalog, parse(data, folder or Path("/anywhere")))
         assert [one.track_id for one in found] == list(range(1, 8))
         assert {one.found_by for one in found} == {"path"}
+
+
+@pytest.mark.parametrize(
+    ("head", "each", "end"),
+    [
+        ("#EXTM3U\n", "{0}.mp3\n", ""),
+        ("[playlist]\n", "File{0}={0}.mp3\n", ""),
+        ("<asx version='3'>", "<entry><ref href='{0}.mp3'/></entry>", "</asx>"),
+        (
+            '<playlist version="1" xmlns="http://xspf.org/ns/0/"><trackList>',
+            "<track><location>{0}.mp3</location></track>",
+            "</trackList></playlist>",
+        ),
+        ('{"playlist": {"track": [{}', ', {{"location": "{0}.mp3"}}', "]}}"),
+    ],
+)
+def test_what_is_longer_than_wanted_is_refused_before_it_is_read(
+    head: str, each: str, end: str
+) -> None:
+    def made(n: int) -> bytes:
+        return (head + "".join(each.format(number) for number in range(n)) + end).encode()
+
+    assert len(parse(made(9), Path("/"), 10).entries) in (9, 10)
+    with pytest.raises(PlaylistError, match="more than 10 entries"):
+        parse(made(11), Path("/"), 10)

@@ -97,7 +97,7 @@ def test_answers_to_forms_are_as_officially_described(case: Any) -> None:
 def check(case: Any) -> None:
     name = case.path.rpartition("/")[2]
     checks = [CHECKS.get_one(check) for check in (OF_BINARY if name in BINARY else WANTED)]
-    response = case.call()
+    response = case.call(headers={"Accept-Encoding": "identity"})  # it unpacks nothing
     case.validate_response(response, checks=checks)
 
 

@@ -23,13 +23,14 @@ class Listening:
 
     plays     how often by id of the track; last_at: when last, Unix seconds, where that is known
     starred   since when, Unix seconds; ratings: 1 to 5
-    disliked  ids of tracks
+    liked     ids of tracks, and disliked
     """
 
     plays: Mapping[int, int] = field(default_factory=dict)
     last_at: Mapping[int, int] = field(default_factory=dict)
     starred: Mapping[Marked, int] = field(default_factory=dict)
     ratings: Mapping[Marked, int] = field(default_factory=dict)
+    liked: frozenset[int] = frozenset()
     disliked: frozenset[int] = frozenset()
 
     def album_plays(self, album: LibraryAlbum) -> int:
@@ -86,5 +87,6 @@ def _read(catalog: Catalog, listener_id: int) -> Listening:
         last_at={i: at for i, at in zip(ids, last_at, strict=True) if at},
         starred={(m.kind, m.item): m.starred_at for m in marks if m.starred_at is not None},
         ratings={(m.kind, m.item): m.rating for m in marks if m.rating is not None},
+        liked=frozenset(one.track_id for one in said if one.kind == "like"),
         disliked=frozenset(one.track_id for one in said if one.kind == "dislike"),
     )

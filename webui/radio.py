@@ -18,8 +18,9 @@ from flask import current_app, g
 from recsys.catalog.search import fold
 from recsys.home.discography import LibraryArtist
 from recsys.recommendation.query import Query, Seed
+from recsys.served_home import Served
 from webui import current_listener
-from webui.subsonic.library import LibraryView
+from webui.listening import listening
 
 HOURS = 6  # in which no song comes again
 _MOST_HANDED_OUT = 2000  # songs to one person that are remembered
@@ -51,10 +52,10 @@ class HandedOut:
             return {i for at, i in self._songs.get(listener, ()) if at >= earliest}
 
 
-def radio(view: LibraryView, seeds: Sequence[Seed], count: int) -> list[int]:
+def radio(served: Served, seeds: Sequence[Seed], count: int) -> list[int]:
     """Return the ids of songs to go on with from seeds."""
-    recent = _recent(view)
-    listener = current_listener.listener(view.served)
+    recent = _recent(served)
+    listener = current_listener.listener(served)
     cap = max(_LEAST_OF_ARTIST, count // _SHARE_OF_ARTIST)
     chosen: list[int] = []
     for left_out, artist_cap in ((recent, cap), (recent, None), (set[int](), None)):
@@ -70,16 +71,16 @@ def radio(view: LibraryView, seeds: Sequence[Seed], count: int) -> list[int]:
             randomness=_RANDOMNESS,
             seed=secrets.randbelow(1 << 31),
         )
-        mix = view.served.recommender.recommend(query, count - len(chosen))
+        mix = served.recommender.recommend(query, count - len(chosen))
         chosen += [one.track.id for one in mix.recommendations]
     _hand_out(chosen)
     return chosen
 
 
-def at_random(view: LibraryView, ids: Collection[int], count: int) -> list[int]:
+def at_random(served: Served, ids: Collection[int], count: int) -> list[int]:
     """Return songs drawn among some; those of the last hours and disliked ones come last."""
-    disliked = view.listening.disliked
-    recent = _recent(view)
+    disliked = listening(served).disliked
+    recent = _recent(served)
     fresh = [track_id for track_id in ids if track_id not in recent and track_id not in disliked]
     chosen = random.sample(fresh, min(count, len(fresh)))
     if len(chosen) < count:
@@ -89,32 +90,26 @@ def at_random(view: LibraryView, ids: Collection[int], count: int) -> list[int]:
     return chosen
 
 
-def seeds_of(view: LibraryView, one: str) -> list[Seed]:
-    """Return the seeds of a song, an album or an artist by its id. Raises SubsonicError."""
-    if one in view.discography.albums:
-        return _tracks(view.album(one).tracks)
-    if one in view.discography.artists:
-        return _artist(view, view.artist(one))
-    return _tracks([view.track(one).id])
-
-
-def _artist(view: LibraryView, artist: LibraryArtist) -> list[Seed]:
+def seeds_of_artist(served: Served, artist: LibraryArtist) -> list[Seed]:
     """Return the artist by name; or their songs, where files name no artist so."""
-    if fold(artist.name) in view.served.recommender.track_table().artist_rows:
+    if fold(artist.name) in served.recommender.track_table().artist_rows:
         return [Seed("artist", artist.name)]
-    albums = [view.album(album) for album in artist.albums]
-    return _tracks(artist.tracks or [track_id for album in albums for track_id in album.tracks])
+    albums = [served.discographies.current().albums[album] for album in artist.albums]
+    return seeds_of_tracks(
+        artist.tracks or [track_id for album in albums for track_id in album.tracks]
+    )
 
 
-def _tracks(ids: Sequence[int]) -> list[Seed]:
+def seeds_of_tracks(ids: Sequence[int]) -> list[Seed]:
+    """Return tracks as seeds; of many, some that are evenly spread."""
     step = max(1, -(-len(ids) // _MOST_SEEDS))
     return [Seed("track", track_id) for track_id in ids[::step]]
 
 
-def _recent(view: LibraryView) -> set[int]:
+def _recent(served: Served) -> set[int]:
     """Return what the person has heard or was given within the last hours."""
     earliest = time.time() - 3600 * HOURS
-    heard = {i for i, at in view.listening.last_at.items() if at >= earliest}
+    heard = {i for i, at in listening(served).last_at.items() if at >= earliest}
     handed_out: HandedOut = current_app.extensions["handed_out"]
     return heard | handed_out.since(g.person.listener, earliest)
 

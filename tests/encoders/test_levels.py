@@ -1,0 +1,48 @@
+"""How loud a file is over its length, against signals of known loudness."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from encoders.audio import inspect
+from encoders.errors import AudioError
+from encoders.levels import N_LEVELS, read_levels
+
+RATE = 44_100
+
+
+def levels_of(path: Path, signal: np.ndarray) -> np.ndarray:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(signal.ndim)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes((32_767 * signal).astype("<i2").tobytes())
+    return read_levels(path, inspect(path).duration)
+
+
+def test_levels_are_those_of_the_parts(tmp_path: Path) -> None:
+    tone = np.sin(2 * np.pi * 440 * np.arange(6 * RATE) / RATE)
+    tone *= np.repeat([0.1, 0.4, 0.0], 2 * RATE)
+    both = np.stack([tone, -tone], axis=1)  # would cancel each other in mono
+    for signal in (tone, both):
+        levels = levels_of(tmp_path / "a.wav", signal)
+        thirds = levels.reshape(3, N_LEVELS // 3)[:, 5:-5]
+        assert levels.dtype == np.uint8
+        np.testing.assert_allclose(thirds[0], 255 / 4, atol=3)
+        np.testing.assert_allclose(thirds[1], 255, atol=8)
+        assert thirds[2].max() <= 1
+
+
+def test_silence_and_very_short_files_have_levels(tmp_path: Path) -> None:
+    assert not levels_of(tmp_path / "silent.wav", np.zeros(RATE)).any()
+    assert levels_of(tmp_path / "short.wav", np.ones(RATE // 5)).max() == 255
+
+
+def test_what_is_no_audio_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.mp3").write_bytes(b"not at all" * 99)
+    with pytest.raises(AudioError):
+        read_levels(tmp_path / "a.mp3", 1.0)
