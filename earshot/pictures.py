@@ -48,15 +48,9 @@ def draw_map(
         axes.scatter(
             points[shown, 0], points[shown, 1], s=size, color=colour, label=label, linewidths=0
         )
-    axes.scatter(
-        points[free, 0],
-        points[free, 1],
-        s=size / 2,
-        color=_REST,
-        label="other",
-        linewidths=0,
-        zorder=0,
-    )
+    if free.any():
+        x, y = points[free].T
+        axes.scatter(x, y, s=size / 2, color=_REST, label="other", linewidths=0, zorder=0)
     axes.set(title=title, aspect="equal", xticks=[], yticks=[])
     axes.invert_yaxis()  # as on the page
     figure.legend(loc="outside right upper", frameon=False)
@@ -77,7 +71,12 @@ def draw_taggram(path: Path, taggram: Taggram, title: str, highlight: Moment | N
         )
     if highlight is not None:
         axes.axvspan(
-            highlight.start, highlight.end, color=COLOURS[1], alpha=0.18, label="highlight"
+            highlight.start,
+            highlight.end,
+            color=COLOURS[1],
+            alpha=0.35,
+            zorder=0,
+            label="highlight",
         )
         axes.legend(loc="upper right", frameon=False, bbox_to_anchor=(1, 1.12))
     axes.set_yticks(range(len(taggram.tags)), labels=taggram.tags)

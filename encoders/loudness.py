@@ -1,8 +1,8 @@
 """Loudness by ITU-R BS.1770-5, from the spectra of segments.
 
 The standard's filters are applied as their frequency response, which costs one inverse transform of
-spectra that are there for other descriptors: a tenth of what FFmpeg's or pyloudnorm's recursion
-takes (docs/results/descriptors.md), against the former of which it is tested.
+spectra that are there for the key: less than FFmpeg's ebur128 (docs/results/descriptors.md), which
+it is tested against.
 """
 
 from __future__ import annotations
