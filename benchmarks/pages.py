@@ -1,10 +1,11 @@
 """Bytes that a browser downloads for a page and for a track, and mixes at eight callers.
 
-    python -m benchmarks.pages [--before CHECKOUT]
+    python -m benchmarks.pages [--before CHECKOUT] [--home HOME]
 
 The home is the demo library; the browser is Chromium, driven by Playwright, with an empty cache for
 the first visit. `--before` is another checkout with its own `.venv`, whose server is asked first,
-on a copy of the same home; the home is built by it, and brought up to date by this one.
+on a copy of the same home, which it builds, unless `--home` names a home of the demo library that
+it can open. The other copy is brought up to date by this checkout.
 """
 
 from __future__ import annotations
@@ -38,12 +39,16 @@ def main() -> None:
     """Measure and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--before", type=Path, help="another checkout")
-    checkouts = [parser.parse_args().before, ROOT]
-    checkouts = [checkout for checkout in checkouts if checkout]
+    parser.add_argument("--home", type=Path, help="of the demo library")
+    args = parser.parse_args()
+    checkouts = [args.before, ROOT] if args.before else [ROOT]
     columns: list[dict[str, str]] = []
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "first"
-        earshot(checkouts[0], "build", "--home", home)
+        if args.home:
+            shutil.copytree(args.home, home)
+        else:
+            earshot(checkouts[0], "build", "--home", home)
         for number, checkout in enumerate(checkouts):
             copy = shutil.copytree(home, Path(folder) / str(number))
             earshot(checkout, "build", "--again", "--home", copy)

@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "img"
 COLOURS = 256  # of a picture
 PATIENCE = 120_000  # ms
+LIKED = (1, 3, 9, 14, 22, 31, 40, 47, 55, 63)  # tracks
 
 
 def workbench(page: Page) -> None:
@@ -65,6 +66,33 @@ def track(page: Page) -> None:
 def artist(page: Page) -> None:
     """Show an artist of several albums."""
     page.goto("/artist?name=Moth+Cartography")
+
+
+def albums(page: Page) -> None:
+    """Show the covers of the library, and the queue."""
+    page.goto("/albums")
+    page.locator(".album .over").nth(5).click()
+    page.locator("#player").wait_for()
+    page.locator(".album .title").nth(8).click()
+    page.locator(".menu summary").first.click()
+    page.get_by_role("button", name="Add to queue").last.click()
+    page.goto("/albums")
+    page.wait_for_function("() => document.getElementById('audio').currentTime > 6")
+    page.evaluate("document.getElementById('audio').pause()")
+    page.get_by_role("button", name="Queue", exact=True).click()
+    page.mouse.move(0, 0)
+
+
+def home(page: Page) -> None:
+    """Show the mixes that are made for a person, who has liked and played some tracks."""
+    page.goto("/")
+    token = page.evaluate("document.querySelector('meta[name=earshot-token]').content")
+    headers = {"X-Earshot-Token": token}
+    for track_id in LIKED:
+        where = f"/api/v1/tracks/{track_id}/feedback"
+        page.request.put(where, headers=headers, data={"kind": "like"})
+        page.request.post("/api/v1/listens", headers=headers, data={"track_id": track_id})
+    page.goto("/")
 
 
 def the_map(page: Page) -> None:
@@ -132,6 +160,8 @@ PICTURED: dict[str, Callable[[Page], None]] = {
     "phone": phone,
     "track": track,
     "artist": artist,
+    "albums": albums,
+    "home": home,
     "map": the_map,
     "playlist": playlist,
     "library": library,
@@ -139,7 +169,15 @@ PICTURED: dict[str, Callable[[Page], None]] = {
     "account": account,
     "api": api,
 }
-HEIGHTS = {"workbench": 800, "dark": 800, "map": 860, "evaluation": 1000, "account": 1000}
+HEIGHTS = {
+    "workbench": 800,
+    "dark": 800,
+    "map": 860,
+    "albums": 860,
+    "home": 860,
+    "evaluation": 1000,
+    "account": 1000,
+}
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
+from earshot.import_worker import TAKEN
 from recsys.listens.choice import FormatChoice
 from recsys.listens.import_state import read_import
 from webui.api.imports import ImportRunning
@@ -65,7 +66,7 @@ def _attend(process: subprocess.Popen[bytes], said: IO[bytes], folder: Path) -> 
     with said:
         status = process.wait()
         shutil.rmtree(folder, ignore_errors=True)
-        if status:
+        if status not in (0, TAKEN):
             said.seek(0)
             words = said.read()[-_SAID:].decode("utf-8", "replace")
             _log.warning("an import ended with %d: %s", status, words)

@@ -32,6 +32,7 @@ SECONDS = 1800  # of processor time
 MEMORY = 4 << 30  # bytes of data while a file is read
 MOST_ROWS = 2_000_000  # of a file; people have some hundred thousand
 NICE = 10  # a server answers first
+TAKEN = 75  # exit status where another import runs
 
 
 class _Stopped(Exception):
@@ -54,7 +55,7 @@ def main() -> int:
             record = ImportRecord(home, wanted["person"], file.name)
             return _import(wanted, file, record)
     except BuildRunning:
-        return 1
+        return TAKEN
     finally:  # the server may have ended
         file.unlink(missing_ok=True)
         with suppress(OSError):

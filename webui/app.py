@@ -24,6 +24,7 @@ from webui.api import (
     media,
     playlist_files,
     playlists,
+    radio,
     recommendations,
     search,
     sounds,
@@ -44,12 +45,14 @@ from webui.pages.api_reference import api_page
 from webui.pages.artist import artist_page
 from webui.pages.browse import browse_pages
 from webui.pages.evaluation import evaluation_page
+from webui.pages.history import history_page
 from webui.pages.imports import import_page
 from webui.pages.library import library_page
 from webui.pages.links import links
 from webui.pages.map import map_page
 from webui.pages.playlists import playlist_pages
 from webui.pages.track import track_page
+from webui.pages.web_app import web_app
 from webui.pages.words import words_page
 from webui.pages.workbench import pages
 from webui.radio import HandedOut
@@ -83,6 +86,7 @@ RESOURCES = (
     sounds,
     playlist_files,
     playlists,
+    radio,
     listeners,
     library,
     builds,
@@ -108,6 +112,7 @@ PAGES = (
     artist_page,
     album_page,
     browse_pages,
+    history_page,
     words_page,
     map_page,
     playlist_pages,
@@ -116,6 +121,7 @@ PAGES = (
     import_page,
     evaluation_page,
     api_page,
+    web_app,
 )
 
 
@@ -178,6 +184,11 @@ def create_app(  # noqa: PLR0913
         app.register_blueprint(page)
     if accounts is not None:
         app.register_blueprint(accounts_pages)
+
+    @app.get("/livez", doc_ui=False)
+    def life() -> Response:
+        """Say that this process answers, whether there is anything to answer from or not."""
+        return jsonify(status="ok")
 
     @app.get("/healthz", doc_ui=False)
     def health() -> Response:

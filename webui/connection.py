@@ -12,7 +12,6 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, Protocol
 
 from waitress.buffers import ReadOnlyFileBasedBuffer
@@ -274,13 +273,24 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     # Bytes in and out
 
     def handle_read(self) -> None:
-        """Read what has come."""
-        self.moved = time.monotonic()
-        if self.lingering_since is not None:
-            with suppress(BlockingIOError):
-                self.recv(_PIECE)  # closes where the client has
+        """Read what has come, if anything has.
+
+        While a process is started it has all sockets, those just closed too, of which the system
+        tells on; what it tells is then taken for that of a new connection with the same number.
+        """
+        lingers = self.lingering_since is not None
+        try:
+            data = self.recv(_PIECE if lingers else self.adj.recv_bytes)
+        except BlockingIOError:
             return
-        super().handle_read()
+        except OSError:
+            self.handle_close()
+            return
+        self.moved = time.monotonic()
+        if not data:
+            self.connected = False
+        elif not lingers:
+            self.received(data)
 
     def received(self, data: bytes) -> bool:
         """Take in bytes of requests."""

@@ -104,8 +104,8 @@ def _query(
 ) -> Query:
     """Return the recommender's query; with seeds, liked and pinned tracks are seeds too."""
     seeds = [
-        *(seed for ref in mix.like for seed in _seeds(served, ref, 1.0)),
-        *(seed for ref in mix.unlike for seed in _seeds(served, ref, -1.0)),
+        *(seed for ref in mix.like for seed in seeds_of(served, ref, 1.0)),
+        *(seed for ref in mix.unlike for seed in seeds_of(served, ref, -1.0)),
     ]
     seed_tracks = {seed.ref for seed in seeds if seed.kind == "track"}
     pinned = [track_id for track_id, _ in mix.keep]
@@ -126,7 +126,7 @@ def _query(
     return Query(listener=listener_id, seeds=tuple(seeds), **controls)
 
 
-def _seeds(served: Served, ref: Ref, weight: float) -> list[Seed]:
+def seeds_of(served: Served, ref: Ref, weight: float) -> list[Seed]:
     """Return the seeds of a reference; the tracks of an album share its weight."""
     if ref.kind == "artist":
         return [Seed("artist", ref.name, weight)]

@@ -92,7 +92,7 @@ class Mix:
     @classmethod
     def parse(cls, arguments: Arguments) -> Mix:
         """Read a query string; what it does not name has its default. Raises BadRequest."""
-        refs = {side: tuple(map(_ref, _values(arguments, side))) for side in SIDES}
+        refs = {side: tuple(map(read_ref, _values(arguments, side))) for side in SIDES}
         for side in SIDES:
             for ref in refs[side]:
                 _check_side(ref, side)
@@ -159,7 +159,8 @@ def _last(arguments: Arguments, name: str) -> str | None:
     return values[-1] if values else None
 
 
-def _ref(text: str) -> Ref:
+def read_ref(text: str) -> Ref:
+    """Read a reference. Raises BadRequest."""
     kind, colon, name = text.partition(":")
     known = next((known for known in SIDES_OF if known == kind), None)
     longest = MAX_SOUND_NAME if known == "sound" else MAX_NAME

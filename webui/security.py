@@ -30,6 +30,7 @@ from webui.connection import SMALL_BODY, body_waits, room_for_body
 from webui.current_listener import identify, unreadable
 from webui.link_access import ENDPOINTS as OF_LINKS
 from webui.link_access import identify_link, without_token
+from webui.pages.web_app import ENDPOINTS as OF_WEB_APP
 from webui.rate_limits import payer
 from webui.refusals import RETRY_AFTER, write_failure
 from webui.subsonic.authentication import identify_player
@@ -41,12 +42,14 @@ _log = logging.getLogger("webui.access")
 MAX_BODY = 4 << 20  # bytes
 _UPLOADS_END = 60  # s after which there may be room for another
 TOKEN_HEADER = "X-Earshot-Token"
-_FOR_ANYBODY = frozenset({"static", "health"})  # who asks is not even looked at
+_FOR_ANYBODY = frozenset(  # who asks is not even looked at
+    {"static", "health", "life", *OF_WEB_APP}
+)
 _FOR_STRANGERS = frozenset({"accounts.login", "accounts.log_in"})
 _POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
 _PAGE_POLICY = (
     f"{_POLICY}; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
-    "connect-src 'self'; form-action 'self'"
+    "connect-src 'self'; manifest-src 'self'; form-action 'self'"
 )
 _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",

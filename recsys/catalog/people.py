@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, ForeignKey, Integer, Select, delete, func, select
+from sqlalchemy import BigInteger, ForeignKey, Integer, Select, delete, exists, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recsys.catalog import joining, listens
@@ -218,6 +218,20 @@ class People:
             claimed = set(session.scalars(select(AccountRow.listener_id)))
             found = [one for one in listens.listeners(session) if one.id not in claimed]
         return sorted(found, key=lambda one: -one.n_listens)
+
+    def n_unclaimed(self, but: str) -> int:
+        """Return how many listeners with listens are no account's and not called `but`."""
+        played = (
+            exists().where(table.listener_id == ListenerRow.id)
+            for table in (listens.ListenRow, listens.PlayCountRow)
+        )
+        query = select(func.count()).where(
+            ListenerRow.name != but,
+            ListenerRow.id.not_in(select(AccountRow.listener_id)),
+            or_(*played),
+        )
+        with self._reading() as session:
+            return session.scalar(query) or 0
 
     def claim(self, listener: str, into: int) -> Listener:
         """Give a listener's history to the one with the id `into`; return it as it is now.

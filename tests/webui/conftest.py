@@ -127,7 +127,9 @@ def address(app: Flask, serve: Callable[[Flask], str]) -> str:
 
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
-    context = browser.new_context(base_url=address, viewport={"width": 1200, "height": 900})
+    context = browser.new_context(
+        base_url=address, viewport={"width": 1200, "height": 900}, service_workers="block"
+    )
     yield from _watched(context.new_page())
     context.close()
 

@@ -28,11 +28,15 @@ PASSWORD = "correct horse"
 OPEN = {
     ("static", "GET"),
     ("health", "GET"),
+    ("life", "GET"),
     ("accounts.login", "GET"),
     ("accounts.log_in", "POST"),
     ("links.linked_list", "GET"),  # its token is in the address: test_links.py
     ("links.linked_audio", "GET"),
     ("links.linked_mp3", "GET"),
+    ("web_app.manifest", "GET"),  # of nobody: test_web_app.py
+    ("web_app.worker", "GET"),
+    ("web_app.offline", "GET"),
 }
 OWNERS = {  # what only they may ask for
     "accounts.add_member",
@@ -115,7 +119,7 @@ def test_every_route_demands_login(app: Flask) -> None:
         seen.add(endpoint)
     assert {"pages.workbench", "accounts.account", "forgotten"} < seen
     assert len(seen) > 20
-    for address in ("/healthz", "/login", "/static/earshot.css"):
+    for address in ("/livez", "/healthz", "/login", "/static/earshot.css"):
         with client.get(address) as answer:
             assert answer.status_code == 200
 

@@ -48,6 +48,8 @@ def test_by_keyboard_one_logs_in_likes_and_leaves_and_another_sees_nothing_of_it
     first.locator("[data-play]").focus()
     page.keyboard.press("l")
     expect(page.locator("#status")).to_contain_text(f"Liked “{title}”")
+    first.locator("[data-play]").click()
+    expect(page.locator("#player")).to_be_visible()
     page.goto("/account")
     tab_to("Log out")
     page.keyboard.press("Enter")
@@ -58,6 +60,7 @@ def test_by_keyboard_one_logs_in_likes_and_leaves_and_another_sees_nothing_of_it
         "button", name="Like", exact=True
     )
     expect(like).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#player")).to_be_hidden()
     assert not accounts.people.keys(1)
     page.goto("/account")
     page.get_by_label("Name of the key").focus()

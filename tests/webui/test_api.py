@@ -217,9 +217,11 @@ def test_a_new_index_is_taken_up_and_a_damaged_one_is_not(
 
 
 def test_nothing_indexed_is_said(tmp_path: Path) -> None:
-    answer = create_app(Settings(tmp_path)).test_client().get("/healthz")
+    client = create_app(Settings(tmp_path)).test_client()
+    answer = client.get("/healthz")
     assert answer.status_code == 503
     assert b"earshot build" in answer.data
+    assert client.get("/livez").get_json() == {"status": "ok"}
 
 
 def test_a_process_serves_and_stops(home: Path, music: Path) -> None:

@@ -19,7 +19,7 @@ from asking import TRACKS, library_of
 from recsys.catalog import Catalog
 from recsys.home.settings import Settings
 from webui.app import create_app
-from webui.pages import browse
+from webui.pages import browse, history
 
 OLD, NEW = 1_700_000_000, 1_700_100_000
 
@@ -104,16 +104,17 @@ def test_long_lists_have_pages_that_letters_lead_to(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(browse.ON_PAGE, "tracks", 3)
+    monkeypatch.setattr(browse, "MIN_LETTERED", 5)
     everything = shown(client, "/tracks")
     for page in (2, 3, 4, 5):
         everything += shown(client, f"/tracks?page={page}")
     assert len(everything) == len(TRACKS) and everything == sorted(everything, key=str.casefold)
     page = client.get("/tracks").text
-    letters = dict(re.findall(r'<a href="/tracks(?:\?page=(\d))?#[^"]*"[^>]*>(.)</a>', page))
-    by_letter = {letter: int(number or 1) for number, letter in letters.items()}
-    for letter, number in by_letter.items():
-        titles = shown(client, f"/tracks?page={number}")
-        assert any(title.startswith(letter) for title in titles), letter
+    letters = re.findall(r'<a href="(/tracks(?:\?page=\d)?)#([^"]*)">(.)</a>', page)
+    assert [letter for *_, letter in letters] == sorted({title[0] for title in everything})
+    for address, place, letter in letters:
+        begins = client.get(address).text.partition(f'id="{place}"')[2]
+        assert re.search(r'data-title="(.)', begins)[1] == letter  # type: ignore[index]
     assert 'rel="next" href="/tracks?page=2"' in page
     assert client.get("/tracks?page=6").status_code == 404
     for wrong in ("page=0", "page=x", "sort=nothing"):
@@ -132,3 +133,14 @@ def test_pages_of_albums_and_of_everybody_who_has_one(client: FlaskClient) -> No
     assert "Appears on" in client.get("/artist?name=Anna").text
     for missing in ("/albums/al-0", "/genre?name=none", "/genre"):
         assert client.get(missing).status_code == 404
+
+
+def test_the_history_by_days(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = client.get("/history")
+    assert "4 listens" in page.text
+    assert shown(client, "/history") == ["Hit", "Blue one", "Blue one", "First"]
+    assert page.text.count('class="day"') == 2
+    monkeypatch.setattr(history, "ON_PAGE", 3)
+    older = re.search(r'rel="next" href="(/history[^"]+)"', client.get("/history").text)
+    assert older and shown(client, unescape(older[1])) == ["First"]
+    assert client.get("/history?before=x").status_code == 400

@@ -20,8 +20,13 @@ sys.path.append(str(Path(__file__).parents[1] / "commands"))  # for made_home
 
 from served_app import serving
 
+SLOWLY = """addEventListener("DOMContentLoaded", () => {
+    for (const one of document.querySelectorAll("audio")) {
+        one.defaultPlaybackRate = one.playbackRate = 0.0625;
+    }
+});"""  # a track of a second lasts for sixteen
 PHONE = {"width": 390, "height": 844}
-PAGES = ("/albums", "/artists", "/tracks?sort=newest", "/genres", "/genre?name=rock")
+PAGES = ("/albums", "/tracks?sort=newest", "/genres")
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +42,7 @@ def context(browser: Browser, shared_address: str) -> Iterator[BrowserContext]:
         base_url=shared_address, viewport={"width": 1280, "height": 900}, bypass_csp=True
     )
     context.set_default_timeout(30_000)
+    context.add_init_script(SLOWLY)
     yield context
     context.close()
 
@@ -85,3 +91,245 @@ def test_pages_have_no_barrier_and_fit_a_phone(page: Page) -> None:
         assert not axe.response["violations"], (address, axe.generate_report())
         page.set_viewport_size(PHONE)  # type: ignore[arg-type]
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], address
+
+
+def upcoming(page: Page) -> list[str]:
+    return page.locator("#queue-list .title").all_text_contents()
+
+
+def begin(page: Page, title: str) -> None:
+    page.locator(f'.song[data-title="{title}"] [data-play]').click()
+    expect(page.locator("#now-title")).to_have_text(title)
+
+
+def choose(page: Page, title: str, entry: str) -> None:
+    row = page.locator(f'[data-track][data-title="{title}"]')
+    row.locator(".menu summary").click()
+    row.get_by_role("button", name=entry).click()
+
+
+def test_the_queue_is_seen_and_edited(page: Page) -> None:
+    page.goto("/artist?name=Ada")
+    begin(page, "Song 1")
+    page.goto("/artist?name=Bix")
+    choose(page, "Song 6", "Play next")
+    settled(page, "“Song 6” will play next.")
+    choose(page, "Song 7", "Add to queue")
+    settled(page, "Added “Song 7” to the queue.")
+    page.get_by_role("button", name="Queue", exact=True).click()
+    assert upcoming(page) == ["Song 6", "Song 7", "Song 2", "Song 3"]
+    axe = Axe().run(page, context="#queue, #player")
+    assert not axe.response["violations"], axe.generate_report()
+    page.get_by_role("button", name="Move “Song 3”", exact=True).focus()
+    page.keyboard.press("ArrowUp")
+    settled(page, "Moved “Song 3” to place 3.")
+    page.keyboard.press("ArrowUp")  # the focus stays with it
+    settled(page, "Moved “Song 3” to place 2.")
+    page.get_by_role("button", name="Move “Song 2”", exact=True).drag_to(
+        page.locator(".queued").first, target_position={"x": 20, "y": 3}
+    )
+    settled(page, "Moved “Song 2” to place 1.")
+    page.get_by_role("button", name="Remove “Song 6” from the queue").click()
+    assert upcoming(page) == ["Song 2", "Song 3", "Song 7"]
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_label("Playlist name").fill("Evening")
+    page.keyboard.press("Enter")
+    settled(page, "Saved “Evening” with 4 tracks.")
+    page.goto("/albums")  # it goes along from page to page
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.get_by_role("button", name="Queue", exact=True).click()
+    assert upcoming(page) == ["Song 2", "Song 3", "Song 7"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.get_by_role("button", name="Play “Song 3”").or_(page.get_by_title("Play “Song 3”")).click()
+    expect(page.locator("#now-title")).to_have_text("Song 3")
+    page.get_by_role("button", name="Clear").click()
+    assert upcoming(page) == []
+    page.keyboard.press("Escape")
+    expect(page.locator("#queue")).to_be_hidden()
+
+
+def test_keys_modes_and_media_keys(page: Page) -> None:
+    page.add_init_script(
+        "window.keys = {};"
+        "MediaSession.prototype.setActionHandler = (name, act) => { keys[name] = act; };"
+    )
+    page.goto("/artist?name=Cleo")
+    begin(page, "Song 8")
+    title = page.locator("#now-title")
+    page.locator("h1").click()
+    page.keyboard.press("n")
+    expect(title).to_have_text("Song 9")
+    page.keyboard.press("p")
+    expect(title).to_have_text("Song 8")
+    page.evaluate("keys.nexttrack()")
+    expect(title).to_have_text("Song 9")
+    page.evaluate("keys.pause()")
+    assert page.evaluate("navigator.mediaSession.metadata.title") == "Song 9"
+    page.keyboard.press("Shift+R")
+    expect(page.get_by_role("button", name="Repeat: all")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("m")
+    expect(page.get_by_role("button", name="Mute")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Play “Song 11”").click()
+    page.evaluate("window.begun = document.getElementById('audio'); begun.playbackRate = 0.5")
+    expect(title).to_have_text("Song 8")  # from the last to the first, by itself
+    assert page.evaluate("document.getElementById('audio') !== begun")  # it had been loaded
+    page.keyboard.press("m")
+    page.reload()
+    assert page.evaluate("document.getElementById('audio').volume") == pytest.approx(0.9)
+    expect(page.get_by_role("button", name="Repeat: all")).to_be_visible()
+    page.get_by_role("button", name="Repeat: all").click()
+    page.get_by_role("button", name="Repeat: this track").click()
+    page.keyboard.press("?")
+    page.get_by_label("Turn shortcuts of the player off").check()
+    page.get_by_role("button", name="Close", exact=True).click()
+    page.keyboard.press("n")
+    expect(title).to_have_text("Song 8")
+    page.evaluate("localStorage.clear()")
+
+
+def test_the_model_of_the_queue(page: Page) -> None:
+    """Shuffle and repeat, without a sound."""
+    page.goto("/genres")
+    said = page.evaluate(
+        """async () => {
+            const { Queue } = await import("/static/queue.js");
+            const items = [..."abcdefgh"].map((id) => ({ id, key: id, title: id }));
+            const names = (list) => list.map((item) => item.id).join("");
+            const queue = new Queue(() => items);
+            const said = {};
+            queue.start(null, items[2], 2);
+            said.live = names(queue.upcoming);
+            queue.setShuffle(true);
+            const byName = (a, b) => a.id < b.id ? -1 : 1;
+            said.shuffled = queue.list[0].id + names([...queue.upcoming].sort(byName));
+            queue.add([items[0]], false);
+            queue.add([items[1]], true);
+            said.added = names(queue.upcoming.slice(0, 2));
+            queue.next(); queue.next();
+            queue.setShuffle(false);
+            said.ordered = names(queue.upcoming) + queue.current.id;
+            said.back = queue.previous().id;
+            queue.repeat = "one";
+            said.one = queue.next(true).id + queue.next().id;
+            queue.repeat = "all";
+            queue.change(() => []);
+            said.all = queue.next(true).id;
+            queue.repeat = "off";
+            queue.change((all) => all.slice(-1));
+            queue.next();
+            said.end = String(queue.next(true)) + String(queue.following);
+            return said;
+        }"""
+    )
+    assert said == {
+        "live": "defgh",
+        "shuffled": "cabdefgh",
+        "added": "ba",
+        "ordered": "defgha",  # what plays was added, and the list goes on behind its own
+        "back": "c",
+        "one": "cd",
+        "all": "a",
+        "end": "nullnull",
+    }
+
+
+def test_a_radio_has_no_end_and_learns_from_skips(page: Page) -> None:
+    page.goto("/albums")
+    page.locator(".album .title").first.click()
+    page.get_by_role("button", name="Radio").click()
+    settled(page, "Radio: Ada live.")
+    page.get_by_role("button", name="Queue", exact=True).click()
+    before = upcoming(page)
+    assert len(before) == 7
+    with page.expect_response("**/feedback") as skip, page.expect_response("**/radio"):
+        page.get_by_role("button", name="Next track").click()
+    assert skip.value.request.post_data_json == {"kind": "skip"}
+    expect(page.locator("#now-title")).to_have_text(before[0])
+    expect(page.locator(".queued")).to_have_count(8)
+    page.goto("/tracks/3")
+    page.get_by_role("button", name="Radio").click()
+    expect(page.locator("#now-title")).to_have_text("Song 2")  # it begins with the track itself
+
+
+def test_several_rows_at_once(page: Page) -> None:
+    page.goto("/tracks?sort=artist")
+    begin(page, "Song 20")
+    choose(page, "Song 2", "Select")
+    bar = page.get_by_role("toolbar", name="Selected tracks")
+    expect(bar).to_contain_text("1 selected")
+    page.get_by_label("Select “Song 5”").click(modifiers=["Shift"])
+    expect(bar).to_contain_text("4 selected")
+    page.get_by_label("Select “Song 3”").uncheck()
+    axe = Axe().run(page, context=".selection, .tracks")
+    assert not axe.response["violations"], axe.generate_report()
+    bar.get_by_role("button", name="Add to playlist …").click()
+    page.get_by_label("New playlist").fill("Three")
+    page.get_by_role("button", name="Create").click()
+    settled(page, "Added 3 tracks to “Three”.")
+    bar.get_by_role("button", name="Like").click()
+    settled(page, "Liked 3 tracks.")
+    expect(page.locator('[data-like][aria-pressed="true"]')).to_have_count(3)
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.set_viewport_size({"width": 1280, "height": 900})
+    bar.get_by_role("button", name="Play next").click()
+    settled(page, "3 tracks will play next.")
+    expect(bar).to_be_hidden()
+    row = page.locator('.song[data-title="Song 9"]')
+    row.locator("[data-play]").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("x")
+    expect(page.get_by_label("Select “Song 10”")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(bar).to_be_hidden()
+    album = page.locator('.song[data-title="Song 9"] .on')
+    album.click(modifiers=["Control"], position={"x": 90, "y": 5})
+    expect(bar).to_contain_text("1 selected")
+
+
+def test_offline_a_page_says_so_and_nothing_else_is_kept(
+    context: BrowserContext, page: Page
+) -> None:
+    page.goto("/albums")
+    page.evaluate("navigator.serviceWorker.ready")
+    page.wait_for_function("() => navigator.serviceWorker.controller")
+    page.goto("/tracks?liked=1")
+    context.set_offline(True)
+    try:
+        page.goto("/tracks?liked=1")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Earshot cannot be reached")
+        assert page.evaluate("getComputedStyle(document.body).marginTop") == "0px"  # its looks
+    finally:
+        context.set_offline(False)
+    page.get_by_role("link", name="Try again").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Tracks")
+    kept = page.evaluate(
+        """async () => {
+            const requests = await (await caches.open((await caches.keys())[0])).keys();
+            return requests.map((one) => new URL(one.url).pathname);
+        }"""
+    )
+    assert sorted(kept) == ["/offline", *(f"/static/{name}" for name in sorted(
+        ("early.js", "earshot.css", "icon.svg", "player.css")))]  # fmt: skip
+
+
+def test_the_first_page_has_mixes_of_what_is_played(page: Page) -> None:
+    page.goto("/artist?name=Dinah")
+    begin(page, "Song 12")
+    page.get_by_role("button", name="Like “Song 12”").click()
+    settled(page, "Liked")
+    page.goto("/")
+    made = page.get_by_role("region", name="Made for you")
+    link = made.get_by_role("link", name="mix").first
+    name = link.get_attribute("title") or ""
+    link.click()
+    settled(page, f"{name}.")
+    expect(page.locator("#mix-title")).to_contain_text(name.removesuffix(" mix"))
+    expect(made).to_have_count(0)
+    page.go_back()
+    expect(made).to_have_count(1)
+    axe = Axe().run(page, context="main")
+    assert not axe.response["violations"], axe.generate_report()
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -13,7 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from earshot.import_process import ImportStarter
 from recsys.catalog import Catalog, PlayCount, Recording
@@ -162,7 +162,19 @@ def test_from_a_file_on_the_page_to_a_mix_of_ones_own(
     expect(said.first).to_have_text("played.csv (csv): 30 listens")
     axe = Axe().run(page)
     assert not axe.response["violations"], axe.generate_report()
-    page.get_by_role("button", name="Add the history of ann").click()
+    asked: list[str] = []
+
+    def answer(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        if len(asked) == 1:
+            dialog.dismiss()
+        else:
+            dialog.accept()
+
+    page.on("dialog", answer)
+    for _ in range(2):  # the first press is thought better of
+        page.get_by_role("button", name="Add the history of ann").click()
+    assert asked == ["Add the listens of “ann” to yours? This cannot be undone."] * 2
     expect(page.get_by_text("You have 33 listens here.")).to_be_visible()
     with Catalog(home) as catalog:
         assert [(one.name, one.n_listens) for one in catalog.listeners()] == [("me", 33)]

@@ -23,9 +23,11 @@ from webui.write_tokens import masked
 
 # What is well formed and yet refused, by its meaning: lengths the wrong way round, one track as
 # both ends, more than 200 seeds in all, a file that is no playlist, a listen of the future, a place
-# behind a track's end, a folder that there is not, a state that is not the playlist's (If-Match).
+# behind a track's end, a folder that there is not, a state that is not the playlist's (If-Match), a
+# radio at random from seeds.
 REFUSED_BY_MEANING = (
     "POST /api/v1/recommend",
+    "POST /api/v1/radio",
     "GET /api/v1/folders",
     "POST /api/v1/build",
     "GET /api/v1/path",

@@ -29,6 +29,7 @@ from waitress.trigger import trigger
 from recsys.home.settings import Settings
 from webui import server as server_module
 from webui.app import create_app
+from webui.connection import Connection
 from webui.server import Server
 from webui.server_resources import ServerLimits
 from webui.uploads import SoundRefused
@@ -427,6 +428,26 @@ def test_no_answer_waits_for_the_next_look(client: Any, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Server, "__init__", note)
     monkeypatch.setattr(server_module.wasyncore, "read", woken_meanwhile)
+    with serving(client.application) as address:
+        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE)
+        for _ in range(5):
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read()
+        connection.close()
+
+
+def test_news_of_another_socket_closes_no_connection(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the system tells of a socket that was closed while a process was being started."""
+    read = wasyncore.read
+
+    def read_again(waiting: Any) -> None:
+        read(waiting)
+        if isinstance(waiting, Connection) and waiting.socket is not None:
+            read(waiting)  # though nothing more has come
+
+    monkeypatch.setattr(server_module.wasyncore, "read", read_again)
     with serving(client.application) as address:
         connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE)
         for _ in range(5):

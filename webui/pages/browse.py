@@ -20,6 +20,7 @@ from webui.served import current
 from webui.texts import read_whole
 
 ON_PAGE = {"albums": 60, "artists": 100, "tracks": 100, "genres": 200}
+MIN_LETTERED = 20  # items of a list that letters lead into
 MAX_FOUND = 1000  # that are sorted of those which words find
 MAX_WORDS = 200  # characters
 _MOST_PAGES = 1_000_000
@@ -77,14 +78,15 @@ class Shown(Generic[_T]):
     """A page of a list.
 
     items    on it; first: how many come before them
-    letters  the page that each letter begins on; empty for a list of one page, or not by name
+    letters  the page and the place from 0 that each letter begins at; empty for a list that is
+             short, or not by name
     """
 
     items: Sequence[_T]
     n_all: int
     first: int
     n_pages: int
-    letters: Mapping[str, int]
+    letters: Mapping[str, tuple[int, int]]
 
     @classmethod
     def of(
@@ -95,9 +97,9 @@ class Shown(Generic[_T]):
         if choice.page > n_pages:
             raise NotFound(f"The list has {n_pages} pages.")
         first = (choice.page - 1) * on_page
-        by_name = choice.orders[choice.order].by_name and n_pages > 1
+        by_name = choice.orders[choice.order].by_name and len(items) >= MIN_LETTERED
         starts = letter_starts(items, name) if by_name else {}
-        letters = {one: 1 + at // on_page for one, at in starts.items()}
+        letters = {one: (1 + at // on_page, at) for one, at in starts.items()}
         return cls(items[first : first + on_page], len(items), first, n_pages, letters)
 
 

@@ -51,6 +51,11 @@ def others_histories(served: Served | CatalogOnly) -> list[Listener]:
     return [one for one in found if one.name != mine and one.n_listens]
 
 
+def n_others_histories(served: Served | CatalogOnly) -> int:
+    """Return how many there are, without counting their listens."""
+    return served.catalog.people.n_unclaimed(person().listener) if person().is_owner else 0
+
+
 def _receiver() -> int:
     """Return the listener of the account that the form names, one's own where it names none."""
     served = current_or_catalog()

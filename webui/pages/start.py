@@ -8,7 +8,7 @@ import numpy as np
 
 from recsys.catalog import Track
 from recsys.served_home import Served
-from webui.pages.imports import others_histories
+from webui.pages.imports import n_others_histories
 
 N_TRACKS = 8  # each of another artist
 N_MOODS = 10
@@ -48,7 +48,7 @@ def invitation(served: Served) -> Invitation:
         tuple(served.catalog.tracks(_spread(served))),
         tuple(mood for _, mood in zip(range(N_MOODS), moods, strict=False)),
         served.map.read() is not None,
-        len(others_histories(served)),
+        n_others_histories(served),
     )
 
 

@@ -92,6 +92,12 @@ def day(at: int) -> str:
     return f"{local.day} {local:%b %Y}"
 
 
+@track_page.app_template_filter("time_of_day")
+def time_of_day(at: int) -> str:
+    """Write the hour and minute of a time in Unix seconds as this machine's clock has it."""
+    return f"{datetime.fromtimestamp(at).astimezone():%H:%M}"
+
+
 @track_page.app_template_filter("moment")
 def moment(at: int) -> str:
     """Write a time in Unix seconds as this machine's clock has it.
@@ -99,7 +105,7 @@ def moment(at: int) -> str:
     >>> len(moment(1_700_000_000)) in (18, 19)
     True
     """
-    return f"{day(at)}, {datetime.fromtimestamp(at).astimezone():%H:%M}"
+    return f"{day(at)}, {time_of_day(at)}"
 
 
 @track_page.app_template_filter("file_kind")

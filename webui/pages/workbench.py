@@ -14,6 +14,7 @@ from recsys.served_home import Unavailable
 from webui import current_listener, mix_list
 from webui.mix_form import controls_of
 from webui.mix_query import SIDES, SIDES_OF, Mix, Ref
+from webui.pages.made_for_you import made_for_you
 from webui.pages.start import invitation, is_unknown
 from webui.pages.welcome import welcome
 from webui.reason_shares import SOURCES, reason_shares, source_of
@@ -44,6 +45,7 @@ def workbench() -> AnyResponse | str:
         return redirect("/words?" + urlencode({"q": typed}))
     listener_id = current_listener.listener(served)
     invited = None if request.args or not is_unknown(served, listener_id) else invitation(served)
+    is_first = not request.args and invited is None
     listing = mix_list.EMPTY if invited else mix_list.answer(served, mix, listener_id)
     bars = [reason_shares(row.recommendation.reasons) for row in listing.rows]
     in_bars = {share.source for bar in bars if len(bar) > 1 for share in bar}
@@ -51,6 +53,7 @@ def workbench() -> AnyResponse | str:
         "workbench.html",
         mix=mix,
         invitation=invited,
+        home=made_for_you(served) if is_first else None,
         listing=listing,
         chips=[(side, ref, _name(ref, listing)) for side in SIDES for ref in getattr(mix, side)],
         n_tracks=served.n_indexed,

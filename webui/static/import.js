@@ -12,19 +12,21 @@ const form = document.getElementById("import-form");
 const busy = document.getElementById("importing");
 const sentence = document.getElementById("import-sentence").firstElementChild;
 
-function work(words) {
+/** Say what is under way, "" for nothing, and whether it goes on without this page. */
+function work(words, goesOn = false) {
   busy.hidden = !words;
+  document.getElementById("import-goes-on").hidden = !goesOn;
   sentence.textContent = words;
   form.querySelector("[type=submit]").disabled = Boolean(words);
 }
 
 /** Follow the import that runs; answer how it ended. */
-async function followed() {
+async function followed(isLast = true) {
   for (;;) {
     const answer = await request(IMPORTS);
     const state = answer.ok ? await answer.json() : null;
     if (state && state.state !== "running") return state;
-    if (state) work(state.sentence);
+    if (state) work(state.sentence, isLast);
     await new Promise((go) => { setTimeout(go, POLL); });
   }
 }
@@ -34,10 +36,10 @@ function show(lines, wrong) {
   document.getElementById("imported").append(make("div", { class: wrong ? "said wrong" : "said" }, make("ul", {}, ...items)));
 }
 
-async function importFile(file, question) {
+async function importFile(file, question, isLast) {
   work(`Sending ${file.name} …`);
   await send("POST", `${IMPORTS}?${new URLSearchParams({ ...question, name: file.name })}`, file, "application/octet-stream");
-  const { state, lines } = await followed();
+  const { state, lines } = await followed(isLast);
   show(lines, state === "failed" || state === "died");
   return state;
 }
@@ -47,7 +49,7 @@ async function importAll(files, question) {
   let done = 0;
   try {
     for (const file of files) {
-      const state = await importFile(file, question);
+      const state = await importFile(file, question, file === files.at(-1));
       if (state === "stopped") break;
       done += state === "done";
     }
@@ -68,12 +70,20 @@ form?.addEventListener("submit", (event) => {
   importAll([...document.getElementById("history").files], Object.fromEntries(given));
 });
 
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-claim]")) return;
+  const receiver = event.target.querySelector("select");
+  const whose = !receiver || receiver.options[receiver.selectedIndex].defaultSelected ? "yours" : `those of ${receiver.options[receiver.selectedIndex].text}`;
+  const question = `Add the listens of “${event.target.elements.listener.value}” to ${whose}? This cannot be undone.`;
+  if (!window.confirm(question)) event.preventDefault();
+});
+
 document.getElementById("import-stop")?.addEventListener("click", () => {
   send("DELETE", IMPORTS).catch((error) => say(error.message));
 });
 
 if (page.dataset.state === "running") {
-  work(sentence.textContent);
+  work(sentence.textContent, true);
   followed().then(({ state, lines }) => {
     work("");
     show(lines, state === "failed" || state === "died");

@@ -39,7 +39,7 @@ function showPage(page, words, push) {
   const before = new Set(rows().map((row) => row.dataset.track));
   const focus = focused();
   const open = ["controls-box", "more-controls"].filter((id) => document.getElementById(id).open);
-  for (const id of ["question", "mix"]) {
+  for (const id of ["home", "question", "mix", "home-albums"]) {
     document.getElementById(id).replaceChildren(...page.getElementById(id).childNodes);
   }
   swapHidden(page);
@@ -195,7 +195,7 @@ function focused() {
     return { id: row.dataset.track, place: rows().indexOf(row), control: controls.indexOf(element), menu: !!element.closest(".menu ul") };
   }
   return element?.id && element.closest("#question, #mix") ? { element: element.id }
-    : element?.closest("#question, #mix") ? { element: "mix" } : null;
+    : element?.closest("#home, #question, #mix") ? { element: "mix" } : null;
 }
 
 function refocus(focus) {

@@ -3,6 +3,7 @@
 import { changed, itemOf, make, rows, say } from "./page.js";
 import { now, playAll } from "./player.js";
 import { drawer, finder } from "./points.js";
+import { startRadio } from "./queue_actions.js";
 import { request } from "./server.js";
 
 const N_COLOURS = 9; // beside that of the rest
@@ -212,7 +213,7 @@ async function select(numbers) {
   byId("chosen-title").textContent = n ? `${n} ${n === 1 ? "track" : "tracks"} selected` : "Nothing selected";
   byId("hint").hidden = n > 0;
   byId("chosen-do").hidden = n === 0;
-  const seeds = spread(selection, N_SEEDS).map((number) => ["like", `track:${ids[number]}`]);
+  const seeds = seedRefs().map((ref) => ["like", ref]);
   byId("mix-chosen").href = `/?${new URLSearchParams(seeds)}`;
   const shown = spread(selection, N_LISTED).map((number) => ids[number]);
   const notes = [n > N_LISTED ? `Showing ${N_LISTED} of them.` : "", n > N_SEEDS ? `A mix uses ${N_SEEDS} of them as seeds.` : ""];
@@ -225,6 +226,9 @@ async function select(numbers) {
   byId("chosen").replaceChildren(...shown.filter((id) => tracksById.has(id)).map((id) => song(tracksById.get(id))));
   changed();
 }
+
+/** Return some of what is selected, evenly spread, as seeds. */
+const seedRefs = () => spread(selection, N_SEEDS).map((number) => `track:${ids[number]}`);
 
 function song({ id, title, artist, duration }) {
   return make("li", { class: "song", "data-track": id, "data-title": title, "data-artist": artist, "data-duration": duration ?? "" },
@@ -333,6 +337,7 @@ byId("all").addEventListener("click", KEYS[0]);
 byId("in-view").addEventListener("click", KEYS.c);
 byId("clear").addEventListener("click", () => { select([]); canvas.focus(); });
 byId("play-chosen").addEventListener("click", () => playAll(rows().map(itemOf)));
+byId("radio-chosen").addEventListener("click", () => startRadio({ like: seedRefs() }, "Map"));
 byId("lasso").addEventListener("click", (event) => {
   const pressed = event.currentTarget.getAttribute("aria-pressed") !== "true";
   event.currentTarget.setAttribute("aria-pressed", String(pressed));

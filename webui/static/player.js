@@ -1,43 +1,57 @@
-// The player: plays tracks one after the other, on every page and from page to page, and reports
-// listens to the server.
+// The player: plays what is in the queue, on every page and from page to page, and reports listens to
+// the server.
 
-import { clock, itemOf, rows, say, whenChanged } from "./page.js";
+import { hear, isListen, nothingHeard } from "./listens.js";
+import { itemOf, rows, say, whenChanged } from "./page.js";
+import { showCurrent, showRows, showTime } from "./player_display.js";
+import { Queue } from "./queue.js";
+import { fillRadio, learnFromSkip } from "./radio.js";
 import { request, send } from "./server.js";
-import { draw, picture } from "./waveform.js";
+import { audio, forget, on, open as openSound, playWithOne, prepare } from "./sound.js";
 
 const STORED = "earshot-playing"; // in the session's storage, from one page to the next
+const MODES = "earshot-modes"; // in the browser's: {repeat, shuffle}
 const HIGHLIGHT = "earshot-highlight"; // in the browser's, while tracks start at their highlights
 const tabs = new BroadcastChannel("earshot-player"); // the other tabs, one of which plays at a time
-const audio = document.getElementById("audio");
 const seek = document.getElementById("seek");
 const byId = (id) => document.getElementById(id);
+const shownRows = () => rows().filter((row) => !row.dataset.leaving);
+const address = () => location.pathname + location.search;
 
-let current = null; // {id, key, place, title, artist, duration, offset, from}
-let queue = null; // what is played through: null for the rows of this page, or items
-let onThisPage = true; // whether what is played through are rows of this page
-let playedSeconds = 0; // seconds of the current track that were played, not skipped over
-let countedTo = 0; // where the audio was when they were counted
-let startedAt = 0; // Unix seconds
-let reported = false;
+export const queue = new Queue(() => shownRows().map(itemOf));
+let onThisPage = true; // whether the list that is played through is of rows of this page
+let heard = null; // of what plays
+let offset = null; // s, where a transcoded stream began
+let from = 0; // s, where the track was begun
 let failures = 0;
 let pausedAt = Infinity; // ms
 let parts = []; // of tracks that are to be played, the current one first: {item, start, end}
 
 // A file that the browser cannot decode is sent as MP3, which begins anew where it is sought:
 // `offset` is where, null for a file as it is.
-const position = () => (current?.offset ?? 0) + audio.currentTime;
-const length = () => (current?.offset === null ? audio.duration : current?.duration) || 0;
+const position = () => (offset ?? 0) + audio.currentTime;
+const length = () => (offset === null ? audio.duration : queue.current?.duration) || 0;
 // The server ends a transcoded stream that nobody reads for two minutes, as while it is paused.
 const LONG = 110_000; // ms
-const wasCut = () => current.offset !== null && audio.currentTime > 1;
-const shownRows = () => rows().filter((row) => !row.dataset.leaving);
-const items = () => queue ?? shownRows().map(itemOf);
-const address = () => location.pathname + location.search;
+const wasCut = () => offset !== null && audio.currentTime > 1;
 
-export const isCurrent = (id) => current?.id === String(id);
+export const isCurrent = (id) => queue.current?.id === String(id);
 /** Say whether a row is what plays: of several rows with one track, the one that was started. */
-const isPlayed = (row) => isCurrent(row.dataset.track) && (!onThisPage || itemOf(row).key === current.key);
-export const now = () => ({ id: current?.id, position: position(), playing: !audio.paused });
+const isPlayed = (row) => isCurrent(row.dataset.track)
+  && (!onThisPage || queue.current.key !== queue.at.key || itemOf(row).key === queue.current.key);
+export const now = () => ({ id: queue.current?.id, position: position(), length: length(), playing: !audio.paused });
+
+const watchers = [];
+/** Call when another track plays, or something else comes next. */
+export const whenQueued = (call) => watchers.push(call);
+export function queueChanged() {
+  forget();
+  localStorage.setItem(MODES, JSON.stringify({ repeat: queue.repeat, shuffle: queue.shuffle }));
+  for (const call of watchers) call();
+  extendRadio();
+}
+
+// Beginning
 
 /** Play a row of this page, or stop where it is playing. */
 export function play(row) {
@@ -45,9 +59,9 @@ export function play(row) {
     toggle();
     return;
   }
-  queue = null;
   onThisPage = true;
-  playItem(itemOf(row), placeOf(row));
+  queue.start(null, itemOf(row), placeOf(row));
+  begin();
 }
 
 /** Return how many rows that stay are before a row: its place, or that of the one after it. */
@@ -56,74 +70,70 @@ function placeOf(row) {
   return all.slice(0, all.indexOf(row)).filter((other) => !other.dataset.leaving).length;
 }
 
-/** Play items of rows of this page one after the other. */
-export function playAll(list) {
-  queue = list;
-  onThisPage = true;
-  playItem(list[0], 0);
+/** Play items one after the other; `ofPage` where they are rows of this page. */
+export function playAll(list, { ofPage = true, radio = null } = {}) {
+  if (!list.length) return;
+  const first = queue.shuffle && !radio ? Math.floor(Math.random() * list.length) : 0;
+  onThisPage = ofPage;
+  queue.start(list, list[first], first, radio);
+  begin();
 }
 
 /** Play parts {item, start, end} of tracks, in seconds, one after the other, then stop. */
 export function playParts(list) {
   const [{ item, start }] = list;
-  playItem(item, Math.max(items().findIndex((other) => other.key === item.key), 0), start);
+  queue.current = item;
+  queue.at = { key: item.key, place: Math.max(queue.items.findIndex((other) => other.key === item.key), 0) };
+  begin(start);
   parts = list;
 }
 
-/** Go to a time of the current track, in seconds, and play from there. */
-export function seekTo(seconds) {
+/** Play what is in the queue's turn; `start` in seconds. */
+function begin(start) {
+  offset = null;
+  from = start ?? 0;
+  heard = nothingHeard(from);
   parts = [];
-  if (current.offset !== null) transcode(seconds);
-  else {
-    audio.currentTime = seconds;
-    audio.play().catch(() => {});
-  }
-}
-
-function playItem(item, place, from) {
-  current = { ...item, place, offset: null, from: from ?? 0 };
-  playedSeconds = 0;
-  startedAt = Math.floor(Date.now() / 1000);
-  reported = false;
-  parts = [];
-  open(current.from);
-  audio.play().catch(() => {}); // an error event says more
+  openFile(from);
+  audio.play().catch(({ name }) => { // of anything else an error event says more
+    if (name === "NotAllowedError" && playWithOne(queue.current.id, from)) audio.play().catch(waitForPerson);
+  });
   showPlaying();
-  if (from === undefined && localStorage.getItem(HIGHLIGHT)) toHighlight();
+  queueChanged();
+  if (start === undefined && localStorage.getItem(HIGHLIGHT)) toHighlight();
 }
 
 /** Go to the moment of the current track that is most like the whole of it, where one is known. */
 async function toHighlight() {
-  const track = current;
+  const track = queue.current;
   const answer = await request(`/api/v1/tracks/${track.id}/taggram`);
-  if (!answer.ok) return;
-  track.from = (await answer.json()).highlight.start;
-  if (current === track) seekTo(track.from);
+  if (!answer.ok || queue.current !== track) return;
+  from = (await answer.json()).highlight.start;
+  if (queue.current === track) seekTo(from);
 }
 
-function open(from) {
-  audio.src = `/api/v1/tracks/${current.id}/audio`;
-  audio.currentTime = countedTo = from;
-  showCurrent();
+function openFile(start) {
+  openSound(queue.current.id, start);
+  heard.to = start;
+  showCurrent(queue.current);
 }
 
-function showCurrent() {
-  picture(current.id);
-  byId("player").hidden = false;
-  byId("now-title").textContent = current.title;
-  byId("now-title").href = `/tracks/${current.id}`;
-  byId("now-artist").textContent = current.artist;
-  if (!("mediaSession" in navigator)) return;
-  navigator.mediaSession.metadata = new MediaMetadata({ title: current.title, artist: current.artist });
-}
+// Going on
 
 /** Play the next track, or the one that has taken the place of a current one that is gone. */
-function next(by = 1) {
-  const all = items();
-  const at = current ? all.findIndex((item) => item.key === current.key) : -1;
-  const place = at >= 0 ? at + by : current ? current.place - (by < 0) : 0;
-  if (all[place]) playItem(all[place], place);
-  else if (by > 0) audio.pause();
+export function next({ ended = false, skip = !ended } = {}) {
+  count();
+  if (skip && queue.current) learn();
+  const item = queue.next(ended);
+  if (item) begin();
+  else if (!ended) audio.pause();
+}
+
+/** Go back to the beginning of a track, or to the one before. */
+export function previous({ anyway = false } = {}) {
+  if (!queue.current) return;
+  if ((anyway || position() <= 3) && queue.previous()) begin();
+  else seekTo(0);
 }
 
 /** Go on to the next track where this one is playing. */
@@ -131,50 +141,65 @@ export function giveWay(id) {
   if (isCurrent(id) && !audio.paused) next();
 }
 
-function toggle() {
+/** Play an item of what comes next, and what is behind it then. */
+export function playUpcoming(key) {
+  queue.change((all) => all.slice(all.findIndex((item) => item.key === key)));
+  queue.next();
+  begin();
+}
+
+export function toggle() {
   parts = [];
-  if (!current) next();
+  if (!queue.current) next();
   else if (audio.error && wasCut()) transcode(position());
-  else if (audio.error) playItem(current, current.place);
+  else if (audio.error) begin();
   else if (audio.paused) audio.play().catch(() => {});
   else audio.pause();
 }
 
+/** Go to a time of the current track, in seconds, and play from there. */
+export function seekTo(seconds) {
+  parts = [];
+  if (offset !== null) transcode(seconds);
+  else {
+    audio.currentTime = seconds;
+    audio.play().catch(() => {});
+  }
+}
+
+/** Go on or back by some seconds, playing or not. */
+export function seekBy(seconds) {
+  if (!queue.current) return;
+  const to = Math.min(Math.max(position() + seconds, 0), Math.max(length() - 0.5, 0));
+  if (offset !== null) transcode(to, !audio.paused);
+  else audio.currentTime = to;
+}
+
+// Radio
+
+/** A track that is skipped before half of it tells a radio what it should not play. */
+function learn() {
+  const isSkip = queue.radio && !audio.ended && heard && !isListen(heard, length());
+  if (isSkip) learnFromSkip(queue).then(extendRadio).catch((error) => say(error.message));
+}
+
+function extendRadio() {
+  fillRadio(queue).then((found) => { if (found) for (const call of watchers) call(); }).catch((error) => say(error.message));
+}
+
+// Showing
+
 function showPlaying() {
-  for (const row of rows()) {
-    const isIt = current !== null && isPlayed(row);
-    if (isIt) row.setAttribute("aria-current", "true"); else row.removeAttribute("aria-current");
-    const playing = isIt && !audio.paused;
-    for (const button of row.querySelectorAll("[data-play]")) {
-      button.classList.toggle("playing", playing);
-      button.setAttribute("aria-label", `${playing ? "Pause" : "Play"} “${row.dataset.title}”`);
-    }
-  }
-  const row = queue || !current ? null : rows().find(isPlayed);
-  if (row) current.place = placeOf(row);
-  byId("toggle").classList.toggle("playing", !audio.paused);
-  byId("toggle").setAttribute("aria-label", audio.paused ? "Play" : "Pause");
+  showRows((row) => queue.current !== null && isPlayed(row), !audio.paused);
+  const row = queue.list || !queue.at ? null : rows().find((one) => itemOf(one).key === queue.at.key);
+  if (row) queue.at.place = placeOf(row);
 }
 
-function showTime() {
-  seek.max = length() || 1;
-  if (!seek.matches(":active")) seek.value = position();
-  seek.setAttribute("aria-valuetext", `${clock(position())} of ${clock(length())}`);
-  byId("elapsed").textContent = clock(position());
-  byId("total").textContent = clock(length());
-  draw(length() ? position() / length() : 0);
-}
-
-/** Count what is played; a jump is none of it. Half of a track, or four minutes, is a listen. */
+/** Count what is played, and report a listen once. */
 function count() {
-  const step = audio.currentTime - countedTo;
-  if (!audio.seeking && step > 0 && step < 2) playedSeconds += step;
-  countedTo = audio.currentTime;
-  if (!reported && length() && playedSeconds >= Math.min(length() / 2, 240)) {
-    reported = true;
-    send("POST", "/api/v1/listens", { track_id: Number(current.id), listened_at: startedAt })
-      .catch((error) => say(error.message));
-  }
+  if (!heard || !hear(heard, audio, length())) return;
+  send("POST", "/api/v1/listens", { track_id: Number(queue.current.id), listened_at: heard.startedAt })
+    .catch((error) => say(error.message));
 }
 
 /** Where the part that is played ends: on to the next one, or stop. */
@@ -185,122 +210,125 @@ function endPart() {
 }
 
 function transcode(start, playing = true) {
-  current.offset = start;
-  countedTo = 0;
-  audio.src = `/api/v1/tracks/${current.id}/audio.mp3?start=${start}`;
+  offset = start;
+  heard.to = 0;
+  audio.src = `/api/v1/tracks/${queue.current.id}/audio.mp3?start=${start}`;
   if (playing) audio.play().catch(() => {});
 }
 
-audio.addEventListener("timeupdate", () => {
+on("timeupdate", () => {
   count();
-  showTime();
+  showTime(position(), length());
   if (parts.length && !audio.seeking && position() >= parts[0].end) endPart();
+  const following = parts.length || offset !== null ? null : queue.following;
+  prepare(following && { id: following.id, from: 0 }, length() - position(), () => next({ ended: true }));
 });
-audio.addEventListener("durationchange", showTime);
-audio.addEventListener("seeked", () => { countedTo = audio.currentTime; });
-audio.addEventListener("play", showPlaying);
-audio.addEventListener("play", () => tabs.postMessage("play"));
-tabs.addEventListener("message", () => audio.pause());
-audio.addEventListener("pause", showPlaying);
-audio.addEventListener("pause", () => { pausedAt = Date.now(); });
-audio.addEventListener("play", () => {
+on("durationchange", () => showTime(position(), length()));
+on("seeked", () => { if (heard) heard.to = audio.currentTime; });
+on("play", () => {
+  showPlaying();
+  tabs.postMessage("play");
   const long = Date.now() - pausedAt > LONG;
   pausedAt = Infinity;
   if (long && wasCut()) transcode(position());
 });
-audio.addEventListener("playing", () => { failures = 0; });
-audio.addEventListener("ended", () => {
-  count();
-  if (parts.length) endPart(); else next();
+tabs.addEventListener("message", () => audio.pause());
+on("pause", () => {
+  showPlaying();
+  pausedAt = Date.now();
 });
-audio.addEventListener("error", async () => {
-  if (!current) return;
+on("playing", () => { failures = 0; });
+on("ended", () => {
+  count();
+  if (parts.length) endPart(); else next({ ended: true });
+});
+on("error", async () => {
+  if (!queue.current) return;
   if (audio.error?.message?.includes("MediaSink")) { // as Firefox says it
     audio.pause();
     say("This browser has no sound output.");
     return;
   }
-  if (current.offset === null) {
-    transcode(current.from);
+  if (offset === null) {
+    transcode(from);
     return;
   }
   if (wasCut()) {
     if (!audio.paused) transcode(position());
     return;
   }
-  const failed = current;
+  const failed = queue.current;
   await request("/healthz"); // without a server no file can be blamed
-  if (current !== failed) return;
+  if (queue.current !== failed) return;
   failures += 1;
-  if (failures >= items().length) audio.pause();
-  else next();
+  if (failures >= queue.items.length) audio.pause();
+  else next({ skip: false });
   say(`“${failed.title}” cannot be played: its file is gone or damaged.`);
 });
-seek.addEventListener("input", () => { parts = []; if (current?.offset === null) audio.currentTime = seek.value; });
-seek.addEventListener("change", () => { if (current?.offset !== null) transcode(Number(seek.value)); });
-byId("toggle").addEventListener("click", toggle);
+seek.addEventListener("input", () => { parts = []; if (queue.current && offset === null) audio.currentTime = seek.value; });
+seek.addEventListener("change", () => { if (offset !== null) transcode(Number(seek.value)); });
 byId("highlight").addEventListener("click", () => {
   const wanted = !localStorage.getItem(HIGHLIGHT);
   if (wanted) localStorage.setItem(HIGHLIGHT, "yes");
   else localStorage.removeItem(HIGHLIGHT);
   showWhere();
   say(wanted ? "Tracks start at their highlights." : "Tracks start at their beginnings.");
-  if (wanted && current) toHighlight();
-});
-byId("next").addEventListener("click", () => next());
-byId("previous").addEventListener("click", () => {
-  if (position() <= 3) next(-1);
-  else if (current.offset === null) audio.currentTime = 0;
-  else transcode(0);
+  if (wanted && queue.current) toHighlight();
 });
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-play]");
   if (button) play(button.closest("[data-track]"));
 });
-whenChanged(showPlaying);
-
-if ("mediaSession" in navigator) {
-  navigator.mediaSession.setActionHandler("nexttrack", () => next());
-  navigator.mediaSession.setActionHandler("previoustrack", () => next(-1));
-}
+whenChanged(() => {
+  showPlaying();
+  if (!queue.list) for (const call of watchers) call();
+});
 
 // From page to page: what plays goes on where it was, with what was to come after it.
 
 window.addEventListener("pagehide", () => {
-  if (!current) return;
+  if (!queue.current) return;
   const stored = {
-    current, playedSeconds, startedAt, reported, queue: items(), ofPage: queue === null && address(), page: onThisPage && location.pathname,
+    queue, heard, offset, ofPage: queue.list === null && address(), page: onThisPage && location.pathname,
     position: position(), playing: !audio.paused && !audio.ended,
   };
   sessionStorage.setItem(STORED, JSON.stringify(stored));
+});
+
+/** What somebody played is nothing for who logs in after them. */
+document.addEventListener("submit", ({ target }) => {
+  if (target.matches('[action$="/logout"]')) queue.current = null;
 });
 
 function restore() {
   const stored = JSON.parse(sessionStorage.getItem(STORED));
   sessionStorage.removeItem(STORED); // so that a copy of this tab does not play too
   if (!stored) return;
-  ({ current, playedSeconds, startedAt, reported } = stored);
-  queue = stored.ofPage === address() ? null : stored.queue;
-  takeKeys(stored);
-  current.from = stored.position;
-  if (current.offset === null) {
-    open(stored.position);
+  ({ heard, offset } = stored);
+  Object.assign(queue, stored.queue);
+  if (stored.ofPage === address()) queue.list = null;
+  takeKeys(stored.queue.list, stored.page);
+  from = stored.position;
+  if (offset === null) {
+    openFile(stored.position);
     if (stored.playing) audio.play().catch(waitForPerson);
   } else {
     transcode(stored.position, stored.playing);
-    showCurrent();
+    showCurrent(queue.current);
   }
   showPlaying();
 }
 
 /** Where this page shows the very rows that are played, give what is played their keys. */
-function takeKeys({ queue: played, page }) {
+function takeKeys(played, page) {
   const fresh = shownRows().map(itemOf);
-  onThisPage = queue === null || (page === location.pathname && played.every((item, place) => fresh[place]?.id === item.id));
+  onThisPage = queue.list === null || (page === location.pathname && played.every((item, place) => fresh[place]?.id === item.id));
   if (!onThisPage) return;
-  if (queue) queue = fresh.slice(0, queue.length);
-  const same = [fresh[current.place], ...fresh].find((item) => item?.id === current.id);
-  if (same) current.key = same.key;
+  const isAdded = queue.current.key !== queue.at?.key;
+  if (queue.list) queue.list = fresh.slice(0, queue.list.length);
+  const id = isAdded ? null : queue.current.id;
+  const same = [fresh[queue.at?.place], ...fresh].find((item) => item?.id === id);
+  if (same) queue.current.key = queue.at.key = same.key;
 }
 
 function showWhere() {
@@ -312,5 +340,7 @@ function waitForPerson(error) {
 }
 
 showWhere();
+const modes = JSON.parse(localStorage.getItem(MODES) ?? "{}");
+Object.assign(queue, { repeat: modes.repeat ?? "off", shuffle: modes.shuffle ?? false });
 restore();
 window.addEventListener("pageshow", (event) => { if (event.persisted) restore(); });

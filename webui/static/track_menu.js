@@ -1,10 +1,9 @@
-// The menu of a track's row, the same on every page, and the dialog that adds a track to a playlist.
+// The menu of a track's row, the same on every page.
 
-import { asName, itemOf, make, rows, say, whenChanged } from "./page.js";
-import { request, send } from "./server.js";
-
-const PLAYLISTS = "/api/v1/playlists";
-const N_PLAYLISTS = 200; // that are offered
+import "./queue_actions.js";
+import { itemOf, make, rows, whenChanged } from "./page.js";
+import { choosePlaylist } from "./playlist_dialog.js";
+import "./selection.js";
 
 // Menus
 
@@ -12,7 +11,11 @@ function menuOf({ id, title, artist }) {
   const menu = make("details", { class: "menu" },
     make("summary", { "aria-label": `More for “${title}”`, title: "More" }, moreIcon()),
     make("ul", {},
+      make("li", {}, make("button", { type: "button", "data-queue": "next" }, "Play next")),
+      make("li", {}, make("button", { type: "button", "data-queue": "last" }, "Add to queue")),
+      make("li", {}, make("button", { type: "button", "data-radio-of-track": "" }, "Start radio")),
       make("li", {}, make("button", { type: "button", "data-add-to-playlist": "" }, "Add to playlist …")),
+      make("li", {}, make("button", { type: "button", "data-select": "" }, "Select")),
       make("li", {}, make("a", { href: `/?${new URLSearchParams({ like: `track:${id}` })}` }, "Start a new mix")),
       make("li", {}, make("a", { href: `/playlists/path?${new URLSearchParams({ start: title, start_id: id })}` }, "Find a path from here")),
       make("li", {}, make("a", { href: `/tracks/${id}` }, "Track page"))));
@@ -40,62 +43,24 @@ function addMenus() {
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-add-to-playlist]");
+  const isChosen = event.target.closest(".menu li button");
   for (const menu of document.querySelectorAll(".menu[open]")) {
-    if (button || !menu.contains(event.target)) menu.open = false;
+    if (isChosen || !menu.contains(event.target)) menu.open = false;
   }
-  if (button) choosePlaylist(itemOf(button.closest("[data-track]")), button);
+  if (button) choosePlaylist([itemOf(button.closest("[data-track]"))], button.closest(".menu")?.querySelector("summary") ?? button);
 });
+/** Open a menu upwards where the player would hide it. */
+document.addEventListener("toggle", ({ target }) => {
+  if (!target.matches?.(".menu[open]")) return;
+  const { bottom, height } = target.querySelector("ul").getBoundingClientRect();
+  const end = document.getElementById("player").hidden ? innerHeight : document.getElementById("player").getBoundingClientRect().top;
+  target.classList.toggle("up", bottom > end && target.getBoundingClientRect().top > height);
+}, { capture: true });
 document.addEventListener("keydown", (event) => {
   const menu = event.key === "Escape" && event.target.closest?.(".menu[open]");
   if (!menu) return;
   menu.open = false;
   menu.querySelector("summary").focus();
-});
-
-// The dialog
-
-const dialog = document.body.appendChild(make("dialog", { class: "chooser", "aria-labelledby": "chooser-title" }));
-let adding = null; // the track
-
-async function choosePlaylist(track, button) {
-  const answer = await request(`${PLAYLISTS}?limit=${N_PLAYLISTS}`);
-  const { playlists } = await answer.json();
-  adding = track;
-  const playlistButtons = playlists.toSorted((one, other) => other.changed_at - one.changed_at).map(({ id, name, n_tracks: n }) =>
-    make("li", {}, make("button", { type: "button", "data-playlist-id": id }, make("bdi", {}, name), make("span", { class: "soft" }, `${n} ${n === 1 ? "track" : "tracks"}`))));
-  const input = make("input", { id: "chooser-name", type: "text", maxlength: 200, required: "", autocomplete: "off" });
-  dialog.replaceChildren(
-    make("h2", { id: "chooser-title" }, "Add “", make("bdi", {}, track.title), "” to a playlist"),
-    ...(playlistButtons.length ? [make("ul", {}, ...playlistButtons)] : []),
-    make("form", { method: "dialog" }, make("label", { for: "chooser-name" }, "New playlist"), input, make("button", { type: "submit", class: "main-button" }, "Create")),
-    make("button", { type: "button", "data-cancel": "" }, "Cancel"));
-  const opener = button.closest(".menu")?.querySelector("summary") ?? button;
-  dialog.addEventListener("close", () => opener.focus({ preventScroll: true }), { once: true });
-  dialog.showModal();
-  (dialog.querySelector("[data-playlist-id]") ?? input).focus();
-}
-
-async function add(write) {
-  try {
-    const { id, name } = await write(Number(adding.id));
-    say(`Added “${adding.title}” to “${name}”.`);
-    document.dispatchEvent(new CustomEvent("playlist-changed", { detail: String(id) }));
-  } catch (error) {
-    say(error.message);
-  }
-}
-
-dialog.addEventListener("click", (event) => {
-  const button = event.target.closest("button");
-  if (event.target === dialog || button?.dataset.cancel === "") dialog.close();
-  else if (button?.dataset.playlistId) {
-    dialog.close();
-    add((id) => send("PATCH", `${PLAYLISTS}/${button.dataset.playlistId}`, { append: [id] }));
-  }
-});
-dialog.addEventListener("submit", () => {
-  const name = asName(dialog.querySelector("input").value);
-  if (name) add((id) => send("POST", PLAYLISTS, { name, track_ids: [id] }));
 });
 
 whenChanged(addMenus);

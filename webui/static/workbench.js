@@ -7,6 +7,7 @@ import { rate, remove, keepRow } from "./row.js";
 import "./saving.js";
 import { whenChosen } from "./search.js";
 import { send } from "./server.js";
+import "./page_playing.js";
 import "./track_menu.js";
 
 const mix = document.getElementById("mix");

@@ -71,6 +71,7 @@ def test_only_what_is_nobodys_is_given(catalog: Catalog) -> None:
         [PlayCount("cleo", recording(1), 3), PlayCount("dora", recording(1), 9)]
     )
     assert [one.name for one in catalog.people.unclaimed()] == ["dora", "cleo"]
+    assert [catalog.people.n_unclaimed(name) for name in ("me", "cleo")] == [2, 1]
     with pytest.raises(AccountError, match="that of bob"):
         catalog.people.claim("bob", ann.listener_id)
     assert catalog.people.claim("dora", bob.listener_id).n_listens == 9
