@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import av
 import librosa
@@ -35,6 +35,7 @@ from encoders.bundles import BUNDLES, DEFAULT_MODELS
 from encoders.constant_q import ConstantQ
 from encoders.descriptors import Describer
 from encoders.extract import N_SEGMENTS, load_extractor
+from encoders.features import Descriptors
 from encoders.frontends import segment_grid
 from encoders.key import TONICS, key_by_profiles
 from encoders.loudness import integrated_loudness
@@ -48,7 +49,6 @@ GRID = segment_grid(BUNDLES[DEFAULT_MODELS[0]].front)
 OCTAVES = (1.0, 2.0, 0.5, 3.0, 1 / 3)
 TOLERANCE = 0.04
 RATE, HOP = 16_000, 160  # of librosa's onset strength: as ours
-TURNS = 3
 CPU = torch.device("cpu")
 IN_KEY = re.compile(r"\bin ([A-G](?:[ -](?:flat|sharp))? (?:major|minor))", re.IGNORECASE)
 
@@ -232,24 +232,29 @@ def print_loudness(songs: Sequence[Path]) -> None:
 
 
 def print_speed(songs: Sequence[Path], weights: Path) -> None:
-    """Print core-seconds a song without and with descriptors, in turns."""
+    """Print core-seconds a song of a build by two workers, and what of them describes it."""
     jobs = [(path, inspect(path).duration) for path in songs]
-    ways = {
-        "taggers alone": load_extractor(DEFAULT_MODELS, weights, workers=2).extract,
-        "and descriptors": load_extractor(DEFAULT_MODELS, weights, workers=2).analyse,
-    }
-    print(f"\n| core-seconds a song, of {len(jobs)} | {' | '.join(ways)} | added |")
+    print(f"\n| of {len(jobs)} songs | core-seconds a song | of these descriptors | added |")
     print("|---|---:|---:|---:|")
-    for run in ways.values():  # what comes first takes longer
-        sum(1 for _ in run(jobs[:2]))
-    for turn in range(TURNS):
-        spent = []
-        for run in ways.values():
-            begin = sum(os.times()[:4])  # of this process and of the decoders that have ended
-            sum(1 for _ in run(jobs))
-            spent.append((sum(os.times()[:4]) - begin) / len(jobs))
-        added = spent[1] / spent[0] - 1
-        print(f"| turn {turn + 1} | {spent[0]:.3f} | {spent[1]:.3f} | {added:.1%} |")
+    for name, describer in (("S-KEY", Describer(CPU, weights)), ("profiles", Describer(CPU))):
+        extractor = load_extractor(DEFAULT_MODELS, weights, workers=2)
+        spent: list[float] = []
+
+        def timed(
+            one: Segments, rate: int, describer: Describer = describer, spent: list[float] = spent
+        ) -> Descriptors:
+            begin = time.thread_time()
+            described = describer(one, rate)
+            spent.append(time.thread_time() - begin)
+            return described
+
+        extractor.describer = cast(Describer, timed)
+        sum(1 for _ in extractor.analyse(jobs[:2]))  # what comes first takes longer
+        spent.clear()
+        begin = sum(os.times()[:4])  # of this process and of the decoders that have ended
+        sum(1 for _ in extractor.analyse(jobs))
+        whole, part = (sum(os.times()[:4]) - begin) / len(jobs), sum(spent) / len(jobs)
+        print(f"| key by {name} | {whole:.3f} | {part:.3f} | {part / (whole - part):.1%} |")
 
 
 def main() -> None:

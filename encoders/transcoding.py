@@ -1,11 +1,12 @@
 """Transcoding of any audio to MP3 or Opus, for browsers and players.
 
-python -m encoders.transcoding FILE --start 30 --to opus --bit-rate 96 > rest.opus
+python -m encoders.transcoding FILE --start 30 --seconds 30 --to opus --bit-rate 96 > part.opus
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from fractions import Fraction
@@ -41,12 +42,18 @@ TARGETS = {
 
 
 def transcode(
-    path: Path, start: float, sink: BinaryIO, *, bit_rate: int = BIT_RATE, to: str = "mp3"
+    path: Path,
+    start: float,
+    sink: BinaryIO,
+    *,
+    seconds: float = math.inf,
+    bit_rate: int = BIT_RATE,
+    to: str = "mp3",
 ) -> None:
-    """Write a file's sound from `start` seconds on, in stereo. Raises AudioError.
+    """Write a file's sound from `start` seconds on, so many `seconds`, in stereo.
 
     `bit_rate` is in thousands of bits a second; MP3 takes the nearest that it has. Broken packets
-    are stepped over.
+    are stepped over. Raises AudioError.
     """
     target = TARGETS[to]
     with (
@@ -62,8 +69,11 @@ def transcode(
         if start:
             container.seek(int((start + origin) / time_base), stream=stream, backward=True)
         for frame in frames(container, stream):
-            if frame.pts is not None and float(frame.pts * time_base - origin) < start:
+            time = None if frame.pts is None else float(frame.pts * time_base - origin)
+            if time is not None and time < start:
                 continue
+            if time is not None and time >= start + seconds:
+                break
             frame.pts = None
             for piece in resampler.resample(frame):
                 written.mux(encoder.encode(piece))
@@ -77,6 +87,7 @@ def main() -> int | str:
     parser = argparse.ArgumentParser(description="Write any audio as MP3.")
     parser.add_argument("file", type=Path)
     parser.add_argument("--start", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument("--seconds", type=float, default=math.inf)
     parser.add_argument("--bit-rate", type=int, default=BIT_RATE, metavar="KBIT")
     parser.add_argument("--to", choices=TARGETS, default="mp3")
     args = parser.parse_args()
@@ -87,7 +98,14 @@ def main() -> int | str:
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
         os.nice(5)
     try:
-        transcode(args.file, args.start, sys.stdout.buffer, bit_rate=args.bit_rate, to=args.to)
+        transcode(
+            args.file,
+            args.start,
+            sys.stdout.buffer,
+            seconds=args.seconds,
+            bit_rate=args.bit_rate,
+            to=args.to,
+        )
     except AudioError as error:
         return str(error)
     return 0

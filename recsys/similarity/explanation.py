@@ -160,7 +160,7 @@ def segment_cosines(one: TrackSound, other: TrackSound, typical: Float32Array) -
     return a @ b.T
 
 
-def highlight(track: TrackSound, typical: Float32Array) -> Moment:
+def typical_moment(track: TrackSound, typical: Float32Array) -> Moment:
     """Return the segment that is most similar to the whole track: a summary of one excerpt.
 
     It has the greatest mean cosine with all the track's segments, computed as in

@@ -21,10 +21,11 @@ from recsys.similarity.explanation import (
     Reasons,
     TrackSound,
     explain,
-    highlight,
     mean_logits,
     tags_shared_with,
+    typical_moment,
 )
+from recsys.similarity.highlights import highlight
 from recsys.similarity.percentile import SAME, Similarity
 
 _IDENTICAL = 0.9999  # cosine; two embeddings of the same audio are closer
@@ -173,8 +174,12 @@ class SimilarTracks:
         return [features for _, features in read_features(self.catalog, self.names, ids)]
 
     def highlight(self, track: TrackSound) -> Moment:
+        """Return the part that is worth hearing first."""
+        return highlight(track, self.tags)
+
+    def typical_moment(self, track: TrackSound) -> Moment:
         """Return the moment that is most similar to the whole track."""
-        return highlight(track, self.typical_logits)
+        return typical_moment(track, self.typical_logits)
 
     def reasons(self, query: TrackSound, others: Sequence[Track]) -> dict[int, Reasons]:
         """Return by id why others sound like the query; those without features are missing."""

@@ -12,17 +12,23 @@ from typing import Annotated, Literal, Protocol
 from flask import Response, current_app, request, send_file
 from pydantic import Field
 from werkzeug.datastructures import ContentRange
-from werkzeug.exceptions import NotFound, RequestedRangeNotSatisfiable, UnsupportedMediaType
+from werkzeug.exceptions import (
+    Conflict,
+    NotFound,
+    RequestedRangeNotSatisfiable,
+    UnsupportedMediaType,
+)
 from werkzeug.wsgi import LimitedStream
 
 from recsys.catalog import Track
 from recsys.library.covers import Cover, read_cover
+from recsys.similarity.highlights import PREVIEW_SECONDS
 from webui.api.openapi import BYTES, NOT_MODIFIED, blueprint, content, problems, tagged
 from webui.api.parameters import OfTrack, Parameters, Revalidating, takes
 from webui.api.ranges import wanted_range
 from webui.connection import begin_stream
 from webui.rate_limits import payer
-from webui.served import available_track, current_or_catalog
+from webui.served import available_track, current, current_or_catalog
 
 MAX_START = 100_000  # seconds
 _MEDIA_TYPES = {
@@ -59,11 +65,17 @@ class Transcode(Protocol):
     """Turns any audio into what every player plays."""
 
     def __call__(
-        self, path: Path, start: float, *, bit_rate: int = BIT_RATE, kind: StreamKind = "mp3"
+        self,
+        path: Path,
+        start: float,
+        *,
+        seconds: float | None = None,
+        bit_rate: int = BIT_RATE,
+        kind: StreamKind = "mp3",
     ) -> Generator[bytes, None, None]:
-        """Give a file from `start` seconds on, piece by piece; nothing for what is no audio.
+        """Give a file from `start` on, all or so many `seconds`, piece by piece.
 
-        `bit_rate` is in thousands of bits a second.
+        Nothing for what is no audio. `bit_rate` is in thousands of bits a second.
         """
 
 
@@ -95,6 +107,22 @@ def audio(path: OfTrack) -> Response:
 def transcoded(path: OfTrack, query: FromQuery) -> Response:
     """Send a track as MP3 from a place on, for players that cannot decode its file."""
     return send_transcoded(available_track(current_or_catalog(), path.track_id), query.start)
+
+
+@api.get(
+    "/tracks/<int:track_id>/preview",
+    responses={200: content("audio/mpeg"), **problems(404, 409, 415)},
+)
+def preview(path: OfTrack) -> Response:
+    """Send half a minute of a track from its highlight on, as MP3."""
+    served = current()
+    track = available_track(served, path.track_id)
+    try:
+        highlight = served.similar.highlight(served.similar.sound_of(track))
+    except KeyError:
+        raise Conflict(f"Track {track.id} has no highlight: it is not analysed.") from None
+    start = max(0.0, min(highlight.start, (track.duration or 0.0) - PREVIEW_SECONDS))
+    return send_transcoded(track, start, seconds=PREVIEW_SECONDS)
 
 
 @api.get(
@@ -137,9 +165,13 @@ def send_audio(file: Path) -> Response:
 
 
 def send_transcoded(
-    track: Track, start: float, bit_rate: int | None = None, kind: StreamKind = "mp3"
+    track: Track,
+    start: float,
+    bit_rate: int | None = None,
+    kind: StreamKind = "mp3",
+    seconds: float | None = None,
 ) -> Response:
-    """Send a track in another format from `start` seconds on.
+    """Send a track in another format from `start` on, all or so many `seconds`.
 
     Raises NotFound, and UnsupportedMediaType where it cannot be decoded or nothing is transcoded.
     """
@@ -148,7 +180,9 @@ def send_transcoded(
         raise UnsupportedMediaType("This server transcodes nothing.")
     file = file_of(track)
     begin_stream(request.environ, payer())
-    if bit_rate is None and kind == "mp3":
+    if seconds is not None:
+        pieces = transcode(file, start, seconds=seconds, bit_rate=bit_rate or BIT_RATE, kind=kind)
+    elif bit_rate is None and kind == "mp3":
         pieces = transcode(file, start)
     else:
         pieces = transcode(file, start, bit_rate=bit_rate or BIT_RATE, kind=kind)

@@ -134,7 +134,10 @@ class TaggramSchema(Described):
     track_id: int = Field(examples=[1])
     duration: float | None = Field(description="Seconds.", examples=[32.96])
     moments: list[MomentSchema] = Field(description="The analysed segments, in order.")
-    highlight: MomentSchema = Field(description="The one that is most like the whole track.")
+    highlight: MomentSchema = Field(
+        description="The part worth hearing first: where the track is liveliest."
+    )
+    typical: MomentSchema = Field(description="The segment that is most like the whole track.")
     tags: list[TagOverTime]
 
 
@@ -210,6 +213,7 @@ def taggram(path: OfTrack) -> Response:
         "track_id": track.id,
         "duration": track.duration,
         "highlight": served.similar.highlight(track_sound).as_json(),
+        "typical": served.similar.typical_moment(track_sound).as_json(),
         **taggram_of(track_sound, served.similar.tags).as_json(),
     }
     return answer(TaggramSchema.model_validate(body))
