@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.load import processes
 from benchmarks.serving import ask, make_home, serving
 from webui.server import raise_file_limit
 from webui.server_resources import ServerLimits
@@ -33,11 +34,15 @@ def main() -> None:
     parser.add_argument("--stalled", type=int, default=2000)
     parser.add_argument("--callers", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--home", type=Path, help="one made before, of so many tracks")
+    parser.add_argument("--processes", type=int, help="of the server")
     args = parser.parse_args()
     raise_file_limit()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        make_home(Path(folder), args.tracks)
-        _, connection, _ = stack.enter_context(serving(Path(folder)))
+        home = args.home or Path(folder)
+        if args.home is None:
+            make_home(home, args.tracks)
+        _, connection, _ = stack.enter_context(serving(home, *processes(args.processes)))
         time.sleep(WARM)
         print("| beside | requests a second | median, ms | p99, ms |\n|---|---:|---:|---:|")
         stalled: list[socket.socket] = []

@@ -35,7 +35,7 @@ from encoders.bundles import BUNDLES, DEFAULT_MODELS
 from encoders.constant_q import ConstantQ
 from encoders.descriptors import Describer
 from encoders.extract import N_SEGMENTS, load_extractor
-from encoders.features import Descriptors
+from encoders.features import AudioSpan, Descriptors
 from encoders.frontends import segment_grid
 from encoders.key import TONICS, key_by_profiles
 from encoders.loudness import integrated_loudness
@@ -233,7 +233,7 @@ def print_loudness(songs: Sequence[Path]) -> None:
 
 def print_speed(songs: Sequence[Path], weights: Path) -> None:
     """Print core-seconds a song of a build by two workers, and what of them describes it."""
-    jobs = [(path, inspect(path).duration) for path in songs]
+    jobs = [AudioSpan(path, inspect(path).duration) for path in songs]
     print(f"\n| of {len(jobs)} songs | core-seconds a song | of these descriptors | added |")
     print("|---|---:|---:|---:|")
     for name, describer in (("S-KEY", Describer(CPU, weights)), ("profiles", Describer(CPU))):

@@ -20,6 +20,7 @@ import numpy as np
 
 from encoders.bundles import DEFAULT_MODELS
 from encoders.extract import load_extractor
+from encoders.features import AudioSpan
 from recsys.demo.compose import Song, compose
 from recsys.demo.files import audio_file
 from recsys.demo.mix import play
@@ -104,8 +105,9 @@ def main() -> None:
     args = parser.parse_args()
     songs = plant(args.folder, args.songs)
     extractor = load_extractor(DEFAULT_MODELS, args.weights)
-    found = dict(extractor.extract((song.path, song.seconds) for song in songs))
-    sounds = [TrackSound(found[song.path], song.seconds) for song in songs]  # type: ignore[arg-type]
+    spans = [AudioSpan(song.path, song.seconds) for song in songs]
+    found = dict(extractor.extract(spans))
+    sounds = [TrackSound(found[span], span.duration) for span in spans]  # type: ignore[arg-type]
     typical = np.concatenate(
         [np.mean([s.features[n].mean_logits() for s in sounds], axis=0) for n in range(2)]
     )

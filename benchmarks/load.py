@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="another checkout, asked first")
     parser.add_argument("--before-home", type=Path, help="its own, where schemas differ")
     parser.add_argument("--what", choices=PATHS, default="similar")
+    parser.add_argument("--processes", type=int, nargs="*", help="of the server, each in turn")
     parser.add_argument("--after", type=float, default=15.0, help="s from the start to the load")
     parser.add_argument(
         "--seconds", type=int, default=5, help="of load, for each number of callers"
@@ -64,11 +65,15 @@ def main() -> None:
         script = Path(folder) / "callers.lua"
         print("| server | callers | answers a second | median, ms | p99, ms | failed | MiB |")
         print("|---|---:|---:|---:|---:|---:|---:|")
-        servers = ("before", args.before, args.before_home or home), ("after", ROOT, home)
-        for name, checkout, served in servers:
-            if checkout is None:
-                continue
-            with serving(checkout, served) as (process, address):
+        servers: list[tuple[str, Path, Path, tuple[str, ...]]] = []
+        if args.before is not None:
+            servers.append(("before", args.before, args.before_home or home, ()))
+        servers += [
+            (f"after, {n} processes" if n else "after", ROOT, home, processes(n))
+            for n in args.processes or [None]
+        ]
+        for name, checkout, served, options in servers:
+            with serving(checkout, served, *options) as (process, address):
                 time.sleep(args.after)
                 for callers in CALLERS:
                     text = SCRIPT.format(n=args.tracks, seed=callers, path=PATHS[args.what])
@@ -77,12 +82,20 @@ def main() -> None:
                     print(f"| {name} | {callers} | {measured} | {memory(process)} |", flush=True)
 
 
+def processes(n: int | None) -> tuple[str, ...]:
+    """Return the server's option for a number of processes."""
+    return () if n is None else ("--processes", str(n))
+
+
 @contextmanager
-def serving(checkout: Path, home: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(
+    checkout: Path, home: Path, *options: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Serve a home by a checkout's own interpreter; give the process and its address."""
     own = checkout / ".venv" / "bin" / "python"
     python = str(own) if checkout != ROOT else sys.executable
     command = [python, str(checkout / "scripts" / "serve.py"), "--home", str(home), "--port", "0"]
+    command += options
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with subprocess.Popen(
         command, cwd=checkout, env=environ, stdout=-1, stderr=subprocess.DEVNULL, text=True

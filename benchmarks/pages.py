@@ -105,7 +105,7 @@ def measured(address: str) -> dict[str, str]:
         page.goto(address + PAGES[0][1], wait_until="networkidle")
         before = counted.total
         page.locator("#rows [data-play]").first.click()
-        page.wait_for_function("document.getElementById('audio').currentTime > 1")
+        page.wait_for_function("() => document.getElementById('audio').currentTime > 1")
         page.wait_for_load_state("networkidle")
         number = page.locator("#rows .row").first.get_attribute("data-track")
         size = int(

@@ -81,11 +81,11 @@ def make_home(home: Path, n: int) -> None:
 
 @contextmanager
 def serving(
-    home: Path,
+    home: Path, *options: str
 ) -> Iterator[tuple[subprocess.Popen[str], http.client.HTTPConnection, float]]:
     """Serve a home; give the process, a connection, and after how many seconds it answered."""
     script = str(ROOT / "scripts" / "serve.py")
-    command = [sys.executable, script, "--home", str(home), "--port", "0"]
+    command = [sys.executable, script, "--home", str(home), "--port", "0", *options]
     begin = time.perf_counter()
     with subprocess.Popen(command, stdout=-1, stderr=subprocess.DEVNULL, text=True) as process:
         try:

@@ -96,7 +96,7 @@ def measure(n: int, n_queries: int, all_up_to: int, folder: Path) -> Iterator[Ro
         del built
         for search in searches:
             start = time.perf_counter()
-            index = VectorIndex.load(path, **NAMES, dim=DIM, search=search)
+            index = VectorIndex.load(path, **NAMES, dim=DIM, search=search)  # type: ignore[arg-type]
             load_s = time.perf_counter() - start
             rankings, milliseconds = one_at_a_time(index, queries)
             exact = exact or rankings

@@ -16,13 +16,11 @@ def transcoded(
     path: Path,
     start: float,
     *,
-    seconds: float | None = None,
+    stop: float | None = None,
     bit_rate: int = BIT_RATE,
     kind: StreamKind = "mp3",
 ) -> Generator[bytes, None, None]:
-    """Yield a file's audio from `start` on, all or so many `seconds`, in pieces.
-
-    Nothing for what is no audio.
+    """Yield a file's audio from `start` to `stop` seconds, in pieces; nothing for no audio.
 
     `bit_rate` is in thousands of bits a second.
 
@@ -30,7 +28,7 @@ def transcoded(
     """
     command = [sys.executable, "-P", "-m", "encoders.transcoding", str(path)]
     command += ["--start", str(start), "--bit-rate", str(bit_rate), "--to", kind]
-    command += [] if seconds is None else ["--seconds", str(seconds)]
+    command += [] if stop is None else ["--stop", str(stop)]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

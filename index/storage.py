@@ -32,12 +32,12 @@ from typing import Any, BinaryIO, NamedTuple
 import faiss
 import numpy as np
 
+from index import shared_copy
 from index.arrays import Float32Array, Int64Array
 from index.hubs import METHODS, N_STATISTICS, SHARES, CosineStatistics
 
 FORMAT = 2
 HEADER_BYTES = 4096
-_PIECE = 16 << 20  # bytes read and digested at once
 ABANDONED = 3600.0  # seconds without a write after which a temporary file is deleted
 
 
@@ -105,17 +105,17 @@ def write(
     return manifest
 
 
-def read(path: Path) -> Contents:
+def read(path: Path, copies: Path | None = None) -> Contents:
     """Copy the file at `path` into memory and check every byte of it.
 
     Not mapped, as a mapped file that is overwritten in place ends its readers (SIGBUS). Processes
-    that are forked share the copy.
+    that are forked share the copy, and those that give the same folder of `copies`.
 
     Raises DamagedIndex, and StaleIndex for a file written by another version of Earshot.
     """
     with _open(path) as file:
         manifest = _parse_header(path, file.read(HEADER_BYTES))
-        copy, digest = _copied(file)
+        copy, digest = shared_copy.copy(file, manifest.sha256, copies)
     if digest != manifest.sha256:
         raise _damaged(path, "its content does not match its checksum")
     content = memoryview(copy).toreadonly()
@@ -125,18 +125,6 @@ def read(path: Path) -> Contents:
     shapes = (n, dim), (n, N_STATISTICS), (len(METHODS), len(SHARES))
     vectors, *usual = [_floats(content, copy, *shape) for shape in shapes]
     return Contents(manifest, ids, vectors, CosineStatistics(*usual), _read_structure(path, copy))
-
-
-def _copied(file: BinaryIO) -> tuple[mmap.mmap, str]:
-    """Return what follows in a file as memory of no file, and its SHA-256."""
-    size = os.fstat(file.fileno()).st_size - file.tell()
-    copy, digest = mmap.mmap(-1, max(size, 1)), hashlib.sha256()
-    with memoryview(copy) as view:
-        at = 0
-        while n := file.readinto(view[at : min(at + _PIECE, size)]):  # type: ignore[attr-defined]
-            digest.update(view[at : at + n])
-            at += n
-    return copy, digest.hexdigest()
 
 
 def _floats(content: memoryview, copy: mmap.mmap, n: int, width: int) -> Float32Array:

@@ -150,17 +150,19 @@ class VectorIndex:
         projection: str | None,
         dim: int | None,
         search: str = "",
+        copies: Path | None = None,
     ) -> Self:
-        """The index saved at `path`, its vectors mapped into memory and every byte checked.
+        """The index saved at `path`, copied into memory and every byte checked.
 
-        `search` replaces the parameters the index was built with.
+        `search` replaces the parameters the index was built with. Processes that give the same
+        folder of `copies` share the vectors: see `index.shared_copy`.
 
         Raises StaleIndex where `model`, `projection` or `dim` is not the file's (None accepts any)
         and for a file written by a newer Earshot; DamagedIndex for a missing or altered file;
         ValueError where the recipe has no such `search` parameters.
         """
         path = Path(path)
-        manifest, ids, vectors, statistics, stored = storage.read(path)
+        manifest, ids, vectors, statistics, stored = storage.read(path, copies)
         for name, wanted in (("model", model), ("projection", projection), ("dim", dim)):
             got = getattr(manifest, name)
             if wanted is not None and got != wanted:

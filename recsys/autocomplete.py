@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import threading
+import itertools
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import numpy as np
 from rapidfuzz import fuzz, process
 
+from index.arrays import Int64Array
 from recsys.catalog import Catalog, TrackSummary
 from recsys.catalog.search import fold
+from recsys.renewed import Renewed
 
 CompletionKind = Literal["artist", "album", "tag", "track"]
 MAX_OF_KIND = 3  # of artists, albums and tags; tracks fill the rest
 MAX_WORDS = 200  # characters
+_SORTED_BY = 24  # characters
+_MOST_SORTED = 100  # words of names that begin so, among which the first names are
 _MIN_RATIO = 75  # of 100: rapidfuzz's ratio of names spelt nearly so, where no name has the words
 
 
@@ -33,17 +39,84 @@ class Completion:
     detail: str = ""
 
 
+class _NameIndex:
+    """Names, sorted by what they and each of their words begin with."""
+
+    def __init__(self, by_name: Mapping[str, Completion]) -> None:
+        """`by_name` has folded names, those of most tracks first."""
+        self._names = list(by_name)
+        self._completions = list(by_name.values())
+        begins = sorted(
+            (name[at : at + _SORTED_BY], number, at > 0)
+            for number, name in enumerate(self._names)
+            for at in _word_begins(name)
+        )
+        self._texts = [text for text, _, _ in begins]
+        # One number to order by: names that begin so, then those that go on so; most tracks first.
+        n = len(self._names)
+        self._order = np.array([number + n * inside for _, number, inside in begins], np.int64)
+
+    def matching(self, typed: str) -> list[Completion]:
+        """Return the best MAX_OF_KIND names with words that begin so, or else spelt nearly so.
+
+        A name that begins with what was typed comes before one that has it further on.
+        """
+        matches = self._first(self._beginning(typed), typed)
+        words = typed.split()
+        if len(matches) < MAX_OF_KIND and len(words) > 1:  # in any order
+            longest = max(words, key=len)
+            wanted = [f" {word}" for word in words]
+            others = (
+                number
+                for number in np.unique(self._beginning(longest) % max(len(self._names), 1))
+                if all(word in f" {self._names[number]}" for word in wanted)
+            )
+            matches += itertools.islice((n for n in others if n not in matches), MAX_OF_KIND)
+        if not matches:
+            near = process.extract(
+                typed, self._names, scorer=fuzz.ratio, limit=MAX_OF_KIND, score_cutoff=_MIN_RATIO
+            )
+            matches = [number for _, _, number in near]
+        return [self._completions[number] for number in matches[:MAX_OF_KIND]]
+
+    def _beginning(self, typed: str) -> Int64Array:
+        """Return the order numbers of the names or words that begin so."""
+        text = typed[:_SORTED_BY]
+        begin = bisect_left(self._texts, text)
+        return self._order[begin : bisect_left(self._texts, f"{text}\U0010ffff", begin)]
+
+    def _first(self, order: Int64Array, typed: str) -> list[int]:
+        n = max(len(self._names), 1)
+        if len(typed) > _SORTED_BY:
+            has = [f" {typed}" in f" {self._names[number]}" for number in order % n]
+            order = order[np.array(has, np.bool_)]
+        if len(order) > _MOST_SORTED:
+            order = np.partition(order, _MOST_SORTED)[:_MOST_SORTED]
+        return list(dict.fromkeys((np.sort(order) % n).tolist()))[:MAX_OF_KIND]
+
+
+def _distinct(*completions: Completion) -> list[Completion]:
+    """Return the first of each name."""
+    by_name: dict[str, Completion] = {}
+    for one in completions:
+        by_name.setdefault(fold(one.name), one)
+    return list(by_name.values())
+
+
+def _word_begins(name: str) -> list[int]:
+    return [0, *(at + 1 for at, letter in enumerate(name) if letter == " ")]
+
+
 class _Names(NamedTuple):
-    """The names at one revision by their folded forms, those of most tracks first.
+    """The names at one revision.
 
     album_of   album of a track, by the track's id; on_album: the ids of its tracks
     by_artist  ids of tracks by the artist's name; by_album: by the album's
     """
 
-    revision: int
-    artists: Mapping[str, Completion]
-    albums: Mapping[str, Completion]
-    tags: Mapping[str, Completion]
+    artists: _NameIndex
+    albums: _NameIndex
+    tags: _NameIndex
     album_of: Mapping[int, str]
     on_album: Mapping[str, Sequence[int]]
     by_artist: Mapping[str, Sequence[int]]
@@ -57,8 +130,7 @@ class Completer:
         """`tags` are the taggers' own; the genres of the files are added."""
         self._catalog = catalog
         self._tags = tuple(dict.fromkeys(tags))
-        self._lock = threading.Lock()
-        self._names: _Names | None = None
+        self._names = Renewed[int, _Names](lambda _: _read(catalog.track_summaries(), self._tags))
 
     def complete(
         self, words: str, limit: int = 12, listener: int | None = None
@@ -73,11 +145,15 @@ class Completer:
             return []
         names = self._current()
         examples = self._catalog.examples(listener) if listener is not None else []
-        tags = {**_named("tag", [one.tag for one in examples]), **names.tags}
+        own_tags = _NameIndex(_named("tag", [one.tag for one in examples]))
         completions = [
             completion
-            for by_name in (names.artists, names.albums, tags)
-            for completion in _matching(typed, by_name)
+            for found in (
+                names.artists.matching(typed),
+                names.albums.matching(typed),
+                _distinct(*own_tags.matching(typed), *names.tags.matching(typed)),
+            )
+            for completion in list(found)[:MAX_OF_KIND]
         ]
         tracks = self._catalog.search(words[:MAX_WORDS], max(limit - len(completions), 1))
         completions += [
@@ -101,14 +177,10 @@ class Completer:
         return self._current().by_album.get(fold(album), ())
 
     def _current(self) -> _Names:
-        revision = self._catalog.track_revision
-        with self._lock:
-            if self._names is None or self._names.revision != revision:
-                self._names = _read(revision, self._catalog.track_summaries(), self._tags)
-            return self._names
+        return self._names.of(self._catalog.track_revision).value
 
 
-def _read(revision: int, tracks: Sequence[TrackSummary], tags: Sequence[str]) -> _Names:
+def _read(tracks: Sequence[TrackSummary], tags: Sequence[str]) -> _Names:
     artists = Counter(track.artist for track in tracks if fold(track.artist))
     genres = Counter(genre for track in tracks for genre in track.genres if fold(genre))
     on_album: dict[str, list[int]] = {}
@@ -125,10 +197,9 @@ def _read(revision: int, tracks: Sequence[TrackSummary], tags: Sequence[str]) ->
             albums.setdefault(key, Completion("album", track.id, track.album, by))
     by_size = sorted(albums, key=lambda key: -len(on_album[key]))
     return _Names(
-        revision,
-        _named("artist", [name for name, _ in artists.most_common()]),
-        {key: albums[key] for key in by_size},
-        _named("tag", [*(name for name, _ in genres.most_common()), *tags]),
+        _NameIndex(_named("artist", [name for name, _ in artists.most_common()])),
+        _NameIndex({key: albums[key] for key in by_size}),
+        _NameIndex(_named("tag", [*(name for name, _ in genres.most_common()), *tags])),
         {track_id: key for key, ids in on_album.items() for track_id in ids},
         on_album,
         {artist: ids for artist, ids in by_artist.items() if artist},
@@ -141,19 +212,3 @@ def _named(kind: CompletionKind, names: Iterable[str]) -> dict[str, Completion]:
     for name in names:
         by_name.setdefault(fold(name), Completion(kind, name, name))
     return by_name
-
-
-def _matching(typed: str, by_name: Mapping[str, Completion]) -> list[Completion]:
-    """Return the best names: with words that begin so, or where there are none, spelt nearly so.
-
-    A name that begins with the words comes before one that has them further on.
-    """
-    words = [f" {word}" for word in typed.split()]
-    matches = [name for name in by_name if all(word in f" {name}" for word in words)]
-    if not matches:
-        near = process.extract(
-            typed, list(by_name), scorer=fuzz.ratio, limit=MAX_OF_KIND, score_cutoff=_MIN_RATIO
-        )
-        matches = [name for name, _, _ in near]
-    matches.sort(key=lambda name: not name.startswith(typed))
-    return [by_name[name] for name in matches[:MAX_OF_KIND]]

@@ -6,6 +6,7 @@ import logging
 import threading
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from encoders.projection import ProjectionError
 from index.vector_index import DamagedIndex, StaleIndex
@@ -18,6 +19,7 @@ from recsys.home.settings import Settings
 from recsys.recommendation.query import Query
 from recsys.recommendation.recommender import Recommender
 from recsys.similarity.artists import Artists
+from recsys.similarity.similar_moments import SimilarMoments
 from recsys.similarity.similar_tracks import SimilarTracks
 from recsys.track_map.track_map import MapReader
 from recsys.words.search import WordSearch
@@ -42,6 +44,7 @@ class Served:
     n_indexed: int
     projection_id: str
     similar: SimilarTracks
+    moments: SimilarMoments
     recommender: Recommender
     completer: Completer
     artists: Artists
@@ -59,6 +62,7 @@ class Served:
             len(home.index),
             home.projection.id,
             similar,
+            SimilarMoments(similar, home.settings.home),
             recommender,
             Completer(home.catalog, similar.tags),
             Artists(home.catalog, home.index, home.settings.hubs, recommender.track_table),
@@ -93,9 +97,12 @@ class ServedHome:
 
     The first request after a build opens the new index; while a build is between writing the
     projection and the index, and where a new index is damaged, the last good one is served.
+
+    copies  a folder by which several processes share an index's vectors: `index.shared_copy`
     """
 
     def __init__(self, settings: Settings) -> None:
+        self.copies: Path | None = None
         self._settings = settings
         self._lock = threading.Lock()
         self._stack = ExitStack()
@@ -155,7 +162,12 @@ class ServedHome:
             old.close()  # requests still answering from it reconnect as they need
 
     def _open(self) -> AbstractContextManager[Home]:
-        return open_home(self._settings, patience=WRITE_PATIENCE, most_waiting=MOST_WAITING)
+        return open_home(
+            self._settings,
+            patience=WRITE_PATIENCE,
+            most_waiting=MOST_WAITING,
+            copies=self.copies,
+        )
 
     def _read_stamp(self) -> _Stamp:
         """Return a value that changes when a file of the index is replaced."""

@@ -1,9 +1,10 @@
-"""Prometheus metrics of this process."""
+"""Prometheus metrics of a server: of one process, and what it hands over to others."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Literal
 
@@ -66,6 +67,18 @@ class Metrics:
     def show(self) -> Response:
         """Say all that is counted."""
         return Response(generate_latest(self.registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    @contextmanager
+    def counting(self, method: str, endpoint: str) -> Iterator[Callable[[int], None]]:
+        """Count a request that another process answers; called with the status of its answer."""
+        begin = time.monotonic()
+
+        def count(status: int) -> None:
+            self._requests.labels(method, endpoint, status).inc()
+            self._seconds.labels(endpoint).observe(time.monotonic() - begin)
+
+        with self._in_flight.track_inprogress():
+            yield count
 
     def _begin(self) -> None:
         g.counted_from = time.monotonic()

@@ -16,6 +16,7 @@ from recsys.catalog import (
 )
 from webui.current_listener import for_owner
 
+REFUSED = "earshot.refused"  # the error that a request of this WSGI environment is answered by
 RETRY_AFTER = 1  # s: another program's transaction is over by then, mostly
 _BUSY = "Something else is being written just now: nothing was changed. Try again in a moment."
 _FULL = "The server's disk is full: nothing was changed. Its owner has to make room."

@@ -32,7 +32,7 @@ from webui.link_access import ENDPOINTS as OF_LINKS
 from webui.link_access import identify_link, without_token
 from webui.pages.web_app import ENDPOINTS as OF_WEB_APP
 from webui.rate_limits import payer
-from webui.refusals import RETRY_AFTER, write_failure
+from webui.refusals import REFUSED, RETRY_AFTER, write_failure
 from webui.subsonic.authentication import identify_player
 from webui.subsonic.endpoints import PREFIX as PLAYERS
 from webui.texts import check_address, check_form
@@ -83,6 +83,8 @@ def protect(app: Flask) -> None:
 def _begin() -> AnyResponse | None:
     """Number the request; refuse foreign hosts' names, strangers, and writers without a token."""
     g.request_id, g.started, g.person = secrets.token_hex(8), time.monotonic(), None
+    if REFUSED in request.environ:
+        raise request.environ[REFUSED]
     _check_host()
     if request.endpoint == "static":  # small files are sent whole, as RFC 9110 allows
         request.environ.pop("HTTP_RANGE", None)

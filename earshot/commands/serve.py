@@ -16,34 +16,38 @@ import gc
 import ipaddress
 import logging
 import re
+import secrets
 import signal
 import sys
 import threading
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from earshot.arguments import new_parser, whole_number
-from earshot.build_process import BuildStarter
 from earshot.command import DONE, Command
-from earshot.import_process import ImportStarter
-from earshot.transcoding import transcoded
-from earshot.upload_analyser import UploadAnalyser
-from earshot.waveforms import levels_of
-from encoders.projection import ProjectionError
+from earshot.worker_process import (
+    MOST_PROCESSES,
+    Shared,
+    application,
+    keep_warm,
+    start_worker,
+)
+from index.shared_copy import shared_folder
 from recsys.accounts import Accounts
-from recsys.catalog import Account, AccountError, CatalogError, is_name
+from recsys.catalog import Account, AccountError, is_name
 from recsys.home.settings import load_settings
-from recsys.served_home import Served, ServedHome, Unavailable, open_catalog
+from recsys.served_home import ServedHome
 from recsys.threads import one_thread_each
-from webui.app import DEFAULT_LISTENER, create_app
-from webui.music_folders import default_roots
+from webui.app import DEFAULT_LISTENER
 from webui.security import is_loopback
 from webui.server import Server, listen, raise_file_limit
+from webui.server_resources import ServerLimits
+from webui.workers import N_CHANNELS, Workers
 
 FIRST_OWNER = "owner"
-LOOK = 5.0  # s between two looks for a new index
 
 
 class PortUnavailable(Exception):
@@ -62,6 +66,7 @@ class ServeOptions:
     public_name: tuple[str, ...]
     music: tuple[Path, ...]
     trusted_proxy: str | None
+    processes: int
 
 
 def parse(arguments: Sequence[str]) -> ServeOptions:
@@ -113,6 +118,14 @@ def parse(arguments: Sequence[str]) -> ServeOptions:
         "--trusted-proxy",
         metavar="ADDRESS",
         help="a reverse proxy, whose X-Forwarded-For and X-Forwarded-Proto are trusted",
+    )
+    parser.add_argument(
+        "--processes",
+        type=whole_number(1, MOST_PROCESSES),
+        metavar="N",
+        default=1,
+        help="processes that answer, for many callers: with 2 or more one holds the connections, "
+        "and so many search and recommend (default: %(default)s)",
     )
     args = parser.parse_args(arguments)
     several = {"public_name": tuple(args.public_name), "music": tuple(args.music)}
@@ -168,34 +181,29 @@ def serve(options: ServeOptions, stack: ExitStack) -> None:
     """Serve until a signal comes; the stack closes what was opened."""
     settings = load_settings(options.home)
     closing = threading.Event()
-    accounts = None
-    if options.accounts:
-        catalog = stack.enter_context(open_catalog(settings))
-        accounts = Accounts(catalog.people)
-    analyser = UploadAnalyser(settings.home, closing)
-    stack.callback(analyser.close)
-    app = create_app(
-        settings,
-        listener=options.listener,
-        accounts=accounts,
-        public_names={name.lower() for name in (*options.public_name, options.host)},
-        analyse_file=analyser,
-        transcode=transcoded,
-        read_levels=levels_of,
-        build=BuildStarter(settings.home),
-        import_history=ImportStarter(settings.home),
-        music_roots=options.music or default_roots(),
-        closing=closing,
-    )
+    n_workers = options.processes if options.processes > 1 else 0
+    shared = Shared(secrets.token_bytes(32), None)
+    if n_workers:
+        shared = Shared(shared.write_token, stack.enter_context(shared_folder()))
+    app, accounts = application(options, settings, shared, closing, stack)
     home: ServedHome = app.extensions["served_home"]
-    stack.callback(home.close)
     raise_file_limit()
     stack.enter_context(one_thread_each())
-    server = Server(app, listen(options.host, options.port), trusted_proxy=options.trusted_proxy)
+    # Only now, when the port is ours: a password that nobody reads would be lost, and workers are
+    # started for nothing.
+    listeners = listen(options.host, options.port)
+    answering: Callable[..., Iterable[bytes]] = app
+    limits = ServerLimits()
+    if n_workers:
+        start = partial(start_worker, options, settings, shared)
+        answering = Workers(app, n_workers, start)
+        stack.callback(answering.close)
+        limits = replace(limits, threads=limits.threads + N_CHANNELS * n_workers)
+    server = Server(answering, listeners, limits=limits, trusted_proxy=options.trusted_proxy)
     address = f"http://{url_host(options.host)}:{server.effective_port}"
-    # Only now, when the port is ours: a password that nobody reads would be lost.
     made = first_owner(accounts, options.listener) if accounts is not None else None
-    threading.Thread(target=keep_warm, args=(home, closing), daemon=True).start()
+    if not n_workers:
+        threading.Thread(target=keep_warm, args=(home, closing), daemon=True).start()
 
     def close(*_: object) -> None:
         closing.set()
@@ -233,18 +241,6 @@ This home had no owner's account, so one was made. Its password is shown this on
 Log in at {address}/login, and change the password on your account's page, where other people get
 accounts too. Where it is lost: earshot account password {owner.name}
 """
-
-
-def keep_warm(home: ServedHome, closing: threading.Event) -> None:
-    """Take up each new index, and read what questions to it will need, before they come."""
-    warmed: Served | None = None
-    while not closing.is_set():
-        with suppress(Unavailable, CatalogError, ProjectionError):
-            served = home.current()
-            if served is not warmed:
-                warmed = served
-                served.warm()
-        closing.wait(LOOK)
 
 
 def url_host(host: str) -> str:

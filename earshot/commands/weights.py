@@ -5,6 +5,7 @@
     earshot weights jamendo_musicnn msd_fcn
     earshot weights --all --from ~/Downloads/sota-music-tagging-models
     earshot weights mtat_sample --trust-first-download
+    earshot weights discogs_effnet --accept-licence
     earshot weights skey
 
 `skey` is no tagger: with it the next build estimates keys better. Without names: the taggers that
@@ -12,6 +13,8 @@
 or uv installs; the others are files that are downloaded into the home. Nothing else fetches
 weights, and nothing is fetched that is there already. A stopped download goes on where it stopped.
 --from takes local files: NAME.pth, a copy of the collection's folders, or the wheel of musicnn.
+An encoder of another licence is fetched with --accept-licence alone; without it, its licence,
+address, size and sha256 are shown.
 """
 
 from __future__ import annotations
@@ -35,20 +38,22 @@ from rich.table import Table
 from earshot.arguments import add_json, new_parser
 from earshot.command import DONE, NOTHING, Command
 from earshot.terminal import TableConsole, complain
-from encoders.bundles import BUNDLES, DEFAULT_MODELS
+from encoders.bundles import BUNDLES, DEFAULT_MODELS, EncoderBundle
 from encoders.errors import WeightsError
 from encoders.fetch import fetch
+from encoders.onnx_bundles import ENCODERS, OnnxFile
 from encoders.trained_bundles import TrainedWeights
-from encoders.weights import COLLECTION, PACKAGE, SKEY_FILE, CollectionFile, Weights
+from encoders.weights import COLLECTION, PACKAGE, SKEY_FILE, CollectionFile
 from recsys.home.files import WEIGHTS_NAME
 from recsys.home.settings import load_settings
 
-NAMES = (*BUNDLES, SKEY_FILE.name)
 WITH_DIGESTS = [
     name
     for name, bundle in BUNDLES.items()
     if not isinstance(bundle.weights, TrainedWeights) and bundle.weights.sha256
 ]
+
+KNOWN = (*BUNDLES, *ENCODERS, SKEY_FILE.name)
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class WeightsOptions:
     folder: Path | None
     mirror: str
     trust_first_download: bool
+    accept_licence: bool
     json: bool
 
 
@@ -73,12 +79,10 @@ def parse(arguments: Sequence[str]) -> WeightsOptions:
         "names",
         nargs="*",
         metavar="NAME",
-        help=f"of {', '.join(NAMES)} (default: {' and '.join(DEFAULT_MODELS)})",
+        help=f"of {', '.join(KNOWN)} (default: {' and '.join(DEFAULT_MODELS)})",
     )
     parser.add_argument("--list", action="store_true", help="list all, and which are installed")
-    parser.add_argument(
-        "--all", action="store_true", help="install all taggers whose digests are known"
-    )
+    parser.add_argument("--all", action="store_true", help="install all whose digests are known")
     parser.add_argument(
         "--from", dest="folder", type=Path, metavar="FOLDER", help="take local files"
     )
@@ -90,10 +94,13 @@ def parse(arguments: Sequence[str]) -> WeightsOptions:
         action="store_true",
         help="accept a file whose digest is not known, and record its digest",
     )
+    parser.add_argument(
+        "--accept-licence", action="store_true", help="fetch encoders under the licences shown"
+    )
     add_json(parser)
     args = parser.parse_args(arguments)
-    if unknown := [name for name in args.names if name not in NAMES]:
-        parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    if unknown := [name for name in args.names if name not in KNOWN]:
+        parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(KNOWN)}")
     if args.folder and not args.folder.is_dir():
         parser.error(f"--from: there is no folder {args.folder}")
     chosen = list(args.names)
@@ -108,6 +115,7 @@ def parse(arguments: Sequence[str]) -> WeightsOptions:
         args.folder,
         args.mirror,
         args.trust_first_download,
+        args.accept_licence,
         args.json,
     )
 
@@ -121,19 +129,23 @@ def run(options: WeightsOptions) -> int:
     return NOTHING if n_missing else DONE
 
 
-def weights_of(name: str) -> Weights | TrainedWeights:
-    """Return the weights of a tagger, or of the network of keys."""
-    return SKEY_FILE if name == SKEY_FILE.name else BUNDLES[name].weights
+def bundle_of(name: str) -> EncoderBundle | None:
+    """Return a published encoder; None for the network of keys."""
+    return BUNDLES.get(name) or ENCODERS.get(name)
 
 
 def install(name: str, folder: Path, options: WeightsOptions) -> bool:
     """Install one network's weights, and return whether they are there now."""
-    weights = weights_of(name)
+    bundle = bundle_of(name)
+    weights = bundle.weights if bundle else SKEY_FILE
     if weights.is_here(folder):
         complain(f"{weights.name} is there.")
         return True
+    digest: str | None
     try:
-        if isinstance(weights, CollectionFile):
+        if isinstance(weights, OnnxFile):
+            digest = install_encoder(weights, folder, options)
+        elif isinstance(weights, CollectionFile):
             digest = install_file(weights, folder, options)
         else:
             install_package(options.folder)
@@ -144,6 +156,24 @@ def install(name: str, folder: Path, options: WeightsOptions) -> bool:
         return False
     complain(f"{weights.name} is there now, sha256 {digest}.")
     return True
+
+
+def install_encoder(weights: OnnxFile, folder: Path, options: WeightsOptions) -> str:
+    """Put an encoder's file into the folder of weights; return its digest. Raises WeightsError."""
+    complain(
+        f"{weights.name}: {weights.licence}. {weights.size / 1e6:.1f} MB from {weights.origin}, "
+        f"sha256 {weights.sha256}."
+    )
+    if not options.accept_licence:
+        raise WeightsError(
+            f"Nothing was fetched. To fetch it under this licence: earshot weights {weights.name} "
+            "--accept-licence"
+        )
+    path = weights.path(folder)
+    if options.folder:
+        published = weights.origin.rpartition("/")[2]
+        return copy([path.name, published], options.folder, path, weights.sha256)
+    return download(weights.name, weights.origin, path, weights.sha256)
 
 
 def install_package(source: Path | None) -> None:
@@ -175,7 +205,8 @@ def install_file(weights: CollectionFile, folder: Path, options: WeightsOptions)
             "all the same, and to record its digest: --trust-first-download"
         )
     if options.folder:
-        digest = copy(weights, options.folder, folder, expected)
+        places = [weights.path(folder).name, weights.place, weights.place.removeprefix("models/")]
+        digest = copy(places, options.folder, weights.path(folder), expected)
     else:
         mirror = weights.project if options.mirror == COLLECTION else options.mirror
         address = f"{mirror.rstrip('/')}/{weights.revision}/{weights.place}"
@@ -201,14 +232,11 @@ def download(name: str, address: str, path: Path, expected: str | None) -> str:
         )
 
 
-def copy(weights: CollectionFile, source: Path, folder: Path, expected: str | None) -> str:
-    """Copy a local file; return its digest. Raises WeightsError."""
-    file_name = weights.path(folder).name
-    places = [file_name, weights.place, weights.place.removeprefix("models/")]
+def copy(places: Sequence[str], source: Path, path: Path, expected: str | None) -> str:
+    """Copy the first of some local files; return its digest. Raises WeightsError."""
     original = next((source / place for place in places if (source / place).is_file()), None)
     if original is None:
         raise WeightsError(f"There is no {' and no '.join(places)} in {source}.")
-    path = weights.path(folder)
     part = path.with_name(path.name + ".part")
     try:
         content = original.read_bytes()
@@ -217,7 +245,7 @@ def copy(weights: CollectionFile, source: Path, folder: Path, expected: str | No
             raise WeightsError(
                 f"{original} is not the published file (sha256 {digest}, expected {expected})."
             )
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(content)
         part.replace(path)
     except OSError as error:
@@ -245,13 +273,15 @@ def print_list(folder: Path, *, as_json: bool) -> None:
     rows: list[dict[str, Any]] = [
         {
             "name": name,
-            "bytes": weights_of(name).size,
-            "sha256": weights_of(name).expected_sha256(folder),
-            "tags": BUNDLES[name].tags if name in BUNDLES else [],
-            "from": weights_of(name).origin,
-            "here": weights_of(name).is_here(folder),
+            "bytes": weights.size,
+            "sha256": weights.expected_sha256(folder),
+            "tags": bundle.tags if bundle else [],
+            "from": weights.origin,
+            "here": weights.is_here(folder),
         }
-        for name in NAMES
+        for name in KNOWN
+        for bundle in [bundle_of(name)]
+        for weights in [bundle.weights if bundle else SKEY_FILE]
     ]
     if as_json:
         print(json.dumps(rows))
@@ -264,7 +294,7 @@ def print_list(folder: Path, *, as_json: bool) -> None:
             row["name"],
             f"{row['bytes'] / 1e6:.1f}" if row["bytes"] else "?",
             row["sha256"][:12] if row["sha256"] else "unknown",
-            f"{len(row['tags'])}: {', '.join(row['tags'][:3])}, …" if row["tags"] else "keys",
+            f"{len(row['tags'])}: {', '.join(row['tags'][:3])}, …" if row["tags"] else "none",
             "yes" if row["here"] else "no",
             row["from"].removeprefix("https://raw.githubusercontent.com/"),
         )

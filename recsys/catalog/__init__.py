@@ -22,7 +22,16 @@ from recsys.catalog.playlists import LONGEST_PLAYLIST, PlaylistChanged, StoredPl
 from recsys.catalog.recordings import Match, MatchLevel, Recording, StoredRecording
 from recsys.catalog.scanned_files import ScannedFile
 from recsys.catalog.totals import Totals
-from recsys.catalog.tracks import AlbumTrack, Counts, KnownFile, Status, Tags, Track, TrackSummary
+from recsys.catalog.tracks import (
+    AlbumTrack,
+    Counts,
+    KnownFile,
+    PlacedTrack,
+    Status,
+    Tags,
+    Track,
+    TrackSummary,
+)
 
 __all__ = [
     "LONGEST_NAME",
@@ -54,6 +63,7 @@ __all__ = [
     "MatchCounts",
     "MatchLevel",
     "Opinion",
+    "PlacedTrack",
     "PlayCount",
     "PlayQueue",
     "PlaylistChanged",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import ChainMap
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -55,10 +54,18 @@ from recsys.catalog.play_queues import PlayQueue
 from recsys.catalog.playlists import StoredPlaylist
 from recsys.catalog.recordings import Match, Recording, StoredRecording
 from recsys.catalog.scanned_files import ScannedFile
-from recsys.catalog.search import WordIndex
 from recsys.catalog.totals import Totals
-from recsys.catalog.tracks import AlbumTrack, Counts, KnownFile, Tags, Track, TrackSummary
+from recsys.catalog.tracks import (
+    AlbumTrack,
+    Counts,
+    KnownFile,
+    PlacedTrack,
+    Tags,
+    Track,
+    TrackSummary,
+)
 from recsys.catalog.turns import NoTurn, Turns
+from recsys.catalog.word_search import FullTextSearch
 from recsys.interactions import Interactions
 
 # Of the one row. Every request reads it, and so without a session.
@@ -104,9 +111,7 @@ class Catalog:
         self._only_readable = only_readable(self._url)
         self._engine = open_engine(self._url, patience, for_reading=self._only_readable)
         self._turns = Turns(patience, most_waiting)
-        self._search_lock = threading.Lock()
-        self._word_index = WordIndex([])
-        self._word_index_revision = -1
+        self._word_search = FullTextSearch()
         self._recording_ids: dict[Recording, int] = {}
         self.people = People(self._reading, self._writing, home)
         try:
@@ -167,7 +172,17 @@ class Catalog:
             return tracks.counts(session)
 
     def files(self) -> dict[Path, KnownFile]:
-        """Return every file of the catalogue, removed ones included."""
+        """Return every file of the catalogue, removed ones included.
+
+        Of a file that holds several tracks, the first that is available.
+        """
+        return {
+            path: min(held.values(), key=lambda row: (row.removed, row.part))
+            for path, held in self.tracks_of_files().items()
+        }
+
+    def tracks_of_files(self) -> dict[Path, dict[int, KnownFile]]:
+        """Return what every file holds, by the numbers of its parts, removed ones included."""
         with self._reading() as session:
             return tracks.files(session)
 
@@ -185,8 +200,8 @@ class Catalog:
         with self._reading() as session:
             return tracks.titles(session, ids)
 
-    def at_paths(self, paths: Iterable[Path]) -> dict[Path, int]:
-        """Return the ids of the tracks whose files are at these paths."""
+    def at_paths(self, paths: Iterable[Path]) -> dict[Path, list[PlacedTrack]]:
+        """Return the available tracks at these paths, those of one file in their order."""
         with self._reading() as session:
             return tracks.at_paths(session, paths)
 
@@ -274,13 +289,7 @@ class Catalog:
         Best first; empty where nothing matches.
         """
         with self._reading() as session:
-            revision = session.get_one(State, 1).track_revision
-            with self._search_lock:
-                if revision != self._word_index_revision:
-                    self._word_index = WordIndex(tracks.words(session))
-                    self._word_index_revision = revision
-                index = self._word_index
-            return tracks.by_ids(session, index.search(words, limit))
+            return tracks.by_ids(session, self._word_search.search(session, words, limit))
 
     def recording_groups(self) -> dict[int, int]:
         """Return the lowest id of the tracks of the same recording, for each available track."""
@@ -639,6 +648,16 @@ class Catalog:
         """Write the tags of known tracks in one transaction; what was analysed stays."""
         with self._writing() as session:
             scanned_files.record_tags(session, tags)
+
+    def record_without_cue(self, ids: Iterable[int]) -> None:
+        """Write that no cue sheet is in the files of these tracks."""
+        with self._writing() as session:
+            scanned_files.record_without_cue(session, ids)
+
+    def supersede(self, ids: Iterable[int]) -> None:
+        """Mark tracks as removed whose file holds others now; theirs stays what was theirs."""
+        with self._writing() as session:
+            scanned_files.supersede(session, ids)
 
     def set_presence(self, *, gone: Iterable[int] = (), back: Iterable[int] = ()) -> None:
         """Mark tracks as removed, and others as available again, in one transaction."""

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from encoders.errors import AudioError
 from encoders.features import AudioInfo
-from recsys.catalog import features
+from recsys.catalog import features, tracks, word_search
 from recsys.catalog.base import batches, locked_state
 from recsys.catalog.tracks import IDS_PER_QUERY, Tags, TrackRow
 
@@ -31,6 +31,9 @@ class ScannedFile(NamedTuple):
     mtime_ns: int
     audio: AudioInfo | AudioError
     tags: Tags
+    part: int = 0  # see `recsys.catalog.tracks.Track`
+    begin: float = 0.0
+    cue: str = ""  # see `recsys.catalog.tracks.KnownFile`
 
 
 def record_files(session: Session, files: Sequence[ScannedFile]) -> None:
@@ -62,6 +65,7 @@ def record_files(session: Session, files: Sequence[ScannedFile]) -> None:
     session.flush()
     features.drop(session, changed)
     features.adopt(session, written)
+    _index_words(session, written)
     state.revision += affects_index
     state.track_revision += 1
 
@@ -78,12 +82,13 @@ def _write(file: ScannedFile, row: TrackRow) -> None:
     """
     row.path, row.size, row.mtime_ns = file.path, file.size, file.mtime_ns
     row.removed_at = None
+    row.part, row.cue = file.part, file.cue
     values = dict(vars(file.tags))
     if isinstance(file.audio, AudioError):
         values |= {"status": "failed", "error": str(file.audio)}
     else:
         values |= {"status": "pending", "error": None}
-        values |= {name: getattr(file.audio, name) for name in _AUDIO}
+        values |= {name: getattr(file.audio, name) for name in _AUDIO} | {"begin": file.begin}
     for column, value in values.items():
         setattr(row, column, value)
 
@@ -95,7 +100,23 @@ def record_tags(session: Session, tags: Mapping[int, Tags]) -> None:
         for row in session.scalars(select(TrackRow).where(TrackRow.id.in_(batch))):
             for column, value in vars(tags[row.id]).items():
                 setattr(row, column, value)
+    session.flush()
+    _index_words(session, tags)
     state.track_revision += 1
+
+
+def record_without_cue(session: Session, ids: Iterable[int]) -> None:
+    """Write that no cue sheet is in the files of these tracks."""
+    for batch in batches(ids, IDS_PER_QUERY):
+        session.execute(update(TrackRow).where(TrackRow.id.in_(batch)).values(cue=""))
+
+
+def supersede(session: Session, ids: Iterable[int]) -> None:
+    """Mark tracks as removed whose file holds others now: it will be opened to have them back."""
+    ids = list(ids)
+    set_presence(session, ids, ())
+    for batch in batches(ids, IDS_PER_QUERY):
+        session.execute(update(TrackRow).where(TrackRow.id.in_(batch)).values(mtime_ns=-1))
 
 
 def set_presence(session: Session, gone: Iterable[int], back: Iterable[int]) -> None:
@@ -107,3 +128,11 @@ def set_presence(session: Session, gone: Iterable[int], back: Iterable[int]) -> 
         for batch in batches(ids, IDS_PER_QUERY):
             rows = update(TrackRow).where(TrackRow.id.in_(batch))
             session.execute(rows.values(removed_at=removed_at))
+            _index_words(session, batch)
+
+
+def _index_words(session: Session, ids: Iterable[int]) -> None:
+    """Let searches find what these tracks are called now, where their files are there."""
+    for batch in batches(ids, IDS_PER_QUERY):
+        word_search.remove(session.connection(), batch)
+        word_search.write(session.connection(), tracks.words(session, batch))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -12,22 +12,24 @@ from sqlalchemy import (
     BindParameter,
     Double,
     Integer,
-    Text,
+    UniqueConstraint,
     bindparam,
-    cast,
     exists,
     func,
     select,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from encoders.features import AudioSpan
 from recsys.catalog import comparisons
 from recsys.catalog.base import Base, CleanText, batches
 from recsys.catalog.descriptors import DescriptorRow, tempo_of
+from recsys.catalog.word_search import Words
 
 Status = Literal["pending", "ready", "failed"]
 
 IDS_PER_QUERY = 500
+INSIDE = "inside"  # as a digest: the cue sheet is in the file
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,16 @@ class Track(Tags):
     audio_hash: str | None
     added_at: int  # Unix seconds
     removed_at: int | None  # Unix seconds, None while the file is there
+    part: int = 0  # number of the track in a file of several (an album's), 0 for a whole file
+    begin: float = 0.0  # seconds into the file
     estimated_bpm: float | None = None  # like the next two, from its audio; see `descriptors`
     estimated_key: str | None = None
     loudness: float | None = None  # LUFS
+
+    @property
+    def span(self) -> AudioSpan:
+        """Return the audio: where it is, its length and its beginning."""
+        return AudioSpan(self.path, self.duration or 0.0, self.begin if self.part else None)
 
     @property
     def tempo(self) -> float | None:
@@ -106,7 +115,12 @@ class Track(Tags):
 
 
 class KnownFile(NamedTuple):
-    """The catalogue's record of a path; `size` in bytes, `mtime_ns` in nanoseconds."""
+    """The catalogue's record of a path, or of a part of it.
+
+    size, mtime_ns  of the file, in bytes and nanoseconds
+    cue             digest of the cue sheet beside the file that it was read by; empty without one,
+                    INSIDE for one in the file, None where it was not read for one
+    """
 
     id: int
     size: int
@@ -114,6 +128,16 @@ class KnownFile(NamedTuple):
     status: Status
     audio_hash: str | None
     removed: bool
+    part: int = 0
+    cue: str | None = None
+
+
+class PlacedTrack(NamedTuple):
+    """A track at a path, `begin` seconds into the file."""
+
+    id: int
+    begin: float
+    title: str
 
 
 class TrackSummary(NamedTuple):
@@ -186,9 +210,10 @@ class TrackRow(Base):
     """The table of tracks; its primary key is the id in every index."""
 
     __tablename__ = "tracks"
+    __table_args__ = (UniqueConstraint("path", "part"),)
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    path: Mapped[Path] = mapped_column(unique=True)
+    path: Mapped[Path]
     size: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
     status: Mapped[Status] = mapped_column(CleanText)
@@ -218,6 +243,9 @@ class TrackRow(Base):
     guessed: Mapped[tuple[str, ...]]
     compilation: Mapped[bool | None]
     album_mbid: Mapped[str | None]
+    part: Mapped[int] = mapped_column(server_default="0")
+    begin: Mapped[float] = mapped_column(Double, server_default="0")
+    cue: Mapped[str | None]
 
 
 def _columns(names: Iterable[str]) -> list[Any]:
@@ -241,8 +269,8 @@ _BY_IDS = _TRACKS.where(TrackRow.id.in_(_IDS))  # built once: every request runs
 _TITLES = select(TrackRow.id, TrackRow.title).where(TrackRow.id.in_(_IDS))
 
 
-def files(session: Session) -> dict[Path, KnownFile]:
-    """Return every known file, removed ones included."""
+def files(session: Session) -> dict[Path, dict[int, KnownFile]]:
+    """Return what every known file holds, by the numbers of its parts, removed ones included."""
     query = select(
         TrackRow.path,
         TrackRow.id,
@@ -251,17 +279,25 @@ def files(session: Session) -> dict[Path, KnownFile]:
         TrackRow.status,
         TrackRow.audio_hash,
         TrackRow.removed_at.is_not(None),
+        TrackRow.part,
+        TrackRow.cue,
     )
-    return {row[0]: KnownFile(*row[1:]) for row in session.execute(query).yield_per(1000)}
+    found: dict[Path, dict[int, KnownFile]] = {}
+    for values in session.execute(query.order_by(TrackRow.part)).yield_per(1000):
+        row = KnownFile(*values[1:])
+        found.setdefault(values[0], {})[row.part] = row
+    return found
 
 
-def at_paths(session: Session, paths: Iterable[Path]) -> dict[Path, int]:
-    """Return the ids of the available tracks at these paths."""
-    ids: dict[Path, int] = {}
+def at_paths(session: Session, paths: Iterable[Path]) -> dict[Path, list[PlacedTrack]]:
+    """Return the available tracks at these paths, those of one file in their order."""
+    found: dict[Path, list[PlacedTrack]] = {}
     for batch in batches(paths, IDS_PER_QUERY):
-        query = select(TrackRow.path, TrackRow.id).where(is_available, TrackRow.path.in_(batch))
-        ids.update((path, track_id) for path, track_id in session.execute(query))
-    return ids
+        query = select(TrackRow.path, TrackRow.id, TrackRow.begin, TrackRow.title)
+        query = query.where(is_available, TrackRow.path.in_(batch)).order_by(TrackRow.begin)
+        for path, track_id, begin, title in session.execute(query):
+            found.setdefault(path, []).append(PlacedTrack(track_id, begin, title))
+    return found
 
 
 def by_ids(session: Session, ids: Sequence[int]) -> list[Track]:
@@ -343,22 +379,20 @@ def counts(session: Session) -> Counts:
     )
 
 
-def words(session: Session) -> Iterator[tuple[int, str, str]]:
-    """Give each available track's id, name (artist and title) and other searchable text, by id."""
-    query = (
-        select(
-            TrackRow.id,
-            TrackRow.artist,
-            TrackRow.title,
-            TrackRow.album_artist,
-            TrackRow.album,
-            cast(TrackRow.genres, Text),  # as JSON: its words are the same
-        )
-        .where(is_available)
-        .order_by(TrackRow.id)
-    )
-    for track_id, artist, title, album_artist, album, genres in session.execute(query):
-        yield track_id, f"{artist} {title}", f"{album_artist or ''} {album or ''} {genres}"
+def words(session: Session, ids: Sequence[int]) -> list[Words]:
+    """Return what is searched for of the available tracks of at most IDS_PER_QUERY ids."""
+    query = select(
+        TrackRow.id,
+        TrackRow.title,
+        TrackRow.artist,
+        TrackRow.album_artist,
+        TrackRow.album,
+        TrackRow.genres,
+    ).where(is_available, TrackRow.id.in_(ids))
+    return [
+        Words(i, title, artist, " ".join((album_artist or "", album or "", *genres)))
+        for i, title, artist, album_artist, album, genres in session.execute(query)
+    ]
 
 
 def recording_groups(session: Session) -> dict[int, int]:

@@ -71,9 +71,13 @@ def stamp(path: Path) -> tuple[int, int, int] | None:
 
 @contextmanager
 def open_home(
-    settings: Settings, *, patience: float = PATIENCE, most_waiting: int | None = None
+    settings: Settings,
+    *,
+    patience: float = PATIENCE,
+    most_waiting: int | None = None,
+    copies: Path | None = None,
 ) -> Iterator[Home]:
-    """Open a home for reading; the last two are those of `Catalog`.
+    """Open a home for reading; `copies` is that of `VectorIndex.load`, the others `Catalog`'s.
 
     Raises NotIndexed, CatalogError, and DamagedIndex or StaleIndex for an index that cannot be
     used.
@@ -84,7 +88,7 @@ def open_home(
     with Catalog(
         settings.home, settings.database, patience=patience, most_waiting=most_waiting
     ) as catalog:
-        index = VectorIndex.load(path, model=None, projection=None, dim=None)
+        index = VectorIndex.load(path, model=None, projection=None, dim=None, copies=copies)
         projection: Projection | ProjectionError
         try:
             projection = Projection.load(settings.home / PROJECTION_NAME)

@@ -16,6 +16,8 @@ W and a minimise |Y - m - φW - a|² + penalty |W|² + shrinkage |a|² together:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import linalg, sparse
 
@@ -31,6 +33,113 @@ _BLOCK = 1024  # tracks whose kernel is held at once, by each thread
 _JITTER = 1e-5
 
 
+@dataclass(frozen=True, eq=False)
+class ContentPrior:
+    """What predictions from content and artist have in common, whatever their penalties.
+
+    factors      their targets, less `mean` (n_tracks, f); rows of tracks without listens are unused
+    mean         of the factors of the tracks with listens: (f,)
+    artists      of the tracks, -1 where an artist has no other track: int64 (n_tracks,)
+    rows         the tracks with listens, ascending
+    known        the tracks with content, ascending
+    centred      content less its mean: (n_tracks, dim)
+    points       v (n_tracks, ·), and `landmarks` among them
+    root         of the landmarks' kernel, see `_root`
+    equations    of the weights of φ and, where it is `linear`, of the centred content
+
+    The last four are empty where no track with listens has content.
+    """
+
+    factors: Float32Array
+    mean: Float32Array
+    artists: Int64Array
+    rows: Int64Array
+    known: Int64Array
+    centred: Float32Array
+    points: Float32Array
+    landmarks: Float32Array
+    root: Float64Array
+    equations: _Equations | None
+
+    @classmethod
+    def of(
+        cls,
+        content: Content,
+        factors: Float32Array,
+        has_listens: BoolArray,
+        *,
+        linear: bool,
+        seed: int,
+    ) -> ContentPrior:
+        """Prepare predictions of `factors` (n_tracks, f), learned where tracks have listens."""
+        rows = np.flatnonzero(has_listens)
+        generator = np.random.default_rng(seed)
+        fitted = _some(rows, N_FITTED, generator)
+        mean = factors[rows].mean(axis=0) if len(rows) else np.zeros_like(factors[0])
+        targets = factors - mean
+        artists = _artists_with_several(content.artists)
+        known = np.flatnonzero(content.known)
+        centred = content.centred()
+        if not content.known[fitted].any():
+            nothing = np.zeros((0, 0), np.float32)
+            return cls(
+                *(targets, mean, artists, rows, known, centred),
+                *(nothing, nothing, nothing.astype(np.float64), None),
+            )
+        units = unit_rows(centred)
+        equations = _Equations.of(units[fitted], artists[fitted], targets[fitted])
+        weights = equations.weights(LINEAR_PENALTY, 1.0)
+        points = np.hstack([units, unit_rows(units @ weights)])
+        landmarks = points[_some(fitted[content.known[fitted]], N_LANDMARKS, generator)]
+        root = _root(landmarks)
+        features = _features(points[fitted], landmarks, root) * content.known[fitted][:, None]
+        if linear:
+            features = np.hstack([features, centred[fitted]])
+        equations = _Equations.of(features, artists[fitted], targets[fitted])
+        return cls(targets, mean, artists, rows, known, centred, points, landmarks, root, equations)
+
+    def predict(self, penalty: float, linear: float, artist_shrinkage: float) -> Float32Array:
+        """Predict the factors of every track: float32 (n_tracks, f).
+
+        penalty           of W
+        linear            length of the content itself beside the kernel features; 0 leaves it out
+        artist_shrinkage  as so many more tracks of no effect; without effect where every artist has
+                          one track
+
+        The mean factors where a track has neither content nor artist.
+        """
+        predicted = np.zeros_like(self.factors)
+        if self.equations is not None:
+            self._add_content(predicted, self.equations, penalty, linear, artist_shrinkage)
+        rows, artists = self.rows, self.artists
+        effects = _effects(artists[rows], self.factors[rows] - predicted[rows], artist_shrinkage)
+        (with_artist,) = np.nonzero((artists >= 0) & (artists < len(effects)))
+        predicted[with_artist] += effects[artists[with_artist]]
+        return np.asarray(predicted + self.mean, np.float32)
+
+    def _add_content(
+        self,
+        predicted: Float32Array,
+        equations: _Equations,
+        penalty: float,
+        linear: float,
+        artist_shrinkage: float,
+    ) -> None:
+        n = len(self.landmarks)
+        lengths = np.ones(len(equations.gram), np.float32)
+        lengths[n:] = linear
+        weights = lengths[:, None] * equations.weights(penalty, artist_shrinkage, lengths)
+        kernel_weights = _kernel_weights(self.root, weights[:n])
+
+        def predict(start: int) -> None:
+            block = self.known[start : start + _BLOCK]
+            predicted[block] = _kernel(self.points[block], self.landmarks) @ kernel_weights
+            if linear:
+                predicted[block] += self.centred[block] @ weights[n:]
+
+        for_each(predict, range(0, len(self.known), _BLOCK))
+
+
 def predict_factors(
     content: Content,
     factors: Float32Array,
@@ -43,50 +152,10 @@ def predict_factors(
 ) -> Float32Array:
     """Predict the factors of every track from those of the tracks with listens.
 
-    factors           (n_tracks, f); rows of tracks without listens are not used
-    penalty           of W
-    linear            length of the content itself beside the kernel features; 0 leaves it out
-    artist_shrinkage  as so many more tracks of no effect; without effect where every artist has
-                      one track
-
-    Returns float32 (n_tracks, f), the mean factors where a track has neither content nor artist.
+    `ContentPrior` has the arguments. Returns float32 (n_tracks, f).
     """
-    rows = np.flatnonzero(has_listens)
-    if not len(rows):
-        return np.zeros_like(factors)
-    generator = np.random.default_rng(seed)
-    fitted = _some(rows, N_FITTED, generator)
-    mean = factors[rows].mean(axis=0)
-    targets = factors - mean
-    artists = _artists_with_several(content.artists)
-    predicted = np.zeros_like(factors)
-    (with_content,) = np.nonzero(content.known)
-    if content.known[fitted].any():
-        centred = content.centred()
-        units = unit_rows(centred)
-        weights = _regress(units[fitted], artists[fitted], targets[fitted], LINEAR_PENALTY, 1.0)
-        points = np.hstack([units, unit_rows(units @ weights)])
-        landmarks = points[_some(fitted[content.known[fitted]], N_LANDMARKS, generator)]
-        root = _root(landmarks)
-
-        features = _features(points[fitted], landmarks, root) * content.known[fitted][:, None]
-        if linear:
-            features = np.hstack([features, np.float32(linear) * centred[fitted]])
-        weights = _regress(features, artists[fitted], targets[fitted], penalty, artist_shrinkage)
-        kernel_weights = _kernel_weights(root, weights[: len(landmarks)])
-        slope = np.float32(linear) * weights[len(landmarks) :]
-
-        def predict(start: int) -> None:
-            block = with_content[start : start + _BLOCK]
-            predicted[block] = _kernel(points[block], landmarks) @ kernel_weights
-            if linear:
-                predicted[block] += centred[block] @ slope
-
-        for_each(predict, range(0, len(with_content), _BLOCK))
-    effects = _effects(artists[rows], targets[rows] - predicted[rows], artist_shrinkage)
-    (with_artist,) = np.nonzero((artists >= 0) & (artists < len(effects)))
-    predicted[with_artist] += effects[artists[with_artist]]
-    return np.asarray(predicted + mean, np.float32)
+    prior = ContentPrior.of(content, factors, has_listens, linear=linear > 0, seed=seed)
+    return prior.predict(penalty, linear, artist_shrinkage)
 
 
 def _artists_with_several(artists: Int64Array) -> Int64Array:
@@ -129,18 +198,42 @@ def _kernel_weights(root: Float64Array, weights: Float32Array) -> Float32Array:
     return np.asarray(linalg.solve_triangular(root, weights, lower=True, trans="T"), np.float32)
 
 
-def _regress(
-    x: Float32Array, artists: Int64Array, y: Float32Array, penalty: float, shrinkage: float
-) -> Float32Array:
-    """Weights of x, with effects of artists eliminated: (n_features, f)."""
-    members = _members(artists)
-    shrunk = 1 / (np.asarray(members.sum(axis=0)).ravel() + np.float32(shrinkage))
-    sums_x, sums_y = members.T @ x, members.T @ y
-    gram = x.T @ x - sums_x.T @ (shrunk[:, None] * sums_x)
-    right = x.T @ y - sums_x.T @ (shrunk[:, None] * sums_y)
-    gram = gram.astype(np.float64)
-    gram[np.diag_indices_from(gram)] += penalty
-    return np.asarray(linalg.solve(gram, right, assume_a="pos"), np.float32)
+@dataclass(frozen=True, eq=False)
+class _Equations:
+    """Normal equations of a regression of y on x with effects of artists, which are eliminated.
+
+    gram, right     XᵀX (n_features, n_features), XᵀY (n_features, f)
+    sums_x, sums_y  of the tracks of each artist: (n_artists, n_features), (n_artists, f)
+    n_tracks        of each artist: (n_artists,)
+    """
+
+    gram: Float32Array
+    right: Float32Array
+    sums_x: Float32Array
+    sums_y: Float32Array
+    n_tracks: Float32Array
+
+    @classmethod
+    def of(cls, x: Float32Array, artists: Int64Array, y: Float32Array) -> _Equations:
+        members = _members(artists)
+        n_tracks = np.asarray(members.sum(axis=0), np.float32).ravel()
+        return cls(x.T @ x, x.T @ y, members.T @ x, members.T @ y, n_tracks)
+
+    def weights(
+        self, penalty: float, shrinkage: float, lengths: Float32Array | None = None
+    ) -> Float32Array:
+        """Solve them, the features multiplied by `lengths`: (n_features, f).
+
+        Features of length 0 have the weight 0.
+        """
+        shrunk = 1 / (self.n_tracks + np.float32(shrinkage))
+        gram = self.gram - self.sums_x.T @ (shrunk[:, None] * self.sums_x)
+        right = self.right - self.sums_x.T @ (shrunk[:, None] * self.sums_y)
+        if lengths is not None:
+            gram, right = gram * lengths * lengths[:, None], right * lengths[:, None]
+        gram = gram.astype(np.float64)
+        gram[np.diag_indices_from(gram)] += penalty
+        return np.asarray(linalg.solve(gram, right, assume_a="pos"), np.float32)
 
 
 def _effects(artists: Int64Array, residuals: Float32Array, shrinkage: float) -> Float32Array:

@@ -24,6 +24,7 @@ same scale, so that a track without listens can be compared with one that has ma
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -40,10 +41,11 @@ from recsys.models import model_file
 from recsys.models.als import Als, AlsModel, fold_in, weighted
 from recsys.models.als_solver import solve
 from recsys.models.co_listening import CoListening, co_listening_similarity, log_popularity
-from recsys.models.content_prior import predict_factors
+from recsys.models.content_prior import ContentPrior
 from recsys.models.listener_means import listener_means
 from recsys.models.model_file import DamagedModel, Tensors
 from recsys.models.profile import Profile
+from recsys.models.steps import Steps
 from recsys.models.track_statistics import TrackStatistics
 
 # Names of settings in the file's manifest and in reports, where they are others.
@@ -105,18 +107,14 @@ class HybridSettings:
         named = {names.get(key, key): value for key, value in settings.items()}
         return cls(**{**named, "als": Als(**settings["als"])})
 
-    def fits_as(self, other: HybridSettings) -> bool:
-        """Return whether a fit with the other settings is the same: only scores are others."""
-        one, another = (
-            replace(
-                settings,
-                history_shrinkage=0.0,
-                content_weight=0.0,
-                cooccurrence_weight=float(settings.cooccurrence_weight > 0),
-            )
-            for settings in (self, other)
+    def for_fit(self) -> HybridSettings:
+        """Return the settings without those that change only the scores: equal for equal fits."""
+        return replace(
+            self,
+            history_shrinkage=0.0,
+            content_weight=0.0,
+            cooccurrence_weight=float(self.cooccurrence_weight > 0),
         )
-        return one == another
 
     def for_manifest(self) -> dict[str, Any]:
         """Return the settings as a manifest has them."""
@@ -142,42 +140,58 @@ class HybridSettings:
         content: Content,
         seed: int,
         tracks: Int64Array | None = None,
+        steps: Steps | None = None,
     ) -> HybridModel:
-        """Learn as `fit` does, from a factorisation of these counts by `als`."""
+        """Learn as `fit` does, from a factorisation of these counts by `als`.
+
+        `steps` are those of fits with other settings of the same listens, content and seed.
+        """
+        once = (steps or Steps()).once
         n = n_listeners(counts)
-        prediction = predict_factors(
-            content,
-            fitted.item_factors,
-            n > 0,
-            penalty=self.penalty,
-            linear=self.linear,
-            artist_shrinkage=self.artist_shrinkage,
-            seed=seed,
+        linear = self.linear > 0
+        prior = once(
+            "content prior",
+            (self.als, linear),
+            lambda: ContentPrior.of(content, fitted.item_factors, n > 0, linear=linear, seed=seed),
         )
-        confidence = self.als.confidence(counts, self.als.weighting)
-        item_factors, evidence = solve(
-            sparse.csr_matrix(confidence.T),
-            fitted.user_factors,
-            prediction,
-            self.prior_strength * self.als.regularization,
-            self.exposure_shrinkage,
+        of_prediction = self.penalty, self.linear, self.artist_shrinkage
+        prediction = once(
+            "prediction", (self.als, *of_prediction), lambda: prior.predict(*of_prediction)
+        )
+        item_factors, evidence = once(
+            "solution",
+            (self.als, *of_prediction, self.prior_strength, self.exposure_shrinkage),
+            lambda: solve(
+                sparse.csr_matrix(self.als.confidence(counts, self.als.weighting).T),
+                fitted.user_factors,
+                prediction,
+                self.prior_strength * self.als.regularization,
+                self.exposure_shrinkage,
+            ),
         )
         history_factors = item_factors
         if self.prior_mix:
             share = np.float32(self.prior_mix)
             history_factors = (1 - share) * item_factors + share * prediction
+        n_neighbours = self.n_neighbours if self.cooccurrence_weight else 0
         return HybridModel(
             settings=self,
             tracks=np.arange(counts.shape[1]) if tracks is None else tracks,
             item_factors=item_factors,
             history_factors=history_factors,
-            listener_means=listener_means(counts, fitted.user_factors, prediction, n),
+            listener_means=once(
+                "listener means",
+                (self.als, *of_prediction),
+                lambda: listener_means(counts, fitted.user_factors, prediction, n),
+            ),
             evidence=evidence,
             has_listens=n > 0,
             popularity=log_popularity(n, counts.shape[0]),
-            directions=content.directions(),
-            similarity=co_listening_similarity(
-                counts, n, self.n_neighbours if self.cooccurrence_weight else 0
+            directions=once("directions", (), content.directions),
+            similarity=once(
+                "co-listening",
+                n_neighbours,
+                lambda: co_listening_similarity(counts, n, n_neighbours),
             ),
         )
 
@@ -235,6 +249,14 @@ class HybridModel:
             self.directions,
         )
         object.__setattr__(self, "statistics", statistics)
+
+    def with_settings(self, settings: HybridSettings) -> HybridModel:
+        """Return the model with other settings of the scores. Raises ValueError for another fit."""
+        if settings.for_fit() != self.settings.for_fit():
+            raise ValueError("wanted settings that change only the scores")
+        other = copy(self)
+        object.__setattr__(other, "settings", settings)
+        return other
 
     def listener_factors(self, histories: sparse.csr_matrix) -> Float32Array:
         """Fold histories (n, n_tracks) in: (n, f).

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,6 +22,7 @@ if TYPE_CHECKING:  # what it is fitted with takes seconds to import: not before 
     from recsys.models.ranker.ranked_model import RankedModel
     from recsys.models.ranker.ranker import Ranker
 
+MAX_KNOWN = 4_000_000  # sums of co-listening that are kept, of all listeners: 8 bytes each
 MAX_NAMED = 100  # tracks of a history that a score may be traced to: the most played
 
 
@@ -44,6 +47,8 @@ class IndexedModel:
         self.evidence = np.zeros(len(ids), np.float32)
         self.evidence[rows[indexed]] = model.evidence[indexed]
         model.products()  # now, and not while somebody waits for an answer
+        self._known: dict[bytes, KnownListener] = {}
+        self._lock = threading.Lock()
 
     def scores_for(self, seeds: ResolvedSeeds, history: ListenerHistory) -> ListenerScores | None:
         """Return the scores for a listener's listens and likes, or for the seeds in their place.
@@ -61,9 +66,22 @@ class IndexedModel:
         matrix = sparse.csr_matrix((counts[known], at), shape=(1, len(self.model.tracks)))
         strongest = np.argsort(-counts[known], kind="stable")[:MAX_NAMED]
         ranked = not _replaced(seeds)
-        return ListenerScores(
-            self, self.model.profile(matrix), matrix, rows[known][strongest], ranked
-        )
+        return ListenerScores(self, self._listener(matrix), rows[known][strongest], ranked)
+
+    def _listener(self, listens: sparse.csr_matrix) -> KnownListener:
+        """Return who listens so, solved once for the same listens: (1, n_tracks)."""
+        key = hashlib.blake2b(listens.indices.tobytes() + listens.data.tobytes()).digest()
+        with self._lock:
+            known = self._known.pop(key, None)
+            if known is not None:
+                self._known[key] = known  # the last that was asked for
+                return known
+        known = KnownListener(self.model.profile(listens), listens, {})
+        with self._lock:
+            self._known[key] = known
+            for old in list(self._known)[: -max(2, MAX_KNOWN // max(len(self.model.tracks), 1))]:
+                del self._known[old]
+        return known
 
     def co_listening(self, rows: IndexArray, others: IndexArray) -> Float32Array:
         """Return how much the listeners of rows and of others overlap: (n, n_others)."""
@@ -78,18 +96,29 @@ class IndexedModel:
         return overlaps
 
 
+class KnownListener(NamedTuple):
+    """What a listening model knows of somebody with certain listens, kept for their next query.
+
+    listens     by the model's columns: CSR (1, n_tracks)
+    candidates  columns of the `n` tracks that the model may rank high, by n
+    """
+
+    profile: Profile
+    listens: sparse.csr_matrix
+    candidates: dict[int, IndexArray]
+
+
 @dataclass(frozen=True, eq=False)
 class ListenerScores:
     """A listening model's scores of the rows of an index, for one query.
 
-    listens  what the scores are computed from, by the model's columns: CSR (1, n_tracks)
+    known    what the scores are computed from
     history  the rows of the most played of these tracks
     ranked   whether the ranker takes part: it was trained on histories, and is used on nothing else
     """
 
     model: IndexedModel
-    profile: Profile
-    listens: sparse.csr_matrix
+    known: KnownListener
     history: IndexArray
     ranked: bool
 
@@ -100,14 +129,14 @@ class ListenerScores:
         """
         columns = self.model.columns[rows]
         scores = np.zeros(len(rows), np.float32)
-        scores[columns >= 0] = self.profile.scores(columns[columns >= 0])[0]
+        scores[columns >= 0] = self.known.profile.scores(columns[columns >= 0])[0]
         return scores
 
     @property
     def has_ranker(self) -> bool:
         """Whether the ranker changes anything for a history of this length."""
         ranker = self.model.ranked.ranker
-        return self.ranked and ranker is not None and ranker.is_adopted(self.listens)
+        return self.ranked and ranker is not None and ranker.is_adopted(self.known.listens)
 
     def corrections(self, rows: IndexArray) -> Float32Array:
         """Return what the ranker adds to the scores of rows: (n,)."""
@@ -119,10 +148,12 @@ class ListenerScores:
 
     def candidates(self, n: int) -> IndexArray:
         """Return about `n` rows that the model may rank high, and as many by artists played."""
-        columns = self.profile.candidates(n)
+        columns = self.known.candidates.get(n)
+        if columns is None:
+            columns = self.known.candidates[n] = self.known.profile.candidates(n)
         if self.has_ranker:
             artists = self.model.ranked.library.artists
-            of_artist = artists.sums(self.listens.sign())[0]
+            of_artist = artists.sums(self.known.listens.sign())[0]
             tracks = np.flatnonzero(artists.of_tracks(of_artist, np.arange(len(artists.codes))))
             own = artists.of_tracks(of_artist, tracks)
             columns = np.unique(np.concatenate([columns, tracks[top_n(own, n)]]))
@@ -138,7 +169,7 @@ class ListenerScores:
         known = columns >= 0
         if ranker is None:
             raise ValueError("the listening model has no ranker")
-        pairs = self.model.ranked.pairs(self.profile, self.listens, columns[known])
+        pairs = self.model.ranked.pairs(self.known.profile, self.known.listens, columns[known])
         values = compute(ranker, pairs)
         of_rows = np.zeros((len(rows), values.shape[1]), np.float32)
         of_rows[known] = values

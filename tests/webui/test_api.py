@@ -252,6 +252,7 @@ def test_a_server_stops_while_a_player_reads_none_of_an_endless_sound(
     given = tmp_path / "given"
     code = f"""
 import sys, pathlib
+from earshot import worker_process
 from earshot.commands import serve
 
 def endless(path, start):
@@ -259,7 +260,7 @@ def endless(path, start):
         pathlib.Path({str(given)!r}).write_text(str(number))
         yield bytes(1 << 20)
 
-serve.transcoded = endless
+worker_process.transcoded = endless
 sys.exit(serve.COMMAND.main(["--home", {str(home)!r}, "--port", "0"]))
 """
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=-1, stderr=-1) as run:

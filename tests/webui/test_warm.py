@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from made_home import N_TRACKS
 
 import recsys.home.tag_means
-from earshot.commands import serve
+from earshot import worker_process
 from recsys.catalog import Catalog, CatalogError
 from recsys.home.files import INDEX_NAME
 from recsys.home.settings import Settings
@@ -51,11 +51,11 @@ def test_each_new_index_is_taken_up_and_read_without_a_question(
         warmed.put(served)
 
     monkeypatch.setattr(Served, "warm", note)
-    monkeypatch.setattr(serve, "LOOK", 0.01)
+    monkeypatch.setattr(worker_process, "LOOK", 0.01)
     served, closing = ServedHome(Settings(home)), threading.Event()
     index, hidden = home / INDEX_NAME, home / "hidden"
     index.rename(hidden)
-    reader = threading.Thread(target=serve.keep_warm, args=(served, closing))
+    reader = threading.Thread(target=worker_process.keep_warm, args=(served, closing))
     reader.start()
     try:
         time.sleep(0.2)

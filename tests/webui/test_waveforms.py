@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browsing import played
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Page, Request, expect
@@ -75,7 +76,7 @@ def test_a_track_is_downloaded_once_and_drawn(page: Page) -> None:
     page.goto("/?like=track:5")
     page.locator("#rows [data-play]").first.click()
     expect(page.locator("#waveform")).to_be_visible()
-    page.wait_for_function("document.getElementById('audio').currentTime > 0.2")
+    played(page, 0.2)
     drawn = page.evaluate(
         """() => {
             const canvas = document.getElementById("waveform");

@@ -7,7 +7,7 @@ import stat
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from flask import Response, current_app, request, send_file
 from pydantic import Field
@@ -69,13 +69,13 @@ class Transcode(Protocol):
         path: Path,
         start: float,
         *,
-        seconds: float | None = None,
+        stop: float | None = None,
         bit_rate: int = BIT_RATE,
         kind: StreamKind = "mp3",
     ) -> Generator[bytes, None, None]:
-        """Give a file from `start` on, all or so many `seconds`, piece by piece.
+        """Give a file from `start` to `stop` seconds, piece by piece; nothing for what is no audio.
 
-        Nothing for what is no audio. `bit_rate` is in thousands of bits a second.
+        `bit_rate` is in thousands of bits a second.
         """
 
 
@@ -92,12 +92,15 @@ class FromQuery(Parameters):
     responses={
         200: content(*_SENT),
         206: content(*_SENT, status=206),
-        **problems(404, 416),
+        **problems(404, 415, 416),
     },
 )
 def audio(path: OfTrack) -> Response:
-    """Send a track's file, whole or the ranges asked for (RFC 9110, section 14)."""
-    return send_audio(file_of(available_track(current_or_catalog(), path.track_id)))
+    """Send a track's file, whole or the ranges asked for (RFC 9110, section 14).
+
+    A track that is a part of a file is sent as MP3, without ranges.
+    """
+    return send_track(available_track(current_or_catalog(), path.track_id))
 
 
 @api.get(
@@ -154,6 +157,11 @@ def file_of(track: Track) -> Path:
     return track.path
 
 
+def send_track(track: Track, bit_rate: int | None = None) -> Response:
+    """Send the file of a track as it is, or a part of one as MP3. Raises as `send_transcoded`."""
+    return send_transcoded(track, 0.0, bit_rate) if track.part else send_audio(file_of(track))
+
+
 def send_audio(file: Path) -> Response:
     """Send a file, whole or the part that the request asks for."""
     sent = send_file(file, mimetype=media_type(file), conditional=False)
@@ -180,12 +188,16 @@ def send_transcoded(
         raise UnsupportedMediaType("This server transcodes nothing.")
     file = file_of(track)
     begin_stream(request.environ, payer())
+    how: dict[str, Any] = {}
+    if bit_rate is not None or kind != "mp3":
+        how = {"bit_rate": bit_rate or BIT_RATE, "kind": kind}
     if seconds is not None:
-        pieces = transcode(file, start, seconds=seconds, bit_rate=bit_rate or BIT_RATE, kind=kind)
-    elif bit_rate is None and kind == "mp3":
-        pieces = transcode(file, start)
-    else:
-        pieces = transcode(file, start, bit_rate=bit_rate or BIT_RATE, kind=kind)
+        how["stop"] = track.begin + min(start + seconds, track.duration or start + seconds)
+    elif track.part:
+        how["stop"] = track.begin + (track.duration or 0.0)
+    if track.part:
+        start = min(track.begin + start, how["stop"])
+    pieces = transcode(file, start, **how)
     first = next(pieces, b"")
     if not first:
         raise UnsupportedMediaType(f"The file of track {track.id} cannot be decoded from there.")

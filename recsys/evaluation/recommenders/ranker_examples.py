@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
+from scipy import sparse
 
 from index.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from recsys.evaluation.metrics import attainable_recall_at_k, ndcg_at_k
-from recsys.evaluation.recommenders.ranker_split import MixedSplit
+from recsys.evaluation.recommenders.ranker_split import InnerSplit
 from recsys.models.ranker.candidates import candidate_pairs
 from recsys.models.ranker.pairs import KINDS, RankedLibrary, length_classes
 from recsys.models.ranker.terms import term_values
 
-N_CANDIDATES = (300, 150, 150)  # of each kind, of each listener
 _BLOCK = 256  # listeners at once
 
 
@@ -28,6 +28,7 @@ class Examples:
     scores     the listening model's, float32 (n_pairs,)
     played     whether the track is among those held out: bool (n_pairs,)
     listeners  row of each pair's listener, ascending; int64 (n_pairs,)
+    tracks     of each pair, columns of the split's listens: int64 (n_pairs,)
     kinds      number in `KINDS` of each pair's track: int64 (n_pairs,)
     n_held_out of each listener and kind, candidates or not: int64 (n, n_kinds)
     lengths    number in `LENGTHS` of each listener: int64 (n,)
@@ -39,6 +40,7 @@ class Examples:
     scores: Float32Array
     played: BoolArray
     listeners: Int64Array
+    tracks: Int64Array
     kinds: Int64Array
     n_held_out: Int64Array
     lengths: Int64Array
@@ -46,53 +48,71 @@ class Examples:
     is_new: BoolArray
 
     @classmethod
-    def of(cls, library: RankedLibrary, split: MixedSplit) -> Examples:
-        """Propose candidates for each listener of a split and compute their terms."""
+    def of(cls, library: RankedLibrary, split: InnerSplit, n_candidates: Sequence[int]) -> Examples:
+        """Propose candidates of each kind for the listeners of a split and compute their terms.
+
+        Nothing counts as held out of a kind without candidates.
+        """
         blocks: list[tuple[Float32Array, ...]] = []
         lists: list[tuple[Int64Array, ...]] = []
         for start in range(0, len(split.listeners), _BLOCK):
             rows = slice(start, start + _BLOCK)
-            pairs, _ = candidate_pairs(library, split.histories[rows], N_CANDIDATES)
+            pairs, _ = candidate_pairs(library, split.histories[rows], n_candidates)
             played = np.asarray(split.held_out[rows][pairs.listeners, pairs.tracks] > 0).ravel()
-            popularity = library.popularity[pairs.tracks]
-            blocks.append((term_values(pairs), pairs.scores, played, popularity))
-            lists.append((pairs.listeners + start, library.kinds[pairs.tracks]))
-        terms, scores, played, popularity = map(np.concatenate, zip(*blocks, strict=True))
-        listeners, kinds = map(np.concatenate, zip(*lists, strict=True))
-        held_out = [
-            split.held_out[:, library.kinds == kind].getnnz(axis=1) for kind in range(len(KINDS))
-        ]
+            blocks.append((term_values(pairs), pairs.scores, played))
+            lists.append((pairs.listeners + start, pairs.tracks))
+        terms, scores, played = map(np.concatenate, zip(*blocks, strict=True))
+        listeners, tracks = map(np.concatenate, zip(*lists, strict=True))
+        sought = np.array(n_candidates)[library.kinds] > 0
         return cls(
             terms,
             scores,
             played,
             listeners,
-            kinds,
-            np.column_stack(held_out),
+            tracks,
+            library.kinds[tracks],
+            _by_kind(split.held_out, library.kinds, sought),
             length_classes(split.histories),
-            popularity,
+            library.popularity[tracks],
             np.diff(split.train.indptr)[split.listeners] == 0,
         )
+
+    def of_tracks(self, chosen: BoolArray, split: InnerSplit, library: RankedLibrary) -> Examples:
+        """Return the pairs of some tracks, bool (n_tracks,), as if there were no others."""
+        some = self._of_pairs(chosen[self.tracks])
+        n_held_out = _by_kind(split.held_out, library.kinds, chosen) * (self.n_held_out > 0)
+        return replace(some, n_held_out=n_held_out)
+
+    def of_listeners(self, chosen: BoolArray) -> Examples:
+        """Return the pairs of some listeners, bool (n,)."""
+        some = self._of_pairs(chosen[self.listeners])
+        return replace(
+            some,
+            listeners=(np.cumsum(chosen) - 1)[some.listeners],
+            n_held_out=self.n_held_out[chosen],
+            lengths=self.lengths[chosen],
+            is_new=self.is_new[chosen],
+        )
+
+    def _of_pairs(self, mask: BoolArray) -> Examples:
+        of_pairs = ("terms", "scores", "played", "listeners", "tracks", "kinds", "popularity")
+        return replace(self, **{name: getattr(self, name)[mask] for name in of_pairs})
+
+    @classmethod
+    def joined(cls, examples: Sequence[Examples]) -> Examples:
+        """Return all examples, those of the same listener in two of them as of two listeners."""
+        names = [field.name for field in fields(cls)]
+        starts = np.cumsum([0, *(len(part.lengths) for part in examples)])
+        moved = [
+            replace(part, listeners=part.listeners + start)
+            for part, start in zip(examples, starts[:-1].tolist(), strict=True)
+        ]
+        return cls(*(np.concatenate([getattr(part, name) for part in moved]) for name in names))
 
     @cached_property
     def bounds(self) -> Int64Array:
         """The first pair of each listener, and the number of pairs: int64 (n + 1,)."""
         return np.searchsorted(self.listeners, np.arange(len(self.lengths) + 1))
-
-    def of_listeners(self, listeners: Int64Array) -> Examples:
-        """Return the pairs of some listeners, given by ascending rows."""
-        mask = np.isin(self.listeners, listeners)
-        return Examples(
-            self.terms[mask],
-            self.scores[mask],
-            self.played[mask],
-            np.searchsorted(listeners, self.listeners[mask]),
-            self.kinds[mask],
-            self.n_held_out[listeners],
-            self.lengths[listeners],
-            self.popularity[mask],
-            self.is_new[listeners],
-        )
 
     def quality(self, scores: Float64Array | Float32Array, kinds: Sequence[int]) -> Float64Array:
         """Return (R@20 + nDCG@100) / 2 of each listener among the candidates of some kinds: (n,).
@@ -123,3 +143,9 @@ class Examples:
             places = start + np.flatnonzero(of_kinds[start:end])
             best[places[np.argsort(-scores[places], kind="stable")[:n_best]]] = True
         return best
+
+
+def _by_kind(held_out: sparse.csr_matrix, kinds: Int64Array, sought: BoolArray) -> Int64Array:
+    """Count the entries of each row (n, n_tracks) in tracks of each kind that are sought."""
+    counts = [held_out[:, sought & (kinds == kind)].getnnz(axis=1) for kind in range(len(KINDS))]
+    return np.column_stack(counts).astype(np.int64)

@@ -52,29 +52,35 @@ class Decision:
 
 
 def compare(
-    examples: Examples, corrected: Float64Array, kinds: Sequence[int], label: str
+    examples: Examples,
+    corrected: Float64Array,
+    kinds: Sequence[int],
+    label: str,
+    least: float = N_ERRORS,
 ) -> list[Decision]:
     """Decide for some kinds of candidates and each length of history.
 
     examples   of listeners that the ranker was not trained on
     corrected  the ranker's scores of the pairs: (n_pairs,)
 
-    It is adopted where it gains more than `N_ERRORS` standard errors, on the listening model and on
+    It is adopted where it gains more than `least` standard errors, on the listening model and on
     popularity alone: what finds no more than the most played tracks has learned nothing of the
     listener. The listening model scores those too well whose listens it was trained on, and what
-    only corrects that would harm new listeners: among these alone it must gain more than one error.
+    only corrects that would harm new listeners: among these alone it must not lose.
     """
     orders = (examples.scores, examples.popularity, corrected)
     qualities = np.stack([examples.quality(scores, kinds) for scores in orders], axis=1)
     asked = ~np.isnan(qualities[:, 0])
     return [
-        _decision(qualities[here], examples.is_new[here], label, length)
+        _decision(qualities[here], examples.is_new[here], label, length, least)
         for number, length in enumerate(LENGTHS)
         for here in [asked & (examples.lengths == number)]
     ]
 
 
-def _decision(qualities: Float64Array, is_new: BoolArray, kind: str, length: int) -> Decision:
+def _decision(
+    qualities: Float64Array, is_new: BoolArray, kind: str, length: int, least: float
+) -> Decision:
     n = len(qualities)
     if n < MIN_LISTENERS:
         return Decision(kind, length, n)
@@ -82,7 +88,7 @@ def _decision(qualities: Float64Array, is_new: BoolArray, kind: str, length: int
     best = qualities[:, 0] if model >= popularity else qualities[:, 1]
     gain, error = _mean(qualities[:, 2] - best)
     new_gain, new_error = _mean((qualities[:, 2] - qualities[:, 0])[is_new])
-    adopted = gain > N_ERRORS * error and new_gain > new_error
+    adopted = gain > least * error and new_gain >= 0
     return Decision(
         kind, length, n, model, popularity, ranker, gain, error, new_gain, new_error, adopted
     )

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from index.arrays import BoolArray, Float64Array, Int64Array
 from recsys.evaluation.recommenders.ranker_examples import Examples
-from recsys.evaluation.recommenders.ranker_gate import Decision, compare
-from recsys.models.ranker.pairs import KINDS, LENGTHS, REGIMES
+from recsys.evaluation.recommenders.ranker_gate import N_ERRORS, Decision, compare
+from recsys.models.ranker.pairs import KINDS, LENGTHS, REGIME_OF_KIND, REGIMES
 
 STEPS = 20  # of Newton's method, in turns for constants and slopes
 PRIOR = 0.5  # tracks played, of the constant of a listener's log-odds
 MIN_SLOPE, MAX_SLOPE = 0.1, 10.0  # of the log-odds, for one standard deviation of the scores
 BINS = 20  # of a reliability diagram
+NO_LOSS = -1.0  # standard errors
 TOP = 20  # candidates whose mean score offsets keep
 _LABELS = ("known track", "new track or artist")  # of the regimes
-_REGIME = np.array([number for number, kinds in enumerate(REGIMES) for _ in kinds])
 
 
 class Odds(NamedTuple):
@@ -41,7 +42,7 @@ def start_of(examples: Examples, training: BoolArray) -> Odds:
     towards 0. It takes away how many tracks there were to play: trees that start from there learn
     which.
     """
-    kinds, regimes = examples.kinds, _REGIME[examples.kinds]
+    kinds, regimes = examples.kinds, REGIME_OF_KIND[examples.kinds]
     group = examples.listeners * len(REGIMES) + regimes
     n = int(group.max(initial=0)) + 1
     played: Float64Array = examples.played.astype(np.float64)
@@ -49,9 +50,8 @@ def start_of(examples: Examples, training: BoolArray) -> Odds:
     means = (np.bincount(group, examples.scores, n) / size)[group]
     centred = np.asarray(examples.scores - means, np.float64)
     n_played = _sums(group, played, n) + PRIOR
-    rates = _sums(kinds, played, len(KINDS)) / np.maximum(
-        np.bincount(kinds, minlength=len(KINDS)), 1
-    )
+    of_training = np.maximum(np.bincount(kinds[training], minlength=len(KINDS)), 1)
+    rates = _sums(kinds[training], played[training], len(KINDS)) / of_training
     intercepts = np.log((rates + 1e-4) / (1 + 1e-4 - rates))
     slopes, constants = np.full(len(REGIMES), 0.5), np.zeros(n)
     known = regimes[training]
@@ -66,7 +66,7 @@ def start_of(examples: Examples, training: BoolArray) -> Odds:
         slopes += np.clip(rise / (_sums(known, curvature, len(REGIMES)) + 1), -0.2, 0.2)
         slopes = np.clip(slopes, MIN_SLOPE, MAX_SLOPE)
     unknown = intercepts[kinds] + slopes[regimes] * centred
-    return Odds(slopes[_REGIME], intercepts, unknown + constants[group], unknown)
+    return Odds(slopes[REGIME_OF_KIND], intercepts, unknown + constants[group], unknown)
 
 
 def reliability(odds: Float64Array, played: BoolArray) -> list[dict[str, float]]:
@@ -93,60 +93,77 @@ def _sums(groups: Int64Array, values: Float64Array, n_groups: int) -> Float64Arr
     return sums
 
 
-class Corrections(NamedTuple):
-    """Where corrections are used, and what is subtracted of them; all (n_kinds, n_lengths).
+class Places(NamedTuple):
+    """Where corrections of scores come to lie; both (n_kinds, n_lengths).
 
-    constants  are the corrections where they are not used
+    offsets    what is subtracted of them
+    constants  are the corrections where they are not adopted
     """
 
-    adopted: BoolArray
     offsets: Float64Array
     constants: Float64Array
 
+    def applied(
+        self, corrections: Float64Array, examples: Examples, adopted: BoolArray
+    ) -> Float64Array:
+        """Return the corrected scores of examples: (n_pairs,)."""
+        cell = examples.kinds, examples.lengths[examples.listeners]
+        placed = np.where(adopted[cell], corrections - self.offsets[cell], self.constants[cell])
+        return np.asarray(examples.scores + placed, np.float64)
+
 
 def adopt(
-    corrections: Float64Array, examples: Examples, gate: BoolArray
-) -> tuple[Corrections, list[Decision]]:
+    corrections: Float64Array, examples: Examples, gate: BoolArray, of_new_artists: BoolArray
+) -> tuple[BoolArray, list[Decision]]:
     """Decide where corrections of scores (n_pairs,) are adopted, by the listeners `gate` (n,).
 
-    Offsets keep the mean score of the best `TOP` candidates of each regime. The order among new
-    artists is decided alone: where it gains nothing, all have the mean correction of their best.
+    Returns bool (n_kinds, n_lengths). The order among new artists is decided alone, by `gate` and
+    by listeners who have nothing else to find (n,): it must not lose. Then that of a regime
+    together, which must gain.
     """
-    shape = len(KINDS), len(LENGTHS)
-    result = Corrections(np.zeros(shape, bool), np.zeros(shape), np.zeros(shape))
+    adopted = np.ones((len(KINDS), len(LENGTHS)), bool)
     decisions: list[Decision] = []
-    lengths = examples.lengths[examples.listeners]
-    asked = examples.of_listeners(np.flatnonzero(gate))
-    of_asked = gate[examples.listeners]
+
+    def decide(kinds: Sequence[int], label: str, asked: BoolArray, least: float) -> None:
+        placed = place(corrections, examples, adopted).applied(corrections, examples, adopted)
+        some = examples.of_listeners(asked)
+        decided = compare(some, placed[asked[examples.listeners]], kinds, label, least)
+        adopted[list(kinds)] &= [decision.adopted for decision in decided]
+        decisions.extend(decided)
+
     for regime, label in zip(REGIMES, _LABELS, strict=True):
-        corrected = corrections.copy()
-        used = np.ones(shape, bool)
         for kind in regime[1:]:
-            alone = compare(asked, (examples.scores + corrected)[of_asked], [kind], KINDS[kind])
-            decisions += alone
-            top = examples.best(examples.scores + corrected, [kind], TOP)
-            for length, decision in enumerate(alone):
-                if not decision.adopted:
-                    used[kind, length] = False
-                    pairs = (examples.kinds == kind) & (lengths == length)
-                    of_best = corrected[pairs & top]
-                    constant = float(of_best.mean()) if len(of_best) else 0.0
-                    corrected[pairs] = result.constants[kind, length] = constant
+            decide([kind], KINDS[kind], gate | of_new_artists, NO_LOSS)
+        decide(regime, label, gate, N_ERRORS)
+    return adopted, decisions
+
+
+def place(corrections: Float64Array, examples: Examples, adopted: BoolArray) -> Places:
+    """Keep regimes where they were: the mean score of the best `TOP` candidates stays.
+
+    Where only some kinds of a regime are adopted, bool (n_kinds, n_lengths), all of the others have
+    the mean correction of their best.
+    """
+    places = Places(np.zeros(adopted.shape), np.zeros(adopted.shape))
+    lengths = examples.lengths[examples.listeners]
+    corrected = corrections.copy()
+    some = np.zeros(adopted.shape, bool)
+    for regime in REGIMES:
+        some[list(regime)] = adopted[list(regime)].any(axis=0)
+    for kind, length in np.argwhere(some & ~adopted).tolist():
+        pairs = (examples.kinds == kind) & (lengths == length)
+        best = examples.best(examples.scores + corrections, [kind], TOP)
+        constant = float(corrections[pairs & best].mean()) if (pairs & best).any() else 0.0
+        corrected[pairs] = places.constants[kind, length] = constant
+    for regime in REGIMES:
         before = examples.best(examples.scores, regime, TOP)
         after = examples.best(examples.scores + corrected, regime, TOP)
-        for length in range(len(LENGTHS)):
+        for length in np.flatnonzero(some[regime[0]]).tolist():
             here = lengths == length
             if not (here & before).any():
                 continue
             rise = (examples.scores + corrected)[here & after].mean()
             rise -= examples.scores[here & before].mean()
-            result.offsets[regime, length] = rise
-            result.constants[regime, length] -= np.where(used[regime, length], 0, rise)
-            corrected[here & np.isin(examples.kinds, regime)] -= rise
-        together = compare(asked, (examples.scores + corrected)[of_asked], regime, label)
-        decisions += together
-        for length, decision in enumerate(together):
-            result.adopted[regime, length] = used[regime, length] & decision.adopted
-            if not decision.adopted:
-                result.constants[regime, length] = 0
-    return result, decisions
+            places.offsets[regime, length] = rise
+            places.constants[regime, length] -= np.where(adopted[regime, length], 0, rise)
+    return places

@@ -1,19 +1,22 @@
-"""ALS factors shared by the systems of one comparison that start from the same factorisation."""
+"""ALS factors, and what follows from them, shared by the systems and settings of one comparison."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from scipy import sparse
 
+from recsys.evaluation.recommenders.ranker_training import RankedSettings
 from recsys.interactions import Content
 from recsys.models.als import Als, AlsModel
 from recsys.models.hybrid import HybridModel, HybridSettings
 from recsys.models.protocol import Estimator, ListeningModel
+from recsys.models.steps import Steps
 
-MAX_FITS = 4  # of each setting: of the training listens, and of splits of them
+MAX_LISTENS = 4  # matrices at once: the training listens, and splits of them
+MAX_ALS = 30  # factorisations of each
 
 
 class AlsEstimator(Protocol):
@@ -29,47 +32,41 @@ class AlsEstimator(Protocol):
         """Learn from listens and content, starting from fitted factors of these listens."""
 
 
-class _Fit(NamedTuple):
+class _Fits(NamedTuple):
     counts: sparse.csr_matrix
     seed: int
-    model: AlsModel
+    steps: Steps
 
 
 class AlsCache:
-    """The last fits of each setting of ALS, by the matrix (the object itself) and the seed.
-
-    And the last hybrid models, of which some settings change the scores alone.
-    """
+    """Fits of the last matrices of listens (the object itself) and seeds, and their steps."""
 
     def __init__(self) -> None:
-        self._fits: dict[Als, list[_Fit]] = {}
-        self._hybrids: list[tuple[AlsModel, HybridModel]] = []
-
-    def hybrid(
-        self,
-        settings: HybridSettings,
-        fitted: AlsModel,
-        counts: sparse.csr_matrix,
-        content: Content,
-        seed: int,
-    ) -> HybridModel:
-        """Return the hybrid model from these factors, fitted anew only where that is needed."""
-        for factors, model in self._hybrids:
-            if factors is fitted and model.settings.fits_as(settings):
-                return replace(model, settings=settings)
-        made = settings.fit_from(fitted, counts, content, seed)
-        self._hybrids = [(fitted, made), *self._hybrids[: MAX_FITS - 1]]
-        return made
+        self._fits: list[_Fits] = []
 
     def fit(self, als: Als, counts: sparse.csr_matrix, content: Content, seed: int) -> AlsModel:
         """Return the factors of these listens, fitted now or before."""
-        fits = self._fits.setdefault(als, [])
-        for fit in fits:
-            if fit.counts is counts and fit.seed == seed:
-                return fit.model
-        model = als.fit(counts, content, seed)
-        self._fits[als] = [_Fit(counts, seed, model), *fits[: MAX_FITS - 1]]
-        return model
+        steps = self._steps(counts, seed)
+        return steps.once("als", als, lambda: als.fit(counts, content, seed), MAX_ALS)
+
+    def hybrid(
+        self, settings: HybridSettings, counts: sparse.csr_matrix, content: Content, seed: int
+    ) -> HybridModel:
+        """Return the hybrid model of these listens, doing only what was not done before."""
+        fitted, steps = self.fit(settings.als, counts, content, seed), self._steps(counts, seed)
+        model = steps.once(
+            "model",
+            settings.for_fit(),
+            lambda: settings.fit_from(fitted, counts, content, seed, steps=steps),
+        )
+        return model.with_settings(settings)
+
+    def _steps(self, counts: sparse.csr_matrix, seed: int) -> Steps:
+        for fits in self._fits:
+            if fits.counts is counts and fits.seed == seed:
+                return fits.steps
+        self._fits = [_Fits(counts, seed, Steps()), *self._fits[: MAX_LISTENS - 1]]
+        return self._fits[0].steps
 
     def sharing(self, make: Callable[..., AlsEstimator]) -> Callable[..., Estimator]:
         """Return a maker of the same estimators, whose ALS factors come from this cache."""
@@ -86,7 +83,11 @@ class _Sharing:
     cache: AlsCache
 
     def fit(self, counts: sparse.csr_matrix, content: Content, seed: int) -> ListeningModel:
+        match self.estimator:
+            case HybridSettings() as settings:
+                return self.cache.hybrid(settings, counts, content, seed)
+            case RankedSettings() as settings:
+                model = self.cache.hybrid(settings.hybrid, counts, content, seed)
+                return settings.fit_ranker(model, counts, content, seed)
         factors = self.cache.fit(self.estimator.als, counts, content, seed)
-        if isinstance(self.estimator, HybridSettings):
-            return self.cache.hybrid(self.estimator, factors, counts, content, seed)
         return self.estimator.fit_from(factors, counts, content, seed)

@@ -17,7 +17,8 @@ from recsys.models.profile import ScoreTerms
 from recsys.models.ranker.groups import TrackGroups, relative_popularity
 
 KINDS = ("known track", "new track", "new artist")  # of candidates, by number
-REGIMES = ((0,), (1, 2))  # kinds whose odds are compared: with listens, and without
+REGIMES = ((0,), (1, 2))  # kinds that are ranked together: with listens, and without
+REGIME_OF_KIND = np.array([number for number, kinds in enumerate(REGIMES) for _ in kinds])
 LENGTHS = (1, 5, 20)  # least tracks of a short, a middling and a long history
 
 
@@ -25,15 +26,17 @@ LENGTHS = (1, 5, 20)  # least tracks of a short, a middling and a long history
 class RankedLibrary:
     """What ranking terms know of the tracks.
 
-    model     the listening model
-    artists   and albums, as `TrackGroups`
-    affinity  of artists: CSR (n_artists, n_artists)
+    model        the listening model
+    artists      and albums, as `TrackGroups`
+    affinity     of artists: CSR (n_artists, n_artists)
+    n_listeners  how many were learned from; 0 in rankers from before it was stored
     """
 
     model: HybridModel
     artists: TrackGroups
     albums: TrackGroups
     affinity: sparse.csr_matrix
+    n_listeners: int = 0
 
     @cached_property
     def popularity(self) -> Float32Array:

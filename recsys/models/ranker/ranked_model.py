@@ -88,6 +88,7 @@ class RankedModel:
             for name in ("artists", "albums"):
                 groups = getattr(self.library, name)
                 tensors |= {f"{name}_{part}": getattr(groups, part) for part in _GROUPS}
+            tensors["n_listeners"] = np.array([self.library.n_listeners])
             affinity = self.library.affinity
             tensors |= {f"affinity_{part}": getattr(affinity, part) for part in _SPARSE}
         if self.card:
@@ -136,7 +137,8 @@ def _library(model: HybridModel, tensors: Tensors) -> RankedLibrary:
     affinity.check_format()
     if any(len(groups.codes) != len(model.tracks) for groups in (artists, albums)):
         raise ValueError("its ranker is of other tracks")
-    return RankedLibrary(model, artists, albums, affinity)
+    n_listeners = int(tensors["n_listeners"][0]) if "n_listeners" in tensors else 0
+    return RankedLibrary(model, artists, albums, affinity, n_listeners)
 
 
 def _others_below(before: Float32Array, after: Float32Array, chosen: np.ndarray) -> Float32Array:

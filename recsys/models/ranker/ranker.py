@@ -25,10 +25,18 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from index.arrays import BoolArray, Float32Array, Float64Array
-from recsys.models.ranker.pairs import KINDS, LENGTHS, Pairs, length_classes
+from recsys.models.ranker.pairs import (
+    KINDS,
+    LENGTHS,
+    REGIME_OF_KIND,
+    REGIMES,
+    Pairs,
+    length_classes,
+)
 from recsys.models.ranker.terms import TERMS, term_values
 from recsys.models.ranker.topics import TOPICS
 
+TREES = "trees", "trees_of_new"  # names in files, of each of `REGIMES`
 _CELLS = len(KINDS), len(LENGTHS)
 
 
@@ -59,6 +67,11 @@ class Trees:
             raise ValueError(f"its ranker knows terms that this version lacks: {unknown}")
         self.columns = [known[name] for name in self.names]
 
+    @property
+    def n_trees(self) -> int:
+        """How many trees there are."""
+        return int(self._booster.num_trees())
+
     def values(self, terms: Float32Array) -> Float64Array:
         """Return f of terms (n, n_terms): (n,)."""
         if not len(terms):
@@ -87,6 +100,7 @@ class Trees:
 class Ranker:
     """Trained trees, and where they are used.
 
+    trees      of each of `REGIMES`
     slopes     of each kind of candidate, float64 (n_kinds,)
     offsets    float64 (n_kinds, n_lengths), see `KINDS` and `LENGTHS`
     adopted    likewise, bool
@@ -94,7 +108,7 @@ class Ranker:
     card       what it was trained on and what it gained, as JSON can hold it
     """
 
-    trees: Trees
+    trees: tuple[Trees, ...]
     slopes: Float64Array
     offsets: Float64Array
     adopted: BoolArray
@@ -106,6 +120,8 @@ class Ranker:
         shapes = self.slopes.shape, *(array.shape for array in cells)
         if shapes != (_CELLS[:1], _CELLS, _CELLS, _CELLS):
             raise ValueError(f"its ranker has the shapes {shapes}")
+        if len(self.trees) != len(REGIMES):
+            raise ValueError(f"its ranker has {len(self.trees)} sets of trees")
 
     def is_adopted(self, history: sparse.csr_matrix) -> bool:
         """Return whether it is used for any candidates of a history (1, n_tracks)."""
@@ -117,7 +133,10 @@ class Ranker:
         used = self.adopted[kinds, lengths]
         if not used.any():
             return np.zeros(len(pairs), np.float32)
-        values = self.trees.values(term_values(pairs)) - self.offsets[kinds, lengths]
+        terms, values = term_values(pairs), np.zeros(len(pairs))
+        for trees, mask in self._by_regime(kinds):
+            values[mask] = trees.values(terms[mask])
+        values -= self.offsets[kinds, lengths]
         corrections = np.where(used, values / self.slopes[kinds], self.constants[kinds, lengths])
         return corrections.astype(np.float32)
 
@@ -128,7 +147,10 @@ class Ranker:
         """
         kinds, lengths = _cells(pairs)
         used = self.adopted[kinds, lengths]
-        topics, rest = self.trees.contributions(term_values(pairs))
+        terms = term_values(pairs)
+        topics, rest = np.zeros((len(pairs), len(TOPICS))), np.zeros(len(pairs))
+        for trees, mask in self._by_regime(kinds):
+            topics[mask], rest[mask] = trees.contributions(terms[mask])
         topics[:, TOPICS.index("habits")] += rest - self.offsets[kinds, lengths]
         topics *= (used / self.slopes[kinds])[:, None]
         topics[:, TOPICS.index("habits")] += np.where(used, 0, self.constants[kinds, lengths])
@@ -137,17 +159,35 @@ class Ranker:
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Return what is stored of it, by name."""
         return {
-            "trees": np.frombuffer(self.trees.text.encode(), np.uint8),
+            **{
+                name: np.frombuffer(trees.text.encode(), np.uint8)
+                for name, trees in zip(TREES, self.trees, strict=True)
+            },
             "slopes": self.slopes,
             "offsets": self.offsets,
             "adopted": self.adopted,
             "constants": self.constants,
         }
 
+    def _by_regime(self, kinds: NDArray[np.int64]) -> list[tuple[Trees, BoolArray]]:
+        """Return trees, and the pairs of these kinds that they rank, bool (n_pairs,)."""
+        regimes = REGIME_OF_KIND[kinds]
+        return [(trees, regimes == number) for number, trees in enumerate(self.trees)]
+
     @classmethod
     def of_tensors(cls, tensors: Mapping[str, NDArray[Any]], card: Mapping[str, Any]) -> Ranker:
-        """Return a stored ranker. Raises RankerUnusable, KeyError, ValueError."""
-        trees = Trees(tensors["trees"].tobytes().decode(), card["sha256"])
+        """Return a stored ranker. Raises RankerUnusable, KeyError, ValueError.
+
+        Those of before have the same trees for all kinds.
+        """
+        digests = card["sha256"]
+        if isinstance(digests, str):
+            digests = dict.fromkeys(TREES, digests)
+        stored = [tensors[name if name in tensors else TREES[0]] for name in TREES]
+        trees = tuple(
+            Trees(text.tobytes().decode(), digests[name])
+            for name, text in zip(TREES, stored, strict=True)
+        )
         cells = tensors["offsets"], tensors["adopted"], tensors["constants"]
         return cls(trees, tensors["slopes"], *cells, card)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,8 +21,8 @@ from recsys.models.model_file import DamagedModel
 from recsys.models.ranker.groups import EASE_PENALTY, TrackGroups, artist_affinity, track_groups
 from recsys.models.ranker.pairs import KINDS, LENGTHS, Pairs, RankedLibrary
 from recsys.models.ranker.ranked_model import RankedModel
-from recsys.models.ranker.ranker import Ranker, Trees, column_name, sha256
-from recsys.models.ranker.terms import TERMS, term_values
+from recsys.models.ranker.ranker import TREES, Ranker, Trees, column_name, sha256
+from recsys.models.ranker.terms import SHRINKAGE, TERMS, term_values
 
 ARTISTS = np.array([0, 0, 0, 1, 1, 2, 2, -1])
 ALBUMS = np.array([0, 0, 1, 2, 2, -1, -1, -1])
@@ -42,10 +43,10 @@ def library() -> RankedLibrary:
     counts, content = listens()
     model = HybridSettings(Als(3, 1.0, 1.0)).fit(counts, content, 0)
     artists, albums = track_groups(counts, content)
-    return RankedLibrary(model, artists, albums, artist_affinity(counts, artists))
+    return RankedLibrary(model, artists, albums, artist_affinity(counts, artists), counts.shape[0])
 
 
-def trees() -> Trees:
+def trees(rounds: int = 5) -> Trees:
     """Trees that know the tracks by the same artist, and the length of the history."""
     rng = np.random.default_rng(0)
     names = ["tracks by the same artist", "length of the history"]
@@ -54,14 +55,14 @@ def trees() -> Trees:
     data = lightgbm.Dataset(
         terms, terms[:, 0] + terms[:, 1] > 2, feature_name=[column_name(name) for name in names]
     )
-    text = lightgbm.train(parameters, data, 5).model_to_string()
+    text = lightgbm.train(parameters, data, rounds).model_to_string()
     return Trees(text, sha256(text))
 
 
 def ranked(adopted: bool = True) -> RankedModel:
     made = trees()
     ranker = Ranker(
-        made,
+        (made, made),
         np.full(len(KINDS), 0.5),
         np.full(CELLS, 0.1),
         np.full(CELLS, adopted),
@@ -94,6 +95,13 @@ def test_terms_are_what_their_names_say() -> None:
     assert values["kind of candidate"] == [0, 0, 0, 0, 0, 2, 2, 2]
     entropy = -(2 * third * np.log(2 * third) + third * np.log(third)) / np.log(3)
     assert values["variety of artists"] == near([entropy] * 8)
+    played = listens()[0].toarray() > 0
+    lengths = np.sqrt(played.sum(axis=0) + SHRINKAGE)
+    cosines = played.T.astype(float) @ played / np.outer(lengths, lengths)
+    np.fill_diagonal(cosines, 0)
+    assert values["shared listeners"] == near(
+        (cosines[[0, 1, 3]].sum(axis=0) * third**0.5).tolist()
+    )
     best = values["most similar sound"]
     assert best[:2] == near([1, 1])
     assert max(best[4:]) < 0.1
@@ -130,6 +138,34 @@ def test_a_written_ranker_ranks_the_same(tmp_path: Path) -> None:
     card = json.loads(path.with_suffix(".json").read_text())
     assert card["ranker"]["sha256"] == trees().digest
     assert HybridModel.load(path).scores(histories) == pytest.approx(model.hybrid.scores(histories))
+
+
+def test_rankers_of_before_have_the_same_trees_for_all_candidates(tmp_path: Path) -> None:
+    """And know nothing of how many listeners there were, which no term of theirs needs."""
+    path, model, histories = tmp_path / "listening.safetensors", ranked(), listens()[0]
+    model.save(path)
+    tensors, manifest = model_file.read(path)
+    assert manifest["ranker"]["sha256"] == trees().digest  # as it was written then
+    del tensors["ranker_trees_of_new"], tensors["ranker_n_listeners"]
+    model_file.write(path, tensors, manifest)
+    assert np.array_equal(RankedModel.load(path).scores(histories), model.scores(histories))
+
+
+def test_each_regime_has_trees_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "listening.safetensors"
+    model, other = ranked(), Trees(flat := trees(rounds=1).text, sha256(flat))
+    assert model.ranker
+    digests = dict(zip(TREES, (model.ranker.trees[0].digest, other.digest), strict=True))
+    both = replace(model.ranker, trees=(model.ranker.trees[0], other), card={"sha256": digests})
+    replace(model, ranker=both, card=both.card).save(path)
+    loaded = RankedModel.load(path)
+    assert loaded.ranker
+    pairs = pairs_of(loaded, 0)
+    known = loaded.library.kinds[pairs.tracks] == 0
+    before, after = model.ranker.corrections(pairs), loaded.ranker.corrections(pairs)
+    assert np.array_equal(before[known], after[known])
+    assert not np.isclose(before[~known], after[~known]).any()
+    assert loaded.ranker.parts(pairs).sum(axis=1) == pytest.approx(after, abs=1e-5)
 
 
 def test_a_model_without_a_ranker_goes_on_as_it_was(tmp_path: Path) -> None:

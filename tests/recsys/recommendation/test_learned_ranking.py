@@ -34,10 +34,10 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         counts = catalog.interactions().counts
         content = Content(model.directions, np.ones(40, bool), np.arange(40) % 10)
         artists, albums = track_groups(counts, content)
-        known = RankedLibrary(model, artists, albums, artist_affinity(counts, artists))
+        known = RankedLibrary(model, artists, albums, artist_affinity(counts, artists), 6)
         made_trees = loyal_trees()
         ranker = Ranker(
-            made_trees,
+            (made_trees, made_trees),
             np.ones(len(KINDS)),
             np.zeros(CELLS),
             np.ones(CELLS, bool),
@@ -106,3 +106,15 @@ def test_a_track_has_the_score_it_would_have_in_a_list(library: Library) -> None
     first = resolved.recommend(5).recommendations[4]
     (again,) = resolved.describe([first.track.id])
     assert again.score == pytest.approx(first.score, abs=1e-5)
+
+
+def test_a_listener_is_solved_once_for_the_same_listens(library: Library) -> None:
+    listener = library.catalog.listener("person 0")
+    assert listener is not None
+    system = Recommender(library.home)
+    query = Query(listener=listener.id)
+    first, one = system.resolve(query).context.listener_scores, system.recommend(query, 10)
+    second, other = system.resolve(query).context.listener_scores, system.recommend(query, 10)
+    assert first is not None and second is not None
+    assert first.known is second.known
+    assert one == other

@@ -6,13 +6,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import sparse
 from tastes import loyal, shuffled
 
 from recsys.evaluation.recommenders.evaluation import evaluate
-from recsys.evaluation.recommenders.ranker_split import mixed_split
-from recsys.evaluation.recommenders.ranker_training import RankedSettings
+from recsys.evaluation.recommenders.ranker_examples import Examples
+from recsys.evaluation.recommenders.ranker_split import (
+    KNOWN_TRACKS,
+    NEW_ARTISTS,
+    NEW_LISTENERS,
+    NEW_TRACKS,
+    HeldOut,
+    InnerSplit,
+    inner_split,
+)
+from recsys.evaluation.recommenders.ranker_training import RankedSettings, library_of
 from recsys.evaluation.recommenders.splits import Split, split
-from recsys.interactions import Content
+from recsys.interactions import Content, n_listeners
 from recsys.models.als import Als
 from recsys.models.hybrid import HybridSettings
 from recsys.models.ranker.candidates import candidate_pairs
@@ -108,7 +118,7 @@ def test_more_evidence_of_liking_never_lowers_a_score(
     trained: RankedModel, outer: tuple[Split, Content]
 ) -> None:
     pairs, _ = candidate_pairs(trained.library, outer[0].histories[""][:20])
-    values, trees = term_values(pairs), ranker_of(trained).trees
+    values, trees = term_values(pairs), ranker_of(trained).trees[0]
     before = trees.values(values)
     for column, term in enumerate(TERMS):
         if not term.monotone:
@@ -119,26 +129,69 @@ def test_more_evidence_of_liking_never_lowers_a_score(
             assert (trees.values(raised) >= before - 1e-9).all(), term.name
 
 
-def test_the_mixed_split_holds_out_of_everything() -> None:
+def inner(out: HeldOut, *, timed: bool = False) -> tuple[InnerSplit, sparse.csr_matrix, Content]:
     interactions, content = loyal(200)
-    times = np.arange(interactions.counts.nnz)
-    mixed = mixed_split(replace(interactions, times=times), content.artists, 0, 1000)
-    trained = np.asarray(mixed.train.sum(axis=0)).ravel() > 0
+    counts = interactions.counts
+    times = np.arange(counts.nnz) if timed else None
+    order = np.random.default_rng(1).permutation(200)
+    listens = replace(interactions, times=times)
+    made = inner_split(listens, content.artists, out, 0, order, 1000)
+    assert not made.histories.multiply(made.held_out).nnz
+    both = made.histories + made.held_out
+    assert (both != counts[made.listeners]).nnz == 0
+    assert made.listeners.tolist() == [n for n in order if n in set(made.listeners)]
+    return made, counts, content
+
+
+def test_of_known_tracks_the_latest_listens_are_held_out_of_everybody() -> None:
+    made, counts, _ = inner(KNOWN_TRACKS, timed=True)
+    assert len(made.listeners) == 200
+    assert made.held_out.nnz == pytest.approx(0.2 * counts.nnz, rel=0.05)
+    table = counts.toarray()
+    table[table.nonzero()] = np.arange(counts.nnz)
+    for row, listener in zip(made.held_out.toarray(), made.listeners, strict=True):
+        history = made.train[[listener]].indices
+        assert table[listener, history].max() < table[listener, row > 0].min()
+
+
+def test_new_tracks_are_those_that_nobody_is_known_to_play() -> None:
+    made, counts, content = inner(NEW_TRACKS)
+    new = n_listeners(made.train) == 0
+    assert new.mean() == pytest.approx(0.2, abs=0.02)
+    assert (made.histories != counts[made.listeners].multiply(~new)).nnz == 0
+    made, counts, content = inner(NEW_ARTISTS)
+    trained = n_listeners(made.train) > 0
     by_artist = np.bincount(content.artists, trained) / np.bincount(content.artists)
-    assert 0.05 < (by_artist == 0).mean() < 0.15  # artists of whom nothing is known
-    assert 0.05 < (~trained & (by_artist > 0)[content.artists]).mean() < 0.15  # tracks of others
-    new = np.diff(mixed.train.indptr)[mixed.listeners] == 0
-    assert 0.25 < new.mean() < 0.35
-    assert np.median(np.diff(mixed.histories.indptr)[new]) < 12
-    assert not mixed.histories.multiply(mixed.held_out).nnz
-    both = mixed.histories + mixed.held_out
-    assert (both != interactions.counts[mixed.listeners]).nnz == 0
-    known = mixed.held_out[~new].multiply(trained.astype(np.float32))
-    table = interactions.counts.toarray()
-    table[table.nonzero()] = times
-    for row, listener in zip(known.toarray(), mixed.listeners[~new], strict=True):
-        history = mixed.train[[listener]].indices  # the latest listens are held out
-        assert table[listener, history].max() < table[listener, row > 0].min(initial=1e9)
+    assert (by_artist == 0).mean() == pytest.approx(0.2, abs=0.02)
+    assert (by_artist[by_artist > 0] > 0.9).all()
+
+
+def test_new_listeners_are_told_by_few_tracks() -> None:
+    made, counts, _ = inner(NEW_LISTENERS)
+    assert len(made.listeners) == 60
+    assert not made.train[made.listeners].nnz
+    assert made.train.nnz == counts.nnz - counts[made.listeners].nnz
+    assert 1 < np.median(np.diff(made.histories.indptr)) < 12
+
+
+def test_examples_of_some_tracks_are_as_if_there_were_no_others() -> None:
+    """The gate must not ask for the tracks of the training: trees remember who is popular."""
+    made, _, content = inner(NEW_TRACKS)
+    library = library_of(SETTINGS.hybrid.fit(made.train, content, 0), made.train, content)
+    whole = Examples.of(library, made, NEW_TRACKS.candidates)
+    assert set(whole.kinds) <= {1, 2}
+    chosen = content.artists % 2 == 0
+    some = whole.of_tracks(chosen, made, library)
+    assert set(content.artists[some.tracks] % 2) == {0}
+    sought = made.held_out[:, chosen & (library.kinds > 0)]
+    assert some.n_held_out.sum(axis=1).tolist() == sought.getnnz(axis=1).tolist()
+    both = Examples.joined([some, whole.of_tracks(~chosen, made, library)])
+    assert both.played.sum() == whole.played.sum()
+    assert both.n_held_out.sum() == whole.n_held_out.sum()
+    n = len(made.listeners)
+    assert both.of_listeners(np.arange(2 * n) >= n).tracks.tolist() == [
+        track for track in whole.tracks.tolist() if not chosen[track]
+    ]
 
 
 def test_kinds_follow_the_listens(trained: RankedModel) -> None:

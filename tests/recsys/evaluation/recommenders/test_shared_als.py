@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from tastes import checkerboard, colours, kinds
 
-from recsys.evaluation.recommenders.shared_als import MAX_FITS, AlsCache
+from recsys.evaluation.recommenders.shared_als import MAX_LISTENS, AlsCache
 from recsys.evaluation.recommenders.systems import all_systems
 from recsys.models.als import Als
 from recsys.models.baselines import PredictedFactors
 from recsys.models.hybrid import HybridModel, HybridSettings
+from recsys.models.steps import Steps
 
 
 def test_the_same_listens_and_seed_are_factorised_once() -> None:
@@ -27,7 +28,7 @@ def test_the_same_listens_and_seed_are_factorised_once() -> None:
     ):
         assert other is not fitted
     assert cache.fit(als, listens.counts, content, 0) is fitted
-    for seed in range(2, 2 + MAX_FITS):
+    for seed in range(2, 2 + MAX_LISTENS):
         cache.fit(als, listens.counts, content, seed)
     assert cache.fit(als, listens.counts, content, 0) is not fitted  # the oldest are dropped
 
@@ -56,9 +57,9 @@ def test_settings_that_change_only_scores_are_not_fitted_again() -> None:
     fits: list[HybridSettings] = []
 
     class Counting(HybridSettings):
-        def fit_from(self, *arguments: Any) -> HybridModel:  # type: ignore[override]
+        def fit_from(self, *arguments: Any, **steps: Any) -> HybridModel:
             fits.append(self)
-            return HybridSettings.fit_from(self, *arguments)
+            return HybridSettings.fit_from(self, *arguments, **steps)
 
     make = AlsCache().sharing(Counting)
     als = Als(4, 1.0, 1.0, iterations=2)
@@ -74,3 +75,32 @@ def test_settings_that_change_only_scores_are_not_fitted_again() -> None:
         assert len(fits) == n_fits, settings
         alone = HybridSettings(als=als, **settings).fit(counts, content, 0)
         assert np.allclose(model.scores(counts), alone.scores(counts), atol=1e-5)
+
+
+def test_steps_of_other_settings_change_no_score() -> None:
+    """Whatever was fitted before: content's equations, predictions and co-listening are shared."""
+    counts, content = kinds()[0].counts, kinds()[1]
+    cache = AlsCache()
+    als = Als(4, 1.0, 1.0, iterations=2)
+    for settings in (
+        HybridSettings(als, linear=1.0),
+        HybridSettings(als, linear=0.5, penalty=3.0, artist_shrinkage=1.0),
+        HybridSettings(als),
+        HybridSettings(als, prior_mix=0.0, prior_strength=3.0),
+        HybridSettings(als, linear=1.0, exposure_shrinkage=0.0, cooccurrence_weight=0.0),
+    ):
+        shared = cache.hybrid(settings, counts, content, 0)
+        alone = settings.fit(counts, content, 0)
+        assert np.allclose(shared.scores(counts), alone.scores(counts), atol=1e-5), settings
+
+
+def test_the_last_used_steps_are_kept() -> None:
+    steps, made = Steps(), list[str]()
+
+    def make(name: str) -> str:
+        made.append(name)
+        return name
+
+    for name in ("a", "b", "a", "c", "a", "b"):
+        assert steps.once("step", name, partial(make, name), 2) == name
+    assert made == ["a", "b", "c", "b"]

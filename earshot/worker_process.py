@@ -1,0 +1,120 @@
+"""The application of a server, and the processes that answer by it (`webui.workers`)."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import logging
+import multiprocessing
+import signal
+import sys
+import threading
+from contextlib import ExitStack, suppress
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from flask import Flask
+
+from earshot.build_process import BuildStarter
+from earshot.import_process import ImportStarter
+from earshot.transcoding import transcoded
+from earshot.upload_analyser import UploadAnalyser
+from earshot.waveforms import levels_of
+from encoders.projection import ProjectionError
+from recsys.accounts import Accounts
+from recsys.catalog import CatalogError
+from recsys.home.settings import Settings
+from recsys.served_home import Served, ServedHome, Unavailable, open_catalog
+from recsys.threads import one_thread_each
+from webui.app import create_app
+from webui.music_folders import default_roots
+from webui.workers import answer_requests
+
+if TYPE_CHECKING:
+    from earshot.commands.serve import ServeOptions
+
+LOOK = 5.0  # s between two looks for a new index
+MOST_PROCESSES = 64
+
+
+class Shared(NamedTuple):
+    """What all processes of a server share: the token for writing, a folder of index copies."""
+
+    write_token: bytes
+    copies: Path | None
+
+
+def application(
+    options: ServeOptions,
+    settings: Settings,
+    shared: Shared,
+    closing: threading.Event,
+    stack: ExitStack,
+) -> tuple[Flask, Accounts | None]:
+    """Make the application, as every process of a server has it; the stack closes it."""
+    accounts = None
+    if options.accounts:
+        catalog = stack.enter_context(open_catalog(settings))
+        accounts = Accounts(catalog.people)
+    analyser = UploadAnalyser(settings.home, closing)
+    stack.callback(analyser.close)
+    app = create_app(
+        settings,
+        listener=options.listener,
+        accounts=accounts,
+        public_names={name.lower() for name in (*options.public_name, options.host)},
+        analyse_file=analyser,
+        transcode=transcoded,
+        read_levels=levels_of,
+        build=BuildStarter(settings.home),
+        import_history=ImportStarter(settings.home),
+        music_roots=options.music or default_roots(),
+        closing=closing,
+    )
+    app.config["WRITE_TOKEN"] = shared.write_token
+    home: ServedHome = app.extensions["served_home"]
+    home.copies = shared.copies
+    stack.callback(home.close)
+    return app, accounts
+
+
+def start_worker(
+    options: ServeOptions, settings: Settings, shared: Shared, connections: list[Connection]
+) -> BaseProcess:
+    """Start a worker, see `webui.workers`. Raises OSError."""
+    arguments = options, settings, shared, connections
+    process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
+    process.start()
+    return process
+
+
+def work(
+    options: ServeOptions, settings: Settings, shared: Shared, connections: list[Connection]
+) -> None:
+    """Answer the requests that a server hands over, until it closes the connections or ends."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # for the server, which first finishes answers
+        signal.signal(number, signal.SIG_IGN)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    atexit.register(gc.freeze)
+    closing = threading.Event()
+    with ExitStack() as stack:
+        app, _ = application(options, settings, shared, closing, stack)
+        stack.enter_context(one_thread_each())
+        home: ServedHome = app.extensions["served_home"]
+        threading.Thread(target=keep_warm, args=(home, closing), daemon=True).start()
+        answer_requests(app, connections)
+        closing.set()
+
+
+def keep_warm(home: ServedHome, closing: threading.Event) -> None:
+    """Take up each new index, and read what questions to it will need, before they come."""
+    warmed: Served | None = None
+    while not closing.is_set():
+        with suppress(Unavailable, CatalogError, ProjectionError):
+            served = home.current()
+            if served is not warmed:
+                warmed = served
+                served.warm()
+        closing.wait(LOOK)
