@@ -24,7 +24,8 @@ EARSHOT = Group(
         "teach": Subcommand("teach", "make a tag of your own from examples"),
         "account": Subcommand("account", "manage the accounts of a server"),
         "weights": Subcommand("weights", "list and install pretrained taggers"),
-        "plot": Subcommand("plot", "draw what a tagger's first layer responds to"),
+        "mcp": Subcommand("mcp", "offer the library's tools to an assistant"),
+        "plot": Subcommand("plot", "draw the library, tracks, and what a tagger responds to"),
     },
     version=f"earshot {__version__}",
 )

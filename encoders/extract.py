@@ -24,8 +24,9 @@ from torch import nn
 from encoders.audio import SegmentGrid, Segments
 from encoders.bundles import BUNDLES, EncoderBundle, find_bundle
 from encoders.decoding import DecoderProcess
+from encoders.descriptors import Describer
 from encoders.errors import AudioError
-from encoders.features import AudioInfo, AudioSpan, TrackFeatures
+from encoders.features import AudioInfo, AudioSpan, Descriptors, TrackFeatures
 from encoders.frontends import FrontEnd, front_end, segment_grid
 from encoders.onnx_bundles import ENCODERS
 from encoders.projection import Projection, fit_projection
@@ -41,6 +42,13 @@ _Job = TypeVar("_Job")
 _Answer = TypeVar("_Answer")
 _Result = TypeVar("_Result")
 _Numbered: TypeAlias = tuple[int, _Job, _Result | AudioError]  # a job's number, the job, its result
+
+
+class TrackAnalysis(NamedTuple):
+    """A track's features, one for each tagger, and its descriptors."""
+
+    features: tuple[TrackFeatures, ...]
+    descriptors: Descriptors
 
 
 class FrontEndPlan(NamedTuple):
@@ -67,12 +75,15 @@ class Extractor:
         workers: int = 1,
         nice: int = 0,
         known: Collection[str] = (),
+        describer: Describer | None = None,
     ) -> None:
         """`n_segments` are read of each track, or all of them where it is None.
 
-        `known` are the keys of features that there are already; see `feature_key`.
+        `known` are the keys of features that there are already; see `feature_key`. The `describer`
+        is by default one without a network.
         """
         self.taggers = tuple(taggers)
+        self.describer = describer or Describer(taggers[0].device)
         self.n_segments = n_segments
         self.workers = workers
         self.nice = nice
@@ -121,7 +132,7 @@ class Extractor:
             duration = decoder.receive_info(path).duration
             track = AudioSpan(path, duration)
             self._request(decoder, track)
-            return self._analyse(self._receive(decoder, track))
+            return self._features(self._receive(decoder, track))
 
     def inspect(
         self, paths: Iterable[Path]
@@ -148,13 +159,38 @@ class Extractor:
     def extract(
         self, tracks: Iterable[AudioSpan]
     ) -> Generator[tuple[AudioSpan, tuple[TrackFeatures, ...] | AudioError], None, None]:
-        """Analyse tracks; results come as they are ready."""
+        """Give the features of tracks; results come as they are ready."""
+        return self._run(tracks, self._receive, self._features)
+
+    def analyse(
+        self, tracks: Iterable[AudioSpan]
+    ) -> Generator[tuple[AudioSpan, TrackAnalysis | AudioError], None, None]:
+        """Give features and descriptors of tracks, like `extract`."""
+        return self._run(tracks, self._receive, self._analyse)
+
+    def describe(
+        self, tracks: Iterable[AudioSpan]
+    ) -> Generator[tuple[AudioSpan, Descriptors | AudioError], None, None]:
+        """Give the descriptors of tracks alone, like `extract`: no tagger computes anything."""
+
+        def receive(decoder: DecoderProcess, track: AudioSpan) -> Segments:
+            return decoder.receive_segments(track.path)
+
+        return self._run(tracks, receive, self._descriptors)
+
+    def _run(
+        self,
+        tracks: Iterable[AudioSpan],
+        receive: Callable[[DecoderProcess, AudioSpan], _Answer],
+        compute: Callable[[_Answer], _Result],
+    ) -> Generator[tuple[AudioSpan, _Result | AudioError], None, None]:
+        """Decode tracks and compute what is wanted of their segments, side by side."""
 
         def request(decoder: DecoderProcess, track: AudioSpan) -> None:
             self._start_times[track] = time.monotonic()
             self._request(decoder, track)
 
-        pool = DecoderPool(self.workers, self.nice, request, self._receive, self._analyse)
+        pool = DecoderPool(self.workers, self.nice, request, receive, compute)
         with self._cleared_progress(), closing(pool.run(tracks)) as results:
             for _, track, result in results:
                 self._start_times.pop(track, None)
@@ -220,8 +256,17 @@ class Extractor:
             segments.append(decoder.receive_segments(track.path))
         return segments
 
+    def _analyse(self, segments_by_plan: list[Segments]) -> TrackAnalysis:
+        features = self._features(segments_by_plan)
+        return TrackAnalysis(features, self._descriptors(segments_by_plan[0]))
+
+    def _descriptors(self, segments: Segments) -> Descriptors:
+        """Describe the first front end's segments."""
+        torch.set_num_threads(1)
+        return self.describer(segments, next(iter(self.plans.values())).grid.sample_rate)
+
     @torch.inference_mode()
-    def _analyse(self, segments_by_plan: list[Segments]) -> tuple[TrackFeatures, ...]:
+    def _features(self, segments_by_plan: list[Segments]) -> tuple[TrackFeatures, ...]:
         torch.set_num_threads(1)  # tracks run side by side; barriers within one would waste cores
         inputs = {}  # of the taggers: front-end output and the segments' starts, by front end
         for (front, plan), segments in zip(self.plans.items(), segments_by_plan, strict=True):
@@ -269,7 +314,14 @@ def load_extractor(
     """
     device = choose_device()
     taggers = [Tagger(bundle, cache, device=device) for bundle in _bundles(models, cache)]
-    return Extractor(taggers, n_segments=n_segments, workers=workers, nice=nice, known=known)
+    return Extractor(
+        taggers,
+        n_segments=n_segments,
+        workers=workers,
+        nice=nice,
+        known=known,
+        describer=Describer(taggers[0].device, cache),
+    )
 
 
 def _bundles(models: Sequence[str], cache: Path) -> list[EncoderBundle]:

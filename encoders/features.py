@@ -39,6 +39,22 @@ class AudioInfo:
     container_tags: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
+@dataclass(frozen=True)
+class Descriptors:
+    """What is estimated of a track's tempo, key and loudness; None where it has none.
+
+    method    the name of the way it was estimated
+    bpm       beats a minute
+    key       keynote and mode: "C# minor"
+    loudness  LUFS, of the parts that were heard
+    """
+
+    method: str
+    bpm: float | None = None
+    key: str | None = None
+    loudness: float | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class TrackFeatures:
     """One model's outputs for one track, segment by segment.

@@ -1,6 +1,6 @@
 """Transcoding of any audio to MP3 or Opus, for browsers and players.
 
-python -m encoders.transcoding FILE --start 30 --to opus --bit-rate 96 > rest.opus
+python -m encoders.transcoding FILE --start 30 --stop 60 --to opus --bit-rate 96 > part.opus
 """
 
 from __future__ import annotations

@@ -11,8 +11,9 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
@@ -23,6 +24,7 @@ from encoders.conversion import Tensors, Variables
 from encoders.errors import WeightsError
 
 COLLECTION = "https://raw.githubusercontent.com/minzwon/sota-music-tagging-models"
+SKEY_PROJECT = "https://raw.githubusercontent.com/deezer/skey"
 PACKAGE = "musicnn==0.1.0"
 
 
@@ -106,6 +108,8 @@ class CollectionFile:
     size: int | None = None
     revision: str = "master"
 
+    project = COLLECTION  # the address that it is fetched from
+
     @property
     def name(self) -> str:
         """The bundle's: "mtat_fcn"."""
@@ -178,14 +182,7 @@ class CollectionFile:
 
         Raises WeightsError if the file is missing, another one or no state dict.
         """
-        content = self.read(cache)
-        try:
-            with warnings.catch_warnings(action="ignore"):  # of what is refused anyway
-                tensors = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-            raise WeightsError(
-                f"{self.path(cache)} holds something else than tensors; it is not loaded."
-            ) from error
+        tensors = _read_tensors(self.read(cache), self.path(cache))
         if not isinstance(tensors, dict) or not all(
             isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in tensors.items()
         ):
@@ -194,6 +191,60 @@ class CollectionFile:
 
 
 Weights: TypeAlias = PackagedWeights | CollectionFile
+
+
+@dataclass(frozen=True)
+class SkeyWeights(CollectionFile):
+    """The published weights of S-KEY (Kong et al. 2025; MIT licence), which are no tagger's."""
+
+    project = SKEY_PROJECT
+    name = "skey"
+    place = "skey/models/skey.pt"
+    origin = f"{SKEY_PROJECT}/main/{place}"
+
+    def path(self, folder: Path) -> Path:
+        """Where the file lies in a folder of weights."""
+        return folder / "skey.pt"
+
+    def state(self, cache: Path) -> dict[str, Tensor]:
+        """Return the network's tensors. Raises WeightsError if there are none."""
+        # The file holds a training's state beside them, with numbers of NumPy's.
+        reads_number: Any = np.float64(0).__reduce__()[0]
+        scalar = reads_number, "numpy.core.multiarray.scalar"  # its name in the file
+        with torch.serialization.safe_globals([np.dtype, np.dtypes.Float64DType, scalar]):
+            content = _read_tensors(self.read(cache), self.path(cache))
+        try:
+            tensors = content["stone"].items()
+        except (KeyError, TypeError, AttributeError) as error:
+            raise WeightsError(f"{self.path(cache)} is no checkpoint of S-KEY.") from error
+        return self.convert(dict(tensors))
+
+
+def _skey_tensors(tensors: Tensors) -> dict[str, Tensor]:
+    """Return the tensors of the network alone: the transform before it is ours."""
+    prefix = "chromanet."
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+
+
+def _read_tensors(content: bytes, path: Path) -> Any:
+    """Read a file of torch's that holds tensors and plain values. Raises WeightsError."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of what is refused anyway
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise WeightsError(
+            f"{path} holds something else than tensors; it is not loaded."
+        ) from error
+
+
+SKEY_FILE = SkeyWeights(
+    "",
+    "skey",
+    _skey_tensors,
+    sha256="78dfd0ad4fa9434bf7cec70a25934b7c575bda9c80e994700140770ad3a5ead4",
+    size=765_465,
+    revision="main",
+)
 
 
 def _package_folder() -> Path:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from index.arrays import Float32Array, IndexArray, Int64Array
+from index.arrays import BoolArray, Float32Array, IndexArray, Int64Array
 
 RANDOM_SPREAD = 1.0  # what `randomness` of 1 adds, in standard deviations of the scores
 CENTRE_SHARE = 0.7  # of the relevance at a `consistency` of 1, the rest being the scores
@@ -34,6 +35,13 @@ class Limit:
     spacing: int = 0
 
 
+class Transition(Protocol):
+    """A rule of which candidates may come right after another."""
+
+    def followers(self, row: int) -> BoolArray:
+        """Return which candidates may follow this one, (n,)."""
+
+
 def rerank(
     scores: Float32Array,
     vectors: Float32Array,
@@ -42,6 +50,7 @@ def rerank(
     consistency: float = 0.0,
     diversity: float = 0.0,
     limits: Sequence[Limit] = (),
+    transitions: Sequence[Transition] = (),
 ) -> IndexArray:
     """Return the rows of at most `k` candidates, in the order of the list.
 
@@ -58,7 +67,8 @@ def rerank(
     `diversity` d then chooses one by one by maximal marginal relevance (Carbonell and Goldstein,
     SIGIR 1998): (1 - d) relevance - d (cosine to the most similar track chosen before).
 
-    The limits are kept exactly: the list is shorter than `k` where no candidate fits any more.
+    Limits and transitions are kept exactly: the list is shorter than `k` where no candidate fits
+    any more.
     Equal candidates come in the order given.
     """
     n = len(scores)
@@ -76,6 +86,8 @@ def rerank(
         for limit in limits:
             if limit.spacing:
                 allowed &= ~np.isin(limit.codes, _too_near(limit, chosen))
+        for transition in transitions if chosen else ():
+            allowed &= transition.followers(chosen[-1])
         if not allowed.any():
             break
         marginal = (1 - diversity) * relevance - diversity * closest

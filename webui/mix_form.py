@@ -9,8 +9,10 @@ from typing import Literal
 from recsys.durations import clock
 from recsys.recommendation.controls import (
     CAP,
+    PERCENT,
     SECONDS,
     SPACING,
+    TEMPO,
     Controls,
     Share,
     Values,
@@ -33,6 +35,8 @@ _CHOICES: Mapping[Values, Choices] = {
     CAP: Choices((1, 2, 3, 5), "at most {:.0f}".format, "any number"),
     SPACING: Choices((1, 2, 3, 5), "at least {:.0f} others".format, "any number"),
     SECONDS: Choices((180, 300, 480, 720, 1200), clock, "any length"),
+    TEMPO: Choices((60, 80, 100, 120, 140, 160), "{:.0f} BPM".format, "any tempo"),
+    PERCENT: Choices((2, 4, 6, 10, 20), "{:g} %".format, "any change"),
 }
 
 

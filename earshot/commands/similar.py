@@ -222,9 +222,9 @@ def print_table(answer: SimilarAnswer, why: bool) -> None:
     title = f"Like {printable(answer.title)}"
     table = Table(title=title, title_justify="left", box=None, header_style="bold")
     reasons = answer.reasons
-    has_tempo = any(r.tempo for r in reasons.values())
+    has_tempo = any(r.tempo or r.keys for r in reasons.values())
     columns = ["", "title", "artist", "similarity", "both sound"]
-    columns += ["most alike at", *(["bpm"] if has_tempo else [])] if why else []
+    columns += ["most alike at", *(["bpm", "keys"] if has_tempo else [])] if why else []
     for column in columns:
         table.add_column(column, justify="right" if column in ("", "similarity") else "left")
     for rank, neighbour in enumerate(answer.neighbours, start=1):
@@ -242,11 +242,11 @@ def print_table(answer: SimilarAnswer, why: bool) -> None:
 
 
 def because(reasons: Reasons) -> list[str]:
-    """Put the reasons into cells: tags with their shares, moments, tempo."""
+    """Put the reasons into cells: tags with their shares, moments, tempo, keys."""
     tags = ", ".join(f"{shared.tag} {shared.share:.0%}" for shared in reasons.shared_tags)
     moments = " and ".join(f"{clock(m.start)}-{clock(m.end)}" for m in reasons.moments)
     tempo = " and ".join(f"{bpm:.0f}" for bpm in reasons.tempo or ())
-    return [tags, moments, tempo]
+    return [tags, moments, tempo, " and ".join(reasons.keys or ())]
 
 
 COMMAND = Command(parse, run, refused="cannot be read")

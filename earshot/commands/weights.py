@@ -1,4 +1,4 @@
-"""Install pretrained taggers' weights, once, checked by their digests.
+"""Install pretrained networks' weights, once, checked by their digests.
 
     earshot weights
     earshot weights --list
@@ -6,8 +6,10 @@
     earshot weights --all --from ~/Downloads/sota-music-tagging-models
     earshot weights mtat_sample --trust-first-download
     earshot weights discogs_effnet --accept-licence
+    earshot weights skey
 
-Without names: those that `earshot build` analyses with. They are in the package musicnn, which pip
+`skey` is no tagger: with it the next build estimates keys better. Without names: the taggers that
+`earshot build` analyses with. They are in the package musicnn, which pip
 or uv installs; the others are files that are downloaded into the home. Nothing else fetches
 weights, and nothing is fetched that is there already. A stopped download goes on where it stopped.
 --from takes local files: NAME.pth, a copy of the collection's folders, or the wheel of musicnn.
@@ -36,12 +38,12 @@ from rich.table import Table
 from earshot.arguments import add_json, new_parser
 from earshot.command import DONE, NOTHING, Command
 from earshot.terminal import TableConsole, complain
-from encoders.bundles import BUNDLES, DEFAULT_MODELS, Bundle, EncoderBundle
+from encoders.bundles import BUNDLES, DEFAULT_MODELS, EncoderBundle
 from encoders.errors import WeightsError
 from encoders.fetch import fetch
 from encoders.onnx_bundles import ENCODERS, OnnxFile
 from encoders.trained_bundles import TrainedWeights
-from encoders.weights import COLLECTION, PACKAGE, CollectionFile
+from encoders.weights import COLLECTION, PACKAGE, SKEY_FILE, CollectionFile
 from recsys.home.files import WEIGHTS_NAME
 from recsys.home.settings import load_settings
 
@@ -51,7 +53,7 @@ WITH_DIGESTS = [
     if not isinstance(bundle.weights, TrainedWeights) and bundle.weights.sha256
 ]
 
-KNOWN = (*BUNDLES, *ENCODERS)
+KNOWN = (*BUNDLES, *ENCODERS, SKEY_FILE.name)
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class WeightsOptions:
 def parse(arguments: Sequence[str]) -> WeightsOptions:
     """Parse the arguments."""
     parser = new_parser(
-        "weights", "Install pretrained taggers' weights.", nothing="1 some could not be installed"
+        "weights", "Install pretrained networks' weights.", nothing="1 some could not be installed"
     )
     parser.add_argument(
         "names",
@@ -121,20 +123,21 @@ def parse(arguments: Sequence[str]) -> WeightsOptions:
 def run(options: WeightsOptions) -> int:
     """Install what is asked for, and list what there is."""
     folder = load_settings(options.home).home / WEIGHTS_NAME
-    n_missing = sum(not install(bundle_of(name), folder, options) for name in options.names)
+    n_missing = sum(not install(name, folder, options) for name in options.names)
     if options.list:
         print_list(folder, as_json=options.json)
     return NOTHING if n_missing else DONE
 
 
-def bundle_of(name: str) -> EncoderBundle:
-    """Return a published encoder."""
-    return BUNDLES.get(name) or ENCODERS[name]
+def bundle_of(name: str) -> EncoderBundle | None:
+    """Return a published encoder; None for the network of keys."""
+    return BUNDLES.get(name) or ENCODERS.get(name)
 
 
-def install(bundle: EncoderBundle, folder: Path, options: WeightsOptions) -> bool:
-    """Install one tagger's weights, and return whether they are there now."""
-    weights = bundle.weights
+def install(name: str, folder: Path, options: WeightsOptions) -> bool:
+    """Install one network's weights, and return whether they are there now."""
+    bundle = bundle_of(name)
+    weights = bundle.weights if bundle else SKEY_FILE
     if weights.is_here(folder):
         complain(f"{weights.name} is there.")
         return True
@@ -142,11 +145,11 @@ def install(bundle: EncoderBundle, folder: Path, options: WeightsOptions) -> boo
     try:
         if isinstance(weights, OnnxFile):
             digest = install_encoder(weights, folder, options)
-        elif isinstance(bundle, Bundle) and isinstance(weights, CollectionFile):
-            digest = install_file(bundle, weights, folder, options)
+        elif isinstance(weights, CollectionFile):
+            digest = install_file(weights, folder, options)
         else:
             install_package(options.folder)
-            bundle.load(folder)
+            BUNDLES[name].load(folder)
             digest = weights.expected_sha256(folder)
     except WeightsError as error:
         complain(error)
@@ -193,9 +196,7 @@ def install_package(source: Path | None) -> None:
     importlib.invalidate_caches()
 
 
-def install_file(
-    bundle: Bundle, weights: CollectionFile, folder: Path, options: WeightsOptions
-) -> str:
+def install_file(weights: CollectionFile, folder: Path, options: WeightsOptions) -> str:
     """Put one file into the folder of weights, and return its digest. Raises WeightsError."""
     expected = weights.expected_sha256(folder)
     if expected is None and not options.trust_first_download:
@@ -204,13 +205,14 @@ def install_file(
             "all the same, and to record its digest: --trust-first-download"
         )
     if options.folder:
-        places = [f"{weights.name}.pth", weights.place, weights.place.removeprefix("models/")]
+        places = [weights.path(folder).name, weights.place, weights.place.removeprefix("models/")]
         digest = copy(places, options.folder, weights.path(folder), expected)
     else:
-        address = f"{options.mirror.rstrip('/')}/{weights.revision}/{weights.place}"
+        mirror = weights.project if options.mirror == COLLECTION else options.mirror
+        address = f"{mirror.rstrip('/')}/{weights.revision}/{weights.place}"
         digest = download(weights.name, address, weights.path(folder), expected)
     if expected is None:
-        trust(bundle, weights, folder, digest)
+        trust(weights, folder, digest)
     return digest
 
 
@@ -251,7 +253,7 @@ def copy(places: Sequence[str], source: Path, path: Path, expected: str | None) 
     return digest
 
 
-def trust(bundle: Bundle, weights: CollectionFile, folder: Path, digest: str) -> None:
+def trust(weights: CollectionFile, folder: Path, digest: str) -> None:
     """Record the digest of a first download that is what it should be. Raises WeightsError."""
     record = weights.record(folder)
     try:
@@ -259,7 +261,7 @@ def trust(bundle: Bundle, weights: CollectionFile, folder: Path, digest: str) ->
     except OSError as error:
         raise WeightsError(f"{record} cannot be written: {error.strerror}.") from error
     try:
-        bundle.load(folder)
+        BUNDLES[weights.name].load(folder)
     except WeightsError:
         record.unlink()
         weights.path(folder).unlink()
@@ -270,14 +272,16 @@ def print_list(folder: Path, *, as_json: bool) -> None:
     """Print what weights there are, and which of them are installed."""
     rows: list[dict[str, Any]] = [
         {
-            "name": bundle.name,
-            "bytes": bundle.weights.size,
-            "sha256": bundle.weights.expected_sha256(folder),
-            "tags": bundle.tags,
-            "from": bundle.weights.origin,
-            "here": bundle.weights.is_here(folder),
+            "name": name,
+            "bytes": weights.size,
+            "sha256": weights.expected_sha256(folder),
+            "tags": bundle.tags if bundle else [],
+            "from": weights.origin,
+            "here": weights.is_here(folder),
         }
-        for bundle in map(bundle_of, KNOWN)
+        for name in KNOWN
+        for bundle in [bundle_of(name)]
+        for weights in [bundle.weights if bundle else SKEY_FILE]
     ]
     if as_json:
         print(json.dumps(rows))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,9 +11,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from encoders.errors import AudioError
-from encoders.features import TrackFeatures
+from encoders.features import Descriptors, TrackFeatures
 from recsys.catalog import (
     comparisons,
+    descriptors,
     examples,
     features,
     feedback,
@@ -237,13 +238,23 @@ class Catalog:
         with self._reading() as session:
             return tracks.album_tracks(session)
 
-    def years_and_tempos(self) -> list[tuple[int, int | None, float | None]]:
-        """Return id, year and tempo (beats a minute) of the available tracks that have one, by id.
+    def undescribed(self, methods: Collection[str]) -> list[int]:
+        """Return the ids of the analysed tracks without descriptors by `methods`, by id.
 
-        Those that have neither are left out.
+        Of several tracks with equal audio only the first is returned.
         """
         with self._reading() as session:
-            return tracks.years_and_tempos(session)
+            return tracks.undescribed(session, methods)
+
+    def describe(self, by_audio: Mapping[str, Descriptors], *, renews: bool = False) -> None:
+        """Write the descriptors of audio, by its hash, replacing earlier ones.
+
+        With `renews`, who has read the tracks reads them again.
+        """
+        with self._writing() as session:
+            state = locked_state(session)
+            descriptors.store(session, by_audio)
+            state.track_revision += renews
 
     def failures(self, *, after: int = 0, limit: int | None = None) -> list[Track]:
         """Return the next tracks whose file cannot be analysed, by id; `error` says why."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Integer,
     UniqueConstraint,
     bindparam,
+    exists,
     func,
     select,
 )
@@ -22,6 +23,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from encoders.features import AudioSpan
 from recsys.catalog import comparisons
 from recsys.catalog.base import Base, CleanText, batches
+from recsys.catalog.descriptors import DescriptorRow, tempo_of
 from recsys.catalog.word_search import Words
 
 Status = Literal["pending", "ready", "failed"]
@@ -46,6 +48,7 @@ class Tags:
     isrc: str | None = None
     has_cover: bool = False
     bpm: float | None = None  # beats a minute
+    initial_key: str | None = None  # as `recsys.musical_key` writes it: "C# minor"
     artists: tuple[str, ...] = ()  # the values of the artist tag, () where it was not read
     tag_encoding: str | None = None  # Python's name of it, where the file does not say it
     guessed: tuple[str, ...] = ()  # names of the fields that names of files and folders gave
@@ -81,11 +84,24 @@ class Track(Tags):
     removed_at: int | None  # Unix seconds, None while the file is there
     part: int = 0  # number of the track in a file of several (an album's), 0 for a whole file
     begin: float = 0.0  # seconds into the file
+    estimated_bpm: float | None = None  # like the next two, from its audio; see `descriptors`
+    estimated_key: str | None = None
+    loudness: float | None = None  # LUFS
 
     @property
     def span(self) -> AudioSpan:
         """Return the audio: where it is, its length and its beginning."""
         return AudioSpan(self.path, self.duration or 0.0, self.begin if self.part else None)
+
+    @property
+    def tempo(self) -> float | None:
+        """Return beats a minute: those of the tags, unless the audio contradicts them."""
+        return tempo_of(self.bpm, self.estimated_bpm)
+
+    @property
+    def key(self) -> str | None:
+        """Return the key that the tags name, or the one estimated."""
+        return self.initial_key or self.estimated_key
 
     @property
     def name(self) -> str:
@@ -125,7 +141,7 @@ class PlacedTrack(NamedTuple):
 
 
 class TrackSummary(NamedTuple):
-    """The metadata by which lists are filtered, spaced and shown; `duration` in seconds."""
+    """What lists are filtered, spaced and shown by; units are those of `Track`."""
 
     id: int
     title: str
@@ -136,6 +152,22 @@ class TrackSummary(NamedTuple):
     duration: float | None
     status: Status
     guessed: tuple[str, ...] = ()
+    year: int | None = None
+    bpm: float | None = None
+    initial_key: str | None = None
+    estimated_bpm: float | None = None
+    estimated_key: str | None = None
+    loudness: float | None = None
+
+    @property
+    def tempo(self) -> float | None:
+        """Return beats a minute: those of the tags, unless the audio contradicts them."""
+        return tempo_of(self.bpm, self.estimated_bpm)
+
+    @property
+    def key(self) -> str | None:
+        """Return the key that the tags name, or the one estimated."""
+        return self.initial_key or self.estimated_key
 
     @property
     def known_artist(self) -> str:
@@ -205,6 +237,7 @@ class TrackRow(Base):
     isrc: Mapped[str | None]
     has_cover: Mapped[bool]
     bpm: Mapped[float | None] = mapped_column(Double)
+    initial_key: Mapped[str | None]
     artists: Mapped[tuple[str, ...]]
     tag_encoding: Mapped[str | None]
     guessed: Mapped[tuple[str, ...]]
@@ -215,10 +248,24 @@ class TrackRow(Base):
     cue: Mapped[str | None]
 
 
-_TRACK = [getattr(TrackRow, field.name) for field in fields(Track)]
+def _columns(names: Iterable[str]) -> list[Any]:
+    """Return the columns of tracks, or of their descriptors, with these names."""
+    return [
+        getattr(TrackRow, name)
+        if hasattr(TrackRow, name)
+        else getattr(DescriptorRow, _DESCRIPTORS[name]).label(name)
+        for name in names
+    ]
+
+
+_DESCRIPTORS = {"estimated_bpm": "bpm", "estimated_key": "key", "loudness": "loudness"}
+_described = TrackRow.audio_hash == DescriptorRow.audio_hash
+_TRACKS = select(*_columns(field.name for field in fields(Track))).outerjoin(
+    DescriptorRow, _described
+)
 is_available = TrackRow.removed_at.is_(None)
 _IDS: BindParameter[int] = bindparam("ids", expanding=True)
-_BY_IDS = select(*_TRACK).where(TrackRow.id.in_(_IDS))  # built once: every request runs them
+_BY_IDS = _TRACKS.where(TrackRow.id.in_(_IDS))  # built once: every request runs them
 _TITLES = select(TrackRow.id, TrackRow.title).where(TrackRow.id.in_(_IDS))
 
 
@@ -274,8 +321,15 @@ def titles(session: Session, ids: Iterable[int]) -> dict[int, str]:
 
 def available_after(session: Session, track_id: int, limit: int) -> list[Track]:
     """Return the next `limit` available tracks by id."""
-    query = select(*_TRACK).where(is_available, TrackRow.id > track_id).order_by(TrackRow.id)
+    query = _TRACKS.where(is_available, TrackRow.id > track_id).order_by(TrackRow.id)
     return [Track(**row._mapping) for row in session.execute(query.limit(limit))]
+
+
+def undescribed(session: Session, methods: Collection[str]) -> list[int]:
+    """Return the ids of analysed tracks without descriptors by `methods`; of copies the first."""
+    has = exists().where(_described, DescriptorRow.method.in_(methods))
+    query = select(func.min(TrackRow.id)).where(is_available, TrackRow.status == "ready", ~has)
+    return sorted(session.scalars(query.group_by(TrackRow.audio_hash)))
 
 
 def by_artist(session: Session, name: str) -> list[int]:
@@ -286,14 +340,14 @@ def by_artist(session: Session, name: str) -> list[int]:
 
 def summaries(session: Session) -> list[TrackSummary]:
     """Return the summary of each available track, by id."""
-    columns = [getattr(TrackRow, name) for name in TrackSummary._fields]
-    query = select(*columns).where(is_available).order_by(TrackRow.id)
-    return [TrackSummary(*row) for row in session.execute(query)]
+    query = select(*_columns(TrackSummary._fields)).outerjoin(DescriptorRow, _described)
+    rows = session.execute(query.where(is_available).order_by(TrackRow.id))
+    return [TrackSummary(*row) for row in rows]
 
 
 def with_undeclared_tags(session: Session) -> list[Track]:
     """Return the available tracks whose files do not say the encoding of their tags, by path."""
-    query = select(*_TRACK).where(is_available, TrackRow.tag_encoding.is_not(None))
+    query = _TRACKS.where(is_available, TrackRow.tag_encoding.is_not(None))
     rows = session.execute(query.order_by(TrackRow.path))
     return [Track(**row._mapping) for row in rows]
 
@@ -305,17 +359,9 @@ def album_tracks(session: Session) -> list[AlbumTrack]:
     return [AlbumTrack(*row) for row in session.execute(query)]
 
 
-def years_and_tempos(session: Session) -> list[tuple[int, int | None, float | None]]:
-    """Return id, year and beats a minute of the available tracks that have one of both, by id."""
-    query = select(TrackRow.id, TrackRow.year, TrackRow.bpm).where(
-        is_available, TrackRow.year.is_not(None) | TrackRow.bpm.is_not(None)
-    )
-    return [(row.id, row.year, row.bpm) for row in session.execute(query.order_by(TrackRow.id))]
-
-
 def failures(session: Session, after: int, limit: int | None) -> list[Track]:
     """Return the next `limit` available tracks that cannot be analysed, by id."""
-    query = select(*_TRACK).where(is_available, TrackRow.status == "failed", TrackRow.id > after)
+    query = _TRACKS.where(is_available, TrackRow.status == "failed", TrackRow.id > after)
     rows = session.execute(query.order_by(TrackRow.id).limit(limit))
     return [Track(**row._mapping) for row in rows]
 

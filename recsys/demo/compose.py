@@ -81,6 +81,7 @@ class Score:
     bars: tuple[SongBar, ...]
     beats: int
     key: int
+    mode: str
     scale: tuple[int, ...]
     groove: int
 
@@ -100,6 +101,8 @@ class Song(NamedTuple):
     """A composed song, ready to be played."""
 
     tempo: float  # beats a minute
+    key: int  # the keynote's pitch class, 0 is C
+    mode: str  # of `recsys.demo.theory.SCALES`
     seconds: float
     parts: tuple[SongPart, ...]
     kicks: tuple[float, ...]  # the times of the kick drum, for what is pumped by it
@@ -129,7 +132,7 @@ def compose(artist: Artist, style: Style, rng: np.random.Generator) -> Song:
         seconds += max(0.5, _LAST_CHORD - score.beats * beat)
     kicks = parts["kick"].notes if "kick" in parts else ()
     times = tuple(note.start for note in kicks)
-    return Song(60 / beat, seconds, tuple(parts.values()), times, finish)
+    return Song(60 / beat, score.key, score.mode, seconds, tuple(parts.values()), times, finish)
 
 
 def _band(artist: Artist, style: Style) -> dict[str, Layer]:
@@ -165,7 +168,7 @@ def _lay_out(artist: Artist, style: Style, ends: bool, rng: np.random.Generator)
         bars.append(SongBar(len(bars), "Z", a[0][:1], 0, True, 0, 0.0))
     scale = tuple(sorted((key + tone) % 12 for tone in SCALES[harmony.mode]))
     groove = artist.grooves[rng.integers(len(artist.grooves))]
-    return Score(tuple(bars), artist.beats or style.beats, key, scale, groove)
+    return Score(tuple(bars), artist.beats or style.beats, key, harmony.mode, scale, groove)
 
 
 def _playing(score: Score, layer: Layer) -> Iterator[SongBar]:

@@ -18,6 +18,7 @@ from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, TrackSummary
 from recsys.catalog.search import fold as fold_anew
 from recsys.home.packed_texts import PackedTexts
+from recsys.musical_key import KEYS
 
 N_SAMPLE = 1000  # tracks by which score terms are standardised
 SHOWN = ("id", "title", "artist", "album", "duration", "status")  # of a track in every answer
@@ -55,7 +56,9 @@ class TrackTable:
     artists     code of its artist, UNKNOWN without one and where it is a guess; albums likewise:
                 int64 (n,)
     recordings  groups of files of one recording
-    durations   seconds, NaN where unknown, float32 (n,)
+    durations   seconds, NaN where unknown, float32 (n,); likewise years, tempos in beats a minute
+                and loudness in LUFS
+    keys        numbers in `recsys.musical_key.KEYS`, UNKNOWN where unknown, int64 (n,)
     artist_rows the available rows of each artist, by the folded name, guesses included, as a person
                 sees them; genre_rows likewise
     names       the spelling of each folded artist and genre
@@ -70,6 +73,10 @@ class TrackTable:
     albums: Int64Array
     recordings: Groups
     durations: Float32Array
+    years: Float32Array
+    tempos: Float32Array
+    loudness: Float32Array
+    keys: Int64Array
     artist_rows: Mapping[str, IndexArray]
     genre_rows: Mapping[str, IndexArray]
     names: Mapping[str, str]
@@ -96,7 +103,11 @@ class TrackTable:
             artists=_codes(tracks, lambda track: fold(track.known_artist)),
             albums=_codes(tracks, lambda track: _album(track, fold)),
             recordings=Groups(_codes(tracks, lambda track: groups.get(track.id, track.id))),
-            durations=np.array([_duration(track) for track in tracks], np.float32),
+            durations=_numbers(tracks, lambda track: track.duration),
+            years=_numbers(tracks, lambda track: track.year),
+            tempos=_numbers(tracks, lambda track: track.tempo),
+            loudness=_numbers(tracks, lambda track: track.loudness),
+            keys=np.array([_key(track) for track in tracks], np.int64),
             artist_rows=_rows_by(tracks, lambda track: [fold(track.artist)]),
             genre_rows=_rows_by(tracks, lambda track: {fold(name) for name in track.genres}),
             names={fold(name): name for name in names},
@@ -174,5 +185,13 @@ def _album(track: TrackSummary, fold: Callable[[str], str]) -> tuple[str, str] |
     return (fold(track.album_artist or track.known_artist), album) if album else None
 
 
-def _duration(track: TrackSummary | None) -> float:
-    return float("nan") if track is None or track.duration is None else track.duration
+def _numbers(
+    tracks: Sequence[TrackSummary | None], number: Callable[[TrackSummary], float | None]
+) -> Float32Array:
+    """Return a number of each track, NaN where it is unknown."""
+    numbers = [None if track is None else number(track) for track in tracks]
+    return np.array([float("nan") if one is None else one for one in numbers], np.float32)
+
+
+def _key(track: TrackSummary | None) -> int:
+    return UNKNOWN if track is None or track.key is None else KEYS.index(track.key)

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from encoders.errors import AudioError, FileUnavailable
-from encoders.features import AudioInfo, AudioSpan, TrackFeatures
+from encoders.features import AudioInfo, AudioSpan, Descriptors, TrackFeatures
 from index.arrays import Float32Array
 from index.vector_index import DamagedIndex, StaleIndex, VectorIndex, read_manifest
 from recsys.catalog import Catalog, Track
@@ -44,6 +44,28 @@ HEAD_OUTGROWN = (
 )
 
 
+class LibraryAnalysis(Protocol):
+    """A track's features, one for each model, and descriptors; `encoders.extract.TrackAnalysis`."""
+
+    @property
+    def features(self) -> Features: ...  # noqa: D102
+
+    @property
+    def descriptors(self) -> Descriptors: ...  # noqa: D102
+
+
+class LibraryDescriber(Protocol):
+    """Estimates descriptors; `encoders.descriptors.Describer` is one."""
+
+    @property
+    def accepted(self) -> Sequence[str]:
+        """Names of methods whose results it would not better."""
+
+    @property
+    def method(self) -> str:
+        """The name of its own."""
+
+
 class LibraryExtractor(Protocol):
     """Inspects files and extracts their features; `encoders.extract.Extractor` is one."""
 
@@ -56,10 +78,19 @@ class LibraryExtractor(Protocol):
     ) -> Generator[tuple[Path, AudioInfo | AudioError], None, None]:
         """Read durations and identities, in the order of `paths`."""
 
-    def extract(
+    @property
+    def describer(self) -> LibraryDescriber:
+        """What `describe` does it by."""
+
+    def analyse(
         self, tracks: Iterable[AudioSpan]
-    ) -> Generator[tuple[AudioSpan, Features | AudioError], None, None]:
+    ) -> Generator[tuple[AudioSpan, LibraryAnalysis | AudioError], None, None]:
         """Analyse tracks, in any order."""
+
+    def describe(
+        self, tracks: Iterable[AudioSpan]
+    ) -> Generator[tuple[AudioSpan, Descriptors | AudioError], None, None]:
+        """Estimate the descriptors alone of tracks, in any order."""
 
     def waveforms(self, rate: int) -> AbstractContextManager[Callable[[AudioSpan], Float32Array]]:
         """Give a function that decodes a whole track, mono at `rate` Hz."""
@@ -174,6 +205,7 @@ def build(  # noqa: PLR0913
         if refit or (outgrown and not notes):
             projection = None
         vectors = _index(catalog, extractor.names, ids, projection, fit, recipe, progress)
+        _describe(catalog, extractor, progress)
         return BuildReport(
             tracks=len(ids),
             summary=summary,
@@ -223,16 +255,16 @@ def _analyse(
         attempted.update(pending)
         tracks = {track.span: track for track in catalog.tracks(pending)}
         jobs = list(tracks)
-        batch: list[tuple[int, Features | AudioError]] = []
+        batch: list[tuple[Track, LibraryAnalysis | AudioError]] = []
         failed, written_at = 0, time.monotonic()
         progress(Progress("analyse", 0, len(jobs)))
         try:
-            with closing(extractor.extract(jobs)) as results:
+            with closing(extractor.analyse(jobs)) as results:
                 for done, (span, result) in enumerate(results, start=1):
                     if isinstance(result, FileUnavailable):
                         unavailable.append(str(result))  # and stays pending
                     else:
-                        batch.append((tracks[span].id, result))
+                        batch.append((tracks[span], result))
                     if isinstance(result, AudioError):
                         failed += 1
                     else:
@@ -245,6 +277,37 @@ def _analyse(
         finally:  # also when Ctrl-C stops it
             _store(catalog, extractor.names, batch)
     return n_analysed, audio_seconds, tuple(unavailable)
+
+
+def _describe(
+    catalog: Catalog, extractor: LibraryExtractor, progress: Callable[[Progress], None]
+) -> None:
+    """Estimate tempo, key and loudness of what was analysed without: of homes of earlier versions.
+
+    What cannot be decoded any more is not tried again.
+    """
+    ids = catalog.undescribed(extractor.describer.accepted)
+    tracks = {track.span: track for track in catalog.tracks(ids)}
+    batch: dict[str, Descriptors] = {}
+    if not tracks:
+        return
+    jobs = list(tracks)
+    failed = 0
+    progress(Progress("describe", 0, len(jobs)))
+    try:
+        with closing(extractor.describe(jobs)) as results:
+            for done, (span, result) in enumerate(results, start=1):
+                failed += isinstance(result, AudioError)
+                if not isinstance(result, FileUnavailable):
+                    nothing = Descriptors(extractor.describer.method)
+                    found = nothing if isinstance(result, AudioError) else result
+                    batch[tracks[span].audio_hash or ""] = found
+                if len(batch) >= _BATCH:
+                    catalog.describe(batch)
+                    batch = {}
+                progress(Progress("describe", done, len(jobs), failed))
+    finally:  # also when Ctrl-C stops it
+        catalog.describe(batch, renews=True)
 
 
 def _compare(
@@ -272,15 +335,22 @@ def _pending(catalog: Catalog, names: Sequence[str]) -> list[int]:
 def _store(
     catalog: Catalog,
     names: Sequence[str],
-    results: Sequence[tuple[int, Features | AudioError]],
+    results: Sequence[tuple[Track, LibraryAnalysis | AudioError]],
 ) -> None:
-    """Write a batch of results, each model's features under its name."""
+    """Write a batch of results, each model's features under its name, and the descriptors."""
+    described = {
+        track.audio_hash: result.descriptors
+        for track, result in results
+        if track.audio_hash and not isinstance(result, AudioError)
+    }
+    if described:
+        catalog.describe(described)
     for number, name in enumerate(names):
         catalog.store_features(
             name,
             [
-                (track_id, result if isinstance(result, AudioError) else result[number])
-                for track_id, result in results
+                (track.id, result if isinstance(result, AudioError) else result.features[number])
+                for track, result in results
             ],
         )
 

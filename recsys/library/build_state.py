@@ -32,12 +32,13 @@ STAGES = {
     "compare": "Comparing copies",
     "fit": "Fitting the projection",
     "index": "Indexing",
+    "describe": "Estimating tempo and key",
     "head": "Learning from artists and genres",
     "map": "Drawing the map",
     "learn": "Learning from listens",
     "levels": "Drawing waveforms",
 }
-MEASURED = ("identify", "analyse", "levels")  # stages with a rate and an estimate of the time left
+MEASURED = ("identify", "analyse", "describe", "levels")  # stages with a rate and an estimate
 
 INTERVAL = 0.5  # s between two writes
 N_LINES = 20  # last sentences that are stored

@@ -15,6 +15,7 @@ from recsys.library.album_images import NO_SHEETS, Sheets
 from recsys.library.name_guesses import guess_tags
 from recsys.library.tag_encoding import UNDECIDED, Encodings
 from recsys.library.written_tags import WrittenTags, read_written
+from recsys.musical_key import parse_key
 
 MAX_GENRES = 20
 SEPARATORS = ";,/|\\"  # between genres in one text
@@ -85,6 +86,7 @@ class TagReader:
             isrc=_isrc(first("isrc")),
             has_cover=written.has_cover,
             bpm=_bpm(first("bpm")),
+            initial_key=parse_key(first("initialkey") or ""),
             artists=tuple(_split(texts.get("artists") or texts.get("artist") or ())),
             tag_encoding=codec,
             compilation=(first("compilation") or "").casefold() in _YES,

@@ -55,6 +55,7 @@ _ID3 = {
     "originaldate": "TDOR",
     "isrc": "TSRC",
     "bpm": "TBPM",
+    "initialkey": "TKEY",
     "compilation": "TCMP",
 }
 # Texts of ID3 that are named by a description.
@@ -74,6 +75,7 @@ _MP4 = {
     "date": "©day",
     "genre": "©gen",
     "bpm": "tmpo",
+    "initialkey": "----:com.apple.iTunes:initialkey",
     "isrc": "----:com.apple.iTunes:ISRC",
     "musicbrainz_trackid": "----:com.apple.iTunes:MusicBrainz Track Id",
     "musicbrainz_albumid": "----:com.apple.iTunes:MusicBrainz Album Id",
@@ -90,6 +92,7 @@ _ASF = {
     "originaldate": "WM/OriginalReleaseYear",
     "genre": "WM/Genre",
     "bpm": "WM/BeatsPerMinute",
+    "initialkey": "WM/InitialKey",
     "isrc": "WM/ISRC",
     "musicbrainz_trackid": "MusicBrainz/Track Id",
     "compilation": "WM/IsCompilation",
@@ -106,6 +109,7 @@ _ALTERNATIVES = {
     "date": ("year", "date_released", "date_recorded", "album/date_released", "icrd"),
     "genre": ("track/genre", "album/genre"),
     "bpm": ("tempo", "tbpm"),
+    "initialkey": ("key", "initial key", "tkey"),
     "isrc": ("tsrc",),
     "musicbrainz_trackid": ("musicbrainz track id", "musicbrainz/track id"),
     "compilation": ("itunescompilation", "tcmp"),

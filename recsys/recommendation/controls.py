@@ -34,6 +34,7 @@ MAX_NAMES = 200  # in one list of names of such a request,
 MAX_NAME = 1000  # of so many characters: as long as the catalogue stores
 MAX_IDS = 1000  # in one list of ids
 DAY = 86_400  # seconds
+FASTEST = 1000  # beats a minute
 
 
 @dataclass(frozen=True)
@@ -200,6 +201,11 @@ SPACING = Number(
     "N", "a number of at least 0", f"a number from 0 to {MAX_RESULTS}", 0, most_public=MAX_RESULTS
 )
 SECONDS = Number("SECONDS", "seconds of at least 0", f"seconds from 0 to {DAY}", 0, most_public=DAY)
+TEMPO = Number(
+    "BPM", "beats a minute of at least 0", f"beats a minute from 0 to {FASTEST}", 0,
+    most_public=FASTEST,
+)  # fmt: skip
+PERCENT = Number("PERCENT", "a number from 0 to 50", "a number from 0 to 50", 0, 50)
 CHANCE = Number(
     "N", "a number of at least 0", f"a number from 0 to {LARGEST_ID}", 0, most_public=LARGEST_ID
 )
@@ -246,6 +252,18 @@ class Tuning(BaseModel):
         title="Album spacing",
         description="At least so many others between two of one album.",
     )
+    harmonic: bool = Field(
+        default=False,
+        title="Harmonic mixing",
+        description="Each track's key mixes with that of the one before it (Camelot: the same "
+        "place, a neighbour, or minor and major of one place). Tracks of unknown key are left out.",
+    )
+    tempo_change: Annotated[float | None, PERCENT] = Field(
+        default=None,
+        title="Most change of tempo",
+        description="From one track to the next the tempo changes by at most so many percent; half "
+        "and double time count as the same. Tracks of unknown tempo are left out.",
+    )
     randomness: Annotated[float, share("none", "shuffled")] = Field(
         default=0.0,
         title="Randomness",
@@ -291,6 +309,16 @@ class Filters(BaseModel):
         title="Maximum length",
         description="Leave out tracks of more seconds, or of unknown length.",
     )
+    min_tempo: Annotated[float | None, TEMPO] = Field(
+        default=None,
+        title="Slowest tempo",
+        description="Leave out tracks of fewer beats a minute, or of unknown tempo.",
+    )
+    max_tempo: Annotated[float | None, TEMPO] = Field(
+        default=None,
+        title="Fastest tempo",
+        description="Leave out tracks of more beats a minute, or of unknown tempo.",
+    )
     exclude_played: bool | None = Field(
         default=None,
         title="Only tracks I have not played",
@@ -304,14 +332,15 @@ class Filters(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _durations_are_in_order(self) -> Self:
-        shortest, longest = self.min_duration or 0, self.max_duration
-        if longest is not None and longest < shortest:
-            raise PydanticCustomError(
-                "control",
-                "max_duration: wanted at least min_duration, {shortest}, got {longest}",
-                {"shortest": str(shortest), "longest": str(longest)},
-            )
+    def _bounds_are_in_order(self) -> Self:
+        for name in ("duration", "tempo"):
+            least, most = getattr(self, f"min_{name}") or 0, getattr(self, f"max_{name}")
+            if most is not None and most < least:
+                raise PydanticCustomError(
+                    "control",
+                    "max_{name}: wanted at least min_{name}, {least}, got {most}",
+                    {"name": name, "least": str(least), "most": str(most)},
+                )
         return self
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from index.arrays import BoolArray
 from index.vector_index import VectorIndex
 from recsys.catalog.search import fold
-from recsys.home.track_table import TrackTable, nearest_name
+from recsys.home.track_table import UNKNOWN, TrackTable, nearest_name
 from recsys.recommendation.query import Query
 from recsys.recommendation.seeds import ListenerHistory
 from recsys.tagging.personal_tags import ListenersTags
@@ -53,8 +53,22 @@ def allowed_rows(
             mask &= column < STANDS_OUT
         if genre_rows is not None:
             mask[genre_rows] = False
-    if query.min_duration is not None:
-        mask &= table.durations >= query.min_duration
-    if query.max_duration is not None:
-        mask &= table.durations <= query.max_duration
-    return mask, notices
+    return mask & _within_bounds(query, table), notices
+
+
+def _within_bounds(query: Query, table: TrackTable) -> BoolArray:
+    """Return which rows have a length, a tempo and a key that the query allows, (n,)."""
+    mask = np.ones(len(table), np.bool_)
+    for values, least, most in (
+        (table.durations, query.min_duration, query.max_duration),
+        (table.tempos, query.min_tempo, query.max_tempo),
+    ):
+        if least is not None:
+            mask &= values >= least
+        if most is not None:
+            mask &= values <= most
+    if query.harmonic:
+        mask &= table.keys != UNKNOWN
+    if query.tempo_change is not None:
+        mask &= ~np.isnan(table.tempos)
+    return mask

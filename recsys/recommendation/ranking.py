@@ -11,6 +11,7 @@ from recsys.recommendation.candidates import CandidateLimits, candidate_rows
 from recsys.recommendation.context import QueryContext
 from recsys.recommendation.scoring import Scores
 from recsys.recommendation.terms import score, traced_to_listens
+from recsys.recommendation.transitions import transitions
 from recsys.reranking import Limit, rerank, shuffled
 
 
@@ -69,4 +70,5 @@ def _rerank(context: QueryContext, rows: IndexArray, values: Float32Array, k: in
             Limit(table.artists[rows], query.artist_cap, query.artist_spacing),
             Limit(table.albums[rows], query.album_cap, query.album_spacing),
         ],
+        transitions=transitions(query, table, rows),
     )

@@ -21,6 +21,7 @@ from recsys.recommendation.query import (
 )
 from recsys.recommendation.resolved_query import ResolvedQuery
 from recsys.recommendation.track_path import smooth_path, waypoints
+from recsys.recommendation.transitions import transitions, unfit_steps
 from recsys.similarity.percentile import SAME, Similarity
 from recsys.tagging.personal_tags import ListenersTags
 
@@ -99,7 +100,8 @@ class Recommender:
     ) -> RecommendedList:
         """Return a path of exactly `length` tracks from one track to another, both included.
 
-        Of `query` the exclusions count, and what its listener dislikes. The score of each track is
+        Of `query` the exclusions count, what its listener dislikes, and how key and tempo may
+        change. The score of each track is
         the mean of its cosines to both ends, its similarity that to the track before it. Shorter,
         with a notice, where the library has too few tracks. Raises Unanswerable for an end that is
         not indexed, ValueError for a length below 2 or above MAX_LENGTH, or ends that are one
@@ -119,7 +121,9 @@ class Recommender:
             raise Unanswerable(" ".join(self._why_missing([start, end], table)))
         rows = self._path_candidates(context, rows, length)
         vectors = self.index.vectors_at(rows)
-        places = smooth_path(vectors, table.artists[rows], 0, 1, length)
+        rules = transitions(context.query, table, rows)
+        places = smooth_path(vectors, table.artists[rows], 0, 1, length, rules)
+        notices += unfit_steps(rules, places)
         if len(places) < length:
             notices.append(
                 f"The library has only {len(places)} of {length} tracks for this path, "

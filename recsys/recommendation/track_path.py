@@ -9,11 +9,15 @@ small steps are better than few large ones.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from index.arrays import Float32Array, IndexArray, Int64Array
+from recsys.reranking import Transition
 
 SAME_ARTIST = 0.1  # added to the cost of a step between two tracks of one artist
+UNFIT = 10.0  # to that of a step between two that should not follow each other
 
 
 def waypoints(start: Float32Array, end: Float32Array, length: int) -> Float32Array:
@@ -42,13 +46,19 @@ def progress(vectors: Float32Array, start: Float32Array, end: Float32Array) -> F
 
 
 def smooth_path(
-    vectors: Float32Array, artists: Int64Array, start: int, end: int, length: int
+    vectors: Float32Array,
+    artists: Int64Array,
+    start: int,
+    end: int,
+    length: int,
+    transitions: Sequence[Transition] = (),
 ) -> IndexArray:
     """Return the rows of the best path of `length` tracks, or of all where there are fewer.
 
     vectors  unit, (n, dim), among them those of the rows `start` and `end`, which begin and end it
     artists  codes (n,), negative where unknown
 
+    Steps that a transition forbids are taken only where there is no path without them.
     Candidates that lie before the start or behind the end are used only where the others are too
     few, the nearest first; they are then in the order of their positions, between the ends.
     Raises ValueError for a length below 2 or one row as both ends.
@@ -67,7 +77,11 @@ def smooth_path(
         inside = np.append(inside, outside[np.argsort(-nearness, kind="stable")[:missing]])
     ordered = inside[np.argsort(positions[inside], kind="stable")]
     rows = np.concatenate([[start], ordered, [end]]).astype(np.intp)
-    return rows[_cheapest(_costs(vectors[rows], artists[rows]), min(length, len(rows)))]
+    costs = _costs(vectors[rows], artists[rows])
+    for transition in transitions:
+        fits = np.array([transition.followers(int(row))[rows] for row in rows])
+        costs += np.float32(UNFIT) * ~fits
+    return rows[_cheapest(costs, min(length, len(rows)))]
 
 
 def _costs(vectors: Float32Array, artists: Int64Array) -> Float32Array:

@@ -1,4 +1,4 @@
-"""Why two tracks sound alike: shared tags, closest moments and tempo, from stored features."""
+"""Why two tracks sound alike: shared tags, closest moments, tempo and key, from what is stored."""
 
 from __future__ import annotations
 
@@ -42,12 +42,13 @@ class Reasons:
 
     shared_tags  the largest share first
     moments      the pair of segments that are most similar
-    tempo        beats a minute, where both files have it
+    tempo        beats a minute, where both have one; keys likewise
     """
 
     shared_tags: tuple[SharedTag, ...]
     moments: tuple[Moment, Moment]
     tempo: tuple[float, float] | None
+    keys: tuple[str, str] | None
 
     def as_json(self) -> dict[str, object]:
         """Return the form in which commands and the API show it."""
@@ -55,15 +56,17 @@ class Reasons:
             "shared_tags": [{"tag": s.tag, "share": round(s.share, 4)} for s in self.shared_tags],
             "moments": [m.as_json() for m in self.moments],
             "tempo": list(self.tempo) if self.tempo else None,
+            "keys": list(self.keys) if self.keys else None,
         }
 
 
 class TrackSound(NamedTuple):
-    """A track's features by extractor, its length (s), and beats a minute."""
+    """A track's features by extractor, its length (s), beats a minute, and key."""
 
     features: Sequence[TrackFeatures]
     duration: float | None = None
     bpm: float | None = None
+    key: str | None = None
 
 
 def explain(
@@ -75,6 +78,7 @@ def explain(
         shared_tags=shared_tags(a, b, typical, tags),
         moments=closest_moments(one, other, typical),
         tempo=(one.bpm, other.bpm) if one.bpm and other.bpm else None,
+        keys=(one.key, other.key) if one.key and other.key else None,
     )
 
 
@@ -142,12 +146,21 @@ def closest_moments(
     Their similarity is the cosine of their log-odds of all tags less the `typical` ones (n_tags,).
     A moment ends with its track, where its length is known.
     """
-    a, b = (_unit_segments(track.features, typical) for track in (one, other))
-    i, j = np.unravel_index(int(np.argmax(a @ b.T)), (len(a), len(b)))
+    cosines = segment_cosines(one, other, typical)
+    i, j = np.unravel_index(int(np.argmax(cosines)), cosines.shape)
     return moment(one, int(i)), moment(other, int(j))
 
 
-def highlight(track: TrackSound, typical: Float32Array) -> Moment:
+def segment_cosines(one: TrackSound, other: TrackSound, typical: Float32Array) -> Float32Array:
+    """Return the similarity of each segment of one track and each of another, (n_one, n_other).
+
+    It is the cosine of their log-odds of all tags less the `typical` ones (n_tags,).
+    """
+    a, b = (_unit_segments(track.features, typical) for track in (one, other))
+    return a @ b.T
+
+
+def typical_moment(track: TrackSound, typical: Float32Array) -> Moment:
     """Return the segment that is most similar to the whole track: a summary of one excerpt.
 
     It has the greatest mean cosine with all the track's segments, computed as in

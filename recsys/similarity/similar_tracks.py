@@ -21,10 +21,11 @@ from recsys.similarity.explanation import (
     Reasons,
     TrackSound,
     explain,
-    highlight,
     mean_logits,
     tags_shared_with,
+    typical_moment,
 )
+from recsys.similarity.highlights import highlight
 from recsys.similarity.percentile import SAME, Similarity
 
 _IDENTICAL = 0.9999  # cosine; two embeddings of the same audio are closer
@@ -167,17 +168,20 @@ class SimilarTracks:
         return [sizes[groups[track.id]] - 1 if track.id in groups else 0 for track in tracks]
 
     def sound_of(self, track: Track) -> TrackSound:
-        """Return a track's stored features, length and tempo. Raises KeyError without features."""
-        features = dict(read_features(self.catalog, self.names, [track.id]))[track.id]
-        return TrackSound(features, track.duration, track.bpm)
+        """Return a track's features, length, tempo, key. Raises KeyError without features."""
+        return _sound(dict(read_features(self.catalog, self.names, [track.id]))[track.id], track)
 
     def features_of(self, ids: Sequence[int]) -> list[Features]:
         """Return the features of those tracks that have them, by id."""
         return [features for _, features in read_features(self.catalog, self.names, ids)]
 
     def highlight(self, track: TrackSound) -> Moment:
+        """Return the part that is worth hearing first."""
+        return highlight(track, self.tags)
+
+    def typical_moment(self, track: TrackSound) -> Moment:
         """Return the moment that is most similar to the whole track."""
-        return highlight(track, self.typical_logits)
+        return typical_moment(track, self.typical_logits)
 
     def reasons(self, query: TrackSound, others: Sequence[Track]) -> dict[int, Reasons]:
         """Return by id why others sound like the query; those without features are missing."""
@@ -185,7 +189,7 @@ class SimilarTracks:
         return {
             track_id: explain(
                 query,
-                TrackSound(features, tracks[track_id].duration, tracks[track_id].bpm),
+                _sound(features, tracks[track_id]),
                 self.typical_logits,
                 self.tags,
             )
@@ -296,3 +300,7 @@ def copies_hidden(count: int) -> list[str]:
         return []
     copies, are = ("copies", "are") if count > 1 else ("copy", "is")
     return [f"{count:,} {copies} of tracks in this list {are} not shown."]
+
+
+def _sound(features: Features, track: Track) -> TrackSound:
+    return TrackSound(features, track.duration, track.tempo, track.key)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from recsys.catalog.search import MAX_QUERY, fold
+from recsys.musical_key import KEYS, parse_key
 
 Quantity = Literal["bpm", "year", "minutes"]
 AROUND = 0.06  # of a tempo: what "around 120 bpm" takes in, to both sides
@@ -56,7 +57,8 @@ _YEAR = re.compile(
     r"(?P<how>from|in|of|before|after|since|until|around|circa)\s+(?P<year>(?:19|20)\d\d)\b"
 )
 _KEY = re.compile(
-    r"(?:in )?(?:a |the )?(?:key of )?(?:[a-g](?:[#♯♭]| sharp| flat)? )?(?:minor|major)(?: key)?\b"
+    r"(?:in )?(?:an? |the )?(?:key of )?(?:(?P<tonic>[a-g](?:[#♯♭b]| sharp| flat)?)[ -])?"
+    r"(?P<mode>minor|major)(?: key)?\b|(?:in )?\b(?P<camelot>(?:1[0-2]|[1-9])[ab])\b"
 )
 _LIKE = re.compile(
     r"\b(?:(?:sounds?|sounding|something|music) )?(?P<side>unlike|not like|like|similar to)\s+"
@@ -81,6 +83,14 @@ class Range:
 
 
 @dataclass(frozen=True)
+class WantedKeys:
+    """Keys that are asked for, as `recsys.musical_key` writes them."""
+
+    keys: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True)
 class Phrase:
     """Words that belong together, folded; `negated` where the music is to lack what they mean."""
 
@@ -98,12 +108,12 @@ class Likeness:
 
 @dataclass
 class Parsed:
-    """A query by words in its parts; `unanswerable` are those about what is not stored: keys."""
+    """A query by words in its parts."""
 
     phrases: list[Phrase] = field(default_factory=list)
     ranges: list[Range] = field(default_factory=list)
     likenesses: list[Likeness] = field(default_factory=list)
-    unanswerable: list[str] = field(default_factory=list)
+    keys: list[WantedKeys] = field(default_factory=list)
 
 
 def parse(text: str) -> Parsed:
@@ -131,7 +141,9 @@ def parse(text: str) -> Parsed:
         return " "
 
     def key(match: re.Match[str]) -> str:
-        parsed.unanswerable.append(match[0].strip())
+        one = parse_key(match["camelot"] or f"{match['tonic'] or ''} {match['mode']}")
+        keys = (one,) if one else tuple(k for k in KEYS if k.endswith(match["mode"]))
+        parsed.keys.append(WantedKeys(keys, match[0].strip()))
         return " "
 
     rest = _LIKE.sub(like, rest)

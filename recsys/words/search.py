@@ -3,7 +3,7 @@
 Each part of a query gives every track a value: its normal score, that is the quantile of the
 standard normal distribution at the track's rank in the library (van der Waerden 1952). So a rare
 tag and a common one count the same, whatever a tagger's probabilities are. A track's score is the
-mean over the parts. Years, tempo and length leave out the tracks that are known to be outside.
+mean over the parts. Years, tempo, length and key leave out the tracks known to be outside.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ from scipy.stats import rankdata
 from index.arrays import BoolArray, Float16Array, Float32Array
 from recsys.catalog import Track
 from recsys.catalog.search import fold
-from recsys.home.track_table import TrackTable
+from recsys.home.track_table import UNKNOWN, TrackTable
+from recsys.musical_key import KEYS
 from recsys.recommendation.filters import STANDS_OUT
 from recsys.recommendation.recommender import Recommender
 from recsys.recommendation.seeds import GENRE_BONUS, MAX_OF_ARTIST
 from recsys.tagging.personal_tags import ListenersTags
 from recsys.words.encoder import MISSING, EncoderError, TextEncoder, installed_encoder
-from recsys.words.grammar import Likeness, Parsed, Range, parse
+from recsys.words.grammar import Likeness, Range, WantedKeys, parse
 from recsys.words.meaning import Dictionary, Meaning
 
 MAX_RESULTS = 500
 N_CACHED = 400  # columns of normal scores
-KNOWN_INSIDE = 2.0  # value of a track whose file names a year or tempo in the range
+KNOWN_INSIDE = 2.0  # value of a track whose year, tempo, length or key is one that is wanted
 UNITS = {"bpm": "tempo", "year": "year", "minutes": "length"}
 
 
@@ -72,15 +73,6 @@ class _Part:
     met: BoolArray
 
 
-@dataclass(frozen=True, eq=False)
-class _Numbers:
-    """Years, tempo (beats a minute) and minutes of the tracks of one table; NaN is unknown."""
-
-    table: TrackTable
-    year: Float32Array
-    bpm: Float32Array
-
-
 class WordSearch:
     """Finds tracks by words. Safe to share between threads."""
 
@@ -97,7 +89,7 @@ class WordSearch:
         self._encoder: TextEncoder | None = None
         self._encoder_notice: str | None = None
         self._loaded = False
-        self._numbers: _Numbers | None = None
+        self._table: TrackTable | None = None  # that the columns are of
         self._dictionary: Dictionary | None = None
         self._columns: OrderedDict[str, Float16Array] = OrderedDict()
 
@@ -112,7 +104,7 @@ class WordSearch:
         parsed = parse(query)
         table = self._recommender.track_table()
         tags = self._recommender.tags_of(listener)
-        dictionary, numbers = self._prepare(table, tags)
+        dictionary = self._prepare(table, tags)
         allowed = table.available.copy()
         parts: list[_Part] = []
         ignored: list[str] = []
@@ -129,14 +121,21 @@ class WordSearch:
             parts += [self._tagged(meaning, table, tags) for meaning in meanings]
             unknown += words
         for wanted in parsed.ranges:
-            part = self._ranged(wanted, table, tags, numbers, allowed)
+            part = self._ranged(wanted, table, tags, allowed)
             if part is None:
                 ignored.append(wanted.text)
-                notices.append(_unknown_quantity(wanted))
+                notices.append(_unknown_quantity(UNITS[wanted.quantity], wanted.text))
             else:
                 parts.append(part)
-        ignored = [*dict.fromkeys(unknown), *ignored, *parsed.unanswerable]
-        notices = [*self._on_unknown(unknown, bool(parts)), *notices, *_on_keys(parsed)]
+        for keys in parsed.keys:
+            part = _in_key(keys, table, allowed)
+            if part is None:
+                ignored.append(keys.text)
+                notices.append(_unknown_quantity("key", keys.text))
+            else:
+                parts.append(part)
+        ignored = [*dict.fromkeys(unknown), *ignored]
+        notices = [*self._on_unknown(unknown, bool(parts)), *notices]
         results = self._best(parts, allowed, table, k) if parts else ()
         return WordAnswer(
             tuple(part.understood for part in parts), tuple(ignored), tuple(notices), results
@@ -149,8 +148,8 @@ class WordSearch:
         for name in list(tags.names)[:N_CACHED]:
             self._column(name, table, tags)
 
-    def _prepare(self, table: TrackTable, tags: ListenersTags) -> tuple[Dictionary, _Numbers]:
-        """Return what the words can mean, and the tracks' numbers, read once a revision."""
+    def _prepare(self, table: TrackTable, tags: ListenersTags) -> Dictionary:
+        """Return what the words can mean, and forget the columns of another revision."""
         names = {*tags.names, *table.genre_rows}
         with self._lock:
             if not self._loaded:
@@ -162,20 +161,10 @@ class WordSearch:
                 self._loaded = True
             if self._dictionary is None or self._dictionary.names != names - {""}:
                 self._dictionary = Dictionary(names, self._encoder)
-            if self._numbers is None or self._numbers.table is not table:
+            if self._table is not table:
                 self._columns.clear()
-                self._numbers = self._read_numbers(table)
-            return self._dictionary, self._numbers
-
-    def _read_numbers(self, table: TrackTable) -> _Numbers:
-        year, bpm = (np.full(len(table), np.nan, np.float32) for _ in range(2))
-        stored = self._catalog.years_and_tempos()
-        rows, indexed = table.find([track_id for track_id, _, _ in stored])
-        for row, known, (_, its_year, its_bpm) in zip(rows, indexed, stored, strict=True):
-            if known:
-                year[row] = its_year or np.nan
-                bpm[row] = its_bpm or np.nan
-        return _Numbers(table, year, bpm)
+                self._table = table
+            return self._dictionary
 
     def _column(self, name: str, table: TrackTable, tags: ListenersTags) -> Float32Array:
         """Return the normal scores of a tag or genre by its folded name, (n,)."""
@@ -233,16 +222,15 @@ class WordSearch:
         wanted: Range,
         table: TrackTable,
         tags: ListenersTags,
-        numbers: _Numbers,
         allowed: BoolArray,
     ) -> _Part | None:
         """Return the values of a range, and take what is known to be outside out of `allowed`.
 
-        None where no file names such a number, and no tagger knows the decade.
+        None where no track has such a number, and no tagger knows the decade.
         """
         numbers_of = {
-            "year": numbers.year,
-            "bpm": numbers.bpm,
+            "year": table.years,
+            "bpm": table.tempos,
             "minutes": table.durations / np.float32(60),
         }[wanted.quantity]
         known = ~np.isnan(numbers_of)
@@ -318,9 +306,21 @@ def _written(wanted: Range) -> str:
     return f"{wanted.low:g}" if wanted.low == wanted.high else f"{wanted.low:g} to {wanted.high:g}"
 
 
-def _unknown_quantity(wanted: Range) -> str:
-    return f"No file of the library names its {UNITS[wanted.quantity]}: “{wanted.text}” is ignored."
+def _in_key(wanted: WantedKeys, table: TrackTable, allowed: BoolArray) -> _Part | None:
+    """Return the values of keys, and take tracks of others out of `allowed`.
+
+    None where no track's key is known.
+    """
+    known = table.keys != UNKNOWN
+    if not (known & table.available).any():
+        return None
+    inside = np.isin(table.keys, [KEYS.index(key) for key in wanted.keys])
+    values = np.where(inside, np.float32(KNOWN_INSIDE), np.float32(0))
+    allowed &= ~known | inside
+    several = f"any {wanted.keys[0].split()[1]}"
+    name = wanted.keys[0] if len(wanted.keys) == 1 else several
+    return _Part(Understood(wanted.text, (f"key {name}",)), values, inside)
 
 
-def _on_keys(parsed: Parsed) -> list[str]:
-    return [f"Keys are not known: “{words}” is ignored." for words in parsed.unanswerable]
+def _unknown_quantity(name: str, text: str) -> str:
+    return f"No track of the library has a known {name}: “{text}” is ignored."

@@ -33,7 +33,8 @@ from sounds import tune, write
 
 from encoders.decoding import DecoderProcess
 from encoders.errors import AudioError
-from encoders.features import AudioInfo, AudioSpan, TrackFeatures
+from encoders.extract import TrackAnalysis
+from encoders.features import AudioInfo, AudioSpan, Descriptors, TrackFeatures
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog
 from recsys.home.files import INDEX_NAME, LAYOUT_NAME, PROJECTION_NAME, TAG_MEANS_NAME
@@ -199,15 +200,16 @@ class Interrupted:
         for path in paths:
             yield path, AudioInfo(1.0, 22050, 1, "flac", path.name.ljust(32, "0"))
 
-    def extract(
+    def analyse(
         self, tracks: Iterable[AudioSpan]
-    ) -> Generator[tuple[AudioSpan, tuple[TrackFeatures, ...] | AudioError]]:
+    ) -> Generator[tuple[AudioSpan, TrackAnalysis | AudioError]]:
         ones = np.ones((1, 4), np.float16)
         heard = TrackFeatures(np.zeros(1, np.float32), ones, ones, ones[0])
         for number, track in enumerate(tracks):
             if number == 3:
                 raise KeyboardInterrupt
-            yield track, AudioError("No music.") if number == 1 else (heard,)
+            analysis = TrackAnalysis((heard,), Descriptors("m"))
+            yield track, AudioError("No music.") if number == 1 else analysis
 
 
 def test_what_was_analysed_before_the_stop_is_kept(home: Path, music: Path) -> None:

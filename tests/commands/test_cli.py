@@ -29,6 +29,7 @@ DOORS = {
     "evaluate": "evaluate",
     "get_weights": "weights",
     "import_listens": "import",
+    "mcp_server": "mcp",
     "playlists": "playlists",
     "plot": "plot",
     "recommend": "recommend",

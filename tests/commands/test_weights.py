@@ -95,7 +95,8 @@ def listed(commands: Commands) -> dict[str, dict[str, object]]:
 
 def test_the_list_tells_what_there_is_and_what_is_here(bare: Commands, collection: Path) -> None:
     rows = listed(bare)
-    assert list(rows) == [*BUNDLES, *ENCODERS]
+    assert list(rows) == [*BUNDLES, *ENCODERS, "skey"]
+    assert rows["skey"]["bytes"] == 765_465 and rows["skey"]["here"] is False
     assert rows["MTT_musicnn"]["here"] is True
     assert rows["MTT_musicnn"]["from"] == "package musicnn 0.1.0"
     assert rows["jamendo_crnn"]["here"] is False

@@ -222,7 +222,7 @@ def test_an_unexpected_exception_reaches_the_consumer(
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(extractor, "_analyse", fail)
+    monkeypatch.setattr(extractor, "_features", fail)
     with pytest.raises(ZeroDivisionError):
         list(extractor.extract(20 * tracks))
 

@@ -14,7 +14,10 @@ sys.path.append(str(Path(__file__).parent))  # for make
 
 from make import ARTISTS, answers, application, run, write_music
 
+from recsys.catalog import Catalog
+
 WORDED = {"path", "text", "words", "sentences"}  # keys of what depends on the folder or on wording
+ESTIMATED = {"tempo", "keys"}  # what a build estimates anew
 ARCHIVES = sorted(Path(__file__).parent.glob("*.zip"))
 
 
@@ -38,7 +41,10 @@ def test_an_old_home_is_built_on_without_analysing_anything(archive: Path) -> No
         run("build_index.py", str(archive / "moved"), "--json", home=archive / "home")
     )
     assert (report["tracks"], report["analysed"]) == (24, 0)
-    assert same(answers(archive / "home"), expected)
+    with Catalog(archive / "home") as catalog:
+        assert all(track.loudness is not None for track in catalog.available_tracks())
+    given = answers(archive / "home")
+    assert same(without(given, ESTIMATED), without(expected, ESTIMATED))
 
 
 def test_an_old_home_has_albums_and_artists_for_players(archive: Path) -> None:
@@ -57,6 +63,13 @@ def test_an_old_home_has_albums_and_artists_for_players(archive: Path) -> None:
     assert [one["name"] for letter in letters for one in letter["artist"]] == list(ARTISTS)
     assert [song["id"] for song in ask("getStarred2")["starred2"]["song"]] == ["7"]  # a like
     assert len(ask("getSonicSimilarTracks?id=3&count=5")["sonicMatch"]) == 5
+
+
+def without(answer: Any, keys: set[str]) -> Any:
+    """Return an answer without what stands under some keys."""
+    if isinstance(answer, dict):
+        return {key: without(value, keys) for key, value in answer.items() if key not in keys}
+    return [without(one, keys) for one in answer] if isinstance(answer, list) else answer
 
 
 def same(given: Any, expected: Any) -> bool:

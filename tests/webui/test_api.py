@@ -127,6 +127,10 @@ def test_audio_is_transcoded_on_request(home: Path, music: Path, tmp_path: Path)
         assert answer.mimetype == "audio/mpeg"
     assert inspect(tmp_path / "5.mp3").duration == pytest.approx(0.6, abs=0.1)
     assert client.get("/api/v1/tracks/5/audio.mp3?start=nan").status_code == 400
+    with client.get("/api/v1/tracks/7/preview") as answer:
+        (tmp_path / "7.mp3").write_bytes(answer.data)
+        assert answer.mimetype == "audio/mpeg"
+    assert inspect(tmp_path / "7.mp3").duration == pytest.approx(1.0, abs=0.1), "all of a second"
     (music / "4.wav").write_text("words")
     assert client.get("/api/v1/tracks/5/audio.mp3").status_code == 415
     app.config["TRANSCODE"] = lambda path, start: (piece for piece in (b"first", b"second"))

@@ -12,17 +12,23 @@ from typing import Annotated, Any, Literal, Protocol
 from flask import Response, current_app, request, send_file
 from pydantic import Field
 from werkzeug.datastructures import ContentRange
-from werkzeug.exceptions import NotFound, RequestedRangeNotSatisfiable, UnsupportedMediaType
+from werkzeug.exceptions import (
+    Conflict,
+    NotFound,
+    RequestedRangeNotSatisfiable,
+    UnsupportedMediaType,
+)
 from werkzeug.wsgi import LimitedStream
 
 from recsys.catalog import Track
 from recsys.library.covers import Cover, read_cover
+from recsys.similarity.highlights import PREVIEW_SECONDS
 from webui.api.openapi import BYTES, NOT_MODIFIED, blueprint, content, problems, tagged
 from webui.api.parameters import OfTrack, Parameters, Revalidating, takes
 from webui.api.ranges import wanted_range
 from webui.connection import begin_stream
 from webui.rate_limits import payer
-from webui.served import available_track, current_or_catalog
+from webui.served import available_track, current, current_or_catalog
 
 MAX_START = 100_000  # seconds
 _MEDIA_TYPES = {
@@ -107,6 +113,22 @@ def transcoded(path: OfTrack, query: FromQuery) -> Response:
 
 
 @api.get(
+    "/tracks/<int:track_id>/preview",
+    responses={200: content("audio/mpeg"), **problems(404, 409, 415)},
+)
+def preview(path: OfTrack) -> Response:
+    """Send half a minute of a track from its highlight on, as MP3."""
+    served = current()
+    track = available_track(served, path.track_id)
+    try:
+        highlight = served.similar.highlight(served.similar.sound_of(track))
+    except KeyError:
+        raise Conflict(f"Track {track.id} has no highlight: it is not analysed.") from None
+    start = max(0.0, min(highlight.start, (track.duration or 0.0) - PREVIEW_SECONDS))
+    return send_transcoded(track, start, seconds=PREVIEW_SECONDS)
+
+
+@api.get(
     "/tracks/<int:track_id>/cover",
     responses={
         200: content("image/gif", "image/jpeg", "image/png", "image/webp"),
@@ -151,9 +173,13 @@ def send_audio(file: Path) -> Response:
 
 
 def send_transcoded(
-    track: Track, start: float, bit_rate: int | None = None, kind: StreamKind = "mp3"
+    track: Track,
+    start: float,
+    bit_rate: int | None = None,
+    kind: StreamKind = "mp3",
+    seconds: float | None = None,
 ) -> Response:
-    """Send a track in another format from `start` seconds on.
+    """Send a track in another format from `start` on, all or so many `seconds`.
 
     Raises NotFound, and UnsupportedMediaType where it cannot be decoded or nothing is transcoded.
     """
@@ -165,8 +191,11 @@ def send_transcoded(
     how: dict[str, Any] = {}
     if bit_rate is not None or kind != "mp3":
         how = {"bit_rate": bit_rate or BIT_RATE, "kind": kind}
-    if track.part:
+    if seconds is not None:
+        how["stop"] = track.begin + min(start + seconds, track.duration or start + seconds)
+    elif track.part:
         how["stop"] = track.begin + (track.duration or 0.0)
+    if track.part:
         start = min(track.begin + start, how["stop"])
     pieces = transcode(file, start, **how)
     first = next(pieces, b"")

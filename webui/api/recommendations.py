@@ -10,7 +10,7 @@ from flask import Response, request
 from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 from werkzeug.exceptions import BadRequest, Conflict
 
-from recsys.recommendation.controls import Controls, PublicControls
+from recsys.recommendation.controls import PERCENT, Controls, PublicControls
 from recsys.recommendation.query import LEAST_WEIGHT, Query, Recommendation, Seed
 from recsys.recommendation.recommender import MAX_LENGTH as LONGEST_PATH
 from recsys.recommendation.recommender import Unanswerable
@@ -155,6 +155,12 @@ class PathQuery(Parameters):
     length: Annotated[
         int, Field(ge=2, le=LONGEST_PATH), WHOLE, takes(f"a whole number from 2 to {LONGEST_PATH}")
     ] = Field(10, description="Number of tracks, both ends included.")
+    harmonic: Annotated[Literal["0", "1"], takes("0 or 1")] = Field(
+        "0", description="1: each track's key mixes with that of the one before it."
+    )
+    tempo_change: Annotated[float | None, Field(ge=0, le=PERCENT.most), takes(PERCENT.public)] = (
+        Field(None, description="Most change of tempo from a track to the next, in percent.")
+    )
 
 
 @api.get("/mix", responses={200: RecommendedTracks})
@@ -226,7 +232,12 @@ def path_between(query: PathQuery) -> Response:
     listener = current_listener.listener(served)
     try:
         track_path = served.recommender.path(
-            query.start, query.end, query.length, Query(listener=listener)
+            query.start,
+            query.end,
+            query.length,
+            Query(
+                listener=listener, harmonic=query.harmonic == "1", tempo_change=query.tempo_change
+            ),
         )
     except Unanswerable as error:
         raise Conflict(str(error)) from error

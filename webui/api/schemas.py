@@ -12,6 +12,7 @@ from pydantic import Field
 from recsys.catalog import FeedbackKind, Status
 from recsys.catalog import Track as CatalogTrack
 from recsys.home.track_table import TrackTable
+from recsys.musical_key import camelot
 from recsys.recommendation.query import Fallback, ReasonKind
 from recsys.similarity.percentile import shown
 from recsys.similarity.similar_tracks import RankedTrack, copies_hidden
@@ -46,6 +47,27 @@ class TrackDetails(TrackSchema):
     year: int | None
     genres: list[str] = Field(examples=[["Choral"]])
     bpm: float | None = Field(description="Beats per minute, from the tags of the file.")
+    estimated_bpm: float | None = Field(
+        description="Beats per minute, estimated from the audio; null where there is no pulse."
+    )
+    tempo: float | None = Field(
+        description="The tempo that counts: bpm where it agrees with the estimate within octaves, "
+        "or is alone; else the estimate."
+    )
+    initial_key: str | None = Field(description="The key that the file names, or null.")
+    estimated_key: str | None = Field(
+        description="The key estimated from the audio.", examples=["A minor"]
+    )
+    key: str | None = Field(
+        description="The key that counts: the file's, else the estimate.", examples=["A minor"]
+    )
+    camelot: str | None = Field(
+        description="The key's place on the Camelot wheel.", examples=["8A"]
+    )
+    loudness: float | None = Field(
+        description="Loudness by ITU-R BS.1770 in LUFS, of the parts that were analysed.",
+        examples=[-14.2],
+    )
     recording_mbid: str | None = Field(description="MusicBrainz recording ID.")
     has_cover: bool
     added_at: int = Field(description="Unix seconds.", examples=[1764000000])
@@ -53,7 +75,10 @@ class TrackDetails(TrackSchema):
     @classmethod
     def of(cls, track: CatalogTrack) -> Self:
         """Describe a track of the catalogue."""
-        return cls(**{name: getattr(track, name) for name in cls.model_fields})
+        values = {n: getattr(track, n) for n in cls.model_fields if n != "camelot"}
+        for name in ("estimated_bpm", "tempo", "loudness"):
+            values[name] = None if values[name] is None else round(values[name], 2)
+        return cls(**values, camelot=camelot(track.key) if track.key else None)
 
 
 class Similar(TrackSchema):

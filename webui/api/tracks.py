@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection
-from typing import Annotated
+from typing import Annotated, Literal
 
+import numpy as np
 from flask import Response
 from pydantic import Field
 from werkzeug.exceptions import Conflict
 
 from recsys.catalog import Track as CatalogTrack
+from recsys.home.track_table import UNKNOWN, TrackTable
+from recsys.musical_key import KEYS, TONICS
+from recsys.recommendation.controls import FASTEST
 from recsys.served_home import Served
 from recsys.similarity.percentile import shown
 from recsys.similarity.similar_moments import NoSuchPart
@@ -36,6 +40,12 @@ Name = Annotated[
     Text, Field(min_length=1, max_length=MAX_NAME), takes(f"1 to {MAX_NAME} characters")
 ]
 
+KeyName = Annotated[
+    Literal[KEYS],  # type: ignore[valid-type]
+    takes('a key such as "C# minor", with the keynotes ' + ", ".join(TONICS)),
+]
+Tempo = Annotated[float, Field(ge=0, le=FASTEST), takes(f"beats a minute from 0 to {FASTEST}")]
+
 api = blueprint("tracks")
 
 
@@ -52,9 +62,20 @@ class TracksQuery(Page):
         examples=["choir"],
     )
 
+    min_tempo: Tempo | None = Field(None, description="Of at least so many beats a minute.")
+    max_tempo: Tempo | None = Field(None, description="Of at most so many beats a minute.")
+    key: KeyName | None = Field(None, description="In this key.", examples=["A minor"])
+    sort: Annotated[
+        Literal["id", "tempo", "key", "loudness"], takes("id, tempo, key or loudness")
+    ] = Field(
+        "id",
+        description="By what the tracks are ordered, ascending. Where it is not the id, tracks of "
+        "which it is not known are left out.",
+    )
+
 
 class TrackPage(Paged):
-    """Tracks by their ids."""
+    """Tracks in the order asked for."""
 
     tracks: list[TrackDetails]
 
@@ -95,7 +116,10 @@ class ReasonsSchema(Described):
         description="Of each track the segment that is most like one of the other's."
     )
     tempo: tuple[float, float] | None = Field(
-        description="Beats a minute, where both files name them."
+        description="Beats a minute, where both have a tempo."
+    )
+    keys: tuple[str, str] | None = Field(
+        description="The keys, where both have one.", examples=[["A minor", "C major"]]
     )
 
 
@@ -142,20 +166,23 @@ class TaggramSchema(Described):
     track_id: int = Field(examples=[1])
     duration: float | None = Field(description="Seconds.", examples=[32.96])
     moments: list[MomentSchema] = Field(description="The analysed segments, in order.")
-    highlight: MomentSchema = Field(description="The one that is most like the whole track.")
+    highlight: MomentSchema = Field(
+        description="The part worth hearing first: where the track is liveliest."
+    )
+    typical: MomentSchema = Field(description="The segment that is most like the whole track.")
     tags: list[TagOverTime]
 
 
 @api.get("/tracks", responses={200: TrackPage, **NOT_MODIFIED})
 def tracks(query: TracksQuery, header: Revalidating) -> Response:
-    """List the tracks by their ids, all or those of an artist, an album, a tag."""
+    """List the tracks, all or those of an artist, an album, a tag, a tempo, a key."""
     served = current()
     after = query.cursor[0] if query.cursor else 0
     ids = _matching(served, query)
     if ids is None:
         rows = served.catalog.available_after(after, query.limit + 1)
     else:
-        begin = bisect_right(ids, after)
+        begin = ids.index(after) + 1 if after in ids else bisect_right(ids, after)
         rows = served.catalog.tracks(ids[begin : begin + query.limit + 1])
     page = rows[: query.limit]
     next_cursor = write_cursor(page[-1].id, 0) if len(rows) > query.limit else None
@@ -250,6 +277,7 @@ def taggram(path: OfTrack) -> Response:
         "track_id": track.id,
         "duration": track.duration,
         "highlight": served.similar.highlight(track_sound).as_json(),
+        "typical": served.similar.typical_moment(track_sound).as_json(),
         **taggram_of(track_sound, served.similar.tags).as_json(),
     }
     return answer(TaggramSchema.model_validate(body))
@@ -261,7 +289,7 @@ def not_compared(track: CatalogTrack) -> Conflict:
 
 
 def _matching(served: Served, query: TracksQuery) -> list[int] | None:
-    """Return the ids that match all filters, ascending; None without a filter."""
+    """Return the ids that match all filters, in order; None for all tracks by their ids."""
     sets: list[Collection[int]] = []
     if query.artist is not None:
         sets.append(served.completer.tracks_by(query.artist))
@@ -270,4 +298,30 @@ def _matching(served: Served, query: TracksQuery) -> list[int] | None:
     if query.tag is not None:
         tagged = served.recommender.tagged(query.tag)
         sets.append(tagged or ())
-    return sorted(set(sets[0]).intersection(*sets[1:])) if sets else None
+    if query.sort == "id" and query.min_tempo is query.max_tempo is query.key is None:
+        return sorted(set(sets[0]).intersection(*sets[1:])) if sets else None
+    described = _described(served.recommender.track_table(), query)
+    sets = [set(one) for one in sets]
+    return [track_id for track_id in described if all(track_id in one for one in sets)]
+
+
+def _described(table: TrackTable, query: TracksQuery) -> list[int]:
+    """Return the ids of the tracks of a tempo and key, in the order that is asked for."""
+    mask = table.available.copy()
+    if query.min_tempo is not None:
+        mask &= table.tempos >= query.min_tempo
+    if query.max_tempo is not None:
+        mask &= table.tempos <= query.max_tempo
+    if query.key is not None:
+        mask &= table.keys == KEYS.index(query.key)
+    rows = np.flatnonzero(mask)
+    if query.sort != "id":
+        values = {
+            "tempo": table.tempos,
+            "key": np.where(table.keys == UNKNOWN, np.nan, table.keys),
+            "loudness": table.loudness,
+        }[query.sort]
+        rows = rows[~np.isnan(values[rows])]
+        rows = rows[np.argsort(values[rows], kind="stable")]
+    ids: list[int] = table.ids[rows].tolist()
+    return ids

@@ -10,6 +10,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from recsys.catalog import LONGEST_PLAYLIST, Renewal, StoredPlaylist, Track
 from recsys.playlists.schedule import next_time
+from recsys.recommendation.controls import PERCENT
 from recsys.recommendation.query import LARGEST_ID, Query, RecommendedList
 from recsys.recommendation.recommender import Unanswerable
 from recsys.served_home import Served
@@ -103,6 +104,8 @@ def path() -> str:
         length=length,
         answer=answer,
         notices=notices,
+        harmonic=_is_harmonic(),
+        tempo_change=_tempo_change(),
         **_common(served),
     )
 
@@ -114,7 +117,11 @@ def _path(
     if start.id == end.id:
         return None, "The path starts and ends at the same track: choose another end."
     try:
-        query = Query(listener=current_listener.listener(served))
+        query = Query(
+            listener=current_listener.listener(served),
+            harmonic=_is_harmonic(),
+            tempo_change=_tempo_change(),
+        )
         return served.recommender.path(start.id, end.id, length, query), ""
     except Unanswerable as error:
         return None, str(error)
@@ -148,6 +155,18 @@ def _renewals(served: Served, listener: int | None) -> dict[int, Renewal]:
     if listener is None:
         return {}
     return {one.playlist_id: one for one in served.catalog.renewals.all(listener)}
+
+
+def _is_harmonic() -> bool:
+    return request.args.get("harmonic") == "1"
+
+
+def _tempo_change() -> float | None:
+    text = request.args.get("tempo_change") or ""
+    percent = read_whole(text, 0, int(PERCENT.most)) if text else None
+    if text and percent is None:
+        raise BadRequest(f'"tempo_change" takes {PERCENT.public}.')
+    return percent
 
 
 def _asks_for_more(stored: StoredPlaylist) -> bool:

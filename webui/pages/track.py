@@ -10,6 +10,7 @@ from flask import Blueprint, render_template, request
 
 from recsys.catalog import Feedback, Track, TrackPlays
 from recsys.durations import seconds
+from recsys.musical_key import camelot
 from recsys.served_home import Served
 from recsys.similarity.explanation import mean_logits
 from recsys.similarity.similar_moments import MomentsAnswer, NoSuchPart
@@ -127,6 +128,44 @@ def file_kind(track: Track) -> str:
     rate = f"{track.sample_rate / 1000:g} kHz" if track.sample_rate else ""
     codec = (track.codec or "").removesuffix("float")
     return ", ".join(filter(None, (codec, rate, channels)))
+
+
+@track_page.app_template_filter("tempo_words")
+def tempo_words(track: Track) -> str:
+    """Say a track's tempo, and what the file or the audio says otherwise."""
+    if track.tempo is None:
+        return ""
+    words = f"{track.tempo:.0f} BPM"
+    if track.bpm is None:
+        return f"{words}, estimated"
+    if track.estimated_bpm is None or round(track.bpm) == round(track.estimated_bpm):
+        return words
+    if track.tempo == track.bpm:
+        return f"{words}; estimated {track.estimated_bpm:.0f}"
+    return f"{words}, estimated; the file says {track.bpm:.0f}"
+
+
+@track_page.app_template_filter("key_words")
+def key_words(track: Track) -> str:
+    """Say a track's key and its place on DJs' wheel, and an estimate that differs."""
+    if track.key is None:
+        return ""
+    words = f"{track.key} ({camelot(track.key)})"
+    if track.initial_key is None:
+        return f"{words}, estimated"
+    if track.estimated_key in (None, track.key):
+        return words
+    return f"{words}; estimated {track.estimated_key}"
+
+
+@track_page.app_template_filter("loudness_words")
+def loudness_words(loudness: float | None) -> str:
+    """Write a loudness.
+
+    >>> loudness_words(-14.23), loudness_words(None)
+    ('−14.2 LUFS', '')
+    """
+    return "" if loudness is None else f"{loudness:.1f} LUFS".replace("-", "−")
 
 
 @track_page.app_template_filter("spoken")

@@ -103,7 +103,7 @@ function begin(start) {
   if (start === undefined && localStorage.getItem(HIGHLIGHT)) toHighlight();
 }
 
-/** Go to the moment of the current track that is most like the whole of it, where one is known. */
+/** Go to the highlight of the current track, where one is known. */
 async function toHighlight() {
   const track = queue.current;
   const answer = await request(`/api/v1/tracks/${track.id}/taggram`);

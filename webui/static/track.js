@@ -107,7 +107,7 @@ function partButton(words, parts) {
   return button;
 }
 
-function explain({ shared_tags: shared, moments: [mine, its], tempo }, other) {
+function explain({ shared_tags: shared, moments: [mine, its], tempo, keys }, other) {
   const [one, two] = [{ item: itemOf(track), ...mine }, { item: itemOf(other), ...its }];
   const paragraphs = [make("p", {}, "These moments are the most alike:"),
     make("p", { class: "parts" },
@@ -117,6 +117,7 @@ function explain({ shared_tags: shared, moments: [mine, its], tempo }, other) {
       ...shared.flatMap(({ tag, share }, i) => [i ? ", " : "", make("bdi", {}, tag), ` ${Math.round(100 * share)} %`]), "."));
   }
   if (tempo) paragraphs.push(make("p", { class: "soft" }, `Tempo in BPM: ${Math.round(tempo[0])} and ${Math.round(tempo[1])}.`));
+  if (keys) paragraphs.push(make("p", { class: "soft" }, `Keys: ${keys[0]} and ${keys[1]}.`));
   return paragraphs;
 }
 

@@ -117,7 +117,7 @@ class LibraryView:
             artistId=artists[0]["id"] if artists else None,
             type="music",
             mediaType="song",
-            bpm=None if track.bpm is None else round(track.bpm),
+            bpm=None if track.tempo is None else round(track.tempo),
             musicBrainzId=track.recording_mbid,
             displayArtist=track.artist or None,
             displayAlbumArtist=album and album.artist,

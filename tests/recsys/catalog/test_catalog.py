@@ -14,6 +14,7 @@ from small_catalog import MODEL, heard, seen
 from sqlalchemy import text
 
 from encoders.errors import AudioError
+from encoders.features import Descriptors
 from recsys.catalog import Catalog, CatalogError, Counts, Tags
 
 
@@ -308,3 +309,25 @@ def test_a_process_reads_whole_transactions_while_another_writes(
         for start in range(0, 1000, 50):
             catalog.record_files([seen(f"{i:04}") for i in range(start, start + 50)])
     assert reader.returncode == 0
+
+
+def test_descriptors_are_those_of_the_audio_and_of_its_copies(catalog: Catalog) -> None:
+    tags = Tags("a", "Nobody", bpm=174.0)
+    catalog.record_files([seen("a.flac", "same", tags), seen("b.flac", "same"), seen("c.flac")])
+    assert catalog.undescribed(["m"]) == [], "nothing is analysed"
+    catalog.store_features(MODEL, [(1, heard()), (3, heard())])
+    assert catalog.undescribed(["m"]) == [1, 3]
+    catalog.describe({"same": Descriptors("m", 87.0, "A minor", -14.0)})
+    assert catalog.undescribed(["m"]) == [3]
+    assert catalog.undescribed(["better"]) == [1, 3]
+    one, copy, other = catalog.tracks([1, 2, 3])
+    assert (one.estimated_bpm, one.estimated_key, one.loudness) == (87.0, "A minor", -14.0)
+    assert (one.tempo, one.key) == (174.0, "A minor"), "the tag's, an octave from the estimate"
+    assert (copy.tempo, other.tempo, other.key) == (87.0, None, None)
+    summaries = {summary.id: summary for summary in catalog.track_summaries()}
+    assert (summaries[1].tempo, summaries[2].key) == (174.0, "A minor")
+    before = catalog.track_revision
+    catalog.describe({"same": Descriptors("better", 100.0, None, None)}, renews=True)
+    assert catalog.track_revision == before + 1
+    (one,) = catalog.tracks([1])
+    assert (one.tempo, one.key) == (100.0, None), "the audio contradicts the tag"

@@ -10,9 +10,9 @@ from recsys.similarity.explanation import (
     Moment,
     TrackSound,
     explain,
-    highlight,
     mean_logits,
     shared_tags,
+    typical_moment,
 )
 
 TAGS = ("Rock", "quiet", "piano", "rock")
@@ -131,13 +131,13 @@ def test_models_that_cut_tracks_their_own_way_speak_of_the_same_moments() -> Non
     assert found.moments == (Moment(2.5, 5.0), Moment(5.0, 7.5))
 
 
-def test_the_highlight_is_the_segment_most_like_the_whole() -> None:
+def test_the_typical_moment_is_most_like_the_whole() -> None:
     for track in random_tracks(20):
         joined = np.concatenate([model.logits() for model in track.features], axis=1) - TYPICAL
         units = [row.astype(float) / np.linalg.norm(row) for row in joined]
         naive = [sum(float(a @ b) for b in units) for a in units]
-        assert highlight(track, TYPICAL).start == 10 * naive.index(max(naive))
+        assert typical_moment(track, TYPICAL).start == 10 * naive.index(max(naive))
     verse, chorus = (0.9, 0.05, 0.1, 0.9), (0.1, 0.8, 0.7, 0.1)
     song = heard(verse, chorus, verse, chorus, chorus, duration=12.0)
-    assert highlight(song, TYPICAL) == Moment(10, 12)  # the first of equal ones
-    assert highlight(heard(verse), TYPICAL) == Moment(0, SECONDS)
+    assert typical_moment(song, TYPICAL) == Moment(10, 12)  # the first of equal ones
+    assert typical_moment(heard(verse), TYPICAL) == Moment(0, SECONDS)

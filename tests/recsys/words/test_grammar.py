@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys.words.grammar import Likeness, Phrase, parse
+from recsys.musical_key import KEYS
+from recsys.words.grammar import Likeness, Phrase, WantedKeys, parse
 
 
 @pytest.mark.parametrize(
@@ -87,11 +88,20 @@ def test_likeness(query: str, likenesses: list[Likeness], words: list[str]) -> N
 
 
 @pytest.mark.parametrize(
-    "key", ["in a minor key", "in c# minor", "d minor", "in the key of a major"]
+    ("words", "keys"),
+    [
+        ("in c# minor", ("C# minor",)),
+        ("d minor", ("D minor",)),
+        ("in the key of a major", ("A major",)),
+        ("in b flat minor", ("Bb minor",)),
+        ("8a", ("A minor",)),
+        ("in a minor key", tuple(key for key in KEYS if key.endswith("minor"))),
+        ("major", tuple(key for key in KEYS if key.endswith("major"))),
+    ],
 )
-def test_keys_are_told_apart_from_words(key: str) -> None:
-    parsed = parse(f"piano {key}")
-    assert parsed.unanswerable == [key]
+def test_keys_are_told_apart_from_words(words: str, keys: tuple[str, ...]) -> None:
+    parsed = parse(f"piano {words}")
+    assert parsed.keys == [WantedKeys(keys, words)]
     assert parsed.phrases == [Phrase(("piano",))]
 
 

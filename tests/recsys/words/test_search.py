@@ -102,7 +102,7 @@ def test_years_and_tempo_leave_out_what_is_known_to_be_outside(
     ignored = search.search("jazz around 120 bpm", 8)
     assert ignored.ignored == ("around 120 bpm",)
     assert ignored.notices == (
-        "No file of the library names its tempo: “around 120 bpm” is ignored.",
+        "No track of the library has a known tempo: “around 120 bpm” is ignored.",
     )
     name_numbers(library)
     fast = search.search("party around 120 bpm", 8)
@@ -126,10 +126,22 @@ def test_likeness_to_an_artist_a_track_and_the_unlike(search: WordSearch) -> Non
     assert missing.ignored == ("qqqqqqqq",)
 
 
-def test_keys_are_said_to_be_unknown(search: WordSearch) -> None:
+def test_keys_leave_out_what_is_known_to_be_in_another(
+    search: WordSearch, library: Library
+) -> None:
     answer = search.search("jazz in a minor key", 1)
     assert answer.ignored == ("in a minor key",)
-    assert answer.notices == ("Keys are not known: “in a minor key” is ignored.",)
+    assert answer.notices == (
+        "No track of the library has a known key: “in a minor key” is ignored.",
+    )
+    for number, key in ((1, "A minor"), (2, "C major"), (3, "E minor")):
+        tags = replace(scanned_file(number, SONGS[number - 1]).tags, initial_key=key)
+        library.catalog.record_tags({number: tags})
+    minor = search.search("jazz in a minor key", 8)
+    assert ids(minor)[0] == 1 and 2 not in ids(minor)
+    assert minor.results[0].met == ("jazz", "in a minor key")
+    assert minor.understood[1].taken_for == ("key any minor",)
+    assert ids(search.search("8B", 1)) == ids(search.search("in C major", 1)) == [2]
 
 
 def test_a_listeners_own_tag_is_theirs_alone(search: WordSearch, library: Library) -> None:
