@@ -22,7 +22,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from recsys.catalog.base import Base, shown
 
 VERSION_TABLE = "earshot_schema"
-SCHEMA = "0013"  # the newest of the migrations
+SCHEMA = "0015"  # the newest of the migrations
 FILE_NAME = "catalogue.db"
 
 # Any number will do that other programs in the same PostgreSQL server do not use.
