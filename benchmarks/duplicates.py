@@ -24,12 +24,13 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 import pandas as pd
+import psutil
 from scipy import fft, signal
 
+from earshot.duplicates import Decoders
 from encoders.audio import SegmentGrid, inspect
 from encoders.decoding import DecoderProcess
 from index.arrays import Float32Array
-from recsys.catalog import Track
 from recsys.demo import DEMO_TRACKS
 from recsys.demo.compose import Song
 from recsys.demo.mix import play
@@ -112,9 +113,8 @@ def report_copies(paths: Sequence[Path], args: argparse.Namespace) -> None:
     home = args.work / "home"
     folders = [str(args.clips), str(args.work / "copies"), "--home", str(home)]
     subprocess.run([sys.executable, str(BUILD), *folders], check=True)
-    with closing(DecoderProcess()) as decoder:
-        begin = time.perf_counter()
-        duplicates = find_copies(home, decoder)
+    begin = time.perf_counter()
+    duplicates = find_copies(home)
     print(f"\n{time.perf_counter() - begin:.0f} s")
     report(duplicates, {path: str(number) for number, path in enumerate(paths)}, len(chosen))
 
@@ -161,14 +161,11 @@ def decode_in_process(decoder: DecoderProcess, path: Path, duration: float) -> W
     return wave
 
 
-def find_copies(home: Path, decoder: DecoderProcess) -> Duplicates:
-    """Look for the duplicates of a home."""
-
-    def waveform(track: Track) -> Wave:
-        return decode_in_process(decoder, track.path, track.duration or 0.0)
-
-    with open_home(load_settings(home)) as opened:
-        return find_duplicates(opened.catalog, opened.index, waveform)
+def find_copies(home: Path) -> Duplicates:
+    """Look for the duplicates of a home, on all cores."""
+    with open_home(load_settings(home)) as opened, closing(Decoders()) as decoders:
+        workers = psutil.cpu_count() or 1
+        return find_duplicates(opened.catalog, opened.index, decoders.load, workers=workers)
 
 
 def report(duplicates: Duplicates, numbers: Mapping[Path, str], n_copied: int) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from earshot.terminal import TableConsole, complain, printable
 from encoders.decoding import DecoderProcess
+from encoders.features import AudioSpan
+from index.arrays import Float32Array
 from recsys.catalog import Track
 from recsys.durations import clock
 from recsys.home.evaluation_reports import save_report
@@ -26,12 +30,14 @@ def list_duplicates(folder: Path | None, *, as_json: bool) -> None:
     """Print the groups of files that are one recording."""
     console = Console(stderr=True)
     bar = Progress(console=console, transient=True, disable=not console.is_terminal)
-    with open_home(load_settings(folder)) as home, closing(DecoderProcess()) as decoder, bar:
+    workers = psutil.cpu_count() or 1
+    with open_home(load_settings(folder)) as home, closing(Decoders()) as decoders, bar:
         task = bar.add_task("Comparing", total=None)
         duplicates = find_duplicates(
             home.catalog,
             home.index,
-            lambda track: decoder.waveform(track.span, RATE),
+            decoders.load,
+            workers=workers,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
         groups = [[copy_as_json(track) for track in group] for group in duplicates.groups]
@@ -44,6 +50,27 @@ def list_duplicates(folder: Path | None, *, as_json: bool) -> None:
         print(json.dumps(groups))
     else:
         print_groups(duplicates.groups)
+
+
+class Decoders:
+    """Decoding processes, one for each thread that asks."""
+
+    def __init__(self) -> None:
+        self._own = threading.local()
+        self._all: list[DecoderProcess] = []
+
+    def load(self, span: AudioSpan) -> Float32Array:
+        """Decode a track or a part of one, mono at RATE: (n_samples,). Raises AudioError."""
+        if not hasattr(self._own, "decoder"):
+            self._own.decoder = DecoderProcess()
+            self._all.append(self._own.decoder)
+        decoder: DecoderProcess = self._own.decoder
+        return decoder.waveform(span, RATE)
+
+    def close(self) -> None:
+        """End the processes."""
+        for decoder in self._all:
+            decoder.close()
 
 
 def copy_as_json(track: Track) -> dict[str, object]:

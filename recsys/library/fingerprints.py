@@ -34,6 +34,7 @@ _EDGES = np.geomspace(200, 1900, 34) * _WINDOW / RATE  # bands
 _QUIET = 1e-4  # amplitude, below which a middle says nothing
 
 Bits = NDArray[np.uint32]  # (n_frames,)
+NOTHING: Bits = np.zeros(0, np.uint32)  # of what is silent or short
 
 
 def middle(track: Track) -> AudioSpan:
@@ -47,7 +48,7 @@ def fingerprint(waveform: Float32Array) -> Bits:
     """Return the bits of a waveform (n_samples,), mono at RATE; none of a quiet or short one."""
     n_frames = 1 + (len(waveform) - _WINDOW) // _HOP
     if n_frames < _LEAST or np.sqrt(np.mean(waveform**2)) < _QUIET:
-        return np.zeros(0, np.uint32)
+        return NOTHING
     frames = np.lib.stride_tricks.sliding_window_view(waveform, _WINDOW)[::_HOP]
     power = np.abs(fft.rfft(frames * np.hanning(_WINDOW).astype(np.float32))) ** 2
     energy = np.add.reduceat(power, _EDGES.astype(np.intp), axis=1)[:, :-1]
@@ -63,10 +64,11 @@ def unlikeness(one: Bits, others: NDArray[np.uint32]) -> Float32Array:
     """
     least = np.full(len(others), 32 * len(one), np.float32)
     for offset in range(-_FURTHEST, _FURTHEST + 1):
-        mine = one[max(offset, 0) : len(one) + min(offset, 0)]
-        if len(mine) < _LEAST:
+        n_common = len(one) - abs(offset)
+        if n_common < _LEAST:  # of a short track
             continue
-        theirs = others[:, max(-offset, 0) : len(one) - max(offset, 0)]
+        mine = one[max(offset, 0) :][:n_common]
+        theirs = others[:, max(-offset, 0) :][:, :n_common]
         differing = np.bitwise_count(mine ^ theirs).sum(axis=1, dtype=np.int32)
         np.minimum(least, differing / np.float32(len(mine)), out=least)
     return (least / 32).astype(np.float32)

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from encoders.errors import AudioError
-from encoders.features import AudioInfo, TrackFeatures
+from encoders.features import AudioInfo, AudioSpan, TrackFeatures
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, ScannedFile, Tags, Track
+from recsys.library import fingerprints
 from recsys.library.coherence import RATE
 from recsys.library.duplicates import find_duplicates, group_alike
+from recsys.library.fingerprints import NOTHING
 
 SECONDS = 12.0
 NEAR, FAR = 20.0, 60.0  # degrees between neighbours in the index
@@ -63,13 +65,14 @@ def fill(
     return VectorIndex.build(list(ids), np.stack([np.cos(turns), np.sin(turns)], axis=1))
 
 
-def playing(**seeds: int) -> Callable[[Track], NDArray[np.float32]]:
+def playing(**seeds: int) -> Callable[[AudioSpan], NDArray[np.float32]]:
     """Let track 1 play the wave of seed `t1`, and so on; the others cannot be read."""
 
-    def listen(track: Track) -> NDArray[np.float32]:
-        if f"t{track.id}" not in seeds:
-            raise AudioError(f"{track.path} is gone.")
-        return wave(seeds[f"t{track.id}"])
+    def listen(span: AudioSpan) -> NDArray[np.float32]:
+        if (name := f"t{int(span.path.name) + 1}") not in seeds:
+            raise AudioError(f"{span.path} is gone.")
+        begin = round((span.begin or 0.0) * RATE)
+        return wave(seeds[name])[begin : begin + round(span.duration * RATE)]
 
     return listen
 
@@ -132,6 +135,63 @@ def test_what_cannot_be_read_is_said_once_and_left_out(catalog: Catalog) -> None
     assert found.failures == ("/music/1 is gone.",)
 
 
+def test_only_what_is_alike_in_the_middle_is_decoded_whole(catalog: Catalog) -> None:
+    index = fill(catalog, names("a", "b", "c", "d"), NEAR, seconds=40.0)
+    waves = {name: noise(seed, 40.0) for name, seed in zip("0123", (1, 2, 1, 3), strict=True)}
+    decoded: list[AudioSpan] = []
+
+    def listen(span: AudioSpan) -> NDArray[np.float32]:
+        decoded.append(span)
+        begin = round((span.begin or 0.0) * RATE)
+        return waves[span.path.name][begin : begin + round(span.duration * RATE)]
+
+    found = find_duplicates(catalog, index, listen, workers=2)
+    assert ids(found.groups) == [[1, 3]]
+    assert sorted(span.path.name for span in decoded if span.begin is None) == ["0", "2"]
+    assert sorted(span.path.name for span in decoded if span.begin is not None) == [*"0123"]
+    decoded.clear()
+    assert ids(find_duplicates(catalog, index, listen).groups) == [[1, 3]]
+    assert decoded == [], "fingerprints and verdicts are kept"
+
+
+def noise(seed: int, seconds: float) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).normal(size=int(seconds * RATE)).astype(np.float32)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.03, 2.5, -7.9])
+def test_fingerprints_of_copies_are_alike_wherever_they_begin(shift: float) -> None:
+    sound = noise(1, 40.0)
+    begin = round((12.0 + shift) * RATE)
+    length = round(fingerprints.SECONDS * RATE)
+    one = fingerprints.fingerprint(sound[12 * RATE :][:length])
+    rough = sound[begin:][:length] + 0.3 * noise(2, 40.0)[:length]
+    others = np.stack(
+        [fingerprints.fingerprint(0.1 * rough), fingerprints.fingerprint(noise(3, 40.0)[:length])]
+    )
+    same, other = fingerprints.unlikeness(one, others)
+    assert same < 0.3 < fingerprints.MOST_UNLIKE < 0.42 < other
+
+
+def test_short_tracks_are_compared_at_the_offsets_that_they_have() -> None:
+    one, other = (fingerprints.fingerprint(noise(seed, 8.0)) for seed in (1, 2))
+    same, unlike = fingerprints.unlikeness(one, np.stack([one, other]))
+    assert (same, unlike > fingerprints.MOST_UNLIKE) == (0.0, True)
+
+
+def test_what_is_silent_or_short_has_no_fingerprint() -> None:
+    assert not len(fingerprints.fingerprint(np.zeros(16 * RATE, np.float32)))
+    assert not len(fingerprints.fingerprint(noise(1, 1.0)))
+    assert not len(fingerprints.fingerprint(np.zeros(0, np.float32)))
+
+
+def test_damaged_fingerprints_are_made_anew(tmp_path: Path) -> None:
+    fingerprints.save(tmp_path, {"a": np.arange(3, dtype=np.uint32), "b": NOTHING}, ["a", "b"])
+    kept = fingerprints.load(tmp_path)
+    assert kept["a"].tolist() == [0, 1, 2]
+    (tmp_path / fingerprints.NAME).write_bytes(b"{")
+    assert fingerprints.load(tmp_path) == {}
+
+
 def test_removed_tracks_are_nobody(catalog: Catalog) -> None:
     index = fill(catalog, names("a", "b", "c"), 5)
     catalog.set_presence(gone=[2])
@@ -143,7 +203,7 @@ def test_removed_tracks_are_nobody(catalog: Catalog) -> None:
         progress=lambda done, total: seen.append((done, total)),
     )
     assert ids(found.groups) == [[1, 3]]
-    assert seen == [(0, 2), (1, 2)]
+    assert seen == [(1, 2), (2, 2), (0, 1), (1, 1)], "two middles, then a pair of wholes"
 
 
 def test_a_link_between_two_takes_joins_them_not() -> None:
