@@ -47,6 +47,7 @@ OWNERS = {  # what only they may ask for
     "builds.stop_build",
     "evaluation_page.page",
     "folders.folders",
+    "import_page.claim",
     "library_api.failures",
 }
 FEEDBACK = "/api/v1/tracks/5/feedback"
