@@ -23,13 +23,13 @@ import torch
 from torch import Tensor, nn
 
 from encoders.audio import inspect, read_segments
-from encoders.bundles import DEFAULT_MODELS
+from encoders.bundles import DEFAULT_MODELS, tagger_names
 from encoders.errors import AudioError
 from encoders.extract import N_SEGMENTS, Extractor, load_extractor
+from encoders.features import AudioSpan
 from encoders.memory import PeakMemory
 from encoders.models.activations import Activations
 from encoders.tagger import Tagger, choose_device
-from encoders.trained_bundles import tagger_names
 from recsys.library.scanning import scan
 
 WARM_UP = 4  # tracks before the clock of the steady state starts
@@ -121,7 +121,7 @@ def throughput(extractor: Extractor, paths: list[Path], warm_up: int = WARM_UP) 
     for path, info in infos:
         if isinstance(info, AudioError):
             raise SystemExit(str(info))
-        jobs.append((path, info.duration))
+        jobs.append(AudioSpan(path, info.duration))
     begin = 0.0
     for number, (_, features) in enumerate(extractor.extract(jobs), start=1):
         if isinstance(features, AudioError):

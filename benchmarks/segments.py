@@ -21,7 +21,7 @@ from encoders.audio import inspect
 from encoders.bundles import BUNDLES, DEFAULT_MODELS
 from encoders.errors import AudioError
 from encoders.extract import Extractor
-from encoders.features import TrackFeatures
+from encoders.features import AudioSpan, TrackFeatures
 from encoders.tagger import Tagger
 from index.arrays import Float32Array
 from recsys.evaluation.metrics import paired_bootstrap
@@ -71,10 +71,11 @@ def analyse(
     """Analyse files, in the order given."""
     extractor = Extractor(taggers, n_segments=n_segments, workers=psutil.cpu_count() or 1)
     features_of: dict[Path, Track] = {}
-    for path, features in extractor.extract((path, inspect(path).duration) for path in paths):
+    spans = (AudioSpan(path, inspect(path).duration) for path in paths)
+    for span, features in extractor.extract(spans):
         if isinstance(features, AudioError):
             raise SystemExit(str(features))
-        features_of[path] = features
+        features_of[span.path] = features
     return [features_of[path] for path in paths]
 
 

@@ -38,27 +38,26 @@ class Learned:
 
     def as_json(self) -> dict[str, Any]:
         """Return the outcome as `earshot build --json` prints it."""
-        genre = self.verdict.genre
-        return {
-            "artists": self.n_artists,
-            "adopted": self.verdict.adopted,
-            "artist_p5": self.verdict.artist._asdict(),
-            "genre_p10": genre and genre._asdict(),
-        }
+        return {"artists": self.n_artists, **self.verdict.as_json()}
 
     @property
     def sentence(self) -> str:
         """The outcome in one sentence."""
-        artist, genre = self.verdict.artist, self.verdict.genre
+        default, whitening = self.verdict.default, self.verdict.whitening
         if self.verdict.adopted:
-            gain = artist.diff / max(artist.baseline, 1e-9)
+            gain = default.artist.diff / max(default.artist.baseline, 1e-9)
             return (
                 f"Learned from {self.n_artists:,} artists: {gain:.0%} more of an artist's tracks "
-                f"among the five nearest, genres {'kept' if genre else 'not known'}."
+                f"among the five nearest, genres {'kept' if default.genre else 'not known'}."
             )
-        why = "it would mix genres"
-        if artist.ci[0] <= 0:
+        if not default.artist_rises:
             why = "their tracks are not found better by it"
+        elif not default.genre_kept:
+            why = "it would mix genres"
+        elif not whitening.artist_rises:
+            why = "the tracks would be found as well without their names"
+        else:
+            why = "genres would be kept better without the artists' names"
         return f"Nothing learned from {self.n_artists:,} artists, as {why}."
 
 

@@ -33,6 +33,7 @@ def left_out(files: LeftOut) -> str:
         "hidden": files.hidden,
         "broken links": files.broken_links,
         "no regular files": files.no_files,
+        "cue sheets": files.cue_sheets,
     }
     parts = [listed(files.by_suffix)] if files.by_suffix else []
     parts += [f"{count:,} {name}" for name, count in odd.items() if count]

@@ -31,7 +31,7 @@ def list_duplicates(folder: Path | None, *, as_json: bool) -> None:
         duplicates = find_duplicates(
             home.catalog,
             home.index,
-            lambda track: decoder.waveform(track.path, track.duration or 0.0, RATE),
+            lambda track: decoder.waveform(track.span, RATE),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
         groups = [[copy_as_json(track) for track in group] for group in duplicates.groups]

@@ -6,6 +6,7 @@ _ANALYSIS = "pip install 'earshot[analysis]'"
 HOW_TO_INSTALL = {
     "faiss": f"{_ANALYSIS}, or, only to use a home that is built: pip install 'earshot[serve]'",
     "matplotlib": _ANALYSIS,
+    "onnxruntime": "pip install 'earshot[onnx]'",
     "openTSNE": _ANALYSIS,
     "pytorch_metric_learning": _ANALYSIS,
     "tensorboard": "pip install 'earshot[training]'",

@@ -26,7 +26,15 @@ from recsys.home.files import HEAD_NAME
 from recsys.home.home import Home
 from recsys.library.build import reproject
 from recsys.training.head_data import embed_library
-from recsys.training.head_validation import REPEATS, GateLabels, Verdict, cross_fit, fit
+from recsys.training.head_validation import (
+    REPEATS,
+    SHRINKAGE,
+    WEIGHT,
+    GateLabels,
+    Verdict,
+    cross_fit,
+    fit,
+)
 from recsys.training.positives import artist_numbers, label_members, listener_members
 
 Shown = Callable[[int, int], None]
@@ -104,16 +112,16 @@ def train_head(
     )
     show(REPEATS * training.splits, REPEATS * training.splits + 1)
     rows = np.arange(len(labels))
-    head, choice = fit(data.vectors, gate_labels, trainer, rows, training.seed, training.epochs)
+    head, epochs = fit(data.vectors, gate_labels, trainer, rows, training.seed, training.epochs)
     card = {
-        "adopted": verdict.adopted,
+        **verdict.as_json(),
         "loss": training.loss,
         "splits": verdict.splits,
-        "artist_p5": verdict.artist._asdict(),
-        "genre_p10": verdict.genre and verdict.genre._asdict(),
         "seed": training.seed,
-        **choice._asdict(),
-        "folds": [fold._asdict() for fold in verdict.choices],
+        "shrinkage": SHRINKAGE,
+        "weight": WEIGHT,
+        "epochs": epochs,
+        "epochs_of_folds": verdict.epochs,
         "data": {
             "tracks": len(labels),
             "library": len(home.index),

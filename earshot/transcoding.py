@@ -13,9 +13,14 @@ _PIECE = 1 << 16  # bytes
 
 
 def transcoded(
-    path: Path, start: float, *, bit_rate: int = BIT_RATE, kind: StreamKind = "mp3"
+    path: Path,
+    start: float,
+    *,
+    stop: float | None = None,
+    bit_rate: int = BIT_RATE,
+    kind: StreamKind = "mp3",
 ) -> Generator[bytes, None, None]:
-    """Yield a file's audio from `start` seconds on, in pieces; nothing for no audio.
+    """Yield a file's audio from `start` to `stop` seconds, in pieces; nothing for no audio.
 
     `bit_rate` is in thousands of bits a second.
 
@@ -23,6 +28,7 @@ def transcoded(
     """
     command = [sys.executable, "-P", "-m", "encoders.transcoding", str(path)]
     command += ["--start", str(start), "--bit-rate", str(bit_rate), "--to", kind]
+    command += [] if stop is None else ["--stop", str(stop)]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

@@ -23,13 +23,11 @@ from earshot.transcoding import transcoded
 from earshot.upload_analyser import UploadAnalyser
 from earshot.waveforms import levels_of
 from encoders.projection import ProjectionError
-from index.vector_index import DamagedIndex, StaleIndex, read_manifest
 from recsys.accounts import Accounts
 from recsys.catalog import CatalogError
-from recsys.home.files import INDEX_NAME
 from recsys.home.settings import Settings
 from recsys.served_home import Served, ServedHome, Unavailable, open_catalog
-from recsys.threads import n_cores, one_thread_each
+from recsys.threads import one_thread_each
 from webui.app import create_app
 from webui.media_server import MediaServer
 from webui.music_folders import default_roots
@@ -39,8 +37,7 @@ if TYPE_CHECKING:
     from earshot.commands.serve import ServeOptions
 
 LOOK = 5.0  # s between two looks for a new index
-LARGE = 20_000  # indexed tracks from which on several processes pay
-MOST_PROCESSES, MOST_BY_DEFAULT = 64, 4
+MOST_PROCESSES = 64
 
 
 class Shared(NamedTuple):
@@ -84,20 +81,6 @@ def application(
     home.copies = shared.copies
     stack.callback(home.close)
     return app, accounts
-
-
-def number_of_workers(processes: int | None, home: Path) -> int:
-    """Return how many processes answer beside the one that holds the connections.
-
-    None in a small library: an answer takes a millisecond or two, and each process the memory of
-    all libraries of numbers.
-    """
-    if processes is not None:
-        return processes if processes > 1 else 0
-    with suppress(DamagedIndex, StaleIndex):
-        if read_manifest(home / INDEX_NAME).ntotal >= LARGE and n_cores() > 1:
-            return min(n_cores(), MOST_BY_DEFAULT)
-    return 0
 
 
 def start_worker(

@@ -78,6 +78,16 @@ class SegmentGrid:
         return max(1, n_frames // self.n_frames)
 
 
+class _Span(NamedTuple):
+    """The samples of a track in its file, at a grid's rate."""
+
+    begin: int
+    end: int
+
+
+_WHOLE = _Span(0, 1 << 62)
+
+
 class Segments(NamedTuple):
     """waveforms float32 (n_segments, n_samples), full scale 1; starts float32 (n_segments,) s."""
 
@@ -142,9 +152,15 @@ def choose_segments(n_available: int, n_wanted: int | None) -> NDArray[np.int64]
 
 
 def read_segments(
-    path: Path, duration: float, grid: SegmentGrid, n_segments: int | None = 20
+    path: Path,
+    duration: float,
+    grid: SegmentGrid,
+    n_segments: int | None = 20,
+    begin: float | None = None,
 ) -> Segments:
     """Decode `n_segments` segments spread over a track of `duration` seconds, by seeking.
+
+    With `begin` it is that part of a file, read as if the file were cut at both of its ends.
 
     None reads all of them (and holds them in memory: 64 kB a second of a track). A track shorter
     than one segment is repeated to fill it. Segments without signal are left out, unless all are
@@ -152,7 +168,11 @@ def read_segments(
     Raises AudioError if the file cannot be decoded, or is silent throughout.
     """
     n_available = grid.count(duration)
-    numbers, waveforms = _read_mono(path, choose_segments(n_available, n_segments), grid)
+    span = _WHOLE
+    if begin is not None:
+        ends = begin, begin + duration
+        span = _Span(*(round(end * grid.sample_rate) for end in ends))
+    numbers, waveforms = _read_mono(path, choose_segments(n_available, n_segments), grid, span)
     if n_segments is None:
         if np.abs(waveforms).max() < SILENCE:
             raise silent(path)
@@ -160,7 +180,7 @@ def read_segments(
         signal = with_signal(waveforms)
         if 2 * signal.sum() < min(n_segments, len(signal)) and len(signal) < n_available:
             denser = choose_segments(n_available, _DENSER * n_segments)
-            numbers, waveforms = _read_mono(path, denser, grid)
+            numbers, waveforms = _read_mono(path, denser, grid, span)
             signal = with_signal(waveforms)
         if not signal.any():
             raise silent(path)
@@ -172,14 +192,14 @@ def read_segments(
 
 
 def _read_mono(
-    path: Path, chosen: NDArray[np.int64], grid: SegmentGrid
+    path: Path, chosen: NDArray[np.int64], grid: SegmentGrid, span: _Span
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Read segments, averaging the channels that sound; of cancelled ones the first is read."""
     channels = Channels()
-    numbers, waveforms = _read_chosen(path, chosen, grid, channels)
+    numbers, waveforms = _read_chosen(path, chosen, grid, span, channels)
     first = channels.first
     if first is not None and channels.gain == 1.0 and may_have_cancelled(waveforms):
-        alone = _read_chosen(path, chosen, grid, Channels(first))
+        alone = _read_chosen(path, chosen, grid, span, Channels(first))
         if have_cancelled(waveforms, alone[1]):
             return alone
     if channels.gain != 1.0:
@@ -188,7 +208,11 @@ def _read_mono(
 
 
 def _read_chosen(
-    path: Path, chosen: NDArray[np.int64], grid: SegmentGrid, channels: Channels
+    path: Path,
+    chosen: NDArray[np.int64],
+    grid: SegmentGrid,
+    span: _Span,
+    channels: Channels,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Decode segments by seeking: the numbers of those that hold audio, and their waveforms."""
     read: list[tuple[int, NDArray[np.float32]]] = []
@@ -196,8 +220,8 @@ def _read_chosen(
         for run in _runs(chosen, grid):
             first = int(run[0]) * grid.step - grid.n_fft // 2
             last = int(run[-1]) * grid.step - grid.n_fft // 2 + grid.n_samples
-            span = max(first, 0), last
-            waveform = _read_span(container, stream, *span, grid.sample_rate, channels)
+            begin, end = span.begin + max(first, 0), min(span.begin + last, span.end)
+            waveform = _read_span(container, stream, begin, end, grid.sample_rate, channels)
             if first < 0 and waveform.size:  # the spectrogram's first frame is centred on sample 0
                 waveform = np.concatenate([np.zeros(-first, np.float32), waveform])
             read.extend(_cut(waveform, run, grid))

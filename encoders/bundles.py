@@ -10,11 +10,12 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from encoders import conversion
+from encoders import conversion, onnx_bundles
 from encoders.architectures import ARCHITECTURES
 from encoders.errors import WeightsError
 from encoders.frontends import FrontEnd
-from encoders.trained_bundles import SUFFIX, Prior, TrainedWeights
+from encoders.onnx_bundles import ENCODERS, OnnxBundle
+from encoders.trained_bundles import SUFFIX, Prior, TrainedWeights, adopt
 from encoders.weights import CollectionFile, PackagedWeights, Weights
 
 # The tags of MagnaTagATune, the Million Song Dataset (Last.fm) and MTG-Jamendo in the models'
@@ -192,13 +193,31 @@ DEFAULT_MODELS = ("MSD_musicnn", "MTT_musicnn")
 BUNDLES = {bundle.name: bundle for bundle in (*_packaged_bundles(), *_collection_bundles())}
 
 
-def find_bundle(name: str, cache: Path) -> Bundle | None:
-    """Return a tagger by name, a published one or one trained here that lies in `cache`.
+EncoderBundle: TypeAlias = Bundle | OnnxBundle
 
-    None where there is none. Raises WeightsError for a trained one that is damaged.
+
+def tagger_names(text: str, folder: Path) -> list[str]:
+    """Return the names in NAME,…; a file of a trained tagger or of an encoder is adopted.
+
+    It becomes one of the folder's. Raises WeightsError, and OSError where it cannot be written.
     """
-    if name in BUNDLES:
-        return BUNDLES[name]
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    adopters = {SUFFIX: adopt, onnx_bundles.SUFFIX: onnx_bundles.adopt_encoder}
+    return [
+        adopters[suffix](Path(name), folder) if (suffix := Path(name).suffix) in adopters else name
+        for name in names
+    ]
+
+
+def find_bundle(name: str, cache: Path) -> EncoderBundle | None:
+    """Return an encoder by name: a published one, or a file of one's own that lies in `cache`.
+
+    None where there is none. Raises WeightsError for a file that is damaged.
+    """
+    if name in BUNDLES or name in ENCODERS:
+        return BUNDLES.get(name) or ENCODERS[name]
+    if (encoder := cache / f"{name}{onnx_bundles.SUFFIX}").is_file():
+        return onnx_bundles.read_bundle(encoder)
     path = cache / f"{name}{SUFFIX}"
     if not path.is_file():
         return None

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from encoders.audio import SegmentGrid, Segments, inspect, read_segments
 from encoders.errors import AudioError, FileUnavailable
-from encoders.features import AudioInfo
+from encoders.features import AudioInfo, AudioSpan
 from encoders.levels import read_levels
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -51,10 +51,16 @@ class DecoderProcess:
         return AudioInfo(**self._answer(path)["info"])
 
     def request_segments(
-        self, path: Path, duration: float, grid: SegmentGrid, n_segments: int | None
+        self,
+        path: Path,
+        duration: float,
+        grid: SegmentGrid,
+        n_segments: int | None,
+        begin: float | None = None,
     ) -> None:
         """Ask for what `audio.read_segments` returns; `receive_segments` must follow."""
         what = {"duration": duration, "grid": asdict(grid), "n_segments": n_segments}
+        what["begin"] = begin
         self._request({"path": str(path.absolute()), **what})
 
     def receive_segments(self, path: Path) -> Segments:
@@ -66,19 +72,20 @@ class DecoderProcess:
             raise self._crashed(path)
         return Segments(waveforms, np.array(head["starts"], np.float32))
 
-    def request_levels(self, path: Path, duration: float) -> None:
+    def request_levels(self, track: AudioSpan) -> None:
         """Ask for what `levels.read_levels` returns."""
-        self._request({"path": str(path.absolute()), "levels_of": duration})
+        span = {"levels_of": track.duration, "begin": track.begin}
+        self._request({"path": str(track.path.absolute()), **span})
 
     def receive_levels(self, path: Path) -> NDArray[np.uint8]:
         """Return the answer to `request_levels`. Raises AudioError."""
         return np.array(self._answer(path)["levels"], np.uint8)
 
-    def waveform(self, path: Path, duration: float, rate: int) -> NDArray[np.float32]:
-        """Decode a whole file, mono at `rate` Hz: (n_samples,). Raises AudioError."""
+    def waveform(self, track: AudioSpan, rate: int) -> NDArray[np.float32]:
+        """Decode a whole track, mono at `rate` Hz: (n_samples,). Raises AudioError."""
         grid = SegmentGrid(rate, hop_length=2, n_fft=2, n_frames=rate // 8)  # pieces that join
-        self.request_segments(path, duration, grid, None)
-        return self.receive_segments(path).waveforms.reshape(-1)
+        self.request_segments(track.path, track.duration, grid, None, track.begin)
+        return self.receive_segments(track.path).waveforms.reshape(-1)
 
     def _request(self, message: dict[str, Any]) -> None:
         """Send one request, to a new process if the last one has ended."""
@@ -166,14 +173,19 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
         try:
             if "grid" in message:
                 grid = SegmentGrid(**message["grid"])
-                segments = read_segments(path, message["duration"], grid, message["n_segments"])
+                of = message["duration"], grid, message["n_segments"], message["begin"]
+                segments = read_segments(path, *of)
                 samples = segments.waveforms.data
                 head: dict[str, Any] = {
                     "shape": segments.waveforms.shape,
                     "starts": segments.starts.tolist(),
                 }
             elif "levels_of" in message:
-                head = {"levels": read_levels(path, message["levels_of"]).tolist()}
+                head = {
+                    "levels": read_levels(
+                        AudioSpan(path, message["levels_of"], message["begin"])
+                    ).tolist()
+                }
             else:
                 head = {"info": asdict(inspect(path))}
         except AudioError as error:

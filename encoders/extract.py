@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from encoders.audio import SegmentGrid, Segments
-from encoders.bundles import BUNDLES, Bundle, find_bundle
+from encoders.bundles import BUNDLES, EncoderBundle, find_bundle
 from encoders.decoding import DecoderProcess
 from encoders.errors import AudioError
-from encoders.features import AudioInfo, TrackFeatures
+from encoders.features import AudioInfo, AudioSpan, TrackFeatures
 from encoders.frontends import FrontEnd, front_end, segment_grid
+from encoders.onnx_bundles import ENCODERS
 from encoders.projection import Projection, fit_projection
 from encoders.tagger import Tagger, choose_device
 from encoders.trained_bundles import trained_in
@@ -79,7 +80,7 @@ class Extractor:
         device = taggers[0].device
         self.plans = {front: _front_end_plan(front, device, n_segments) for front in front_ends}
         self.names = tuple(feature_key(t.bundle.name, n_segments, known) for t in taggers)
-        self._start_times: dict[Path, float] = {}
+        self._start_times: dict[Path | AudioSpan, float] = {}
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -118,8 +119,9 @@ class Extractor:
         with closing(DecoderProcess(self.nice, seconds)) as decoder:
             decoder.request_info(path)
             duration = decoder.receive_info(path).duration
-            self._request(decoder, (path, duration))
-            return self._analyse(self._receive(decoder, (path, duration)))
+            track = AudioSpan(path, duration)
+            self._request(decoder, track)
+            return self._analyse(self._receive(decoder, track))
 
     def inspect(
         self, paths: Iterable[Path]
@@ -144,53 +146,58 @@ class Extractor:
                     next_number += 1
 
     def extract(
-        self, tracks: Iterable[tuple[Path, float]]
-    ) -> Generator[tuple[Path, tuple[TrackFeatures, ...] | AudioError], None, None]:
-        """Analyse files, given with their durations in seconds; results come as they are ready."""
+        self, tracks: Iterable[AudioSpan]
+    ) -> Generator[tuple[AudioSpan, tuple[TrackFeatures, ...] | AudioError], None, None]:
+        """Analyse tracks; results come as they are ready."""
 
-        def request(decoder: DecoderProcess, track: tuple[Path, float]) -> None:
-            self._start_times[track[0]] = time.monotonic()
+        def request(decoder: DecoderProcess, track: AudioSpan) -> None:
+            self._start_times[track] = time.monotonic()
             self._request(decoder, track)
 
         pool = DecoderPool(self.workers, self.nice, request, self._receive, self._analyse)
         with self._cleared_progress(), closing(pool.run(tracks)) as results:
-            for _, (path, _), result in results:
-                self._start_times.pop(path, None)
-                yield path, result
+            for _, track, result in results:
+                self._start_times.pop(track, None)
+                yield track, result
 
     def levels(
-        self, tracks: Iterable[tuple[Path, float]]
-    ) -> Generator[tuple[Path, NDArray[np.uint8] | AudioError], None, None]:
-        """Read how loud files are over their length, given with their durations in seconds.
+        self, tracks: Iterable[AudioSpan]
+    ) -> Generator[tuple[AudioSpan, NDArray[np.uint8] | AudioError], None, None]:
+        """Read how loud tracks are over their length.
 
         See `encoders.levels.read_levels`. Results come as they are ready.
         """
 
-        def request(decoder: DecoderProcess, track: tuple[Path, float]) -> None:
-            decoder.request_levels(*track)
+        def request(decoder: DecoderProcess, track: AudioSpan) -> None:
+            decoder.request_levels(track)
 
-        def receive(decoder: DecoderProcess, track: tuple[Path, float]) -> NDArray[np.uint8]:
-            return decoder.receive_levels(track[0])
+        def receive(decoder: DecoderProcess, track: AudioSpan) -> NDArray[np.uint8]:
+            return decoder.receive_levels(track.path)
 
         pool = DecoderPool(self.workers, self.nice, request, receive, lambda levels: levels)
         with closing(pool.run(tracks)) as results:
-            for _, (path, _), result in results:
-                yield path, result
+            for _, track, result in results:
+                yield track, result
 
     @contextmanager
-    def waveforms(self, rate: int) -> Iterator[Callable[[Path, float], NDArray[np.float32]]]:
-        """Give a function that decodes a whole file of a duration, mono at `rate` Hz.
+    def waveforms(self, rate: int) -> Iterator[Callable[[AudioSpan], NDArray[np.float32]]]:
+        """Give a function that decodes a whole track, mono at `rate` Hz.
 
         It raises AudioError.
         """
         with closing(DecoderProcess(self.nice)) as decoder:
-            yield lambda path, duration: decoder.waveform(path, duration, rate)
+            yield lambda track: decoder.waveform(track, rate)
 
     def in_progress(self) -> list[tuple[Path, float]]:
         """Return the files being analysed and for how many seconds, the longest first."""
         now = time.monotonic()
+        begun = self._start_times.copy().items()
         return sorted(
-            ((p, now - t) for p, t in self._start_times.copy().items()), key=lambda x: -x[1]
+            (
+                (job.path if isinstance(job, AudioSpan) else job, now - begin)
+                for job, begin in begun
+            ),
+            key=lambda x: -x[1],
         )
 
     @contextmanager
@@ -201,16 +208,16 @@ class Extractor:
         finally:
             self._start_times.clear()
 
-    def _request(self, decoder: DecoderProcess, track: tuple[Path, float]) -> None:
+    def _request(self, decoder: DecoderProcess, track: AudioSpan) -> None:
         """Ask for the first front end's segments; `_receive` asks for the others'."""
         plan = next(iter(self.plans.values()))
-        decoder.request_segments(*track, plan.grid, plan.n_segments)
+        _request_segments(decoder, track, plan)
 
-    def _receive(self, decoder: DecoderProcess, track: tuple[Path, float]) -> list[Segments]:
-        segments = [decoder.receive_segments(track[0])]
+    def _receive(self, decoder: DecoderProcess, track: AudioSpan) -> list[Segments]:
+        segments = [decoder.receive_segments(track.path)]
         for plan in list(self.plans.values())[1:]:
-            decoder.request_segments(*track, plan.grid, plan.n_segments)
-            segments.append(decoder.receive_segments(track[0]))
+            _request_segments(decoder, track, plan)
+            segments.append(decoder.receive_segments(track.path))
         return segments
 
     @torch.inference_mode()
@@ -221,6 +228,10 @@ class Extractor:
             waveforms = torch.from_numpy(segments.waveforms).to(self.taggers[0].device)
             inputs[front] = plan.front_end(waveforms), segments.starts
         return tuple(tagger.features(*inputs[tagger.bundle.front]) for tagger in self.taggers)
+
+
+def _request_segments(decoder: DecoderProcess, track: AudioSpan, plan: FrontEndPlan) -> None:
+    decoder.request_segments(track.path, track.duration, plan.grid, plan.n_segments, track.begin)
 
 
 def _front_end_plan(front: FrontEnd, device: torch.device, n_segments: int | None) -> FrontEndPlan:
@@ -261,10 +272,10 @@ def load_extractor(
     return Extractor(taggers, n_segments=n_segments, workers=workers, nice=nice, known=known)
 
 
-def _bundles(models: Sequence[str], cache: Path) -> list[Bundle]:
+def _bundles(models: Sequence[str], cache: Path) -> list[EncoderBundle]:
     bundles = [bundle for name in models if (bundle := find_bundle(name, cache))]
     if len(bundles) < len(models) or not models:
-        names = ", ".join([*BUNDLES, *trained_in(cache)])
+        names = ", ".join([*BUNDLES, *ENCODERS, *trained_in(cache)])
         raise ValueError(f"wanted models out of {names}; got {', '.join(models)!r}")
     return bundles
 

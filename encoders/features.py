@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 MUSICNN_SECONDS = 187 * 256 / 16_000  # of musicnn's segments
 _LOGIT_EPS = 1e-4  # probabilities are kept this far from 0 and 1
+
+
+class AudioSpan(NamedTuple):
+    """A file's audio of `duration` seconds, or a part of it from `begin` seconds on."""
+
+    path: Path
+    duration: float
+    begin: float | None = None  # of a part
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ LOSSES = ("triplet", "multi-similarity", "ntxent", "proxy-anchor")
 SEGMENTS, LISTENERS = "segments", "listeners"  # relations that are not columns of labels
 # Weights of the relations; genre keeps the directions that separate genres from being scaled down.
 DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType(
-    {"artist": 1.0, "album": 0.3, "genre": 1.0, SEGMENTS: 0.3, LISTENERS: 0.3}
+    {"artist": 1.0, "album": 0.3, "genre": 0.3, SEGMENTS: 0.3, LISTENERS: 0.3}
 )
 MARGIN = 0.2
 TEMPERATURE = 0.2
@@ -93,10 +93,24 @@ class HeadTrainer:
     def closed_form(self, rows: NDArray[np.int64], shrinkages: Sequence[float]) -> list[Head]:
         """Return the WCCN head of the rows at each shrinkage, above 0 and up to 1."""
         mean = self.data.vectors[rows].astype(np.float64).mean(axis=0)
-        within = _within_covariance(self.data, rows, mean)
-        n = len(within)
-        values, vectors = np.linalg.eigh(within)  # shrinking keeps the eigenvectors
-        mean_value = np.trace(within) / n
+        return self.whitened(_within_covariance(self.data, rows, mean), mean, shrinkages)
+
+    def whitening(self, rows: NDArray[np.int64], shrinkage: float) -> Head:
+        """Return the head that needs no labels: whitening by the covariance of all rows."""
+        vectors = self.data.vectors[rows].astype(np.float64)
+        (head,) = self.whitened(np.cov(vectors.T), vectors.mean(axis=0), [shrinkage])
+        return head
+
+    def whitened(
+        self,
+        covariance: NDArray[np.float64],
+        mean: NDArray[np.float64],
+        shrinkages: Sequence[float],
+    ) -> list[Head]:
+        """Return the head that whitens by a covariance (n, n), at each shrinkage."""
+        n = len(covariance)
+        values, vectors = np.linalg.eigh(covariance)  # shrinking keeps the eigenvectors
+        mean_value = np.trace(covariance) / n
         heads = []
         for shrinkage in shrinkages:
             shrunk = (1 - shrinkage) * np.maximum(values, 0.0) + shrinkage * mean_value

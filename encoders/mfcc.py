@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from encoders.audio import SegmentGrid, Segments
 from encoders.decoding import DecoderProcess
 from encoders.errors import AudioError
 from encoders.extract import N_SEGMENTS, DecoderPool
-from encoders.features import TrackFeatures
+from encoders.features import AudioSpan, TrackFeatures
 from encoders.frontends import segment_grid
 from encoders.melspec import MelConfig
 
@@ -54,20 +53,22 @@ class MfccExtractor:
         return (f"mfcc{N_MFCC}-float32-{budget}",)
 
     def extract(
-        self, tracks: Iterable[tuple[Path, float]]
-    ) -> Generator[tuple[Path, tuple[TrackFeatures, ...] | AudioError], None, None]:
-        """Analyse files, given with their durations in seconds; results come as they are ready."""
+        self, tracks: Iterable[AudioSpan]
+    ) -> Generator[tuple[AudioSpan, tuple[TrackFeatures, ...] | AudioError], None, None]:
+        """Analyse tracks; results come as they are ready."""
 
-        def request(decoder: DecoderProcess, track: tuple[Path, float]) -> None:
-            decoder.request_segments(*track, self.grid, self.n_segments)
+        def request(decoder: DecoderProcess, track: AudioSpan) -> None:
+            decoder.request_segments(
+                track.path, track.duration, self.grid, self.n_segments, track.begin
+            )
 
-        def receive(decoder: DecoderProcess, track: tuple[Path, float]) -> Segments:
-            return decoder.receive_segments(track[0])
+        def receive(decoder: DecoderProcess, track: AudioSpan) -> Segments:
+            return decoder.receive_segments(track.path)
 
         pool = DecoderPool(self.workers, 0, request, receive, self._analyse)
         with closing(pool.run(tracks)) as results:
-            for _, (path, _), result in results:
-                yield path, result
+            for _, track, result in results:
+                yield track, result
 
     @torch.inference_mode()
     def _analyse(self, segments: Segments) -> tuple[TrackFeatures, ...]:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from encoders.bundles import Bundle
+from encoders.bundles import EncoderBundle
 from encoders.features import TrackFeatures
 from encoders.frontends import segment_grid
 from encoders.models.activations import Activations
@@ -23,7 +23,7 @@ _BATCH_VALUES = 180_000  # input values of one batch, to bound memory: 10 segmen
 class Tagger:
     """One pretrained model on one device, in float32."""
 
-    def __init__(self, bundle: Bundle, cache: Path, *, device: str = "cpu") -> None:
+    def __init__(self, bundle: EncoderBundle, cache: Path, *, device: str = "cpu") -> None:
         """Load the weights. Raises WeightsError if there are none."""
         self.bundle = bundle
         self.device = torch.device(device)

@@ -109,6 +109,10 @@ class TrainedWeights:
             return False
         return True
 
+    def check(self, folder: Path) -> None:
+        """Raise WeightsError if it is missing or damaged."""
+        self._read(folder)
+
     def state(self, folder: Path) -> dict[str, Tensor]:
         """Return the tensors for the architecture. Raises WeightsError."""
         tensors = self._read(folder)
@@ -153,15 +157,6 @@ def adopt(path: Path, folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     replace_file(folder / f"{name}{SUFFIX}", data)
     return name
-
-
-def tagger_names(text: str, folder: Path) -> list[str]:
-    """Return the names in NAME,…; a file of a trained tagger becomes one of the folder's.
-
-    Raises WeightsError and OSError as `adopt` does.
-    """
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    return [adopt(Path(name), folder) if name.endswith(SUFFIX) else name for name in names]
 
 
 def trained_in(folder: Path) -> list[str]:

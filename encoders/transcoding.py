@@ -8,14 +8,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
 import av
 
-from encoders.audio import frames, opened
+from encoders.audio import opened
 from encoders.errors import AudioError
+from encoders.trimming import trimmed
 
 RATE = 44_100  # Hz, of MP3
 BIT_RATE = 192  # thousands of bits a second
@@ -41,9 +41,15 @@ TARGETS = {
 
 
 def transcode(
-    path: Path, start: float, sink: BinaryIO, *, bit_rate: int = BIT_RATE, to: str = "mp3"
+    path: Path,
+    start: float,
+    sink: BinaryIO,
+    *,
+    stop: float | None = None,
+    bit_rate: int = BIT_RATE,
+    to: str = "mp3",
 ) -> None:
-    """Write a file's sound from `start` seconds on, in stereo. Raises AudioError.
+    """Write a file's sound from `start` seconds on, up to `stop`, in stereo. Raises AudioError.
 
     `bit_rate` is in thousands of bits a second; MP3 takes the nearest that it has. Broken packets
     are stepped over.
@@ -55,19 +61,8 @@ def transcode(
     ):
         encoder = written.add_stream(target.encoder, rate=target.rate, layout="stereo")
         encoder.bit_rate = 1000 * bit_rate
-        frame_size = encoder.codec_context.frame_size
-        resampler = av.AudioResampler(target.samples, "stereo", target.rate, frame_size)
-        time_base = stream.time_base or Fraction(1, stream.codec_context.sample_rate)
-        origin = (stream.start_time or 0) * time_base
-        if start:
-            container.seek(int((start + origin) / time_base), stream=stream, backward=True)
-        for frame in frames(container, stream):
-            if frame.pts is not None and float(frame.pts * time_base - origin) < start:
-                continue
-            frame.pts = None
-            for piece in resampler.resample(frame):
-                written.mux(encoder.encode(piece))
-        for piece in resampler.resample(None):
+        sound = trimmed(container, stream, target.samples, target.rate, start=start, stop=stop)
+        for piece in sound:
             written.mux(encoder.encode(piece))
         written.mux(encoder.encode(None))
 
@@ -77,6 +72,7 @@ def main() -> int | str:
     parser = argparse.ArgumentParser(description="Write any audio as MP3.")
     parser.add_argument("file", type=Path)
     parser.add_argument("--start", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument("--stop", type=float, metavar="SECONDS")
     parser.add_argument("--bit-rate", type=int, default=BIT_RATE, metavar="KBIT")
     parser.add_argument("--to", choices=TARGETS, default="mp3")
     args = parser.parse_args()
@@ -87,7 +83,8 @@ def main() -> int | str:
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
         os.nice(5)
     try:
-        transcode(args.file, args.start, sys.stdout.buffer, bit_rate=args.bit_rate, to=args.to)
+        ends = {"start": args.start, "stop": args.stop}
+        transcode(args.file, sink=sys.stdout.buffer, bit_rate=args.bit_rate, to=args.to, **ends)
     except AudioError as error:
         return str(error)
     return 0

@@ -55,6 +55,10 @@ class PackagedWeights:
         """Return whether the weights are in the cache or the package is installed."""
         return _read_cached(self._cached(cache)) is not None or self.size is not None
 
+    def check(self, cache: Path) -> None:
+        """Raise WeightsError if they are missing or not what they should be."""
+        self.state(cache)
+
     def state(self, cache: Path) -> dict[str, Tensor]:
         """Return the tensors for our architecture, from the cache or the package.
 
@@ -164,6 +168,10 @@ class CollectionFile:
                 f"Fetch it again with: {command}"
             )
         return content
+
+    def check(self, cache: Path) -> None:
+        """Raise WeightsError if they are missing or not what they should be."""
+        self.state(cache)
 
     def state(self, cache: Path) -> dict[str, Tensor]:
         """Return the tensors for our architecture; nothing but tensors is read from the file.

@@ -19,6 +19,7 @@ from recsys.home.settings import Settings
 from recsys.recommendation.query import Query
 from recsys.recommendation.recommender import Recommender
 from recsys.similarity.artists import Artists
+from recsys.similarity.similar_moments import SimilarMoments
 from recsys.similarity.similar_tracks import SimilarTracks
 from recsys.track_map.track_map import MapReader
 from recsys.words.search import WordSearch
@@ -43,6 +44,7 @@ class Served:
     n_indexed: int
     projection_id: str
     similar: SimilarTracks
+    moments: SimilarMoments
     recommender: Recommender
     completer: Completer
     artists: Artists
@@ -60,6 +62,7 @@ class Served:
             len(home.index),
             home.projection.id,
             similar,
+            SimilarMoments(similar, home.settings.home),
             recommender,
             Completer(home.catalog, similar.tags),
             Artists(home.catalog, home.index, home.settings.hubs, recommender.track_table),

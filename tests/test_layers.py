@@ -34,6 +34,7 @@ ALLOWED = {
         "encoders.features",
         "encoders.head",
         "encoders.projection",
+        "encoders.projection_views",
         "encoders.tensor_file",
     },
     "webui": {"recsys"},

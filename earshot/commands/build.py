@@ -25,11 +25,11 @@ from earshot.build_learning import Learned, is_automatic, learn_similarity
 from earshot.build_progress import BuildDisplay
 from earshot.build_report import print_report, summarise
 from earshot.command import DONE, FAILURES, NOTHING, Command, UsageError
-from encoders.bundles import BUNDLES, DEFAULT_MODELS, find_bundle
+from encoders.bundles import BUNDLES, DEFAULT_MODELS, find_bundle, tagger_names
+from encoders.errors import WeightsError
 from encoders.extract import N_SEGMENTS, Extractor, load_extractor
 from encoders.memory import PeakMemory
 from encoders.projection import Projection, ProjectionError
-from encoders.trained_bundles import tagger_names
 from index.vector_index import DamagedIndex
 from recsys.catalog import Catalog
 from recsys.catalog.base import shown
@@ -229,9 +229,14 @@ def with_weights(options: BuildOptions, folder: Path) -> BuildOptions:
     Raises WeightsError where weights are missing, before anything long is begun.
     """
     taggers = tagger_names(options.taggers, folder)
-    for name in taggers:
-        if bundle := find_bundle(name, folder):
-            bundle.weights.state(folder)
+    bundles = [bundle for name in taggers if (bundle := find_bundle(name, folder))]
+    for bundle in bundles:
+        bundle.weights.check(folder)
+    if bundles and not any(bundle.tags for bundle in bundles):
+        raise WeightsError(
+            f"{options.taggers} gives no tags, which searches and reasons are made of: name a "
+            f"tagger beside it, as in --tagger {DEFAULT_MODELS[0]},{options.taggers}"
+        )
     return replace(options, taggers=",".join(taggers))
 
 

@@ -29,13 +29,10 @@ from pathlib import Path
 from earshot.arguments import new_parser, whole_number
 from earshot.command import DONE, Command
 from earshot.worker_process import (
-    LARGE,
-    MOST_BY_DEFAULT,
     MOST_PROCESSES,
     Shared,
     application,
     keep_warm,
-    number_of_workers,
     start_worker,
 )
 from index.shared_copy import shared_folder
@@ -72,7 +69,7 @@ class ServeOptions:
     music: tuple[Path, ...]
     media_server: Path | None
     trusted_proxy: str | None
-    processes: int | None
+    processes: int
 
 
 def parse(arguments: Sequence[str]) -> ServeOptions:
@@ -136,9 +133,9 @@ def parse(arguments: Sequence[str]) -> ServeOptions:
         "--processes",
         type=whole_number(1, MOST_PROCESSES),
         metavar="N",
-        help="processes that answer: with 2 or more one holds the connections, and so many search "
-        f"and recommend (default: 1; from {LARGE:,} indexed tracks on as many as cores, at most "
-        f"{MOST_BY_DEFAULT})",
+        default=1,
+        help="processes that answer, for many callers: with 2 or more one holds the connections, "
+        "and so many search and recommend (default: %(default)s)",
     )
     args = parser.parse_args(arguments)
     several = {"public_name": tuple(args.public_name), "music": tuple(args.music)}
@@ -194,7 +191,7 @@ def serve(options: ServeOptions, stack: ExitStack) -> None:
     """Serve until a signal comes; the stack closes what was opened."""
     settings = load_settings(options.home)
     closing = threading.Event()
-    n_workers = number_of_workers(options.processes, settings.home)
+    n_workers = options.processes if options.processes > 1 else 0
     shared = Shared(secrets.token_bytes(32), None)
     if n_workers:
         shared = Shared(shared.write_token, stack.enter_context(shared_folder()))

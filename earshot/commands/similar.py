@@ -4,6 +4,7 @@ earshot similar "nina simone sinnerman"
 earshot similar 17 --why
 earshot similar ~/Downloads/unknown.flac --m3u > like-this.m3u8
 earshot similar --words "calm solo piano for late evening"
+earshot similar 17 --from 1:05 --to 1:35
 earshot similar --duplicates
 """
 
@@ -21,6 +22,7 @@ from rich.table import Table
 from earshot.arguments import add_json, new_parser, whole_number
 from earshot.command import DONE, NOTHING, Command, NotFound
 from earshot.duplicates import list_duplicates
+from earshot.moments import list_by_part, time_of_part
 from earshot.query_arguments import analyse_file, find_track, is_file, track_of_file
 from earshot.terminal import TableConsole, complain, printable
 from earshot.words import MAX_RESULTS, list_by_words
@@ -44,6 +46,8 @@ class SimilarOptions:
     words: str | None
     listener: str | None
     duplicates: bool
+    start: float | None
+    end: float | None
     k: int
     artist_cap: int | None
     why: bool
@@ -78,6 +82,16 @@ def parse(arguments: Sequence[str]) -> SimilarOptions:
         "--duplicates", action="store_true", help="instead: list files that are the same recording"
     )
     parser.add_argument(
+        "--from",
+        dest="start",
+        type=time_of_part,
+        metavar="TIME",
+        help="what sounds like a part alone, from 1:05 (or 65); with the moments that do",
+    )
+    parser.add_argument(
+        "--to", dest="end", type=time_of_part, metavar="TIME", help="the part's end (default: all)"
+    )
+    parser.add_argument(
         "-k", type=whole_number(1), default=10, metavar="N", help="tracks (default: %(default)s)"
     )
     parser.add_argument(
@@ -100,6 +114,11 @@ def parse(arguments: Sequence[str]) -> SimilarOptions:
         parser.error(f"-k with --words: at most {MAX_RESULTS}, got {args.k}")
     if args.listener is not None and args.words is None:
         parser.error("--listener goes with --words")
+    if (args.start, args.end) != (None, None):
+        if args.words is not None or args.duplicates or args.why:
+            parser.error("--from and --to go with a track or a file, and not with --why")
+        if args.end is not None and args.end <= (args.start or 0):
+            parser.error("--to: wanted a time behind --from")
     if args.why and args.m3u:
         parser.error("--why goes into the table or --json: a playlist has no place for it")
     return SimilarOptions(**{**vars(args), "query": " ".join(args.query)})
@@ -114,6 +133,11 @@ def run(options: SimilarOptions) -> int:
         if options.words is not None:
             return list_by_words(
                 home, options.words, options.k, options.listener, options.json, options.m3u
+            )
+        if (options.start, options.end) != (None, None):
+            part = options.start or 0.0, options.end
+            return list_by_part(
+                home, options.query, part, options.k, options.artist_cap, options.json, options.m3u
             )
         similar = SimilarTracks.of(home)
         if is_file(options.query):

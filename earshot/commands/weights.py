@@ -5,11 +5,14 @@
     earshot weights jamendo_musicnn msd_fcn
     earshot weights --all --from ~/Downloads/sota-music-tagging-models
     earshot weights mtat_sample --trust-first-download
+    earshot weights discogs_effnet --accept-licence
 
 Without names: those that `earshot build` analyses with. They are in the package musicnn, which pip
 or uv installs; the others are files that are downloaded into the home. Nothing else fetches
 weights, and nothing is fetched that is there already. A stopped download goes on where it stopped.
 --from takes local files: NAME.pth, a copy of the collection's folders, or the wheel of musicnn.
+An encoder of another licence is fetched with --accept-licence alone; without it, its licence,
+address, size and sha256 are shown.
 """
 
 from __future__ import annotations
@@ -33,9 +36,10 @@ from rich.table import Table
 from earshot.arguments import add_json, new_parser
 from earshot.command import DONE, NOTHING, Command
 from earshot.terminal import TableConsole, complain
-from encoders.bundles import BUNDLES, DEFAULT_MODELS, Bundle
+from encoders.bundles import BUNDLES, DEFAULT_MODELS, Bundle, EncoderBundle
 from encoders.errors import WeightsError
 from encoders.fetch import fetch
+from encoders.onnx_bundles import ENCODERS, OnnxFile
 from encoders.trained_bundles import TrainedWeights
 from encoders.weights import COLLECTION, PACKAGE, CollectionFile
 from recsys.home.files import WEIGHTS_NAME
@@ -46,6 +50,8 @@ WITH_DIGESTS = [
     for name, bundle in BUNDLES.items()
     if not isinstance(bundle.weights, TrainedWeights) and bundle.weights.sha256
 ]
+
+KNOWN = (*BUNDLES, *ENCODERS)
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,7 @@ class WeightsOptions:
     folder: Path | None
     mirror: str
     trust_first_download: bool
+    accept_licence: bool
     json: bool
 
 
@@ -70,7 +77,7 @@ def parse(arguments: Sequence[str]) -> WeightsOptions:
         "names",
         nargs="*",
         metavar="NAME",
-        help=f"of {', '.join(BUNDLES)} (default: {' and '.join(DEFAULT_MODELS)})",
+        help=f"of {', '.join(KNOWN)} (default: {' and '.join(DEFAULT_MODELS)})",
     )
     parser.add_argument("--list", action="store_true", help="list all, and which are installed")
     parser.add_argument("--all", action="store_true", help="install all whose digests are known")
@@ -85,10 +92,13 @@ def parse(arguments: Sequence[str]) -> WeightsOptions:
         action="store_true",
         help="accept a file whose digest is not known, and record its digest",
     )
+    parser.add_argument(
+        "--accept-licence", action="store_true", help="fetch encoders under the licences shown"
+    )
     add_json(parser)
     args = parser.parse_args(arguments)
-    if unknown := [name for name in args.names if name not in BUNDLES]:
-        parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(BUNDLES)}")
+    if unknown := [name for name in args.names if name not in KNOWN]:
+        parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(KNOWN)}")
     if args.folder and not args.folder.is_dir():
         parser.error(f"--from: there is no folder {args.folder}")
     chosen = list(args.names)
@@ -103,6 +113,7 @@ def parse(arguments: Sequence[str]) -> WeightsOptions:
         args.folder,
         args.mirror,
         args.trust_first_download,
+        args.accept_licence,
         args.json,
     )
 
@@ -110,20 +121,28 @@ def parse(arguments: Sequence[str]) -> WeightsOptions:
 def run(options: WeightsOptions) -> int:
     """Install what is asked for, and list what there is."""
     folder = load_settings(options.home).home / WEIGHTS_NAME
-    n_missing = sum(not install(BUNDLES[name], folder, options) for name in options.names)
+    n_missing = sum(not install(bundle_of(name), folder, options) for name in options.names)
     if options.list:
         print_list(folder, as_json=options.json)
     return NOTHING if n_missing else DONE
 
 
-def install(bundle: Bundle, folder: Path, options: WeightsOptions) -> bool:
+def bundle_of(name: str) -> EncoderBundle:
+    """Return a published encoder."""
+    return BUNDLES.get(name) or ENCODERS[name]
+
+
+def install(bundle: EncoderBundle, folder: Path, options: WeightsOptions) -> bool:
     """Install one tagger's weights, and return whether they are there now."""
     weights = bundle.weights
     if weights.is_here(folder):
         complain(f"{weights.name} is there.")
         return True
+    digest: str | None
     try:
-        if isinstance(weights, CollectionFile):
+        if isinstance(weights, OnnxFile):
+            digest = install_encoder(weights, folder, options)
+        elif isinstance(bundle, Bundle) and isinstance(weights, CollectionFile):
             digest = install_file(bundle, weights, folder, options)
         else:
             install_package(options.folder)
@@ -134,6 +153,24 @@ def install(bundle: Bundle, folder: Path, options: WeightsOptions) -> bool:
         return False
     complain(f"{weights.name} is there now, sha256 {digest}.")
     return True
+
+
+def install_encoder(weights: OnnxFile, folder: Path, options: WeightsOptions) -> str:
+    """Put an encoder's file into the folder of weights; return its digest. Raises WeightsError."""
+    complain(
+        f"{weights.name}: {weights.licence}. {weights.size / 1e6:.1f} MB from {weights.origin}, "
+        f"sha256 {weights.sha256}."
+    )
+    if not options.accept_licence:
+        raise WeightsError(
+            f"Nothing was fetched. To fetch it under this licence: earshot weights {weights.name} "
+            "--accept-licence"
+        )
+    path = weights.path(folder)
+    if options.folder:
+        published = weights.origin.rpartition("/")[2]
+        return copy([path.name, published], options.folder, path, weights.sha256)
+    return download(weights.name, weights.origin, path, weights.sha256)
 
 
 def install_package(source: Path | None) -> None:
@@ -167,7 +204,8 @@ def install_file(
             "all the same, and to record its digest: --trust-first-download"
         )
     if options.folder:
-        digest = copy(weights, options.folder, folder, expected)
+        places = [f"{weights.name}.pth", weights.place, weights.place.removeprefix("models/")]
+        digest = copy(places, options.folder, weights.path(folder), expected)
     else:
         address = f"{options.mirror.rstrip('/')}/{weights.revision}/{weights.place}"
         digest = download(weights.name, address, weights.path(folder), expected)
@@ -192,13 +230,11 @@ def download(name: str, address: str, path: Path, expected: str | None) -> str:
         )
 
 
-def copy(weights: CollectionFile, source: Path, folder: Path, expected: str | None) -> str:
-    """Copy a local file; return its digest. Raises WeightsError."""
-    places = [f"{weights.name}.pth", weights.place, weights.place.removeprefix("models/")]
+def copy(places: Sequence[str], source: Path, path: Path, expected: str | None) -> str:
+    """Copy the first of some local files; return its digest. Raises WeightsError."""
     original = next((source / place for place in places if (source / place).is_file()), None)
     if original is None:
         raise WeightsError(f"There is no {' and no '.join(places)} in {source}.")
-    path = weights.path(folder)
     part = path.with_name(path.name + ".part")
     try:
         content = original.read_bytes()
@@ -207,7 +243,7 @@ def copy(weights: CollectionFile, source: Path, folder: Path, expected: str | No
             raise WeightsError(
                 f"{original} is not the published file (sha256 {digest}, expected {expected})."
             )
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(content)
         part.replace(path)
     except OSError as error:
@@ -241,7 +277,7 @@ def print_list(folder: Path, *, as_json: bool) -> None:
             "from": bundle.weights.origin,
             "here": bundle.weights.is_here(folder),
         }
-        for bundle in BUNDLES.values()
+        for bundle in map(bundle_of, KNOWN)
     ]
     if as_json:
         print(json.dumps(rows))
@@ -254,7 +290,7 @@ def print_list(folder: Path, *, as_json: bool) -> None:
             row["name"],
             f"{row['bytes'] / 1e6:.1f}" if row["bytes"] else "?",
             row["sha256"][:12] if row["sha256"] else "unknown",
-            f"{len(row['tags'])}: {', '.join(row['tags'][:3])}, …",
+            f"{len(row['tags'])}: {', '.join(row['tags'][:3])}, …" if row["tags"] else "none",
             "yes" if row["here"] else "no",
             row["from"].removeprefix("https://raw.githubusercontent.com/"),
         )

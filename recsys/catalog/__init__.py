@@ -29,7 +29,16 @@ from recsys.catalog.renewals import (
 )
 from recsys.catalog.scanned_files import ScannedFile
 from recsys.catalog.totals import Totals
-from recsys.catalog.tracks import AlbumTrack, Counts, KnownFile, Status, Tags, Track, TrackSummary
+from recsys.catalog.tracks import (
+    AlbumTrack,
+    Counts,
+    KnownFile,
+    PlacedTrack,
+    Status,
+    Tags,
+    Track,
+    TrackSummary,
+)
 
 __all__ = [
     "LONGEST_NAME",
@@ -62,6 +71,7 @@ __all__ = [
     "MatchCounts",
     "MatchLevel",
     "Opinion",
+    "PlacedTrack",
     "PlayCount",
     "PlayQueue",
     "PlaylistChanged",

@@ -56,7 +56,15 @@ from recsys.catalog.recordings import Match, Recording, StoredRecording
 from recsys.catalog.renewals import Renewals
 from recsys.catalog.scanned_files import ScannedFile
 from recsys.catalog.totals import Totals
-from recsys.catalog.tracks import AlbumTrack, Counts, KnownFile, Tags, Track, TrackSummary
+from recsys.catalog.tracks import (
+    AlbumTrack,
+    Counts,
+    KnownFile,
+    PlacedTrack,
+    Tags,
+    Track,
+    TrackSummary,
+)
 from recsys.catalog.turns import NoTurn, Turns
 from recsys.catalog.word_search import FullTextSearch
 from recsys.interactions import Interactions
@@ -166,7 +174,17 @@ class Catalog:
             return tracks.counts(session)
 
     def files(self) -> dict[Path, KnownFile]:
-        """Return every file of the catalogue, removed ones included."""
+        """Return every file of the catalogue, removed ones included.
+
+        Of a file that holds several tracks, the first that is available.
+        """
+        return {
+            path: min(held.values(), key=lambda row: (row.removed, row.part))
+            for path, held in self.tracks_of_files().items()
+        }
+
+    def tracks_of_files(self) -> dict[Path, dict[int, KnownFile]]:
+        """Return what every file holds, by the numbers of its parts, removed ones included."""
         with self._reading() as session:
             return tracks.files(session)
 
@@ -184,8 +202,8 @@ class Catalog:
         with self._reading() as session:
             return tracks.titles(session, ids)
 
-    def at_paths(self, paths: Iterable[Path]) -> dict[Path, int]:
-        """Return the ids of the tracks whose files are at these paths."""
+    def at_paths(self, paths: Iterable[Path]) -> dict[Path, list[PlacedTrack]]:
+        """Return the available tracks at these paths, those of one file in their order."""
         with self._reading() as session:
             return tracks.at_paths(session, paths)
 
@@ -627,6 +645,16 @@ class Catalog:
         """Write the tags of known tracks in one transaction; what was analysed stays."""
         with self._writing() as session:
             scanned_files.record_tags(session, tags)
+
+    def record_without_cue(self, ids: Iterable[int]) -> None:
+        """Write that no cue sheet is in the files of these tracks."""
+        with self._writing() as session:
+            scanned_files.record_without_cue(session, ids)
+
+    def supersede(self, ids: Iterable[int]) -> None:
+        """Mark tracks as removed whose file holds others now; theirs stays what was theirs."""
+        with self._writing() as session:
+            scanned_files.supersede(session, ids)
 
     def set_presence(self, *, gone: Iterable[int] = (), back: Iterable[int] = ()) -> None:
         """Mark tracks as removed, and others as available again, in one transaction."""

@@ -103,6 +103,7 @@ def open_engine(url: URL, patience: float, *, for_reading: bool = False) -> Engi
             "for PostgreSQL: pip install 'earshot[postgresql]'."
         ) from error
     if sqlite:
+        event.listen(engine, "begin", _without_foreign_keys)
         if not for_reading:
             event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -172,6 +173,12 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
 
 
+def _without_foreign_keys(connection: Connection) -> None:
+    """Let a migration make a table anew that others refer to."""
+    if connection.get_execution_options().get("migrating", False):
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+
+
 _migration_lock = threading.Lock()  # Alembic's context is one per process
 
 
@@ -192,12 +199,21 @@ def migrate(engine: Engine) -> None:
     folder = str(Path(__file__).parent / "migrations")
     config.set_main_option("script_location", folder.replace("%", "%%"))
     scripts = ScriptDirectory.from_config(config)
-    with _migration_lock, writing(engine).begin() as connection:
+    with _migration_lock, _migrating(engine) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRESQL_LOCK})"))
         _check_schema(connection, {script.revision for script in scripts.walk_revisions()})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+@contextmanager
+def _migrating(engine: Engine) -> Iterator[Connection]:
+    """Begin the transaction of a migration; its connection is not used again."""
+    with engine.execution_options(writing=True, migrating=True).connect() as connection:
+        with connection.begin():
+            yield connection
+        connection.invalidate()
 
 
 def schema_version(connection: Connection) -> str | None:

@@ -31,6 +31,9 @@ class ScannedFile(NamedTuple):
     mtime_ns: int
     audio: AudioInfo | AudioError
     tags: Tags
+    part: int = 0  # see `recsys.catalog.tracks.Track`
+    begin: float = 0.0
+    cue: str = ""  # see `recsys.catalog.tracks.KnownFile`
 
 
 def record_files(session: Session, files: Sequence[ScannedFile]) -> None:
@@ -79,12 +82,13 @@ def _write(file: ScannedFile, row: TrackRow) -> None:
     """
     row.path, row.size, row.mtime_ns = file.path, file.size, file.mtime_ns
     row.removed_at = None
+    row.part, row.cue = file.part, file.cue
     values = dict(vars(file.tags))
     if isinstance(file.audio, AudioError):
         values |= {"status": "failed", "error": str(file.audio)}
     else:
         values |= {"status": "pending", "error": None}
-        values |= {name: getattr(file.audio, name) for name in _AUDIO}
+        values |= {name: getattr(file.audio, name) for name in _AUDIO} | {"begin": file.begin}
     for column, value in values.items():
         setattr(row, column, value)
 
@@ -99,6 +103,20 @@ def record_tags(session: Session, tags: Mapping[int, Tags]) -> None:
     session.flush()
     _index_words(session, tags)
     state.track_revision += 1
+
+
+def record_without_cue(session: Session, ids: Iterable[int]) -> None:
+    """Write that no cue sheet is in the files of these tracks."""
+    for batch in batches(ids, IDS_PER_QUERY):
+        session.execute(update(TrackRow).where(TrackRow.id.in_(batch)).values(cue=""))
+
+
+def supersede(session: Session, ids: Iterable[int]) -> None:
+    """Mark tracks as removed whose file holds others now: it will be opened to have them back."""
+    ids = list(ids)
+    set_presence(session, ids, ())
+    for batch in batches(ids, IDS_PER_QUERY):
+        session.execute(update(TrackRow).where(TrackRow.id.in_(batch)).values(mtime_ns=-1))
 
 
 def set_presence(session: Session, gone: Iterable[int], back: Iterable[int]) -> None:

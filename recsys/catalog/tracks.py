@@ -12,12 +12,14 @@ from sqlalchemy import (
     BindParameter,
     Double,
     Integer,
+    UniqueConstraint,
     bindparam,
     func,
     select,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from encoders.features import AudioSpan
 from recsys.catalog import comparisons
 from recsys.catalog.base import Base, CleanText, batches
 from recsys.catalog.word_search import Words
@@ -25,6 +27,7 @@ from recsys.catalog.word_search import Words
 Status = Literal["pending", "ready", "failed"]
 
 IDS_PER_QUERY = 500
+INSIDE = "inside"  # as a digest: the cue sheet is in the file
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,13 @@ class Track(Tags):
     audio_hash: str | None
     added_at: int  # Unix seconds
     removed_at: int | None  # Unix seconds, None while the file is there
+    part: int = 0  # number of the track in a file of several (an album's), 0 for a whole file
+    begin: float = 0.0  # seconds into the file
+
+    @property
+    def span(self) -> AudioSpan:
+        """Return the audio: where it is, its length and its beginning."""
+        return AudioSpan(self.path, self.duration or 0.0, self.begin if self.part else None)
 
     @property
     def name(self) -> str:
@@ -89,7 +99,12 @@ class Track(Tags):
 
 
 class KnownFile(NamedTuple):
-    """The catalogue's record of a path; `size` in bytes, `mtime_ns` in nanoseconds."""
+    """The catalogue's record of a path, or of a part of it.
+
+    size, mtime_ns  of the file, in bytes and nanoseconds
+    cue             digest of the cue sheet beside the file that it was read by; empty without one,
+                    INSIDE for one in the file, None where it was not read for one
+    """
 
     id: int
     size: int
@@ -97,6 +112,16 @@ class KnownFile(NamedTuple):
     status: Status
     audio_hash: str | None
     removed: bool
+    part: int = 0
+    cue: str | None = None
+
+
+class PlacedTrack(NamedTuple):
+    """A track at a path, `begin` seconds into the file."""
+
+    id: int
+    begin: float
+    title: str
 
 
 class TrackSummary(NamedTuple):
@@ -153,9 +178,10 @@ class TrackRow(Base):
     """The table of tracks; its primary key is the id in every index."""
 
     __tablename__ = "tracks"
+    __table_args__ = (UniqueConstraint("path", "part"),)
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    path: Mapped[Path] = mapped_column(unique=True)
+    path: Mapped[Path]
     size: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
     status: Mapped[Status] = mapped_column(CleanText)
@@ -184,6 +210,9 @@ class TrackRow(Base):
     guessed: Mapped[tuple[str, ...]]
     compilation: Mapped[bool | None]
     album_mbid: Mapped[str | None]
+    part: Mapped[int] = mapped_column(server_default="0")
+    begin: Mapped[float] = mapped_column(Double, server_default="0")
+    cue: Mapped[str | None]
 
 
 _TRACK = [getattr(TrackRow, field.name) for field in fields(Track)]
@@ -193,8 +222,8 @@ _BY_IDS = select(*_TRACK).where(TrackRow.id.in_(_IDS))  # built once: every requ
 _TITLES = select(TrackRow.id, TrackRow.title).where(TrackRow.id.in_(_IDS))
 
 
-def files(session: Session) -> dict[Path, KnownFile]:
-    """Return every known file, removed ones included."""
+def files(session: Session) -> dict[Path, dict[int, KnownFile]]:
+    """Return what every known file holds, by the numbers of its parts, removed ones included."""
     query = select(
         TrackRow.path,
         TrackRow.id,
@@ -203,17 +232,25 @@ def files(session: Session) -> dict[Path, KnownFile]:
         TrackRow.status,
         TrackRow.audio_hash,
         TrackRow.removed_at.is_not(None),
+        TrackRow.part,
+        TrackRow.cue,
     )
-    return {row[0]: KnownFile(*row[1:]) for row in session.execute(query).yield_per(1000)}
+    found: dict[Path, dict[int, KnownFile]] = {}
+    for values in session.execute(query.order_by(TrackRow.part)).yield_per(1000):
+        row = KnownFile(*values[1:])
+        found.setdefault(values[0], {})[row.part] = row
+    return found
 
 
-def at_paths(session: Session, paths: Iterable[Path]) -> dict[Path, int]:
-    """Return the ids of the available tracks at these paths."""
-    ids: dict[Path, int] = {}
+def at_paths(session: Session, paths: Iterable[Path]) -> dict[Path, list[PlacedTrack]]:
+    """Return the available tracks at these paths, those of one file in their order."""
+    found: dict[Path, list[PlacedTrack]] = {}
     for batch in batches(paths, IDS_PER_QUERY):
-        query = select(TrackRow.path, TrackRow.id).where(is_available, TrackRow.path.in_(batch))
-        ids.update((path, track_id) for path, track_id in session.execute(query))
-    return ids
+        query = select(TrackRow.path, TrackRow.id, TrackRow.begin, TrackRow.title)
+        query = query.where(is_available, TrackRow.path.in_(batch)).order_by(TrackRow.begin)
+        for path, track_id, begin, title in session.execute(query):
+            found.setdefault(path, []).append(PlacedTrack(track_id, begin, title))
+    return found
 
 
 def by_ids(session: Session, ids: Sequence[int]) -> list[Track]:

@@ -15,13 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from encoders.errors import AudioError
-from encoders.features import TrackFeatures
+from encoders.features import AudioSpan, TrackFeatures
 from encoders.head import Head
 from encoders.projection import Projection, fit_projection
 from index.arrays import Float32Array, Float64Array
@@ -54,8 +53,8 @@ class FeatureExtractor(Protocol):
         """The key under which each track's features are stored."""
 
     def extract(
-        self, tracks: Iterable[tuple[Path, float]]
-    ) -> Generator[tuple[Path, Features | AudioError], None, None]:
+        self, tracks: Iterable[AudioSpan]
+    ) -> Generator[tuple[AudioSpan, Features | AudioError], None, None]:
         """Analyse files given with their durations; results come in any order."""
 
 
@@ -213,21 +212,21 @@ def extract_missing(
         ready = set(catalog.ready_ids(key))
         tracks = [track for track in catalog.tracks(ids) if track.id not in ready]
         by_audio = {track.audio_hash or track.id: track for track in reversed(tracks)}
-        jobs = {track.path: track for track in by_audio.values() if not track.removed}
+        jobs = {track.span: track for track in by_audio.values() if not track.removed}
         batch: list[tuple[int, TrackFeatures | AudioError]] = []
         errors = []
-        files = sorted((path, track.duration or 0.0) for path, track in jobs.items())
+        spans = sorted(jobs, key=lambda span: (span.path, span.begin or 0.0))
         try:
-            with closing(extractor.extract(files)) as results:
-                for done, (path, features) in enumerate(results, start=1):
+            with closing(extractor.extract(spans)) as results:
+                for done, (span, features) in enumerate(results, start=1):
                     if isinstance(features, AudioError):
                         errors.append(features)
                     else:
-                        batch.append((jobs[path].id, features[0]))
+                        batch.append((jobs[span].id, features[0]))
                     if len(batch) == _BATCH:
                         catalog.store_features(key, batch)
                         batch = []
-                    progress(done, len(files))
+                    progress(done, len(spans))
         finally:  # also when Ctrl-C stops it
             if batch:
                 catalog.store_features(key, batch)

@@ -39,7 +39,7 @@ def read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame:
 
 def track_ids(folder: Path, names: Iterable[str], catalog: Catalog) -> Int64Array:
     """Return the ids of the living tracks at these paths relative to `folder`, -1 for unknown."""
-    ids = {track.path: track.id for track in catalog.available_tracks()}
+    ids = {track.path: track.id for track in catalog.available_tracks() if not track.part}
     files = [folder / name for name in names]
     return np.array([ids.get(file.parent.resolve() / file.name, -1) for file in files], np.int64)
 

@@ -4,6 +4,7 @@ INDEX_NAME = "tracks.index"
 PROJECTION_NAME = "projection.safetensors"
 HEAD_NAME = "head.safetensors"  # the last trained head, adopted or not; its card is beside it
 TAG_MEANS_NAME = "tag-means.safetensors"
+SEGMENTS_NAME = "segments.safetensors"  # made when moments are first compared
 LISTENING_NAME = "listening.safetensors"  # with its ranker, whose card is beside it
 LAYOUT_NAME = "map.safetensors"
 DEMO_NAME = "demo-library"  # a folder, where no other library was given

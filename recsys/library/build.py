@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from encoders.errors import AudioError, FileUnavailable
-from encoders.features import AudioInfo, TrackFeatures
+from encoders.features import AudioInfo, AudioSpan, TrackFeatures
 from index.arrays import Float32Array
 from index.vector_index import DamagedIndex, StaleIndex, VectorIndex, read_manifest
 from recsys.catalog import Catalog, Track
@@ -57,12 +57,12 @@ class LibraryExtractor(Protocol):
         """Read durations and identities, in the order of `paths`."""
 
     def extract(
-        self, tracks: Iterable[tuple[Path, float]]
-    ) -> Generator[tuple[Path, Features | AudioError], None, None]:
-        """Analyse files given with their durations, in any order."""
+        self, tracks: Iterable[AudioSpan]
+    ) -> Generator[tuple[AudioSpan, Features | AudioError], None, None]:
+        """Analyse tracks, in any order."""
 
-    def waveforms(self, rate: int) -> AbstractContextManager[Callable[[Path, float], Float32Array]]:
-        """Give a function that decodes a whole file of a duration, mono at `rate` Hz."""
+    def waveforms(self, rate: int) -> AbstractContextManager[Callable[[AudioSpan], Float32Array]]:
+        """Give a function that decodes a whole track, mono at `rate` Hz."""
 
 
 class FittedProjection(Protocol):
@@ -221,23 +221,23 @@ def _analyse(
     # Of several files with equal audio the first is analysed; where it fails, the next one.
     while pending := [i for i in _pending(catalog, extractor.names) if i not in attempted]:
         attempted.update(pending)
-        tracks = {track.path: track for track in catalog.tracks(pending)}
-        jobs = [(path, track.duration or 0.0) for path, track in tracks.items()]
+        tracks = {track.span: track for track in catalog.tracks(pending)}
+        jobs = list(tracks)
         batch: list[tuple[int, Features | AudioError]] = []
         failed, written_at = 0, time.monotonic()
         progress(Progress("analyse", 0, len(jobs)))
         try:
             with closing(extractor.extract(jobs)) as results:
-                for done, (path, result) in enumerate(results, start=1):
+                for done, (span, result) in enumerate(results, start=1):
                     if isinstance(result, FileUnavailable):
                         unavailable.append(str(result))  # and stays pending
                     else:
-                        batch.append((tracks[path].id, result))
+                        batch.append((tracks[span].id, result))
                     if isinstance(result, AudioError):
                         failed += 1
                     else:
                         n_analysed += 1
-                        audio_seconds += tracks[path].duration or 0.0
+                        audio_seconds += span.duration
                     if len(batch) >= _BATCH or time.monotonic() - written_at > _BATCH_SECONDS:
                         _store(catalog, extractor.names, batch)
                         batch, written_at = [], time.monotonic()
@@ -252,12 +252,12 @@ def _compare(
 ) -> None:
     """Compare what is named alike, so that lists show one recording once."""
     with ExitStack() as stack:
-        decode: Callable[[Path, float], Float32Array] | None = None
+        decode: Callable[[AudioSpan], Float32Array] | None = None
 
         def waveform(track: Track) -> Float32Array:
             nonlocal decode
             decode = decode or stack.enter_context(extractor.waveforms(RATE))
-            return decode(track.path, track.duration or 0.0)
+            return decode(track.span)
 
         compare_named_alike(
             catalog, waveform, lambda done, total: progress(Progress("compare", done, total))

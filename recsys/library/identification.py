@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,8 +11,10 @@ from encoders.errors import AudioError, FileUnavailable
 from encoders.features import AudioInfo
 from recsys.catalog import Catalog, KnownFile, ScannedFile
 from recsys.catalog.base import batches, shown
-from recsys.library.cue_sheets import cue_sentence
+from recsys.catalog.tracks import INSIDE
+from recsys.library.album_images import Piece, pieces_of
 from recsys.library.file_tags import SEPARATORS, TagReader
+from recsys.library.image_report import ImageReport
 from recsys.library.scanning import AudioFile, Scan
 from recsys.library.tag_encoding import UNDECIDED, Encodings
 from recsys.library.tag_updates import Inspect, reread_tags, settle_encodings
@@ -46,7 +48,7 @@ USUAL = ScanOptions()
 
 @dataclass(frozen=True)
 class ScanSummary:
-    """The result of matching a scan to the catalogue; the first six count each file once."""
+    """The result of matching a scan to the catalogue; the first six count each track once."""
 
     new: int = 0
     changed: int = 0  # other tags or other audio at a known path
@@ -77,63 +79,104 @@ def identify(
     left as they were, so that the next build tries them again. `progress` is called with
     (done, total) of the opened files. Raises CatalogError.
     """
-    known = catalog.files()
-    reader = TagReader(scanned.folders, options.separators, options.encodings)
+    known = catalog.tracks_of_files()
+    sheets = scanned.sheets
+    reader = TagReader(scanned.folders, options.separators, options.encodings, sheets)
     files = {file.path: file for file in scanned.files}
     unavailable: list[str] = []
-    n_images = 0
+    images = ImageReport()
     tally = dict.fromkeys(("new", "changed", "moved", "restored", "unchanged", "failed"), 0)
-    to_open, back, settled, undeclared = [], [], [], [False]
-    for file in scanned.files:
-        row = known.get(file.path)
-        if row is None or _differs(file, row) or (options.retry_failed and row.status == "failed"):
+    to_open: list[Path] = []
+    settled: list[KnownFile] = []
+    undeclared = [False]
+    for file, rows in _unchanged(scanned, known, options):
+        if not rows or _has_unread_sheet(catalog, file.path, rows):
             to_open.append(file.path)
             continue
-        settled.append(row.id)
-        if row.removed:
-            back.append(row.id)
-        else:
-            tally["unchanged"] += 1
-    tally["restored"] = len(back)
+        images.see(file.path, sheets, is_cut=rows[0].part > 0)
+        settled += rows
+    back = [row.id for row in settled if row.removed]
+    tally["restored"], tally["unchanged"] = len(back), len(settled) - len(back)
     missing = _MissingFiles(known, scanned, files)
 
-    def scanned_files() -> Iterator[ScannedFile]:
-        nonlocal n_images
+    def scanned_file(file: AudioFile, piece: Piece, row: KnownFile | None) -> ScannedFile:
+        track_id, kind = _match(file.path, piece.audio, row, missing)
+        tally[kind] += 1
+        tags = reader.tags(file.path, piece.written)
+        undeclared.append(tags.tag_encoding is not None)
+        cue = sheets.digest(file.path) or (INSIDE if piece.part else "")
+        return ScannedFile(track_id, *file, piece.audio, tags, piece.part, piece.begin, cue)
+
+    def scanned_files() -> Iterator[list[ScannedFile]]:
         for done, (path, audio) in enumerate(inspect(to_open), start=1):
             try:
                 written = _read(path, audio)
             except FileUnavailable as error:
                 unavailable.append(str(error))  # what is known of it stays as it is
             else:
-                track_id, kind = _match(path, audio, known.get(path), missing)
-                tally[kind] += 1
-                n_images += written.n_cue_tracks > 1
-                file_tags = reader.tags(path, written)
-                undeclared.append(file_tags.tag_encoding is not None)
-                yield ScannedFile(track_id, *files[path], audio, file_tags)
+                held = known.get(path, {})
+                alive = [row.part for row in held.values() if not row.removed]
+                pieces = pieces_of(audio, written, sheets.of(path), alive)
+                images.opened(path, pieces, held, sheets)
+                yield [scanned_file(files[path], piece, held.get(piece.part)) for piece in pieces]
             if progress:
                 progress(done, len(to_open))
 
     for batch in batches(scanned_files(), _FILES_PER_TRANSACTION):
-        catalog.record_files(batch)
+        catalog.record_files([row for rows in batch for row in rows])
+    if images.superseded:
+        catalog.supersede(images.superseded)
     gone = missing.gone()
     if gone or back:
         catalog.set_presence(gone=gone, back=back)
     retagged = 0
     if options.reread_tags:
-        retagged = reread_tags(catalog, settled, reader, inspect, progress)
+        retagged = reread_tags(catalog, [row.id for row in settled], reader, inspect, progress)
     is_new = options.reread_tags or any(undeclared)
     remarks = settle_encodings(catalog, reader, inspect, options.encoding, is_new=is_new)
-    if n_images:
-        remarks += (cue_sentence(n_images, "inside"),)
     return ScanSummary(
         **tally,
         removed=len(gone),
         notes=_notes(known, scanned),
         unavailable=tuple(unavailable),
         retagged=retagged,
-        remarks=remarks,
+        remarks=remarks + images.sentences(sheets),
     )
+
+
+def _unchanged(
+    scanned: Scan, known: Mapping[Path, Mapping[int, KnownFile]], options: ScanOptions
+) -> Iterator[tuple[AudioFile, list[KnownFile]]]:
+    """Give each file with what it holds, nothing where it must be opened.
+
+    It must where its size or time has changed, or the cue sheet beside it.
+    """
+    for file in scanned.files:
+        held = known.get(file.path, {}).values()
+        cue = scanned.sheets.digest(file.path)
+        cues = (cue,) if cue else ("", INSIDE, None)
+        rows = [
+            row
+            for row in held
+            if (row.size, row.mtime_ns) == (file.size, file.mtime_ns) and row.cue in cues
+        ]
+        is_other = any(not row.removed and row not in rows for row in held)
+        is_retried = options.retry_failed and any(row.status == "failed" for row in rows)
+        yield file, [] if is_other or is_retried else rows
+
+
+def _has_unread_sheet(catalog: Catalog, path: Path, rows: Iterable[KnownFile]) -> bool:
+    """Say whether a cue sheet is in a file of a version that read none; look once."""
+    unread = [row.id for row in rows if row.cue is None]
+    if not unread:
+        return False
+    try:
+        sheet = read_written(path).sheet
+    except OSError:  # then it is looked for in the next build
+        return False
+    if sheet is None:
+        catalog.record_without_cue(unread)
+    return sheet is not None
 
 
 def _read(path: Path, audio: AudioInfo | AudioError) -> WrittenTags:
@@ -146,15 +189,10 @@ def _read(path: Path, audio: AudioInfo | AudioError) -> WrittenTags:
         raise FileUnavailable(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _differs(file: AudioFile, row: KnownFile) -> bool:
-    """Whether size or time of a file differ from when it was last opened."""
-    return (file.size, file.mtime_ns) != (row.size, row.mtime_ns)
-
-
 def _match(
     path: Path, audio: AudioInfo | AudioError, row: KnownFile | None, missing: _MissingFiles
 ) -> tuple[int | None, str]:
-    """Return the track of a file, None for a new one, and the field of `ScanSummary` to count."""
+    """Return the track of a piece, None for a new one, and the field of `ScanSummary` to count."""
     track_id = row.id if row else None
     if isinstance(audio, AudioError):
         return track_id, "failed"
@@ -168,35 +206,44 @@ class _MissingFiles:
     """Files of the catalogue that a scan did not contain: moved, gone, or outside its folders."""
 
     def __init__(
-        self, known: Mapping[Path, KnownFile], scanned: Scan, files: Mapping[Path, AudioFile]
+        self,
+        known: Mapping[Path, Mapping[int, KnownFile]],
+        scanned: Scan,
+        files: Mapping[Path, AudioFile],
     ) -> None:
         self._scan = scanned
-        self._missing = {path: row for path, row in known.items() if path not in files}
-        self._by_audio: dict[str, list[Path]] = {}
-        for path, row in self._missing.items():
+        self._missing = {
+            row.id: (path, row)
+            for path, held in known.items()
+            if path not in files
+            for row in held.values()
+        }
+        self._by_audio: dict[str, list[int]] = {}
+        for track_id, (_, row) in self._missing.items():
             if row.audio_hash is not None:
-                self._by_audio.setdefault(row.audio_hash, []).append(path)
+                self._by_audio.setdefault(row.audio_hash, []).append(track_id)
 
     def claim(self, audio_hash: str, path: Path) -> int | None:
         """Take the track that moved to `path`: of equal audio, preferably of the same file name."""
-        paths = self._by_audio.get(audio_hash, [])
-        candidates = [old for old in paths if self._is_gone(old)]
+        ids = self._by_audio.get(audio_hash, [])
+        candidates = [old for old in ids if self._is_gone(*self._missing[old])]
         if not candidates:
             return None
-        old = min(candidates, key=lambda old: (old.name != path.name, self._missing[old].id))
-        paths.remove(old)
-        return self._missing.pop(old).id
+        old = min(candidates, key=lambda old: (self._missing[old][0].name != path.name, old))
+        ids.remove(old)
+        del self._missing[old]
+        return old
 
     def gone(self) -> list[int]:
         """Return the ids of unclaimed tracks in scanned folders: their files are gone."""
         return sorted(
             row.id
-            for path, row in self._missing.items()
+            for path, row in self._missing.values()
             if not row.removed and self._scan.covers(path)
         )
 
-    def _is_gone(self, path: Path) -> bool:
-        if self._missing[path].removed or self._scan.covers(path):
+    def _is_gone(self, path: Path, row: KnownFile) -> bool:
+        if row.removed or self._scan.covers(path):
             return True
         try:
             path.lstat()
@@ -207,11 +254,16 @@ class _MissingFiles:
         return False
 
 
-def _notes(known: Mapping[Path, KnownFile], scanned: Scan) -> tuple[str, ...]:
+def _notes(known: Mapping[Path, Mapping[int, KnownFile]], scanned: Scan) -> tuple[str, ...]:
     """Return a sentence for each empty folder in which the catalogue has tracks."""
     notes = []
     for folder in sorted(scanned.empty):
-        inside = sum(folder in path.parents and not row.removed for path, row in known.items())
+        inside = sum(
+            not row.removed
+            for path, held in known.items()
+            if folder in path.parents
+            for row in held.values()
+        )
         if inside:
             notes.append(
                 f"{shown(folder)} is empty; its {inside} tracks were left as they are. Is its "

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from encoders.errors import AudioError, FileUnavailable
+from encoders.features import AudioSpan
 from recsys.catalog import Catalog
 
 _BATCH = 500  # tracks of one transaction
@@ -20,9 +20,9 @@ class LevelsReader(Protocol):
     """Reads levels; `encoders.extract.Extractor` is one."""
 
     def levels(
-        self, tracks: Iterable[tuple[Path, float]]
-    ) -> Generator[tuple[Path, NDArray[np.uint8] | AudioError], None, None]:
-        """Read files given with their durations, in any order."""
+        self, tracks: Iterable[AudioSpan]
+    ) -> Generator[tuple[AudioSpan, NDArray[np.uint8] | AudioError], None, None]:
+        """Read tracks, in any order."""
 
 
 def read_missing_levels(
@@ -37,18 +37,17 @@ def read_missing_levels(
     ids = catalog.without_levels()
     done = 0
     for start in range(0, len(ids), _BATCH):
-        tracks = {track.path: track for track in catalog.tracks(ids[start : start + _BATCH])}
-        jobs = [(path, track.duration or 0.0) for path, track in tracks.items()]
+        tracks = {track.span: track for track in catalog.tracks(ids[start : start + _BATCH])}
         found: dict[str, bytes] = {}
         try:
-            with closing(reader.levels(jobs)) as results:
-                for path, result in results:
+            with closing(reader.levels(list(tracks))) as results:
+                for span, result in results:
                     done += 1
                     progress(done, len(ids))
                     if isinstance(result, FileUnavailable):
                         continue
                     levels = b"" if isinstance(result, AudioError) else result.tobytes()
-                    found[tracks[path].audio_hash or ""] = levels
+                    found[tracks[span].audio_hash or ""] = levels
         finally:  # also when Ctrl-C stops it
             catalog.store_levels(found)
     return done

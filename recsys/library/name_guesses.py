@@ -9,6 +9,11 @@ from recsys.catalog import Tags
 from recsys.catalog.base import clean_text
 
 _NUMBERED = re.compile(r"(?:(\d{1,2})-)?(\d{1,3})(?:\s*[-.)]+\s*|(?<=\d\d)\s+)(?=\S)")
+_WITHIN = re.compile(  # "Artist - Album - 01 - Title", or without the album
+    r"(?P<artist>(?:(?! - ).)+)(?: - (?P<album>(?:(?! - ).)+))?"
+    r" - (?P<number>\d{1,3})\.? - (?P<title>.+)"
+)
+_ONLY_NUMBER = re.compile(r"(?:track|titel|piste|pista|audio ?track)\W*(\d{1,3})", re.IGNORECASE)
 _WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "i": 1, "ii": 2, "iii": 3, "iv": 4}
 _DISC = re.compile(
     r"[\[(]?(?:cd|disc|disk|disque|dvd|lp|bonus cd|bonus disc)\s*[-_.#]*\s*"
@@ -16,7 +21,9 @@ _DISC = re.compile(
     re.IGNORECASE,
 )
 _USERS = (Path("/home"), Path("/Users"), Path("/media"), Path("/run/media"), Path("/mnt"))
-_SIDE = re.compile(r"[\[(]?side\s*[-_.]?\s*[a-d1-4][\])]?", re.IGNORECASE)
+_SIDE = re.compile(
+    r"[\[(]?(?:side\s*[-_.]?\s*[a-d1-4]|bonus(?: cd| disc| disk| tracks)?)[\])]?", re.IGNORECASE
+)
 # Names of folders that say where files lie, not whose they are.
 _PLACES = frozenset(
     name.strip()
@@ -28,6 +35,8 @@ _PLACES = frozenset(
     samplers|soundtrack|soundtracks|ost|single|singles|album|albums|ep|eps|live|bootlegs|mixes
     mixtapes|playlist|playlists|podcasts|unsorted|unknown|unknown artist|unknown album
     untitled|to sort|sort|itunes|itunes media|amazon music|spotify|youtube|soundcloud|bandcamp
+    new folder|neuer ordner|nouveau dossier|nueva carpeta|nuova cartella|nova pasta|новая папка
+    scans|artwork|rips|vinyl rip|web|unbekannt|unbekannter interpret|artiste inconnu
     backup|archive|artists|genres|classical|jazz|rock|pop|a-z|0-9|#
     """.replace("\n", "|").split("|")
 )
@@ -57,18 +66,29 @@ def guess_tags(path: Path, root: Path | None) -> Tags:
     artist = _named(folders[1]) if album and len(folders) > 1 else ""
     numbered = _NUMBERED.match(stem)
     title = stem[numbered.end() :] if numbered else stem
+    number = int(numbered[2]) if numbered else _track(stem)
+    within = _WITHIN.fullmatch(title)
     before, dash, rest = title.partition(" - ")
-    if dash and before.strip() and rest.strip():
+    if within and not numbered:
+        artist, album, title = within["artist"], within["album"] or album, within["title"]
+        number = int(within["number"])
+    elif dash and before.strip() and rest.strip():
         artist, title = before.strip(), rest.strip()
     tags = {
         "title": clean_text(title),
         "artist": clean_text(artist),
         "album": clean_text(album) or None,
-        "track_number": int(numbered[2]) if numbered else None,
+        "track_number": number,
         "disc_number": disc,
     }
     found_tags = {name: value for name, value in tags.items() if value}
     return Tags(**found_tags, guessed=tuple(found_tags))  # type: ignore[arg-type]
+
+
+def _track(stem: str) -> int | None:
+    """Return the number of a file whose name is nothing else, as in "Track 01"."""
+    match = _ONLY_NUMBER.fullmatch(stem)
+    return int(match[1]) if match else None
 
 
 def _disc(folder: str) -> int | None:

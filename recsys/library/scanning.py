@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recsys.catalog.base import shown
-from recsys.library.cue_sheets import cue_sentence, is_album_image
+from recsys.library.album_images import NO_SHEETS, Sheets, find_sheets
 from recsys.library.suffixes import AUDIO_SUFFIXES, is_media, listed
 
 _LONGEST_PATH = 2600  # bytes; PostgreSQL cannot index longer ones
@@ -45,7 +45,7 @@ class LeftOut:
     hidden        audio files whose name begins with a dot; what is in hidden folders is not counted
     broken_links  links with an audio suffix that lead nowhere
     no_files      audio suffixes of what is no regular file, such as a pipe
-    cue_sheets    among the files: sheets that describe several tracks of one audio file
+    cue_sheets    that make no tracks: of files of one track each, or unused
     """
 
     by_suffix: Mapping[str, int] = field(default_factory=dict)
@@ -57,7 +57,13 @@ class LeftOut:
     @property
     def total(self) -> int:
         """The number of files left out."""
-        return sum(self.by_suffix.values()) + self.hidden + self.broken_links + self.no_files
+        return (
+            sum(self.by_suffix.values())
+            + self.hidden
+            + self.broken_links
+            + self.no_files
+            + self.cue_sheets
+        )
 
     def sentences(self) -> tuple[str, ...]:
         """Return sentences for the library's owner about what may be missed."""
@@ -68,8 +74,6 @@ class LeftOut:
         if self.broken_links:
             n = self.broken_links
             said.append(f"{n:,} link{'s' * (n > 1)} to audio files lead{'s' * (n == 1)} nowhere.")
-        if self.cue_sheets:
-            said.append(cue_sentence(self.cue_sheets, "beside it"))
         return tuple(said)
 
 
@@ -85,6 +89,7 @@ class Scan:
     files     the audio files, sorted by the bytes of their path
     problems  what could not be read
     left_out  the numbers of other files
+    sheets    the cue sheets beside files
     empty     those of `folders` without entries, such as the mount point of a missing drive
     """
 
@@ -93,6 +98,7 @@ class Scan:
     problems: tuple[ScanProblem, ...] = ()
     empty: frozenset[Path] = frozenset()
     left_out: LeftOut = LEFT_NOTHING_OUT
+    sheets: Sheets = NO_SHEETS
 
     def covers(self, path: Path) -> bool:
         """Whether the scan would contain `path` if it existed."""
@@ -111,12 +117,14 @@ def scan(folders: Iterable[Path]) -> Scan:
     for folder in folders:
         scanner.start(folder)
     files = {file.path: file for file in scanner.files}
+    sheets = find_sheets(scanner.cue_files, files)
     return Scan(
         frozenset(scanner.roots),
         tuple(sorted(files.values(), key=lambda file: os.fsencode(file.path))),
         tuple(sorted(scanner.problems, key=lambda problem: os.fsencode(problem.path))),
         frozenset(scanner.empty),
-        scanner.left_out(),
+        scanner.left_out(sheets),
+        sheets,
     )
 
 
@@ -144,7 +152,8 @@ class _Scanner:
         self.empty: set[Path] = set()
         self._visited: set[str] = set()
         self._skipped: Counter[str] = Counter()  # by suffix
-        self._odd: Counter[str] = Counter()  # "hidden", "broken_links", "no_files", "cue_sheets"
+        self._odd: Counter[str] = Counter()  # "hidden", "broken_links", "no_files"
+        self.cue_files: list[Path] = []
 
     def start(self, folder: Path) -> None:
         """Scan one folder, or one file."""
@@ -187,14 +196,17 @@ class _Scanner:
                 subfolders += self._real_folder(folder, entry)
             elif suffix in AUDIO_SUFFIXES:
                 self._file(entry.path)
+            elif suffix == ".cue":
+                self.cue_files.append(Path(entry.path))
             else:
                 self._skipped[suffix] += 1
-                self._odd["cue_sheets"] += suffix == ".cue" and is_album_image(Path(entry.path))
         return subfolders
 
-    def left_out(self) -> LeftOut:
+    def left_out(self, sheets: Sheets) -> LeftOut:
         """Return the numbers of what was left out."""
-        return LeftOut(dict(self._skipped), **self._odd)
+        used = {sheet.path for sheet in sheets.by_file.values()}
+        unused = len(set(self.cue_files) - used)
+        return LeftOut(dict(self._skipped), **self._odd, cue_sheets=unused)
 
     def _real_folder(self, folder: str, entry: os.DirEntry[str]) -> list[str]:
         """Return the real path of a folder; the target of a link is scanned like a root.

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from recsys.library.written_tags import Value
+from recsys.library.cue_sheets import Value
 from recsys.listens.text_encoding import detected
 
 WESTERN = "cp1252"

@@ -13,6 +13,8 @@ from encoders.errors import AudioError
 from encoders.features import AudioInfo
 from recsys.catalog import Catalog, Tags, Track
 from recsys.catalog.base import batches
+from recsys.library.album_images import Sheets, written_of
+from recsys.library.cue_sheets import CueSheet
 from recsys.library.file_tags import TagReader
 from recsys.library.tag_encoding import WESTERN, Encodings, decide
 from recsys.library.written_tags import WrittenTags, read_written
@@ -40,7 +42,7 @@ def reread_tags(
     done, n_changed = 0, 0
     for batch in batches(ids, _PER_TRANSACTION):
         tracks = catalog.tracks(batch)
-        written = _written(tracks, inspect)
+        written = _written(tracks, inspect, reader.sheets)
         n_changed += _record(catalog, tracks, written, reader)
         done += len(batch)
         if progress:
@@ -59,54 +61,62 @@ def settle_encodings(
     tracks = catalog.with_undeclared_tags()
     if not is_new or not tracks:
         return ()
-    encodings = Encodings(given, given) if given else _guess(tracks, inspect)
+    encodings = Encodings(given, given) if given else _guess(tracks, inspect, reader.sheets)
     stale = [track for track in tracks if track.tag_encoding != given]
     for batch in batches(stale, _PER_TRANSACTION):
-        written = _written(batch, inspect, undeclared=True)
+        written = _written(batch, inspect, reader.sheets, undeclared=True)
         _record(catalog, batch, written, replace(reader, encodings=encodings))
     return _remarks(catalog.with_undeclared_tags(), given)
 
 
-def _guess(tracks: Sequence[Track], inspect: Inspect) -> Encodings:
+def _guess(tracks: Sequence[Track], inspect: Inspect, sheets: Sheets) -> Encodings:
     """Guess the encodings from a sample of the files."""
     n = min(len(tracks), _SAMPLE)
     sample = [tracks[number * len(tracks) // n] for number in range(n)]
-    written = _written(sample, inspect, undeclared=True)
+    written = _written(sample, inspect, sheets, undeclared=True)
     return decide(tags.undeclared for tags in written.values())
 
 
 def _written(
-    tracks: Sequence[Track], inspect: Inspect, *, undeclared: bool = False
-) -> dict[Path, WrittenTags]:
-    """Return what is written in files that can be read.
+    tracks: Sequence[Track], inspect: Inspect, sheets: Sheets, *, undeclared: bool = False
+) -> dict[int, WrittenTags]:
+    """Return what is written in files that can be read, by the tracks' ids.
 
     Those where mutagen finds too little are demuxed too: no usual tags, or none `undeclared`.
     """
-    written: dict[Path, WrittenTags] = {}
+    by_path: dict[Path, WrittenTags] = {}
     lacking = []
     for track in tracks:
+        if track.path in by_path:  # of an album in one file
+            continue
         with suppress(OSError):  # then what is known stays
             tags = read_written(track.path)
-            written[track.path] = tags
+            by_path[track.path] = tags
             if not tags.texts.keys() >= _USUAL or (undeclared and not tags.undeclared):
                 lacking.append(track.path)
     for path, audio in inspect(lacking) if lacking else ():
         if isinstance(audio, AudioInfo):
             with suppress(OSError):
-                written[path] = read_written(path, audio.container_tags)
+                by_path[path] = read_written(path, audio.container_tags)
+    written = {}
+    for track in tracks:
+        if track.path in by_path:
+            image = by_path[track.path]
+            sheet = sheets.of(track.path) or image.sheet or CueSheet()
+            written[track.id] = written_of(track.part, image, sheet)
     return written
 
 
 def _record(
     catalog: Catalog,
     tracks: Sequence[Track],
-    written: dict[Path, WrittenTags],
+    written: dict[int, WrittenTags],
     reader: TagReader,
 ) -> int:
     """Write the tags that differ from the catalogue's; return of how many tracks."""
     changed = {}
-    for track in (track for track in tracks if track.path in written):
-        tags = reader.tags(track.path, written[track.path])
+    for track in (track for track in tracks if track.id in written):
+        tags = reader.tags(track.path, written[track.id])
         if tags != Tags(**{field.name: getattr(track, field.name) for field in fields(Tags)}):
             changed[track.id] = tags
     if changed:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeAlias
+from typing import Any, BinaryIO, NamedTuple
 
 import mutagen
 from mutagen import FileType
@@ -38,10 +38,7 @@ from mutagen.trueaudio import TrueAudio
 from mutagen.wave import WAVE
 from mutagen.wavpack import WavPack
 
-from recsys.library.cue_sheets import n_tracks_in_one_file
-
-Value: TypeAlias = str | bytes  # bytes where the file does not say their encoding
-Texts: TypeAlias = dict[str, list[Value]]  # values by Vorbis comment key, in lower case
+from recsys.library.cue_sheets import CueError, CueSheet, Texts, Value, of_flac_block, read_sheet
 
 MUSICBRAINZ = "http://musicbrainz.org"
 _HEAD = 256  # bytes that tell a container
@@ -146,7 +143,8 @@ class WrittenTags(NamedTuple):
 
     texts: Texts
     has_cover: bool = False
-    n_cue_tracks: int = 0  # that a cue sheet inside the file describes
+    sheet: CueSheet | None = None  # inside the file, of its tracks
+    part: int = 0  # number of the track in a file of several, 0 for a whole file
 
     @property
     def undeclared(self) -> list[bytes]:
@@ -163,18 +161,18 @@ def read_written(path: Path, container: Mapping[str, str] | None = None) -> Writ
     """
     texts: Texts = {}
     has_cover = False
-    n_cue_tracks = 0
+    sheet = None
     with path.open("rb") as file:
         for source in _sources(file):
             tags = source.tags if isinstance(source, FileType) else source
             with suppress(Exception):  # of damaged frames
                 texts, has_cover = _clean(_texts(tags)), _has_cover(source)
-                n_cue_tracks = _n_cue_tracks(source, texts)
+                sheet = _sheet(source, texts)
             if texts or has_cover:
                 break
     for key, values in _clean(_of_ffmpeg(container or {})).items():
         texts.setdefault(key, values)
-    return WrittenTags(texts, has_cover, n_cue_tracks)
+    return WrittenTags(texts, has_cover, sheet)
 
 
 def open_tagged(file: BinaryIO) -> FileType | None:
@@ -305,13 +303,17 @@ def _divided(values: Iterable[Value]) -> Iterator[Value]:
         yield from (part for part in parts if part.strip())
 
 
-def _n_cue_tracks(source: FileType | ID3 | APEv2, texts: Texts) -> int:
-    """Return how many tracks a cue sheet in a block or a tag of a file describes."""
+def _sheet(source: FileType | ID3 | APEv2, texts: Texts) -> CueSheet | None:
+    """Return the cue sheet in a tag or a block of a file, if it is of several tracks in one."""
+    for value in texts.get("cuesheet", ()):
+        with suppress(CueError):
+            sheet = read_sheet(value.encode() if isinstance(value, str) else value)
+            if sheet.of_file(0).tracks and len({track.file for track in sheet.tracks}) == 1:
+                return sheet.of_file(0)
     if isinstance(source, FLAC) and source.cuesheet is not None:
-        block: Any = source.cuesheet
-        return len(block.tracks) - 1  # the last one is the lead-out
-    sheets = (value for value in texts.get("cuesheet", ()) if isinstance(value, str))
-    return max((n_tracks_in_one_file(sheet.encode()) for sheet in sheets), default=0)
+        sheet = of_flac_block(source.cuesheet, int(source.info.sample_rate))
+        return sheet if sheet.tracks else None
+    return None
 
 
 def _has_cover(source: FileType | ID3 | APEv2) -> bool:

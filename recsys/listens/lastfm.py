@@ -1,16 +1,16 @@
-"""Last.fm: tracks of `user.getrecenttracks` and `user.getlovedtracks`, as the API answers."""
+"""Last.fm: recent, loved and top tracks of a user, as the API answers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from recsys.catalog import Listen, Opinion, Recording
+from recsys.catalog import Listen, Opinion, PlayCount, Recording
 from recsys.listens import values
 from recsys.listens.json_records import Around, RecordFormat
 from recsys.listens.values import BadValue
 
-_OTHER_KEYS = ("date", "@attr", "mbid", "streamable", "image", "url", "loved")
+_OTHER_KEYS = ("date", "@attr", "mbid", "streamable", "image", "url", "loved", "playcount")
 
 
 def _is_track(entry: Mapping[str, Any]) -> bool:
@@ -18,8 +18,8 @@ def _is_track(entry: Mapping[str, Any]) -> bool:
     return has_names and "ms_played" not in entry and any(key in entry for key in _OTHER_KEYS)
 
 
-def _events(track: dict[str, Any], around: Around) -> list[Listen | Opinion]:
-    """Turn a track into a listen or a like, nothing for what is playing now. Raises BadValue."""
+def _events(track: dict[str, Any], around: Around) -> list[Listen | Opinion | PlayCount]:
+    """Turn a track into a listen, a like or a count, or nothing. Raises BadValue."""
     recording = Recording(
         artist=_text(track.get("artist")),
         title=values.words(track.get("name")),
@@ -30,6 +30,9 @@ def _events(track: dict[str, Any], around: Around) -> list[Listen | Opinion]:
     at = date.get("uts") or date.get("#text") if isinstance(date, dict) else date
     attributes = track.get("@attr")
     is_playing = isinstance(attributes, dict) and attributes.get("nowplaying")
+    is_ours = not track.keys() & {"listeners", "userplaycount"}  # the count, not everybody's
+    if date is None and not around.loved and "playcount" in track and is_ours and recording.title:
+        return [PlayCount(around.owner(), recording, values.plays(track["playcount"]))]
     if is_playing or (date is None and not around.loved):
         around.notes.leave_out("tracks playing at the time of the export, or without a time")
         return []

@@ -115,7 +115,8 @@ class LibraryTracks:
             self._by_mbid[track.recording_mbid].append(track.id)
         if track.isrc:
             self._by_isrc[track.isrc].append(track.id)
-        self._by_file[track.path.stem].append(track.id)
+        if not track.part:
+            self._by_file[track.path.stem].append(track.id)
         if not (title := candidate.title):
             return
         for name in _keys(candidate.credit) | {squeezed(candidate.album_artist)} - {""}:

@@ -18,6 +18,8 @@ _GUESTS = re.compile(rf"(?:^|[\s(\[]){_FEAT}\s*([^()\[\]]*)$", re.IGNORECASE)
 _GUESTS_IN_TITLE = re.compile(
     rf"(?:[\s(\[])(?:{_FEAT}|(?<=[(\[])with\s)\s*([^()\[\]]*)", re.IGNORECASE
 )
+# What YouTube appends to an artist's name, for the artist's channel.
+CHANNEL = re.compile(r"\s+[-–]\s+(?:Topic|Thema|Tema|Sujet|Argomento|Onderwerp)$|(?<=\w)VEVO$")
 _BRACKETS = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]")
 _AFTER_DASH = re.compile(r"\s+[-–—/|]\s+((?:(?!\s[-–—/|]\s).)+)$")
 _YEAR = r"(?:19|20)\d\d"
@@ -194,7 +196,10 @@ def artist_name(text: str) -> str:
     True
     >>> artist_name("R.E.M."), artist_name("A$AP Rocky")
     ('rem', 'asap rocky')
+    >>> artist_name("Adele - Topic"), artist_name("AdeleVEVO")
+    ('adele', 'adele')
     """
+    text = CHANNEL.sub("", text)
     words = _words(_GUESTS.sub("", text) or text)
     kept = [word for word in words if word not in ("and", "n", "the")]
     return " ".join(kept or words)

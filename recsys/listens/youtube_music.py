@@ -9,6 +9,7 @@ from typing import Any
 from recsys.catalog import Listen, Recording
 from recsys.listens import values
 from recsys.listens.json_records import Around, RecordFormat
+from recsys.listens.names import CHANNEL
 from recsys.listens.values import BadValue
 
 # How Takeout says "Watched TITLE" in the languages of its users.
@@ -18,7 +19,6 @@ _WATCHED = re.compile(
     r"|(?P<before>.+?)\s+(?:angesehen|bekeken|をご覧になりました|を視聴しました)",
     re.DOTALL,
 )
-_TOPIC = re.compile(r"\s+[-–]\s+(?:Topic|Thema|Tema|Sujet|Argomento|Onderwerp)$|(?<=\w)VEVO$")
 
 
 def _is_watched(entry: Mapping[str, Any]) -> bool:
@@ -42,7 +42,7 @@ def _events(entry: dict[str, Any], around: Around) -> list[Listen]:
     if not title:
         raise BadValue("It has no title.")
     recording = Recording(
-        artist=_TOPIC.sub("", values.words(channel)), title=title, item=url.partition("&")[0]
+        artist=CHANNEL.sub("", values.words(channel)), title=title, item=url.partition("&")[0]
     )
     return [Listen(around.owner(), recording, values.unix_seconds(entry.get("time")))]
 

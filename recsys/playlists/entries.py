@@ -9,8 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from urllib.parse import quote, unquote_to_bytes
 
+from recsys.catalog import Track
+
 RECORDING = "https://musicbrainz.org/recording/"
+VLC_START = re.compile(r"\s*:?start-time=(\d{1,9}(?:\.\d{1,9})?)\s*")  # as VLC's options say
 _DRIVE = re.compile(r"[A-Za-z]:/?(?=[^/])")
+_FRAGMENT = re.compile(
+    r"(?P<uri>.+)#t=(?:npt:)?(?:(?:(?P<h>\d{1,3}):)?(?P<m>\d{1,4}):)?(?P<s>\d{1,9}(?:\.\d{1,9})?)"
+    r"(?:,[\d:.]*)?",
+    re.DOTALL,
+)
+_FILE = re.compile(r"\s*file:/", re.IGNORECASE)
 _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=//|/|[a-z])")  # a drive letter is none
 
@@ -40,6 +49,7 @@ class Entry:
     album: str = ""
     duration: float | None = None  # seconds
     mbid: str | None = None  # of the recording
+    begin: float | None = None  # seconds into the file, of a part of it
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,27 @@ def as_uri(path: Path, folder: Path | None) -> str:
     return f"./{reference}" if ":" in reference.partition("/")[0] else reference
 
 
+def track_uri(track: Track, folder: Path | None) -> str:
+    """Return the URI of a track's file, with a media fragment (W3C, 2012) for a part of it."""
+    uri = as_uri(track.path, folder)
+    if not track.part:
+        return uri
+    return f"{uri}#t={track.begin:.3f},{track.begin + (track.duration or 0.0):.3f}"
+
+
+def without_fragment(uri: str) -> tuple[str, float | None]:
+    """Return a URI without its media fragment, and the second where that begins.
+
+    >>> without_fragment("album.flac#t=1:02.5,75"), without_fragment("a#t=b.flac")
+    (('album.flac', 62.5), ('a#t=b.flac', None))
+    """
+    found = _FRAGMENT.fullmatch(uri.strip())
+    if found is None:
+        return uri, None
+    hours, minutes, seconds = (float(found[name] or 0) for name in ("h", "m", "s"))
+    return found["uri"], 3600 * hours + 60 * minutes + seconds
+
+
 def paths_of_uri(uri: str, folder: Path) -> tuple[Path, ...]:
     """Return where a URI, or what should be one but is a path, leads; nothing for the web's.
 
@@ -93,7 +124,7 @@ def paths_of_uri(uri: str, folder: Path) -> tuple[Path, ...]:
 
 def paths_of_location(location: str, folder: Path) -> tuple[Path, ...]:
     """Return where a location leads that may be a path of any system or a URI."""
-    if _SCHEME.match(location.strip()) and "://" in location:
+    if _SCHEME.match(location.strip()) and ("://" in location or _FILE.match(location)):
         return paths_of_uri(location, folder)
     return paths_of_bytes(location.encode("utf-8", "replace"), folder)
 

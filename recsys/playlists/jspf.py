@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recsys.catalog import Track
-from recsys.playlists.entries import RECORDING, Playlist, PlaylistError, as_uri, check_length
+from recsys.playlists.entries import RECORDING, Playlist, PlaylistError, check_length, track_uri
 from recsys.playlists.xspf import entry
 
 
@@ -20,7 +20,7 @@ def jspf(tracks: Iterable[Track], title: str = "", *, folder: Path | None = None
 
 
 def _track(track: Track, folder: Path | None) -> dict[str, object]:
-    written: dict[str, object] = {"location": [as_uri(track.path, folder)], "title": track.title}
+    written: dict[str, object] = {"location": [track_uri(track, folder)], "title": track.title}
     if track.recording_mbid:
         written["identifier"] = [RECORDING + track.recording_mbid]
     if track.artist:

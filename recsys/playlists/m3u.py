@@ -12,16 +12,19 @@ from pathlib import Path
 from recsys.catalog import Track
 from recsys.listens import text_encoding
 from recsys.playlists.entries import (
+    VLC_START,
     Entry,
     Playlist,
     check_length,
     paths_of_bytes,
+    paths_of_location,
     paths_of_uri,
     relative,
+    without_fragment,
 )
 
 _INFO = re.compile(r"\s*(-?\d+(?:\.\d+)?)?(?:\s+[\w-]+=\"[^\"]*\")*\s*,?\s*(.*)", re.DOTALL)
-_URL = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]+://")
+_URL = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]+://|[Ff][Ii][Ll][Ee]:/")
 # A line that begins with "#" and ends like a file of music, and is no directive, is a path.
 _NAMED_FILE = re.compile(
     rb"#(?!EXT)[^\r\n]*\.(?:mp3|flac|ogg|oga|opus|m4a|m4b|mp4|aac|wav|aiff?|wma|ape|wv|mpc|tta|dsf"
@@ -45,7 +48,7 @@ def m3u8(
             return track.path.absolute().as_uri().encode()
         return b"./" + path if path[:1] in (b"#", b" ") or _URL.match(path) else path
 
-    return _written(tracks, title, location, remark)
+    return _written(tracks, title, location, remark, with_places=True)
 
 
 def m3u8_of_urls(
@@ -56,8 +59,14 @@ def m3u8_of_urls(
 
 
 def _written(
-    tracks: Iterable[Track], title: str, location: Callable[[Track], bytes], remark: str = ""
+    tracks: Iterable[Track],
+    title: str,
+    location: Callable[[Track], bytes],
+    remark: str = "",
+    *,
+    with_places: bool = False,
 ) -> bytes:
+    """Write the lines; `with_places` those of parts of files in them, as VLC reads them."""
     lines = [b"#EXTM3U"]
     if title:
         lines.append(_text(f"#PLAYLIST:{title}"))
@@ -65,7 +74,12 @@ def _written(
         lines.append(_text(f"# {remark}"))
     for track in tracks:
         seconds = -1 if track.duration is None else round(track.duration)
-        lines += [_text(f"#EXTINF:{seconds},{track.name}"), location(track)]
+        lines.append(_text(f"#EXTINF:{seconds},{track.name}"))
+        if with_places and track.part:
+            end = track.begin + (track.duration or 0.0)
+            lines.append(f"#EXTVLCOPT:start-time={track.begin:.3f}".encode())
+            lines.append(f"#EXTVLCOPT:stop-time={end:.3f}".encode())
+        lines.append(location(track))
     return b"\n".join(lines) + b"\n"
 
 
@@ -95,11 +109,13 @@ def read_m3u(data: bytes, folder: Path, most: int = sys.maxsize) -> Playlist:
         if key == "#PLAYLIST":
             title = value.strip()
         elif key == "#EXTINF" and colon:
-            described = _named(value, described)
+            described = _named(value, Entry() if described.title else described)
         elif key == "#EXTALB":
             described = replace(described, album=value.strip())
         elif key == "#EXTART":
             described = replace(described, creator=value.strip())
+        elif key == "#EXTVLCOPT" and (place := VLC_START.fullmatch(value)):
+            described = replace(described, begin=float(place[1]))
         if follow and entries and key in ("#EXTINF", "#EXTALB", "#EXTART"):
             last = entries[-1]
             entries[-1] = replace(described, location=last.location, paths=last.paths)
@@ -134,7 +150,7 @@ def _named(info: str, described: Entry) -> Entry:
         creator, title = "", creator
     duration = float(seconds) if seconds and float(seconds) > 0 else None
     creator = described.creator or creator.strip()
-    return Entry(title=title.strip(), creator=creator, album=described.album, duration=duration)
+    return replace(described, title=title.strip(), creator=creator, duration=duration)
 
 
 def _entry(line: bytes, folder: Path, described: Entry, codec: str) -> Entry:
@@ -143,4 +159,8 @@ def _entry(line: bytes, folder: Path, described: Entry, codec: str) -> Entry:
         paths = paths_of_uri(location, folder)
     else:
         paths = paths_of_bytes(line, folder, codec)
+    stem, place = without_fragment(location)
+    if place is not None:
+        paths = (*paths_of_location(stem, folder), *paths)
+        described = replace(described, begin=place)
     return replace(described, location=location, paths=paths)

@@ -13,12 +13,14 @@ from recsys.catalog import Track
 from recsys.listens.values import mbid, seconds
 from recsys.playlists.entries import (
     RECORDING,
+    VLC_START,
     Entry,
     Playlist,
     PlaylistError,
-    as_uri,
     check_length,
     paths_of_uri,
+    track_uri,
+    without_fragment,
 )
 
 NAMESPACE = "http://xspf.org/ns/0/"
@@ -37,7 +39,7 @@ def xspf(tracks: Iterable[Track], title: str = "", *, folder: Path | None = None
     listed = ElementTree.SubElement(root, "trackList")
     for track in tracks:
         element = ElementTree.SubElement(listed, "track")
-        _add(element, "location", as_uri(track.path, folder))
+        _add(element, "location", track_uri(track, folder))
         if track.recording_mbid:
             _add(element, "identifier", RECORDING + track.recording_mbid)
         _add(element, "title", track.title)
@@ -110,8 +112,9 @@ class _Reader:
         self.text.clear()
         if parents == ["playlist"] and tag == "title":
             self.title = value
-        elif parents == ["playlist", "trackList", "track"]:
-            self._track.setdefault(tag, []).append(value)
+        elif parents[:3] == ["playlist", "trackList", "track"]:
+            if len(parents) == 3 or tag == "option":  # which is VLC's, in an extension
+                self._track.setdefault(tag, []).append(value)
         elif parents == ["playlist", "trackList"] and tag == "track":
             self.entries.append(entry(self._track, self._folder))
             check_length(self.entries, self._most)
@@ -124,7 +127,15 @@ def entry(values: dict[str, list[str]], folder: Path) -> Entry:
         return next((value for value in values.get(key, []) if value), "")
 
     locations, identifiers = (values.get(key, [])[:_MOST] for key in ("location", "identifier"))
-    paths = [path for uri in locations for path in paths_of_uri(uri, folder)]
+    paths: list[Path] = []
+    begin = None
+    for location in locations:
+        uri, place = without_fragment(location)
+        begin = place if begin is None else begin
+        paths += [*paths_of_uri(uri, folder), *paths_of_uri(location, folder)]
+    for option in values.get("option", [])[:_MOST]:
+        if begin is None and (found := VLC_START.fullmatch(option)):
+            begin = float(found[1])
     mbids = [mbid(uri.strip().rstrip("/")[-36:]) for uri in identifiers]
     return Entry(
         location=first("location"),
@@ -134,4 +145,5 @@ def entry(values: dict[str, list[str]], folder: Path) -> Entry:
         album=first("album"),
         duration=seconds(first("duration"), 1e-3),
         mbid=next(filter(None, mbids), None),
+        begin=begin,
     )

@@ -165,7 +165,9 @@ def aligned_logits(features: Sequence[TrackFeatures]) -> Float32Array:
     The shape is (n_segments, n_tags); other models' segments are those nearest in time.
     """
     centres = features[0].starts + features[0].segment_seconds / 2
-    return np.concatenate([model.logits()[_nearest(model, centres)] for model in features], axis=1)
+    return np.concatenate(
+        [model.logits()[nearest_segments(model, centres)] for model in features], axis=1
+    )
 
 
 def _unit_segments(features: Sequence[TrackFeatures], typical: Float32Array) -> Float32Array:
@@ -175,7 +177,7 @@ def _unit_segments(features: Sequence[TrackFeatures], typical: Float32Array) -> 
     return unit
 
 
-def _nearest(model: TrackFeatures, times: Float32Array) -> IndexArray:
+def nearest_segments(model: TrackFeatures, times: Float32Array) -> IndexArray:
     """Return the segments of a model, which may cut tracks in its own way, nearest to `times`."""
     centres = model.starts + model.segment_seconds / 2
     nearest: IndexArray = np.abs(times[:, None] - centres).argmin(axis=1)

@@ -248,7 +248,7 @@ class SimilarTracks:
                 query_statistics=statistics,
             )[0]
             rows = table.rows(ids)
-            chosen = self._distinct(rows, table, seed, artist_cap)
+            chosen = self.distinct(rows, table, seed, artist_cap)
             if len(chosen) >= k or len(ids) < fetch:
                 values = self._similarity.of(scores).tolist()
                 similarities = dict(zip(rows.tolist(), values, strict=True))
@@ -263,10 +263,10 @@ class SimilarTracks:
         same: list[int] = rows[self.index.vectors_at(rows) @ unit >= _IDENTICAL].tolist()
         return same
 
-    def _distinct(
+    def distinct(
         self, ranked: IndexArray, table: TrackTable, seed: int | None, artist_cap: int | None
     ) -> list[int]:
-        """Drop the seed, later copies of one recording, and what exceeds the artist's cap."""
+        """Drop the seed's recording, later copies of one, and what exceeds the artist's cap."""
         taken: set[int] = set() if seed is None else {int(table.recordings.codes[seed])}
         chosen: list[int] = []
         per_artist: Counter[int] = Counter()

@@ -1,11 +1,16 @@
-"""Cross-validation of a learned head against the default projection, by artists.
+"""Cross-validation of a learned head: against the default projection, and against whitening.
 
-The artists are split into folds. For each fold a head is learned from the other artists, its
-settings and its weight being chosen among those alone; the fold's tracks are then the queries, and
-the candidates as well. So every query is ranked once by a head that was not trained on its artist,
-and compared with the default projection's ranking. The tracks that a head was trained on are no
-candidates: it draws them together, so that those left out, an artist's tracks among them, would
-lie close to each other whatever their labels say.
+Each artist's tracks are dealt over folds. For each fold a head is learned from the other folds'
+tracks; the fold's tracks, whose labels it has not seen, are then the queries, and are ranked among
+all tracks. That is what becomes of a track that is added to a library, or has no tags, or is asked
+about from outside: the head knows other tracks of its artist, not the track.
+
+A head learned from shuffled artists does worse than none by this measure. Where whole artists are
+left out it does better, whatever the labels say, as it draws the tracks together that it was
+trained on, and those left out, an artist's among them, lie apart from them (docs/head.md).
+
+Whitening without any labels, at the same shrinkage and weight, is a third system: a head must beat
+it too, or its labels had no part in the gain.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice, product
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -26,11 +31,10 @@ from recsys.training.positives import artist_numbers, label_members
 
 ARTIST_K, GENRE_K = 5, 10
 MIN_ARTISTS = 10  # with two tracks or more, that training needs
-SHRINKAGES = (0.5, 0.2, 0.1, 0.05, 0.02)  # grid, of the closed form
-WEIGHTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # grid, the head's share
-MIN_GENRE_SHARE = 0.995  # of the default's genre P@10 that a choice must reach
-INNER_SPLITS = 2
-REPEATS = 3  # divisions of the artists into folds, whose figures are averaged
+SHRINKAGE, WEIGHT = 0.3, 0.6  # of a head: docs/decisions/metric-learning-head.md
+INNER_SPLITS = 3  # one of them validates epochs
+MIN_GENRE_SHARE = 0.995  # of genre P@10 that an epoch must keep
+REPEATS = 3  # divisions into folds, whose figures are averaged
 PATIENCE = 2  # epochs without improvement
 MAX_QUERIES = 500  # of one validation
 ROUNDING = 1e-9  # a bound of a difference as near to 0 as this is 0
@@ -43,6 +47,9 @@ class HeadLearner(Protocol):
     def closed_form(self, rows: Int64Array, shrinkages: Sequence[float]) -> list[Head]:
         """Return the head with which training begins, at each shrinkage."""
 
+    def whitening(self, rows: Int64Array, shrinkage: float) -> Head:
+        """Return the head that needs no labels: whitening by the covariance of all rows."""
+
     def refine(self, start: Head, rows: Int64Array, seed: int) -> Iterator[Head]:
         """Yield the head after each epoch of training."""
 
@@ -51,16 +58,8 @@ class TooFewArtists(ValueError):
     """The library has too few artists for training; the message says what is missing."""
 
 
-class HeadChoice(NamedTuple):
-    """A head's chosen settings, its weight beside the default among them."""
-
-    shrinkage: float
-    weight: float
-    epochs: int
-
-
 class MeasuredChange(NamedTuple):
-    """One figure of the default projection and of the head, and the difference."""
+    """One figure of another system and of the head, and the difference."""
 
     baseline: float
     head: float
@@ -69,20 +68,54 @@ class MeasuredChange(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Result of the cross-validation; `genre` is None where too few tracks have a genre."""
+class HeadGains:
+    """What a head gains over another system; `genre` is None where too few tracks have a genre."""
 
-    splits: int
-    choices: tuple[HeadChoice, ...]
     artist: MeasuredChange
     genre: MeasuredChange | None
 
     @property
+    def artist_rises(self) -> bool:
+        """Whether artist P@5 rises significantly."""
+        return self.artist.ci[0] > ROUNDING
+
+    @property
+    def genre_kept(self) -> bool:
+        """Whether genre P@10 does not fall significantly, or cannot be measured."""
+        return self.genre is None or self.genre.ci[1] >= -ROUNDING
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the form in which commands print it."""
+        return {
+            "artist_p5": self.artist._asdict(),
+            "genre_p10": self.genre and self.genre._asdict(),
+        }
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Result of the cross-validation: the gains over the default projection, and over whitening.
+
+    epochs  of training that each fold's head was given
+    """
+
+    splits: int
+    epochs: tuple[int, ...]
+    default: HeadGains
+    whitening: HeadGains
+
+    @property
     def adopted(self) -> bool:
-        """Whether artist P@5 rises significantly, and genre P@10 does not fall significantly."""
-        return self.artist.ci[0] > ROUNDING and (
-            self.genre is None or self.genre.ci[1] >= -ROUNDING
-        )
+        """Whether artist P@5 rises significantly over both, and genre P@10 does not fall."""
+        return all(g.artist_rises and g.genre_kept for g in (self.default, self.whitening))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the form in which commands print it."""
+        return {
+            "adopted": self.adopted,
+            **self.default.as_json(),
+            "over_whitening": self.whitening.as_json(),
+        }
 
 
 class GateLabels:
@@ -124,17 +157,13 @@ class GateLabels:
 
 
 def folds(artists: Int64Array, n: int, seed: int) -> Int64Array:
-    """Distribute artists over `n` folds of about as many tracks: each track's fold (n_tracks,)."""
-    numbers, index, sizes = np.unique(artists, return_inverse=True, return_counts=True)
+    """Deal each artist's tracks over `n` folds, in random order: each track's fold (n_tracks,)."""
     rng = np.random.default_rng(seed)
-    order = np.lexsort((rng.random(len(numbers)), -sizes))  # the largest first
-    fold_of, filled = np.zeros(len(numbers), np.int64), np.zeros(n)
-    for artist in order:
-        fold = int(np.argmin(filled + 1e-3 * rng.random(n)))
-        fold_of[artist] = fold
-        filled[fold] += sizes[artist]
-    fold_of_track: Int64Array = fold_of[index]
-    return fold_of_track
+    numbers, index = np.unique(artists, return_inverse=True)
+    order = np.lexsort((rng.random(len(artists)), rng.permutation(len(numbers))[index]))
+    fold = np.empty(len(artists), np.int64)
+    fold[order] = np.arange(len(artists)) % n
+    return fold
 
 
 def cross_fit(
@@ -148,25 +177,33 @@ def cross_fit(
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Verdict:
     """Compare heads with the default `vectors` (n_tracks, dim), a row for each of the labels."""
-    all_rows = np.arange(len(vectors))
-    base, values = np.zeros((2, len(vectors), 2))
-    choices = []
+    everyone = np.arange(len(vectors))
+    default, whitened, learned = np.zeros((3, len(vectors), 2))
+    epochs = []
     for repeat, number in product(range(REPEATS), range(splits)):
         progress(repeat * splits + number, REPEATS * splits + 1)
         fold = folds(labels.artists, splits, seed + repeat)
-        head, choice = fit(
-            vectors, labels, learner, np.flatnonzero(fold != number), seed, max_epochs
+        hidden, rows = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
+        head, n_epochs = fit(vectors, labels, learner, rows, seed, max_epochs)
+        epochs.append(n_epochs)
+        both = precisions(vectors, labels, head, hidden, everyone, [0.0, WEIGHT])
+        default[hidden] += both[:, 0] / REPEATS
+        learned[hidden] += both[:, 1] / REPEATS
+        rival = learner.whitening(rows, SHRINKAGE)
+        whitened[hidden] += (
+            precisions(vectors, labels, rival, hidden, everyone, [WEIGHT])[:, 0] / REPEATS
         )
-        choices.append(choice)
-        queries = np.flatnonzero(fold == number)
-        both = precisions(vectors, labels, head, queries, queries, [0.0, head.weight])
-        base[queries] += both[:, 0] / REPEATS
-        values[queries] += both[:, 1] / REPEATS
+    return Verdict(
+        splits, tuple(epochs), _gains(default, learned, labels), _gains(whitened, learned, labels)
+    )
+
+
+def _gains(base: Float64Array, values: Float64Array, labels: GateLabels) -> HeadGains:
     artist, *genre = (
         _change(base[query, i], values[query, i], labels.artists[query], label)
-        for i, (query, label) in enumerate(labels.counted(all_rows))
+        for i, (query, label) in enumerate(labels.counted(np.arange(len(base))))
     )
-    return Verdict(splits, tuple(choices), artist, genre[0] if genre else None)
+    return HeadGains(artist, genre[0] if genre else None)
 
 
 def _change(
@@ -185,48 +222,30 @@ def fit(
     rows: Int64Array,
     seed: int,
     max_epochs: int,
-) -> tuple[Head, HeadChoice]:
-    """Learn a head from `rows` alone, with settings chosen by validation within them."""
-    choice = choose(vectors, labels, learner, rows, seed, max_epochs)
-    (head,) = learner.closed_form(rows, [choice.shrinkage])
-    if choice.epochs:
-        head = next(islice(learner.refine(head, rows, seed), choice.epochs - 1, None))
-    return replace(head, weight=choice.weight), choice
+) -> tuple[Head, int]:
+    """Learn a head from `rows` alone; return it and its epochs, chosen by validation in them."""
+    n_epochs = _n_epochs(vectors, labels, learner, rows, seed, max_epochs) if max_epochs else 0
+    (head,) = learner.closed_form(rows, [SHRINKAGE])
+    if n_epochs:
+        head = next(islice(learner.refine(head, rows, seed), n_epochs - 1, None))
+    return replace(head, weight=WEIGHT), n_epochs
 
 
-def choose(
+def _n_epochs(
     vectors: Float32Array,
     labels: GateLabels,
     learner: HeadLearner,
     rows: Int64Array,
     seed: int,
     max_epochs: int,
-) -> HeadChoice:
-    """Choose shrinkage, weight and epochs by cross-validation over artists.
-
-    The choice has the largest sum of relative gains in artist P@5 and genre P@10, of which
-    MIN_GENRE_SHARE must be reached.
-    """
+) -> int:
+    """Choose the number of epochs by some of the rows' tracks, left out of training."""
     fold = folds(labels.artists[rows], INNER_SPLITS, seed)
-    rng = np.random.default_rng(seed)
-    queries, grids = [], []
-    for number in range(INNER_SPLITS):
-        left_out = rows[fold == number]
-        queries.append(np.sort(rng.permutation(left_out)[:MAX_QUERIES]))
-        starts = learner.closed_form(rows[fold != number], SHRINKAGES)
-        grids.append(
-            [precisions(vectors, labels, h, queries[-1], left_out, WEIGHTS) for h in starts]
-        )
-    grid = np.concatenate(grids, axis=1)  # (n_shrinkages, n_queries, n_weights, 2)
-    means = _means(grid, labels.counted(np.concatenate(queries)))
-    i, j = np.unravel_index(int(np.argmax(_scores(means, means[0, 0]))), means.shape[:2])
-    choice = HeadChoice(SHRINKAGES[int(i)], WEIGHTS[int(j)], 0)
-    training = rows[fold != 0]
-    (start,) = learner.closed_form(training, [choice.shrinkage])
+    left_out, training = rows[fold == 0], rows[fold != 0]
+    chosen = np.random.default_rng(seed).permutation(left_out)[:MAX_QUERIES]
+    (start,) = learner.closed_form(training, [SHRINKAGE])
     heads = chain([start], islice(learner.refine(start, training, seed), max_epochs))
-    return choice._replace(
-        epochs=_best_epoch(vectors, labels, heads, queries[0], rows[fold == 0], choice.weight)
-    )
+    return _best_epoch(vectors, labels, heads, np.sort(chosen), rows)
 
 
 def _best_epoch(
@@ -235,14 +254,13 @@ def _best_epoch(
     heads: Iterator[Head],
     queries: Int64Array,
     candidates: Int64Array,
-    weight: float,
 ) -> int:
     """Return the best epoch, or 0 where its gain is within one standard error."""
     counted = labels.counted(queries)
     curve: list[Float64Array] = []  # of each epoch (n_queries, 2)
     best = 0
     for epoch, head in enumerate(heads):
-        curve.append(precisions(vectors, labels, head, queries, candidates, [weight])[:, 0])
+        curve.append(precisions(vectors, labels, head, queries, candidates, [WEIGHT])[:, 0])
         means = _means(np.stack(curve)[:, :, None], counted)[:, 0]
         best = int(np.argmax(_scores(means, means[0])))
         if epoch - best >= PATIENCE:

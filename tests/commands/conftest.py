@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parent))  # for sounds and commands
+sys.path.append(str(Path(__file__).parents[1] / "encoders"))  # for onnx_models
 
 from commands import Commands, make_home
 

@@ -26,8 +26,9 @@ def make_artists(
     *,
     names: Sequence[str] | None = None,
     genres: Sequence[str] = GENRES,
+    per_artist: int = 4,
 ) -> None:
-    """Fill a home with tracks, two an artist, of four genres.
+    """Fill a home with tracks, `per_artist` an artist, of four genres.
 
     `names` are what the tags of each track say of its artist, the truth if not given, and `genres`
     what they say of each genre.
@@ -36,12 +37,12 @@ def make_artists(
     differ, as do the segments of each track.
     """
     rng = np.random.default_rng(seed)
-    artist = np.arange(n_tracks) // 2
+    artist = np.arange(n_tracks) // per_artist
     genre = artist % len(GENRES)
     traits = np.concatenate(
         [
             1.2 * np.eye(len(GENRES))[genre],
-            rng.standard_normal((n_tracks, N_TRAITS))[2 * artist] + 0.5 * normal(rng, n_tracks),
+            rng.standard_normal((n_tracks, N_TRAITS))[artist] + 0.5 * normal(rng, n_tracks),
             2.0 * rng.standard_normal((n_tracks, N_NUISANCES)),
         ],
         axis=1,

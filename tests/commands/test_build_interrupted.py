@@ -33,7 +33,7 @@ from sounds import tune, write
 
 from encoders.decoding import DecoderProcess
 from encoders.errors import AudioError
-from encoders.features import AudioInfo, TrackFeatures
+from encoders.features import AudioInfo, AudioSpan, TrackFeatures
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog
 from recsys.home.files import INDEX_NAME, LAYOUT_NAME, PROJECTION_NAME, TAG_MEANS_NAME
@@ -200,14 +200,14 @@ class Interrupted:
             yield path, AudioInfo(1.0, 22050, 1, "flac", path.name.ljust(32, "0"))
 
     def extract(
-        self, tracks: Iterable[tuple[Path, float]]
-    ) -> Generator[tuple[Path, tuple[TrackFeatures, ...] | AudioError]]:
+        self, tracks: Iterable[AudioSpan]
+    ) -> Generator[tuple[AudioSpan, tuple[TrackFeatures, ...] | AudioError]]:
         ones = np.ones((1, 4), np.float16)
         heard = TrackFeatures(np.zeros(1, np.float32), ones, ones, ones[0])
-        for number, (path, _) in enumerate(tracks):
+        for number, track in enumerate(tracks):
             if number == 3:
                 raise KeyboardInterrupt
-            yield path, AudioError("No music.") if number == 1 else (heard,)
+            yield track, AudioError("No music.") if number == 1 else (heard,)
 
 
 def test_what_was_analysed_before_the_stop_is_kept(home: Path, music: Path) -> None:

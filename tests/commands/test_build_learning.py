@@ -20,7 +20,7 @@ from recsys.home.settings import Settings
 from recsys.training.tag_labels import trusted_labels
 
 N = 300
-TRUE = [f"Artist {i // 2}" for i in range(N)]
+TRUE = [f"Artist {i // 4}" for i in range(N)]
 
 
 @pytest.fixture
@@ -44,12 +44,12 @@ def test_true_artists_are_learned_from_once_until_the_library_has_grown_by_half(
     learned = learn(folder)
     assert learned
     assert learned.verdict.adopted
-    gain = learned.verdict.artist.diff / learned.verdict.artist.baseline
+    gain = learned.verdict.default.artist.diff / learned.verdict.default.artist.baseline
     assert learned.sentence == (
-        f"Learned from 150 artists: {gain:.0%} more of an artist's tracks among the five nearest, "
+        f"Learned from 75 artists: {gain:.0%} more of an artist's tracks among the five nearest, "
         "genres kept."
     )
-    assert learned.as_json()["artists"] == 150
+    assert learned.as_json()["artists"] == 75
     with open_home(Settings(folder)) as opened:
         assert opened.projection.has_head
         assert opened.index.dim == opened.projection.dim
@@ -73,7 +73,7 @@ def test_a_removed_head_and_one_of_a_csv_are_left_alone(home: Callable[..., Path
 
 
 def test_random_folder_names_are_not_learned_from(home: Callable[..., Path]) -> None:
-    """What a head draws together are the tracks that it saw: they may not be candidates."""
+    """Tracks whose folder was not shown to a head are not found in it."""
     names = [f"Folder {i}" for i in np.random.default_rng(0).permutation(N) % 40]
     folder = home(names)
     before = (folder / PROJECTION_NAME).read_bytes()
@@ -114,7 +114,7 @@ def test_genres_that_are_all_alike_are_no_labels(home: Callable[..., Path], genr
     folder = home(genres=[genre] * 4)
     learned = learn(folder)
     assert learned
-    assert learned.verdict.genre is None
+    assert learned.verdict.default.genre is None
     assert (
         "genre"
         not in json.loads((folder / HEAD_NAME).with_suffix(".json").read_text())["data"]["alike"]
@@ -127,7 +127,7 @@ def test_what_labels_are_trusted(home: Callable[..., Path]) -> None:
     names = ["Various Artists", "Ann", "Ann", "Bob", "[Unknown]", *TRUE[5:]]
     with open_home(Settings(home(names))) as opened:
         table = trusted_labels(opened.catalog)
-    assert table["artist"].tolist()[:6] == ["", "Ann", "Ann", "Bob", "", "Artist 2"]
+    assert table["artist"].tolist()[:6] == ["", "Ann", "Ann", "Bob", "", "Artist 1"]
     assert table["album"].tolist()[:2] == ["", "Ann – Album of Ann"]
     assert set(table["genre"]) == set(GENRES)
 

@@ -399,3 +399,22 @@ def test_features_lost_for_one_model_cost_no_answer(copy: Commands, library: Lib
     assert not any(row["shared_tags"] for row in rows), "without that file they are missed"
     assert copy.build_json(library.music)["analysed"] == N_SONGS + 1  # a copy needs none of its own
     assert copy.neighbours("melody 4") == before
+
+
+def test_a_part_is_compared_and_moments_are_named(earshot: Commands, library: Library) -> None:
+    result = earshot.run("similar", "melody 4", "--from", "0:00", "--to", "0:03", "--json", "-k", 3)
+    assert result.json["compared"]["start"] == 0
+    assert [row["rank"] for row in result.json["results"]] == [1, 2, 3]
+    for row in result.json["results"]:
+        assert 0 <= row["moment"]["start"] < row["moment"]["end"] <= 6
+        assert row["path"] != str(library.song(4))
+    table = earshot.run("similar", "melody 4", "--from", "3").out.decode()
+    assert "Like Björk Dæmi - Melody 4, 0:03-0:06" in table
+    for arguments, status, said in (
+        (["--from", "1:00"], 1, "The track is 0:06 long: 1:00 is behind its end."),
+        (["--from", "soon"], 2, "takes a time as 1:05 or 65, not soon"),
+        (["--from", "3", "--to", "2"], 2, "--to: wanted a time behind --from"),
+        (["--from", "3", "--why"], 2, "not with --why"),
+    ):
+        refused = earshot.run("similar", "melody 4", *arguments)
+        assert (refused.status, said in refused.err) == (status, True), refused.err

@@ -15,15 +15,19 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from commands import Commands
+from onnx_models import write_encoder
 from sounds import tune, write
 
 from earshot.commands import weights as command
 from encoders.architectures import ARCHITECTURES
 from encoders.bundles import BUNDLES
 from encoders.models.sample_cnn import SampleCnn, SampleCnnConfig
+from encoders.onnx_bundles import ENCODERS
+from encoders.trained_bundles import Prior, save_trained
 from encoders.weights import CollectionFile
 
 FCN = "msd_fcn"  # its digest is known
@@ -91,7 +95,7 @@ def listed(commands: Commands) -> dict[str, dict[str, object]]:
 
 def test_the_list_tells_what_there_is_and_what_is_here(bare: Commands, collection: Path) -> None:
     rows = listed(bare)
-    assert list(rows) == list(BUNDLES)
+    assert list(rows) == [*BUNDLES, *ENCODERS]
     assert rows["MTT_musicnn"]["here"] is True
     assert rows["MTT_musicnn"]["from"] == "package musicnn 0.1.0"
     assert rows["jamendo_crnn"]["here"] is False
@@ -227,3 +231,45 @@ def test_importing_fetches_nothing() -> None:
         "import earshot.commands.weights"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_encoder_is_fetched_when_its_licence_is_accepted(
+    bare: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_encoder(tmp_path / "files" / "discogs-effnet-bsdynamic-1.onnx", None)
+    bundle = ENCODERS["discogs_effnet"]
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    file = replace(bundle.weights, sha256=digest)
+    monkeypatch.setitem(ENCODERS, "discogs_effnet", replace(bundle, weights=file))
+    arguments = ("weights", "discogs_effnet", "--from", source.parent)
+    refused = bare.run(*arguments)
+    assert refused.status == 1
+    for said in ("CC BY-NC-SA 4.0", "18.0 MB", "essentia.upf.edu", digest, "Nothing was fetched"):
+        assert said in refused.err
+    assert listed(bare)["discogs_effnet"]["here"] is False
+    assert bare.run(*arguments, "--accept-licence").status == 0
+    assert listed(bare)["discogs_effnet"]["here"] is True
+    alone = bare.build(tmp_path, "--tagger", "discogs_effnet")
+    assert alone.status == 1
+    assert "--tagger MSD_musicnn,discogs_effnet" in alone.err
+
+
+def test_encoders_in_two_formats_are_heard_compared_and_searched(
+    earshot: Commands, music: Path, tmp_path: Path
+) -> None:
+    """The whole road: an ONNX file and a safetensors file, side by side."""
+    torch.manual_seed(0)
+    model = ARCHITECTURES["small"].build(2).eval()
+    prior = Prior(np.zeros(64, np.float32), np.zeros(2, np.float32))
+    trained = tmp_path / "trained.safetensors"
+    save_trained(trained, "small", ("calm", "wild"), model.state_dict(), prior)
+    encoder = write_encoder(tmp_path / "encoder.onnx")
+    for number in range(3):
+        write(music / f"{number}.flac", tune(number), artist=f"Artist {number % 2}")
+    done = earshot.build_json(music, "--tagger", f"{trained},{encoder}", "--segments", 2)
+    assert done["index"]["ntotal"] == 3
+    assert done["index"]["dim"] == 64 + (64 + 8)  # means of one, deviations of both
+    assert len(earshot.neighbours("0")) == 2
+    evaluated = earshot.run("evaluate", "content", "--by", "artist", "-k", "1", "--json")
+    kinds = {name.partition(".")[0] for name in evaluated.json["systems"]}
+    assert {"penultimate:trained", "penultimate:encoder"} <= kinds

@@ -18,7 +18,7 @@ from synthesis import AAC, FLAC, MP3, VORBIS, WAV_16K, write_sound
 from encoders.bundles import BUNDLES
 from encoders.errors import AudioError
 from encoders.extract import Extractor, load_extractor, load_known_extractor
-from encoders.features import TrackFeatures
+from encoders.features import AudioSpan, TrackFeatures
 from encoders.tagger import Tagger
 
 pytestmark = pytest.mark.timeout(100)  # instead of waiting for ever
@@ -61,10 +61,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tracks(folder: Path) -> list[tuple[Path, float]]:
+def tracks(folder: Path) -> list[AudioSpan]:
     """With the durations that `inspect` finds, and one for those that it would refuse."""
     return [
-        (path, max(SECONDS - 2.5 * int(path.name[0]), 1.0)) for path in sorted(folder.iterdir())
+        AudioSpan(path, max(SECONDS - 2.5 * int(path.name[0]), 1.0))
+        for path in sorted(folder.iterdir())
     ]
 
 
@@ -90,11 +91,9 @@ def test_inspect_keeps_the_order_and_failures_are_values(
     assert extractor.in_progress() == []
 
 
-def test_extract_is_features_of_each_file(
-    extractor: Extractor, tracks: list[tuple[Path, float]]
-) -> None:
-    results = dict(extractor.extract(tracks))
-    assert sorted(results) == [path for path, _ in tracks]
+def test_extract_is_features_of_each_file(extractor: Extractor, tracks: list[AudioSpan]) -> None:
+    results = {track.path: result for track, result in extractor.extract(tracks)}
+    assert sorted(results) == [path for path, *_ in tracks]
     n_failed = 0
     for path, result in results.items():
         if isinstance(result, AudioError):
@@ -111,9 +110,7 @@ def test_extract_is_features_of_each_file(
     assert extractor.in_progress() == []
 
 
-def test_the_number_of_workers_changes_nothing(
-    tagger: Tagger, tracks: list[tuple[Path, float]]
-) -> None:
+def test_the_number_of_workers_changes_nothing(tagger: Tagger, tracks: list[AudioSpan]) -> None:
     one, two = (
         dict(Extractor([tagger], n_segments=N_SEGMENTS, workers=workers).extract(tracks))
         for workers in (1, 2)
@@ -133,9 +130,7 @@ def test_no_tracks_no_results(extractor: Extractor) -> None:
     assert list(extractor.inspect([])) == []
 
 
-def test_stopping_midway_ends_everything(
-    extractor: Extractor, tracks: list[tuple[Path, float]]
-) -> None:
+def test_stopping_midway_ends_everything(extractor: Extractor, tracks: list[AudioSpan]) -> None:
     for n_taken in (1, 3):
         results = extractor.extract(20 * tracks)
         for _ in range(n_taken):
@@ -143,7 +138,7 @@ def test_stopping_midway_ends_everything(
         results.close()
         assert own_children() == []
         assert extractor.in_progress() == []
-        inspected = extractor.inspect([path for path, _ in 20 * tracks])
+        inspected = extractor.inspect([path for path, *_ in 20 * tracks])
         for _ in range(n_taken):
             next(inspected)
         inspected.close()
@@ -152,7 +147,7 @@ def test_stopping_midway_ends_everything(
 
 
 def test_an_exception_of_the_consumer_ends_everything(
-    extractor: Extractor, tracks: list[tuple[Path, float]]
+    extractor: Extractor, tracks: list[AudioSpan]
 ) -> None:
     def consume() -> None:
         for _ in extractor.extract(20 * tracks):
@@ -173,16 +168,14 @@ def test_an_interrupt_while_a_thread_starts_stays_one(
 
     monkeypatch.setattr(threading.Thread, "start", torn)
     with pytest.raises(KeyboardInterrupt):
-        list(extractor.extract([(folder / "a.wav", 1.0)]))
+        list(extractor.extract([AudioSpan(folder / "a.wav", 1.0)]))
 
 
-def test_an_interrupt_just_before_a_wait_is_heard(
-    tagger: Tagger, tracks: list[tuple[Path, float]]
-) -> None:
+def test_an_interrupt_just_before_a_wait_is_heard(tagger: Tagger, tracks: list[AudioSpan]) -> None:
     rescued = threading.Event()
     timers: list[threading.Timer] = []
 
-    def jobs() -> Iterator[tuple[Path, float]]:
+    def jobs() -> Iterator[AudioSpan]:
         (decoder,) = own_children()
 
         def rescue() -> None:
@@ -211,20 +204,20 @@ def test_an_interrupt_just_before_a_wait_is_heard(
 
 
 def test_an_exception_of_the_jobs_reaches_the_consumer(
-    extractor: Extractor, tracks: list[tuple[Path, float]]
+    extractor: Extractor, tracks: list[AudioSpan]
 ) -> None:
-    def jobs() -> Iterator[tuple[Path, float]]:
+    def jobs() -> Iterator[AudioSpan]:
         yield from tracks
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         list(extractor.extract(jobs()))
     with pytest.raises(ZeroDivisionError):
-        list(extractor.inspect(path for path, _ in jobs()))
+        list(extractor.inspect(path for path, *_ in jobs()))
 
 
 def test_an_unexpected_exception_reaches_the_consumer(
-    extractor: Extractor, tracks: list[tuple[Path, float]], monkeypatch: pytest.MonkeyPatch
+    extractor: Extractor, tracks: list[AudioSpan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError
@@ -235,29 +228,27 @@ def test_an_unexpected_exception_reaches_the_consumer(
 
 
 def test_a_dying_decoder_costs_at_most_one_file(
-    extractor: Extractor, tracks: list[tuple[Path, float]]
+    extractor: Extractor, tracks: list[AudioSpan]
 ) -> None:
     completed = []
     sentences = []
-    for number, (path, result) in enumerate(extractor.extract(3 * tracks)):
-        completed.append(path)
+    for number, (track, result) in enumerate(extractor.extract(3 * tracks)):
+        completed.append(track.path)
         if number == 2:
             own_children()[0].kill()
         if isinstance(result, AudioError):
             sentences.append(str(result))
-    assert sorted(completed) == sorted(path for path, _ in 3 * tracks)
+    assert sorted(completed) == sorted(path for path, *_ in 3 * tracks)
     assert sum("ended the decoder" in sentence for sentence in sentences) <= 1
     assert len(sentences) <= 3 * 2 + 1  # two of the files are no audio
 
 
-def test_in_progress_tells_what_is_being_worked_on(
-    tagger: Tagger, tracks: list[tuple[Path, float]]
-) -> None:
+def test_in_progress_tells_what_is_being_worked_on(tagger: Tagger, tracks: list[AudioSpan]) -> None:
     extractor = Extractor([tagger], n_segments=N_SEGMENTS, workers=1)
-    paths = [path for path, _ in tracks]
+    paths = [path for path, *_ in tracks]
     seen: list[list[tuple[Path, float]]] = []
 
-    def jobs() -> Iterator[tuple[Path, float]]:
+    def jobs() -> Iterator[AudioSpan]:
         for track in tracks:
             seen.append(extractor.in_progress())
             yield track

@@ -83,6 +83,14 @@ def test_shrunk_wholly_or_without_labels_a_head_leaves_directions_alone() -> Non
         np.testing.assert_allclose(head.matrix, np.eye(DIM), atol=1e-5)
 
 
+def test_whitening_without_labels_leaves_no_direction_larger_than_another() -> None:
+    data = made(artist=1.0)
+    head = HeadTrainer(data, "triplet").whitening(ROWS, 1e-9)
+    mapped = (data.vectors[ROWS] - head.mean) @ head.matrix
+    covariance = np.cov(mapped.T)
+    np.testing.assert_allclose(covariance, covariance[0, 0] * np.eye(len(covariance)), atol=1e-3)
+
+
 def test_scatter_of_tracks_with_several_labels_counts_in_each() -> None:
     rng = np.random.default_rng(1)
     x, members = rng.standard_normal((12, 3)), (rng.random((12, 4)) < 0.5).astype(np.float32)

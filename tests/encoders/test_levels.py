@@ -10,6 +10,7 @@ import pytest
 
 from encoders.audio import inspect
 from encoders.errors import AudioError
+from encoders.features import AudioSpan
 from encoders.levels import N_LEVELS, read_levels
 
 RATE = 44_100
@@ -21,7 +22,7 @@ def levels_of(path: Path, signal: np.ndarray) -> np.ndarray:
         file.setsampwidth(2)
         file.setframerate(RATE)
         file.writeframes((32_767 * signal).astype("<i2").tobytes())
-    return read_levels(path, inspect(path).duration)
+    return read_levels(AudioSpan(path, inspect(path).duration))
 
 
 def test_levels_are_those_of_the_parts(tmp_path: Path) -> None:
@@ -45,4 +46,13 @@ def test_silence_and_very_short_files_have_levels(tmp_path: Path) -> None:
 def test_what_is_no_audio_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.mp3").write_bytes(b"not at all" * 99)
     with pytest.raises(AudioError):
-        read_levels(tmp_path / "a.mp3", 1.0)
+        read_levels(AudioSpan(tmp_path / "a.mp3", 1.0))
+
+
+def test_levels_of_a_part_are_those_of_its_sound(tmp_path: Path) -> None:
+    loudness = np.repeat([0.1, 0.8, 0.4, 0.1], 2 * RATE)
+    tone = np.sin(np.arange(len(loudness)) / 10)
+    levels_of(tmp_path / "a.wav", loudness * tone)
+    halves = read_levels(AudioSpan(tmp_path / "a.wav", 4.0, 2.0)).reshape(2, -1)
+    assert halves[0].min() > 240
+    assert 110 < halves[1, 5:].min() <= halves[1, 5:].max() < 145

@@ -11,6 +11,7 @@ from synthesis import FLAC, WAV, write_sound
 
 from encoders.audio import inspect, read_segments
 from encoders.errors import AudioError
+from encoders.features import AudioSpan
 from encoders.mfcc import N_MFCC, MfccExtractor
 
 
@@ -35,7 +36,8 @@ def test_mfccs_are_librosas(tmp_path: Path) -> None:
     paths = [write_sound(tmp_path / f.name, f, 8.0) for f in (WAV, FLAC)]
     extractor = MfccExtractor(n_segments=2)
     assert extractor.names == ("mfcc20-float32-2",)
-    results = dict(extractor.extract([(path, 8.0) for path in paths]))
+    spans = [AudioSpan(path, 8.0) for path in paths]
+    results = {track.path: result for track, result in extractor.extract(spans)}
     for path in paths:
         (features,) = results[path]
         coefficients = expected(path, extractor)
@@ -52,6 +54,8 @@ def test_a_file_that_cannot_be_read_is_an_error_value(tmp_path: Path) -> None:
     good = write_sound(tmp_path / "good.wav", WAV, 3.5)
     bad = tmp_path / "bad.wav"
     bad.write_bytes(b"no music")
-    results = dict(MfccExtractor(n_segments=None, workers=2).extract([(bad, 3.0), (good, 3.5)]))
+    spans = [AudioSpan(bad, 3.0), AudioSpan(good, 3.5)]
+    extractor = MfccExtractor(n_segments=None, workers=2)
+    results = {track.path: result for track, result in extractor.extract(spans)}
     assert isinstance(results[bad], AudioError)
     assert not isinstance(results[good], AudioError)

@@ -24,6 +24,7 @@ from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
 from encoders.bundles import BUNDLES, Bundle
 from encoders.errors import AudioError, WeightsError
 from encoders.extract import Extractor
+from encoders.features import AudioSpan
 from encoders.frontends import front_end
 from encoders.tagger import Tagger
 from encoders.weights import CollectionFile
@@ -330,7 +331,7 @@ def test_taggers_of_three_front_ends_hear_one_track(tmp_path: Path) -> None:
     path = tmp_path / "sound.wav"
     write_sound(path, WAV_16K, 31.0)
     extractor = Extractor(taggers, n_segments=2)
-    ((_, together),) = extractor.extract([(path, 31.0)])
+    ((_, together),) = extractor.extract([AudioSpan(path, 31.0)])
     assert not isinstance(together, AudioError)
     assert [len(features.starts) for features in together] == [2, 1, 2]
     alone = [Extractor([tagger], n_segments=2).features(path)[0] for tagger in taggers]

@@ -132,17 +132,21 @@ def test_the_list_is_played_through_and_listens_are_kept(page: Page, home: Path)
     assert not reported
 
 
+@pytest.mark.parametrize(("name", "part"), [("old.wma", (0, 0.0)), ("album.flac", (2, 3.0))])
 def test_what_the_browser_cannot_decode_is_transcoded(
-    page: Page, home: Path, tmp_path: Path
+    page: Page, home: Path, tmp_path: Path, name: str, part: tuple[int, float]
 ) -> None:
-    path = write(tmp_path / "old.wma", tune(1, 6.0))
+    """And so is a part of a file."""
+    path = write(tmp_path / name, tune(1, 6.0 + 2 * part[1]))
     with Catalog(home) as catalog:
-        info = AudioInfo(6.0, 22_050, 1, "wmav2", f"{5:032x}")
-        catalog.record_files([ScannedFile(6, path, 1, 1, info, Tags(title="Old", artist="Bix"))])
+        info = AudioInfo(6.0, 22_050, 1, path.suffix, f"{5:032x}")
+        tags = Tags(title="Old", artist="Bix")
+        catalog.record_files([ScannedFile(6, path, 1, 1, info, tags, *part)])
     page.goto(LIST)
     row(page, "Old").locator("[data-play]").click()
     played(page, 0.2)
-    assert "audio.mp3" in page.evaluate("document.getElementById('audio').currentSrc")
+    if not part[0]:
+        assert "audio.mp3" in page.evaluate("document.getElementById('audio').currentSrc")
     expect(page.locator("#total")).to_have_text("0:06")
     with page.expect_request("**/audio.mp3?start=4*"):
         page.locator("#seek").evaluate(

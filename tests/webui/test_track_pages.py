@@ -78,3 +78,20 @@ def test_any_name_of_an_artist_leads_to_the_page(client: FlaskClient, home: Path
     link = html.escape(f"/artist?{urlencode({'name': STRANGE})}")
     assert link in client.get("/?like=track:10&length=24").text
     assert client.get("/artist?name=ada").text.count('class="song ') == 4
+
+
+def test_what_sounds_like_a_part_is_answered_and_shown(client: FlaskClient) -> None:
+    answer = client.get("/api/v1/tracks/5/similar-moments?from=0&to=3&k=4").get_json()
+    assert set(answer["compared"]) == {"start", "end"}
+    found = answer["tracks"]
+    assert len(found) == 4
+    assert 5 not in {track["id"] for track in found}
+    assert all(0 <= track["moment"]["start"] < track["moment"]["end"] for track in found)
+    page = client.get("/tracks/5?from=0:00&to=0:03").text
+    assert f'data-start="{found[0]["moment"]["start"]}' in page
+    assert "Compared from 0:00" in page
+    assert "Write times as 1:05" in client.get("/tracks/5?from=soon").text
+    assert "is behind its end" in client.get("/tracks/5?from=59:00").text
+    refused = client.get("/api/v1/tracks/5/similar-moments?from=5000")
+    assert refused.status_code == 409
+    assert "is behind its end" in refused.get_json()["detail"]

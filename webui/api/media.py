@@ -7,7 +7,7 @@ import stat
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from flask import Response, current_app, request, send_file
 from pydantic import Field
@@ -59,9 +59,15 @@ class Transcode(Protocol):
     """Turns any audio into what every player plays."""
 
     def __call__(
-        self, path: Path, start: float, *, bit_rate: int = BIT_RATE, kind: StreamKind = "mp3"
+        self,
+        path: Path,
+        start: float,
+        *,
+        stop: float | None = None,
+        bit_rate: int = BIT_RATE,
+        kind: StreamKind = "mp3",
     ) -> Generator[bytes, None, None]:
-        """Give a file from `start` seconds on, piece by piece; nothing for what is no audio.
+        """Give a file from `start` to `stop` seconds, piece by piece; nothing for what is no audio.
 
         `bit_rate` is in thousands of bits a second.
         """
@@ -80,12 +86,15 @@ class FromQuery(Parameters):
     responses={
         200: content(*_SENT),
         206: content(*_SENT, status=206),
-        **problems(404, 416),
+        **problems(404, 415, 416),
     },
 )
 def audio(path: OfTrack) -> Response:
-    """Send a track's file, whole or the ranges asked for (RFC 9110, section 14)."""
-    return send_audio(file_of(available_track(current_or_catalog(), path.track_id)))
+    """Send a track's file, whole or the ranges asked for (RFC 9110, section 14).
+
+    A track that is a part of a file is sent as MP3, without ranges.
+    """
+    return send_track(available_track(current_or_catalog(), path.track_id))
 
 
 @api.get(
@@ -126,6 +135,11 @@ def file_of(track: Track) -> Path:
     return track.path
 
 
+def send_track(track: Track, bit_rate: int | None = None) -> Response:
+    """Send the file of a track as it is, or a part of one as MP3. Raises as `send_transcoded`."""
+    return send_transcoded(track, 0.0, bit_rate) if track.part else send_audio(file_of(track))
+
+
 def send_audio(file: Path) -> Response:
     """Send a file, whole or the part that the request asks for."""
     sent = send_file(file, mimetype=media_type(file), conditional=False)
@@ -148,10 +162,13 @@ def send_transcoded(
         raise UnsupportedMediaType("This server transcodes nothing.")
     file = file_of(track)
     begin_stream(request.environ, payer())
-    if bit_rate is None and kind == "mp3":
-        pieces = transcode(file, start)
-    else:
-        pieces = transcode(file, start, bit_rate=bit_rate or BIT_RATE, kind=kind)
+    how: dict[str, Any] = {}
+    if bit_rate is not None or kind != "mp3":
+        how = {"bit_rate": bit_rate or BIT_RATE, "kind": kind}
+    if track.part:
+        how["stop"] = track.begin + (track.duration or 0.0)
+        start = min(track.begin + start, how["stop"])
+    pieces = transcode(file, start, **how)
     first = next(pieces, b"")
     if not first:
         raise UnsupportedMediaType(f"The file of track {track.id} cannot be decoded from there.")

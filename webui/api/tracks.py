@@ -12,6 +12,8 @@ from werkzeug.exceptions import Conflict
 
 from recsys.catalog import Track as CatalogTrack
 from recsys.served_home import Served
+from recsys.similarity.percentile import shown
+from recsys.similarity.similar_moments import NoSuchPart
 from recsys.tagging.taggram import taggram as taggram_of
 from webui.api.openapi import NOT_MODIFIED, answer, blueprint, problems, tagged
 from webui.api.parameters import (
@@ -97,6 +99,36 @@ class ReasonsSchema(Described):
     )
 
 
+class PartQuery(SimilarQuery):
+    """Which part, how many, and how many of one artist."""
+
+    start: float = Field(
+        0.0, ge=0, alias="from", description="Where the part begins, in seconds.", examples=[6.0]
+    )
+    end: float | None = Field(
+        None, gt=0, alias="to", description="Where it ends; without it, the track's end."
+    )
+
+
+class TrackMoment(TrackSchema):
+    """A track with its part that sounds like another track's."""
+
+    similarity: float = Field(
+        ge=0,
+        le=1,
+        description="The share of random pairs of the library's segments that are less alike.",
+        examples=[0.994968],
+    )
+    moment: MomentSchema
+
+
+class SimilarMomentsSchema(Described):
+    """What sounds like a part of a track, best first."""
+
+    compared: MomentSchema = Field(description="The analysed segments that lie in the part.")
+    tracks: list[TrackMoment]
+
+
 class TagOverTime(Described):
     """The probabilities of a tag, for each segment."""
 
@@ -171,6 +203,38 @@ def reasons(path: OfTwoTracks) -> Response:
         **explanation.as_json(),
     }
     return answer(ReasonsSchema.model_validate(body))
+
+
+@api.get(
+    "/tracks/<int:track_id>/similar-moments",
+    responses={200: SimilarMomentsSchema, **problems(404, 409)},
+)
+def similar_moments(path: OfTrack, query: PartQuery) -> Response:
+    """List tracks with the moments that sound like a part of one, best first."""
+    served = current()
+    track = available_track(served, path.track_id)
+    try:
+        sound = served.similar.sound_of(track)
+    except KeyError:
+        raise not_compared(track) from None
+    try:
+        found = served.moments.of_part(
+            sound, (query.start, query.end), query.k, seed=track, artist_cap=query.artist_cap
+        )
+    except NoSuchPart as error:
+        raise Conflict(str(error)) from None
+    tracks = [
+        TrackMoment.model_validate(
+            {
+                **vars(TrackSchema.of(one.track)),
+                "similarity": shown(one.similarity),
+                "moment": one.moment.as_json(),
+            }
+        )
+        for one in found.moments
+    ]
+    compared = MomentSchema.model_validate(found.compared.as_json())
+    return answer(SimilarMomentsSchema(compared=compared, tracks=tracks))
 
 
 @api.get("/tracks/<int:track_id>/taggram", responses={200: TaggramSchema, **problems(404, 409)})

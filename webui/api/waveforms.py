@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from pathlib import Path
 from typing import Protocol
 
 from flask import Response, current_app, request
@@ -29,8 +28,8 @@ api = blueprint("waveforms", tag="media")
 class ReadLevels(Protocol):
     """Reads how loud a file is over its length, in bounded time."""
 
-    def __call__(self, path: Path, duration: float) -> bytes | None:
-        """Return the levels of a file of a duration in seconds, a byte for each equal part.
+    def __call__(self, track: Track) -> bytes | None:
+        """Return the levels of a track, a byte for each equal part.
 
         Empty for what cannot be decoded, None for what cannot be read now.
         """
@@ -72,14 +71,14 @@ def _read(track: Track) -> bytes | None:
     read: ReadLevels | None = current_app.config["READ_LEVELS"]
     if read is None or not track.audio_hash or not track.duration:
         return None
-    file = file_of(track)
+    file_of(track)
     if not _places.acquire(blocking=False):
         raise ServiceUnavailable("Other waveforms are being read.", retry_after=RETRY_AFTER)
     try:
         leave_pool(request.environ)
         with _one_at_a_time:
             levels = _known(track)  # by now
-            if levels is None and (levels := read(file, track.duration)) is not None:
+            if levels is None and (levels := read(track)) is not None:
                 with suppress(CatalogError):  # it is read again, then
                     current_or_catalog().catalog.store_levels({track.audio_hash: levels})
     finally:

@@ -22,7 +22,7 @@ from recsys.playlists import m3u8_of_urls
 from recsys.recommendation.query import LARGEST_ID
 from recsys.served_home import Served
 from webui import current_listener, mix_list
-from webui.api.media import file_of, send_audio, send_transcoded
+from webui.api.media import send_track, send_transcoded
 from webui.api.playlist_files import MEDIA_TYPES
 from webui.api.playlists import own_playlist
 from webui.link_access import OF_PERSON
@@ -68,7 +68,7 @@ def linked_list(token: str) -> Response:
 @links.get("/lists/<token>/<int:track_id>")
 def linked_audio(token: str, track_id: int) -> Response:
     """Send the file of a track of a link's list, whole or the ranges asked for."""
-    return send_audio(file_of(_linked_track(track_id)))
+    return send_track(_linked_track(track_id))
 
 
 @links.get("/lists/<token>/<int:track_id>.mp3")

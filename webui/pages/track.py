@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 
 from recsys.catalog import Feedback, Track, TrackPlays
+from recsys.durations import seconds
 from recsys.served_home import Served
 from recsys.similarity.explanation import mean_logits
+from recsys.similarity.similar_moments import MomentsAnswer, NoSuchPart
 from recsys.similarity.similar_tracks import Neighbour
 from recsys.tagging.taggram import TagBar, tag_bars
 from webui import current_listener
@@ -32,6 +34,16 @@ class TrackSoundSection:
 
 
 @dataclass(frozen=True)
+class PartSection:
+    """A part of the track as it was asked for, and what sounds like it or what is wrong with it."""
+
+    start: str
+    end: str
+    answer: MomentsAnswer | None
+    problem: str
+
+
+@dataclass(frozen=True)
 class TrackHistory:
     """How often the listener has played a track, and their feedback on it."""
 
@@ -48,6 +60,7 @@ def show(track_id: int) -> str:
         "track.html",
         track=track,
         sound=_sound(served, track),
+        part=_part(served, track, request.args.get("from", ""), request.args.get("to", "")),
         album_id=served.discographies.current().album_of.get(track.id, ""),
         why=why_not_analysed(track),
         history=_history(served, track),
@@ -142,6 +155,24 @@ def _sound(served: Served, track: Track) -> TrackSoundSection | None:
         )
     except KeyError:
         return None
+
+
+def _part(served: Served, track: Track, start: str, end: str) -> PartSection | None:
+    """Return what sounds like a part of a track; None where no part is asked for."""
+    if not (start or end):
+        return None
+    try:
+        part = seconds(start or "0"), seconds(end) if end else None
+        found = served.moments.of_part(
+            served.similar.sound_of(track), part, N_SIMILAR, seed=track, artist_cap=ARTIST_CAP
+        )
+    except NoSuchPart as error:
+        return PartSection(start, end, None, str(error))
+    except ValueError:
+        return PartSection(start, end, None, "Write times as 1:05, or in seconds.")
+    except KeyError:
+        return None
+    return PartSection(start, end, found, "")
 
 
 def _history(served: Served, track: Track) -> TrackHistory:

@@ -223,7 +223,14 @@ on("timeupdate", () => {
   const following = parts.length || offset !== null ? null : queue.following;
   prepare(following && { id: following.id, from: 0 }, length() - position(), () => next({ ended: true }));
 });
-on("durationchange", () => showTime(position(), length()));
+on("durationchange", () => {
+  // A part of a file comes as a stream, which cannot be sought in: another one begins elsewhere.
+  if (queue.current && offset === null && audio.duration === Infinity) {
+    if (from) transcode(from, !audio.paused);
+    else offset = 0;
+  }
+  showTime(position(), length());
+});
 on("seeked", () => { if (heard) heard.to = audio.currentTime; });
 on("play", () => {
   showPlaying();

@@ -141,4 +141,9 @@ document.addEventListener("toggle", async (event) => {
   if (where.open) showMoment(where.reasons.moments[0]);
 }, { capture: true });
 
+for (const button of document.querySelectorAll(".moment")) {
+  const { start, end } = button.dataset;
+  button.addEventListener("click", () => playParts([{ item: itemOf(button.closest("[data-track]")), start: Number(start), end: Number(end) }]));
+}
+
 if (figure) load();

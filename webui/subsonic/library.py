@@ -16,7 +16,7 @@ from recsys.catalog import MarkedKind, Track
 from recsys.home.discography import Discography, LibraryAlbum, LibraryArtist
 from recsys.recommendation.query import LARGEST_ID
 from recsys.served_home import Served
-from webui.api.media import media_type
+from webui.api.media import BIT_RATE, KINDS, media_type
 from webui.listening import Listening, listening
 from webui.served import current
 from webui.subsonic.answers import Tree, present
@@ -90,7 +90,6 @@ class LibraryView:
         """Describe a track, as the protocol's Child."""
         album = self.discography.albums.get(self.discography.album_of.get(track.id, ""))
         artists = self._artists(track)
-        suffix = track.path.suffix.lower().removeprefix(".")
         seconds = track.duration
         tree = present(
             id=str(track.id),
@@ -104,9 +103,9 @@ class LibraryView:
             year=track.year,
             genre=next(iter(track.genres), None),
             coverArt=str(track.id) if track.has_cover or album is None else album.id,
-            size=track.size,
-            contentType=media_type(track.path),
-            suffix=suffix,
+            size=_size(track),
+            contentType=KINDS["mp3"] if track.part else media_type(track.path),
+            suffix=suffix_of(track).removeprefix("."),
             duration=None if seconds is None else round(seconds),
             bitRate=bit_rate(track),
             samplingRate=track.sample_rate,
@@ -235,12 +234,24 @@ def bit_rate(track: Track) -> int | None:
     """Return the mean of a file's bits a second, in thousands; None for an unknown length."""
     if not track.duration:
         return None
+    if track.part:
+        return BIT_RATE
     return max(1, round(track.size * 8 / track.duration / 1000))
+
+
+def suffix_of(track: Track) -> str:
+    """Return the suffix of what is sent of a track: ".mp3" for a part of a file."""
+    return ".mp3" if track.part else track.path.suffix.lower()
+
+
+def _size(track: Track) -> int:
+    """Return how many bytes are sent of a track, about so many for a part of a file."""
+    return round((track.duration or 0.0) * BIT_RATE * 125) if track.part else track.size
 
 
 def file_name(track: Track) -> str:
     """Return what a track's file is called by its tags: "Artist - Title.flac"."""
-    name = f"{track.name or track.path.stem}{track.path.suffix.lower()}"
+    name = f"{track.name or track.path.stem}{suffix_of(track)}"
     return _NO_PATH.sub("_", name)
 
 
@@ -257,5 +268,5 @@ def _shown_path(track: Track, album: LibraryAlbum | None) -> str:
     folders = [album.artist, album.name] if album else [track.artist or "-"]
     number = f"{track.track_number:02d} - " if track.track_number else ""
     disc = f"{track.disc_number}-" if number and track.disc_number else ""
-    name = f"{disc}{number}{track.title or track.path.stem}{track.path.suffix.lower()}"
+    name = f"{disc}{number}{track.title or track.path.stem}{suffix_of(track)}"
     return "/".join(_NO_PATH.sub("_", part) for part in (*folders, name))

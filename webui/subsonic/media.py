@@ -17,8 +17,8 @@ from webui.api.media import (
     Transcode,
     file_of,
     picture_in,
-    send_audio,
     send_picture,
+    send_track,
     send_transcoded,
 )
 from webui.subsonic.answers import Tree, present
@@ -45,7 +45,7 @@ def stream() -> Response:
     offset = whole("timeOffset", 0, most=_MOST_OFFSET)
     flag("estimateContentLength", default=False)
     if not _is_transcoded(track, wanted, limit, offset):
-        return send_audio(file_of(track))
+        return send_track(track)
     kind: StreamKind = "opus" if wanted == "opus" else "mp3"
     rate = _rate(kind, limit or BIT_RATE)
     sent = send_transcoded(track, offset, rate, kind)
@@ -60,7 +60,7 @@ def stream() -> Response:
 def download() -> Response:
     """Send a song's file as it is, to be kept."""
     track = library().track(required("id"))
-    sent = send_audio(file_of(track))
+    sent = send_track(track, MOST_BIT_RATE)
     sent.headers.set("Content-Disposition", "attachment", filename=file_name(track))
     return sent
 
@@ -84,11 +84,8 @@ def get_cover_art() -> Response:
 def get_lyrics_by_song_id() -> Tree:
     """Send the lyrics in a song's tags, and those of the .lrc file beside it."""
     track = library().track(required("id"))
-    return {
-        "lyricsList": {
-            "structuredLyrics": [_structured(track, one) for one in read_lyrics(file_of(track))]
-        }
-    }
+    lyrics = [] if track.part else read_lyrics(file_of(track))
+    return {"lyricsList": {"structuredLyrics": [_structured(track, one) for one in lyrics]}}
 
 
 @endpoint(api, "getLyrics")
@@ -97,7 +94,7 @@ def get_lyrics() -> Tree:
     view, artist, title = library(), text("artist") or "", text("title") or ""
     for track in view.served.catalog.search(f"{artist} {title}", 1):
         try:
-            lyrics = read_lyrics(file_of(track))
+            lyrics = [] if track.part else read_lyrics(file_of(track))
         except NotFound:
             continue
         if lyrics:
@@ -109,6 +106,8 @@ def get_lyrics() -> Tree:
 def _is_transcoded(track: Track, wanted: str, limit: int, offset: int) -> bool:
     """Say whether a stream is not the file as it is."""
     transcode: Transcode | None = current_app.config["TRANSCODE"]
+    if track.part:
+        return True
     if transcode is None or wanted == _AS_IT_IS:
         return False
     own = track.path.suffix.lower().removeprefix(".")

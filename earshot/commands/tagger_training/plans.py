@@ -13,9 +13,9 @@ from torch import Tensor, distributed
 
 from earshot.commands.tagger_training.options import TaggerOptions
 from encoders.architectures import ARCHITECTURES
+from encoders.bundles import tagger_names
 from encoders.extract import load_extractor
 from encoders.frontends import segment_grid
-from encoders.trained_bundles import tagger_names
 from encoders.training.clips import Clip, Corpus, targets
 from encoders.training.distillation import (
     DistillationError,

@@ -105,9 +105,10 @@ def _of_home(options: TaggerOptions) -> tuple[str, pd.DataFrame]:
             raise LabelsError(
                 f'There is no column "{options.by}"; got {", ".join(labels.columns)}.'
             )
-        paths = {track.id: track.path for track in catalog.available_tracks()}
+        paths = {track.id: track.path for track in catalog.available_tracks() if not track.part}
     if options.by:
         labels = labels[labels[options.by] != ""]
+    labels = labels[labels.index.isin(list(paths))]  # parts of files are no clips
     table = pd.DataFrame({"path": [paths[i] for i in labels.index]})
     table["tags"] = labels[options.by].to_numpy() if options.by else ""
     table["artist"] = labels["artist"].to_numpy()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from encoders.errors import AudioError
-from encoders.features import AudioInfo, TrackFeatures
+from encoders.features import AudioInfo, AudioSpan, TrackFeatures
 from encoders.projection import PRIOR_WEIGHT, WEIGHTS
 from index.vector_index import VectorIndex
 from recsys.catalog import BuildRunning, Catalog, CatalogError, ScannedFile, Tags
@@ -79,14 +79,15 @@ class CountingExtractor:
         return ("mfcc20-float32-2",)
 
     def extract(
-        self, tracks: Iterable[tuple[Path, float]]
-    ) -> Generator[tuple[Path, Features | AudioError], None, None]:
-        for path, seconds in tracks:
-            self.given.append((path.name, seconds))
+        self, tracks: Iterable[AudioSpan]
+    ) -> Generator[tuple[AudioSpan, Features | AudioError], None, None]:
+        for track in tracks:
+            path = track.path
+            self.given.append((path.name, track.duration))
             if path.name in self.broken:
-                yield path, AudioError(f"{path} is broken.")
+                yield track, AudioError(f"{path} is broken.")
             else:
-                yield path, (track_features(int(path.stem)),)
+                yield track, (track_features(int(path.stem)),)
 
 
 def test_systems_are_named_by_the_stored_features(catalog: Catalog, index: VectorIndex) -> None:

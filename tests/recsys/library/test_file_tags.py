@@ -18,6 +18,7 @@ from mutagen.mp4 import MP4Cover
 from recsys.catalog import Tags
 from recsys.library.file_tags import TagReader, read_tags
 from recsys.library.name_guesses import guess_tags
+from recsys.library.written_tags import WrittenTags
 
 MBID = "3c1a9ed0-1b1d-4f9c-8ab0-5d1f2f5a5d37"
 RELEASE = "8d1f2f5a-9ed0-4f9c-8ab0-3c1a5d371b1d"
@@ -242,6 +243,8 @@ def test_genres(tmp_path: Path, genres: list[str], wanted: tuple[str, ...]) -> N
         ("tracknumber", "-3", None),
         ("track", "3", 3),
         ("disc", "2 of 3", 2),
+        ("disc", "CD 2", 2),
+        ("track", "Track 03", 3),
         ("musicbrainz_trackid", "no id", None),
         ("musicbrainz_trackid", MBID + "; " + MBID, None),
         ("isrc", "no code", None),
@@ -349,3 +352,18 @@ def test_flipped_bytes_never_raise(tmp_path: Path, places: list[tuple[int, int]]
 
 def test_a_missing_file_has_its_name(tmp_path: Path) -> None:
     assert read_tags(tmp_path / "gone.mp3").title == "gone"
+
+
+@pytest.mark.parametrize("name", ["Unknown Artist", "<unknown>", "[Unknown]", "Artiste inconnu"])
+def test_what_says_that_it_is_unknown_is_no_name(name: str) -> None:
+    path = Path("/music/Nina Simone/Pastel Blues/10 Sinnerman.mp3")
+    reader = TagReader(roots=frozenset({Path("/music")}))
+    tags = reader.tags(path, WrittenTags({"artist": [name], "album": ["Unknown Album"]}))
+    assert (tags.artist, tags.album, tags.known_artist) == ("Nina Simone", "Pastel Blues", "")
+    bands = reader.tags(path, WrittenTags({"artist": ["Unknown"], "title": ["Unknown Artist"]}))
+    assert (bands.artist, bands.title) == ("Unknown", "Unknown Artist")
+
+
+def test_artists_with_a_semicolon_between_are_several() -> None:
+    tags = TagReader().tags(Path("/a.wav"), WrittenTags({"artist": ["Ada; Bix;"]}))
+    assert (tags.artist, tags.artists) == ("Ada; Bix;", ("Ada", "Bix"))

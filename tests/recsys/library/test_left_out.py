@@ -10,21 +10,14 @@ import numpy as np
 import pytest
 from audio_files import inspect, make_audio
 from av_files import written
-from mutagen.flac import CueSheet, CueSheetTrack
 
 from encoders.audio import SegmentGrid, read_segments
 from encoders.audio import inspect as demuxed
 from encoders.errors import AudioError, FileUnavailable
 from encoders.features import AudioInfo, TrackFeatures
 from recsys.catalog import Catalog
-from recsys.library.cue_sheets import n_tracks_in_one_file
 from recsys.library.identification import ScanOptions, ScanSummary, identify
 from recsys.library.scanning import scan
-
-IMAGE = (
-    'FILE "album.flac" WAVE\r\n  TRACK 01 AUDIO\r\n    INDEX 01 00:00:00\r\n  TRACK 02 AUDIO\r\n'
-)
-SPLIT = 'FILE "1.flac" WAVE\n TRACK 01 AUDIO\nFILE "2.flac" WAVE\n TRACK 02 AUDIO\n'
 
 
 def touch(*paths: Path) -> None:
@@ -51,38 +44,6 @@ def test_every_file_is_counted(tmp_path: Path) -> None:
         "1 link to audio files leads nowhere.",
     )
     assert scan([tmp_path / "x"]).left_out.sentences() == ()
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1251"])
-def test_cue_sheets_of_albums_in_one_file(tmp_path: Path, encoding: str) -> None:
-    (tmp_path / "album.cue").write_bytes(("TITLE Кино\r\n" + IMAGE).encode(encoding))
-    (tmp_path / "tracks.CUE").write_text(SPLIT)
-    (tmp_path / "empty.cue").write_bytes(b"")
-    left_out = scan([tmp_path]).left_out
-    assert (left_out.cue_sheets, left_out.by_suffix) == (1, {".cue": 3})
-    assert left_out.sentences() == (
-        "1 album in one file has a cue sheet beside it: the whole file is one track here. "
-        "Split it into files, for example with shnsplit or fre:ac, to have its tracks.",
-    )
-    assert n_tracks_in_one_file(SPLIT.encode()) == 0
-
-
-def test_cue_sheets_inside_albums(catalog: Catalog, tmp_path: Path) -> None:
-    path = make_audio(tmp_path / "block.flac", pitch=300)
-    file = mutagen.File(path)
-    block = CueSheet(None)
-    block.tracks = [CueSheetTrack(n, 588 * n) for n in (1, 2, 170)]
-    file.metadata_blocks.append(block)
-    file.save()
-    path = make_audio(tmp_path / "tag.flac", pitch=400)
-    file = mutagen.File(path)
-    file["CUESHEET"] = IMAGE
-    file.save()
-    summary = identify(catalog, scan([tmp_path]), inspect)
-    assert summary.remarks == (
-        "2 albums in one file have a cue sheet inside: the whole file is one track here. "
-        "Split it into files, for example with shnsplit or fre:ac, to have its tracks.",
-    )
 
 
 # What passes

@@ -106,3 +106,20 @@ def test_a_guess_matches_no_history(library: Catalog) -> None:
     found = match(Recording("Nina Simone", "Tagged"))
     assert found
     assert found.track_id == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        ("Ada - Colours - 03 - Blue.mp3", ("Ada", "Colours", "Blue", 3)),
+        ("Colours/Ada - 03 - Blue.mp3", ("Ada", "Colours", "Blue", 3)),
+        ("Ada/Colours/Track 07.mp3", ("Ada", "Colours", "Track 07", 7)),
+        ("Ada/Colours/Bonus Disc/01 Blue.mp3", ("Ada", "Colours", "Blue", 1)),
+        ("New Folder/Blue.mp3", ("", None, "Blue", None)),
+        ("Ada/Colours/1999.mp3", ("Ada", "Colours", "1999", None)),
+    ],
+)
+def test_numbers_within_names(path: str, wanted: tuple[object, ...]) -> None:
+    root = Path("/music")
+    tags = guess_tags(root / path, root)
+    assert (tags.artist, tags.album, tags.title, tags.track_number) == wanted

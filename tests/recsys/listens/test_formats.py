@@ -156,6 +156,16 @@ def test_lastfm_pages_are_read(tmp_path: Path, form: str) -> None:
     ]
 
 
+def test_top_tracks_of_lastfm_are_counts(tmp_path: Path) -> None:
+    """Those of a user; those of an artist have the counts of everybody."""
+    track = {"name": "Blue", "artist": {"name": "Ada"}, "url": "x", "playcount": "7"}
+    tops = {"toptracks": {"track": [track], "@attr": {"user": "rj"}}}
+    _, found = entries(written(tmp_path / "top.json", json.dumps(tops)))
+    assert found == [PlayCount("rj", Recording("Ada", "Blue"), 7)]
+    tops["toptracks"]["track"] = [track | {"listeners": "9"}]
+    assert entries(written(tmp_path / "all.json", json.dumps(tops)))[1] == []
+
+
 def test_a_chosen_listener_has_the_scrobbles(tmp_path: Path) -> None:
     path = written(tmp_path / "s.json", json.dumps(page([scrobble(0)])))
     _, found = entries(path, FormatChoice(listener="ann"))

@@ -184,3 +184,31 @@ def test_a_name_with_a_line_break_is_written_and_read(library: Catalog, write: o
     for folder in (None, Path("/music/lists")):
         data = write(written, "Mine", folder=folder)  # type: ignore[operator]
         assert tracks(library, data, str(folder or "/x")) == [9, 1]
+
+
+def test_places_within_files_are_read() -> None:
+    vlc = (
+        '<playlist xmlns="http://xspf.org/ns/0/" xmlns:vlc="v"><trackList><track><location>a.flac'
+        '</location><extension application="v"><vlc:id>0</vlc:id><vlc:option>start-time=12.5'
+        "</vlc:option></extension></track></trackList></playlist>"
+    )
+    lists = {
+        "#EXTVLCOPT:start-time=12.5\n#EXTINF:3,A - B\na.flac\n": 12.5,
+        "#EXTINF:3,A - B\n#EXTVLCOPT::start-time=12.5\na.flac\n": 12.5,
+        "a.flac#t=12.5,20\n": 12.5,
+        "a.flac#t=npt:0:00:12.5\n": 12.5,
+        "a#t=1.flac\n": None,
+        "#EXTVLCOPT:no-video\na.flac\n": None,
+        vlc: 12.5,
+    }
+    for text, begin in lists.items():
+        (entry,) = parse(text.encode(), Path("/lists")).entries
+        assert entry.begin == begin, text
+        assert Path("/lists/a.flac") in entry.paths or begin is None, text
+
+
+def test_uris_with_one_slash_and_two_infos_of_one_file() -> None:
+    (one,) = parse(b"file:/music/a%20b.mp3\n", Path("/lists")).entries
+    assert one.paths == (Path("/music/a b.mp3"),)
+    (two,) = parse(b"#EXTINF:1,A - B\n#EXTINF:2,C - D\nx.mp3\n", Path("/lists")).entries
+    assert (two.creator, two.title, two.duration) == ("C", "D", 2.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import repeat
 
@@ -17,7 +16,9 @@ from recsys.evaluation.retrieval import evaluate_retrieval
 from recsys.interactions import Interactions
 from recsys.training.head_validation import (
     REPEATS,
+    WEIGHT,
     GateLabels,
+    HeadGains,
     MeasuredChange,
     TooFewArtists,
     Verdict,
@@ -58,19 +59,24 @@ def library() -> tuple[np.ndarray, pd.DataFrame]:
 VECTORS, TABLE = library()
 # Whom a good head would listen to: artists' traits, and genres.
 GOOD = np.diag([2.0] * N_TRAITS + [1.5] * 4 + [0.2] * (DIM - N_TRAITS - 4)).astype(np.float32)
+IDENTITY = np.eye(DIM, dtype=np.float32)
 
 
 class Fixed:
-    """A learner of one matrix, which remembers what it was shown."""
+    """A learner of one matrix, which remembers what it was shown, beside a rival of another."""
 
-    def __init__(self, matrix: np.ndarray) -> None:
-        self.matrix = matrix
+    def __init__(self, matrix: np.ndarray, rival: np.ndarray = IDENTITY) -> None:
+        self.matrix, self.rival = matrix, rival
         self.shown: list[np.ndarray] = []
 
     def closed_form(self, rows: np.ndarray, shrinkages: Sequence[float]) -> list[Head]:
         self.shown.append(rows)
         head = Head("default", np.zeros(DIM, np.float32), self.matrix)
         return [head for _ in shrinkages]
+
+    def whitening(self, rows: np.ndarray, shrinkage: float) -> Head:
+        self.shown.append(rows)
+        return Head("default", np.zeros(DIM, np.float32), self.rival)
 
     def refine(self, start: Head, rows: np.ndarray, seed: int) -> Iterator[Head]:
         self.shown.append(rows)
@@ -86,46 +92,26 @@ def judge(matrix: np.ndarray, table: pd.DataFrame = TABLE) -> tuple[Verdict, Fix
 
 
 def of_the_folds(vectors: np.ndarray) -> tuple[float, float]:
-    """Artist P@5 and genre P@10, each fold's tracks ranked among themselves."""
-    artists = artist_numbers(TABLE)
-    values: dict[tuple[str, int, str], list[float]] = defaultdict(list)
-    for number in range(REPEATS):
-        fold = folds(artists, 4, number)
-        for part in range(4):
-            rows = np.flatnonzero(fold == part)
-            for by, k, options in (
-                ("artist", 5, {"min_group": 2}),
-                ("genre", 10, {"exclude_same": "artist"}),
-            ):
-                found = evaluate_retrieval(vectors[rows], TABLE.iloc[rows], by, [k], **options)
-                precision = found.per_query[f"P@{k}"]
-                queries = (
-                    zip(found.query, found.label, strict=True)
-                    if by == "genre"
-                    else ((query, "") for query in range(len(precision)))
-                )
-                for query, label in queries:
-                    row = int(rows[found.rows[query]])
-                    values[by, row, label].append(float(precision[query]))
-    means = pd.Series({key: np.mean(of_key) for key, of_key in values.items()})
-    genres = means["genre"].groupby(level=1).mean()
-    return float(means["artist"].mean()), float(genres.mean())
+    """Artist P@5 and genre P@10, each track ranked among all."""
+    artist = evaluate_retrieval(vectors, TABLE, "artist", [5], min_group=2)
+    genre = evaluate_retrieval(vectors, TABLE, "genre", [10], exclude_same="artist")
+    return float(artist.per_query["P@5"].mean()), genre.summary()["P@10"]["macro"]  # type: ignore[return-value]
 
 
 def test_the_figures_are_those_of_the_evaluation() -> None:
+    """A head that is the same in every fold ranks as one space does."""
     verdict, _ = judge(GOOD)
     artist, genre = of_the_folds(VECTORS)
-    assert verdict.artist.baseline == pytest.approx(artist)
-    assert verdict.genre
-    assert verdict.genre.baseline == pytest.approx(genre)
-    (weight,) = {choice.weight for choice in verdict.choices}  # then all folds serve one space
-    head = Head("default", np.zeros(DIM, np.float32), GOOD, weight)
-    assert verdict.artist.head == pytest.approx(of_the_folds(head.join(VECTORS))[0])
+    assert verdict.default.artist.baseline == pytest.approx(artist)
+    assert verdict.default.genre
+    assert verdict.default.genre.baseline == pytest.approx(genre)
+    head = Head("default", np.zeros(DIM, np.float32), GOOD, WEIGHT)
+    artist, genre = of_the_folds(head.join(VECTORS))
+    assert verdict.default.artist.head == verdict.whitening.artist.head == pytest.approx(artist)
+    assert verdict.default.genre.head == pytest.approx(genre)
 
 
-def test_what_a_head_was_trained_on_is_no_candidate() -> None:
-    """A head that draws the tracks together that it was trained on gains nothing by that."""
-
+def test_a_head_that_only_draws_together_what_it_was_trained_on_is_refused() -> None:
     class Memory(Fixed):
         def closed_form(self, rows: np.ndarray, shrinkages: Sequence[float]) -> list[Head]:
             inside = np.linalg.svd(VECTORS[rows], full_matrices=False)[2][:2]
@@ -137,6 +123,16 @@ def test_what_a_head_was_trained_on_is_no_candidate() -> None:
     shuffled = TABLE.assign(artist=np.random.default_rng(2).permutation(TABLE["artist"]))
     labels = GateLabels(shuffled)
     verdict = cross_fit(VECTORS, labels, Memory(GOOD), splits=4, seed=0, max_epochs=0)
+    assert not verdict.adopted
+
+
+def test_a_head_that_whitening_equals_is_refused() -> None:
+    """Then the labels had no part in the gain."""
+    rival = Fixed(GOOD, rival=GOOD)
+    verdict = cross_fit(VECTORS, GateLabels(TABLE), rival, splits=4, seed=0, max_epochs=0)
+    assert verdict.default.artist_rises
+    assert verdict.default.genre_kept
+    assert verdict.whitening.artist.diff == 0
     assert not verdict.adopted
 
 
@@ -162,26 +158,30 @@ def test_the_rule(artist: tuple[float, float], genre: tuple[float, float], adopt
     def change(ci: tuple[float, float]) -> MeasuredChange:
         return MeasuredChange(0.5, 0.5 + sum(ci) / 2, sum(ci) / 2, ci)
 
-    verdict = Verdict(5, (), change(artist), genre and change(genre))
-    assert verdict.adopted == adopted
+    gains, clear = HeadGains(change(artist), genre and change(genre)), change((0.1, 0.2))
+    for verdict in (
+        Verdict(5, (), gains, HeadGains(clear, clear)),
+        Verdict(5, (), HeadGains(clear, clear), gains),
+    ):
+        assert verdict.adopted == adopted
 
 
-def test_no_artist_is_on_both_sides_of_a_fold() -> None:
+def test_an_artists_tracks_are_dealt_over_the_folds_and_a_head_sees_none_of_its_own() -> None:
     artists = artist_numbers(TABLE)
     fold = folds(artists, 4, 0)
-    assert all(len(np.unique(fold[artists == artist])) == 1 for artist in artists)
-    assert np.ptp(np.bincount(fold)) <= 6
+    assert np.ptp(np.bincount(fold)) <= 1
+    for artist in np.unique(artists):
+        counts = np.bincount(fold[artists == artist], minlength=4)
+        assert np.ptp(counts) <= 1
     _, learner = judge(GOOD)
-    everyone = {
+    training = [
         frozenset(np.flatnonzero(folds(artists, 4, seed) != number).tolist())
         for seed in range(REPEATS)
         for number in range(4)
-    }
+    ]
     shown = [frozenset(rows.tolist()) for rows in learner.shown]
-    assert everyone <= set(shown)
-    assert all(any(rows <= training for training in everyone) for rows in shown)
-    for rows in learner.shown:
-        assert not set(artists[rows]) & set(np.delete(artists, rows))
+    assert set(training) <= set(shown)
+    assert all(any(rows <= rest for rest in training) for rows in shown)
 
 
 def test_precision_of_a_library_shorter_than_a_list() -> None:
@@ -206,7 +206,7 @@ def test_what_cannot_be_judged() -> None:
     with pytest.raises(LabelsError, match='no column "artist"'):
         GateLabels(TABLE[["genre"]])
     assert GateLabels(TABLE.assign(genre="rock")).genre is None
-    assert judge(GOOD, TABLE[["artist"]])[0].genre is None
+    assert judge(GOOD, TABLE[["artist"]])[0].default.genre is None
 
 
 def test_labels_become_members() -> None:
