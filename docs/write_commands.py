@@ -13,9 +13,10 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from earshot.cli import EARSHOT
-from earshot.commands.account import SUBCOMMANDS
+from earshot.commands import account, playlists
 from earshot.group import Group
 
+SUBCOMMANDS = {"account": account.SUBCOMMANDS, "playlists": playlists.SUBCOMMANDS}
 PATH = Path(__file__).with_name("commands.md")
 WIDTH = "100"  # columns
 HEAD = """# Commands
@@ -35,8 +36,7 @@ def commands(group: Group, *names: str) -> Iterator[tuple[str, ...]]:
             yield from commands(subcommand, *names, name)
         else:
             yield (*names, name)
-        if name == "account":
-            yield from ((name, account) for account in SUBCOMMANDS)
+        yield from ((name, subcommand) for subcommand in SUBCOMMANDS.get(name, ()))
 
 
 def help_of(names: tuple[str, ...]) -> str:

@@ -15,6 +15,7 @@ EARSHOT = Group(
         "build": Subcommand("build", "analyse and index music folders"),
         "similar": Subcommand("similar", "find tracks that sound like a track or an audio file"),
         "recommend": Subcommand("recommend", "make a mix"),
+        "playlists": Subcommand("playlists", "list playlists, renew those that renew themselves"),
         "import": Subcommand("import_listens", "import listening histories"),
         "serve": Subcommand("serve", "start the web pages and the API"),
         "evaluate": Subcommand("evaluate", "measure similarity, tags and recommendations"),

@@ -29,6 +29,7 @@ from recsys.home.settings import Settings
 from recsys.served_home import Served, ServedHome, Unavailable, open_catalog
 from recsys.threads import one_thread_each
 from webui.app import create_app
+from webui.media_server import MediaServer
 from webui.music_folders import default_roots
 from webui.workers import answer_requests
 
@@ -74,6 +75,8 @@ def application(
         closing=closing,
     )
     app.config["WRITE_TOKEN"] = shared.write_token
+    if options.media_server is not None:
+        app.extensions["media_server"] = MediaServer(options.media_server)
     home: ServedHome = app.extensions["served_home"]
     home.copies = shared.copies
     stack.callback(home.close)

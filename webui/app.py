@@ -26,6 +26,7 @@ from webui.api import (
     playlists,
     radio,
     recommendations,
+    renewals,
     search,
     sounds,
     tracks,
@@ -37,6 +38,7 @@ from webui.api.imports import StartImport
 from webui.api.media import Transcode
 from webui.api.openapi import described_app
 from webui.api.waveforms import ReadLevels
+from webui.audiomuse import audiomuse
 from webui.compression import compress_answers
 from webui.listening import Listenings
 from webui.metrics import Metrics
@@ -86,6 +88,7 @@ RESOURCES = (
     sounds,
     playlist_files,
     playlists,
+    renewals,
     radio,
     listeners,
     library,
@@ -174,12 +177,14 @@ def create_app(  # noqa: PLR0913
     for resource in RESOURCES:
         app.register_api(resource.api)
     app.extensions.update(
+        media_server=None,  # a `webui.media_server.MediaServer`, by whose ids plugins ask
         handed_out=HandedOut(),
         listenings=Listenings(),
         playbacks=playback.Playbacks(),
     )
     for group in PLAYERS:
         app.register_blueprint(group.api)
+    app.register_blueprint(audiomuse)
     for page in PAGES:
         app.register_blueprint(page)
     if accounts is not None:

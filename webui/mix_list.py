@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from werkzeug.exceptions import BadRequest
@@ -47,12 +47,14 @@ class Listing:
     sentences  notices about it
     tracks     those that seeds and exclusions name, by id
     first      ids of the seed tracks that a saved playlist begins with, beside the rows
+    fixed      ids of the tracks among the rows that were asked for: seeds and pinned ones
     """
 
     rows: tuple[Row, ...]
     sentences: tuple[str, ...]
     tracks: Mapping[int, Track]
     first: tuple[int, ...] = ()
+    fixed: frozenset[int] = frozenset()
 
     @property
     def saved_ids(self) -> tuple[int, ...]:
@@ -63,11 +65,16 @@ class Listing:
 EMPTY = Listing((), (), {})
 
 
-def answer(served: Served, mix: Mix, listener_id: int | None) -> Listing:
-    """Recommend a mix for a listener, None for an unknown one."""
+def answer(
+    served: Served, mix: Mix, listener_id: int | None, leave_out: Collection[int] = ()
+) -> Listing:
+    """Recommend a mix for a listener, None for an unknown one.
+
+    `leave_out` are ids of tracks to be left out too, but for those that the mix asks for.
+    """
     feedback_of = feedback(served, listener_id)
     places = dict(mix.keep)
-    query = served.recommender.resolve(_query(served, mix, listener_id, feedback_of))
+    query = served.recommender.resolve(_query(served, mix, listener_id, feedback_of, leave_out))
     pinned = query.describe(list(places))
     n_recommended = mix.length - len(pinned)
     recommendations: Sequence[Recommendation] = ()
@@ -76,9 +83,11 @@ def answer(served: Served, mix: Mix, listener_id: int | None) -> Listing:
         response = query.recommend(n_recommended)
         recommendations, sentences = response.recommendations, response.notices
     placed = _placed(recommendations, pinned, places)
-    first = tuple(query.seed_tracks()) if mix.controls.include_seeds is None else ()
+    seeds = () if mix.controls.include_seeds is False else tuple(query.seed_tracks())
+    first = seeds if mix.controls.include_seeds is None else ()
+    fixed = frozenset(places) | (frozenset(seeds) - frozenset(first))
     shown = rows(served, placed, feedback_of, pinned=places)
-    return Listing(shown, sentences, _tracks_of(served, mix), first)
+    return Listing(shown, sentences, _tracks_of(served, mix), first, fixed)
 
 
 def rows(
@@ -101,6 +110,7 @@ def _query(
     mix: Mix,
     listener_id: int | None,
     feedback_of: Mapping[int, FeedbackKind],
+    leave_out: Collection[int],
 ) -> Query:
     """Return the recommender's query; with seeds, liked and pinned tracks are seeds too."""
     seeds = [
@@ -122,6 +132,7 @@ def _query(
         *_artists_at_cap(served, mix.controls.artist_cap, pinned),
     )
     ids = [i for ref in mix.without for i in _track_ids(served, ref)]
+    ids += sorted(set(leave_out) - seed_tracks)
     controls = mix.controls.model_dump() | excluded | {"exclude_tracks": (*ids, *pinned)}
     return Query(listener=listener_id, seeds=tuple(seeds), **controls)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from flask import current_app, g
@@ -33,17 +33,22 @@ def roots() -> tuple[Path, ...]:
 
 
 def allowed_folder(text: str) -> Path:
-    """Return the real folder of a path below one of the roots.
+    """Return the real folder of a path below one of the roots of this server.
 
     Raises Forbidden for one that is elsewhere, BadRequest for one that cannot be read.
     """
+    return allowed_among(text, roots())
+
+
+def allowed_among(text: str, among: Sequence[Path]) -> Path:
+    """Return the real folder of a path below one of some folders; raises as `allowed_folder`."""
     path = Path(text.strip())
     if text.strip().startswith("~"):
         path = Path.home() / text.strip().removeprefix("~").lstrip("/")
     if not path.is_absolute():
         raise BadRequest(f"“{text[:200]}” is no whole path of a folder, such as /home/ann/Music.")
     real = Path(os.path.realpath(path))
-    if not any(real.is_relative_to(root) for root in roots()):
+    if not any(real.is_relative_to(os.path.realpath(root)) for root in among):
         raise Forbidden(
             f"{shown(path)} is not below a folder that may be chosen here. Start the server with "
             "--music and that folder, or run `earshot build` with it."

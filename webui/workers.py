@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import heapq
 import io
+import itertools
 import json
 import logging
 import sys
@@ -109,6 +110,7 @@ class Workers:
         self._changed = threading.Condition()
         self._processes: dict[int, BaseProcess] = {}
         self._is_closing = threading.Event()
+        self._numbers = itertools.count()  # of workers, in the order of their starts
         self._keepers = [
             threading.Thread(target=self._keep, args=(number,), daemon=True) for number in range(n)
         ]
@@ -185,6 +187,7 @@ class Workers:
             (status, headers), content = _unpacked(connection.recv_bytes())
         except (EOFError, OSError) as error:
             connection.close()
+            self._forget(channel.worker)
             raise _WorkerDied from error
         with self._changed:
             if self._is_closing.is_set():
@@ -233,20 +236,25 @@ class Workers:
         finally:
             for connection in theirs:
                 connection.close()
+        worker = next(self._numbers)
         with self._changed:
             for rank, connection in enumerate(ours):
-                heapq.heappush(self._idle, _Channel(rank, number, connection))
+                heapq.heappush(self._idle, _Channel(rank, worker, connection))
             self._changed.notify_all()
             if self._is_closing.is_set():
                 process.kill()
         process.join()
+        self._forget(worker)
+        return f"ended with {process.exitcode}"
+
+    def _forget(self, worker: int) -> None:
+        """Ask a worker nothing more that has died."""
         with self._changed:
             for channel in self._idle:
-                if channel.worker == number:
+                if channel.worker == worker:
                     channel.connection.close()
-            self._idle = [one for one in self._idle if one.worker != number]
+            self._idle = [one for one in self._idle if one.worker != worker]
             heapq.heapify(self._idle)
-        return f"ended with {process.exitcode}"
 
 
 # In a worker

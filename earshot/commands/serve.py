@@ -42,6 +42,8 @@ from recsys.home.settings import load_settings
 from recsys.served_home import ServedHome
 from recsys.threads import one_thread_each
 from webui.app import DEFAULT_LISTENER
+from webui.music_folders import default_roots
+from webui.renewing import renew_when_due
 from webui.security import is_loopback
 from webui.server import Server, listen, raise_file_limit
 from webui.server_resources import ServerLimits
@@ -65,6 +67,7 @@ class ServeOptions:
     accounts: bool
     public_name: tuple[str, ...]
     music: tuple[Path, ...]
+    media_server: Path | None
     trusted_proxy: str | None
     processes: int
 
@@ -113,6 +116,13 @@ def parse(arguments: Sequence[str]) -> ServeOptions:
         metavar="FOLDER",
         help="a folder below which owners may choose music folders on the pages; may be repeated "
         "(default: your home directory, /media, /mnt, /srv, /music, /Volumes)",
+    )
+    parser.add_argument(
+        "--media-server",
+        type=Path,
+        metavar="FILE",
+        help="the database of Navidrome (navidrome.db) or Jellyfin (jellyfin.db), by whose ids "
+        "AudioMuse-AI's plugin for it asks this server",
     )
     parser.add_argument(
         "--trusted-proxy",
@@ -204,6 +214,8 @@ def serve(options: ServeOptions, stack: ExitStack) -> None:
     made = first_owner(accounts, options.listener) if accounts is not None else None
     if not n_workers:
         threading.Thread(target=keep_warm, args=(home, closing), daemon=True).start()
+    renewing = home, options.music or default_roots(), closing
+    threading.Thread(target=renew_when_due, args=renewing, daemon=True).start()
 
     def close(*_: object) -> None:
         closing.set()

@@ -13,6 +13,7 @@ from recsys.catalog.database import (
 from recsys.catalog.examples import TagExamples
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
 from recsys.catalog.histories import History, StoredListen, TrackPlays
+from recsys.catalog.leases import LeaseLost
 from recsys.catalog.listens import Listen, Listener, MatchCounts, PlayCount, StoredCounts
 from recsys.catalog.lock import BuildRunning
 from recsys.catalog.marks import Mark, MarkedKind
@@ -20,6 +21,12 @@ from recsys.catalog.people import Account, AccountError, ApiKey, KeyKind, Role
 from recsys.catalog.play_queues import PlayQueue
 from recsys.catalog.playlists import LONGEST_PLAYLIST, PlaylistChanged, StoredPlaylist
 from recsys.catalog.recordings import Match, MatchLevel, Recording, StoredRecording
+from recsys.catalog.renewals import (
+    PlaylistRenews,
+    Renewal,
+    RenewalPlan,
+    RenewedList,
+)
 from recsys.catalog.scanned_files import ScannedFile
 from recsys.catalog.totals import Totals
 from recsys.catalog.tracks import (
@@ -55,6 +62,7 @@ __all__ = [
     "History",
     "KeyKind",
     "KnownFile",
+    "LeaseLost",
     "Listen",
     "Listener",
     "Mark",
@@ -67,7 +75,11 @@ __all__ = [
     "PlayCount",
     "PlayQueue",
     "PlaylistChanged",
+    "PlaylistRenews",
     "Recording",
+    "Renewal",
+    "RenewalPlan",
+    "RenewedList",
     "Role",
     "ScannedFile",
     "Status",

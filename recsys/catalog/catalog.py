@@ -25,6 +25,7 @@ from recsys.catalog import (
     play_queues,
     playlists,
     recordings,
+    renewals,
     scanned_files,
     totals,
     tracks,
@@ -53,6 +54,7 @@ from recsys.catalog.people import People
 from recsys.catalog.play_queues import PlayQueue
 from recsys.catalog.playlists import StoredPlaylist
 from recsys.catalog.recordings import Match, Recording, StoredRecording
+from recsys.catalog.renewals import Renewals
 from recsys.catalog.scanned_files import ScannedFile
 from recsys.catalog.totals import Totals
 from recsys.catalog.tracks import (
@@ -114,6 +116,7 @@ class Catalog:
         self._word_search = FullTextSearch()
         self._recording_ids: dict[Recording, int] = {}
         self.people = People(self._reading, self._writing, home)
+        self.renewals = Renewals(self._reading, self._writing)
         try:
             with explained(self._url, patience):
                 migrate(self._engine)
@@ -623,11 +626,14 @@ class Catalog:
 
         With `revision`, only where it has that one, so that no other writer's change is lost.
         Raises KeyError for an unknown listener, playlist or track, ValueError for an invalid name
-        or length, PlaylistChanged for another revision.
+        or length, PlaylistChanged for another revision, PlaylistRenews for other tracks of one
+        that renews itself.
         """
         ids = [int(track_id) for track_id in track_ids]
         with self._writing() as session:
             recordings.listening_state(session, lock=True)
+            if playlist_id is not None:
+                renewals.check_by_hand(session, int(listener_id), int(playlist_id), ids)
             return playlists.save(session, int(listener_id), name, ids, playlist_id, revision)
 
     def delete_playlist(
@@ -635,6 +641,8 @@ class Catalog:
     ) -> None:
         """Delete a playlist. Raises KeyError for an unknown one, and PlaylistChanged."""
         with self._writing() as session:
+            recordings.listening_state(session, lock=True)
+            renewals.forget(session, int(playlist_id))
             playlists.remove(session, int(listener_id), int(playlist_id), revision)
 
     # Files

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
 import numpy as np
@@ -60,6 +61,8 @@ class WordIndex:
             occurrences.extend(numbers.setdefault(word, len(numbers)) for word in words)
         self._ids = np.array(ids, np.int64)  # (n_tracks,)
         self._words = list(numbers)  # (n_words,)
+        self._sorted = sorted(numbers)
+        self._numbers = np.array([numbers[word] for word in self._sorted], np.int64)
         self._occurrences = np.array(occurrences, np.int64)  # word numbers, track after track
         self._starts = np.array(starts, np.int64)  # (n_tracks,) into the occurrences
 
@@ -84,8 +87,10 @@ class WordIndex:
         similarity = process.cdist(
             [word], self._words, scorer=fuzz.ratio, score_cutoff=WORD_SIMILARITY
         )[0]
-        inside = not word.isascii()  # scripts written without spaces
-        for i, indexed in enumerate(self._words):
-            if indexed.startswith(word) or (inside and word in indexed):
-                similarity[i] = max(similarity[i], PREFIX_SIMILARITY)
+        begin = bisect_left(self._sorted, word)
+        end = bisect_right(self._sorted, word, begin, key=lambda other: other[: len(word)])
+        longer = self._numbers[begin:end]  # of the words that begin so
+        if not word.isascii():  # scripts written without spaces
+            longer = np.array([i for i, other in enumerate(self._words) if word in other], np.int64)
+        similarity[longer] = np.maximum(similarity[longer], PREFIX_SIMILARITY)
         return np.maximum.reduceat(similarity[self._occurrences], self._starts)

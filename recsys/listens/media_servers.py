@@ -17,8 +17,8 @@ from recsys.listens.sources import BadLine, FormatError, Source
 from recsys.listens.table_rows import Event
 from recsys.listens.values import BadValue
 
-_TICKS = 1e-7  # seconds of a tick of .NET
-_AUDIO = "MediaBrowser.Controller.Entities.Audio.Audio"
+TICKS = 1e-7  # seconds of a tick of .NET
+AUDIO = "MediaBrowser.Controller.Entities.Audio.Audio"
 _ITEM_NAME = re.compile(r"(?P<artist>.+?) - (?P<title>.+?)(?: \((?P<album>[^()]*)\))?", re.DOTALL)
 _NOT_KNOWN = "Not Known"
 
@@ -237,15 +237,15 @@ def _counted(
 
     def events(row: dict[str, Any], who: str) -> Iterator[Event]:
         cells = {key.partition(".")[2].lower(): value for key, value in row.items()}
-        if cells["type"] != _AUDIO:
+        if cells["type"] != AUDIO:
             notes.leave_out("films, episodes and other items that are no music")
             return
         artists = values.words(cells["artists"]) or values.words(cells["albumartists"])
         recording = Recording(
-            artist=", ".join(_listed(artists)),
+            artist=", ".join(listed(artists)),
             title=values.words(cells["name"]),
             album=values.words(cells["album"]),
-            duration=values.seconds(cells["runtimeticks"], _TICKS),
+            duration=values.seconds(cells["runtimeticks"], TICKS),
             track_number=values.number(cells["indexnumber"]),
         )
         likes = cells.get("likes")
@@ -262,7 +262,7 @@ def _counted(
     return events
 
 
-def _listed(artists: str) -> list[str]:
+def listed(artists: str) -> list[str]:
     """Return the artists of "A|B", or of a JSON list."""
     try:
         names = json.loads(artists)

@@ -33,11 +33,13 @@ _NAMED_FILE = re.compile(
 )
 
 
-def m3u8(tracks: Iterable[Track], title: str = "", *, folder: Path | None = None) -> bytes:
+def m3u8(
+    tracks: Iterable[Track], title: str = "", *, folder: Path | None = None, remark: str = ""
+) -> bytes:
     """Write an extended M3U playlist, UTF-8 but for file names that are not.
 
-    Paths are absolute, or relative to `folder`. A path with a line break, which a line cannot hold,
-    is written as an absolute file URI.
+    Paths are absolute, or relative to `folder`; players show nothing of the remark. A path
+    with a line break, which a line cannot hold, is written as an absolute file URI.
     """
 
     def location(track: Track) -> bytes:
@@ -46,7 +48,7 @@ def m3u8(tracks: Iterable[Track], title: str = "", *, folder: Path | None = None
             return track.path.absolute().as_uri().encode()
         return b"./" + path if path[:1] in (b"#", b" ") or _URL.match(path) else path
 
-    return _written(tracks, title, location, with_places=True)
+    return _written(tracks, title, location, remark, with_places=True)
 
 
 def m3u8_of_urls(

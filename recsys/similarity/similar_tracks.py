@@ -128,14 +128,16 @@ class SimilarTracks:
         table = self.tables.tracks()
         return self._as_neighbours(self.rank(table, track.id, k, artist_cap=artist_cap))
 
-    def nearest(self, track: Track, k: int) -> list[tuple[Track, float]]:
+    def nearest(
+        self, track: Track, k: int, *, artist_cap: int | None = None
+    ) -> list[tuple[Track, float]]:
         """Return the tracks of `of_track` with their similarities alone, which takes less time.
 
         Raises KeyError if the track is not in the index.
         """
         table, vector = self.tables.tracks(), self.index.vectors([track.id])[0]
         seed = int(table.rows([track.id])[0])
-        nearest = self._nearest(vector, table, seed, k, None)
+        nearest = self._nearest(vector, table, seed, k, artist_cap)
         tracks = self.catalog.tracks(self.index.ids[list(nearest)].tolist())
         return list(zip(tracks, nearest.values(), strict=True))
 

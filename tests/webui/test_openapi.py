@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import schemathesis
@@ -23,8 +24,8 @@ from webui.write_tokens import masked
 
 # What is well formed and yet refused, by its meaning: lengths the wrong way round, one track as
 # both ends, more than 200 seeds in all, a file that is no playlist, a listen of the future, a place
-# behind a track's end, a folder that there is not, a state that is not the playlist's (If-Match), a
-# radio at random from seeds.
+# behind a track's end, a folder that there is not, a state that is not the playlist's (If-Match),
+# other tracks for a playlist that renews itself, a radio at random from seeds.
 REFUSED_BY_MEANING = (
     "POST /api/v1/recommend",
     "POST /api/v1/radio",
@@ -33,6 +34,8 @@ REFUSED_BY_MEANING = (
     "GET /api/v1/path",
     "GET /api/v1/mix",
     "POST /api/v1/playlists/import",
+    "POST /api/v1/renewals",
+    "PATCH /api/v1/renewals/{playlist_id}",
     "POST /api/v1/listens",
     "GET /api/v1/tracks/{track_id}/audio.mp3",
     "PUT /api/v1/playlists/{playlist_id}",
@@ -58,6 +61,7 @@ REFS = st.one_of(
     st.sampled_from(["tag:rock", "tag:\u202ecisum", "tag:<script>"]),
 )
 schemathesis.openapi.format("ref", REFS)
+schemathesis.openapi.format("mix", REFS.map(lambda ref: "/?" + urlencode({"like": ref})))
 schemathesis.openapi.format("cursor", st.integers(0, 50).map(lambda n: write_cursor(n, 0)))
 
 

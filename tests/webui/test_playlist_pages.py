@@ -147,6 +147,61 @@ def test_a_list_is_saved_ordered_named_and_brought_back(page: Page, home: Path) 
     assert (one.name, len(one.track_ids)) == ("Night", 4)
 
 
+def test_a_mix_is_saved_as_a_playlist_that_renews_itself(page: Page, home: Path) -> None:
+    page.goto("/?like=track:5&length=5")
+    listed = page.locator("#rows .title").all_text_contents()
+    page.get_by_text("Save as a playlist that renews itself").click()
+    form = page.locator("#renewing form")
+    form.get_by_label("Name").fill("Weekly")
+    form.get_by_label("How often").select_option("week")
+    form.get_by_label("Tracks that may stay").fill("1")
+    assert Axe().run(page).response["violations"] == []
+    form.get_by_role("button", name="Save").click()
+    settled(page, "Saved “Weekly”, which renews itself.")
+    page.get_by_role("link", name="Open playlist").click()
+    page.wait_for_url("**/playlists/*")
+    card = page.locator("#renewal")
+    expect(card.get_by_role("heading")).to_have_text("Renews itself every week")
+    assert titles(page) == listed
+    expect(page.locator(".handle, [data-remove], #more")).to_have_count(0)
+    assert Axe().run(page).response["violations"] == []
+    card.get_by_role("button", name="Renew now").click()
+    settled(page, "Renewed the playlist.")
+    assert [title for title in titles(page) if title in listed] == listed[:1]
+    card.get_by_role("button", name="Pause").click()
+    settled(page, "Paused.")
+    expect(card.get_by_role("heading")).to_have_text("Renews itself every week, paused")
+    # Another mix for it, and another plan
+    page.goto("/?like=tag:rock&length=3")
+    page.get_by_text("Save as a playlist that renews itself").click()
+    form.get_by_label("Playlist").select_option(label="Weekly, from now on with this mix")
+    expect(form.get_by_label("Name")).to_be_disabled()
+    form.get_by_role("button", name="Save").click()
+    settled(page, "“Weekly” goes by this mix from its next list on.")
+    page.goto("/playlists")
+    expect(page.locator(".kept-lists .soft")).to_contain_text("Renews itself every day, paused")
+    page.get_by_role("link", name="Weekly").click()
+    page.wait_for_url("**/playlists/*")
+    card.get_by_text("Change", exact=True).click()
+    card.get_by_label("Tracks that may stay").fill("2")
+    card.get_by_role("button", name="Save changes").click()
+    settled(page, "Saved the changes.")
+    card.get_by_role("button", name="Renew now").click()
+    settled(page, "Renewed the playlist.")
+    assert len(titles(page)) == 3
+    # It is deleted, brought back as it was, and kept for good
+    page.get_by_role("button", name="Delete").click()
+    settled(page, "Deleted “Weekly”.")
+    page.get_by_role("button", name="Undo").click()
+    settled(page, "Restored “Weekly”.")
+    page.get_by_role("link", name="Weekly").click()
+    page.wait_for_url("**/playlists/*")
+    expect(card.get_by_role("heading")).to_have_text("Renews itself every day, paused")
+    card.get_by_role("button", name="Keep as it is, for good").click()
+    settled(page, "It renews itself no longer.")
+    expect(page.locator(".handle")).to_have_count(3)
+
+
 def test_every_step_is_undone(page: Page, home: Path) -> None:
     one = keep(home)
     page.goto(f"/playlists/{one.id}")

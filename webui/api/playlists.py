@@ -8,7 +8,7 @@ from flask import Response, request
 from pydantic import Field
 from werkzeug.exceptions import Conflict, NotFound, PreconditionFailed
 
-from recsys.catalog import LONGEST_PLAYLIST, PlaylistChanged, StoredPlaylist
+from recsys.catalog import LONGEST_PLAYLIST, PlaylistChanged, PlaylistRenews, StoredPlaylist
 from recsys.catalog import Track as CatalogTrack
 from recsys.playlists import WRITERS
 from recsys.recommendation.query import LARGEST_ID, Query, RecommendedList
@@ -33,6 +33,10 @@ from webui.api.recommendations import recommended
 from webui.api.schemas import RecommendedTracks, TrackSchema
 from webui.served import current
 
+RENEWS = (
+    "The tracks of a playlist that renews itself are not chosen by hand: change its mix, or let it "
+    "renew itself no longer."
+)
 N_SEEDS = 20  # of the last tracks, which a continuation goes by
 
 api = blueprint("playlists_api", tag="playlists")
@@ -130,7 +134,7 @@ def playlists(query: Page, header: Revalidating) -> Response:
     page = stored[: query.limit]
     next_cursor = write_cursor(page[-1].id, 0) if len(stored) > len(page) else None
     return tagged(
-        answer(PlaylistPage(playlists=[Summary(**_summary(one)) for one in page], next=next_cursor))
+        answer(PlaylistPage(playlists=[Summary(**summary(one)) for one in page], next=next_cursor))
     )
 
 
@@ -159,7 +163,7 @@ def playlist(path: OfPlaylist, header: Revalidating) -> Response:
 
 @api.put(
     "/playlists/<int:playlist_id>",
-    responses={200: PlaylistSchema, **problems(403, 404, 412, 413, 415, 507)},
+    responses={200: PlaylistSchema, **problems(403, 404, 409, 412, 413, 415, 507)},
     security=WRITES,
 )
 def replace_playlist(path: OfPlaylist, header: IfUnchanged, body: PlaylistBody) -> Response:
@@ -273,7 +277,7 @@ def _save(
     stored: StoredPlaylist | None = None,
     revision: int | None = None,
 ) -> StoredPlaylist:
-    """Save a playlist, in place of `stored`; raises PreconditionFailed, NotFound."""
+    """Save a playlist, in place of `stored`; raises PreconditionFailed, Conflict, NotFound."""
     listener = stored.listener_id if stored else current_listener.writing_listener(served)
     try:
         return served.catalog.save_playlist(
@@ -281,6 +285,8 @@ def _save(
         )
     except PlaylistChanged as error:
         raise _precondition_failed() from error
+    except PlaylistRenews as error:
+        raise Conflict(RENEWS) from error
     except KeyError as error:
         raise NotFound(f"The library has no track {error.args[0]}.") from error
 
@@ -291,7 +297,7 @@ def _playlist_answer(served: Served, stored: StoredPlaylist, status: int = 200) 
         EntrySchema(**vars(TrackSchema.of(track)), removed=track.removed)
         for track in _tracks(served, stored)
     ]
-    response = answer(PlaylistSchema(**_summary(stored), tracks=entries), status)
+    response = answer(PlaylistSchema(**summary(stored), tracks=entries), status)
     response.add_etag()
     return response
 
@@ -300,7 +306,8 @@ def _tracks(served: Served, stored: StoredPlaylist) -> list[CatalogTrack]:
     return served.catalog.tracks(stored.track_ids)
 
 
-def _summary(stored: StoredPlaylist) -> dict[str, Any]:
+def summary(stored: StoredPlaylist) -> dict[str, Any]:
+    """Return the fields of a playlist's `Summary`."""
     return {
         "id": stored.id,
         "name": stored.name,

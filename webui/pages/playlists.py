@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from time import time
 from typing import NamedTuple
 
 from flask import Blueprint, render_template, request
 from werkzeug.exceptions import BadRequest, NotFound
 
-from recsys.catalog import LONGEST_PLAYLIST, StoredPlaylist, Track
+from recsys.catalog import LONGEST_PLAYLIST, Renewal, StoredPlaylist, Track
+from recsys.playlists.schedule import next_time
 from recsys.recommendation.controls import PERCENT
 from recsys.recommendation.query import LARGEST_ID, Query, RecommendedList
 from recsys.recommendation.recommender import Unanswerable
@@ -15,6 +17,7 @@ from recsys.served_home import Served
 from webui import current_listener
 from webui.api.parameters import MAX_RESULTS
 from webui.api.playlists import continuation, own_playlist
+from webui.api.renewals import folder_shown
 from webui.served import current, label
 from webui.texts import read_whole
 
@@ -46,6 +49,7 @@ def playlists() -> str:
     return render_template(
         "playlists.html",
         playlists=sorted(stored, key=lambda p: (-p.changed_at, -p.id)),
+        renewals=_renewals(served, listener),
         start=End("", None),
         end=End("", None),
         length=LENGTH,
@@ -60,9 +64,13 @@ def playlist(playlist_id: int) -> str:
     stored = own_playlist(served, playlist_id)
     tracks = served.catalog.tracks(stored.track_ids)
     more = continuation(served, stored, N_MORE) if _asks_for_more(stored) else None
+    renewal = served.catalog.renewals.of(stored.id)
     return render_template(
         "playlist.html",
         playlist=stored,
+        renewal=renewal,
+        folder=folder_shown(renewal.plan) if renewal else "",
+        next_at=next_time(renewal.plan.every, time()) if renewal else 0,
         tracks=tracks,
         seconds=sum(track.duration or 0 for track in tracks if not track.removed),
         more=more,
@@ -152,6 +160,13 @@ def _tempo_change() -> float | None:
     if text and percent is None:
         raise BadRequest(f'"tempo_change" takes {PERCENT.public}.')
     return percent
+
+
+def _renewals(served: Served, listener: int | None) -> dict[int, Renewal]:
+    """Return how the listener's playlists renew themselves, by their ids."""
+    if listener is None:
+        return {}
+    return {one.playlist_id: one for one in served.catalog.renewals.all(listener)}
 
 
 def _asks_for_more(stored: StoredPlaylist) -> bool:

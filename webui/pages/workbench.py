@@ -63,6 +63,7 @@ def workbench() -> AnyResponse | str:
         has_sounding_seed=any(ref.kind != "tag" for ref in mix.like),
         sources={source: words for source, (words, _) in SOURCES.items() if source in in_bars},
         title=title_of(mix, listing),
+        renewing=[] if listener_id is None else served.catalog.renewals.all(listener_id),
     )
 
 

@@ -1,5 +1,6 @@
 // One playlist: its order, its name, what comes next. Every change is kept at once, and can be undone.
 
+import { deleteForSession } from "./deleted_playlist.js";
 import { draggable, putBack } from "./dragging.js";
 import { asName, changed, itemOf, say } from "./page.js";
 import { playAll } from "./player.js";
@@ -144,9 +145,7 @@ async function recommendNext() {
 /** Delete the playlist; the page of all playlists can bring it back. */
 async function deletePlaylist() {
   try {
-    await send("DELETE", address);
-    const { name, track_ids } = saved;
-    sessionStorage.setItem("deleted-playlist", JSON.stringify({ name, track_ids }));
+    await deleteForSession(main.dataset.playlist);
     location.assign("/playlists#deleted");
   } catch (error) {
     say(error.message);

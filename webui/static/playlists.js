@@ -1,5 +1,6 @@
 // All playlists: read from files, deleted, and brought back.
 
+import { deleteForSession, lastDeleted, restoreDeleted } from "./deleted_playlist.js";
 import { asName, make, say } from "./page.js";
 import "./player.js";
 import "./search.js";
@@ -7,10 +8,7 @@ import { request, send } from "./server.js";
 import "./path_form.js";
 
 const PLAYLISTS = "/api/v1/playlists";
-const DELETED = "deleted-playlist"; // in the session: also the one deleted on its own page
 const undo = document.getElementById("undo");
-
-const lastDeleted = () => JSON.parse(sessionStorage.getItem(DELETED));
 
 function showUndo() {
   const last = lastDeleted();
@@ -29,28 +27,18 @@ async function refresh() {
 async function remove(button) {
   const row = button.closest("[data-playlist]");
   const place = [...row.parentElement.children].indexOf(row);
-  await deletePlaylist(row.dataset.playlist);
+  await deleteForSession(row.dataset.playlist);
   await refresh();
   const left = document.querySelectorAll("[data-delete]");
   (left[Math.min(place, left.length - 1)] ?? undo).focus();
   say(`Deleted “${row.dataset.name}”.`);
 }
 
-/** Delete a playlist, and keep what it was for this session. */
-async function deletePlaylist(id) {
-  const playlist = await (await request(`${PLAYLISTS}/${id}`)).json();
-  await send("DELETE", `${PLAYLISTS}/${id}`);
-  const track_ids = playlist.tracks.map((track) => track.id);
-  sessionStorage.setItem(DELETED, JSON.stringify({ name: playlist.name, track_ids }));
-}
-
 async function restore() {
-  const last = lastDeleted();
-  await send("POST", PLAYLISTS, last);
-  sessionStorage.removeItem(DELETED);
+  const name = await restoreDeleted();
   await refresh();
   document.querySelector(".kept-lists a").focus();
-  say(`Restored “${last.name}”.`);
+  say(`Restored “${name}”.`);
 }
 
 async function importFile(file) {

@@ -3,6 +3,7 @@
 import { draggable } from "./dragging.js";
 import { act, keepOrder, meant, move, show, undo } from "./list.js";
 import { rows, say } from "./page.js";
+import "./renewals.js";
 import { rate, remove, keepRow } from "./row.js";
 import "./saving.js";
 import { whenChosen } from "./search.js";

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 from xml.etree import ElementTree
@@ -67,12 +68,18 @@ def form() -> MultiDict[str, str]:
         return MultiDict()
 
 
+@cache
+def _server_version() -> str:
+    """Return this program's version, which is read from a file."""
+    return version("earshot")
+
+
 def _answer(outcome: str, tree: Tree, status: int) -> Response:
     whole = {
         "status": outcome,
         "version": PROTOCOL,
         "type": "earshot",
-        "serverVersion": version("earshot"),
+        "serverVersion": _server_version(),
         "openSubsonic": True,
         **tree,
     }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 
-from recsys.home.discography import ARTICLES, LibraryArtist, letter
+from recsys.home.discography import ARTICLES, Discography, LibraryArtist, letter
 from webui.subsonic.answers import Element, Tree, present
 from webui.subsonic.endpoints import endpoint, group
 from webui.subsonic.library import LibraryView, library
@@ -124,12 +125,21 @@ def get_album_info() -> Tree:
 
 
 def _by_letters(view: LibraryView, describe: Callable[[LibraryArtist], Tree]) -> Tree:
-    letters: defaultdict[str, list[Tree]] = defaultdict(list)
-    for artist in view.discography.artists.values():
-        if artist.albums:
-            letters[letter(artist.name)].append(describe(artist))
-    index = [{"name": name, "artist": letters[name]} for name in sorted(letters)]
+    index = [
+        {"name": name, "artist": [describe(artist) for artist in artists]}
+        for name, artists in _letters(view.discography).items()
+    ]
     return {"ignoredArticles": " ".join(ARTICLES), "index": index}
+
+
+@lru_cache(2)
+def _letters(discography: Discography) -> Mapping[str, list[LibraryArtist]]:
+    """Return everybody who has an album, by the letters that names are listed under."""
+    letters: defaultdict[str, list[LibraryArtist]] = defaultdict(list)
+    for artist in discography.artists.values():
+        if artist.albums:
+            letters[letter(artist.name)].append(artist)
+    return {name: letters[name] for name in sorted(letters)}
 
 
 def _albums(artist: LibraryArtist) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from recsys.catalog import MarkedKind, Track
 from recsys.home.discography import Discography, LibraryAlbum, LibraryArtist
@@ -131,23 +132,12 @@ class LibraryView:
 
     def album_tree(self, album: LibraryAlbum) -> Tree:
         """Describe an album, as the protocol's AlbumID3."""
-        tree = present(
-            id=album.id,
-            name=album.name,
-            artist=album.artist,
-            artistId=album.artist_id,
-            coverArt=album.id,
-            songCount=len(album.tracks),
-            duration=round(album.seconds),
-            created=when(album.added_at),
-            year=album.year,
-            genre=next(iter(album.genres), None),
-            musicBrainzId=album.mbid,
-            displayArtist=album.artist,
-            isCompilation=album.is_compilation,
-        )
-        tree["genres"] = [{"name": genre} for genre in album.genres]
-        tree["artists"] = [_named(album.artist_id, album.artist)]
+        described = _described(self.discography)
+        tree = described.get(album.id)
+        if tree is None:
+            tree = described[album.id] = _album_tree(album)
+        if not self.listening.plays:
+            return tree | self._marks("album", album.id)
         plays, played = self.listening.album_plays(album), self.listening.album_last_at(album)
         return tree | self._marks("album", album.id) | _plays(plays or None, played or None)
 
@@ -165,13 +155,12 @@ class LibraryView:
 
     def artist_tree(self, artist: LibraryArtist) -> Tree:
         """Describe an artist, as the protocol's ArtistID3."""
-        roles = ["albumartist"] * bool(artist.albums) + ["artist"] * bool(artist.tracks)
-        tree: Tree = _named(artist.id, artist.name) | {
-            "coverArt": artist.id,
-            "albumCount": len(artist.albums) + len(artist.appears_on),
-            "roles": roles,
-        }
-        return tree | present(starred=self._marks("artist", artist.id).get("starred"))
+        described = _described(self.discography)
+        tree = described.get(artist.id)
+        if tree is None:
+            tree = described[artist.id] = _artist_tree(artist)
+        starred_at = self.listening.starred.get(("artist", artist.id))
+        return tree if starred_at is None else tree | {"starred": when(starred_at)}
 
     def artist_folder(self, artist: LibraryArtist) -> Tree:
         """Describe an artist as a folder, as the protocol's Artist."""
@@ -186,6 +175,44 @@ class LibraryView:
         starred_at = self.listening.starred.get((kind, item))
         rating = self.listening.ratings.get((kind, item))
         return present(starred=None if starred_at is None else when(starred_at), userRating=rating)
+
+
+@lru_cache(2)
+def _described(discography: Discography) -> dict[str, Tree]:
+    """Return what is described of a discography, to be added to: albums and artists by ids."""
+    return {}
+
+
+def _album_tree(album: LibraryAlbum) -> Tree:
+    """Describe an album, the same to everybody."""
+    tree = present(
+        id=album.id,
+        name=album.name,
+        artist=album.artist,
+        artistId=album.artist_id,
+        coverArt=album.id,
+        songCount=len(album.tracks),
+        duration=round(album.seconds),
+        created=when(album.added_at),
+        year=album.year,
+        genre=next(iter(album.genres), None),
+        musicBrainzId=album.mbid,
+        displayArtist=album.artist,
+        isCompilation=album.is_compilation,
+    )
+    tree["genres"] = [{"name": genre} for genre in album.genres]
+    tree["artists"] = [_named(album.artist_id, album.artist)]
+    return tree
+
+
+def _artist_tree(artist: LibraryArtist) -> Tree:
+    """Describe an artist, the same to everybody."""
+    roles = ["albumartist"] * bool(artist.albums) + ["artist"] * bool(artist.tracks)
+    return _named(artist.id, artist.name) | {
+        "coverArt": artist.id,
+        "albumCount": len(artist.albums) + len(artist.appears_on),
+        "roles": roles,
+    }
 
 
 def library() -> LibraryView:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import re
 
-from recsys.catalog import LONGEST_PLAYLIST, PlaylistChanged, StoredPlaylist, is_name
+from recsys.catalog import (
+    LONGEST_PLAYLIST,
+    PlaylistChanged,
+    PlaylistRenews,
+    Renewal,
+    StoredPlaylist,
+    is_name,
+)
 from recsys.recommendation.query import LARGEST_ID
 from recsys.served_home import Served
 from webui import current_listener
+from webui.api.playlists import RENEWS
 from webui.subsonic.answers import Tree
 from webui.subsonic.authentication import username
 from webui.subsonic.endpoints import endpoint, group
@@ -28,8 +36,12 @@ def get_playlists() -> Tree:
         raise SubsonicError(FORBIDDEN, "Only your own playlists can you ask for here.")
     view = library()
     listener = current_listener.listener(view.served)
-    playlists = [] if listener is None else view.served.catalog.playlists(listener)
-    return {"playlists": {"playlist": [_playlist(view, one) for one in playlists]}}
+    playlists, renewing = [], dict[int, Renewal]()
+    if listener is not None:
+        playlists = view.served.catalog.playlists(listener)
+        renewing = {one.playlist_id: one for one in view.served.catalog.renewals.all(listener)}
+    listed = [_playlist(view, one, renewing.get(one.id)) for one in playlists]
+    return {"playlists": {"playlist": listed}}
 
 
 @endpoint(api, "getPlaylist")
@@ -110,20 +122,23 @@ def _save(
     except PlaylistChanged:
         words = "The playlist was changed meanwhile: try again."
         raise SubsonicError(PROBLEM, words) from None
+    except PlaylistRenews:
+        raise SubsonicError(FORBIDDEN, RENEWS) from None
     except KeyError as error:
         raise unknown("song or playlist", str(error.args[0])) from None
 
 
-def _playlist(view: LibraryView, playlist: StoredPlaylist) -> Tree:
+def _playlist(view: LibraryView, playlist: StoredPlaylist, renewal: Renewal | None) -> Tree:
     seconds = view.discography.seconds
     lengths = [seconds[track_id] for track_id in playlist.track_ids if track_id in seconds]
     one = f"{START}{playlist.id}"
-    return {
+    comment = {} if renewal is None else {"comment": f"{renewal.plan.words}."}
+    return comment | {
         "id": one,
         "name": playlist.name,
         "owner": username(),
         "public": False,
-        "readonly": False,
+        "readonly": renewal is not None,
         "songCount": len(lengths),
         "duration": round(sum(lengths)),
         "created": when(playlist.created_at),
@@ -133,4 +148,5 @@ def _playlist(view: LibraryView, playlist: StoredPlaylist) -> Tree:
 
 
 def _with_songs(view: LibraryView, playlist: StoredPlaylist) -> Tree:
-    return _playlist(view, playlist) | {"entry": view.songs(playlist.track_ids)}
+    renewal = view.served.catalog.renewals.of(playlist.id)
+    return _playlist(view, playlist, renewal) | {"entry": view.songs(playlist.track_ids)}
