@@ -11,6 +11,7 @@ from encoders.trimming import trimmed
 
 N_LEVELS = 300  # of a track: a bar every third pixel of a wide player
 _RATE = 16_000  # Hz: above what a picture shows, and quicker than the file's own
+_LOUDEST = 4.0  # of full scale 1; what a damaged file decodes to beyond it is no sound
 _PIECE = 1 << 16  # samples averaged at once
 
 
@@ -30,7 +31,8 @@ def read_levels(track: AudioSpan) -> NDArray[np.uint8]:
         for piece in trimmed(
             container, stream, "fltp", _RATE, start=start, stop=stop, piece=_PIECE
         ):
-            samples = piece.to_ndarray()
+            samples = np.nan_to_num(piece.to_ndarray(), nan=0.0, posinf=0.0, neginf=0.0)
+            samples = samples.clip(-_LOUDEST, _LOUDEST)
             parts = np.arange(first, first + samples.shape[1]) * (N_LEVELS / n_samples)
             parts = np.minimum(parts.astype(np.int64), N_LEVELS - 1)
             power += np.bincount(parts, np.square(samples).mean(axis=0), N_LEVELS)

@@ -58,7 +58,8 @@ def assert_works(decoder: DecoderProcess, track: Path) -> None:
         decoder.request_segments(track, info.duration, GRID, n_segments)
         segments = decoder.receive_segments(track)
         expected = read_segments(track, info.duration, GRID, n_segments)
-        np.testing.assert_array_equal(segments.waveforms, expected.waveforms)
+        # The decoder multiplies on one core, this process on all: products round differently.
+        np.testing.assert_allclose(segments.waveforms, expected.waveforms, rtol=0, atol=1e-6)
         np.testing.assert_array_equal(segments.starts, expected.starts)
         assert segments.waveforms.dtype == segments.starts.dtype == np.float32
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import wave
 from pathlib import Path
 
@@ -41,6 +42,19 @@ def test_levels_are_those_of_the_parts(tmp_path: Path) -> None:
 def test_silence_and_very_short_files_have_levels(tmp_path: Path) -> None:
     assert not levels_of(tmp_path / "silent.wav", np.zeros(RATE)).any()
     assert levels_of(tmp_path / "short.wav", np.ones(RATE // 5)).max() == 255
+
+
+def test_what_a_damaged_file_decodes_to_hides_no_sound(tmp_path: Path) -> None:
+    signal = 0.5 * np.sin(np.arange(3 * RATE) / 10).astype("<f4")
+    signal[RATE : RATE + 4] = np.nan, np.inf, -np.inf, 1e38
+    data = signal.tobytes()
+    kind = struct.pack("<HHIIHH", 3, 1, RATE, 4 * RATE, 4, 32)  # floating point
+    chunks = b"fmt " + struct.pack("<I", 16) + kind + b"data" + struct.pack("<I", len(data)) + data
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks)
+    levels = read_levels(AudioSpan(path, 3.0))
+    assert levels.max() == 255
+    assert (levels[5:95] > 20).all()
 
 
 def test_what_is_no_audio_is_an_error(tmp_path: Path) -> None:
