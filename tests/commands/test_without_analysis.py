@@ -75,9 +75,11 @@ def test_listens_are_imported_and_learned_from(
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("command", ["build", "train-head", "train-tagger", "plot", "weights"])
+@pytest.mark.parametrize(
+    "command", ["build", "train-head", "train-tagger", "plot kernels", "weights"]
+)
 def test_what_needs_analysis_says_how_to_get_it(environment: dict[str, str], command: str) -> None:
-    done = earshot(environment, command, "--help")
+    done = earshot(environment, *command.split(), "--help")
     assert done.returncode == 1
     assert done.stderr.startswith(f"earshot {command}: ")
     assert done.stderr.endswith(f"is not installed, which this needs. Install it with: {HOW}\n")
