@@ -154,7 +154,8 @@ def test_why(earshot: Commands, library: Library, tmp_path: Path) -> None:
         for moment in row["why"]["moments"]:
             assert 0 <= moment["start"] < moment["end"] <= SECONDS + 0.1
             assert moment["end"] - moment["start"] <= 3
-        assert row["why"]["tempo"] is None, "no file says it"
+        tempos = row["why"]["tempo"]  # estimated, as no file says it
+        assert tempos is None or all(30 < one < 300 for one in tempos)
     shutil.copy(library.music / "slower.flac", tmp_path / "outside.mp4")
     outside = earshot.neighbours(tmp_path / "outside.mp4", "--why")
     assert all(row["why"] for row in outside)
