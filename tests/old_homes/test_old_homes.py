@@ -17,6 +17,7 @@ from make import ARTISTS, answers, application, run, write_music
 from recsys.catalog import Catalog
 
 WORDED = {"path", "text", "words", "sentences"}  # keys of what depends on the folder or on wording
+NOW_CALLED = {"highlight": "typical"}  # a taggram's highlight is another moment today
 ESTIMATED = {"tempo", "keys"}  # what a build estimates anew
 ARCHIVES = sorted(Path(__file__).parent.glob("*.zip"))
 
@@ -76,7 +77,7 @@ def same(given: Any, expected: Any) -> bool:
     """Say whether two answers are the same, but for roundings, wording, and what is said beside."""
     if isinstance(expected, dict):
         return set(given) >= set(expected) and all(
-            k in WORDED or same(given[k], expected[k]) for k in expected
+            k in WORDED or same(given[NOW_CALLED.get(k, k)], expected[k]) for k in expected
         )
     if isinstance(expected, list):
         return len(given) == len(expected) and all(map(same, given, expected))
