@@ -6,6 +6,7 @@ import atexit
 import gc
 import logging
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from earshot.commands.serve import ServeOptions
 
 LOOK = 5.0  # s between two looks for a new index
+PATIENCE = 2.0  # s for a thread beside the answers to end
 MOST_PROCESSES = 64
 
 
@@ -106,9 +108,13 @@ def work(
         app, _ = application(options, settings, shared, closing, stack)
         stack.enter_context(one_thread_each())
         home: ServedHome = app.extensions["served_home"]
-        threading.Thread(target=keep_warm, args=(home, closing), daemon=True).start()
+        warm = threading.Thread(target=keep_warm, args=(home, closing), daemon=True)
+        warm.start()
         answer_requests(app, connections)
         closing.set()
+    warm.join(PATIENCE)
+    if warm.is_alive():  # in a library's code, which an end would abort
+        os._exit(0)
 
 
 def keep_warm(home: ServedHome, closing: threading.Event) -> None:

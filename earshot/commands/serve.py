@@ -15,6 +15,7 @@ import atexit
 import gc
 import ipaddress
 import logging
+import os
 import re
 import secrets
 import signal
@@ -30,6 +31,7 @@ from earshot.arguments import new_parser, whole_number
 from earshot.command import DONE, Command
 from earshot.worker_process import (
     MOST_PROCESSES,
+    PATIENCE,
     Shared,
     application,
     keep_warm,
@@ -165,13 +167,20 @@ def run(options: ServeOptions) -> int:
     streams and analyses of dropped files end. A second signal ends all of it.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    beside: list[threading.Thread] = []
     atexit.register(gc.freeze)  # a last collection would look through all modules for a second
     with ExitStack() as stack:
         try:
-            serve(options, stack)
+            serve(options, stack, beside)
         except OSError as error:
             where = f"{options.host}:{options.port}"
             raise PortUnavailable(f"{where} cannot be served on: {error.strerror}.") from error
+    for thread in beside:
+        thread.join(PATIENCE)
+    if any(thread.is_alive() for thread in beside):  # in a library's code, which an end would abort
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(DONE)
     return DONE
 
 
@@ -187,8 +196,11 @@ def _is_any_address(host: str) -> bool:
     return not host or (_is_address(host) and ipaddress.ip_address(host).is_unspecified)
 
 
-def serve(options: ServeOptions, stack: ExitStack) -> None:
-    """Serve until a signal comes; the stack closes what was opened."""
+def serve(options: ServeOptions, stack: ExitStack, beside: list[threading.Thread]) -> None:
+    """Serve until a signal comes; the stack closes what was opened.
+
+    Threads that work beside the answers are appended to `beside`; they end soon after.
+    """
     settings = load_settings(options.home)
     closing = threading.Event()
     n_workers = options.processes if options.processes > 1 else 0
@@ -213,9 +225,11 @@ def serve(options: ServeOptions, stack: ExitStack) -> None:
     address = f"http://{url_host(options.host)}:{server.effective_port}"
     made = first_owner(accounts, options.listener) if accounts is not None else None
     if not n_workers:
-        threading.Thread(target=keep_warm, args=(home, closing), daemon=True).start()
+        beside.append(threading.Thread(target=keep_warm, args=(home, closing), daemon=True))
     renewing = home, options.music or default_roots(), closing
-    threading.Thread(target=renew_when_due, args=renewing, daemon=True).start()
+    beside.append(threading.Thread(target=renew_when_due, args=renewing, daemon=True))
+    for thread in beside:
+        thread.start()
 
     def close(*_: object) -> None:
         closing.set()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,8 @@ def test_a_build_is_started_followed_and_taken_up(page: Page, home: Path) -> Non
     seen = page.evaluate("window.seen")
     assert {limit for _, limit in seen} >= {N_NEW}
     counts = [value for value, limit in seen if limit == N_NEW]
-    assert counts == sorted(counts)
+    restarts = sum(after < before for before, after in pairwise(counts))
+    assert restarts <= 1  # waveforms are drawn of as many as were analysed
     assert len(set(counts)) > 1  # it advanced
     assert (figure(page, "analysed"), figure(page, "failed")) == (str(N_BEFORE + N_NEW), "1")
     failed = page.locator(".failures li")

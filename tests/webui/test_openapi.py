@@ -25,12 +25,13 @@ from webui.write_tokens import masked
 # What is well formed and yet refused, by its meaning: lengths the wrong way round, one track as
 # both ends, more than 200 seeds in all, a file that is no playlist, a listen of the future, a place
 # behind a track's end, a folder that there is not, a state that is not the playlist's (If-Match),
-# other tracks for a playlist that renews itself, a radio at random from seeds.
+# other tracks for a playlist that renews itself, an import too many, a radio at random from seeds.
 REFUSED_BY_MEANING = (
     "POST /api/v1/recommend",
     "POST /api/v1/radio",
     "GET /api/v1/folders",
     "POST /api/v1/build",
+    "POST /api/v1/imports",
     "GET /api/v1/path",
     "GET /api/v1/mix",
     "POST /api/v1/playlists/import",
@@ -104,7 +105,17 @@ def served(tmp_path_factory: pytest.TempPathFactory, library: Path) -> Iterator[
     def build(*, retry_failed: bool, **_: object) -> None:
         """Start nothing."""
 
-    app = create_app(Settings(home), analyse_file=analyse, transcode=transcoded, build=build)
+    def import_history(file: Path, *_: object) -> None:
+        """Read nothing."""
+        shutil.rmtree(file.parent)
+
+    app = create_app(
+        Settings(home),
+        analyse_file=analyse,
+        transcode=transcoded,
+        build=build,
+        import_history=import_history,
+    )
     APPLICATION.flask = app
     yield
     app.extensions["served_home"].close()
