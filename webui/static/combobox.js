@@ -57,8 +57,9 @@ export function combobox(input, list, chosen, kinds = null, last = () => []) {
       return;
     }
     const answer = await request(`/api/v1/complete?${new URLSearchParams({ q: words })}`);
-    if (turn !== nRequests || !answer.ok) return;
-    const completions = (await answer.json()).completions;
+    if (!answer.ok) return;
+    const { completions } = await answer.json();
+    if (turn !== nRequests) return; // something else was typed or chosen meanwhile
     options = completions.filter((option) => !kinds || kinds.includes(option.kind)).concat(last(words));
     render();
     if (!options.length) say(`No results for “${words}”.`);

@@ -107,9 +107,11 @@ function begin(start) {
 async function toHighlight() {
   const track = queue.current;
   const answer = await request(`/api/v1/tracks/${track.id}/taggram`);
-  if (!answer.ok || queue.current !== track) return;
-  from = (await answer.json()).highlight.start;
-  if (queue.current === track) seekTo(from);
+  if (!answer.ok) return;
+  const { highlight } = await answer.json();
+  if (queue.current !== track) return; // another one plays by now
+  from = highlight.start;
+  seekTo(from);
 }
 
 function openFile(start) {

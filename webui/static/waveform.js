@@ -14,8 +14,10 @@ export async function picture(id) {
   levels = null;
   draw(0);
   const answer = await request(`/api/v1/tracks/${id}/waveform`);
-  if (mine !== turn || !answer.ok) return;
-  levels = (await answer.json()).levels.map((level) => level / 255);
+  if (!answer.ok) return;
+  const { levels: fresh } = await answer.json();
+  if (mine !== turn) return; // another track plays by now
+  levels = fresh.map((level) => level / 255);
   draw(played);
 }
 
