@@ -2,7 +2,7 @@
 
 A plugin is pointed at this server, with an API key as its token. It names songs and artists by the
 media server's own ids (`webui.media_server`); without that server's database they are Earshot's. An
-error is {"error": a sentence}, as the plugins know it. ServerNames and meanings of parameters:
+error is {"error": a sentence}, as the plugins know it. Names and meanings of parameters:
 https://github.com/NeptuneHub/AudioMuse-AI and its plugins.
 """
 
@@ -51,9 +51,8 @@ class ServerNames:
 
     def track(self, item_id: str) -> Track:
         """Return the track of an id. Raises NotFound."""
-        number = (
-            read_whole(item_id, 1, LARGEST_ID) if self._ids is None else (self._ids.track(item_id))
-        )
+        ids = self._ids
+        number = read_whole(item_id, 1, LARGEST_ID) if ids is None else ids.track(item_id)
         track = None if number is None else self._served.catalog.track(number)
         if track is None or track.removed:
             raise NotFound(f"The library has no song {item_id[:100]}.")

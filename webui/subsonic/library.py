@@ -39,37 +39,37 @@ class LibraryView:
     def track(self, song_id: str) -> Track:
         """Return the track of a song's id. Raises SubsonicError."""
         number = int(song_id) if re.fullmatch("[0-9]{1,10}", song_id, re.ASCII) else 0
-        view = self.served.catalog.track(number) if 0 < number <= LARGEST_ID else None
-        if view is None or view.removed:
+        track = self.served.catalog.track(number) if 0 < number <= LARGEST_ID else None
+        if track is None or track.removed:
             raise unknown("song", song_id)
-        return view
+        return track
 
     def tracks(self, song_ids: Sequence[str]) -> list[Track]:
         """Return the tracks of songs' ids, in their order. Raises SubsonicError."""
         wanted = [int(i) if re.fullmatch("[0-9]{1,10}", i, re.ASCII) else 0 for i in song_ids]
-        view = {
+        tracks = {
             track.id: track
             for track in self.served.catalog.tracks({i for i in wanted if i <= LARGEST_ID})
             if not track.removed
         }
         for number, song_id in zip(wanted, song_ids, strict=True):
-            if number not in view:
+            if number not in tracks:
                 raise unknown("song", song_id)
-        return [view[number] for number in wanted]
+        return [tracks[number] for number in wanted]
 
     def album(self, album_id: str) -> LibraryAlbum:
         """Return an album by its id. Raises SubsonicError."""
-        view = self.discography.albums.get(album_id)
-        if view is None:
+        album = self.discography.albums.get(album_id)
+        if album is None:
             raise unknown("album", album_id)
-        return view
+        return album
 
     def artist(self, artist_id: str) -> LibraryArtist:
         """Return an artist by the id. Raises SubsonicError."""
-        view = self.discography.artists.get(artist_id)
-        if view is None:
+        artist = self.discography.artists.get(artist_id)
+        if artist is None:
             raise unknown("artist", artist_id)
-        return view
+        return artist
 
     def kind(self, any_id: str) -> MarkedKind:
         """Return what an id is one of. Raises SubsonicError for one of nothing."""
