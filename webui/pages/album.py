@@ -10,7 +10,6 @@ from recsys.home.discography import VARIOUS, LibraryAlbum
 from webui import current_listener
 from webui.listening import listening
 from webui.mix_query import MAX_NAME
-from webui.pages.browse import row_data
 from webui.served import current
 
 MAX_TRACKS = 1000  # of an album shown on one page
@@ -40,7 +39,8 @@ def album(album_id: str) -> str:
         n_plays=mine.album_plays(shown),
         n_tracks=served.n_indexed,
         person=current_listener.person(),
-        **row_data(served, mine),
+        library=library,
+        mine=mine,
     )
 
 
@@ -64,7 +64,8 @@ def genre() -> str:
         tracks=[track for track in tracks if not track.removed],
         n_tracks=served.n_indexed,
         person=current_listener.person(),
-        **row_data(served, mine),
+        library=library,
+        mine=mine,
     )
 
 

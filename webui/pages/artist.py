@@ -10,7 +10,7 @@ from flask import Blueprint, render_template, request
 from werkzeug.exceptions import NotFound
 
 from recsys.catalog import Track
-from recsys.home.discography import LibraryArtist
+from recsys.home.discography import Discography, LibraryArtist
 from recsys.served_home import Served
 from recsys.similarity.artists import ArtistAlbum
 from recsys.similarity.explanation import mean_logits
@@ -18,7 +18,6 @@ from recsys.tagging.taggram import TagBar, tag_bars
 from webui import current_listener
 from webui.listening import listening
 from webui.mix_query import MAX_NAME
-from webui.pages.browse import row_data
 from webui.served import current
 
 MAX_TRACKS = 500  # shown on one page
@@ -33,12 +32,13 @@ def show() -> str:
     """Show the artist of a name, in any spelling."""
     name = request.args.get("name", "").strip()
     served = current()
-    albums = _albums(served, name) if name and len(name) <= MAX_NAME else []
+    library = served.discographies.current()
+    is_name = bool(name) and len(name) <= MAX_NAME
+    artist = library.artist_named(name) if is_name else None
+    albums = _albums(served, library, artist, name) if is_name else []
     if not albums:
         raise NotFound(f"The library has no artist “{name[:100]}”.")
     tracks = [track for album in albums for track in album.tracks]
-    library = served.discographies.current()
-    artist = library.artist_named(name)
     own, appears_on = (
         [library.albums[one] for one in ids[:N_CARDS]]
         for ids in ((artist.albums, artist.appears_on) if artist else ((), ()))
@@ -57,15 +57,16 @@ def show() -> str:
         appears_on=appears_on,
         n_tracks=served.n_indexed,
         person=current_listener.person(),
-        **row_data(served, listening(served)),
+        library=library,
+        mine=listening(served),
     )
 
 
-def _albums(served: Served, name: str) -> list[ArtistAlbum]:
+def _albums(
+    served: Served, library: Discography, artist: LibraryArtist | None, name: str
+) -> list[ArtistAlbum]:
     """Return an artist's tracks by album; for various and unknown artists the albums of these."""
     found = served.artists.albums(name)
-    library = served.discographies.current()
-    artist = library.artist_named(name)
     if found or artist is None:
         return found
     albums = [library.albums[one] for one in artist.albums]

@@ -15,7 +15,7 @@ from recsys.home.discography import Discography, LibraryAlbum, LibraryGenre
 from recsys.served_home import Served
 from webui import current_listener, library_lists
 from webui.library_lists import ALBUM_ORDERS, ARTIST_ORDERS, TRACK_ORDERS, Order, letter_starts
-from webui.listening import Listening, listening
+from webui.listening import listening
 from webui.served import current
 from webui.texts import read_whole
 
@@ -162,7 +162,7 @@ def tracks() -> str:
         listed = [track_id for track_id in listed if track_id in mine.liked]
     shown = Shown.of(listed, choice, ON_PAGE["tracks"], lambda track_id: library.titles[track_id])
     rows = [track for track in served.catalog.tracks(shown.items) if not track.removed]
-    return _page(served, "tracks", choice, shown, rows=rows, **row_data(served, mine))
+    return _page(served, "tracks", choice, shown, rows=rows, library=library, mine=mine)
 
 
 @browse_pages.get("/genres")
@@ -179,11 +179,6 @@ def genres() -> str:
         listed.sort(key=lambda genre: -len(genre.tracks))
     shown = Shown.of(listed, choice, ON_PAGE["genres"], lambda genre: genre.name)
     return _page(served, "genres", choice, shown)
-
-
-def row_data(served: Served, mine: Listening) -> dict[str, object]:
-    """Return what rows of tracks show beside the tracks."""
-    return {"library": served.discographies.current(), "mine": mine}
 
 
 def _genre(library: Discography, choice: Choice) -> LibraryGenre:

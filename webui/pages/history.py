@@ -13,7 +13,6 @@ from recsys.catalog import StoredListen
 from webui import current_listener
 from webui.api.parameters import Cursor, write_cursor
 from webui.listening import listening
-from webui.pages.browse import row_data
 from webui.pages.track import day
 from webui.served import current
 
@@ -27,28 +26,26 @@ history_page = Blueprint("history_page", __name__)
 def show() -> str:
     """Show the person's listens, the latest first."""
     served = current()
-    name = current_listener.person().listener
-    row = served.catalog.listener(name)
-    listener_id = current_listener.listener(served)
+    person = current_listener.person()
+    me = served.catalog.listener(person.listener)
     before = _before()
     found: Sequence[StoredListen] = (
-        []
-        if listener_id is None
-        else served.catalog.listens_before(listener_id, before, ON_PAGE + 1)
+        [] if me is None else served.catalog.listens_before(me.id, before, ON_PAGE + 1)
     )
     listens = found[:ON_PAGE]
     ids = {listen.track_id for listen in listens if listen.track_id is not None}
     last = listens[-1] if len(found) > len(listens) else None
     return render_template(
         "history.html",
-        n_listens=row.n_listens if row else 0,
+        n_listens=me.n_listens if me else 0,
         days=[(at, list(some)) for at, some in groupby(listens, lambda one: day(one.listened_at))],
         tracks={track.id: track for track in served.catalog.tracks(ids) if not track.removed},
         is_first=before is None,
         next_page=last and write_cursor(last.listened_at, last.recording_id),
         n_tracks=served.n_indexed,
-        person=current_listener.person(),
-        **row_data(served, listening(served)),
+        person=person,
+        library=served.discographies.current(),
+        mine=listening(served),
     )
 
 
