@@ -182,7 +182,7 @@ def begin_import(query: ImportQuery) -> Response:
 @api.delete("/imports", responses={202: ImportSchema, **problems(403, 409)}, security=WRITES)
 def end_import() -> Response:
     """Stop the import of the person who asks; what was read is kept."""
-    if ImportSchema.of(state := read_import(_home())).state == "none" or state is None:
+    if ImportSchema.of(read_import(_home())).state == "none":
         raise Conflict("You are importing nothing.")
     if not stop_import(_home()):
         raise Conflict("Your import is over.")
@@ -194,8 +194,7 @@ def _received(name: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="earshot-"))
     try:
         with (folder / name).open("wb") as written:
-            while piece := request.stream.read(_PIECE):
-                written.write(piece)
+            shutil.copyfileobj(request.stream, written, _PIECE)
     except BaseException:  # the disk is full, or the client is gone
         shutil.rmtree(folder, ignore_errors=True)
         raise
