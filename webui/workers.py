@@ -30,7 +30,6 @@ from typing import Any, NamedTuple
 
 from flask import Flask
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
-from werkzeug.routing import RequestRedirect
 
 from webui.connection import body_waits
 from webui.metrics import Metrics
@@ -158,7 +157,7 @@ class Workers:
         path = environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace")
         try:
             endpoint, _ = self._routes.match(path, environ["REQUEST_METHOD"])
-        except (HTTPException, RequestRedirect):  # the application says what is wrong
+        except HTTPException:  # the application says what is wrong
             return ""
         return str(endpoint)
 
