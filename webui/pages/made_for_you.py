@@ -57,8 +57,8 @@ def made_for_you(served: Served) -> MadeForYou:
     library, mine = served.discographies.current(), listening(served)
     mixes = [_mix(library, group) for group in _groups(served, library, mine)]
     covers = [cover for mix in mixes for cover in mix.covers[:1]]
-    new = MadeMix("Discover", "Nothing you have played", "/?discovery=0.9&unplayed=1")
-    mixes.append(MadeMix(new.title, new.words, new.address, tuple(covers[::-1])))
+    discovery = "/?discovery=0.9&unplayed=1"
+    mixes.append(MadeMix("Discover", "Nothing you have played", discovery, tuple(covers[::-1])))
     if forgotten := _forgotten(mine, time.time()):
         query = urlencode([("like", f"track:{track_id}") for track_id in forgotten])
         played = [library.albums[library.album_of[i]] for i in forgotten if i in library.album_of]
