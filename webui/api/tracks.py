@@ -16,6 +16,7 @@ from recsys.home.track_table import UNKNOWN, TrackTable
 from recsys.musical_key import KEYS, TONICS
 from recsys.recommendation.controls import FASTEST
 from recsys.served_home import Served
+from recsys.similarity.explanation import TrackSound
 from recsys.similarity.percentile import shown
 from recsys.similarity.similar_moments import NoSuchPart
 from recsys.tagging.taggram import taggram as taggram_of
@@ -240,10 +241,7 @@ def similar_moments(path: OfTrack, query: PartQuery) -> Response:
     """List tracks with the moments that sound like a part of one, best first."""
     served = current()
     track = available_track(served, path.track_id)
-    try:
-        sound = served.similar.sound_of(track)
-    except KeyError:
-        raise not_compared(track) from None
+    sound = _sound_of(served, track)
     try:
         found = served.moments.of_part(
             sound, (query.start, query.end), query.k, seed=track, artist_cap=query.artist_cap
@@ -269,10 +267,7 @@ def taggram(path: OfTrack) -> Response:
     """Return the probabilities of a track's most probable tags over time."""
     served = current()
     track = available_track(served, path.track_id)
-    try:
-        track_sound = served.similar.sound_of(track)
-    except KeyError:
-        raise not_compared(track) from None
+    track_sound = _sound_of(served, track)
     body = {
         "track_id": track.id,
         "duration": track.duration,
@@ -286,6 +281,14 @@ def taggram(path: OfTrack) -> Response:
 def not_compared(track: CatalogTrack) -> Conflict:
     """Say why a track cannot be compared."""
     return Conflict(f"Track {track.id} cannot be compared. {why_not_analysed(track)}")
+
+
+def _sound_of(served: Served, track: CatalogTrack) -> TrackSound:
+    """Return how a track sounds, or raise Conflict where that is not known."""
+    try:
+        return served.similar.sound_of(track)
+    except KeyError:
+        raise not_compared(track) from None
 
 
 def _matching(served: Served, query: TracksQuery) -> list[int] | None:
