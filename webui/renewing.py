@@ -39,6 +39,7 @@ from webui.music_folders import allowed_among
 
 LOOK = 60.0  # s between two looks at what is due
 _PAUSE = 0.2  # s between two tries to take the turn
+BUSY = "Other lists are being renewed now: try again in a moment."
 NOTHING_FOUND = "Nothing was found for this list: the last one stays."
 
 _log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def turn(catalog: Catalog, patience: float = 0.0) -> Iterator[str]:
     holder, begin = secrets.token_hex(16), time.monotonic()
     while not catalog.renewals.take_turn(holder):
         if time.monotonic() - begin >= patience:
-            raise RenewalsBusy("Other lists are being renewed now: try again in a moment.")
+            raise RenewalsBusy(BUSY)
         time.sleep(_PAUSE)
     try:
         yield holder

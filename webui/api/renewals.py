@@ -23,7 +23,7 @@ from webui.api.parameters import WHOLE, Described, Name, Strict, Text, takes
 from webui.api.playlists import OfPlaylist, Summary, own_playlist, summary
 from webui.current_listener import for_owner, require_owner
 from webui.music_folders import allowed_folder, require_presence, roots
-from webui.renewing import RenewalsBusy, mix_of, renew, turn
+from webui.renewing import BUSY, RenewalsBusy, mix_of, renew, turn
 from webui.served import current
 
 PATIENCE = 5.0  # s that a request waits for its turn
@@ -201,10 +201,13 @@ def end_renewal(path: OfPlaylist) -> Response:
 
 def own_renewal(served: Served, playlist_id: int) -> Renewal:
     """Return how a playlist of the current listener renews itself, or raise NotFound."""
-    stored = own_playlist(served, playlist_id)
+    return _renewal_of(served, own_playlist(served, playlist_id))
+
+
+def _renewal_of(served: Served, stored: StoredPlaylist) -> Renewal:
     renewal = served.catalog.renewals.of(stored.id)
     if renewal is None:
-        raise _does_not_renew(playlist_id)
+        raise _does_not_renew(stored.id)
     return renewal
 
 
@@ -239,12 +242,12 @@ def _own_turn(served: Served) -> Iterator[str]:
         with turn(served.catalog, PATIENCE) as holder:
             yield holder
     except (RenewalsBusy, LeaseLost) as error:
-        raise Conflict("Other lists are being renewed now: try again in a moment.") from error
+        raise Conflict(BUSY) from error
 
 
 def _answer(served: Served, playlist_id: int, status: int = 200) -> Response:
     stored = own_playlist(served, playlist_id)
-    return answer(RenewalSchema.of(stored, own_renewal(served, playlist_id)), status)
+    return answer(RenewalSchema.of(stored, _renewal_of(served, stored)), status)
 
 
 def _does_not_renew(playlist_id: int) -> NotFound:
