@@ -74,8 +74,7 @@ class Metrics:
         begin = time.monotonic()
 
         def count(status: int) -> None:
-            self._requests.labels(method, endpoint, status).inc()
-            self._seconds.labels(endpoint).observe(time.monotonic() - begin)
+            self._count_answer(method, endpoint, status, begin)
 
         with self._in_flight.track_inprogress():
             yield count
@@ -89,9 +88,12 @@ class Metrics:
             return response
         endpoint = request.endpoint or "none"  # of addresses that are nowhere
         method = request.method if request.method in METHODS else "other"
-        self._requests.labels(method, endpoint, response.status_code).inc()
-        self._seconds.labels(endpoint).observe(time.monotonic() - g.counted_from)
+        self._count_answer(method, endpoint, response.status_code, g.counted_from)
         return response
+
+    def _count_answer(self, method: str, endpoint: str, status: int, begin: float) -> None:
+        self._requests.labels(method, endpoint, status).inc()
+        self._seconds.labels(endpoint).observe(time.monotonic() - begin)
 
     def _end(self, error: BaseException | None) -> None:
         if "counted_from" in g:
