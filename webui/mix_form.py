@@ -31,7 +31,7 @@ class Choices:
 
 
 COMMON = ("discovery", "diversity", "artist_cap", "exclude_played")  # visible at once
-_CHOICES: Mapping[Values, Choices] = {
+CHOICES: Mapping[Values, Choices] = {
     CAP: Choices((1, 2, 3, 5), "at most {:.0f}".format, "any number"),
     SPACING: Choices((1, 2, 3, 5), "at least {:.0f} others".format, "any number"),
     SECONDS: Choices((180, 300, 480, 720, 1200), clock, "any length"),
@@ -94,7 +94,7 @@ def _control(mix: Mix, name: str, address_name: str) -> Control:
     if isinstance(values, Share):
         ends = values.low, values.high
         return Control(address_name, title, "slider", written(value), ends=ends)
-    choices = _CHOICES.get(values)
+    choices = CHOICES.get(values)
     if choices is None:
         return Control(address_name, title, "number", written(value))
     chosen = "" if value == default else written(value)

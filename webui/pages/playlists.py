@@ -18,6 +18,7 @@ from webui import current_listener
 from webui.api.parameters import MAX_RESULTS
 from webui.api.playlists import continuation, own_playlist
 from webui.api.renewals import folder_shown
+from webui.mix_form import CHOICES
 from webui.served import current, label
 from webui.texts import read_whole
 
@@ -178,4 +179,5 @@ def _common(served: Served) -> dict[str, object]:
         "person": current_listener.person(),
         "n_tracks": served.n_indexed,
         "longest_path": MAX_RESULTS,
+        "tempo_changes": CHOICES[PERCENT],
     }
