@@ -37,6 +37,7 @@ def album(album_id: str) -> str:
         has_artists=shown.is_compilation or any(t.artist != shown.artist for t in tracks),
         others=[] if shown.artist == VARIOUS else others[:N_ALBUMS],
         n_plays=mine.album_plays(shown),
+        n_shown=MAX_TRACKS,
         n_tracks=served.n_indexed,
         person=current_listener.person(),
         library=library,
