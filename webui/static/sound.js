@@ -63,10 +63,10 @@ export function prepare(next, left, go) {
     timer = 0;
   }
   if (left > BY_TIMER || timer || spare.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) return;
-  const track = audio;
+  const [track, loaded] = [audio, waiting];
   timer = setTimeout(() => {
     timer = 0;
-    if (audio === track && !audio.paused && !audio.ended && waiting === next) go();
+    if (audio === track && !audio.paused && !audio.ended && waiting === loaded) go();
   }, Math.max(0, (audio.duration - audio.currentTime) * 1000 / audio.playbackRate - 8));
 }
 
