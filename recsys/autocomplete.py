@@ -151,9 +151,9 @@ class Completer:
             for found in (
                 names.artists.matching(typed),
                 names.albums.matching(typed),
-                _distinct(*own_tags.matching(typed), *names.tags.matching(typed)),
+                _distinct(*own_tags.matching(typed), *names.tags.matching(typed))[:MAX_OF_KIND],
             )
-            for completion in list(found)[:MAX_OF_KIND]
+            for completion in found
         ]
         tracks = self._catalog.search(words[:MAX_WORDS], max(limit - len(completions), 1))
         completions += [

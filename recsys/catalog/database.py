@@ -210,7 +210,7 @@ def migrate(engine: Engine) -> None:
 @contextmanager
 def _migrating(engine: Engine) -> Iterator[Connection]:
     """Begin the transaction of a migration; its connection is not used again."""
-    with engine.execution_options(writing=True, migrating=True).connect() as connection:
+    with writing(engine).execution_options(migrating=True).connect() as connection:
         with connection.begin():
             yield connection
         connection.invalidate()

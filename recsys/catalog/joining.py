@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Table, and_, case, delete, select, update
+from typing import Any
+
+from sqlalchemy import Column, Table, and_, case, delete, select, update
 from sqlalchemy.orm import Session, aliased
 
 from recsys.catalog.base import Base
@@ -22,21 +24,22 @@ def join(session: Session, listener_id: int, into: int) -> None:
     _merge_counts(session, listener_id, into)
     _merge_feedback(session, listener_id, into)
     for table in Base.metadata.sorted_tables:
-        if table.name != ListenerRow.__tablename__ and _owner(table) is not None:
-            _give(session, table, listener_id, into)
+        owner = _owner(table)
+        if owner is not None:
+            _give(session, table, owner, listener_id, into)
     session.execute(delete(ListenerRow).where(ListenerRow.id == listener_id))
     listening_state(session, lock=True).revision += 1
 
 
-def _owner(table: Table) -> str | None:
-    """Return the name of the column that holds the listener of a table's rows."""
-    named = (key.parent.name for key in table.foreign_keys if key.column.table.name == "listeners")
-    return next(named, None)
+def _owner(table: Table) -> Column[Any] | None:
+    """Return the column that holds the listener of a table's rows."""
+    listeners = ListenerRow.__table__
+    owners = (key.parent for key in table.foreign_keys if key.column.table is listeners)
+    return next(owners, None)
 
 
-def _give(session: Session, table: Table, listener_id: int, into: int) -> None:
+def _give(session: Session, table: Table, owner: Column[Any], listener_id: int, into: int) -> None:
     """Give rows to another listener, but for those whose like it has."""
-    owner = table.c[_owner(table) or ""]
     rest = [column for column in table.primary_key if column is not owner]
     rows = update(table).where(owner == listener_id).values({owner: into})
     if owner.primary_key:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recsys.catalog.base import Base
 from recsys.catalog.listens import insert_many
-from recsys.catalog.tracks import TrackRow, is_available
+from recsys.catalog.tracks import TrackRow, analysed_without
 
 
 class LevelsRow(Base):
@@ -36,9 +36,4 @@ def store(session: Session, levels: Mapping[str, bytes]) -> None:
 
 def missing(session: Session) -> list[int]:
     """Return the ids of the analysed tracks without levels, in order: of each audio one."""
-    known = exists().where(LevelsRow.audio_hash == TrackRow.audio_hash)
-    query = select(TrackRow.id, TrackRow.audio_hash).where(
-        is_available, TrackRow.status == "ready", TrackRow.audio_hash.is_not(None), ~known
-    )
-    rows = session.execute(query.order_by(TrackRow.id.desc()))
-    return sorted({audio_hash: track_id for track_id, audio_hash in rows}.values())
+    return analysed_without(session, exists().where(LevelsRow.audio_hash == TrackRow.audio_hash))

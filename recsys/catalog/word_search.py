@@ -193,10 +193,8 @@ class _Query:
         )
 
     def _rows(self, sql: str, **values: object) -> dict[int, tuple[str, str, str]]:
-        return {i: (title, artist, other) for i, title, artist, other in self._select(sql, values)}
-
-    def _select(self, sql: str, values: dict[str, object]) -> Iterable[Any]:
-        return self._session.connection().execute(text(sql), values)
+        rows = self._session.execute(text(sql), values)
+        return {i: (title, artist, other) for i, title, artist, other in rows}
 
 
 class _PostgresqlQuery(_Query):

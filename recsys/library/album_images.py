@@ -28,6 +28,7 @@ from recsys.library.cue_sheets import (
     read_sheet,
     texts_of,
 )
+from recsys.library.tag_encoding import decode
 from recsys.library.written_tags import WrittenTags
 from recsys.listens import text_encoding
 
@@ -93,7 +94,7 @@ def find_sheets(cue_files: Iterable[Path], audio_files: Iterable[Path]) -> Sheet
             sheet = read_sheet(data)
             pieces = [sheet.of_file(number) for number in range(len(sheet.files))]
             pieces = [piece for piece in pieces if piece.tracks]
-            codec = text_encoding.UTF_8 if _is_utf8(data) else text_encoding.of_bytes(data)
+            codec = text_encoding.of_bytes(data)
             for number, piece in enumerate(pieces):
                 file = places.find(path, piece, codec, alone=len(pieces) == 1)
                 if file is None:
@@ -226,7 +227,8 @@ class _Places:
         tracks = [track for track in sheet.tracks if track.is_audio]
 
         def is_there(number: int, texts: Texts) -> bool:
-            title = next((_letters(_text(v)) for v in texts.get("title", ())), "")
+            titles = (decode(title, text_encoding.UTF_8) for title in texts.get("title", ()))
+            title = _letters(next(titles, ""))
             named = len(title) > 2 and any(title in stem for stem in stems)
             return named or number in present
 
@@ -246,7 +248,3 @@ def _comparable(text: str) -> str:
 
 def _letters(text: str) -> str:
     return re.sub(r"[\W_]+", "", _comparable(text))
-
-
-def _text(value: str | bytes) -> str:
-    return value if isinstance(value, str) else value.decode("utf-8", "replace")

@@ -20,6 +20,7 @@ import psutil
 
 from index.storage import replacing
 from recsys.catalog import BuildRunning
+from recsys.catalog.processes import find_process
 from recsys.library.build import Progress
 
 STATE_NAME = "build.json"
@@ -42,7 +43,6 @@ MEASURED = ("identify", "analyse", "describe", "levels")  # stages with a rate a
 
 INTERVAL = 0.5  # s between two writes
 N_LINES = 20  # last sentences that are stored
-_SAME_TIME = 2.0  # s by which the reported start of one process may differ
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def read_state(home: Path) -> BuildState | None:
         state = BuildState(**values, lines=lines, folders=folders)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):  # damaged
         return None
-    if state.running and _process(state) is None:
+    if state.running and find_process(state.process, state.process_began) is None:
         return replace(state, state="died", ended=state.updated)
     return state
 
@@ -104,7 +104,9 @@ def read_state(home: Path) -> BuildState | None:
 def stop(home: Path) -> bool:
     """Ask the running build to stop and keep its results; return whether there was one."""
     state = read_state(home)
-    process = _process(state) if state is not None and state.running else None
+    if state is None or not state.running:
+        return False
+    process = find_process(state.process, state.process_began)
     if process is None:
         return False
     try:
@@ -112,16 +114,6 @@ def stop(home: Path) -> bool:
     except psutil.NoSuchProcess:
         return False
     return True
-
-
-def _process(state: BuildState) -> psutil.Process | None:
-    """Return the process of a build, None where it has ended."""
-    try:
-        process = psutil.Process(state.process)
-        same = abs(process.create_time() - state.process_began) < _SAME_TIME
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.Error:
-        return None
 
 
 class BuildRecord:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from encoders.errors import AudioError, FileUnavailable
 from encoders.features import AudioSpan
 from recsys.catalog import Catalog
+from recsys.catalog.base import batches
 
 _BATCH = 500  # tracks of one transaction
 
@@ -36,8 +37,8 @@ def read_missing_levels(
     """
     ids = catalog.without_levels()
     done = 0
-    for start in range(0, len(ids), _BATCH):
-        tracks = {track.span: track for track in catalog.tracks(ids[start : start + _BATCH])}
+    for batch in batches(ids, _BATCH):
+        tracks = {track.span: track for track in catalog.tracks(batch)}
         found: dict[str, bytes] = {}
         try:
             with closing(reader.levels(list(tracks))) as results:

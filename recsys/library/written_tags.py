@@ -312,8 +312,9 @@ def _sheet(source: FileType | ID3 | APEv2, texts: Texts) -> CueSheet | None:
     for value in texts.get("cuesheet", ()):
         with suppress(CueError):
             sheet = read_sheet(value.encode() if isinstance(value, str) else value)
-            if sheet.of_file(0).tracks and len({track.file for track in sheet.tracks}) == 1:
-                return sheet.of_file(0)
+            first = sheet.of_file(0)
+            if first.tracks and len(first.tracks) == len(sheet.tracks):  # all of them in one file
+                return first
     if isinstance(source, FLAC) and source.cuesheet is not None:
         sheet = of_flac_block(source.cuesheet, int(source.info.sample_rate))
         return sheet if sheet.tracks else None

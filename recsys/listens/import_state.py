@@ -14,11 +14,11 @@ from typing import Any, Literal
 import psutil
 
 from index.storage import replacing
+from recsys.catalog.processes import find_process
 
 STATE_NAME = "import.json"
 LOCK_NAME = "import.lock"
 INTERVAL = 0.5  # s between two writes
-_SAME_TIME = 2.0  # s by which the reported start of one process may differ
 
 
 @dataclass(frozen=True)
@@ -59,27 +59,22 @@ def read_import(home: Path) -> ImportState | None:
         state = ImportState(**{**values, "lines": tuple(values["lines"])})
     except (OSError, ValueError, TypeError, KeyError):  # none, or damaged
         return None
-    return replace(state, state="died") if state.running and not _process(state) else state
+    if state.running and find_process(state.process, state.process_began) is None:
+        return replace(state, state="died")
+    return state
 
 
 def stop_import(home: Path) -> bool:
     """Ask the running import to stop and keep what it has read; return whether there was one."""
     state = read_import(home)
-    process = _process(state) if state is not None and state.running else None
+    if state is None or not state.running:
+        return False
+    process = find_process(state.process, state.process_began)
     if process is None:
         return False
     with suppress(psutil.NoSuchProcess):
         process.terminate()
     return True
-
-
-def _process(state: ImportState) -> psutil.Process | None:
-    try:
-        process = psutil.Process(state.process)
-        same = abs(process.create_time() - state.process_began) < _SAME_TIME
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.Error:
-        return None
 
 
 class ImportRecord:

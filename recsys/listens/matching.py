@@ -429,6 +429,16 @@ def _changes(
     return changes
 
 
+def n_in_common(one: Sequence[str], other: Sequence[str]) -> int:
+    """Return how many parts two paths have in common; the parts are given from the paths' ends."""
+    n = 0
+    for part, another in zip(one, other, strict=False):
+        if part != another:
+            break
+        n += 1
+    return n
+
+
 def of_track(track: Track) -> Recording:
     """Return a track as a history would name it."""
     return Recording(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from recsys.catalog import Catalog, Recording, Track
 from recsys.catalog.search import fold
-from recsys.listens.matching import SAME_LENGTH, LibraryTracks
+from recsys.listens.matching import SAME_LENGTH, LibraryTracks, n_in_common
 from recsys.listens.server_items import ServerItems, ServerSong, canonical_id
 
 LEAST_PARTS = 2  # of a path that have to be the same: the file's name, and its folder's
@@ -111,7 +111,7 @@ class _Paths:
             return None
         seconds = song.recording.duration
         near = [
-            (_n_same(parts, self._parts[track.id]), track.id)
+            (n_in_common(parts, self._parts[track.id]), track.id)
             for track in self._by_end.get(parts[:LEAST_PARTS], ())
             if None in (seconds, track.duration)
             or abs((seconds or 0) - (track.duration or 0)) <= SAME_LENGTH
@@ -126,10 +126,3 @@ class _Paths:
 def _parts(path: str) -> tuple[str, ...]:
     """Return the parts of a path of any system, the file's name first."""
     return tuple(part for part in re.split(r"[/\\]", path)[::-1] if part)
-
-
-def _n_same(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    return next(
-        (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
-        min(len(one), len(other)),
-    )

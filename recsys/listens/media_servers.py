@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from recsys.catalog import Listen, Recording
@@ -17,7 +17,7 @@ from recsys.listens.sources import BadLine, FormatError, Source
 from recsys.listens.table_rows import Event
 from recsys.listens.values import BadValue
 
-TICKS = 1e-7  # seconds of a tick of .NET
+_TICKS = 1e-7  # seconds of a tick of .NET
 AUDIO = "MediaBrowser.Controller.Entities.Audio.Audio"
 _ITEM_NAME = re.compile(r"(?P<artist>.+?) - (?P<title>.+?)(?: \((?P<album>[^()]*)\))?", re.DOTALL)
 _NOT_KNOWN = "Not Known"
@@ -240,19 +240,11 @@ def _counted(
         if cells["type"] != AUDIO:
             notes.leave_out("films, episodes and other items that are no music")
             return
-        artists = values.words(cells["artists"]) or values.words(cells["albumartists"])
-        recording = Recording(
-            artist=", ".join(listed(artists)),
-            title=values.words(cells["name"]),
-            album=values.words(cells["album"]),
-            duration=values.seconds(cells["runtimeticks"], TICKS),
-            track_number=values.number(cells["indexnumber"]),
-        )
         likes = cells.get("likes")
         liked = None if likes is None else bool(likes)
         yield from library_counts.events(
             who,
-            recording,
+            jellyfin_recording(cells),
             notes,
             plays=cells["playcount"],
             last_at=_time(cells["lastplayeddate"]),
@@ -262,7 +254,19 @@ def _counted(
     return events
 
 
-def listed(artists: str) -> list[str]:
+def jellyfin_recording(cells: Mapping[str, Any]) -> Recording:
+    """Return the recording of an item, by its columns in lower case."""
+    artists = values.words(cells["artists"]) or values.words(cells["albumartists"])
+    return Recording(
+        artist=", ".join(_listed(artists)),
+        title=values.words(cells["name"]),
+        album=values.words(cells["album"]),
+        duration=values.seconds(cells["runtimeticks"], _TICKS),
+        track_number=values.number(cells["indexnumber"]),
+    )
+
+
+def _listed(artists: str) -> list[str]:
     """Return the artists of "A|B", or of a JSON list."""
     try:
         names = json.loads(artists)

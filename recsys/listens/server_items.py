@@ -13,7 +13,7 @@ from uuid import UUID
 from recsys.catalog import Recording
 from recsys.listens import values
 from recsys.listens.databases import Database, opened
-from recsys.listens.media_servers import AUDIO, TICKS, listed
+from recsys.listens.media_servers import AUDIO, jellyfin_recording
 from recsys.listens.sources import FormatError, Source
 
 _ARTIST = "MediaBrowser.Controller.Entities.Audio.MusicArtist"
@@ -135,7 +135,7 @@ def _jellyfin(database: Database) -> Iterator[ServerSong]:
         mbids = {row[columns[0]]: row[columns[1]] for row in rows}
     columns = ["BaseItems.Id", *(f"BaseItems.{name}" for name in _ITEM)]
     for row in database.rows("BaseItems", columns, f"WHERE Type = '{AUDIO}' ORDER BY Id"):
-        song = _jellyfin_song(row, "Id", mbids.get(row["BaseItems.Id"]))
+        song = _jellyfin_song(row, "id", mbids.get(row["BaseItems.Id"]))
         if song is not None:
             yield song
 
@@ -153,20 +153,12 @@ def _old_jellyfin(database: Database) -> Iterator[ServerSong]:
 
 
 def _jellyfin_song(row: dict[str, Any], key: str, mbid: object) -> ServerSong | None:
-    cells = {name.partition(".")[2]: value for name, value in row.items()}
+    cells = {name.partition(".")[2].lower(): value for name, value in row.items()}
     item_id = _jellyfin_id(cells[key])
     if item_id is None:
         return None
-    artists = values.words(cells["Artists"]) or values.words(cells["AlbumArtists"])
-    recording = Recording(
-        artist=", ".join(listed(artists)),
-        title=values.words(cells["Name"]),
-        album=values.words(cells["Album"]),
-        duration=values.seconds(cells["RunTimeTicks"], TICKS),
-        mbid=values.mbid(mbid),
-        track_number=values.number(cells["IndexNumber"]),
-    )
-    return ServerSong(item_id, recording, str(cells["Path"] or ""))
+    recording = jellyfin_recording(cells)._replace(mbid=values.mbid(mbid))
+    return ServerSong(item_id, recording, str(cells["path"] or ""))
 
 
 def _jellyfin_id(value: object) -> str | None:

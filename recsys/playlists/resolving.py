@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from recsys.catalog import Catalog, MatchLevel, PlacedTrack, Recording, Track
-from recsys.listens.matching import LibraryTracks
+from recsys.listens.matching import LibraryTracks, n_in_common
 from recsys.listens.names import artist_name, squeezed, track_title
 from recsys.playlists.entries import Entry, Playlist
 
@@ -120,7 +120,7 @@ class _Endings:
         for path in entry.paths:
             parts = _parts(path)
             for others, at in self._by_name.get(parts[0], ()):
-                length = _common(parts, others)
+                length = n_in_common(parts, others)
                 may_be = length > 2 or any(_may_be(entry, track) for track in self._held[at])
                 if _is_telling(parts[:length]) and may_be:
                     best[at] = max(best.get(at, 0), length)
@@ -149,16 +149,6 @@ def _parts(path: Path) -> tuple[str, ...]:
     text = os.fsencode(path).decode("utf-8", "replace")
     parts = unicodedata.normalize("NFC", text).casefold().split("/")
     return tuple(part for part in reversed(parts) if part) or ("",)
-
-
-def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return how many parts two paths have in common from their ends."""
-    n = 0
-    for part, another in zip(one, other, strict=False):
-        if part != another:
-            break
-        n += 1
-    return n
 
 
 def _real(paths: Sequence[Path]) -> list[Path]:
