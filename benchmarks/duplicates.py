@@ -30,6 +30,7 @@ from scipy import fft, signal
 from earshot.duplicates import Decoders
 from encoders.audio import SegmentGrid, inspect
 from encoders.decoding import DecoderProcess
+from encoders.features import AudioSpan
 from index.arrays import Float32Array
 from recsys.demo import DEMO_TRACKS
 from recsys.demo.compose import Song
@@ -156,7 +157,7 @@ def encode(path: Path, wave: Wave, copy: Copy) -> None:
 
 def decode_in_process(decoder: DecoderProcess, path: Path, duration: float) -> Wave:
     """Decode as `earshot similar` does."""
-    decoder.request_segments(path, duration, GRID, None)
+    decoder.request_segments(AudioSpan(path, duration), GRID, None)
     wave: Wave = decoder.receive_segments(path).waveforms.reshape(-1)
     return wave
 

@@ -50,18 +50,11 @@ class DecoderProcess:
         """Return the answer to `request_info`. Raises AudioError."""
         return AudioInfo(**self._answer(path)["info"])
 
-    def request_segments(
-        self,
-        path: Path,
-        duration: float,
-        grid: SegmentGrid,
-        n_segments: int | None,
-        begin: float | None = None,
-    ) -> None:
+    def request_segments(self, track: AudioSpan, grid: SegmentGrid, n_segments: int | None) -> None:
         """Ask for what `audio.read_segments` returns; `receive_segments` must follow."""
-        what = {"duration": duration, "grid": asdict(grid), "n_segments": n_segments}
-        what["begin"] = begin
-        self._request({"path": str(path.absolute()), **what})
+        what = {"grid": asdict(grid), "n_segments": n_segments}
+        span = {"duration": track.duration, "begin": track.begin}
+        self._request({"path": str(track.path.absolute()), **what, **span})
 
     def receive_segments(self, path: Path) -> Segments:
         """Return the answer to `request_segments`. Raises AudioError."""
@@ -84,7 +77,7 @@ class DecoderProcess:
     def waveform(self, track: AudioSpan, rate: int) -> NDArray[np.float32]:
         """Decode a whole track, mono at `rate` Hz: (n_samples,). Raises AudioError."""
         grid = SegmentGrid(rate, hop_length=2, n_fft=2, n_frames=rate // 8)  # pieces that join
-        self.request_segments(track.path, track.duration, grid, None, track.begin)
+        self.request_segments(track, grid, None)
         return self.receive_segments(track.path).waveforms.reshape(-1)
 
     def _request(self, message: dict[str, Any]) -> None:

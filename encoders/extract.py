@@ -247,12 +247,12 @@ class Extractor:
     def _request(self, decoder: DecoderProcess, track: AudioSpan) -> None:
         """Ask for the first front end's segments; `_receive` asks for the others'."""
         plan = next(iter(self.plans.values()))
-        _request_segments(decoder, track, plan)
+        decoder.request_segments(track, plan.grid, plan.n_segments)
 
     def _receive(self, decoder: DecoderProcess, track: AudioSpan) -> list[Segments]:
         segments = [decoder.receive_segments(track.path)]
         for plan in list(self.plans.values())[1:]:
-            _request_segments(decoder, track, plan)
+            decoder.request_segments(track, plan.grid, plan.n_segments)
             segments.append(decoder.receive_segments(track.path))
         return segments
 
@@ -273,10 +273,6 @@ class Extractor:
             waveforms = torch.from_numpy(segments.waveforms).to(self.taggers[0].device)
             inputs[front] = plan.front_end(waveforms), segments.starts
         return tuple(tagger.features(*inputs[tagger.bundle.front]) for tagger in self.taggers)
-
-
-def _request_segments(decoder: DecoderProcess, track: AudioSpan, plan: FrontEndPlan) -> None:
-    decoder.request_segments(track.path, track.duration, plan.grid, plan.n_segments, track.begin)
 
 
 def _front_end_plan(front: FrontEnd, device: torch.device, n_segments: int | None) -> FrontEndPlan:

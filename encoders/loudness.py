@@ -11,16 +11,13 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 # Of the standard's tables 1 and 2, at 48 kHz: numerator and denominator of each filter.
 _SHELF = (
     (1.53512485958697, -2.69169618940638, 1.19839281085285),
-    (
-        1.0,
-        -1.69065929318241,
-        0.73248077421585,
-    ),
+    (1.0, -1.69065929318241, 0.73248077421585),
 )
 _HIGH_PASS = (1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621)
 _FILTERS_RATE = 48_000  # Hz
@@ -44,13 +41,18 @@ def integrated_loudness(spectra: Tensor, n_samples: int, sample_rate: int) -> fl
         return None
     powers = weighted[:, : n_steps * step].reshape(len(spectra), n_steps, step).square().mean(dim=2)
     blocks = powers.unfold(1, _STEPS, 1).mean(dim=2).flatten().double().cpu().numpy()
-    levels = _OFFSET + _TWO_SPEAKERS + 10 * np.log10(np.maximum(blocks, 1e-12))
+    levels = _level(np.maximum(blocks, 1e-12))
     heard = blocks[levels > _ABSOLUTE]
     if not heard.size:
         return None
-    gate = _OFFSET + _TWO_SPEAKERS + 10 * np.log10(heard.mean()) + _RELATIVE
-    loud = blocks[(levels > _ABSOLUTE) & (levels > gate)]
-    return float(_OFFSET + _TWO_SPEAKERS + 10 * np.log10(loud.mean()))
+    gate = max(_ABSOLUTE, float(_level(heard.mean())) + _RELATIVE)
+    return float(_level(blocks[levels > gate].mean()))
+
+
+def _level(powers: ArrayLike) -> NDArray[np.float64]:
+    """Return the levels in LUFS of mean squares."""
+    levels: NDArray[np.float64] = _OFFSET + _TWO_SPEAKERS + 10 * np.log10(powers)
+    return levels
 
 
 @lru_cache(maxsize=4)

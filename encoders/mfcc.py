@@ -58,9 +58,7 @@ class MfccExtractor:
         """Analyse tracks; results come as they are ready."""
 
         def request(decoder: DecoderProcess, track: AudioSpan) -> None:
-            decoder.request_segments(
-                track.path, track.duration, self.grid, self.n_segments, track.begin
-            )
+            decoder.request_segments(track, self.grid, self.n_segments)
 
         def receive(decoder: DecoderProcess, track: AudioSpan) -> Segments:
             return decoder.receive_segments(track.path)

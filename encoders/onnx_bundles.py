@@ -26,11 +26,10 @@ import torch
 from torch import Tensor, nn
 
 from encoders.errors import WeightsError
-from encoders.files import replace_file
 from encoders.frontends import FrontEnd, WaveformConfig
 from encoders.melspec import MelConfig
 from encoders.models.activations import Activations
-from encoders.trained_bundles import Prior, is_name
+from encoders.trained_bundles import Prior, copy_under_digest
 
 SUFFIX = ".onnx"
 FORMAT = "earshot-encoder-1"
@@ -194,17 +193,7 @@ def adopt_encoder(path: Path, folder: Path) -> str:
     Raises WeightsError if it is none, and OSError where the folder cannot be written.
     """
     read_bundle(path)
-    content = path.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()[:8]
-    base = path.stem.removesuffix(f".{digest}")
-    if not is_name(base):
-        raise WeightsError(
-            f"The encoder {path} needs a name of letters, digits, dots and underscores: rename it."
-        )
-    name = f"{base}.{digest}"
-    folder.mkdir(parents=True, exist_ok=True)
-    replace_file(folder / f"{name}{SUFFIX}", content)
-    return name
+    return copy_under_digest(path, folder, SUFFIX, "encoder")
 
 
 # Published encoders, which `earshot weights NAME --accept-licence` fetches.

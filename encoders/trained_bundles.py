@@ -145,17 +145,25 @@ def adopt(path: Path, folder: Path) -> str:
 
     Raises WeightsError if it is none, and OSError where the folder cannot be written.
     """
-    weights = TrainedWeights.read(path)
+    TrainedWeights.read(path)
+    return copy_under_digest(path, folder, SUFFIX, "tagger")
+
+
+def copy_under_digest(path: Path, folder: Path, suffix: str, what: str) -> str:
+    """Copy a file to a name that ends in the beginning of its digest; return it without `suffix`.
+
+    `what` it is, for people. Raises WeightsError for a name that no tagger can have, and OSError.
+    """
     data = path.read_bytes()
     digest = hashlib.sha256(data).hexdigest()[:8]
-    base = weights.name.removesuffix(f".{digest}")  # a file of another home's weights has it
+    base = path.stem.removesuffix(f".{digest}")  # a file of another home's weights has it
     if not is_name(base):
         raise WeightsError(
-            f"The tagger {path} needs a name of letters, digits, dots and underscores: rename it."
+            f"The {what} {path} needs a name of letters, digits, dots and underscores: rename it."
         )
     name = f"{base}.{digest}"
     folder.mkdir(parents=True, exist_ok=True)
-    replace_file(folder / f"{name}{SUFFIX}", data)
+    replace_file(folder / f"{name}{suffix}", data)
     return name
 
 

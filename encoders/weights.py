@@ -123,7 +123,7 @@ class CollectionFile:
     @property
     def origin(self) -> str:
         """Where it comes from, for people: its address."""
-        return f"{COLLECTION}/{self.revision}/{self.place}"
+        return f"{self.project}/{self.revision}/{self.place}"
 
     def path(self, folder: Path) -> Path:
         """Where the file lies in a folder of weights."""
@@ -200,7 +200,6 @@ class SkeyWeights(CollectionFile):
     project = SKEY_PROJECT
     name = "skey"
     place = "skey/models/skey.pt"
-    origin = f"{SKEY_PROJECT}/main/{place}"
 
     def path(self, folder: Path) -> Path:
         """Where the file lies in a folder of weights."""

@@ -20,6 +20,7 @@ from encoders.audio import SegmentGrid
 from encoders.decoding import DecoderProcess
 from encoders.errors import AudioError
 from encoders.extract import DecoderPool
+from encoders.features import AudioSpan
 from encoders.files import replace_file
 
 LONGEST = 600.0  # s of a file that are kept, from its beginning
@@ -91,7 +92,7 @@ class AudioCache:
     def _receive(self, decoder: DecoderProcess, path: Path) -> NDArray[np.float32]:
         duration = min(decoder.receive_info(path).duration, LONGEST)
         pieces = SegmentGrid(self.sample_rate, 1, 1, self.sample_rate // _PIECES)
-        decoder.request_segments(path, duration, pieces, None)
+        decoder.request_segments(AudioSpan(path, duration), pieces, None)
         return decoder.receive_segments(path).waveforms.ravel()
 
 

@@ -140,24 +140,6 @@ class ContentPrior:
         for_each(predict, range(0, len(self.known), _BLOCK))
 
 
-def predict_factors(
-    content: Content,
-    factors: Float32Array,
-    has_listens: BoolArray,
-    *,
-    penalty: float,
-    linear: float,
-    artist_shrinkage: float,
-    seed: int,
-) -> Float32Array:
-    """Predict the factors of every track from those of the tracks with listens.
-
-    `ContentPrior` has the arguments. Returns float32 (n_tracks, f).
-    """
-    prior = ContentPrior.of(content, factors, has_listens, linear=linear > 0, seed=seed)
-    return prior.predict(penalty, linear, artist_shrinkage)
-
-
 def _artists_with_several(artists: Int64Array) -> Int64Array:
     """Replace the artist of a track by -1 where it has no other track."""
     tracks = np.bincount(artists[artists >= 0], minlength=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -177,10 +177,18 @@ def aligned_logits(features: Sequence[TrackFeatures]) -> Float32Array:
 
     The shape is (n_segments, n_tags); other models' segments are those nearest in time.
     """
+    return aligned(features, TrackFeatures.logits)
+
+
+def aligned(
+    features: Sequence[TrackFeatures], layer: Callable[[TrackFeatures], Float32Array]
+) -> Float32Array:
+    """Return a layer of all models (n_segments, ·), joined, for each segment of the first model.
+
+    Other models' segments are those nearest in time.
+    """
     centres = features[0].starts + features[0].segment_seconds / 2
-    return np.concatenate(
-        [model.logits()[nearest_segments(model, centres)] for model in features], axis=1
-    )
+    return np.concatenate([layer(model)[_nearest(model, centres)] for model in features], axis=1)
 
 
 def _unit_segments(features: Sequence[TrackFeatures], typical: Float32Array) -> Float32Array:
@@ -190,7 +198,7 @@ def _unit_segments(features: Sequence[TrackFeatures], typical: Float32Array) -> 
     return unit
 
 
-def nearest_segments(model: TrackFeatures, times: Float32Array) -> IndexArray:
+def _nearest(model: TrackFeatures, times: Float32Array) -> IndexArray:
     """Return the segments of a model, which may cut tracks in its own way, nearest to `times`."""
     centres = model.starts + model.segment_seconds / 2
     nearest: IndexArray = np.abs(times[:, None] - centres).argmin(axis=1)

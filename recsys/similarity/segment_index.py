@@ -26,7 +26,7 @@ from index.storage import replacing
 from recsys.catalog import Catalog
 from recsys.catalog.track_features import Features, read_features
 from recsys.home.files import SEGMENTS_NAME
-from recsys.similarity.explanation import nearest_segments
+from recsys.similarity.explanation import aligned
 
 N_COMPONENTS = 128
 N_SAMPLE = 1000  # tracks that centre, scale and components are fitted on
@@ -165,13 +165,7 @@ def roots(features: Features) -> Float32Array:
 
     float32 (n_segments, n_units); of other models those nearest in time.
     """
-    centres = features[0].starts + features[0].segment_seconds / 2
-    return signed_root(
-        np.concatenate(
-            [m.penultimate.astype(np.float32)[nearest_segments(m, centres)] for m in features],
-            axis=1,
-        )
-    )
+    return signed_root(aligned(features, lambda model: model.penultimate.astype(np.float32)))
 
 
 def _random_cosines(rows: Int64Array, vectors: Float32Array) -> Float32Array:

@@ -120,18 +120,17 @@ class WordSearch:
             meanings, words = dictionary.read(phrase)
             parts += [self._tagged(meaning, table, tags) for meaning in meanings]
             unknown += words
-        for wanted in parsed.ranges:
-            part = self._ranged(wanted, table, tags, allowed)
+        bounds = [
+            (wanted.text, UNITS[wanted.quantity], self._ranged(wanted, table, tags, allowed))
+            for wanted in parsed.ranges
+        ]
+        bounds += [(keys.text, "key", _in_key(keys, table, allowed)) for keys in parsed.keys]
+        for text, quantity, part in bounds:
             if part is None:
-                ignored.append(wanted.text)
-                notices.append(_unknown_quantity(UNITS[wanted.quantity], wanted.text))
-            else:
-                parts.append(part)
-        for keys in parsed.keys:
-            part = _in_key(keys, table, allowed)
-            if part is None:
-                ignored.append(keys.text)
-                notices.append(_unknown_quantity("key", keys.text))
+                ignored.append(text)
+                notices.append(
+                    f"No track of the library has a known {quantity}: “{text}” is ignored."
+                )
             else:
                 parts.append(part)
         ignored = [*dict.fromkeys(unknown), *ignored]
@@ -320,7 +319,3 @@ def _in_key(wanted: WantedKeys, table: TrackTable, allowed: BoolArray) -> _Part 
     several = f"any {wanted.keys[0].split()[1]}"
     name = wanted.keys[0] if len(wanted.keys) == 1 else several
     return _Part(Understood(wanted.text, (f"key {name}",)), values, inside)
-
-
-def _unknown_quantity(name: str, text: str) -> str:
-    return f"No track of the library has a known {name}: “{text}” is ignored."

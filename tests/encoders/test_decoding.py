@@ -20,6 +20,7 @@ from encoders import decoding
 from encoders.audio import SegmentGrid, inspect, read_segments
 from encoders.decoding import DecoderProcess
 from encoders.errors import AudioError
+from encoders.features import AudioSpan
 
 pytestmark = pytest.mark.timeout(100)  # instead of waiting for ever
 
@@ -55,7 +56,7 @@ def assert_works(decoder: DecoderProcess, track: Path) -> None:
     info = decoder.receive_info(track)
     assert info == inspect(track)
     for n_segments in (3, None):
-        decoder.request_segments(track, info.duration, GRID, n_segments)
+        decoder.request_segments(AudioSpan(track, info.duration), GRID, n_segments)
         segments = decoder.receive_segments(track)
         expected = read_segments(track, info.duration, GRID, n_segments)
         # The decoder multiplies on one core, this process on all: products round differently.
@@ -80,7 +81,8 @@ def test_its_errors_are_the_decoders(decoder: DecoderProcess, track: Path, tmp_p
             read_segments(path, inspect(path).duration, GRID)
         with pytest.raises(AudioError) as raised:
             decoder.request_info(path)
-            decoder.request_segments(path, decoder.receive_info(path).duration, GRID, 20)
+            span = AudioSpan(path, decoder.receive_info(path).duration)
+            decoder.request_segments(span, GRID, 20)
             decoder.receive_segments(path)
         assert str(raised.value) == str(expected.value)
         assert str(path) in str(raised.value)
@@ -126,7 +128,7 @@ def test_dying_in_the_middle_costs_one_file(decoder: DecoderProcess, track: Path
     for _ in range(3):
         process = child()
         process.suspend()
-        decoder.request_segments(track, 16.0, GRID, 5)
+        decoder.request_segments(AudioSpan(track, 16.0), GRID, 5)
         process.kill()
         with pytest.raises(AudioError, match=r"flac ended the decoder \(exit status -9\)"):
             decoder.receive_segments(track)
@@ -140,7 +142,7 @@ def test_dying_between_two_halves_of_an_answer_costs_one_file(
     grid = SegmentGrid(sample_rate=48_000, hop_length=256, n_fft=512, n_frames=560)
     assert 2 * decoding._PIPE_SIZE < 4 * 5 * 560 * 256
     process = child()
-    decoder.request_segments(track, 16.0, grid, 5)
+    decoder.request_segments(AudioSpan(track, 16.0), grid, 5)
     decoder._out.peek(1)  # the answer's head is here
     process.kill()
     with pytest.raises(AudioError, match=r"flac ended the decoder"):
@@ -183,12 +185,13 @@ def test_it_ends_when_its_parent_is_killed(busy: bool, track: Path) -> None:
 import sys, time
 from pathlib import Path
 from encoders.decoding import DecoderProcess, SegmentGrid
+from encoders.features import AudioSpan
 
 decoder, path = DecoderProcess(), Path(sys.argv[1])
 decoder.request_info(path)
 decoder.receive_info(path)
 if {busy}:
-    decoder.request_segments(path, 16.0, {GRID!r}, None)
+    decoder.request_segments(AudioSpan(path, 16.0), {GRID!r}, None)
 print("ready", flush=True)
 time.sleep(1000)
 """

@@ -15,7 +15,6 @@ from recsys.evaluation.recommenders.ranker_examples import Examples
 from recsys.evaluation.recommenders.ranker_odds import adopt, place, reliability, start_of
 from recsys.evaluation.recommenders.ranker_split import SPLITS, inner_split
 from recsys.interactions import Content, Interactions, n_listeners
-from recsys.models.als import AlsModel
 from recsys.models.hybrid import HybridModel, HybridSettings
 from recsys.models.ranker.groups import artist_affinity, track_groups
 from recsys.models.ranker.pairs import REGIMES, RankedLibrary
@@ -48,11 +47,6 @@ class RankedSettings:
 
     hybrid: HybridSettings
 
-    @property
-    def als(self) -> Any:
-        """The factorisation that the model starts from."""
-        return self.hybrid.als
-
     def fit(
         self,
         counts: sparse.csr_matrix,
@@ -67,24 +61,6 @@ class RankedSettings:
         from the latest listens.
         """
         model = self.hybrid.fit(counts, content, seed, tracks)
-        return self.fit_ranker(model, counts, content, seed, times)
-
-    def fit_from(
-        self, fitted: AlsModel, counts: sparse.csr_matrix, content: Content, seed: int
-    ) -> RankedModel:
-        """Learn from a factorisation of these counts by `als`."""
-        model = self.hybrid.fit_from(fitted, counts, content, seed)
-        return self.fit_ranker(model, counts, content, seed)
-
-    def fit_ranker(
-        self,
-        model: HybridModel,
-        counts: sparse.csr_matrix,
-        content: Content,
-        seed: int,
-        times: Int64Array | None = None,
-    ) -> RankedModel:
-        """Learn a ranker for a model that was fitted to these listens."""
         return ranked(model, counts, content, seed, times)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from scipy import sparse
 
-from recsys.evaluation.recommenders.ranker_training import RankedSettings
+from recsys.evaluation.recommenders.ranker_training import RankedSettings, ranked
 from recsys.interactions import Content
 from recsys.models.als import Als, AlsModel
 from recsys.models.hybrid import HybridModel, HybridSettings
@@ -68,7 +68,9 @@ class AlsCache:
         self._fits = [_Fits(counts, seed, Steps()), *self._fits[: MAX_LISTENS - 1]]
         return self._fits[0].steps
 
-    def sharing(self, make: Callable[..., AlsEstimator]) -> Callable[..., Estimator]:
+    def sharing(
+        self, make: Callable[..., AlsEstimator | RankedSettings]
+    ) -> Callable[..., Estimator]:
         """Return a maker of the same estimators, whose ALS factors come from this cache."""
 
         def made(**settings: Any) -> Estimator:
@@ -79,7 +81,7 @@ class AlsCache:
 
 @dataclass(frozen=True)
 class _Sharing:
-    estimator: AlsEstimator
+    estimator: AlsEstimator | RankedSettings
     cache: AlsCache
 
     def fit(self, counts: sparse.csr_matrix, content: Content, seed: int) -> ListeningModel:
@@ -88,6 +90,7 @@ class _Sharing:
                 return self.cache.hybrid(settings, counts, content, seed)
             case RankedSettings() as settings:
                 model = self.cache.hybrid(settings.hybrid, counts, content, seed)
-                return settings.fit_ranker(model, counts, content, seed)
-        factors = self.cache.fit(self.estimator.als, counts, content, seed)
-        return self.estimator.fit_from(factors, counts, content, seed)
+                return ranked(model, counts, content, seed)
+            case estimator:
+                factors = self.cache.fit(estimator.als, counts, content, seed)
+                return estimator.fit_from(factors, counts, content, seed)

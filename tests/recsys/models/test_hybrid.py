@@ -12,7 +12,7 @@ from recsys.models import model_file
 from recsys.models.als import Als, weighted
 from recsys.models.als_solver import solve
 from recsys.models.co_listening import SMOOTHING
-from recsys.models.content_prior import LINEAR_PENALTY, predict_factors
+from recsys.models.content_prior import LINEAR_PENALTY, ContentPrior
 from recsys.models.hybrid import HybridModel, HybridSettings
 from recsys.models.listener_means import PRIOR_LISTENERS
 from recsys.models.model_file import DamagedModel
@@ -118,6 +118,19 @@ def test_bm25_holds_down_what_everybody_plays() -> None:
         weighted(counts, "loud")
 
 
+def predict_factors(
+    content: Content,
+    factors: np.ndarray,
+    has_listens: np.ndarray,
+    *,
+    penalty: float,
+    linear: float,
+    artist_shrinkage: float,
+) -> np.ndarray:
+    prior = ContentPrior.of(content, factors, has_listens, linear=linear > 0, seed=0)
+    return prior.predict(penalty, linear, artist_shrinkage)
+
+
 def test_predictions_without_artists_are_kernel_ridge_and_with_them_shrunk_means() -> None:
     rng = np.random.default_rng(4)
     factors = rng.standard_normal((30, 4)).astype(np.float32)
@@ -131,7 +144,6 @@ def test_predictions_without_artists_are_kernel_ridge_and_with_them_shrunk_means
         penalty=1.0,
         linear=1.0,
         artist_shrinkage=2.0,
-        seed=0,
     )
     mean = factors[:20].mean(axis=0)
     of_artist = factors[:20].reshape(4, 5, 4) - mean
@@ -139,7 +151,7 @@ def test_predictions_without_artists_are_kernel_ridge_and_with_them_shrunk_means
     np.testing.assert_allclose(predicted, wanted, rtol=1e-4, atol=1e-5)
     alone = Content(nothing, np.zeros(30, bool), np.arange(30))
     predicted = predict_factors(
-        alone, factors, has_listens, penalty=1.0, linear=1.0, artist_shrinkage=2.0, seed=0
+        alone, factors, has_listens, penalty=1.0, linear=1.0, artist_shrinkage=2.0
     )
     np.testing.assert_allclose(predicted, np.tile(mean, (30, 1)), rtol=1e-4, atol=1e-5)
 
@@ -152,7 +164,7 @@ def test_predictions_with_linear_features_are_regressions_on_both_kernels() -> N
     )
     has_listens = np.arange(30) < 24
     predicted = predict_factors(
-        content, factors, has_listens, penalty=0.7, linear=2.0, artist_shrinkage=1.0, seed=0
+        content, factors, has_listens, penalty=0.7, linear=2.0, artist_shrinkage=1.0
     )
     mean = factors[:24].mean(axis=0)
     units, centred = content.directions().astype(float), content.centred().astype(float)
@@ -262,7 +274,6 @@ def test_tracks_without_listens_are_ranked_by_content() -> None:
         penalty=settings.penalty,
         linear=settings.linear,
         artist_shrinkage=settings.artist_shrinkage,
-        seed=0,
     )
     np.testing.assert_allclose(model.item_factors[44:], prediction[44:], rtol=1e-4, atol=1e-5)
     assert (model.evidence[44:] == 0).all()
