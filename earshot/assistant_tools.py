@@ -12,7 +12,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from recsys.catalog import LONGEST_PLAYLIST, Catalog, PlaylistChanged, StoredPlaylist, Track
+from recsys.catalog import (
+    LONGEST_PLAYLIST,
+    Catalog,
+    PlaylistChanged,
+    PlaylistRenews,
+    StoredPlaylist,
+    Track,
+)
 from recsys.home.settings import Settings
 from recsys.musical_key import camelot
 from recsys.recommendation.controls import MAX_IDS, MAX_RESULTS, PublicControls
@@ -316,6 +323,10 @@ class AssistantTools:
             )
         except PlaylistChanged:
             raise ToolRefused("Somebody else just changed this playlist: read it again.") from None
+        except PlaylistRenews:
+            raise ToolRefused(
+                "This playlist renews itself: its tracks are not chosen by hand."
+            ) from None
         except ValueError as error:
             raise ToolRefused(f"The playlist cannot be saved: {error}.") from None
         return _playlist(saved)
