@@ -24,7 +24,6 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 import pandas as pd
-import psutil
 from scipy import fft, signal
 
 from earshot.duplicates import Decoders
@@ -39,6 +38,7 @@ from recsys.home.home import open_home
 from recsys.home.settings import load_settings
 from recsys.library.coherence import MAX_CUT, RATE, same_recording
 from recsys.library.duplicates import Duplicates, find_duplicates
+from recsys.threads import n_cores
 
 BUILD = Path(__file__).parents[1] / "scripts" / "build_index.py"
 RATE_CD = 44_100  # Hz
@@ -165,8 +165,7 @@ def decode_in_process(decoder: DecoderProcess, path: Path, duration: float) -> W
 def find_copies(home: Path) -> Duplicates:
     """Look for the duplicates of a home, on all cores."""
     with open_home(load_settings(home)) as opened, closing(Decoders()) as decoders:
-        workers = psutil.cpu_count() or 1
-        return find_duplicates(opened.catalog, opened.index, decoders.load, workers=workers)
+        return find_duplicates(opened.catalog, opened.index, decoders.load, workers=n_cores())
 
 
 def report(duplicates: Duplicates, numbers: Mapping[Path, str], n_copied: int) -> None:

@@ -16,7 +16,6 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
-import psutil
 
 from earshot.duplicates import Decoders
 from encoders.audio import inspect
@@ -25,6 +24,7 @@ from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, ScannedFile, Tags
 from recsys.library.comparing import compare_named_alike
 from recsys.library.duplicates import find_duplicates
+from recsys.threads import n_cores
 
 SECONDS = 100.0  # of a track
 APART = 10.0  # s between the beginnings of two parts: their middles have little in common
@@ -52,7 +52,6 @@ def main() -> None:
         index, n_copies = fill(catalog, places, args.tracks, args.copies)
         with closing(Decoders()) as decoders:
             begin = time.perf_counter()
-            workers = psutil.cpu_count() or 1
             if args.by_name:
                 n_pairs = compare_named_alike(catalog, lambda track: decoders.load(track.span))
                 seconds = time.perf_counter() - begin
@@ -60,7 +59,7 @@ def main() -> None:
                     f"{n_pairs} pairs named alike: {seconds:.0f} s, {seconds / n_pairs:.2f} s each"
                 )
                 return
-            found = find_duplicates(catalog, index, decoders.load, workers=workers)
+            found = find_duplicates(catalog, index, decoders.load, workers=n_cores())
             seconds = time.perf_counter() - begin
     print("| tracks | copies among them | found | s | s at 10,000 |\n|---:|---:|---:|---:|---:|")
     n_found = sum(len(group) - 1 for group in found.groups)

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks import projection
 from benchmarks.projection import Collection, collection, intervals, measure
 from earshot.head_learning import training_data
 from encoders.head_training import (
@@ -128,12 +129,7 @@ def print_maps(sets: list[Labelled]) -> None:
             (head,) = trainer.whitened(covariance, vectors.mean(axis=0), [shrinkage])
             figures = measure(replace(head, weight=weight).join(of.data.vectors), of.collection)
             row = intervals(figures, base[number], of.collection)
-            cells.append(
-                ", ".join(
-                    f"{n} {row[n]['mean']:+.3f} ({row[n]['ci'][0]:+.3f} to {row[n]['ci'][1]:+.3f})"
-                    for n in row
-                )
-            )
+            cells.append(", ".join(f"{n} {projection.cell(row, n, '+.3f', True)}" for n in row))
         print(f"| {kind}, {shrinkage:g}, {weight:g} | {' | '.join(cells)} |", flush=True)
 
 
@@ -152,13 +148,7 @@ def within_artists(of: Labelled, others: list[Labelled]) -> np.ndarray:
 def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--set",
-        nargs=4,
-        action="append",
-        required=True,
-        metavar=("HOME", "LABELS", "both|artist", "MIN_CLIPS"),
-    )
+    projection.add_sets(parser)
     sets = [labelled(*given) for given in parser.parse_args().set]
     print_heads(sets)
     print_maps(sets)

@@ -16,15 +16,15 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.load import serving
+from benchmarks.serving import ROOT, ask
+
 PAGES = (
     ("a mix of 20 rows", "/?like=track:5"),
     ("a track's page", "/tracks/5"),
@@ -52,39 +52,19 @@ def main() -> None:
         for number, checkout in enumerate(checkouts):
             copy = shutil.copytree(home, Path(folder) / str(number))
             earshot(checkout, "build", "--again", "--home", copy)
-            with serving(checkout, copy) as address:
-                columns.append(measured(f"http://{address}") | mixes(address))
+            with serving(checkout, copy) as (_, address):
+                columns.append(measured(address) | mixes(address))
     print("| | " + " | ".join(["before", "after"][-len(columns) :]) + " |")
     print("|---|" + "---:|" * len(columns))
     for name in columns[0]:
         print(f"| {name} | " + " | ".join(column[name] for column in columns) + " |")
 
 
-def command(checkout: Path, *arguments: object) -> list[str]:
-    """Return a command of a checkout."""
-    python = checkout / ".venv" / "bin" / "python"
-    return [str(python), "-P", "-m", "earshot", *map(str, arguments)]
-
-
 def earshot(checkout: Path, *arguments: object) -> None:
     """Run a command of a checkout."""
-    subprocess.run(command(checkout, *arguments), cwd=checkout, check=True, capture_output=True)
-
-
-@contextmanager
-def serving(checkout: Path, home: Path) -> Iterator[str]:
-    """Serve a home; give the server's host and port once it answers."""
-    serve = command(checkout, "serve", "--home", home, "--port", 0)
-    with subprocess.Popen(
-        serve, cwd=checkout, stdout=-1, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        try:
-            assert process.stdout
-            address = process.stdout.readline().rpartition("/")[2].strip()
-            ask(http.client.HTTPConnection(address), MIX.format(1))
-            yield address
-        finally:
-            process.terminate()
+    python = checkout / ".venv" / "bin" / "python"
+    command = [str(python), "-P", "-m", "earshot", *map(str, arguments)]
+    subprocess.run(command, cwd=checkout, check=True, capture_output=True)
 
 
 def measured(address: str) -> dict[str, str]:
@@ -146,10 +126,12 @@ def opened(browser: Browser) -> tuple[Page, Counted]:
 
 def mixes(address: str) -> dict[str, str]:
     """Return mixes a second, and the 99th percentile of their times, at eight callers."""
+    host = address.removeprefix("http://")
+    ask(http.client.HTTPConnection(host), MIX.format(1))  # much is read for the first
     until = time.monotonic() + SECONDS
 
     def call(caller: int) -> list[float]:
-        connection = http.client.HTTPConnection(address)
+        connection = http.client.HTTPConnection(host)
         times: list[float] = []
         while time.monotonic() < until:
             times.append(ask(connection, MIX.format(1 + (7 * len(times) + caller) % 72)))
@@ -161,17 +143,6 @@ def mixes(address: str) -> dict[str, str]:
         f"mixes a second, {CALLERS} callers": f"{len(times) / SECONDS:.0f}",
         "99th percentile, ms": f"{np.percentile(times, 99):.0f}",
     }
-
-
-def ask(connection: http.client.HTTPConnection, path: str) -> float:
-    """Return how many milliseconds an answer took."""
-    begin = time.perf_counter()
-    connection.request("GET", path)
-    answer = connection.getresponse()
-    answer.read()
-    if answer.status != 200:
-        raise SystemExit(f"{path}: {answer.status}")
-    return 1000 * (time.perf_counter() - begin)
 
 
 if __name__ == "__main__":

@@ -350,9 +350,8 @@ def cell(row: Mapping[str, Any], name: str, form: str, with_interval: bool = Fal
     return f"{mean:{form}}" + (f" ({low:{form}} to {high:{form}})" if with_interval else "")
 
 
-def main() -> None:
-    """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def add_sets(parser: argparse.ArgumentParser) -> None:
+    """Add the argument of the labelled sets."""
     parser.add_argument(
         "--set",
         nargs=4,
@@ -360,6 +359,12 @@ def main() -> None:
         required=True,
         metavar=("HOME", "LABELS", "both|artist", "MIN_CLIPS"),
     )
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_sets(parser)
     parser.add_argument("--repeats", type=int, default=4)
     parser.add_argument("--json", type=Path, help="write the figures to this file, too")
     args = parser.parse_args()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 STATUSES = "Exit status: 0 done; {nothing}; 2 usage; 130 stopped."
@@ -27,6 +27,26 @@ def new_parser(
     )
     parser.add_argument("--home", type=Path, metavar="FOLDER", help=HOME_HELP)
     return parser
+
+
+def add_subcommands(
+    parser: argparse.ArgumentParser, summaries: Mapping[str, str]
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Add subcommands with their summaries, and give each one's name and parser.
+
+    Which is chosen is `subcommand`. Each takes --home, too.
+    """
+    commands = parser.add_subparsers(
+        title="commands", dest="subcommand", metavar="COMMAND", required=True
+    )
+    for name, summary in summaries.items():
+        command = commands.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+        )
+        command.add_argument(
+            "--home", type=Path, metavar="FOLDER", default=argparse.SUPPRESS, help=HOME_HELP
+        )
+        yield name, command
 
 
 def add_json(parser: argparse._ActionsContainer) -> None:

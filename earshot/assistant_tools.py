@@ -12,7 +12,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from recsys.catalog import LONGEST_PLAYLIST, Catalog, PlaylistChanged, StoredPlaylist, Track
+from recsys.catalog import (
+    LONGEST_PLAYLIST,
+    Catalog,
+    PlaylistChanged,
+    PlaylistRenews,
+    StoredPlaylist,
+    Track,
+)
 from recsys.home.settings import Settings
 from recsys.musical_key import camelot
 from recsys.recommendation.controls import MAX_IDS, MAX_RESULTS, PublicControls
@@ -148,9 +155,10 @@ class AssistantTools:
 
     def similar(self, like: TrackIds, unlike: TrackIds | None = None, limit: Limit = 10) -> Json:
         """Find tracks that sound like some tracks, and unlike others, with reasons."""
-        seeds = [Seed("track", self._track(self._served(), one).id) for one in like]
+        served = self._served()
+        seeds = [Seed("track", self._track(served, one).id) for one in like]
         seeds += [Seed("track", one, -1.0) for one in unlike or []]
-        return self._recommended(Query(seeds=tuple(seeds)), limit)
+        return self._recommended(served, Query(seeds=tuple(seeds)), limit)
 
     def why_similar(self, track_id: TrackId, other_id: TrackId) -> Json:
         """Say why two tracks sound alike: shared tags, the closest moments, tempo, keys."""
@@ -184,7 +192,7 @@ class AssistantTools:
         seeds += [Seed("track", one, -1.0) for one in unlike_tracks or []]
         given = controls.model_dump(exclude_unset=True) if controls else {}
         query = Query(listener=self._listener_id(served), seeds=tuple(seeds), **given)
-        return self._recommended(query, limit)
+        return self._recommended(served, query, limit)
 
     def path(
         self,
@@ -316,12 +324,16 @@ class AssistantTools:
             )
         except PlaylistChanged:
             raise ToolRefused("Somebody else just changed this playlist: read it again.") from None
+        except PlaylistRenews:
+            raise ToolRefused(
+                "This playlist renews itself: its tracks are not chosen by hand."
+            ) from None
         except ValueError as error:
             raise ToolRefused(f"The playlist cannot be saved: {error}.") from None
         return _playlist(saved)
 
-    def _recommended(self, query: Query, limit: int) -> Json:
-        answer = self._served().recommender.recommend(query, limit)
+    def _recommended(self, served: Served, query: Query, limit: int) -> Json:
+        answer = served.recommender.recommend(query, limit)
         return _listed(answer.recommendations, answer.notices)
 
 

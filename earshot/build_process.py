@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from earshot.command import DISK_FULL, DONE, NOTHING, STOPPED
+from earshot.limits import NICE
 from recsys.catalog import BuildRunning
 from recsys.catalog.lock import LOCK_NAME, exclusive
 from recsys.library.build_state import read_state
@@ -20,7 +21,6 @@ from webui.api.builds import BuildRefused, NoRoomForBuild
 
 _log = logging.getLogger(__name__)
 _INTERVAL = 0.05  # s
-NICE = 10  # a server answers first
 
 
 class BuildStarter:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-import psutil
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -24,20 +23,20 @@ from recsys.home.home import open_home
 from recsys.home.settings import load_settings
 from recsys.library.coherence import RATE
 from recsys.library.duplicates import find_duplicates
+from recsys.threads import n_cores
 
 
 def list_duplicates(folder: Path | None, *, as_json: bool) -> None:
     """Print the groups of files that are one recording."""
     console = Console(stderr=True)
     bar = Progress(console=console, transient=True, disable=not console.is_terminal)
-    workers = psutil.cpu_count() or 1
     with open_home(load_settings(folder)) as home, closing(Decoders()) as decoders, bar:
         task = bar.add_task("Comparing", total=None)
         duplicates = find_duplicates(
             home.catalog,
             home.index,
             decoders.load,
-            workers=workers,
+            workers=n_cores(),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
         groups = [[copy_as_json(track) for track in group] for group in duplicates.groups]

@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from earshot.limits import limit_memory
 from recsys.catalog import BuildRunning, Catalog, CatalogError
 from recsys.catalog.base import shown
 from recsys.catalog.lock import exclusive
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 SECONDS = 1800  # of processor time
 MEMORY = 4 << 30  # bytes of data while a file is read
 MOST_ROWS = 2_000_000  # of a file; people have some hundred thousand
-NICE = 10  # a server answers first
 TAKEN = 75  # exit status where another import runs
 
 
@@ -46,8 +46,8 @@ class _TooLong(Exception):
 def main() -> int:
     """Import the file that standard input names."""
     _limit()
-    for number, error in ((signal.SIGTERM, _Stopped), (signal.SIGINT, _Stopped)):
-        signal.signal(number, _raising(error))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _raising(_Stopped))
     wanted = json.load(sys.stdin)
     home, file = Path(wanted["home"]), Path(wanted["file"])
     try:
@@ -133,13 +133,12 @@ def _raising(error: type[Exception]) -> Callable[..., NoReturn]:
 
 def _limit() -> None:
     """Bound the time and memory of this process, where the system can."""
+    limit_memory(MEMORY)
     if sys.platform != "win32":
         import resource  # noqa: PLC0415 - where there is none
 
-        os.nice(NICE)
         signal.signal(signal.SIGXCPU, _raising(_TooLong))
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 60))
-        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,13 @@ from pathlib import Path
 from rich.table import Table
 
 from earshot.command import DONE, NOTHING, NotFound
-from earshot.query_arguments import analyse_file, find_track, is_file, track_of_file
+from earshot.query_arguments import (
+    analyse_file,
+    find_track,
+    incomparable,
+    is_file,
+    track_of_file,
+)
 from earshot.terminal import TableConsole, complain, printable
 from recsys.durations import clock, seconds
 from recsys.home.home import Home
@@ -48,8 +54,7 @@ def list_by_part(
         try:
             sound = search.similar.sound_of(seed)
         except KeyError:
-            reason = seed.error or "It is not in the index: run `earshot build` again."
-            raise NotFound(f"{title} cannot be compared. {reason}") from None
+            raise incomparable(seed) from None
     try:
         answer = search.of_part(sound, part, k, seed=seed, artist_cap=artist_cap)
     except NoSuchPart as error:

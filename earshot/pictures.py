@@ -114,11 +114,8 @@ def draw_similarity(
     figure.savefig(path, dpi=DPI)
 
 
-def draw_wheel(path: Path, tempos: Float32Array, keys: Sequence[str | None], title: str) -> None:
-    """Draw the library on the Camelot wheel: a bar for each key, a point for each track's tempo.
-
-    `tempos` are beats a minute, NaN where unknown, (n,); `keys` one for each track or None.
-    """
+def draw_wheel(path: Path, tracks: Sequence[tuple[str, float]], title: str) -> None:
+    """Draw the library on the Camelot wheel: a point for each track's key and beats a minute."""
     figure = Figure(figsize=(8, 8.4), layout="constrained")
     axes = cast(PolarAxes, figure.subplots(subplot_kw={"projection": "polar"}))
     axes.set_theta_zero_location("N")
@@ -127,8 +124,8 @@ def draw_wheel(path: Path, tempos: Float32Array, keys: Sequence[str | None], tit
     for minor in (False, True):
         colour = COLOURS[0] if minor else COLOURS[1]
         angles, radii = [], []
-        for key, tempo in zip(keys, tempos.tolist(), strict=True):
-            if key is not None and key.endswith("minor") == minor and not np.isnan(tempo):
+        for key, tempo in tracks:
+            if key.endswith("minor") == minor:
                 angles.append(_angle(key) + float(rng.uniform(-0.09, 0.09)))
                 radii.append(tempo)
         side = -0.11 if minor else 0.11

@@ -51,6 +51,12 @@ def track_of_file(catalog: Catalog, path: Path) -> Track | None:
     return track if track and track.status == "ready" else None
 
 
+def incomparable(track: Track) -> NotFound:
+    """Return the refusal to compare a track that is not in the index; it says why."""
+    reason = track.error or "It is not in the index: run `earshot build` again."
+    return NotFound(f"{track.name} cannot be compared. {reason}")
+
+
 def analyse_file(
     path: Path, catalog: Catalog, projection: Projection
 ) -> tuple[Float32Array, Features]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from earshot.extras import how_to_install
+from earshot.limits import limit_memory
 from recsys.home.files import PROJECTION_NAME, WEIGHTS_NAME
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, required=True, help="of processor time, for a file")
     parser.add_argument("--memory", type=int, required=True, help="bytes of data")
     args = parser.parse_args()
-    _limit_memory(args.memory)
+    limit_memory(args.memory)
     answers = _own_output()
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(sys.stdin.buffer, requests), daemon=True).start()
@@ -98,15 +99,6 @@ def _own_output() -> BinaryIO:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     return answers
-
-
-def _limit_memory(memory: int) -> None:
-    """Bound the memory of this process and of those that it starts, where the system can."""
-    if sys.platform != "win32":
-        import resource  # noqa: PLC0415 - where there is none
-
-        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-        os.nice(10)
 
 
 def _limit_time(seconds: int) -> None:

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from flask import Flask
 
 from earshot.build_process import BuildStarter
+from earshot.command import DONE
 from earshot.import_process import ImportStarter
 from earshot.transcoding import transcoded
 from earshot.upload_analyser import UploadAnalyser
@@ -112,9 +114,20 @@ def work(
         warm.start()
         answer_requests(app, connections)
         closing.set()
-    warm.join(PATIENCE)
-    if warm.is_alive():  # in a library's code, which an end would abort
-        os._exit(0)
+    end_without([warm])
+
+
+def end_without(beside: Sequence[threading.Thread]) -> None:
+    """Wait for threads to end soon; end this process now, and well, where one does not.
+
+    It is in a library's code, which the ordinary end of a process would abort.
+    """
+    for thread in beside:
+        thread.join(PATIENCE)
+    if any(thread.is_alive() for thread in beside):
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(DONE)
 
 
 def keep_warm(home: ServedHome, closing: threading.Event) -> None:

@@ -14,7 +14,6 @@ sees every change at once.
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import sys
 from collections.abc import Callable, Sequence
@@ -24,7 +23,7 @@ from pathlib import Path
 
 from argon2 import PasswordHasher
 
-from earshot.arguments import HOME_HELP, new_parser
+from earshot.arguments import add_subcommands, new_parser
 from earshot.command import DONE, Command, NotFound
 from earshot.terminal import printable
 from recsys.accounts import Accounts
@@ -52,16 +51,8 @@ def parse(arguments: Sequence[str]) -> AccountOptions:
     parser = new_parser(
         "account", "Manage the accounts of a server.", nothing="1 it cannot be done"
     )
-    commands = parser.add_subparsers(
-        title="commands", dest="subcommand", metavar="COMMAND", required=True
-    )
-    for name, (_, summary) in SUBCOMMANDS.items():
-        command = commands.add_parser(
-            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
-        )
-        command.add_argument(
-            "--home", type=Path, metavar="FOLDER", default=argparse.SUPPRESS, help=HOME_HELP
-        )
+    summaries = {name: summary for name, (_, summary) in SUBCOMMANDS.items()}
+    for name, command in add_subcommands(parser, summaries):
         if name != "list":
             command.add_argument("name", help="of the account")
         if name == "add":

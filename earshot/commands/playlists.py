@@ -11,7 +11,6 @@ of cron does: whatever is due, once.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from earshot.arguments import HOME_HELP, new_parser, whole_number
+from earshot.arguments import add_subcommands, new_parser, whole_number
 from earshot.command import DONE, NOTHING, Command, NotFound
 from earshot.query_arguments import find_listener
 from earshot.terminal import complain, printable
@@ -49,16 +48,8 @@ def parse(arguments: Sequence[str]) -> PlaylistOptions:
         "List playlists, and renew those that renew themselves.",
         nothing="1 it cannot be done, or a new list was not found or not exported",
     )
-    commands = parser.add_subparsers(
-        title="commands", dest="subcommand", metavar="COMMAND", required=True
-    )
-    for name, (_, summary) in SUBCOMMANDS.items():
-        command = commands.add_parser(
-            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
-        )
-        command.add_argument(
-            "--home", type=Path, metavar="FOLDER", default=argparse.SUPPRESS, help=HOME_HELP
-        )
+    summaries = {name: summary for name, (_, summary) in SUBCOMMANDS.items()}
+    for name, command in add_subcommands(parser, summaries):
         command.add_argument(
             "--listener", metavar="NAME", help="only this person's (default: everybody's)"
         )

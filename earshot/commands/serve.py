@@ -15,7 +15,6 @@ import atexit
 import gc
 import ipaddress
 import logging
-import os
 import re
 import secrets
 import signal
@@ -31,9 +30,9 @@ from earshot.arguments import new_parser, whole_number
 from earshot.command import DONE, Command
 from earshot.worker_process import (
     MOST_PROCESSES,
-    PATIENCE,
     Shared,
     application,
+    end_without,
     keep_warm,
     start_worker,
 )
@@ -44,7 +43,6 @@ from recsys.home.settings import load_settings
 from recsys.served_home import ServedHome
 from recsys.threads import one_thread_each
 from webui.app import DEFAULT_LISTENER
-from webui.music_folders import default_roots
 from webui.renewing import renew_when_due
 from webui.security import is_loopback
 from webui.server import Server, listen, raise_file_limit
@@ -175,12 +173,7 @@ def run(options: ServeOptions) -> int:
         except OSError as error:
             where = f"{options.host}:{options.port}"
             raise PortUnavailable(f"{where} cannot be served on: {error.strerror}.") from error
-    for thread in beside:
-        thread.join(PATIENCE)
-    if any(thread.is_alive() for thread in beside):  # in a library's code, which an end would abort
-        logging.shutdown()
-        sys.stdout.flush()
-        os._exit(DONE)
+    end_without(beside)
     return DONE
 
 
@@ -204,9 +197,8 @@ def serve(options: ServeOptions, stack: ExitStack, beside: list[threading.Thread
     settings = load_settings(options.home)
     closing = threading.Event()
     n_workers = options.processes if options.processes > 1 else 0
-    shared = Shared(secrets.token_bytes(32), None)
-    if n_workers:
-        shared = Shared(shared.write_token, stack.enter_context(shared_folder()))
+    copies = stack.enter_context(shared_folder()) if n_workers else None
+    shared = Shared(secrets.token_bytes(32), copies)
     app, accounts = application(options, settings, shared, closing, stack)
     home: ServedHome = app.extensions["served_home"]
     raise_file_limit()
@@ -226,7 +218,7 @@ def serve(options: ServeOptions, stack: ExitStack, beside: list[threading.Thread
     made = first_owner(accounts, options.listener) if accounts is not None else None
     if not n_workers:
         beside.append(threading.Thread(target=keep_warm, args=(home, closing), daemon=True))
-    renewing = home, options.music or default_roots(), closing
+    renewing = home, app.config["MUSIC_ROOTS"], closing
     beside.append(threading.Thread(target=renew_when_due, args=renewing, daemon=True))
     for thread in beside:
         thread.start()

@@ -20,10 +20,16 @@ from typing import NamedTuple
 from rich.table import Table
 
 from earshot.arguments import add_json, new_parser, whole_number
-from earshot.command import DONE, NOTHING, Command, NotFound
+from earshot.command import DONE, NOTHING, Command
 from earshot.duplicates import list_duplicates
 from earshot.moments import list_by_part, time_of_part
-from earshot.query_arguments import analyse_file, find_track, is_file, track_of_file
+from earshot.query_arguments import (
+    analyse_file,
+    find_track,
+    incomparable,
+    is_file,
+    track_of_file,
+)
 from earshot.terminal import TableConsole, complain, printable
 from earshot.words import MAX_RESULTS, list_by_words
 from encoders.projection import Projection
@@ -165,8 +171,7 @@ def by_track(track: Track, similar: SimilarTracks, options: SimilarOptions) -> S
         neighbours = similar.of_track(track, options.k, artist_cap=options.artist_cap)
         sound = similar.sound_of(track) if options.why else None
     except KeyError:
-        reason = track.error or "It is not in the index: run `earshot build` again."
-        raise NotFound(f"{track.name} cannot be compared. {reason}") from None
+        raise incomparable(track) from None
     return explained(track.name, neighbours, sound, similar)
 
 

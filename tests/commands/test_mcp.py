@@ -14,9 +14,9 @@ from commands import Commands
 from made_home import N_TRACKS, make_home
 from mcp import Client, StdioServerParameters
 
-from earshot.assistant_tools import AssistantTools
+from earshot.assistant_tools import AssistantTools, ToolRefused
 from earshot.commands.mcp import server_of
-from recsys.catalog import Catalog
+from recsys.catalog import Catalog, RenewalPlan
 from recsys.home.settings import Settings
 
 
@@ -112,6 +112,18 @@ def test_without_leave_nothing_is_written(earshot: Commands) -> None:
 
     with closing(AssistantTools(Settings(earshot.home))) as tools:
         asyncio.run(use(tools))
+
+
+def test_a_playlist_that_renews_itself_is_not_extended(earshot: Commands) -> None:
+    with Catalog(earshot.home) as catalog:
+        ann = catalog.listener("ann", create=True)
+        assert ann
+        stored = catalog.save_playlist(ann.id, "Daily", [1])
+        catalog.renewals.plan(ann.id, stored.id, RenewalPlan("?like=tag:rock"))
+    with closing(AssistantTools(Settings(earshot.home), "ann")) as tools:
+        with pytest.raises(ToolRefused, match="renews itself"):
+            tools.extend_playlist(stored.id, [2])
+        assert [one["track_id"] for one in tools.playlist(stored.id)["tracks"]] == [1]
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "commands"))  # for sounds
 
 from sounds import write
+from test_transcoding import decoded
 
 from encoders.audio import SegmentGrid, read_segments
-from encoders.transcoding import RATE, transcode
+from encoders.transcoding import RATE
 
 GRID = SegmentGrid(16_000, hop_length=256, n_fft=512, n_frames=187)
 SOURCE = 22_050  # Hz, of what `write` writes
@@ -49,14 +48,6 @@ def test_a_short_part_holds_nothing_of_its_neighbours(tmp_path: Path, noise: np.
     assert np.abs(waveform[300:47800]).reshape(-1, 100).max(axis=1).min() > 0.05, "it is repeated"
 
 
-def sent(path: Path, start: float, stop: float | None) -> np.ndarray:
-    sink = io.BytesIO()
-    transcode(path, start, sink, stop=stop)
-    sink.seek(0)
-    with av.open(sink) as container:
-        return np.concatenate([f.to_ndarray()[0] for f in container.decode(audio=0)])
-
-
 @pytest.mark.parametrize("suffix", [".flac", ".mp3", ".m4a"])
 def test_a_part_is_sent_to_the_sample(tmp_path: Path, noise: np.ndarray, suffix: str) -> None:
     begin, end = BEGIN / 75, END / 75
@@ -64,7 +55,7 @@ def test_a_part_is_sent_to_the_sample(tmp_path: Path, noise: np.ndarray, suffix:
     inside = slice(int(begin * SOURCE), int(end * SOURCE))
     sound[inside] = noise[inside]
     path = write(tmp_path / f"album{suffix}", sound)
-    part, before, rest = sent(path, begin, end), sent(path, 0.0, begin), sent(path, end, None)
+    part, before, rest = decoded(path, begin, end), decoded(path, 0.0, begin), decoded(path, end)
     slack = 2 * 1152 / RATE + 0.03  # of MP3, and of the encoder of the file
     assert len(part) / RATE == pytest.approx(end - begin, abs=slack)
     assert np.abs(part[int(slack * RATE) : -int(slack * RATE)]).reshape(-1)[::7].std() > 0.05

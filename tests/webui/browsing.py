@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
@@ -47,6 +48,18 @@ def drop_file(page: Page, name: str, content: bytes) -> None:
         }""",
         [name, base64.b64encode(content).decode()],
     )
+
+
+def watched(page: Page) -> Iterator[Page]:
+    """Fail where a script failed, or the browser refused something (as the policy has it)."""
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda message: complaints.append(message.text) if is_complaint(message) else None,
+    )
+    yield page
+    assert not complaints
 
 
 def is_complaint(message: ConsoleMessage) -> bool:

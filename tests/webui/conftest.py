@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 sys.path.append(str(Path(__file__).parent))  # for browsing
 sys.path.append(str(Path(__file__).parents[1] / "commands"))  # for made_home and sounds
 
-from browsing import is_complaint
+from browsing import watched
 from made_home import N_TRACKS, make_home, scanned_file, write_music
 from served_app import serving
 
@@ -130,18 +130,6 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     context = browser.new_context(
         base_url=address, viewport={"width": 1200, "height": 900}, service_workers="block"
     )
-    yield from _watched(context.new_page())
+    context.set_default_timeout(1000 * PATIENCE)
+    yield from watched(context.new_page())
     context.close()
-
-
-def _watched(page: Page) -> Iterator[Page]:
-    """Fail where a script failed, or the browser refused something (as the policy has it)."""
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "console",
-        lambda message: complaints.append(message.text) if is_complaint(message) else None,
-    )
-    page.set_default_timeout(1000 * PATIENCE)
-    yield page
-    assert not complaints

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import is_complaint, settled
+from browsing import settled, watched
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from earshot.transcoding import transcoded
@@ -51,12 +51,8 @@ def context(browser: Browser, shared_address: str) -> Iterator[BrowserContext]:
 def page(context: BrowserContext) -> Iterator[Page]:
     """A page of its own; no script fails, the browser refuses nothing."""
     page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda said: complaints.append(said.text) if is_complaint(said) else None)
-    yield page
+    yield from watched(page)
     page.close()
-    assert not complaints
 
 
 def test_from_the_albums_to_a_track_that_is_liked(page: Page) -> None:

@@ -14,6 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Dialog, Page, expect
+from test_accounts import logged_in
 
 from earshot.import_process import ImportStarter
 from recsys.catalog import Catalog, PlayCount, Recording
@@ -64,14 +65,6 @@ def token_of(client: FlaskClient) -> str:
     return str(client.get("/api/v1/session").get_json()["token"])
 
 
-def logged_in(app: Flask, name: str) -> FlaskClient:
-    client = app.test_client()
-    (token,) = re.findall(r'name="token" value="(\w+)"', client.get("/login").text)
-    form = {"name": name, "password": "correct horse", "token": token}
-    assert client.post("/login", data=form).status_code == 303
-    return client
-
-
 def test_a_file_and_what_is_said_of_it_reach_the_import(
     client: FlaskClient, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,7 +98,7 @@ def test_members_import_their_own_and_see_nobody_elses(
     with Catalog(home) as catalog:
         catalog.store_listening([PlayCount("secret friend", Recording("Ada", "Song 1"), 9)])
         match_recordings(catalog)
-    owner, member = logged_in(two_people, "ann"), logged_in(two_people, "bob")
+    (owner, _), (member, _) = (logged_in(two_people, name) for name in ("ann", "bob"))
     token = token_of(member)
     assert send(member, token, whose="several").status_code == 403
     assert send(member, token).status_code == 202

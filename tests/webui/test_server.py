@@ -409,6 +409,16 @@ def test_a_server_maps_no_file_that_others_write(home: Path) -> None:
     assert mapped <= {f"{home / 'catalogue.db-shm'}"}  # SQLite's own
 
 
+def ask_again_and_again(app: Flask) -> None:
+    """Get several answers by one connection."""
+    with serving(app) as address:
+        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE)
+        for _ in range(5):
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read()
+        connection.close()
+
+
 def test_no_answer_waits_for_the_next_look(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that wakes the loop while it reads the last wake-up must not go unheard."""
     read = wasyncore.read
@@ -428,12 +438,7 @@ def test_no_answer_waits_for_the_next_look(client: Any, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Server, "__init__", note)
     monkeypatch.setattr(server_module.wasyncore, "read", woken_meanwhile)
-    with serving(client.application) as address:
-        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE)
-        for _ in range(5):
-            connection.request("GET", "/healthz")
-            assert connection.getresponse().read()
-        connection.close()
+    ask_again_and_again(client.application)
 
 
 def test_news_of_another_socket_closes_no_connection(
@@ -448,9 +453,4 @@ def test_news_of_another_socket_closes_no_connection(
             read(waiting)  # though nothing more has come
 
     monkeypatch.setattr(server_module.wasyncore, "read", read_again)
-    with serving(client.application) as address:
-        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE)
-        for _ in range(5):
-            connection.request("GET", "/healthz")
-            assert connection.getresponse().read()
-        connection.close()
+    ask_again_and_again(client.application)

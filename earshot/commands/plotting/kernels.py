@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from earshot.arguments import new_parser, output_file, whole_number
+from earshot.arguments import new_parser, whole_number
 from earshot.command import DONE, Command, NotFound
+from earshot.commands.plotting.shared import add_out
 from encoders.bundles import BUNDLES
 from encoders.models.musicnn import Musicnn
 from encoders.models.musicnn_won import WonMusicnn
@@ -55,13 +56,7 @@ def parse(arguments: Sequence[str]) -> KernelsOptions:
         metavar="N",
         help="how many (default: %(default)s)",
     )
-    parser.add_argument(
-        "--out",
-        type=output_file(".png", ".svg", ".pdf"),
-        required=True,
-        metavar="FILE",
-        help="the picture, .png, .svg or .pdf",
-    )
+    add_out(parser)
     return KernelsOptions(**vars(parser.parse_args(arguments)))
 
 

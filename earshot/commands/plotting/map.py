@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from earshot.arguments import new_parser
 from earshot.command import DONE, Command, NotFound
 from earshot.commands.plotting.shared import add_out, say_written
@@ -78,7 +76,7 @@ def run(options: MapOptions) -> int:
                 for number, name in enumerate(colours.names, start=1)
             ]
         title = f"{len(track_map.ids):,} tracks by how they sound"
-        draw_map(options.out, track_map.places.astype(np.float32), groups, title)
+        draw_map(options.out, track_map.places, groups, title)
     say_written(options.out, [f"{int(members.sum()):6}  {name}" for name, members in groups])
     return DONE
 

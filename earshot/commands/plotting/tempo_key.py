@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from earshot.arguments import new_parser
 from earshot.command import DONE, Command, NotFound
 from earshot.commands.plotting.shared import add_out, say_written
@@ -44,12 +42,11 @@ def run(options: TempoKeyOptions) -> int:
     settings = load_settings(options.home)
     with Catalog(settings.home, settings.database) as catalog:
         tracks = catalog.track_summaries()
-    shown = [track for track in tracks if track.key is not None and track.tempo is not None]
+    shown = [(t.key, t.tempo) for t in tracks if t.key is not None and t.tempo is not None]
     if not shown:
         raise NotFound("No track has a known tempo and key: run `earshot build` again.")
-    tempos = np.array([track.tempo for track in shown], np.float32)
     title = f"{len(shown):,} of {len(tracks):,} tracks have a tempo and a key"
-    draw_wheel(options.out, tempos, [track.key for track in shown], title)
+    draw_wheel(options.out, shown, title)
     say_written(options.out, [f"{title}."])
     return DONE
 
