@@ -95,6 +95,11 @@ class Track(Tags):
         return AudioSpan(self.path, self.duration or 0.0, self.begin if self.part else None)
 
     @property
+    def end(self) -> float:
+        """Return the second of the file that it ends at."""
+        return self.begin + (self.duration or 0.0)
+
+    @property
     def tempo(self) -> float | None:
         """Return beats a minute: those of the tags, unless the audio contradicts them."""
         return tempo_of(self.bpm, self.estimated_bpm)

@@ -84,7 +84,7 @@ def track_uri(track: Track, folder: Path | None) -> str:
     uri = as_uri(track.path, folder)
     if not track.part:
         return uri
-    return f"{uri}#t={track.begin:.3f},{track.begin + (track.duration or 0.0):.3f}"
+    return f"{uri}#t={track.begin:.3f},{track.end:.3f}"
 
 
 def without_fragment(uri: str) -> tuple[str, float | None]:

@@ -76,9 +76,8 @@ def _written(
         seconds = -1 if track.duration is None else round(track.duration)
         lines.append(_text(f"#EXTINF:{seconds},{track.name}"))
         if with_places and track.part:
-            end = track.begin + (track.duration or 0.0)
             lines.append(f"#EXTVLCOPT:start-time={track.begin:.3f}".encode())
-            lines.append(f"#EXTVLCOPT:stop-time={end:.3f}".encode())
+            lines.append(f"#EXTVLCOPT:stop-time={track.end:.3f}".encode())
         lines.append(location(track))
     return b"\n".join(lines) + b"\n"
 

@@ -194,7 +194,7 @@ def send_transcoded(
     if seconds is not None:
         how["stop"] = track.begin + min(start + seconds, track.duration or start + seconds)
     elif track.part:
-        how["stop"] = track.begin + (track.duration or 0.0)
+        how["stop"] = track.end
     if track.part:
         start = min(track.begin + start, how["stop"])
     pieces = transcode(file, start, **how)
