@@ -35,9 +35,9 @@ from encoders.bundles import BUNDLES, DEFAULT_MODELS
 from encoders.constant_q import ConstantQ
 from encoders.descriptors import Describer
 from encoders.extract import N_SEGMENTS, load_extractor
-from encoders.features import AudioSpan, Descriptors
+from encoders.features import TONICS, AudioSpan, Descriptors
 from encoders.frontends import segment_grid
-from encoders.key import TONICS, key_by_profiles
+from encoders.key import key_by_profiles
 from encoders.loudness import integrated_loudness
 from encoders.tempo import estimate_tempo
 from recsys.demo import DEMO_TRACKS, make_demo_library

@@ -39,6 +39,10 @@ class AudioInfo:
     container_tags: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
+# The keynotes, as keys name them.
+TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+
+
 @dataclass(frozen=True)
 class Descriptors:
     """What is estimated of a track's tempo, key and loudness; None where it has none.

@@ -7,9 +7,9 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
+from encoders.features import TONICS
 from encoders.models.skey import SKey
 
-TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 _MODES = ("major", "minor")
 _LOWEST = 9  # the pitch class of the first bin: A
 _LOWEST_MINOR = 11  # that of the network's first minor key: B

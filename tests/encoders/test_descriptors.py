@@ -15,7 +15,8 @@ from encoders.audio import Segments
 from encoders.constant_q import LOWEST, N_BINS, ConstantQ
 from encoders.descriptors import BY_NETWORK, BY_PROFILES, Describer
 from encoders.errors import WeightsError
-from encoders.key import TONICS, KeyByNetwork, key_by_profiles
+from encoders.features import TONICS
+from encoders.key import KeyByNetwork, key_by_profiles
 from encoders.loudness import integrated_loudness
 from encoders.models.skey import N_KEYS, SKey
 from encoders.tempo import estimate_tempo
