@@ -12,12 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import safetensors.numpy
 from numpy.typing import NDArray
 from safetensors import SafetensorError
+from safetensors.numpy import save as save_tensors
 from scipy import fft
 
 from encoders.features import AudioSpan
+from encoders.tensor_file import read_tensors, with_digest
 from index.arrays import Float32Array
 from index.storage import replacing
 from recsys.catalog import Track
@@ -77,7 +78,7 @@ def unlikeness(one: Bits, others: NDArray[np.uint32]) -> Float32Array:
 def load(home: Path) -> dict[str, Bits]:
     """Return the fingerprints of a home, by audio hash; none where they are lost or damaged."""
     with suppress(OSError, SafetensorError):
-        return dict(safetensors.numpy.load_file(home / NAME))
+        return read_tensors(home / NAME)[0]
     return {}
 
 
@@ -85,4 +86,4 @@ def save(home: Path, known: Mapping[str, Bits], present: Iterable[str]) -> None:
     """Write the fingerprints of the audios that are there. Raises OSError."""
     kept = {audio: known[audio] for audio in sorted(present) if audio in known}
     with replacing(home / NAME) as file:
-        file.write(safetensors.numpy.save(kept))
+        file.write(save_tensors(kept, with_digest(kept, {})))
