@@ -48,9 +48,9 @@ class ImportStarter:
             start_new_session=True,  # Ctrl-C is for the server alone
         )
         wanted = {"home": str(self._home), "file": str(file), "person": person, "whose": whose}
+        threading.Thread(target=_attend, args=(process, said, file.parent), daemon=True).start()
         with process.stdin:  # type: ignore[union-attr]
             process.stdin.write(json.dumps(wanted | {"choice": asdict(choice)}).encode())  # type: ignore[union-attr]
-        threading.Thread(target=_attend, args=(process, said, file.parent), daemon=True).start()
         while process.poll() is None:
             state = read_import(self._home)
             if state is not None and state.process == process.pid:
