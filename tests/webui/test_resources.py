@@ -10,6 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from made_home import N_TRACKS, scanned_file
 
+from encoders.features import Descriptors
 from recsys.catalog import Catalog, Tags
 from recsys.playlists import read_playlist
 from webui.security import TOKEN_HEADER
@@ -43,6 +44,27 @@ def walk(client: FlaskClient, path: str, name: str, **question: str) -> list[Any
             return entries
         assert len(body[name]) == 10
         request["cursor"] = body["next"]
+
+
+def test_a_sorted_list_goes_on_though_the_last_track_read_is_gone(
+    client: FlaskClient, home: Path
+) -> None:
+    with Catalog(home) as catalog:
+        ids = [track.id for track in catalog.available_tracks()]
+        catalog.describe(
+            {
+                track.audio_hash or "": Descriptors("made", loudness=-float(track.id))
+                for track in catalog.available_tracks()
+            },
+            renews=True,
+        )
+    first = client.get("/api/v1/tracks", query_string={"sort": "loudness", "limit": "4"}).get_json()
+    assert [track["id"] for track in first["tracks"]] == ids[::-1][:4]
+    with Catalog(home) as catalog:
+        catalog.set_presence(gone=[first["tracks"][-1]["id"]])
+    question = {"sort": "loudness", "limit": "200", "cursor": first["next"]}
+    rest = client.get("/api/v1/tracks", query_string=question).get_json()["tracks"]
+    assert [track["id"] for track in rest] == ids[::-1][4:]
 
 
 def test_tracks_come_page_by_page_and_filtered(client: FlaskClient, home: Path) -> None:

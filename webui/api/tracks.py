@@ -11,9 +11,10 @@ from flask import Response
 from pydantic import Field
 from werkzeug.exceptions import Conflict
 
+from encoders.features import TONICS
 from recsys.catalog import Track as CatalogTrack
 from recsys.home.track_table import UNKNOWN, TrackTable
-from recsys.musical_key import KEYS, TONICS
+from recsys.musical_key import KEYS
 from recsys.recommendation.controls import FASTEST
 from recsys.served_home import Served
 from recsys.similarity.explanation import TrackSound
@@ -178,15 +179,19 @@ class TaggramSchema(Described):
 def tracks(query: TracksQuery, header: Revalidating) -> Response:
     """List the tracks, all or those of an artist, an album, a tag, a tempo, a key."""
     served = current()
-    after = query.cursor[0] if query.cursor else 0
+    after, begin = query.cursor or (0, 0)
     ids = _matching(served, query)
     if ids is None:
         rows = served.catalog.available_after(after, query.limit + 1)
     else:
-        begin = ids.index(after) + 1 if after in ids else bisect_right(ids, after)
+        if after in ids:
+            begin = ids.index(after) + 1
+        elif query.sort == "id":
+            begin = bisect_right(ids, after)
         rows = served.catalog.tracks(ids[begin : begin + query.limit + 1])
     page = rows[: query.limit]
-    next_cursor = write_cursor(page[-1].id, 0) if len(rows) > query.limit else None
+    last = begin + len(page) - 1  # where to go on if its track leaves an order that is not by id
+    next_cursor = write_cursor(page[-1].id, last) if len(rows) > query.limit else None
     return tagged(
         answer(TrackPage(tracks=[TrackDetails.of(track) for track in page], next=next_cursor))
     )
