@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from encoders.features import TONICS
+from encoders.features import TONICS as TONICS  # noqa: PLC0414 - for the packages above
 
 KEYS = tuple(f"{tonic} {mode}" for mode in ("major", "minor") for tonic in TONICS)
 _NATURALS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11, "h": 11}

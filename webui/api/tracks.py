@@ -11,10 +11,9 @@ from flask import Response
 from pydantic import Field
 from werkzeug.exceptions import Conflict
 
-from encoders.features import TONICS
 from recsys.catalog import Track as CatalogTrack
 from recsys.home.track_table import UNKNOWN, TrackTable
-from recsys.musical_key import KEYS
+from recsys.musical_key import KEYS, TONICS
 from recsys.recommendation.controls import FASTEST
 from recsys.served_home import Served
 from recsys.similarity.explanation import TrackSound
