@@ -55,15 +55,21 @@ def test_each_entry_is_played_in_its_turn(page: Page, home: Path) -> None:
     page.goto(f"/playlists/{make(home, [1, 2, 1, 3, 3, 1])}")
     page.evaluate(
         """() => {
-            window.heard = [];
-            document.addEventListener('ended', () => window.heard.push(
-                [...document.querySelectorAll('.entry')].findIndex((row) => row.ariaCurrent)
-            ), { capture: true });
+            window.marked = [];
+            const mark = () => {
+                const place = [...document.querySelectorAll('.entry')]
+                    .findIndex((row) => row.ariaCurrent);
+                if (place >= 0 && place !== window.marked.at(-1)) window.marked.push(place);
+            };
+            new MutationObserver(mark)
+                .observe(document.body, { attributeFilter: ['aria-current'], subtree: true });
         }"""
     )
     entry(page, 0).locator("[data-play]").click()
-    page.wait_for_function("() => window.heard.length === 6")
-    assert page.evaluate("window.heard") == [0, 1, 2, 3, 4, 5]
+    page.wait_for_function(
+        "() => window.marked.length === 6 && document.getElementById('audio').ended"
+    )
+    assert page.evaluate("window.marked") == [0, 1, 2, 3, 4, 5]
     assert playing(page) == [5]
     with Catalog(home) as catalog:
         me = catalog.listener("me")
