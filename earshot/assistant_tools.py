@@ -114,11 +114,12 @@ class AssistantTools:
         }
 
     def tags(self) -> Json:
-        """List the tags that mixes and queries can name, and the listener's own ones."""
+        """List the tags, moods and activities that mixes can name, and the listener's own tags."""
         served = self._served()
         known = served.recommender.tags_of(self._listener_id(served))
         return {
-            "tags": sorted(known.names.values()),
+            "tags": sorted({*known.names.values()} - {mood.name for mood in known.moods}),
+            "moods": [mood.name for mood in known.moods],
             "own_tags": sorted(known.names[name] for name in known.own_names),
         }
 

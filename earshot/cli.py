@@ -22,6 +22,7 @@ EARSHOT = Group(
         "train-head": Subcommand("train_head", "learn similarity from the library's own labels"),
         "train-tagger": Subcommand("train_tagger", "train a tagger on labelled music"),
         "teach": Subcommand("teach", "make a tag of your own from examples"),
+        "tags": Subcommand("tags", "take along tags, tempo and key: as a table, or in the files"),
         "account": Subcommand("account", "manage the accounts of a server"),
         "weights": Subcommand("weights", "list and install pretrained taggers"),
         "mcp": Subcommand("mcp", "offer the library's tools to an assistant"),

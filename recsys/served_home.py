@@ -21,6 +21,7 @@ from recsys.recommendation.recommender import Recommender
 from recsys.similarity.artists import Artists
 from recsys.similarity.similar_moments import SimilarMoments
 from recsys.similarity.similar_tracks import SimilarTracks
+from recsys.tagging.moods import known_moods
 from recsys.track_map.track_map import MapReader
 from recsys.words.search import WordSearch
 
@@ -57,6 +58,7 @@ class Served:
         """Make them for an opened home. Raises ProjectionError, StaleIndex."""
         similar = SimilarTracks.of(home)
         recommender = Recommender(home)
+        moods = [mood.name for mood in known_moods(similar.tags)]
         return cls(
             home.catalog,
             len(home.index),
@@ -64,7 +66,7 @@ class Served:
             similar,
             SimilarMoments(similar, home.settings.home),
             recommender,
-            Completer(home.catalog, similar.tags),
+            Completer(home.catalog, [*moods, *similar.tags]),
             Artists(home.catalog, home.index, home.settings.hubs, recommender.track_table),
             Discographies(home.catalog),
             MapReader(home.settings.home, recommender.track_table, recommender.tag_table),

@@ -57,12 +57,15 @@ _ID3 = {
     "bpm": "TBPM",
     "initialkey": "TKEY",
     "compilation": "TCMP",
+    "mood": "TMOO",
 }
 # Texts of ID3 that are named by a description.
 _ID3_TEXTS = {
     "artists": "artists",
     "cuesheet": "cuesheet",
     "musicbrainz album id": "musicbrainz_albumid",
+    "mood": "mood",
+    "tags": "tags",
 }
 _MP4 = {
     "title": "©nam",
@@ -79,6 +82,8 @@ _MP4 = {
     "isrc": "----:com.apple.iTunes:ISRC",
     "musicbrainz_trackid": "----:com.apple.iTunes:MusicBrainz Track Id",
     "musicbrainz_albumid": "----:com.apple.iTunes:MusicBrainz Album Id",
+    "mood": "----:com.apple.iTunes:MOOD",
+    "tags": "----:com.apple.iTunes:TAGS",
 }
 _ASF = {
     "title": "Title",
@@ -97,6 +102,8 @@ _ASF = {
     "musicbrainz_trackid": "MusicBrainz/Track Id",
     "compilation": "WM/IsCompilation",
     "musicbrainz_albumid": "MusicBrainz/Album Id",
+    "mood": "WM/Mood",
+    "tags": "TAGS",
 }
 # What else a key may be called: in APEv2, Vorbis comments and FFmpeg's names, which are not fixed.
 _ALTERNATIVES = {

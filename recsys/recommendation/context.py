@@ -131,10 +131,10 @@ class ContextLoader:
     def tagged(self, tag: str) -> Int64Array | None:
         """Return the ids of the available tracks that stand out in a tag, or whose files name it.
 
-        Ascending; None for a tag that neither taggers nor files know.
+        Ascending; None for what is neither a tag of the taggers, nor a mood, nor in the files.
         """
         table = self.track_table()
-        column, genre_rows = self.tag_table().column(tag), table.genre_rows.get(fold(tag))
+        column, genre_rows = self.tags_of(None).column(tag), table.genre_rows.get(fold(tag))
         if column is None and genre_rows is None:
             return None
         mask = np.zeros(len(table), np.bool_) if column is None else column >= STANDS_OUT

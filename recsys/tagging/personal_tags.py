@@ -1,4 +1,4 @@
-"""The tags that one listener can name: learned from their examples, or the taggers'."""
+"""The tags that one listener can name: learned from their examples, the taggers', or moods."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from recsys.catalog import Catalog, TagExamples
 from recsys.catalog.search import fold
 from recsys.home.tag_table import TagTable
 from recsys.home.track_table import TrackTable
+from recsys.tagging.moods import MOODS, Mood, known_moods, mood_values
 
 N_CACHED = 50  # columns, of all listeners
 _BLOCK = 20_000  # rows that are multiplied at once
@@ -27,22 +28,34 @@ class ListenersTags:
     own        returns the values of the listener's own tag by its folded name, standardised over
                the library: float16 (n,)
     own_names  spelling of the listener's own tags, by folded name
+    mood       returns the values of a mood, likewise standardised
     """
 
     table: Callable[[], TagTable]
     own: Callable[[str], Float16Array]
     own_names: Mapping[str, str]
+    mood: Callable[[Mood], Float16Array]
 
     def column(self, tag: str) -> Float32Array | None:
         """Return how much each track stands out in a tag, (n,); None for an unknown tag."""
-        if fold(tag) in self.own_names:
-            return self.own(fold(tag)).astype(np.float32)
-        return self.table().column(tag)
+        name = fold(tag)
+        if name in self.own_names:
+            return self.own(name).astype(np.float32)
+        column = self.table().column(tag)
+        if column is None and name in MOODS and MOODS[name] in self.moods:
+            column = self.mood(MOODS[name]).astype(np.float32)
+        return column
+
+    @property
+    def moods(self) -> list[Mood]:
+        """The moods of which the taggers know a tag."""
+        return known_moods(self.table().names)
 
     @property
     def names(self) -> Mapping[str, str]:
-        """Spelling of each tag, by folded name."""
-        return {**self.table().names, **self.own_names}
+        """Spelling of each tag and mood, by folded name."""
+        moods = {mood.name: mood.name for mood in self.moods}
+        return {**moods, **self.table().names, **self.own_names}
 
 
 class PersonalTags:
@@ -52,7 +65,7 @@ class PersonalTags:
         self._catalog = catalog
         self._index = index
         self._lock = threading.Lock()
-        self._columns: dict[tuple[int, str, TagExamples], Float16Array] = {}
+        self._columns: dict[tuple[int, str, tuple[TagExamples, ...]], Float16Array] = {}
 
     def of(
         self,
@@ -69,16 +82,34 @@ class PersonalTags:
         examples = self._catalog.examples(listener) if listener is not None else []
         by_name = {fold(one.tag): one for one in examples if len(tracks.rows(one.fitting))}
 
-        def own(name: str) -> Float16Array:
-            key = revision, name, by_name[name]
+        def kept(
+            name: str, of: tuple[TagExamples, ...], make: Callable[[], Float16Array]
+        ) -> Float16Array:
+            key = revision, name, of
             with self._lock:
-                if key not in self._columns:
+                column = self._columns.get(key)
+            if column is None:
+                column = make()
+                with self._lock:
                     if len(self._columns) >= N_CACHED:
                         self._columns.clear()
-                    self._columns[key] = self._learn(by_name[name], tracks)
-                return self._columns[key]
+                    self._columns[key] = column
+            return column
 
-        return ListenersTags(tag_table, own, {name: one.tag for name, one in by_name.items()})
+        def own(name: str) -> Float16Array:
+            return kept(name, (by_name[name],), lambda: self._learn(by_name[name], tracks))
+
+        def mood(one: Mood) -> Float16Array:
+            meant = [name for name in one.words if name in by_name]
+
+            def make() -> Float16Array:
+                values = [own(name).astype(np.float32) for name in meant]
+                return mood_values(one, tag_table(), tracks, values).astype(np.float16)
+
+            return kept(one.name, tuple(by_name[name] for name in meant), make)
+
+        names = {name: one.tag for name, one in by_name.items()}
+        return ListenersTags(tag_table, own, names, mood)
 
     def _learn(self, examples: TagExamples, tracks: TrackTable) -> Float16Array:
         # It imports scikit-learn, which takes long: not before somebody uses a tag of their own.

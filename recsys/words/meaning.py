@@ -75,7 +75,8 @@ class Dictionary:
         while place < len(phrase.words):
             for n in range(min(LONGEST, len(phrase.words) - place), 0, -1):
                 words = phrase.words[place : place + n]
-                if words[0] in FILLERS or words[-1] in FILLERS:
+                is_framed = words[0] in FILLERS or words[-1] in FILLERS
+                if is_framed and not self._is_listed(" ".join(words)):
                     meaning = None
                 else:
                     meaning = self._known(words, phrase.negated)
@@ -89,6 +90,9 @@ class Dictionary:
                     break
             place += 1
         return meanings, unknown
+
+    def _is_listed(self, text: str) -> bool:
+        return text in self.names or text in THESAURUS
 
     def _known(self, words: tuple[str, ...], negated: bool) -> Meaning | None:
         """Return what is listed for some words: tags of their name, and those that mean them."""

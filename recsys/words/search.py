@@ -25,6 +25,7 @@ from recsys.musical_key import KEYS
 from recsys.recommendation.filters import STANDS_OUT
 from recsys.recommendation.recommender import Recommender
 from recsys.recommendation.seeds import GENRE_BONUS, MAX_OF_ARTIST
+from recsys.tagging.moods import MOODS
 from recsys.tagging.personal_tags import ListenersTags
 from recsys.words.encoder import MISSING, EncoderError, TextEncoder, installed_encoder
 from recsys.words.grammar import Likeness, Range, WantedKeys, parse
@@ -167,7 +168,7 @@ class WordSearch:
 
     def _column(self, name: str, table: TrackTable, tags: ListenersTags) -> Float32Array:
         """Return the normal scores of a tag or genre by its folded name, (n,)."""
-        own = name in tags.own_names
+        own = name in tags.own_names or name in MOODS  # in which own tags may count
         with self._lock:
             cached = None if own else self._columns.get(name)
         if cached is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from recsys.catalog.search import fold
+from recsys.tagging.moods import MOODS
 
 # fmt: off
 _GROUPS: tuple[tuple[str, str], ...] = (
@@ -144,9 +145,18 @@ def _split(names: str) -> list[str]:
     return [fold(name) for name in names.split(",")]
 
 
+def _of_moods() -> dict[str, tuple[str, ...]]:
+    """Return what moods are called beside their names: "for the gym", "to fall asleep"."""
+    return {
+        word if word.startswith("to ") else f"for {word}": (mood.name,)
+        for mood in MOODS.values()
+        for word in mood.words
+    }
+
+
 THESAURUS: Mapping[str, tuple[str, ...]] = {
     word: tuple(_split(tags)) for words, tags in _GROUPS for word in _split(words)
-}
+} | _of_moods()
 
 
 def absent(word: str) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ DOORS = {
     "recommend": "recommend",
     "serve": "serve",
     "similar": "similar",
+    "tags": "tags",
     "teach_tag": "teach",
     "train_head": "train-head",
     "train_tagger": "train-tagger",

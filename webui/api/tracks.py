@@ -59,7 +59,8 @@ class TracksQuery(Page):
     album: Name | None = Field(None, description="On an album of this name; in any spelling.")
     tag: Name | None = Field(
         None,
-        description="That stand out in this tag of the taggers, or whose files name the genre.",
+        description="That stand out in this tag of the taggers or suit a mood, or whose files "
+        "name the genre.",
         examples=["choir"],
     )
 

@@ -18,6 +18,7 @@ from recsys.served_home import Served
 from webui import library_lists
 from webui.library_lists import artist_plays
 from webui.listening import Listening, listening
+from webui.pages.start import activities
 
 N_ARTIST_MIXES = 4
 N_WITH = 3  # artists beside the first one of a mix
@@ -48,6 +49,7 @@ class MadeForYou:
     """What the first page offers to a person of whom something is known."""
 
     mixes: Sequence[MadeMix]
+    activities: Sequence[str]
     recent: Sequence[LibraryAlbum]
     newest: Sequence[LibraryAlbum]
 
@@ -65,6 +67,7 @@ def made_for_you(served: Served) -> MadeForYou:
         mixes.append(MadeMix("Rediscover", "Not heard for months", f"/?{query}", _covers(played)))
     return MadeForYou(
         mixes,
+        activities(served),
         library_lists.albums("recent", library, mine)[:N_ALBUMS],
         library.newest_albums[:N_ALBUMS],
     )

@@ -1,4 +1,4 @@
-"""What a listener of whom nothing is known is invited to: tracks, moods, the map."""
+"""What a first mix may begin with: tracks, activities, moods, the map."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ class Invitation:
     """Where a first mix may begin."""
 
     tracks: tuple[Track, ...]
+    activities: tuple[str, ...]
     moods: tuple[str, ...]
     has_map: bool
     histories: int  # in the library, of nobody yet
@@ -46,10 +47,16 @@ def invitation(served: Served) -> Invitation:
     moods = (known[mood] for mood in MOODS if mood in known and served.recommender.tagged(mood))
     return Invitation(
         tuple(served.catalog.tracks(_spread(served))),
+        activities(served),
         tuple(mood for _, mood in zip(range(N_MOODS), moods, strict=False)),
         served.map.read() is not None,
         n_others_histories(served),
     )
+
+
+def activities(served: Served) -> tuple[str, ...]:
+    """Return the names of the moods and activities that a mix can be made for."""
+    return tuple(mood.name for mood in served.recommender.tags_of(None).moods)
 
 
 def is_unknown(served: Served, listener_id: int | None) -> bool:

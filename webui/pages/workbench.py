@@ -11,6 +11,7 @@ from recsys.catalog import Track
 from recsys.durations import clock
 from recsys.recommendation.query import Reason
 from recsys.served_home import Unavailable
+from recsys.tagging.moods import MOODS
 from webui import current_listener, mix_list
 from webui.mix_form import controls_of
 from webui.mix_query import SIDES, SIDES_OF, Mix, Ref
@@ -63,6 +64,7 @@ def workbench() -> AnyResponse | str:
         has_sounding_seed=any(ref.kind != "tag" for ref in mix.like),
         sources={source: words for source, (words, _) in SOURCES.items() if source in in_bars},
         title=title_of(mix, listing),
+        is_mood=all(ref.kind == "tag" and ref.name in MOODS for ref in mix.like),
         renewing=[] if listener_id is None else served.catalog.renewals.all(listener_id),
     )
 
