@@ -84,7 +84,6 @@ def all_systems() -> dict[str, System]:
         {"als": [*shared[1:], Als(128, 60.0, 10.0), *flat]},
         {"penalty": [0.3, 1.0], "linear": [0.0, 1.0]},
         {"artist_shrinkage": [1.0, 5.0]},
-        {"cooccurrence_weight": [0.2, 0.5]},
         {"history_shrinkage": [0.0, 5.0, 20.0]},
         {"content_weight": [0.0, 0.2]},
         {"prior_mix": [0.0, 0.4]},
