@@ -25,6 +25,7 @@ from webui.api import (
     moods,
     playlist_files,
     playlists,
+    popularity,
     radio,
     recommendations,
     renewals,
@@ -56,6 +57,7 @@ from webui.pages.map import map_page
 from webui.pages.playlists import playlist_pages
 from webui.pages.track import track_page
 from webui.pages.web_app import web_app
+from webui.pages.wheel import wheel_page
 from webui.pages.words import words_page
 from webui.pages.workbench import pages
 from webui.radio import HandedOut
@@ -92,6 +94,7 @@ RESOURCES = (
     playlists,
     renewals,
     radio,
+    popularity,
     listeners,
     library,
     builds,
@@ -120,6 +123,7 @@ PAGES = (
     history_page,
     words_page,
     map_page,
+    wheel_page,
     playlist_pages,
     links,
     library_page,
