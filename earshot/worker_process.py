@@ -8,11 +8,11 @@ import logging
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -34,6 +34,7 @@ from recsys.threads import one_thread_each
 from webui.app import create_app
 from webui.media_server import MediaServer
 from webui.music_folders import default_roots
+from webui.server import behind_proxy
 from webui.workers import answer_requests
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 LOOK = 5.0  # s between two looks for a new index
 PATIENCE = 2.0  # s for a thread beside the answers to end
 MOST_PROCESSES = 64
+TURN = 0.0005  # s that a thread works on while others wait for the interpreter
 
 
 class Shared(NamedTuple):
@@ -87,24 +89,33 @@ def application(
     return app, accounts
 
 
+def begin_serving() -> None:
+    """Set this process up to serve: its log, how its threads take turns, its end."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    # Messages alone are logged: who wrote one is not looked up, for each answer.
+    logging._srcfile = None  # as Python's documentation has it
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    sys.setswitchinterval(TURN)  # an answer takes a dozen turns beside what is read ahead
+    atexit.register(gc.freeze)  # a last collection would look through all modules for a second
+
+
 def start_worker(
-    options: ServeOptions, settings: Settings, shared: Shared, connections: list[Connection]
+    options: ServeOptions, settings: Settings, shared: Shared, channels: list[socket.socket]
 ) -> BaseProcess:
     """Start a worker, see `webui.workers`. Raises OSError."""
-    arguments = options, settings, shared, connections
+    arguments = options, settings, shared, channels
     process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
     process.start()
     return process
 
 
 def work(
-    options: ServeOptions, settings: Settings, shared: Shared, connections: list[Connection]
+    options: ServeOptions, settings: Settings, shared: Shared, channels: list[socket.socket]
 ) -> None:
-    """Answer the requests that a server hands over, until it closes the connections or ends."""
+    """Answer the requests that a server hands over, until it closes the channels or ends."""
     for number in (signal.SIGINT, signal.SIGTERM):  # for the server, which first finishes answers
         signal.signal(number, signal.SIG_IGN)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    atexit.register(gc.freeze)
+    begin_serving()
     closing = threading.Event()
     with ExitStack() as stack:
         app, _ = application(options, settings, shared, closing, stack)
@@ -112,7 +123,7 @@ def work(
         home: ServedHome = app.extensions["served_home"]
         warm = threading.Thread(target=keep_warm, args=(home, closing), daemon=True)
         warm.start()
-        answer_requests(app, connections)
+        answer_requests(behind_proxy(app, options.trusted_proxy), channels)
         closing.set()
     end_without([warm])
 

@@ -40,14 +40,18 @@ class Pass(NamedTuple):
 class FirstPass:
     """Codes of unit vectors. Safe to share between threads.
 
-    rough   rows of the few vectors that their codes tell least of, ROUGH of them; `is_rough` (n,)
+    rough   rows that are to be looked at whatever their codes say: of the few vectors that these
+            tell least of, ROUGH of them, and those asked for; `is_rough` (n,)
     margin  what a coded cosine of another row may differ from the true one: DEVIATIONS of the
             error, which is the larger of the measured one and that of the vector that its codes
             tell least of, for a query that has nothing to do with what they leave out
     """
 
-    def __init__(self, vectors: Float32Array) -> None:
-        """Code unit vectors (n, dim), n at least `LEAST`, which are not kept."""
+    def __init__(self, vectors: Float32Array, rough: BoolArray | None = None) -> None:
+        """Code unit vectors (n, dim), n at least `LEAST`, which are not kept.
+
+        `rough` (n,) are others that are to be looked at.
+        """
         n, dim = vectors.shape
         self._width = dim + dim % 2  # codes are stored in pairs
         sample = vectors[np.linspace(0, n - 1, LEAST).astype(np.intp)]
@@ -56,7 +60,7 @@ class FirstPass:
         first = mean - spread * _REACH
         self._codes, left_out = self._coded(vectors, first, step)
         most = np.quantile(left_out, 1 - ROUGH)
-        self.is_rough: BoolArray = left_out > most
+        self.is_rough: BoolArray = left_out > most if rough is None else (left_out > most) | rough
         self.rough: IndexArray = np.flatnonzero(self.is_rough)
         errors = []
         for row in np.linspace(0, n - 1, _N_TRIED).astype(np.intp):

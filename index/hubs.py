@@ -102,6 +102,15 @@ def highest_score(method: str, cosine: float, mine: Float32Array, tracks: Float3
     return float(pair_scores(method, np.array([cosine]), mine, theirs)[0])
 
 
+def deciding(method: str, tracks: Float32Array) -> Float32Array:
+    """Return statistics of tracks (n, N_STATISTICS) that give the same `highest_score`, if fewer.
+
+    But for "mutual-proximity", where it depends on the cosine, one track has it: that of the
+    largest local scale.
+    """
+    return tracks if method == "mutual-proximity" else tracks[[int(np.argmax(tracks[:, 0]))]]
+
+
 def library_statistics(vectors: Float32Array, recordings: Int64Array) -> CosineStatistics:
     """Compute the statistics of a library of unit vectors (n_tracks, dim).
 

@@ -21,6 +21,7 @@ from index.hubs import (
     METHODS,
     N_STATISTICS,
     CosineStatistics,
+    deciding,
     highest_score,
     library_statistics,
     pair_scores,
@@ -47,6 +48,7 @@ OVERFETCH = 4
 SLACK = 32
 HUBS_OVERFETCH = 8  # times as many, where the candidates' order is not that of their cosines
 
+FAR = 0.002  # of the tracks, those farthest from others: first passes leave them out of bounds
 FIRST_PASSES = (2048, 8192)  # rows that a first pass of `Flat` proposes, and another one after it
 
 UNIT_TOLERANCE = 1e-6  # of a length; float32 numbers make no better unit vectors
@@ -103,6 +105,7 @@ class VectorIndex:
         self._vectors = vectors
         self._structure = structure.index
         self._first_pass: FirstPass | None = None
+        self._deciding: dict[str, Float32Array] = {}  # of scores that no other exceeds
         self._turn = threading.Lock()  # faiss's GPU indexes serve one thread at a time
 
     @classmethod
@@ -209,7 +212,8 @@ class VectorIndex:
     def prepare(self) -> None:
         """Make codes for many searches, where they pay: half a second of 100,000 vectors."""
         if self._structure is None and len(self) >= first_pass.LEAST and self._first_pass is None:
-            self._first_pass = FirstPass(self._vectors)
+            scales = self.statistics.tracks[:, 0]
+            self._first_pass = FirstPass(self._vectors, scales > np.quantile(scales, 1 - FAR))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -272,7 +276,7 @@ class VectorIndex:
         rows, is_there = rows_of(self.ids, _as_ids(exclude))
         allowed = np.ones(len(self), dtype=bool)
         allowed[rows[is_there]] = False
-        k = min(k, int(allowed.sum()))
+        k = min(k, int(np.count_nonzero(allowed)))
         if k == 0:
             return [Ranking(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in unit]
         if self._first_pass is not None:
@@ -367,6 +371,9 @@ class VectorIndex:
     ) -> Iterator[tuple[int, Ranking]]:
         """The number and ranking of each query for which the first pass shows that it is exact."""
         hubs, margin = scoring.hubs, codes.margin
+        if hubs not in self._deciding:
+            self._deciding[hubs] = deciding(hubs, self.statistics.tracks[~codes.is_rough])
+        decisive = self._deciding[hubs]
         for i, query in enumerate(queries):
             mine = scoring.mine[i]
             for fetch in FIRST_PASSES:
@@ -385,7 +392,7 @@ class VectorIndex:
                 rows = rows[high >= np.partition(low, -k)[-k]]
                 ranking = self._best(rows, self._scores(query, rows, mine, hubs), k)
                 others = float(found.cosines[-1]) + margin  # which no other cosine exceeds
-                if highest_score(hubs, others, mine, self.statistics.tracks) < ranking.scores[-1]:
+                if highest_score(hubs, others, mine, decisive) < ranking.scores[-1]:
                     yield i, ranking
                     break
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, NamedTuple
 
 import numpy as np
 from rapidfuzz import fuzz, process
 
 from index.arrays import Int64Array
-from recsys.catalog import Catalog, TrackSummary
+from recsys.catalog import Catalog, TrackNames
 from recsys.catalog.search import fold
 from recsys.renewed import Renewed
 
@@ -107,20 +108,46 @@ def _word_begins(name: str) -> list[int]:
     return [0, *(at + 1 for at, letter in enumerate(name) if letter == " ")]
 
 
+class _Grouped:
+    """Ids of tracks in groups, which have names."""
+
+    def __init__(self, ids: Int64Array, numbers: Mapping[str, int], groups: Int64Array) -> None:
+        """`groups` has a number of each of `ids`, ascending: a group's, or -1 for none."""
+        order = np.argsort(groups, kind="stable")
+        self._ids, self._groups, self._numbers = ids, groups, numbers
+        self._grouped = ids[order]
+        self._ends = np.searchsorted(groups[order], np.arange(-1, len(numbers)), side="right")
+
+    def named(self, name: str) -> list[int]:
+        """Return the ids in a group, ascending; none of an unknown name."""
+        number = self._numbers.get(name, -1)
+        return self._members(number) if number >= 0 else []
+
+    def mates(self, track_id: int) -> list[int]:
+        """Return the ids in the group of a track; its own where it is in none."""
+        row = int(np.searchsorted(self._ids, track_id))
+        known = row < len(self._ids) and self._ids[row] == track_id
+        number = int(self._groups[row]) if known else -1
+        return self._members(number) if number >= 0 else [track_id]
+
+    def _members(self, number: int) -> list[int]:
+        members: list[int] = self._grouped[self._ends[number] : self._ends[number + 1]].tolist()
+        return members
+
+
 class _Names(NamedTuple):
     """The names at one revision.
 
-    album_of   album of a track, by the track's id; on_album: the ids of its tracks
-    by_artist  ids of tracks by the artist's name; by_album: by the album's
+    on_album   the tracks of albums by name and artist
+    by_artist  tracks by the artist's name; by_album: by the album's, of whomever
     """
 
     artists: _NameIndex
     albums: _NameIndex
     tags: _NameIndex
-    album_of: Mapping[int, str]
-    on_album: Mapping[str, Sequence[int]]
-    by_artist: Mapping[str, Sequence[int]]
-    by_album: Mapping[str, Sequence[int]]
+    on_album: _Grouped
+    by_artist: _Grouped
+    by_album: _Grouped
 
 
 class Completer:
@@ -130,7 +157,7 @@ class Completer:
         """`tags` are the taggers' own; the genres of the files are added."""
         self._catalog = catalog
         self._tags = tuple(dict.fromkeys(tags))
-        self._names = Renewed[int, _Names](lambda _: _read(catalog.track_summaries(), self._tags))
+        self._names = Renewed[int, _Names](lambda _: _read(catalog.track_names(), self._tags))
 
     def complete(
         self, words: str, limit: int = 12, listener: int | None = None
@@ -164,47 +191,53 @@ class Completer:
 
     def album_tracks(self, track_id: int) -> Sequence[int]:
         """Return the ids of the available tracks on a track's album; its own without an album."""
-        names = self._current()
-        album = names.album_of.get(track_id)
-        return [track_id] if album is None else names.on_album[album]
+        return self._current().on_album.mates(track_id)
 
     def tracks_by(self, artist: str) -> Sequence[int]:
         """Return the ids of an artist's available tracks, ascending; the name in any spelling."""
-        return self._current().by_artist.get(fold(artist), ())
+        return self._current().by_artist.named(fold(artist))
 
     def tracks_on(self, album: str) -> Sequence[int]:
         """Return the ids of the available tracks on albums of a name, ascending."""
-        return self._current().by_album.get(fold(album), ())
+        return self._current().by_album.named(fold(album))
 
     def _current(self) -> _Names:
         return self._names.of(self._catalog.track_revision).value
 
 
-def _read(tracks: Sequence[TrackSummary], tags: Sequence[str]) -> _Names:
-    artists = Counter(track.artist for track in tracks if fold(track.artist))
-    genres = Counter(genre for track in tracks for genre in track.genres if fold(genre))
-    on_album: dict[str, list[int]] = {}
-    by_artist: defaultdict[str, list[int]] = defaultdict(list)
-    by_album: defaultdict[str, list[int]] = defaultdict(list)
+def _read(tracks: Sequence[TrackNames], tags: Sequence[str]) -> _Names:
+    """Make the indexes; each spelling of a name is folded once."""
+    folded = cache(fold)
+    ids = np.fromiter((track.id for track in tracks), np.int64, len(tracks))
+
+    @cache
+    def key(album: str | None, by: str) -> str:
+        return f"{folded(album)} {folded(by)}" if album and folded(album) else ""
+
+    artists = Counter(track.artist for track in tracks)
+    genres = Counter(genre for track in tracks for genre in track.genres if folded(genre))
+    keys = [key(track.album, track.album_artist or track.artist) for track in tracks]
+    sizes = Counter(keys)
     albums: dict[str, Completion] = {}
-    for track in tracks:
-        by_artist[fold(track.artist)].append(track.id)
-        by_album[fold(track.album or "")].append(track.id)
-        if track.album and fold(track.album):
+    for name, track in zip(keys, tracks, strict=True):
+        if name and name not in albums:
             by = track.album_artist or track.artist
-            key = f"{fold(track.album)} {fold(by)}"
-            on_album.setdefault(key, []).append(track.id)
-            albums.setdefault(key, Completion("album", track.id, track.album, by))
-    by_size = sorted(albums, key=lambda key: -len(on_album[key]))
+            albums[name] = Completion("album", track.id, track.album or "", by)
+    by_size = sorted(albums, key=lambda name: -sizes[name])
     return _Names(
-        _NameIndex(_named("artist", [name for name, _ in artists.most_common()])),
-        _NameIndex({key: albums[key] for key in by_size}),
+        _NameIndex(_named("artist", [name for name, _ in artists.most_common() if folded(name)])),
+        _NameIndex({name: albums[name] for name in by_size}),
         _NameIndex(_named("tag", [*(name for name, _ in genres.most_common()), *tags])),
-        {track_id: key for key, ids in on_album.items() for track_id in ids},
-        on_album,
-        {artist: ids for artist, ids in by_artist.items() if artist},
-        {album: ids for album, ids in by_album.items() if album},
+        _grouped(ids, keys),
+        _grouped(ids, [folded(track.artist) for track in tracks]),
+        _grouped(ids, [folded(track.album or "") for track in tracks]),
     )
+
+
+def _grouped(ids: Int64Array, names: Sequence[str]) -> _Grouped:
+    """Group ids by their names, "" being none."""
+    numbers = {name: number for number, name in enumerate(filter(None, dict.fromkeys(names)))}
+    return _Grouped(ids, numbers, np.array([numbers.get(name, -1) for name in names], np.int64))
 
 
 def _named(kind: CompletionKind, names: Iterable[str]) -> dict[str, Completion]:

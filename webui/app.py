@@ -26,6 +26,7 @@ from webui.api import (
     moods,
     playlist_files,
     playlists,
+    popularity,
     radio,
     recommendations,
     renewals,
@@ -57,6 +58,7 @@ from webui.pages.map import map_page
 from webui.pages.playlists import playlist_pages
 from webui.pages.track import track_page
 from webui.pages.web_app import web_app
+from webui.pages.wheel import wheel_page
 from webui.pages.words import words_page
 from webui.pages.workbench import pages
 from webui.radio import HandedOut
@@ -93,6 +95,7 @@ RESOURCES = (
     playlists,
     renewals,
     radio,
+    popularity,
     listeners,
     library,
     builds,
@@ -121,6 +124,7 @@ PAGES = (
     history_page,
     words_page,
     map_page,
+    wheel_page,
     playlist_pages,
     links,
     library_page,

@@ -12,6 +12,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from waitress.buffers import ReadOnlyFileBasedBuffer
@@ -21,6 +22,7 @@ from waitress.task import WSGITask
 from waitress.utilities import BadRequest, RequestEntityTooLarge
 
 from webui.server_resources import ServerLimits
+from webui.worker_messages import Answer
 
 _log = logging.getLogger(__name__)
 SMALL_BODY = 64 << 10  # bytes; larger bodies are not received before the application agreed
@@ -156,13 +158,22 @@ class _File(ReadOnlyFileBasedBuffer):  # type: ignore[misc]
 
 
 class _Task(WSGITask):  # type: ignore[misc]
-    """Makes the answer to a request."""
+    """Makes the answer to a request; `added` comes to its environment."""
+
+    wrote_header: bool
+
+    def __init__(
+        self, channel: Connection, request: Request, added: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(channel, request)
+        self.added = added or {}
 
     def get_environment(self) -> dict[str, Any]:
         """Return the WSGI environment, with what the functions of this module need."""
         environ: dict[str, Any] = super().get_environment()
         environ["wsgi.file_wrapper"] = _File
         environ[_CONNECTION] = self.channel
+        environ |= self.added
         return environ
 
     def build_response_header(self) -> bytes:
@@ -171,6 +182,38 @@ class _Task(WSGITask):  # type: ignore[misc]
             self.set_close_on_finish()
         head: bytes = super().build_response_header()
         return head
+
+    def write(self, data: bytes) -> None:
+        """Write of an answer's body; its head and the first bytes go together."""
+        if self.wrote_header or not self.complete or not data or not self.has_body:
+            super().write(data)
+            return
+        head = self.build_response_header()
+        self.wrote_header = True
+        if self.chunked_response or len(data) > min(_PIECE, self._left()):
+            self.channel.write_soon(head)
+            super().write(data)
+        else:
+            self.content_bytes_written += len(data)
+            self.channel.write_soon(head + data)
+
+    def _left(self) -> float:
+        length = self.content_length
+        return float("inf") if length is None else length - self.content_bytes_written
+
+
+class _AnsweredTask(_Task):
+    """Sends an answer that is made."""
+
+    def __init__(self, answer: Answer, channel: Connection, request: Request) -> None:
+        super().__init__(channel, request)
+        self.answer = answer
+
+    def execute(self) -> None:
+        """Send it."""
+        self.status, self.response_headers, body = self.answer
+        self.content_length, self.complete = len(body), True
+        self.write(body)
 
 
 class _HeadTask(_Task):
@@ -210,7 +253,6 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     """A client's connection, on the loop of a server; the loop's thread reads and writes."""
 
     parser_class = Request
-    task_class = _Task
     server: ConnectionOwner
     request: Request | None  # the one that comes in
 
@@ -222,6 +264,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         self.asking = False  # the application, whether a body may come
         self.moved = self.waiting_since = time.monotonic()  # bytes; for a request
         self.lingering_since: float | None = None
+        self.task_class: Callable[[Connection, Request], _Task] = _Task  # of the next request
         super().__init__(server, sock, addr, adj, map={})
 
     # What it waits for
@@ -315,6 +358,9 @@ class Connection(HTTPChannel):  # type: ignore[misc]
 
     def handle_write(self) -> None:
         """Write what is there; after a last answer let the client read it before closing."""
+        if self.asking:  # a thread may be writing an answer that refuses
+            self._flush_exception(self._flush_some_if_lockable)
+            return
         if not self.close_when_flushed or self.will_close:
             super().handle_write()
             return
@@ -348,10 +394,34 @@ class Connection(HTTPChannel):  # type: ignore[misc]
             self.request.close()
             self.request = None
 
+    # What others answer
+
+    def environ(self) -> dict[str, Any]:
+        """Return the WSGI environment of the next request."""
+        return _Task(self, self.requests[0]).get_environment()
+
+    def answer_with(self, answer: Answer) -> None:
+        """Answer the next request; on the loop's thread, but where that could wait."""
+        self.task_class = partial(_AnsweredTask, answer)
+        if len(answer.body) > self.adj.outbuf_overflow or self.total_outbufs_len:
+            self.server.submit(self.service)
+            return
+        try:
+            self.service()
+        except Exception:
+            _log.exception("an answer could not be sent")
+            self.will_close = True
+            self.server.changed(self)
+
+    def answer_by_application(self, added: Mapping[str, Any]) -> None:
+        """Have the application answer the next request, with something added to its environment."""
+        self.task_class = partial(_Task, added=added)
+        self.server.submit(self.service)
+
     # In threads of the pool
 
     def service(self) -> None:
-        """Make the answer to one request."""
+        """Make the answer to one request, or send the one that is made."""
         super().service()
         self.server.end_stream(self)
         self.waiting_since = time.monotonic()

@@ -31,15 +31,20 @@ class Person:
     """The person of a request.
 
     listener  the name that their listens and feedback are stored under
-    token     what writing takes, which only pages of this server can read, masked; "" with a key
+    secret    the token that writing takes, which only pages of this server can read; b"" with a key
     is_owner  whether they may start builds and manage accounts
     account   None where there are no accounts
     """
 
     listener: str
-    token: str
+    secret: bytes
     is_owner: bool
     account: Account | None = None
+
+    @property
+    def token(self) -> str:
+        """The token, masked anew each time; "" where there is none."""
+        return masked(self.secret) if self.secret else ""
 
 
 def identify(*, by_key: bool) -> None:
@@ -47,7 +52,7 @@ def identify(*, by_key: bool) -> None:
     g.person, g.by_key, g.token = None, False, b""
     if (service := accounts()) is None:
         g.token = current_app.config["WRITE_TOKEN"]
-        g.person = Person(current_app.config["LISTENER"], masked(g.token), is_owner=True)
+        g.person = Person(current_app.config["LISTENER"], g.token, is_owner=True)
         return
     authorization = request.authorization
     if by_key and authorization is not None and authorization.type == "bearer":
@@ -57,8 +62,7 @@ def identify(*, by_key: bool) -> None:
     else:
         return
     if account is not None:
-        token = masked(g.token) if g.token else ""
-        g.person = Person(account.listener, token, account.role == "owner", account)
+        g.person = Person(account.listener, g.token, account.role == "owner", account)
 
 
 def accounts() -> Accounts | None:

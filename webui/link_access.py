@@ -29,7 +29,7 @@ def identify_link() -> None:
         )
         raise NotFound("This link is unknown, or was revoked.")
     account, g.link = found
-    g.person = Person(account.listener, "", is_owner=False, account=account)
+    g.person = Person(account.listener, b"", is_owner=False, account=account)
 
 
 def without_token(path: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Literal
 
@@ -68,16 +67,20 @@ class Metrics:
         """Say all that is counted."""
         return Response(generate_latest(self.registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
-    @contextmanager
-    def counting(self, method: str, endpoint: str) -> Iterator[Callable[[int], None]]:
-        """Count a request that another process answers; called with the status of its answer."""
+    def count_handed_over(self, method: str, endpoint: str) -> Callable[[int | None], None]:
+        """Count a request that another process answers.
+
+        What is returned is to be called with the status of its answer, with None for no answer.
+        """
         begin = time.monotonic()
+        self._in_flight.inc()
 
-        def count(status: int) -> None:
-            self._count_answer(method, endpoint, status, begin)
+        def count(status: int | None) -> None:
+            self._in_flight.dec()
+            if status is not None:
+                self._count_answer(method, endpoint, status, begin)
 
-        with self._in_flight.track_inprogress():
-            yield count
+        return count
 
     def _begin(self) -> None:
         g.counted_from = time.monotonic()

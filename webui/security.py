@@ -8,6 +8,7 @@ import logging
 import re
 import secrets
 import time
+from functools import lru_cache
 from http import HTTPStatus
 
 from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
@@ -152,15 +153,20 @@ def _accept_body(limit: int) -> Response:
 
 def _check_host() -> None:
     """Refuse names by which foreign pages reach this server (DNS rebinding)."""
-    parts = re.fullmatch(
-        r"(?:\[([0-9a-fA-F:]+)\]|([^:]+))(?::\d+)?", request.headers.get("Host", "")
-    )
-    host = (parts[1] or parts[2]).lower() if parts else ""
-    if is_loopback(host) or host in current_app.config["PUBLIC_NAMES"]:
+    host, is_local = _named(request.headers.get("Host", ""))
+    if is_local or host in current_app.config["PUBLIC_NAMES"]:
         return
     if current_app.extensions["accounts"] is None:
         raise BadRequest("Without accounts this server answers to loopback names alone.")
     raise BadRequest("This server does not answer to that name: see --public-name.")
+
+
+@lru_cache(maxsize=64)
+def _named(host: str) -> tuple[str, bool]:
+    """Return the name in a header Host, and whether only this machine is called so."""
+    parts = re.fullmatch(r"(?:\[([0-9a-fA-F:]+)\]|([^:]+))(?::\d+)?", host)
+    name = (parts[1] or parts[2]).lower() if parts else ""
+    return name, is_loopback(name)
 
 
 def is_of_player() -> bool:

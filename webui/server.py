@@ -12,11 +12,11 @@ import logging
 import selectors
 import socket
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
@@ -24,10 +24,12 @@ from waitress.proxy_headers import proxy_headers_middleware
 from waitress.trigger import trigger
 
 from webui.connection import Connection
+from webui.handing_over import Channel, HandOver
 from webui.rate_limits import network
 from webui.server_resources import Rooms, ServerLimits, Streams, ThreadPool
 
 _log = logging.getLogger(__name__)
+Application = Callable[..., Iterable[bytes]]
 _BACKLOG = 1024  # connections that the system keeps until they are accepted
 _ACCEPTED = 64  # of them at once
 _MAX_HEAD = 64 << 10  # bytes of a request's head; seeds that are files take up to 10 kB each
@@ -37,6 +39,7 @@ _LOOK = 1.0  # s between two looks at who is late
 _GRACE, _DRAIN_LOOK = 0.5, 0.1  # s in which connections still bring requests to one that stops
 _FILES = 100  # descriptors for the rest of the program
 _WINDOWS_SOCKETS = 480  # what select takes there, less a few
+_BELIEVED = ("x-forwarded-for", "x-forwarded-proto")
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
@@ -70,25 +73,34 @@ def raise_file_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def behind_proxy(application: Application, trusted_proxy: str | None) -> Application:
+    """Return an application that believes what a reverse proxy of an address says of its clients.
+
+    That is X-Forwarded-For and X-Forwarded-Proto; nobody else's are passed on.
+    """
+    wrapped: Application = proxy_headers_middleware(
+        application, trusted_proxy=trusted_proxy, trusted_proxy_headers=set(_BELIEVED)
+    )
+    return wrapped
+
+
 class Server:
     """Serves a WSGI application on listening sockets, which other processes may share.
 
     `trusted_proxy` is the address of the reverse proxy whose X-Forwarded-For and
-    X-Forwarded-Proto are believed; connections from it are as many as all may be.
+    X-Forwarded-Proto are believed; connections from it are as many as all may be. `hand_over` has
+    workers answer what they may.
     """
 
     def __init__(
         self,
-        application: Callable[..., Any],
+        application: Application,
         listeners: Sequence[socket.socket],
         *,
         limits: ServerLimits | None = None,
         trusted_proxy: str | None = None,
+        hand_over: HandOver | None = None,
     ) -> None:
-        proxied: dict[str, Any] = {}
-        if trusted_proxy is not None:
-            believed = "x-forwarded-for x-forwarded-proto"
-            proxied = {"trusted_proxy_count": 1, "trusted_proxy_headers": believed}
         self.adj = Adjustments(
             sockets=list(listeners),
             ident=None,
@@ -96,21 +108,16 @@ class Server:
             max_request_body_size=_MAX_BODY,
             max_request_header_size=_MAX_HEAD,
             recv_bytes=_RECEIVED,
-            trusted_proxy=trusted_proxy,
-            **proxied,
         )
-        self.application = proxy_headers_middleware(
-            application,
-            trusted_proxy=self.adj.trusted_proxy,
-            trusted_proxy_count=self.adj.trusted_proxy_count,
-            trusted_proxy_headers=self.adj.trusted_proxy_headers,
-        )
+        self.application = behind_proxy(application, trusted_proxy)
         self.limits = limits or ServerLimits()
         self.draining = False
         self.server_name = self.adj.server_name
         self.effective_port: int = listeners[0].getsockname()[1]
         self.active_channels: dict[int, Connection] = {}
         self._proxy = trusted_proxy
+        self._hand_over = hand_over
+        self._thread = threading.get_ident()
         self._listeners = list(listeners)
         self._most = min(self.limits.connections, _allowed_connections())
         self._pool = ThreadPool(self.limits.threads)
@@ -127,15 +134,24 @@ class Server:
 
     def run(self) -> None:
         """Serve until `stop` is called and the answers on their way are made."""
+        self._thread = threading.get_ident()
         self._selector.register(self._trigger._fileno, _READ, None)
         for listener in self._listeners:
             listener.setblocking(False)
             self._selector.register(listener, _READ, listener)
+        if self._hand_over is not None:
+            self._hand_over.begin(self)
         next_look = began_draining = 0.0
         while True:
+            patience = _DRAIN_LOOK if self.draining else _LOOK
+            if self._hand_over is not None:
+                patience = min(patience, self._hand_over.turn() or patience)
             self._take_up_changes()
-            for key, events in self._selector.select(_DRAIN_LOOK if self.draining else _LOOK):
-                self._serve(key.data, events)
+            for key, events in self._selector.select(patience):
+                if events & _READ and key.events == _READ and self._is_early(key.data):
+                    self._selector.unregister(key.fileobj)
+                else:
+                    self._serve(key.data, events)
             now = time.monotonic()
             if self._stops and not self.draining:
                 self._begin_draining()
@@ -150,10 +166,9 @@ class Server:
     def stop(self) -> None:
         """End `run`, from any thread or a signal's handler; at once where it is said twice."""
         self._stops += 1
-        self._awake = False
-        self.pull_trigger()
+        self._pull()
 
-    def _serve(self, waiting: Connection | socket.socket | None, events: int) -> None:
+    def _serve(self, waiting: Connection | Channel | socket.socket | None, events: int) -> None:
         if waiting is None:
             wasyncore.read(self._trigger)
             # Only now: a pull between the two would be read away here, and no other be made. What
@@ -165,6 +180,9 @@ class Server:
             if events & _WRITE and waiting.socket is not None:
                 wasyncore.write(waiting)
             self._watch(waiting)
+        elif isinstance(waiting, Channel):
+            if self._hand_over is not None and waiting.socket.fileno() >= 0:
+                self._hand_over.serve(waiting, events)
         else:
             self._accept(waiting)
 
@@ -183,8 +201,16 @@ class Server:
             if not others:
                 self._of_address.pop(connection.whose, None)
 
+    def _is_early(self, waiting: object) -> bool:
+        """Say whether bytes have come that a connection does not want yet."""
+        return isinstance(waiting, Connection) and not waiting.readable()
+
     def _watch(self, connection: Connection) -> None:
-        """Wait for what a connection waits for."""
+        """Wait for what a connection waits for.
+
+        While an answer is made that is nothing, but the loop goes on to wait for bytes until some
+        come, which are too early: mostly none do, and the system has to be told nothing.
+        """
         descriptor = connection._fileno
         if descriptor is None:
             return
@@ -193,10 +219,8 @@ class Server:
         if known is None:
             if events:
                 self._selector.register(descriptor, events, connection)
-        elif not events:
-            self._selector.unregister(descriptor)
-        elif events != known.events:
-            self._selector.modify(descriptor, events, connection)
+        elif (events or _READ) != known.events:
+            self._selector.modify(descriptor, events or _READ, connection)
 
     # Connections
 
@@ -268,6 +292,8 @@ class Server:
         self._close_all(self._open())
         if n_running := self._pool.close(self.limits.drain / 2):
             _log.warning("%d threads are still running", n_running)
+        if self._hand_over is not None:
+            self._hand_over.close()
         self._selector.close()
         self._trigger.close()
         for listener in self._listeners:
@@ -280,15 +306,33 @@ class Server:
         self._pool.submit(task)
 
     def add_task(self, connection: Connection) -> None:
-        """Make the answer to a connection's next request."""
-        self._pool.submit(connection.service)
+        """Make the answer to a connection's next request, or have a worker make it."""
+        if self._hand_over is None or not self._hand_over.offer(connection):
+            self._pool.submit(connection.service)
+
+    def is_own_thread(self) -> bool:
+        """Say whether the calling thread is the loop's."""
+        return threading.get_ident() == self._thread
 
     def pull_trigger(self) -> None:
-        """Wake the loop."""
-        if not self._awake:
-            self._awake = True
-            with suppress(OSError):  # where the loop has ended
-                self._trigger.pull_trigger()
+        """Wake the loop, from another thread."""
+        if not self._awake and not self.is_own_thread():
+            self._pull()
+
+    def _pull(self) -> None:
+        self._awake = True
+        with suppress(OSError):  # where the loop has ended
+            self._trigger.pull_trigger()
+
+    def watch(self, sock: socket.socket, events: int, channel: Channel) -> None:
+        """Wait for events of a worker's channel; for none: no longer."""
+        self._take_up_changes()  # of connections whose descriptor it may have
+        if sock not in self._selector.get_map():
+            self._selector.register(sock, events, channel)
+        elif events:
+            self._selector.modify(sock, events, channel)
+        else:
+            self._selector.unregister(sock)
 
     def changed(self, connection: Connection) -> None:
         """Look again at what a connection waits for."""

@@ -11,16 +11,13 @@ password shown.
 
 from __future__ import annotations
 
-import atexit
-import gc
 import ipaddress
-import logging
 import re
 import secrets
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,6 +29,7 @@ from earshot.worker_process import (
     MOST_PROCESSES,
     Shared,
     application,
+    begin_serving,
     end_without,
     keep_warm,
     start_worker,
@@ -43,11 +41,11 @@ from recsys.home.settings import load_settings
 from recsys.served_home import ServedHome
 from recsys.threads import one_thread_each
 from webui.app import DEFAULT_LISTENER
+from webui.handing_over import HandOver
 from webui.renewing import renew_when_due
 from webui.security import is_loopback
 from webui.server import Server, listen, raise_file_limit
-from webui.server_resources import ServerLimits
-from webui.workers import N_CHANNELS, Workers
+from webui.workers import Workers
 
 FIRST_OWNER = "owner"
 
@@ -164,9 +162,8 @@ def run(options: ServeOptions) -> int:
     Answers on their way are made and sent, and their connections closed, for some seconds at most;
     streams and analyses of dropped files end. A second signal ends all of it.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    begin_serving()
     beside: list[threading.Thread] = []
-    atexit.register(gc.freeze)  # a last collection would look through all modules for a second
     with ExitStack() as stack:
         try:
             serve(options, stack, beside)
@@ -206,14 +203,12 @@ def serve(options: ServeOptions, stack: ExitStack, beside: list[threading.Thread
     # Only now, when the port is ours: a password that nobody reads would be lost, and workers are
     # started for nothing.
     listeners = listen(options.host, options.port)
-    answering: Callable[..., Iterable[bytes]] = app
-    limits = ServerLimits()
+    hand_over = None
     if n_workers:
-        start = partial(start_worker, options, settings, shared)
-        answering = Workers(app, n_workers, start)
-        stack.callback(answering.close)
-        limits = replace(limits, threads=limits.threads + N_CHANNELS * n_workers)
-    server = Server(answering, listeners, limits=limits, trusted_proxy=options.trusted_proxy)
+        workers = Workers(n_workers, partial(start_worker, options, settings, shared))
+        stack.callback(workers.close)
+        hand_over = HandOver(app, workers)
+    server = Server(app, listeners, trusted_proxy=options.trusted_proxy, hand_over=hand_over)
     address = f"http://{url_host(options.host)}:{server.effective_port}"
     made = first_owner(accounts, options.listener) if accounts is not None else None
     if not n_workers:

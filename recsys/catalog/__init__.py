@@ -37,6 +37,7 @@ from recsys.catalog.tracks import (
     Status,
     Tags,
     Track,
+    TrackNames,
     TrackSummary,
 )
 
@@ -91,6 +92,7 @@ __all__ = [
     "Tags",
     "Totals",
     "Track",
+    "TrackNames",
     "TrackPlays",
     "TrackSummary",
     "is_name",

@@ -41,6 +41,7 @@ from recsys.catalog.database import (
     only_readable,
     open_engine,
     read_only,
+    reading_once,
     unwritable,
     writing,
 )
@@ -64,6 +65,7 @@ from recsys.catalog.tracks import (
     PlacedTrack,
     Tags,
     Track,
+    TrackNames,
     TrackSummary,
 )
 from recsys.catalog.turns import NoTurn, Turns
@@ -112,6 +114,7 @@ class Catalog:
         self._patience = patience
         self._only_readable = only_readable(self._url)
         self._engine = open_engine(self._url, patience, for_reading=self._only_readable)
+        self._once = reading_once(self._engine)
         self._turns = Turns(patience, most_waiting)
         self._word_search = FullTextSearch()
         self._recording_ids: dict[Recording, int] = {}
@@ -165,7 +168,7 @@ class Catalog:
     @property
     def track_revision(self) -> int:
         """A number that rises with every change of tags, presence, or what is one recording."""
-        with explained(self._url, self._patience), self._engine.connect() as connection:
+        with explained(self._url, self._patience), self._once.connect() as connection:
             found: int = connection.exec_driver_sql(_TRACK_REVISION).scalar_one()
             return found
 
@@ -232,6 +235,11 @@ class Catalog:
         """Return the metadata of each available track by which lists are filtered, by id."""
         with self._reading() as session:
             return tracks.summaries(session)
+
+    def track_names(self) -> list[TrackNames]:
+        """Return the names of each available track, by id."""
+        with self._reading() as session:
+            return tracks.names(session)
 
     def album_tracks(self) -> list[AlbumTrack]:
         """Return what albums and artists are made of, of each available track, by id."""

@@ -158,6 +158,11 @@ def writing(engine: Engine) -> Engine:
     return engine.execution_options(writing=True)
 
 
+def reading_once(engine: Engine) -> Engine:
+    """Return the engine for transactions that are one statement, which reads."""
+    return engine.execution_options(once=True)
+
+
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     """Leave transactions to `_begin_sqlite`; WAL lets readers read while one process writes."""
     connection.isolation_level = None
@@ -168,9 +173,10 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """Begin a transaction, a writing one with its lock."""
-    is_writing = connection.get_execution_options().get("writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+    """Begin a transaction, a writing one with its lock; one statement is one by itself."""
+    options = connection.get_execution_options()
+    if not options.get("once", False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writing", False) else "BEGIN")
 
 
 def _without_foreign_keys(connection: Connection) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -13,8 +15,10 @@ from sqlalchemy import (
     Double,
     Exists,
     Integer,
+    Text,
     UniqueConstraint,
     bindparam,
+    cast,
     exists,
     func,
     select,
@@ -202,6 +206,16 @@ class AlbumTrack(NamedTuple):
     album_mbid: str | None
 
 
+class TrackNames(NamedTuple):
+    """What names a track has, of one track."""
+
+    id: int
+    artist: str
+    album: str | None
+    album_artist: str | None
+    genres: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Counts:
     """Numbers of tracks by status: `ready`, `pending` and `failed` have a file, `removed` none."""
@@ -358,6 +372,21 @@ def summaries(session: Session) -> list[TrackSummary]:
     query = select(*_columns(TrackSummary._fields)).outerjoin(DescriptorRow, _described)
     rows = session.execute(query.where(is_available).order_by(TrackRow.id))
     return [TrackSummary(*row) for row in rows]
+
+
+def names(session: Session) -> list[TrackNames]:
+    """Return the names of each available track, by id; quick for a million tracks."""
+
+    @cache  # few lists of genres differ
+    def listed(genres: str | None) -> tuple[str, ...]:
+        return tuple(json.loads(genres)) if genres else ()
+
+    columns = TrackRow.id, TrackRow.artist, TrackRow.album, TrackRow.album_artist
+    query = select(*columns, cast(TrackRow.genres, Text)).where(is_available).order_by(TrackRow.id)
+    return [
+        TrackNames(track_id, artist, album, album_artist, listed(genres))
+        for track_id, artist, album, album_artist, genres in session.execute(query)
+    ]
 
 
 def with_undeclared_tags(session: Session) -> list[Track]:

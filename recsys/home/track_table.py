@@ -118,8 +118,14 @@ class TrackTable:
         return len(self.ids)
 
     def n_hidden(self, rows: Sequence[int] | IndexArray) -> int:
-        """Return how many other available copies of these rows' recordings there are."""
-        return int(self.available[self.recordings.mates(rows)].sum()) - len(rows)
+        """Return how many other copies of these available rows' recordings are available."""
+        codes = np.unique(self.recordings.codes[np.asarray(rows, np.intp)])
+        return int(self._n_copies[codes].sum()) - len(rows)
+
+    @cached_property
+    def _n_copies(self) -> IndexArray:
+        """How many available files there are of each recording, by its code."""
+        return np.bincount(self.recordings.codes[self.available])
 
     @cached_property
     def gone(self) -> Int64Array:

@@ -122,7 +122,9 @@ class _Comparer:
             waiting += [(one, other) for other in alike]
             self._unlike.update((one, other) for other in set(others).difference(alike))
         progress(0, len(waiting))
-        for done, _ in enumerate(pool.map(lambda pair: self.same(*pair), waiting), start=1):
+        verdicts = pool.map(lambda pair: self._judge(*pair), waiting)
+        for done, (two, verdict) in enumerate(zip(waiting, verdicts, strict=True), start=1):
+            self._remember(*two, verdict)
             progress(done, len(waiting))
             if len(self._new) >= _PER_TRANSACTION:
                 self.record()
@@ -137,11 +139,9 @@ class _Comparer:
         key = self._key(one, other)
         verdict = self._known.get(key, self._new.get(key))
         if verdict is None:
-            a, b = self._waveform(one), self._waveform(other)
-            if a is None or b is None:
-                return False
-            verdict = self._new[key] = same_recording(a, b)
-        return verdict
+            verdict = self._judge(one, other)
+            self._remember(one, other, verdict)
+        return bool(verdict)
 
     def record(self) -> None:
         """Write what was found."""
@@ -150,6 +150,15 @@ class _Comparer:
                 self._catalog.record_verdicts(self._new)
             self._known |= self._new
             self._new = {}
+
+    def _judge(self, one: int, other: int) -> bool | None:
+        """Compare two tracks by waveform; None where one cannot be read. For any thread."""
+        a, b = self._waveform(one), self._waveform(other)
+        return None if a is None or b is None else same_recording(a, b)
+
+    def _remember(self, one: int, other: int, verdict: bool | None) -> None:
+        if verdict is not None:
+            self._new[self._key(one, other)] = verdict
 
     def _fingerprints(
         self, ids: Sequence[int], pool: ThreadPoolExecutor, progress: Callable[[int, int], None]

@@ -11,7 +11,7 @@ import pytest
 from index import first_pass, vector_index
 from index.arrays import Float32Array
 from index.first_pass import FirstPass
-from index.hubs import METHODS, highest_score, pair_scores
+from index.hubs import METHODS, deciding, highest_score, pair_scores
 from index.vector_index import Ranking, VectorIndex
 
 N, DIM = 3000, 25  # an odd dimension: codes are stored in pairs
@@ -93,7 +93,9 @@ def test_no_pair_scores_higher_than_the_highest(index: VectorIndex, hubs: str) -
     for mine in tracks[::500]:
         for cosine in cosines:
             below = pair_scores(hubs, np.full(N, cosine), mine, tracks)
-            assert below.max() == pytest.approx(highest_score(hubs, cosine, mine, tracks))
+            highest = highest_score(hubs, cosine, mine, tracks)
+            assert below.max() == pytest.approx(highest)
+            assert highest == highest_score(hubs, cosine, mine, deciding(hubs, tracks))
 
 
 def test_small_libraries_need_no_codes() -> None:

@@ -426,7 +426,9 @@ def test_no_answer_waits_for_the_next_look(client: Any, monkeypatch: pytest.Monk
     def woken_meanwhile(waiting: Any) -> None:
         if isinstance(waiting, trigger):
             monkeypatch.setattr(server_module, "_LOOK", 2.0 * PATIENCE)
-            running[0].pull_trigger()
+            other = threading.Thread(target=running[0].pull_trigger)
+            other.start()
+            other.join()
         read(waiting)
 
     running: list[Server] = []

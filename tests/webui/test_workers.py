@@ -26,7 +26,7 @@ from recsys.accounts import Accounts
 from recsys.catalog import Catalog
 from recsys.home.files import INDEX_NAME
 from recsys.home.settings import Settings
-from webui.workers import HANDED_OVER
+from webui.handing_over import HANDED_OVER
 
 PATHS = (
     "/api/v1/tracks/1/similar?k=3",

@@ -44,10 +44,10 @@ def identify_player() -> None:
     known = accounts()
     if known is None:
         _refuse_other_sites()
-        g.person = Person(current_app.config["LISTENER"], "", is_owner=True)
+        g.person = Person(current_app.config["LISTENER"], b"", is_owner=True)
         return
     account = _account(known)
-    g.person = Person(account.listener, "", account.role == "owner", account)
+    g.person = Person(account.listener, b"", account.role == "owner", account)
     g.by_key = True
 
 

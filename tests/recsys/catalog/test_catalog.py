@@ -331,3 +331,12 @@ def test_descriptors_are_those_of_the_audio_and_of_its_copies(catalog: Catalog) 
     assert catalog.track_revision == before + 1
     (one,) = catalog.tracks([1])
     assert (one.tempo, one.key) == (100.0, None), "the audio contradicts the tag"
+
+
+def test_the_names_of_available_tracks_are_told(catalog: Catalog) -> None:
+    tags = Tags("a", "Ann", album="First", album_artist="All", genres=("jazz", "låt"))
+    catalog.record_files([seen("a.flac", tags=tags), seen("b.flac"), seen("c.flac")])
+    catalog.set_presence(gone=[3])
+    one, other = catalog.track_names()
+    assert one == (1, "Ann", "First", "All", ("jazz", "låt"))
+    assert (other.id, other.album, other.genres) == (2, None, ())

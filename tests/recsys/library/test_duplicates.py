@@ -15,7 +15,7 @@ from encoders.errors import AudioError
 from encoders.features import AudioInfo, AudioSpan, TrackFeatures
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, ScannedFile, Tags, Track
-from recsys.library import fingerprints
+from recsys.library import duplicates, fingerprints
 from recsys.library.coherence import RATE
 from recsys.library.duplicates import find_duplicates, group_alike
 from recsys.library.fingerprints import NOTHING
@@ -152,6 +152,16 @@ def test_only_what_is_alike_in_the_middle_is_decoded_whole(catalog: Catalog) -> 
     decoded.clear()
     assert ids(find_duplicates(catalog, index, listen).groups) == [[1, 3]]
     assert decoded == [], "fingerprints and verdicts are kept"
+
+
+def test_verdicts_of_several_threads_are_written_while_others_are_found(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duplicates, "_PER_TRANSACTION", 1)
+    index = fill(catalog, names(*"aaaaaaaaaa"), NEAR)
+    same = playing(**{f"t{i}": 1 for i in range(1, 11)})
+    assert ids(find_duplicates(catalog, index, same, workers=8).groups) == [[*range(1, 11)]]
+    assert len(catalog.verdicts()) == 45, "of every two"
 
 
 def noise(seed: int, seconds: float) -> NDArray[np.float32]:
