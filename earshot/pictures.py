@@ -11,11 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.projections.polar import PolarAxes
 from numpy.typing import ArrayLike, NDArray
 
-from index.arrays import Float32Array
 from recsys.durations import clock
-from recsys.musical_key import KEYS, camelot
-from recsys.similarity.explanation import Moment
+from recsys.similarity.explanation import Moment, SegmentComparison
 from recsys.tagging.taggram import Taggram
+from recsys.track_map.wheel import RINGS, WheelPoint, radius_of, wheel_places
 
 DPI = 150
 _REST = "#c9c9c9"  # of what is in no group
@@ -90,23 +89,18 @@ def draw_taggram(path: Path, taggram: Taggram, title: str, highlight: Moment | N
 
 def draw_similarity(
     path: Path,
-    cosines: Float32Array,
-    moments: tuple[Sequence[Moment], Sequence[Moment]],
+    compared: SegmentComparison,
     names: tuple[str, str],
-    closest: tuple[Moment, Moment],
 ) -> None:
-    """Draw the cosines of segments of two tracks (n_one, n_other), and mark the closest pair."""
+    """Draw the cosines of segments of two tracks, and mark the closest pair."""
     figure = Figure(figsize=(7.6, 6.4), layout="constrained")
     axes = figure.subplots()
-    image = axes.imshow(cosines, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
-    for set_ticks, listed in ((axes.set_yticks, moments[0]), (axes.set_xticks, moments[1])):
+    image = axes.imshow(compared.cosines, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
+    for set_ticks, listed in zip((axes.set_yticks, axes.set_xticks), compared.moments, strict=True):
         chosen = np.unique(np.linspace(0, len(listed) - 1, min(len(listed), 8)).astype(int))
         set_ticks(chosen, labels=[clock(listed[number].start) for number in chosen])
-    place = [
-        next(n for n, moment in enumerate(listed) if moment.start == one.start)
-        for listed, one in zip(moments, closest, strict=True)
-    ]
-    axes.plot(place[1], place[0], marker="o", mfc="none", mec="black", ms=14, mew=2)
+    row, column = compared.closest
+    axes.plot(column, row, marker="o", mfc="none", mec="black", ms=14, mew=2)
     axes.set_ylabel(names[0])
     axes.set_xlabel(names[1])
     axes.set_title("Segments compared by their tags; the closest pair is marked", loc="left")
@@ -114,37 +108,25 @@ def draw_similarity(
     figure.savefig(path, dpi=DPI)
 
 
-def draw_wheel(path: Path, tracks: Sequence[tuple[str, float]], title: str) -> None:
+def draw_wheel(path: Path, points: Sequence[WheelPoint], title: str) -> None:
     """Draw the library on the Camelot wheel: a point for each track's key and beats a minute."""
     figure = Figure(figsize=(8, 8.4), layout="constrained")
     axes = cast(PolarAxes, figure.subplots(subplot_kw={"projection": "polar"}))
     axes.set_theta_zero_location("N")
     axes.set_theta_direction(-1)
-    rng = np.random.default_rng(0)  # spreads points of one key
-    for minor in (False, True):
-        colour = COLOURS[0] if minor else COLOURS[1]
-        angles, radii = [], []
-        for key, tempo in tracks:
-            if key.endswith("minor") == minor:
-                angles.append(_angle(key) + float(rng.uniform(-0.09, 0.09)))
-                radii.append(tempo)
-        side = -0.11 if minor else 0.11
-        name = f"{'minor, A' if minor else 'major, B'} ({len(angles)})"
-        axes.scatter(np.array(angles) + side, radii, s=14, color=colour, alpha=0.7, label=name)
-    labels = [f"{n + 1}\n{_named(n + 1, 'A')}\n{_named(n + 1, 'B')}" for n in range(12)]
-    axes.set_xticks([2 * np.pi * n / 12 for n in range(12)], labels=labels)
+    for minor, colour in ((True, COLOURS[0]), (False, COLOURS[1])):
+        shown = [point for point in points if point.minor == minor]
+        name = f"{'minor, A' if minor else 'major, B'} ({len(shown)})"
+        angles, radii = [p.angle for p in shown], [p.radius for p in shown]
+        axes.scatter(angles, radii, s=14, color=colour, alpha=0.7, label=name)
+    places = wheel_places()
+    labels = [f"{place.number}\n{place.minor}\n{place.major}" for place in places]
+    axes.set_xticks([place.angle for place in places], labels=labels)
     axes.tick_params(axis="x", pad=14)
-    axes.set_rlim(40, 220)
-    axes.set_rticks([60, 90, 120, 150, 180], labels=["60", "90", "120", "150", "180 BPM"])
+    axes.set_rlim(0, 1)
+    rings = [str(bpm) for bpm in RINGS]
+    rings[-1] += " BPM"
+    axes.set_rticks([radius_of(bpm) for bpm in RINGS], labels=rings)
     axes.set_title(title, pad=28)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     figure.savefig(path, dpi=DPI)
-
-
-def _angle(key: str) -> float:
-    return float(2 * np.pi * (int(camelot(key)[:-1]) - 1) / 12)
-
-
-def _named(place: int, side: str) -> str:
-    key = next(key for key in KEYS if camelot(key) == f"{place}{side}")
-    return key.replace(" minor", "m").replace(" major", "")

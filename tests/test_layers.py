@@ -20,7 +20,7 @@ ROOMS = (  # of `recsys`, from the ground up: a room imports those above its lin
     {"secret_box"},
     {"accounts", "autocomplete", "home", "listens"},
     {"evaluation", "library", "playlists", "similarity", "track_map"},
-    {"tagging", "training"},
+    {"popularity", "tagging", "training"},
     {"recommendation"},
     {"words"},
     {"served_home"},

@@ -11,6 +11,7 @@ from flask import Flask, Response, g, jsonify
 
 from recsys.accounts import Accounts
 from recsys.home.settings import Settings
+from recsys.library.covers import SmallCovers
 from recsys.served_home import ServedHome
 from webui.accounts import accounts as accounts_pages
 from webui.api import (
@@ -25,6 +26,7 @@ from webui.api import (
     moods,
     playlist_files,
     playlists,
+    popularity,
     radio,
     recommendations,
     renewals,
@@ -56,6 +58,7 @@ from webui.pages.map import map_page
 from webui.pages.playlists import playlist_pages
 from webui.pages.track import track_page
 from webui.pages.web_app import web_app
+from webui.pages.wheel import wheel_page
 from webui.pages.words import words_page
 from webui.pages.workbench import pages
 from webui.radio import HandedOut
@@ -92,6 +95,7 @@ RESOURCES = (
     playlists,
     renewals,
     radio,
+    popularity,
     listeners,
     library,
     builds,
@@ -120,6 +124,7 @@ PAGES = (
     history_page,
     words_page,
     map_page,
+    wheel_page,
     playlist_pages,
     links,
     library_page,
@@ -183,6 +188,7 @@ def create_app(  # noqa: PLR0913
         handed_out=HandedOut(),
         listenings=Listenings(),
         playbacks=playback.Playbacks(),
+        small_covers=SmallCovers(),
     )
     for group in PLAYERS:
         app.register_blueprint(group.api)

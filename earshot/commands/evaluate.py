@@ -6,6 +6,7 @@
     earshot evaluate regression --labels labels.csv --columns power,calmness
     earshot evaluate triplets judgements.csv
     earshot evaluate listening --interactions I.csv --items J.csv --protocol cold-item
+    earshot evaluate popularity
     earshot evaluate exposure
 
 The last figures of each kind are stored in the home's folder reports, for the evaluation page of
@@ -23,6 +24,7 @@ COMMAND = Group(
         "tags": Subcommand("evaluation.tags", "do the taggers' tags agree with labels?"),
         "triplets": Subcommand("evaluation.triplets", "which of three is the odd one out?"),
         "regression": Subcommand("evaluation.regression", "do features predict numeric ratings?"),
+        "popularity": Subcommand("evaluation.popularity", "does sound tell what many people play?"),
         "listening": Subcommand(
             "evaluation.listening", "do recommendations predict what people play next?"
         ),

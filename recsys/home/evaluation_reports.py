@@ -15,7 +15,7 @@ from index.vector_index import VectorIndex
 
 FOLDER = "reports"
 
-Kind = Literal["content", "tags", "triplets", "listening", "exposure", "duplicates"]
+Kind = Literal["content", "tags", "triplets", "listening", "exposure", "duplicates", "popularity"]
 KINDS: Sequence[Kind] = get_args(Kind)
 
 

@@ -6,6 +6,7 @@ HEAD_NAME = "head.safetensors"  # the last trained head, adopted or not; its car
 TAG_MEANS_NAME = "tag-means.safetensors"
 SEGMENTS_NAME = "segments.safetensors"  # made when moments are first compared
 LISTENING_NAME = "listening.safetensors"  # with its ranker, whose card is beside it
+POPULARITY_NAME = "popularity.safetensors"  # where it is told from chance
 LAYOUT_NAME = "map.safetensors"
 DEMO_NAME = "demo-library"  # a folder, where no other library was given
 WEIGHTS_NAME = "weights"  # a folder: the taggers' converted weights

@@ -72,7 +72,7 @@ def candidate_rows(context: QueryContext, fetch: int, limits: CandidateLimits) -
     elif seeds.fallback == "popular" and not context.popularity.any():
         proposals.append(nearest_rows(context, context.library_mean, fetch, limits))
     elif seeds.fallback == "popular":
-        proposals.append(_greatest(context, context.popularity, fetch))
+        proposals.append(_greatest(context, context.pleasing, fetch))
     if seeds.wanted_tags:
         values = np.zeros(len(allowed), np.float32)
         for tag in seeds.wanted_tags:

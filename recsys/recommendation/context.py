@@ -19,6 +19,7 @@ from recsys.home.home import RECOUNT_AFTER, Home, stamp
 from recsys.home.tag_table import TagTable
 from recsys.home.track_table import TrackTable
 from recsys.models.model_file import DamagedModel
+from recsys.popularity.stored import ExpectedPopularity, PopularityReader
 from recsys.recommendation.filters import STANDS_OUT, allowed_rows
 from recsys.recommendation.listening_scores import IndexedModel, ListenerScores
 from recsys.recommendation.query import Query
@@ -52,6 +53,7 @@ class QueryContext:
     listener_scores  of the listening model, None without a model or listens that it has
     has_model        whether the home has a listening model
     load_popularity  returns `popularity`, which not every query needs
+    load_expected    returns what popularity is expected of tracks, None where it is not told
     """
 
     query: Query
@@ -63,11 +65,21 @@ class QueryContext:
     listener_scores: ListenerScores | None
     has_model: bool
     load_popularity: Callable[[], Float32Array]
+    load_expected: Callable[[], ExpectedPopularity | None]
 
     @cached_property
     def popularity(self) -> Float32Array:
         """How many play each track, as log(1 + n): (n,)."""
         return self.load_popularity()
+
+    @cached_property
+    def pleasing(self) -> Float32Array:
+        """The popularity, with unplayed tracks in the order that their sound says: (n,).
+
+        All alike where that is not told.
+        """
+        expected = self.load_expected()
+        return self.popularity if expected is None else expected.with_unplayed(self.popularity)
 
     @cached_property
     def n_allowed(self) -> int:
@@ -95,6 +107,7 @@ class ContextLoader:
         self._model_lock = threading.Lock()
         self._personal_tags = PersonalTags(home.catalog, home.index)
         self._counted: _Popularity | None = None
+        self._expected = PopularityReader(home)
         self._model = _Model(None, None, [])
         self._histories: dict[int, tuple[int, ListenerHistory]] = {}
 
@@ -116,12 +129,21 @@ class ContextLoader:
             model.indexed.scores_for(seeds, history) if model.indexed else None,
             model.indexed is not None,
             lambda: self._popularity(table),
+            self._expected.read,
         )
         return context, [*seeds.notices, *notices, *model.notices]
 
     def track_table(self) -> TrackTable:
         """Return the columns of the indexed tracks now."""
         return self.home.tables.tracks()
+
+    def popularity(self) -> Float32Array:
+        """Return how many play each track, as log(1 + n): (n,)."""
+        return self._popularity(self.track_table())
+
+    def expected_popularity(self) -> ExpectedPopularity | None:
+        """Return what popularity is expected of tracks, None where it is not told."""
+        return self._expected.read()
 
     def tags_of(self, listener: int | None) -> ListenersTags:
         """Return the tags that a listener can name; for None those of the taggers."""

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from index.arrays import IndexArray
+from index.arrays import Float32Array, IndexArray
 from recsys.home.home import RECOUNT_AFTER, Home
 from recsys.home.tag_table import TagTable
 from recsys.home.track_table import TrackTable
+from recsys.popularity.stored import ExpectedPopularity
 from recsys.recommendation.candidates import DEFAULT_LIMITS, CandidateLimits, nearest_rows
 from recsys.recommendation.context import ContextLoader, QueryContext
 from recsys.recommendation.query import (
@@ -66,6 +67,14 @@ class Recommender:
     def tag_table(self) -> TagTable:
         """Return how much each indexed track stands out in each tag. Raises ProjectionError."""
         return self._contexts.tag_table()
+
+    def popularity(self) -> Float32Array:
+        """Return how many play each indexed track, as log(1 + n): (n,)."""
+        return self._contexts.popularity()
+
+    def expected_popularity(self) -> ExpectedPopularity | None:
+        """Return what popularity is expected of tracks, None where it is not told."""
+        return self._contexts.expected_popularity()
 
     def tags_of(self, listener: int | None) -> ListenersTags:
         """Return the tags that a listener can name; for None those of the taggers."""

@@ -112,7 +112,10 @@ class WantedTags:
 
 @dataclass(frozen=True, eq=False)
 class MostPlayed:
-    """How many play a track, where a query has neither seeds nor history; `played` is (n,)."""
+    """How many play a track, where a query has neither seeds nor history; `played` is (n,).
+
+    Tracks that nobody has played follow in the order that their sound says, where it is told.
+    """
 
     played: Float32Array
     share: float
@@ -122,7 +125,7 @@ class MostPlayed:
         """Apply where nothing else gives content, and somebody has played something."""
         if context.seeds.fallback != "popular" or not context.popularity.any():
             return None
-        return cls(context.popularity, context.seeds.shares[0])
+        return cls(context.pleasing, context.seeds.shares[0])
 
     def parts(self, candidates: Candidates, sample: Candidates) -> list[Part]:
         """Return one part."""

@@ -146,18 +146,40 @@ def closest_moments(
     Their similarity is the cosine of their log-odds of all tags less the `typical` ones (n_tags,).
     A moment ends with its track, where its length is known.
     """
-    cosines = segment_cosines(one, other, typical)
-    i, j = np.unravel_index(int(np.argmax(cosines)), cosines.shape)
-    return moment(one, int(i)), moment(other, int(j))
+    compared = compare_segments(one, other, typical)
+    i, j = compared.closest
+    return compared.moments[0][i], compared.moments[1][j]
 
 
-def segment_cosines(one: TrackSound, other: TrackSound, typical: Float32Array) -> Float32Array:
-    """Return the similarity of each segment of one track and each of another, (n_one, n_other).
+@dataclass(frozen=True, eq=False)
+class SegmentComparison:
+    """Two tracks compared segment by segment.
 
-    It is the cosine of their log-odds of all tags less the `typical` ones (n_tags,).
+    moments  of the one track, and of the other
+    cosines  float32 (n_one, n_other)
+    closest  the numbers of the most similar pair
+    """
+
+    moments: tuple[tuple[Moment, ...], tuple[Moment, ...]]
+    cosines: Float32Array
+    closest: tuple[int, int]
+
+
+def compare_segments(
+    one: TrackSound, other: TrackSound, typical: Float32Array
+) -> SegmentComparison:
+    """Compare each segment of one track with each of another.
+
+    By the cosine of their log-odds of all tags less the `typical` ones (n_tags,).
     """
     a, b = (_unit_segments(track.features, typical) for track in (one, other))
-    return a @ b.T
+    cosines = a @ b.T
+    i, j = np.unravel_index(int(np.argmax(cosines)), cosines.shape)
+    moments = (
+        tuple(moment(one, number) for number in range(len(a))),
+        tuple(moment(other, number) for number in range(len(b))),
+    )
+    return SegmentComparison(moments, cosines, (int(i), int(j)))
 
 
 def typical_moment(track: TrackSound, typical: Float32Array) -> Moment:

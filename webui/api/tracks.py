@@ -16,7 +16,7 @@ from recsys.home.track_table import UNKNOWN, TrackTable
 from recsys.musical_key import KEYS, TONICS
 from recsys.recommendation.controls import FASTEST
 from recsys.served_home import Served
-from recsys.similarity.explanation import TrackSound
+from recsys.similarity.explanation import TrackSound, compare_segments
 from recsys.similarity.percentile import shown
 from recsys.similarity.similar_moments import NoSuchPart
 from recsys.tagging.taggram import taggram as taggram_of
@@ -122,6 +122,22 @@ class ReasonsSchema(Described):
     )
     keys: tuple[str, str] | None = Field(
         description="The keys, where both have one.", examples=[["A minor", "C major"]]
+    )
+
+
+class SegmentsSchema(Described):
+    """Two tracks compared segment by segment."""
+
+    moments: tuple[list[MomentSchema], list[MomentSchema]] = Field(
+        description="The analysed segments of each track, in order."
+    )
+    cosines: list[list[float]] = Field(
+        description="How alike each segment of the one is (a row) to each of the other: the cosine "
+        "of their tags' log-odds less the library's typical ones, -1 to 1.",
+        examples=[[[0.71, 0.12]]],
+    )
+    closest: tuple[int, int] = Field(
+        description="The numbers, from 0, of the two most similar segments.", examples=[[3, 5]]
     )
 
 
@@ -236,6 +252,25 @@ def reasons(path: OfTwoTracks) -> Response:
         **explanation.as_json(),
     }
     return answer(ReasonsSchema.model_validate(body))
+
+
+@api.get(
+    "/tracks/<int:track_id>/similar/<int:other_id>/segments",
+    responses={200: SegmentsSchema, **problems(404, 409)},
+)
+def segments(path: OfTwoTracks) -> Response:
+    """Compare two tracks segment by segment."""
+    served = current()
+    one, other = (available_track(served, i) for i in (path.track_id, path.other_id))
+    compared = compare_segments(
+        _sound_of(served, one), _sound_of(served, other), served.similar.typical_logits
+    )
+    body = {
+        "moments": [[moment.as_json() for moment in of] for of in compared.moments],
+        "cosines": compared.cosines.round(3).tolist(),
+        "closest": compared.closest,
+    }
+    return answer(SegmentsSchema.model_validate(body))
 
 
 @api.get(

@@ -23,6 +23,7 @@ ON_PAGE = {"albums": 60, "artists": 100, "tracks": 100, "genres": 200}
 MIN_LETTERED = 20  # items of a list that letters lead into
 MAX_FOUND = 1000  # that are sorted of those which words find
 MAX_WORDS = 200  # characters
+EXPECTED: Mapping[str, Order] = {"expected": Order("Might please many")}  # where it is told
 _MOST_PAGES = 1_000_000
 _T = TypeVar("_T")
 
@@ -142,7 +143,7 @@ def artists() -> str:
         listed = [artist for artist in listed if ("artist", artist.id) in mine.starred]
     shown = Shown.of(listed, choice, ON_PAGE["artists"], lambda artist: artist.name)
     albums_of = {one.id: [library.albums[album] for album in one.albums] for one in shown.items}
-    return _page(served, "artists", choice, shown, albums_of=albums_of)
+    return _page(served, "artists", choice, shown, albums_of=albums_of, library=library)
 
 
 @browse_pages.get("/tracks")
@@ -150,8 +151,14 @@ def tracks() -> str:
     """Show the tracks."""
     served = current()
     library, mine = served.discographies.current(), listening(served)
-    choice = Choice.read("/tracks", TRACK_ORDERS)
-    listed = library_lists.tracks(choice.order, library, mine)
+    expected = served.recommender.expected_popularity()
+    choice = Choice.read("/tracks", {**TRACK_ORDERS, **(EXPECTED if expected else {})})
+    if expected and choice.order in EXPECTED:
+        table = served.recommender.track_table()
+        rows = expected.of_unplayed(served.recommender.popularity(), table)
+        listed: Sequence[int] = [i for i in table.ids[rows].tolist() if i in library.titles]
+    else:
+        expected, listed = None, library_lists.tracks(choice.order, library, mine)
     if choice.words:
         found = {track.id for track in served.catalog.search(choice.words, MAX_FOUND)}
         listed = [track_id for track_id in listed if track_id in found]
@@ -161,8 +168,14 @@ def tracks() -> str:
     if choice.liked:
         listed = [track_id for track_id in listed if track_id in mine.liked]
     shown = Shown.of(listed, choice, ON_PAGE["tracks"], lambda track_id: library.titles[track_id])
-    rows = [track for track in served.catalog.tracks(shown.items) if not track.removed]
-    return _page(served, "tracks", choice, shown, rows=rows, library=library, mine=mine)
+    there = [track for track in served.catalog.tracks(shown.items) if not track.removed]
+    return _page(
+        *(served, "tracks", choice, shown),
+        rows=there,
+        library=library,
+        mine=mine,
+        how_sure=expected.words if expected else "",
+    )
 
 
 @browse_pages.get("/genres")

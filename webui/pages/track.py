@@ -65,6 +65,7 @@ def show(track_id: int) -> str:
         album_id=served.discographies.current().album_of.get(track.id, ""),
         why=why_not_analysed(track),
         history=_history(served, track),
+        expected=_expected(served, track),
         is_drawn=served.map.read() is not None,
         n_tracks=served.n_indexed,
         person=current_listener.person(),
@@ -212,6 +213,22 @@ def _part(served: Served, track: Track, start: str, end: str) -> PartSection | N
     except KeyError:
         return None
     return PartSection(start, end, found, "")
+
+
+def _expected(served: Served, track: Track) -> str:
+    """Say how many a track might please that nobody has played, "" where that is not told."""
+    expected = served.recommender.expected_popularity()
+    table = served.recommender.track_table()
+    if expected is None or not table.has(track.id):
+        return ""
+    (row,) = table.rows([track.id]).tolist()
+    if served.recommender.popularity()[row] > 0:
+        return ""
+    one = expected.report["spearman"]["ranking loss"]
+    return (
+        f"more than {expected.share_below(row):.0%} of the library, by its sound "
+        f"(rank correlation {one['value']:.2f})"
+    )
 
 
 def _history(served: Served, track: Track) -> TrackHistory:

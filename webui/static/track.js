@@ -107,6 +107,35 @@ function partButton(words, parts) {
   return button;
 }
 
+/** Draw how alike the segments of two tracks are; a press on one plays both. */
+function grid({ moments, cosines, closest }, one, two) {
+  const [rows, columns] = moments;
+  const [i, j] = closest;
+  const canvas = make("canvas", { role: "img", title: "Press a square to hear both moments", "aria-label": `Segments compared: ${span(rows[i])} of this track and ${span(columns[j])} of that track are the most alike` });
+  const draw = () => {
+    const pen = fitCanvas(canvas);
+    const [width, height] = [canvas.width / columns.length, canvas.height / rows.length];
+    cosines.forEach((row, r) => row.forEach((cosine, c) => {
+      pen.globalAlpha = Math.max(cosine, 0) ** 3;
+      pen.fillRect(Math.floor(c * width), Math.floor(r * height), Math.ceil(width), Math.ceil(height));
+    }));
+    pen.globalAlpha = 1;
+    pen.lineWidth = 2 * (window.devicePixelRatio || 1);
+    pen.strokeStyle = getComputedStyle(canvas.parentElement).color;
+    pen.strokeRect(j * width, i * height, width, height);
+  };
+  canvas.addEventListener("click", ({ clientX, clientY }) => {
+    const box = canvas.getBoundingClientRect();
+    const at = (share, of) => of[Math.min(Math.floor(share * of.length), of.length - 1)];
+    playParts([{ item: one, ...at((clientY - box.top) / box.height, rows) }, { item: two, ...at((clientX - box.left) / box.width, columns) }]);
+  });
+  const figure = make("figure", { class: "compared" }, make("span", { class: "down" }, "This track"), canvas, make("span", { class: "across" }, "That track"),
+    make("figcaption", { class: "caption" }, "Every segment of both, from the beginning on: the stronger the colour, the more alike. The marked pair is the most alike; press one to hear both."));
+  new ResizeObserver(draw).observe(canvas);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  return figure;
+}
+
 function explain({ shared_tags: shared, moments: [mine, its], tempo, keys }, other) {
   const [one, two] = [{ item: itemOf(track), ...mine }, { item: itemOf(other), ...its }];
   const paragraphs = [make("p", {}, "These moments are the most alike:"),
@@ -137,7 +166,10 @@ document.addEventListener("toggle", async (event) => {
       return;
     }
     where.reasons = explanation;
-    where.querySelector("div").replaceChildren(...explain(explanation, where.closest("[data-track]")));
+    const other = where.closest("[data-track]");
+    where.querySelector("div").replaceChildren(...explain(explanation, other));
+    const compared = await request(`${where.dataset.address}/segments`);
+    if (compared.ok) where.querySelector("div").append(grid(await compared.json(), itemOf(track), itemOf(other)));
   }
   if (where.open) showMoment(where.reasons.moments[0]);
 }, { capture: true });

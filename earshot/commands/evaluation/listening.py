@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from earshot.commands.evaluation.shared import (
     evaluation_parser,
     keep,
 )
+from earshot.commands.evaluation.table_options import add_tables, columns_of
 from earshot.terminal import TableConsole, complain
 from recsys.evaluation.embeddings import UnknownSystem
 from recsys.evaluation.recommenders.comparison import compare_systems, figures
@@ -60,7 +60,7 @@ class ListeningOptions:
 def parse(arguments: Sequence[str]) -> ListeningOptions:
     """Parse the arguments."""
     parser = evaluation_parser("listening", "Do recommendations predict what people play next?")
-    _add_tables(parser.add_argument_group("tables instead of a home, .parquet or .csv"))
+    add_tables(parser.add_argument_group("tables instead of a home, .parquet or .csv"))
     parser.add_argument("--protocol", choices=PROTOCOLS, default="warm", help="(default: warm)")
     parser.add_argument(
         "--seeds", type=whole_number(1), default=1, metavar="N", help="splits (default: 1)"
@@ -104,46 +104,11 @@ def parse(arguments: Sequence[str]) -> ListeningOptions:
         parser.error("--items describes the items of --interactions, which is missing")
     if args.sweep and (args.out or args.plot):
         parser.error("--sweep prints a table; --out and --plot belong to the comparison")
-    columns = Columns(
-        args.user_column,
-        args.item_column,
-        args.count_column,
-        args.time_column,
-        args.artist_column,
-        args.content_columns,
-        args.text_columns,
-        args.album_column,
-    )
+    columns = columns_of(args)
     given = {name: value for name, value in vars(args).items() if not name.endswith("_column")}
     del given["content_columns"], given["text_columns"]
     line = command_line("listening", arguments)
     return ListeningOptions(**given, columns=columns, command_line=line)
-
-
-def _add_tables(group: argparse._ArgumentGroup) -> None:
-    """Add the options that describe tables."""
-    group.add_argument("--interactions", type=Path, metavar="FILE", help="who played what")
-    group.add_argument("--items", type=Path, metavar="FILE", help="what the items are")
-    for option, default in (("user", "user"), ("item", "item")):
-        group.add_argument(
-            f"--{option}-column", default=default, metavar="NAME", help=f"(default: {default})"
-        )
-    group.add_argument("--count-column", metavar="NAME", help='(default: "count", or 1 each)')
-    group.add_argument("--time-column", metavar="NAME", help="Unix seconds or ISO dates")
-    group.add_argument("--artist-column", metavar="NAME", help='(default: "artist" if there)')
-    group.add_argument("--album-column", metavar="NAME", help='(default: "album" if there)')
-    group.add_argument(
-        "--content-columns",
-        type=names,
-        metavar="NAME,…",
-        help="numbers (default, if no texts are named: all numeric ones but ids and counts)",
-    )
-    group.add_argument(
-        "--text-columns",
-        type=names,
-        metavar="NAME,…",
-        help="lists such as rock|live:3 (default, if no numbers are named: genres)",
-    )
 
 
 def numbers(text: str) -> tuple[int, ...]:

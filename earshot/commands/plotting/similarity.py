@@ -17,7 +17,7 @@ from earshot.pictures import draw_similarity
 from recsys.durations import clock
 from recsys.home.home import open_home
 from recsys.home.settings import load_settings
-from recsys.similarity.explanation import closest_moments, moment, segment_cosines
+from recsys.similarity.explanation import compare_segments
 from recsys.similarity.similar_tracks import SimilarTracks
 
 
@@ -45,15 +45,12 @@ def run(options: SimilarityOptions) -> int:
     with open_home(load_settings(options.home)) as home:
         similar = SimilarTracks.of(home)
         one, other = (heard(home, similar, what) for what in (options.one, options.other))
-        cosines = segment_cosines(one.sound, other.sound, similar.typical_logits)
-        closest = closest_moments(one.sound, other.sound, similar.typical_logits)
-        moments = (
-            [moment(one.sound, number) for number in range(cosines.shape[0])],
-            [moment(other.sound, number) for number in range(cosines.shape[1])],
-        )
-        draw_similarity(options.out, cosines, moments, (one.name, other.name), closest)
+        compared = compare_segments(one.sound, other.sound, similar.typical_logits)
+        draw_similarity(options.out, compared, (one.name, other.name))
+    closest = [of[n] for of, n in zip(compared.moments, compared.closest, strict=True)]
     places = " and ".join(f"{clock(m.start)} to {clock(m.end)}" for m in closest)
-    say_written(options.out, [f"most alike at {places}, cosine {float(cosines.max()):.2f}"])
+    cosine = float(compared.cosines[compared.closest])
+    say_written(options.out, [f"most alike at {places}, cosine {cosine:.2f}"])
     return DONE
 
 

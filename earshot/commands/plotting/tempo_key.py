@@ -18,6 +18,7 @@ from earshot.commands.plotting.shared import add_out, say_written
 from earshot.pictures import draw_wheel
 from recsys.catalog import Catalog
 from recsys.home.settings import load_settings
+from recsys.track_map.wheel import wheel_points
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,9 @@ def run(options: TempoKeyOptions) -> int:
     settings = load_settings(options.home)
     with Catalog(settings.home, settings.database) as catalog:
         tracks = catalog.track_summaries()
-    shown = [(t.key, t.tempo) for t in tracks if t.key is not None and t.tempo is not None]
+    shown = wheel_points(
+        (t.id, t.key, t.tempo) for t in tracks if t.key is not None and t.tempo is not None
+    )
     if not shown:
         raise NotFound("No track has a known tempo and key: run `earshot build` again.")
     title = f"{len(shown):,} of {len(tracks):,} tracks have a tempo and a key"
