@@ -99,6 +99,22 @@ def _artist_popularity(pairs: Pairs) -> NDArray[np.floating]:
     return artists.of_tracks(artists.popularity, pairs.tracks)
 
 
+def _known_tracks(pairs: Pairs) -> NDArray[np.floating]:
+    """How many tracks with listens the artist has."""
+    library = pairs.library
+    return _scaled_log(library.artists.of_tracks(library.by_artist.n_tracks, pairs.tracks))
+
+
+def _mean_popularity(pairs: Pairs) -> NDArray[np.floating]:
+    library = pairs.library
+    return library.artists.of_tracks(library.mean_popularity, pairs.tracks)
+
+
+def _best_popularity(pairs: Pairs) -> NDArray[np.floating]:
+    library = pairs.library
+    return library.artists.of_tracks(library.best_popularity, pairs.tracks)
+
+
 def _album_popularity(pairs: Pairs) -> NDArray[np.floating]:
     albums = pairs.library.albums
     return albums.of_tracks(albums.popularity, pairs.tracks)
@@ -128,6 +144,8 @@ TERMS: tuple[RankingTerm, ...] = (
     RankingTerm("tracks from the same album", "own album", _own_album_tracks, 1),
     RankingTerm("part of the album's tracks", "own album", _own_album_complete, 1),
     RankingTerm("artists played together", "artists", _artist_affinity, 1),
+    RankingTerm("mean score of the artist", "artists", lambda pairs: pairs.scores_by_artist[0]),
+    RankingTerm("best score of the artist", "artists", lambda pairs: pairs.scores_by_artist[1]),
     RankingTerm("mean sound", "sound", lambda pairs: pairs.terms.content, 1),
     RankingTerm("most similar sound", "sound", _best_sound, 1),
     RankingTerm(
@@ -138,6 +156,9 @@ TERMS: tuple[RankingTerm, ...] = (
     RankingTerm("the artist's listeners", "popularity", _artist_popularity),
     RankingTerm("the album's listeners", "popularity", _album_popularity),
     RankingTerm("the artist's tracks", "popularity", _artist_size),
+    RankingTerm("the artist's known tracks", "popularity", _known_tracks),
+    RankingTerm("mean listeners of the artist's tracks", "popularity", _mean_popularity),
+    RankingTerm("listeners of the artist's best track", "popularity", _best_popularity),
     RankingTerm("listeners of the history's tracks", "habits", _mainstream),
     RankingTerm("tracks per artist", "habits", _tracks_per_artist),
     RankingTerm("variety of artists", "habits", _artist_entropy),

@@ -102,6 +102,17 @@ def test_terms_are_what_their_names_say() -> None:
     assert values["kind of candidate"] == [0, 0, 0, 0, 0, 2, 2, 2]
     entropy = -(2 * third * np.log(2 * third) + third * np.log(third)) / np.log(3)
     assert values["variety of artists"] == near([entropy] * 8)
+    scores = ranked().hybrid.scores(listens()[0][[0]])[0]
+    artists = [scores[:3], scores[:3], scores[:3], scores[3:5], scores[3:5]]  # the third has none
+    assert values["mean score of the artist"] == near([*(s.mean() for s in artists), 0, 0, 0])
+    assert values["best score of the artist"] == near([*(s.max() for s in artists), 0, 0, 0])
+    assert values["the artist's known tracks"] == near(log([3, 3, 3, 2, 2, 0, 0, 0]).tolist())
+    played_by = np.log([2, 2, 1, 2, 1]) - np.log([2, 2, 1, 2, 1]).mean()
+    assert values["the track's listeners"] == near([*played_by, -5, -5, -5])
+    means = [played_by[:3].mean()] * 3 + [played_by[3:].mean()] * 2
+    assert values["mean listeners of the artist's tracks"] == near([*means, -5, -5, 0])
+    greatest = [played_by.max()] * 5
+    assert values["listeners of the artist's best track"] == near([*greatest, -5, -5, 0])
     best = values["most similar sound"]
     assert best[:2] == near([1, 1])
     assert max(best[4:]) < 0.1
