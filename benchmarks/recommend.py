@@ -4,8 +4,7 @@
 
 Synthetic listens: popularity falls by rank to the power 0.8, listeners prefer one of 50 kinds,
 which content shows with noise. "als" is the plain fit. "prior" is what the hybrid model takes on
-top of it, for the prediction and the solution around it; "neighbours" is that with co-listening
-similarity.
+top of it, for the prediction and the solution around it.
 """
 
 from __future__ import annotations
@@ -60,14 +59,13 @@ def main() -> None:
     parser.add_argument("--listeners", type=int, default=100_000)
     parser.add_argument("--listens", type=int, default=20_000_000)
     parser.add_argument("--factors", type=int, default=64)
-    parser.add_argument("--neighbours", action="store_true", help="co-listening similarity, too")
     args = parser.parse_args()
     counts, content = synthetic_listens(args.tracks, args.listeners, args.listens, 0)
     figures: dict[str, object] = {"pairs": int(counts.nnz), "cores": psutil.cpu_count()}
     als, fitted = Als(args.factors, 60.0, 10.0), None
     seconds, cpu_seconds = {}, {}
-    for name in ("als", "prior", "neighbours")[: 2 + args.neighbours]:
-        settings = HybridSettings(als, cooccurrence_weight=float(name == "neighbours"))
+    for name in ("als", "prior"):
+        settings = HybridSettings(als)
         with PeakMemory() as memory:
             begin, cpu = time.perf_counter(), time.process_time()
             if fitted is None:

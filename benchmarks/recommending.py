@@ -27,7 +27,6 @@ from pathlib import Path
 import faiss
 import numpy as np
 import psutil
-from scipy import sparse
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from encoders.features import AudioInfo
@@ -67,7 +66,7 @@ def mixture(n: int) -> tuple[Float32Array, Float32Array, Int64Array]:
     return vectors, factors, components
 
 
-def make_home(home: Path, n: int, recipe: str, n_listeners: int, n_neighbours: int) -> None:
+def make_home(home: Path, n: int, recipe: str, n_listeners: int) -> None:
     """Fill a home with tracks, an index, listeners p0, p1, … and a listening model beside it."""
     vectors, factors, components = mixture(n)
     rng = np.random.default_rng(1)
@@ -89,7 +88,7 @@ def make_home(home: Path, n: int, recipe: str, n_listeners: int, n_neighbours: i
             if listener:
                 listens = [(track, at) for at, track in enumerate(played.tolist())]
                 catalog.record_listens(listener.id, listens)
-    listening_model(vectors, factors, components, plays, n_neighbours).save(home / MODEL_NAME)
+    listening_model(vectors, factors, plays).save(home / MODEL_NAME)
 
 
 def random_plays(n: int) -> Int64Array:
@@ -104,9 +103,7 @@ def random_plays(n: int) -> Int64Array:
 def listening_model(
     vectors: Float32Array,
     factors: Float32Array,
-    components: Int64Array,
     plays: Int64Array,
-    n_neighbours: int,
 ) -> HybridModel:
     """Return a model of the size that a fit gives; nothing is fitted.
 
@@ -118,7 +115,7 @@ def listening_model(
     factors *= (0.1 + evidence)[:, None]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return HybridModel(
-        settings=HybridSettings(n_neighbours=n_neighbours),
+        settings=HybridSettings(),
         tracks=np.arange(1, n + 1),
         item_factors=factors,
         history_factors=factors,
@@ -127,26 +124,7 @@ def listening_model(
         has_listens=plays > 0,
         popularity=np.log(np.maximum(plays, 1) * 10 / n).astype(np.float32),
         directions=vectors,
-        similarity=co_listening(np.where(plays > 0, components, COMPONENTS), n_neighbours),
     )
-
-
-def co_listening(components: Int64Array, n_neighbours: int) -> sparse.csr_matrix:
-    """Return random similarities of tracks of one component (n,), COMPONENTS being that of none."""
-    n, rng = len(components), np.random.default_rng(3)
-    members = [np.flatnonzero(components == number) for number in range(COMPONENTS)]
-    widths = np.zeros(n, np.int64)
-    for rows in members:
-        widths[rows] = min(n_neighbours, len(rows) - 1)
-    starts = np.concatenate([[0], np.cumsum(widths)])
-    columns, values = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.float32)
-    for rows in members:
-        width = min(n_neighbours, len(rows) - 1)
-        others = (np.arange(len(rows))[:, None] + np.arange(1, width + 1)) % len(rows)
-        at = starts[rows][:, None] + np.arange(width)
-        columns[at] = rows[others]
-        values[at] = rng.exponential(0.5, others.shape)
-    return sparse.csr_matrix((values, columns, starts.astype(np.int32)), shape=(n, n))
 
 
 def scanned_file(number: int, component: int) -> ScannedFile:
@@ -227,15 +205,12 @@ def main() -> None:
     parser.add_argument("--recipe", default="IVF1024,PQ150x4fs")
     parser.add_argument("--queries", type=int, default=100, help="of each kind")
     parser.add_argument("--exhaustive", type=int, default=20, help="of them checked for recall")
-    parser.add_argument(
-        "--neighbours", type=int, default=500, help="co-listened tracks stored of each"
-    )
     parser.add_argument("--home", type=Path, help="where to make it, or one made before")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = args.home or Path(folder)
         if not (path / MODEL_NAME).exists():
-            make_home(path, args.tracks, args.recipe, args.queries + 1, args.neighbours)
+            make_home(path, args.tracks, args.recipe, args.queries + 1)
         faiss.omp_set_num_threads(1)
         with open_home(Settings(path)) as home, threadpool_limits(1):
             measure(home, args.queries, args.exhaustive)

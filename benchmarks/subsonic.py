@@ -15,7 +15,8 @@ import http.client
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,33 +34,50 @@ from recsys.home.files import INDEX_NAME, PROJECTION_NAME
 NAME = "one-float32-20"
 N_FITTED = 1000  # features that the projection is fitted on
 PER_ALBUM, PER_ARTIST = 12, 120  # tracks
-PAGE = 500  # albums of a page, as players ask for
+PAGE = 500  # albums or songs of a page, as players ask for
 Question = Callable[[np.random.Generator, int], str]
 
 
 def main() -> None:
     """Measure and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    add_arguments(parser)
+    args = parser.parse_args()
+    with made_home(args) as home:
+        measure(home, QUESTIONS, args)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what says how large the library is, and how it is asked."""
     parser.add_argument("--tracks", type=int, default=100_000)
     parser.add_argument("--callers", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each endpoint")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each question")
     parser.add_argument("--after", type=float, default=30.0, help="seconds (default: %(default)s)")
     parser.add_argument("--home", type=Path, help="made where there is none, and kept")
-    args = parser.parse_args()
+
+
+@contextmanager
+def made_home(args: argparse.Namespace) -> Iterator[Path]:
+    """Give the home that the arguments name, or one for this run."""
     with tempfile.TemporaryDirectory() as folder:
         home = args.home or Path(folder)
         if not (home / "catalogue.db").exists():
             make_home(home, args.tracks)
-        with serving(home) as (_, connection, _):
-            time.sleep(args.after)
-            print(f"{args.tracks:,} tracks, {args.callers} callers\n")
-            print("| endpoint | requests a second | p50, ms | p99, ms |\n|---|---:|---:|---:|")
-            for name, question in QUESTIONS.items():
-                ask(connection, address_of(question(np.random.default_rng(0), args.tracks)))
-                times = call(connection, question, args)
-                p50, p99 = np.percentile(times, [50, 99])
-                rate = len(times) / args.seconds
-                print(f"| `{name}` | {rate:.0f} | {p50:.1f} | {p99:.1f} |", flush=True)
+        yield home
+
+
+def measure(home: Path, questions: Mapping[str, Question], args: argparse.Namespace) -> None:
+    """Serve a home, ask each question by several callers, and print a Markdown table."""
+    with serving(home) as (_, connection, _):
+        time.sleep(args.after)
+        print(f"{args.tracks:,} tracks, {args.callers} callers\n")
+        print("| | requests a second | p50, ms | p99, ms |\n|---|---:|---:|---:|")
+        for name, question in questions.items():
+            ask(connection, question(np.random.default_rng(0), args.tracks))
+            times = call(connection, question, args)
+            p50, p99 = np.percentile(times, [50, 99])
+            rate = len(times) / args.seconds
+            print(f"| {name} | {rate:.0f} | {p50:.1f} | {p99:.1f} |", flush=True)
 
 
 def make_home(home: Path, n: int) -> None:
@@ -118,7 +136,7 @@ def call(
         own = http.client.HTTPConnection(connection.host, connection.port)
         rng = np.random.default_rng(seed)
         while time.perf_counter() < ends:
-            times.append(ask(own, address_of(question(rng, args.tracks))))
+            times.append(ask(own, question(rng, args.tracks)))
         own.close()
 
     threads = [threading.Thread(target=caller, args=(seed,)) for seed in range(args.callers)]
@@ -129,26 +147,37 @@ def call(
     return times
 
 
-def address_of(path: str) -> str:
-    """Return the address of a question."""
+def _rest(path: str) -> str:
     return f"/rest/{path}f=json&c=benchmark&v=1.16.1"
 
 
-def _song(rng: np.random.Generator, n: int) -> int:
+def song(rng: np.random.Generator, n: int) -> int:
+    """Draw the id of a song."""
     return int(rng.integers(1, n + 1))
 
 
-QUESTIONS: dict[str, Question] = {
-    "getArtists": lambda rng, n: "getArtists?",
-    "getAlbumList2": lambda rng, n: (
+def artist(rng: np.random.Generator, n: int) -> str:
+    """Draw the name of an artist."""
+    return f"artist{song(rng, n) // PER_ARTIST}"
+
+
+QUESTIONS: Mapping[str, Question] = {
+    "`getArtists`": lambda rng, n: _rest("getArtists?"),
+    "`getAlbumList2`": lambda rng, n: _rest(
         f"getAlbumList2?type=alphabeticalByName&size={PAGE}"
         f"&offset={PAGE * int(rng.integers(max(1, n // PER_ALBUM // PAGE)))}&"
     ),
-    "search3": lambda rng, n: f"search3?query=artist{_song(rng, n) // PER_ARTIST}&",
-    "getSimilarSongs2": lambda rng, n: (
-        f"getSimilarSongs2?count=50&id={artist_id(f'artist{_song(rng, n) // PER_ARTIST}')}&"
+    "`search3`": lambda rng, n: _rest(f"search3?query={artist(rng, n)}&"),
+    "`search3`, a page of everything": lambda rng, n: _rest(
+        f"search3?query=&artistCount=0&albumCount=0&songCount={PAGE}"
+        f"&songOffset={PAGE * int(rng.integers(max(1, n // PAGE)))}&"
     ),
-    "getSonicSimilarTracks": lambda rng, n: f"getSonicSimilarTracks?count=50&id={_song(rng, n)}&",
+    "`getSimilarSongs2`": lambda rng, n: _rest(
+        f"getSimilarSongs2?count=50&id={artist_id(artist(rng, n))}&"
+    ),
+    "`getSonicSimilarTracks`": lambda rng, n: _rest(
+        f"getSonicSimilarTracks?count=50&id={song(rng, n)}&"
+    ),
 }
 
 

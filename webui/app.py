@@ -11,6 +11,7 @@ from flask import Flask, Response, g, jsonify
 
 from recsys.accounts import Accounts
 from recsys.home.settings import Settings
+from recsys.library.covers import SmallCovers
 from recsys.served_home import ServedHome
 from webui.accounts import accounts as accounts_pages
 from webui.api import (
@@ -187,6 +188,7 @@ def create_app(  # noqa: PLR0913
         handed_out=HandedOut(),
         listenings=Listenings(),
         playbacks=playback.Playbacks(),
+        small_covers=SmallCovers(),
     )
     for group in PLAYERS:
         app.register_blueprint(group.api)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
@@ -50,9 +51,9 @@ TRACK_ORDERS: Mapping[str, Order] = {
 def albums(order: str, library: Discography, listening: Listening) -> Sequence[LibraryAlbum]:
     """Return the albums in one of ALBUM_ORDERS; by plays those that were played."""
     if order in ("played", "recent"):
-        by_track = listening.plays if order == "played" else listening.last_at
-        by_album = listening.album_plays if order == "played" else listening.album_last_at
-        return _played(library, by_track, by_album)
+        if order == "played":
+            return _played(library, listening.plays, operator.add)
+        return _played(library, listening.last_at, max)
     if order == "never":
         played = {library.album_of.get(track_id) for track_id in listening.plays}
         return [album for album in library.newest_albums if album.id not in played]
@@ -128,9 +129,12 @@ def _of_tracks(library: Discography, ids: Iterable[int]) -> list[LibraryArtist]:
 
 
 def _played(
-    library: Discography, by_track: Mapping[int, int], by_album: Callable[[LibraryAlbum], int]
+    library: Discography, by_track: Mapping[int, int], join: Callable[[int, int], int]
 ) -> list[LibraryAlbum]:
-    """Return the albums with a played track, those of the greatest values first."""
-    ids = {library.album_of[one] for one in by_track if one in library.album_of}
-    found = [library.albums[one] for one in ids]
-    return sorted(found, key=lambda album: (-by_album(album), album.id))
+    """Return the albums with a played track, those first whose tracks' values join to most."""
+    values: dict[str, int] = {}
+    for track_id, value in by_track.items():
+        album = library.album_of.get(track_id)
+        if album is not None:
+            values[album] = join(values.get(album, 0), value)
+    return [library.albums[one] for one in sorted(values, key=lambda one: (-values[one], one))]

@@ -55,6 +55,11 @@ class LibraryAlbum:
     is_compilation: bool
     mbid: str | None
 
+    @property
+    def pictured(self) -> int:
+        """The id of the track whose picture, or whose folder's, the album is shown with."""
+        return self.tracks[0] if self.cover is None else self.cover
+
 
 @dataclass(frozen=True)
 class LibraryArtist:
@@ -158,6 +163,12 @@ class Discography:
     def artist_named(self, name: str) -> LibraryArtist | None:
         """Return an artist by the name in any spelling."""
         return self.artists.get(artist_id(name))
+
+    def pictured(self, artist: LibraryArtist) -> int:
+        """Return the id of the track whose picture, or whose folder's, an artist is shown with."""
+        albums = [self.albums[one] for one in artist.albums]
+        albums.sort(key=lambda album: album.cover is None)
+        return albums[0].pictured if albums else artist.tracks[0]
 
     def search_artists(self, words: str, limit: int) -> list[LibraryArtist]:
         """Return at most `limit` artists by words of their names, best first."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from index.arrays import Float32Array
+from index.arrays import Float32Array, Int64Array
 
 from recsys.models import cuda_libraries  # noqa: F401  # isort: skip
 import implicit.gpu
@@ -131,12 +131,44 @@ def fold_in(
     whose zeros count, (f, f); None: of all tracks. `prior` (n, f) and `shrinkage` are those of
     `recsys.models.als_solver`.
     """
-    weighting = "log" if settings.weighting == "bm25" else settings.weighting
     gram = item_factors.T @ item_factors if gram is None else gram
     columns, positions = np.unique(histories.indices, return_inverse=True)  # few of many tracks
     played = sparse.csr_matrix(
         (histories.data, positions, histories.indptr), (histories.shape[0], len(columns))
     )
-    confidence = settings.confidence(played, weighting)
+    confidence = _of_histories(settings, played)
     factors = item_factors[columns]
     return solve(confidence, factors, prior, settings.regularization, shrinkage, gram)[0]
+
+
+def influence(
+    settings: Als,
+    history: sparse.csr_matrix,
+    item_factors: Float32Array,
+    gram: Float32Array,
+    shrinkage: float,
+    played: Int64Array,
+    others: Float32Array,
+) -> Float32Array:
+    """Return what some played tracks give to a listener's products with factors of others.
+
+    (len(others), len(played)): c_uj x_i·A_u⁻¹ x_j, A_u being the matrix of the normal equations by
+    which `fold_in` solves for a history (1, n_tracks). They add up to the product, less the prior's
+    part (Hu, Koren and Volinsky 2008, section 5).
+    """
+    confidence = _of_histories(settings, history)
+    weights = dict(zip(confidence.indices.tolist(), confidence.data.tolist(), strict=True))
+    exposure = confidence.nnz / (confidence.nnz + shrinkage)
+    known = item_factors[confidence.indices].astype(np.float64)
+    matrix = exposure * gram + (known.T * (confidence.data - exposure)) @ known
+    matrix += settings.regularization * np.eye(len(matrix))
+    given = item_factors[played] * np.array([[weights[column]] for column in played.tolist()])
+    parts: Float32Array = (others @ np.linalg.solve(matrix, given.T)).astype(np.float32)
+    return parts
+
+
+def _of_histories(settings: Als, histories: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return confidences of histories: BM25 depends on all listeners, the logarithm does not."""
+    return settings.confidence(
+        histories, "log" if settings.weighting == "bm25" else settings.weighting
+    )

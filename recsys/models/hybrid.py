@@ -1,4 +1,4 @@
-"""The hybrid recommender: item factors around a content prior, and similarities beside them.
+"""The hybrid recommender: item factors around a content prior, and content beside them.
 
 1. Implicit ALS gives listeners' factors y_u and first factors of tracks (`recsys.models.als`).
 2. Content and artists predict every track's factors, μ_i (`recsys.models.content_prior`).
@@ -12,13 +12,11 @@ of n tracks the zeros weigh n / (n + history_shrinkage). The histories are folde
 x̃_i = (1 - prior_mix) x_i + prior_mix μ_i: tracks without listens are ranked by what content
 predicts, so that a share of a history is expressed in the same terms. The score of a track is
 
-    z(x_i·y_u) + cooccurrence_weight · h_i z(co-listening with the history)
-               + content_weight · (1 - ε_i) z(sum of content cosines to the history)
+    z(x_i·y_u) + content_weight · (1 - ε_i) z(sum of content cosines to the history)
 
-with z the standardisation over the tracks for this listener, of co-listening
-(`recsys.models.co_listening`) over the tracks with listens, of content over those that have any (0
-elsewhere: the typical track). h_i is 1 where i has listens, ε_i the evidence. The terms have the
-same scale, so that a track without listens can be compared with one that has many.
+with z the standardisation over the tracks for this listener, of content over those that have any (0
+elsewhere: the typical track), and ε_i the evidence. The terms have the same scale, so that a track
+without listens can be compared with one that has many.
 """
 
 from __future__ import annotations
@@ -38,15 +36,14 @@ from index.arrays import BoolArray, Float32Array, Int64Array
 from index.inner_products import InnerProductIndex
 from recsys.interactions import Content, n_listeners
 from recsys.models import model_file
-from recsys.models.als import Als, AlsModel, fold_in, weighted
+from recsys.models.als import Als, AlsModel, fold_in, influence, weighted
 from recsys.models.als_solver import solve
-from recsys.models.co_listening import CoListening, co_listening_similarity, log_popularity
 from recsys.models.content_prior import ContentPrior
 from recsys.models.listener_means import listener_means
 from recsys.models.model_file import DamagedModel, Tensors
 from recsys.models.profile import Profile
 from recsys.models.steps import Steps
-from recsys.models.track_statistics import TrackStatistics
+from recsys.models.track_statistics import TrackStatistics, log_popularity
 
 # Names of settings in the file's manifest and in reports, where they are others.
 SETTING_KEYS = {
@@ -54,9 +51,9 @@ SETTING_KEYS = {
     "exposure_shrinkage": "kappa",
     "prior_mix": "told",
     "history_shrinkage": "patience",
-    "cooccurrence_weight": "neighbours",
     "content_weight": "sound",
 }
+_GONE = ("neighbours", "n_neighbours")  # settings of co-listening, in files of earlier versions
 # Names of the arrays in the file, by those of `HybridModel`.
 _TENSORS = {
     "tracks": "tracks",
@@ -68,7 +65,6 @@ _TENSORS = {
     "popularity": "popularity",
     "directions": "directions",
 }
-_SIMILARITY = ("data", "indices", "indptr")  # of the CSR matrix, tensors of their own
 
 
 @dataclass(frozen=True)
@@ -83,9 +79,7 @@ class HybridSettings:
     exposure_shrinkage   κ: listeners that a track must have for half the weight of the zeros
     prior_mix            share of the predictions in the factors that histories are folded in with
     history_shrinkage    κ of listeners: tracks of a history for half the weight of its zeros
-    cooccurrence_weight  of co-listening in the score
     content_weight       of content similarity in the score
-    n_neighbours         most co-listened tracks that are stored of each
     """
 
     als: Als = field(default_factory=lambda: Als(128, 60.0, 10.0))
@@ -96,25 +90,19 @@ class HybridSettings:
     exposure_shrinkage: float = 5.0
     prior_mix: float = 0.4
     history_shrinkage: float = 20.0
-    cooccurrence_weight: float = 0.2
     content_weight: float = 0.2
-    n_neighbours: int = 500
 
     @classmethod
     def of_manifest(cls, settings: Mapping[str, Any]) -> HybridSettings:
         """Return the settings of a manifest. Raises KeyError, TypeError for foreign ones."""
         names = {key: name for name, key in SETTING_KEYS.items()}
-        named = {names.get(key, key): value for key, value in settings.items()}
+        own = {key: value for key, value in settings.items() if key not in _GONE}
+        named = {names.get(key, key): value for key, value in own.items()}
         return cls(**{**named, "als": Als(**settings["als"])})
 
     def for_fit(self) -> HybridSettings:
         """Return the settings without those that change only the scores: equal for equal fits."""
-        return replace(
-            self,
-            history_shrinkage=0.0,
-            content_weight=0.0,
-            cooccurrence_weight=float(self.cooccurrence_weight > 0),
-        )
+        return replace(self, history_shrinkage=0.0, content_weight=0.0)
 
     def for_manifest(self) -> dict[str, Any]:
         """Return the settings as a manifest has them."""
@@ -173,7 +161,6 @@ class HybridSettings:
         if self.prior_mix:
             share = np.float32(self.prior_mix)
             history_factors = (1 - share) * item_factors + share * prediction
-        n_neighbours = self.n_neighbours if self.cooccurrence_weight else 0
         return HybridModel(
             settings=self,
             tracks=np.arange(counts.shape[1]) if tracks is None else tracks,
@@ -188,11 +175,6 @@ class HybridSettings:
             has_listens=n > 0,
             popularity=log_popularity(n, counts.shape[0]),
             directions=once("directions", (), content.directions),
-            similarity=once(
-                "co-listening",
-                n_neighbours,
-                lambda: co_listening_similarity(counts, n, n_neighbours),
-            ),
         )
 
 
@@ -208,7 +190,6 @@ class HybridModel:
     has_listens      bool (n_tracks,)
     popularity       log of the share of the listeners who play each track: float32 (n_tracks,)
     directions       unit vectors of content, 0 where there is none: float32 (n_tracks, dim)
-    similarity       of co-listening, 0 for the less similar ones: float32 CSR (n_tracks, n_tracks)
 
     Raises ValueError for arrays of other shapes.
     """
@@ -222,7 +203,6 @@ class HybridModel:
     has_listens: BoolArray
     popularity: Float32Array
     directions: Float32Array
-    similarity: sparse.csr_matrix
     statistics: TrackStatistics = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -236,17 +216,12 @@ class HybridModel:
             "has_listens": (n,),
             "popularity": (n,),
             "directions": (n, self.directions.shape[-1]),
-            "similarity": (n, n),
         }
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} has the shape {getattr(self, name).shape}, not {shape}")
         statistics = TrackStatistics.of(
-            self.item_factors,
-            self.history_factors,
-            self.has_listens,
-            self.popularity,
-            self.directions,
+            self.item_factors, self.history_factors, self.has_listens, self.directions
         )
         object.__setattr__(self, "statistics", statistics)
 
@@ -272,10 +247,26 @@ class HybridModel:
     def profile(self, histories: sparse.csr_matrix) -> Profile:
         """Return the profiles of listeners with these histories (n, n_tracks)."""
         played = weighted(histories, "binary")
-        scale = np.sqrt(1 / _lengths(played)[:, 0]).astype(np.float32)
-        co_listening = CoListening.of(played, self.similarity, scale)
         factors = self._listener_factors(histories, played)
-        return Profile(self, factors, co_listening, played @ self.directions)
+        return Profile(self, factors, played @ self.directions)
+
+    def influence(
+        self, history: sparse.csr_matrix, tracks: Int64Array, played: Int64Array
+    ) -> Float32Array:
+        """Return what tracks of a history (1, n_tracks) give to the product of factors of others.
+
+        A row for each of `tracks`, a column for each of `played`: `recsys.models.als.influence`.
+        """
+        settings = self.settings
+        return influence(
+            settings.als,
+            history,
+            self.history_factors,
+            self.statistics.gram,
+            settings.history_shrinkage,
+            played,
+            self.item_factors[tracks],
+        )
 
     def _listener_factors(
         self, histories: sparse.csr_matrix, played: sparse.csr_matrix
@@ -299,7 +290,6 @@ class HybridModel:
     ) -> None:
         """Write the model atomically, with `more` arrays; `manifest` is stored as JSON."""
         tensors = {tensor: getattr(self, name) for name, tensor in _TENSORS.items()}
-        tensors |= {f"similarity_{part}": getattr(self.similarity, part) for part in _SIMILARITY}
         settings = self.settings.for_manifest()
         model_file.write(path, tensors | dict(more or {}), {**manifest, "settings": settings})
 
@@ -312,14 +302,8 @@ class HybridModel:
     def of_tensors(cls, path: Path, tensors: Tensors, manifest: Mapping[str, Any]) -> HybridModel:
         """Return the model of a file that was read. Raises DamagedModel."""
         try:
-            n = len(tensors["tracks"])
-            similarity = sparse.csr_matrix(
-                tuple(tensors[f"similarity_{part}"] for part in _SIMILARITY), shape=(n, n)
-            )
-            similarity.check_format()
             return cls(
                 settings=HybridSettings.of_manifest(manifest["settings"]),
-                similarity=similarity,
                 **{name: tensors[tensor] for name, tensor in _TENSORS.items()},
             )
         except (KeyError, TypeError, ValueError) as error:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # what it is fitted with takes seconds to import: not before 
     from recsys.models.ranker.ranked_model import RankedModel
     from recsys.models.ranker.ranker import Ranker
 
-MAX_KNOWN = 4_000_000  # sums of co-listening that are kept, of all listeners: 8 bytes each
+MAX_KNOWN = 200  # listeners whose profiles are kept
 MAX_NAMED = 100  # tracks of a history that a score may be traced to: the most played
 
 
@@ -79,21 +79,9 @@ class IndexedModel:
         known = KnownListener(self.model.profile(listens), listens, {})
         with self._lock:
             self._known[key] = known
-            for old in list(self._known)[: -max(2, MAX_KNOWN // max(len(self.model.tracks), 1))]:
+            for old in list(self._known)[:-MAX_KNOWN]:
                 del self._known[old]
         return known
-
-    def co_listening(self, rows: IndexArray, others: IndexArray) -> Float32Array:
-        """Return how much the listeners of rows and of others overlap: (n, n_others)."""
-        similar = self.model.similarity[self.columns[others]]  # the model has all of them
-        columns = self.columns[rows]
-        order = np.argsort(columns)
-        at = np.searchsorted(columns[order], similar.indices).clip(max=len(rows) - 1)
-        (hits,) = np.nonzero(columns[order][at] == similar.indices)
-        other = np.searchsorted(similar.indptr, hits, side="right") - 1
-        overlaps = np.zeros((len(rows), len(others)), np.float32)
-        overlaps[order[at[hits]], other] = similar.data[hits]
-        return overlaps
 
 
 class KnownListener(NamedTuple):
@@ -176,11 +164,16 @@ class ListenerScores:
         return of_rows
 
     def shares(self, rows: IndexArray) -> Float32Array:
-        """Return the shares of the history's tracks in the scores of rows, by co-listening.
+        """Return the shares of the history's tracks in the scores of rows, by their factors.
 
-        (n, n_history + 1), rows sum to 1; the last column is 1 where no listeners overlap.
+        Those that speak for a row: (n, n_history + 1), rows sum to 1; the last column is 1 where
+        none does.
         """
-        shares = self.model.co_listening(rows, self.history)
+        columns, played = self.model.columns[rows], self.model.columns[self.history]
+        known = columns >= 0
+        shares = np.zeros((len(rows), len(played)), np.float32)
+        shares[known] = self.model.model.influence(self.known.listens, columns[known], played)
+        shares = np.maximum(shares, 0)
         totals = shares.sum(axis=1, keepdims=True)
         shares /= np.where(totals > 0, totals, 1)
         with_rest: Float32Array = np.append(shares, totals <= 0, axis=1).astype(np.float32)

@@ -21,6 +21,7 @@ from recsys.models.hybrid import HybridSettings
 from recsys.models.model_file import DamagedModel, read_manifest
 
 SEED = 0
+_VERSION = 2  # of what is learned: models of earlier ones are learned again
 _PROTOCOL = "warm"  # by which settings are chosen: the next tracks of a known listener
 
 Progress = Callable[[str], None]
@@ -95,6 +96,7 @@ def _state(home: Home) -> dict[str, Any]:
     """Return the present revisions of all that a model depends on."""
     manifest = home.index.manifest
     return {
+        "version": _VERSION,
         "listens_revision": home.catalog.listens_revision,
         "track_revision": home.catalog.track_revision,
         "index_revision": manifest.catalogue_revision if manifest else None,

@@ -19,6 +19,14 @@ from recsys.catalog import Catalog
 WORDED = {"path", "text", "words", "sentences"}  # keys of what depends on the folder or on wording
 NOW_CALLED = {"highlight": "typical"}  # a taggram's highlight is another moment today
 ESTIMATED = {"tempo", "keys"}  # what a build estimates anew
+BY_LISTENS = {  # answers by listening models, which then had co-listening
+    "recommend_listener",
+    "recommend_taught",
+    "/api/v1/mix?like=track:3&length=5",
+    "/api/v1/mix?length=5",
+    "/api/v1/playlists/1/continuation?k=5",
+}
+OF_THE_MODEL = {"score", "rank", "reasons"}
 ARCHIVES = sorted(Path(__file__).parent.glob("*.zip"))
 
 
@@ -31,8 +39,7 @@ def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def test_an_old_home_answers_as_it_did(archive: Path) -> None:
     expected = json.loads((archive / "expected.json").read_text(encoding="utf-8"))
-    given = answers(archive / "home")
-    assert same(given, expected)
+    check_same(answers(archive / "home"), expected)
 
 
 def test_an_old_home_is_built_on_without_analysing_anything(archive: Path) -> None:
@@ -45,7 +52,7 @@ def test_an_old_home_is_built_on_without_analysing_anything(archive: Path) -> No
     with Catalog(archive / "home") as catalog:
         assert all(track.loudness is not None for track in catalog.available_tracks())
     given = answers(archive / "home")
-    assert same(without(given, ESTIMATED), without(expected, ESTIMATED))
+    check_same(without(given, ESTIMATED), without(expected, ESTIMATED))
 
 
 def test_an_old_home_has_albums_and_artists_for_players(archive: Path) -> None:
@@ -64,6 +71,26 @@ def test_an_old_home_has_albums_and_artists_for_players(archive: Path) -> None:
     assert [one["name"] for letter in letters for one in letter["artist"]] == list(ARTISTS)
     assert [song["id"] for song in ask("getStarred2")["starred2"]["song"]] == ["7"]  # a like
     assert len(ask("getSonicSimilarTracks?id=3&count=5")["sonicMatch"]) == 5
+
+
+def check_same(given: Any, expected: Any) -> None:
+    """Check all answers; of those by listens, most tracks and all that does not depend on these."""
+    for name, wanted in expected.items():
+        if name not in BY_LISTENS:
+            assert same(given[name], wanted), name
+            continue
+        mine, theirs = rows(given[name]), rows(wanted)
+        both = [one for one in theirs if one in mine]
+        assert len(mine) == len(theirs) == 5, name
+        assert len(both) >= 3, name
+        for one in both:
+            assert same(without(mine[one], OF_THE_MODEL), without(theirs[one], OF_THE_MODEL)), name
+
+
+def rows(answer: Any) -> dict[int, Any]:
+    """Return the tracks of an answer, by id."""
+    listed = answer["tracks"] if isinstance(answer, dict) else answer
+    return {one.get("id", one.get("track_id")): one for one in listed}
 
 
 def without(answer: Any, keys: set[str]) -> Any:

@@ -77,6 +77,13 @@ def test_from_the_albums_to_a_track_that_is_liked(page: Page) -> None:
     settled(page, "Removed the like")
 
 
+def test_an_album_without_a_picture_shows_its_letter(page: Page) -> None:
+    page.goto("/albums")
+    covers = page.locator(".album .cover")
+    expect(covers.locator("img")).to_have_count(0)  # they were asked for, and are not there
+    expect(covers).to_have_text(["A", "B", "C", "D", "E", "F"])
+
+
 def test_pages_have_no_barrier_and_fit_a_phone(page: Page) -> None:
     page.goto("/albums")
     album = page.locator(".album .title").first.get_attribute("href") or ""
@@ -228,6 +235,90 @@ def test_the_model_of_the_queue(page: Page) -> None:
         "all": "a",
         "end": "nullnull",
     }
+
+
+def test_two_elements_take_turns_at_tracks_that_are_loaded_before_the_end(page: Page) -> None:
+    """The module alone: what it holds and asks for, by no clock."""
+    page.goto("/artist?name=Ada")
+    begin(page, "Song 3")  # the last one: the player itself prepares nothing
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url) if one.url.endswith("/audio") else None)
+    said = page.evaluate(
+        """async () => {
+            const sound = await import("/static/sound.js");
+            const elements = [...document.querySelectorAll("audio")];
+            const heard = () => elements.indexOf(sound.audio);
+            const of = (element) => element.src.split("/").at(-2);
+            const spare = () => elements.find((one) => one !== sound.audio);
+            const said = {};
+            const first = sound.audio;
+            await first.play();
+            sound.prepare({ id: 5, from: 0 }, 30, () => {});
+            said.early = spare().hasAttribute("src");  // with so much left nothing is loaded
+            sound.prepare({ id: 5, from: 0 }, 15, () => {});
+            said.loaded = of(spare());
+            while (spare().readyState < HTMLMediaElement.HAVE_FUTURE_DATA)
+                await new Promise((go) => setTimeout(go, 10));
+            said.before_the_end = !first.ended && !first.paused && spare().paused;
+            sound.open(5, 0);
+            said.swapped = sound.audio !== first && of(sound.audio) === "5";
+            said.heard = document.getElementById("audio") === sound.audio && !first.id;
+            await sound.audio.play();
+            sound.prepare({ id: 6, from: 0 }, 15, () => {});
+            said.turns = [of(spare()), spare() === first];
+            sound.prepare({ id: 7, from: 0 }, 15, () => {});  // the queue has changed
+            said.again = of(spare());
+            const now = heard();
+            sound.open(8, 0);  // another track than the one that was loaded
+            said.other = [heard() === now, of(sound.audio)];
+            await sound.audio.play();
+            sound.prepare({ id: 9, from: 0 }, 15, () => {});
+            sound.forget();
+            sound.open(9, 0);
+            said.forgotten = [heard() === now, of(sound.audio)];
+            sound.audio.pause();
+            return said;
+        }"""
+    )
+    assert said == {
+        "early": False,
+        "loaded": "5",
+        "before_the_end": True,
+        "swapped": True,
+        "heard": True,
+        "turns": ["6", True],
+        "again": "7",
+        "other": [True, "8"],
+        "forgotten": [True, "9"],
+    }
+    assert sum(url.endswith("/5/audio") for url in asked) == 1  # it began with what was loaded
+
+
+def test_what_comes_next_is_looked_up_when_the_queue_changes(page: Page) -> None:
+    page.goto("/artist?name=Ada")
+    begin(page, "Song 1")
+    page.evaluate(
+        """async () => {
+            const { queue } = await import("/static/player.js");
+            const model = Object.getPrototypeOf(queue);
+            const { get } = Object.getOwnPropertyDescriptor(model, "following");
+            window.lookedUp = window.updates = 0;
+            const look = function () { window.lookedUp++; return get.call(this); };
+            Object.defineProperty(queue, "following", { get: look });
+            const audio = document.getElementById("audio");
+            audio.addEventListener("timeupdate", () => { window.updates++; });
+        }"""
+    )
+    page.wait_for_function("() => window.updates > 3")
+    assert page.evaluate("window.lookedUp") == 0
+    loaded = """() => [...document.querySelectorAll("audio")]
+        .find((one) => one.id !== "audio").src.split("/").at(-2)"""
+    page.wait_for_function(f"() => ({loaded})() === '3'")  # Song 2, the next one
+    choose(page, "Song 3", "Play next")
+    settled(page, "“Song 3” will play next.")
+    assert page.evaluate("window.lookedUp") == 1
+    page.wait_for_function(f"() => ({loaded})() === '4'")
+    page.evaluate("document.getElementById('audio').pause()")
 
 
 def test_a_radio_has_no_end_and_learns_from_skips(page: Page) -> None:

@@ -21,16 +21,17 @@ from werkzeug.exceptions import (
 from werkzeug.wsgi import LimitedStream
 
 from recsys.catalog import Track
-from recsys.library.covers import Cover, read_cover
+from recsys.library.covers import Cover, SmallCovers, read_cover, read_folder_cover
 from recsys.similarity.highlights import PREVIEW_SECONDS
 from webui.api.openapi import BYTES, NOT_MODIFIED, blueprint, content, problems, tagged
-from webui.api.parameters import OfTrack, Parameters, Revalidating, takes
+from webui.api.parameters import WHOLE, OfTrack, Parameters, Revalidating, takes
 from webui.api.ranges import wanted_range
 from webui.connection import begin_stream
 from webui.rate_limits import payer
 from webui.served import available_track, current, current_or_catalog
 
 MAX_START = 100_000  # seconds
+MIN_EDGE, MAX_EDGE = 16, 2000  # pixels of a cover
 _MEDIA_TYPES = {
     ".aac": "audio/aac",
     ".aif": "audio/aiff",
@@ -87,6 +88,17 @@ class FromQuery(Parameters):
     )
 
 
+class OfSize(Parameters):
+    """How large a picture may be."""
+
+    size: Annotated[
+        int | None,
+        Field(ge=MIN_EDGE, le=MAX_EDGE),
+        WHOLE,
+        takes(f"a whole number from {MIN_EDGE} to {MAX_EDGE}"),
+    ] = Field(None, description="Pixels of the longer side, at most.", examples=[300])
+
+
 @api.get(
     "/tracks/<int:track_id>/audio",
     responses={
@@ -136,13 +148,13 @@ def preview(path: OfTrack) -> Response:
         **problems(404),
     },
 )
-def cover(path: OfTrack, header: Revalidating) -> Response:
-    """Send the picture inside a track's file."""
+def cover(path: OfTrack, query: OfSize, header: Revalidating) -> Response:
+    """Send the picture in a track's file or folder; as a smaller JPEG where `size` asks for it."""
     track = available_track(current_or_catalog(), path.track_id)
-    picture = picture_in(track)
+    picture = picture_of(track)
     if picture is None:
         raise NotFound(f"Track {track.id} has no cover.")
-    return send_picture(picture)
+    return send_picture(picture, query.size)
 
 
 def media_type(path: Path) -> str:
@@ -208,13 +220,17 @@ def send_transcoded(
     return sent
 
 
-def picture_in(track: Track) -> Cover | None:
-    """Return the picture inside a track's file, None where there is none."""
-    return read_cover(track.path) if track.has_cover and is_plain_file(track.path) else None
+def picture_of(track: Track) -> Cover | None:
+    """Return the picture inside a track's file, or that of its folder; None without one."""
+    has_own = track.has_cover and is_plain_file(track.path)
+    own = read_cover(track.path) if has_own else None
+    return own or read_folder_cover(track.path.parent)
 
 
-def send_picture(picture: Cover) -> Response:
-    """Send a picture, which is asked for again after a day."""
+def send_picture(picture: Cover, edge: int | None) -> Response:
+    """Send a picture of at most `edge` pixels a side; it is asked for again after a day."""
+    small: SmallCovers = current_app.extensions["small_covers"]
+    picture = picture if edge is None else small.of(picture, edge)
     sent = Response(picture.data, mimetype=picture.media_type)
     sent.headers["Cache-Control"] = "private, max-age=86400"
     return tagged(sent)

@@ -53,6 +53,7 @@ def show() -> str:
         bars=_bars(served, tracks),
         similar=served.artists.similar(name),
         co_listened=served.artists.co_listened(name),
+        pictured=tracks[0].id if artist is None else library.pictured(artist),
         own=own,
         appears_on=appears_on,
         n_tracks=served.n_indexed,

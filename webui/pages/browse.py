@@ -150,7 +150,7 @@ def artists() -> str:
         listed = [artist for artist in listed if ("artist", artist.id) in mine.starred]
     shown = Shown.of(listed, choice, ON_PAGE["artists"], lambda artist: artist.name)
     albums_of = {one.id: [library.albums[album] for album in one.albums] for one in shown.items}
-    return _page(served, "artists", choice, shown, albums_of=albums_of)
+    return _page(served, "artists", choice, shown, albums_of=albums_of, library=library)
 
 
 @browse_pages.get("/tracks")

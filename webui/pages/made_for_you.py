@@ -35,7 +35,7 @@ _NOBODY = (UNKNOWN_ARTIST, VARIOUS)
 class MadeMix:
     """A mix that is offered.
 
-    covers  ids of at most four tracks with pictures
+    covers  ids of four tracks with pictures, or of one, which may have none
     """
 
     title: str
@@ -110,8 +110,9 @@ def _forgotten(mine: Listening, now: float) -> list[int]:
 
 
 def _covers(albums: Sequence[LibraryAlbum]) -> tuple[int, ...]:
-    found = dict.fromkeys(album.cover for album in albums if album.cover is not None)
-    return tuple(found)[:4]
+    """Return the ids of four tracks whose pictures are known, or of one to be looked at."""
+    found = tuple(dict.fromkeys(album.cover for album in albums if album.cover is not None))
+    return found[:4] if len(found) >= 4 else (*found, *(one.pictured for one in albums))[:1]
 
 
 def _enumerated(names: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from recsys.catalog import Track
 from recsys.served_home import Served
+from webui.listening import listening
 from webui.pages.imports import n_others_histories
 
 N_TRACKS = 8  # each of another artist
@@ -60,11 +61,10 @@ def activities(served: Served) -> tuple[str, ...]:
 
 
 def is_unknown(served: Served, listener_id: int | None) -> bool:
-    """Return whether nothing is known of a listener: no listens, no feedback."""
+    """Return whether nothing is known of the listener who asks: no listens, no feedback."""
     if listener_id is None:
         return True
-    catalog = served.catalog
-    return not catalog.feedback(listener_id) and not len(catalog.history(listener_id).track_ids)
+    return not listening(served).plays and not served.catalog.feedback(listener_id)
 
 
 def _spread(served: Served) -> list[int]:

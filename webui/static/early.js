@@ -1,5 +1,7 @@
+// What has to be there before any control or picture; hence a classic script in the head.
+
 // What is pressed, typed or changed before the page's modules have run waits until they have: then
-// DOMContentLoaded comes. A classic script in the head, so that it is there before any control.
+// DOMContentLoaded comes.
 
 {
   const KINDS = ["click", "input", "change"];
@@ -21,3 +23,6 @@
     }
   });
 }
+
+// A cover that is not there leaves the letter behind it.
+document.addEventListener("error", ({ target }) => { if (target.matches?.(".cover img")) target.remove(); }, { capture: true });

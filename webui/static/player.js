@@ -42,13 +42,19 @@ const isPlayed = (row) => isCurrent(row.dataset.track)
 export const now = () => ({ id: queue.current?.id, position: position(), length: length(), playing: !audio.paused });
 
 const watchers = [];
+let following = null; // what plays next by itself, looked up when the queue changes
 /** Call when another track plays, or something else comes next. */
 export const whenQueued = (call) => watchers.push(call);
 export function queueChanged() {
   forget();
   localStorage.setItem(MODES, JSON.stringify({ repeat: queue.repeat, shuffle: queue.shuffle }));
-  for (const call of watchers) call();
+  lookAhead();
   extendRadio();
+}
+
+function lookAhead() {
+  following = queue.following;
+  for (const call of watchers) call();
 }
 
 // Beginning
@@ -186,7 +192,7 @@ function learn() {
 }
 
 function extendRadio() {
-  fillRadio(queue).then((found) => { if (found) for (const call of watchers) call(); }).catch((error) => say(error.message));
+  fillRadio(queue).then((found) => { if (found) lookAhead(); }).catch((error) => say(error.message));
 }
 
 // Showing
@@ -222,8 +228,8 @@ on("timeupdate", () => {
   count();
   showTime(position(), length());
   if (parts.length && !audio.seeking && position() >= parts[0].end) endPart();
-  const following = parts.length || offset !== null ? null : queue.following;
-  prepare(following && { id: following.id, from: 0 }, length() - position(), () => next({ ended: true }));
+  const after = parts.length || offset !== null ? null : following;
+  prepare(after && { id: after.id, from: 0 }, length() - position(), () => next({ ended: true }));
 });
 on("durationchange", () => {
   // A part of a file comes as a stream, which cannot be sought in: another one begins elsewhere.
@@ -290,7 +296,7 @@ document.addEventListener("click", (event) => {
 });
 whenChanged(() => {
   showPlaying();
-  if (!queue.list) for (const call of watchers) call();
+  if (!queue.list) lookAhead();
 });
 
 // From page to page: what plays goes on where it was, with what was to come after it.
@@ -326,6 +332,7 @@ function restore() {
     showCurrent(queue.current);
   }
   showPlaying();
+  lookAhead();
 }
 
 /** Where this page shows the very rows that are played, give what is played their keys. */

@@ -86,7 +86,7 @@ document.addEventListener("keydown", (event) => {
 function showToSystem() {
   if (!queue.current) return;
   const { id, title, artist } = queue.current;
-  const artwork = [{ src: `/api/v1/tracks/${id}/cover` }];
+  const artwork = [{ src: `/api/v1/tracks/${id}/cover?size=512` }];
   navigator.mediaSession.metadata = new MediaMetadata({ title, artist, artwork });
 }
 

@@ -15,7 +15,7 @@ export function showCurrent({ id, title, artist }) {
   byId("now-title").href = byId("now-link").href = `/tracks/${id}`;
   byId("now-artist").textContent = artist;
   cover.hidden = true; // until it has come; some tracks have none
-  cover.src = `/api/v1/tracks/${id}/cover`;
+  cover.src = `/api/v1/tracks/${id}/cover?size=96`;
 }
 cover.addEventListener("load", () => { cover.hidden = false; });
 

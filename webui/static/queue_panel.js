@@ -34,12 +34,15 @@ function button(label, name, more = {}) {
   return made;
 }
 
+const cover = ({ id, title }) => make("span", { class: "cover", "aria-hidden": "true" }, title.slice(0, 1).toUpperCase(),
+  make("img", { src: `/api/v1/tracks/${id}/cover?size=96`, alt: "", loading: "lazy" }));
+const named = ({ title, artist }) => [make("bdi", { class: "title" }, title), make("bdi", { class: "artist" }, artist || "Unknown artist")];
+
 function entry(item) {
-  const names = make("button", { type: "button", class: "names", "data-start": "", title: `Play “${item.title}”` },
-    make("bdi", { class: "title" }, item.title), make("bdi", { class: "artist" }, item.artist || "Unknown artist"));
+  const names = make("button", { type: "button", class: "names", "data-start": "", title: `Play “${item.title}”` }, ...named(item));
   return make("li", { class: "queued", "data-key": item.key, "data-name": item.title },
     button(`Move “${item.title}”`, "move", { class: "handle", title: "Drag to move, or use the arrow keys" }),
-    names, make("span", { class: "duration" }, item.duration ? clock(item.duration) : ""),
+    cover(item), names, make("span", { class: "duration" }, item.duration ? clock(item.duration) : ""),
     button(`Remove “${item.title}” from the queue`, "remove", { class: "round", "data-unqueue": "" }));
 }
 
@@ -48,7 +51,7 @@ function render() {
   const { current, upcoming, radio } = queue;
   const active = document.activeElement?.closest?.(".queued");
   const focus = active && { key: active.dataset.key, place: entries().indexOf(active), name: document.activeElement.className };
-  byId("queue-now").replaceChildren(...(current ? [make("bdi", { class: "title" }, current.title), make("bdi", { class: "artist" }, current.artist || "Unknown artist")] : ["Nothing plays."]));
+  byId("queue-now").replaceChildren(...(current ? [cover(current), make("span", { class: "names" }, ...named(current))] : ["Nothing plays."]));
   list.replaceChildren(...upcoming.slice(0, SHOWN).map(entry));
   const more = upcoming.length - SHOWN;
   byId("queue-note").textContent = radio ? `Radio: ${radio.name}. It goes on for as long as you listen.`

@@ -8,15 +8,17 @@ from flask import Response, current_app
 from werkzeug.exceptions import NotFound
 
 from recsys.catalog import Track
-from recsys.library.covers import Cover, read_folder_cover
+from recsys.catalog.search import fold
 from recsys.library.lyrics import Lyrics, read_lyrics
 from webui.api.media import (
     BIT_RATE,
     KINDS,
+    MAX_EDGE,
+    MIN_EDGE,
     StreamKind,
     Transcode,
     file_of,
-    picture_in,
+    picture_of,
     send_picture,
     send_track,
     send_transcoded,
@@ -25,7 +27,7 @@ from webui.subsonic.answers import Tree, present
 from webui.subsonic.endpoints import endpoint, group
 from webui.subsonic.errors import NOT_FOUND, SubsonicError
 from webui.subsonic.library import LibraryView, bit_rate, file_name, library
-from webui.subsonic.parameters import flag, required, text, whole
+from webui.subsonic.parameters import flag, maybe_whole, required, text, whole
 from webui.subsonic.playlists import own_playlist
 
 MOST_BIT_RATE = 320  # thousands of bits a second
@@ -33,6 +35,7 @@ _MP3_RATES = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)  # 
 _LEAST_OPUS = 16
 _MOST_OFFSET = 100_000  # seconds
 _AS_IT_IS = "raw"
+_MOST_LOOKED_AT = 20  # albums or songs, for a picture
 
 api = group("media")
 
@@ -67,17 +70,14 @@ def download() -> Response:
 
 @endpoint(api, "getCoverArt")
 def get_cover_art() -> Response:
-    """Send the picture of a song, an album, an artist or a playlist, as large as it is."""
+    """Send the picture of a song, an album, an artist or a playlist, no larger than asked for."""
     view, one = library(), required("id")
-    whole("size", 0)
-    for track in _with_covers(view, one):
-        picture = picture_in(track)
+    edge = maybe_whole("size", most=MAX_EDGE)
+    for track in view.served.catalog.tracks(_pictured(view, one)):
+        picture = None if track.removed else picture_of(track)
         if picture is not None:
-            return send_picture(picture)
-    picture = _folder_picture(view, one)
-    if picture is None:
-        raise SubsonicError(NOT_FOUND, f"There is no cover of {one[:100]}.")
-    return send_picture(picture)
+            return send_picture(picture, max(edge, MIN_EDGE) if edge else None)
+    raise SubsonicError(NOT_FOUND, f"There is no cover of {one[:100]}.")
 
 
 @endpoint(api, "getLyricsBySongId")
@@ -92,7 +92,9 @@ def get_lyrics_by_song_id() -> Tree:
 def get_lyrics() -> Tree:
     """Send the lyrics of a song by its artist and title, as plain text."""
     view, artist, title = library(), text("artist") or "", text("title") or ""
-    for track in view.served.catalog.search(f"{artist} {title}", 1):
+    for track in view.served.catalog.search(f"{artist} {title}", _MOST_LOOKED_AT):
+        if fold(track.title) != fold(title) or (artist and not _is_by(track, artist)):
+            continue
         try:
             lyrics = [] if track.part else read_lyrics(file_of(track))
         except NotFound:
@@ -101,6 +103,10 @@ def get_lyrics() -> Tree:
             words = "\n".join(line.text for line in lyrics[-1].lines)
             return {"lyrics": {"artist": track.artist, "title": track.title, "value": words}}
     return {"lyrics": {"value": ""}}
+
+
+def _is_by(track: Track, artist: str) -> bool:
+    return fold(artist) in map(fold, (track.artist, *track.artists))
 
 
 def _is_transcoded(track: Track, wanted: str, limit: int, offset: int) -> bool:
@@ -135,41 +141,21 @@ def _of_length(pieces: Iterable[bytes] | Iterable[str], length: int) -> Iterator
     yield bytes(length)
 
 
-def _with_covers(view: LibraryView, one: str) -> list[Track]:
-    """Return tracks whose picture is that of an id, the first that may have one."""
-    catalog = view.served.catalog
+def _pictured(view: LibraryView, one: str) -> list[int]:
+    """Return the ids of tracks whose picture, or whose folder's, is that of an id, best first."""
     if one.startswith("pl-"):
-        ids = list(own_playlist(view.served, one).track_ids)
-        tracks = [track for track in catalog.tracks(ids) if not track.removed]
-        return [track for track in tracks if track.has_cover][:1] or tracks[:1]
+        tracks = view.served.catalog.tracks(own_playlist(view.served, one).track_ids)
+        tracks.sort(key=lambda track: not track.has_cover)
+        return [track.id for track in tracks[:_MOST_LOOKED_AT]]
     if one.startswith("ar-"):
-        artist = view.artist(one)
-        albums = [view.album(album) for album in artist.albums]
-        return catalog.tracks([album.cover for album in albums if album.cover is not None][:1])
+        albums = [view.album(album) for album in view.artist(one).albums]
+        albums.sort(key=lambda album: album.cover is None)
+        return [album.pictured for album in albums[:_MOST_LOOKED_AT]]
     if one.startswith("al-"):
-        cover = view.album(one).cover
-        return [] if cover is None else catalog.tracks([cover])
+        return [view.album(one).pictured]
     track = view.track(one)
     album = view.discography.albums.get(view.discography.album_of.get(track.id, ""))
-    return [track, *catalog.tracks([album.cover] if album and album.cover else [])]
-
-
-def _folder_picture(view: LibraryView, one: str) -> Cover | None:
-    """Return the picture that lies in the folder of a song, or of an album's first song."""
-    if one.startswith("pl-"):
-        return None
-    ids: Iterable[int]
-    if one.startswith("ar-"):
-        ids = [view.album(album).tracks[0] for album in view.artist(one).albums]
-    elif one.startswith("al-"):
-        ids = view.album(one).tracks[:1]
-    else:
-        ids = [view.track(one).id]
-    for track in view.served.catalog.tracks(ids):
-        picture = read_folder_cover(track.path.parent)
-        if picture is not None:
-            return picture
-    return None
+    return [track.id, *([album.pictured] if album else [])]
 
 
 def _structured(track: Track, lyrics: Lyrics) -> Tree:

@@ -41,6 +41,13 @@ def plot(
     figure.savefig(path, dpi=110)
 
 
+def plot_reliability(path: Path, reliabilities: Sequence[Sequence[Mapping[str, float]]]) -> None:
+    """Draw the reliability of rankers alone, as their cards have it. Raises as `plot` does."""
+    figure = Figure(figsize=(6, 5), layout="constrained")
+    _plot_reliability(figure.subplots(), reliabilities)
+    figure.savefig(path, dpi=110)
+
+
 def _plot_reliability(axes: Axes, reliabilities: Sequence[Sequence[Mapping[str, float]]]) -> None:
     """Draw the share of candidates that were played against the chance that a ranker gave them."""
     for bins in reliabilities:

@@ -28,6 +28,7 @@ class HeldOut:
     listens     of each other listener's, the latest where times are known
     candidates  how many of each kind are ranked for a listener of the split
     queries     of the listeners who may be asked, how many are
+    folds       how many such splits there are: no track is held out in two of them
     """
 
     artists: float = 0.0
@@ -36,11 +37,12 @@ class HeldOut:
     listens: float = 0.0
     candidates: tuple[int, int, int] = (300, 0, 0)
     queries: float = 1.0
+    folds: int = 1
 
 
 KNOWN_TRACKS = HeldOut(listens=0.2)
 NEW_LISTENERS = HeldOut(listeners=0.3)
-NEW_TRACKS = HeldOut(tracks=0.2, candidates=(0, 300, 300))
+NEW_TRACKS = HeldOut(tracks=0.2, candidates=(0, 300, 300), queries=0.5, folds=3)
 NEW_ARTISTS = HeldOut(artists=0.2, candidates=(0, 0, 300), queries=0.4)
 SPLITS = KNOWN_TRACKS, NEW_LISTENERS, NEW_TRACKS, NEW_ARTISTS
 
@@ -67,15 +69,18 @@ def inner_split(
     seed: int,
     order: Int64Array,
     max_queries: int,
+    fold: int = 0,
 ) -> InnerSplit:
-    """Split; the same seed gives the same split. There may be no queries, where listens are few.
+    """Split; the same seed gives the same split, and `fold` another with other tracks held out.
+
+    There may be no queries, where listens are few.
 
     The queries are the first in `order`, a permutation of the listeners, who have held-out listens.
     """
     generator = np.random.default_rng(seed)
     counts = interactions.counts
     n_listeners, n_tracks = counts.shape
-    new = _new_tracks(artists, n_tracks, out, generator)
+    new = _new_tracks(artists, n_tracks, out, generator, fold)
     row = np.repeat(np.arange(n_listeners), np.diff(counts.indptr))
     known = ~new[counts.indices]
     n_known = np.bincount(row[known], minlength=n_listeners)
@@ -104,12 +109,13 @@ def inner_split(
 
 
 def _new_tracks(
-    artists: Int64Array, n_tracks: int, out: HeldOut, generator: np.random.Generator
+    artists: Int64Array, n_tracks: int, out: HeldOut, generator: np.random.Generator, fold: int
 ) -> BoolArray:
     groups = artist_groups(artists)
     n_groups = int(groups.max(initial=-1)) + 1
     of_new_artists = generator.permutation(n_groups)[: round(out.artists * n_groups)]
     new: BoolArray = np.isin(groups, of_new_artists)
     (others,) = np.nonzero(~new)
-    new[generator.permutation(others)[: round(out.tracks * n_tracks)]] = True
+    n_new = round(out.tracks * n_tracks)
+    new[generator.permutation(others)[fold * n_new : (fold + 1) * n_new]] = True
     return new

@@ -119,16 +119,21 @@ def _train(
     of_tracks = _parts(interactions.counts.shape[1], generator)
     examples: list[Examples] = []
     parts: list[Int64Array] = []
-    for number, out in enumerate(SPLITS):
+    n_asked = 0
+    folds = [(number, fold) for number, out in enumerate(SPLITS) for fold in range(out.folds)]
+    for number, fold in folds:
+        out = SPLITS[number]
         n_queries = round(out.queries * MAX_LISTENERS)
         split = inner_split(
             interactions,
             content.artists,
             out,
             seed + number,
-            np.roll(order, n_queries * number),
+            np.roll(order, n_asked),
             n_queries,
+            fold,
         )
+        n_asked += n_queries
         if not examples and len(split.listeners) < MIN_LISTENERS:
             return None
         if not len(split.listeners):

@@ -80,11 +80,11 @@ def all_systems() -> dict[str, System]:
     flat = [Als(64, 30.0, 1.0), Als(128, 30.0, 1.0)]  # low confidences: tracks with listens
     shrinkage: Grid = {"artist_shrinkage": [0.3, 1.0, 3.0, 10.0]}
     penalty: Grid = {"penalty": [0.3, 1.0, 3.0, 10.0]}
+    steep = [Als(128, 30.0, 30.0), Als(128, 100.0, 100.0)]  # high ones: playlists
     blend_steps: Sequence[Grid] = [
-        {"als": [*shared[1:], Als(128, 60.0, 10.0), *flat]},
+        {"als": [*shared[1:], Als(128, 60.0, 10.0), *flat, *steep]},
         {"penalty": [0.3, 1.0], "linear": [0.0, 1.0]},
         {"artist_shrinkage": [1.0, 5.0]},
-        {"cooccurrence_weight": [0.2, 0.5]},
         {"history_shrinkage": [0.0, 5.0, 20.0]},
         {"content_weight": [0.0, 0.2]},
         {"prior_mix": [0.0, 0.4]},

@@ -38,7 +38,8 @@ def candidate_pairs(
     order = np.lexsort((tracks, listeners))
     listeners, tracks = listeners[order], tracks[order]
     of_pairs = ScoreTerms(*(term[listeners, tracks] for term in terms))
-    pairs = Pairs(library, histories, listeners, tracks, scores[listeners, tracks], of_pairs)
+    of_best = scores[listeners, tracks]
+    pairs = Pairs(library, profile, histories, listeners, tracks, of_best, of_pairs)
     return pairs, scores
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,54 @@ class TrackGroups:
         if not len(values):
             return np.zeros(len(tracks), np.float32)
         return np.where(codes >= 0, values[codes], 0).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class KnownTracks:
+    """The tracks with listens of each group.
+
+    tracks  those of the first group, then of the next, …: int64 (n,)
+    starts  the place of each group's first among them, and n: int64 (n_groups + 1,)
+    """
+
+    tracks: Int64Array
+    starts: Int64Array
+
+    @classmethod
+    def of(cls, codes: Int64Array, n_groups: int, has_listens: NDArray[np.bool_]) -> KnownTracks:
+        """Order tracks by their groups (n_tracks,), those without a group or listens left out."""
+        tracks = np.flatnonzero(has_listens & (codes >= 0))
+        tracks = tracks[np.argsort(codes[tracks], kind="stable")]
+        return cls(tracks, np.searchsorted(codes[tracks], np.arange(n_groups + 1)))
+
+    @cached_property
+    def n_tracks(self) -> Float32Array:
+        """How many each group has: float32 (n_groups,)."""
+        return np.diff(self.starts).astype(np.float32)
+
+    def of_groups(self, groups: Int64Array) -> tuple[Int64Array, Int64Array]:
+        """Return the tracks of some groups, each of which has some, and each group's first place.
+
+        Int64 (n_some,) and (len(groups),).
+        """
+        lengths = np.diff(self.starts)[groups]
+        starts = np.cumsum(lengths) - lengths
+        places = np.arange(lengths.sum()) + np.repeat(self.starts[groups] - starts, lengths)
+        return self.tracks[places], starts
+
+    def means(self, values: Float32Array, nothing: float) -> Float32Array:
+        """Return each group's mean of values (n_tracks,), `nothing` without tracks: (n_groups,)."""
+        groups = np.repeat(np.arange(len(self.n_tracks)), np.diff(self.starts))
+        sums = np.bincount(groups, values[self.tracks], len(self.n_tracks))
+        means = sums / np.maximum(self.n_tracks, 1)
+        return np.where(self.n_tracks > 0, means, nothing).astype(np.float32)
+
+    def greatest(self, values: Float32Array, nothing: float) -> Float32Array:
+        """Return each group's greatest value likewise."""
+        groups = np.repeat(np.arange(len(self.n_tracks)), np.diff(self.starts))
+        greatest = np.full(len(self.n_tracks), nothing, np.float32)
+        np.maximum.at(greatest, groups, values[self.tracks])
+        return greatest
 
 
 def members(codes: Int64Array, n_groups: int) -> sparse.csr_matrix:

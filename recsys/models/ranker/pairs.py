@@ -13,8 +13,8 @@ from scipy import sparse
 from index.arrays import Float32Array, Int64Array
 from recsys.models.als import weighted
 from recsys.models.hybrid import HybridModel
-from recsys.models.profile import ScoreTerms
-from recsys.models.ranker.groups import TrackGroups, relative_popularity
+from recsys.models.profile import Profile, ScoreTerms
+from recsys.models.ranker.groups import UNPLAYED, KnownTracks, TrackGroups
 
 KINDS = ("known track", "new track", "new artist")  # of candidates, by number
 REGIMES = ((0,), (1, 2))  # kinds that are ranked together: with listens, and without
@@ -41,7 +41,24 @@ class RankedLibrary:
     @cached_property
     def popularity(self) -> Float32Array:
         """The popularity of each track, as that of groups is: float32 (n_tracks,)."""
-        return relative_popularity(np.exp(self.model.popularity) * self.model.has_listens)
+        logs, played = self.model.popularity, self.model.has_listens
+        mean = logs[played].mean() if played.any() else 0
+        return np.where(played, logs - mean, UNPLAYED).astype(np.float32)
+
+    @cached_property
+    def by_artist(self) -> KnownTracks:
+        """The tracks with listens of each artist."""
+        return KnownTracks.of(self.artists.codes, len(self.artists), self.model.has_listens)
+
+    @cached_property
+    def mean_popularity(self) -> Float32Array:
+        """The mean popularity of each artist's tracks with listens: float32 (n_artists,)."""
+        return self.by_artist.means(self.popularity, UNPLAYED)
+
+    @cached_property
+    def best_popularity(self) -> Float32Array:
+        """The popularity of each artist's most played track: float32 (n_artists,)."""
+        return self.by_artist.greatest(self.popularity, UNPLAYED)
 
     @cached_property
     def kinds(self) -> Int64Array:
@@ -66,6 +83,7 @@ def length_classes(histories: sparse.csr_matrix) -> Int64Array:
 class Pairs:
     """Pairs of a listener and a candidate track.
 
+    profile    of the listeners, as the listening model knows them
     histories  listens, float32 CSR (n, n_tracks)
     listeners  row of each pair's history, ascending: int64 (n_pairs,)
     tracks     each pair's track, not of the history: int64 (n_pairs,)
@@ -74,6 +92,7 @@ class Pairs:
     """
 
     library: RankedLibrary
+    profile: Profile
     histories: sparse.csr_matrix
     listeners: Int64Array
     tracks: Int64Array
@@ -112,6 +131,26 @@ class Pairs:
     def by_album(self) -> Float32Array:
         """How many tracks of each album a history has: (n, n_albums)."""
         return self.library.albums.sums(self.played)
+
+    @cached_property
+    def scores_by_artist(self) -> tuple[Float32Array, Float32Array]:
+        """The mean and the greatest score of the tracks with listens of each pair's artist.
+
+        The listening model's; 0, as the typical track has, where there are none: (n_pairs,) each.
+        """
+        of_artists, codes = self.library.by_artist, self.library.artists.codes[self.tracks]
+        artists = np.unique(codes[codes >= 0])
+        artists = artists[of_artists.n_tracks[artists] > 0]
+        known = np.isin(codes, artists)
+        mean, greatest = np.zeros((2, len(codes)), np.float32)
+        if known.any():
+            tracks, starts = of_artists.of_groups(artists)
+            scores = self.profile.scores(tracks)
+            at = self.listeners[known], np.searchsorted(artists, codes[known])
+            means = np.add.reduceat(scores, starts, axis=1) / of_artists.n_tracks[artists]
+            mean[known] = means[at]
+            greatest[known] = np.maximum.reduceat(scores, starts, axis=1)[at]
+        return mean, greatest
 
     def of_artist(self, values: Float32Array) -> Float32Array:
         """Return values (n, n_artists) of each pair's artist, 0 for an unknown one: (n_pairs,)."""

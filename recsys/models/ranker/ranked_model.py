@@ -75,7 +75,7 @@ class RankedModel:
         scores = profile.scores_of(terms, tracks)[0]
         listeners = np.zeros(len(tracks), np.int64)
         of_pairs = type(terms)(*(term[0] for term in terms))
-        return Pairs(self.library, history, listeners, tracks, scores, of_pairs)
+        return Pairs(self.library, profile, history, listeners, tracks, scores, of_pairs)
 
     def save(self, path: Path, **manifest: Any) -> None:
         """Write model and ranker atomically, and the model card beside them as .json.

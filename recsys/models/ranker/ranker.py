@@ -64,7 +64,12 @@ class Trees:
         known = {column_name(term.name): number for number, term in enumerate(TERMS)}
         if not set(self.names) <= set(known):
             unknown = sorted(set(self.names) - set(known))
-            raise ValueError(f"its ranker knows terms that this version lacks: {unknown}")
+            raise RankerUnusable(
+                "The ranker of recommendations was trained by another version of Earshot, on terms "
+                f"that this one does not have ({', '.join(unknown)}); recommendations have the "
+                "listening model's own order until `earshot build` or `earshot import` has "
+                "trained it again."
+            )
         self.columns = [known[name] for name in self.names]
 
     @property

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.arrays import Float32Array
-from recsys.models.co_listening import SMOOTHING
 from recsys.models.ranker.pairs import Pairs
 from recsys.models.ranker.topics import Topic
 
@@ -35,7 +34,6 @@ class RankingTerm:
 
 
 DECIMALS = 4
-SHRINKAGE = 10  # listeners, of the cosines between tracks
 
 
 def _scaled_log(values: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -85,38 +83,6 @@ def _best_sound(pairs: Pairs) -> NDArray[np.floating]:
     return best
 
 
-def _best_co_listening(pairs: Pairs) -> NDArray[np.floating]:
-    """The greatest co-listening of the candidate with a track of the history."""
-    similarity = pairs.library.model.similarity
-    best = np.zeros(len(pairs), np.float32)
-    for listener, at in pairs.per_listener():
-        history = pairs.histories[[listener]].indices
-        rows = similarity[history]
-        greatest = np.zeros(similarity.shape[1], np.float32)
-        np.maximum.at(greatest, rows.indices, rows.data)
-        best[at] = greatest[pairs.tracks[at]]
-    return best
-
-
-def _shared_listeners(pairs: Pairs) -> NDArray[np.floating]:
-    """The sum of cosines to the tracks of the history, as vectors of listeners, n^-1/2 for each.
-
-    The length of a vector counts `SHRINKAGE` more listeners: those of one listener would be as
-    alike as can be.
-    """
-    model, n_all = pairs.library.model, max(pairs.library.n_listeners, 1)
-    share = np.exp(model.popularity)
-    shrunk = np.sqrt(share * n_all + SHRINKAGE)
-    sums = np.zeros(len(pairs), np.float32)
-    for listener, at in pairs.per_listener():
-        history = pairs.histories[[listener]].indices
-        rows = model.similarity[history]
-        both = np.expm1(rows.data) / np.repeat(shrunk[history], np.diff(rows.indptr))
-        of_all = np.bincount(rows.indices, both, len(share)) * SMOOTHING * share / shrunk
-        sums[at] = of_all[pairs.tracks[at]] / np.sqrt(max(len(history), 1))
-    return sums
-
-
 def _mainstream(pairs: Pairs) -> NDArray[np.floating]:
     """The mean popularity of the tracks of the history."""
     popularity = pairs.library.popularity
@@ -131,6 +97,22 @@ def _artist_size(pairs: Pairs) -> NDArray[np.floating]:
 def _artist_popularity(pairs: Pairs) -> NDArray[np.floating]:
     artists = pairs.library.artists
     return artists.of_tracks(artists.popularity, pairs.tracks)
+
+
+def _known_tracks(pairs: Pairs) -> NDArray[np.floating]:
+    """How many tracks with listens the artist has."""
+    library = pairs.library
+    return _scaled_log(library.artists.of_tracks(library.by_artist.n_tracks, pairs.tracks))
+
+
+def _mean_popularity(pairs: Pairs) -> NDArray[np.floating]:
+    library = pairs.library
+    return library.artists.of_tracks(library.mean_popularity, pairs.tracks)
+
+
+def _best_popularity(pairs: Pairs) -> NDArray[np.floating]:
+    library = pairs.library
+    return library.artists.of_tracks(library.best_popularity, pairs.tracks)
 
 
 def _album_popularity(pairs: Pairs) -> NDArray[np.floating]:
@@ -154,9 +136,6 @@ def _artist_entropy(pairs: Pairs) -> NDArray[np.floating]:
 TERMS: tuple[RankingTerm, ...] = (
     RankingTerm("the listening model's score", "listeners", lambda pairs: pairs.scores, 1),
     RankingTerm("factors", "listeners", lambda pairs: pairs.terms.factors, 1),
-    RankingTerm("co-listening", "listeners", lambda pairs: pairs.terms.co_listening, 1),
-    RankingTerm("greatest co-listening", "listeners", _best_co_listening, 1),
-    RankingTerm("shared listeners", "listeners", _shared_listeners, 1),
     RankingTerm("evidence", "listeners", lambda pairs: pairs.library.model.evidence[pairs.tracks]),
     RankingTerm("tracks by the same artist", "own artist", _own_artist_tracks, 1),
     RankingTerm("share of the same artist", "own artist", _own_artist_share, 1),
@@ -165,6 +144,8 @@ TERMS: tuple[RankingTerm, ...] = (
     RankingTerm("tracks from the same album", "own album", _own_album_tracks, 1),
     RankingTerm("part of the album's tracks", "own album", _own_album_complete, 1),
     RankingTerm("artists played together", "artists", _artist_affinity, 1),
+    RankingTerm("mean score of the artist", "artists", lambda pairs: pairs.scores_by_artist[0]),
+    RankingTerm("best score of the artist", "artists", lambda pairs: pairs.scores_by_artist[1]),
     RankingTerm("mean sound", "sound", lambda pairs: pairs.terms.content, 1),
     RankingTerm("most similar sound", "sound", _best_sound, 1),
     RankingTerm(
@@ -175,6 +156,9 @@ TERMS: tuple[RankingTerm, ...] = (
     RankingTerm("the artist's listeners", "popularity", _artist_popularity),
     RankingTerm("the album's listeners", "popularity", _album_popularity),
     RankingTerm("the artist's tracks", "popularity", _artist_size),
+    RankingTerm("the artist's known tracks", "popularity", _known_tracks),
+    RankingTerm("mean listeners of the artist's tracks", "popularity", _mean_popularity),
+    RankingTerm("listeners of the artist's best track", "popularity", _best_popularity),
     RankingTerm("listeners of the history's tracks", "habits", _mainstream),
     RankingTerm("tracks per artist", "habits", _tracks_per_artist),
     RankingTerm("variety of artists", "habits", _artist_entropy),

@@ -9,9 +9,8 @@ from scipy import sparse
 
 from recsys.interactions import Content
 from recsys.models import model_file
-from recsys.models.als import Als, weighted
+from recsys.models.als import Als, fold_in, weighted
 from recsys.models.als_solver import solve
-from recsys.models.co_listening import SMOOTHING
 from recsys.models.content_prior import LINEAR_PENALTY, ContentPrior
 from recsys.models.hybrid import HybridModel, HybridSettings
 from recsys.models.listener_means import PRIOR_LISTENERS
@@ -205,19 +204,23 @@ def test_listeners_are_solved_around_the_mean_of_the_listener_means() -> None:
     np.testing.assert_allclose(model.listener_factors(counts), wanted, rtol=1e-3, atol=1e-4)
 
 
-def test_co_listening_is_the_smoothed_probability_of_one_given_the_other() -> None:
+@pytest.mark.parametrize("prior_mix", [0.0, 0.5])
+def test_what_each_track_of_a_history_gives_adds_up_to_the_score(prior_mix: float) -> None:
+    """With the prior's part, which is the rest: solved without a prior there is none."""
     counts, content = checkerboard()
-    model = HybridSettings(Als(8, 3.0, 5.0), n_neighbours=50).fit(counts, content, 0)
-    plays = counts.toarray() > 0
-    n, share = plays.sum(axis=0), plays.mean(axis=0)
-    together = model.similarity.toarray() + model.popularity
-    for i in range(44):
-        for j in set(range(44)) - {i}:
-            both = (plays[:, i] & plays[:, j]).sum()
-            chance = (both + SMOOTHING * share[j]) / (n[i] + SMOOTHING)
-            constant = np.log(SMOOTHING / (n[i] + SMOOTHING))
-            assert together[i, j] + constant == pytest.approx(np.log(chance), abs=1e-4)
-    assert not model.similarity[44:].nnz, "nobody plays them"
+    settings = HybridSettings(Als(4, 20.0, 5.0), prior_mix=prior_mix, history_shrinkage=6.0)
+    model = settings.fit(counts, content, 0)
+    history, tracks = counts[:1], np.array([40, 3, 49])
+    given = model.influence(history, tracks, history.indices)
+    without = fold_in(
+        settings.als, history, model.history_factors, model.statistics.gram, None, 6.0
+    )
+    wanted = model.item_factors[tracks] @ without[0]
+    np.testing.assert_allclose(given.sum(axis=1), wanted, rtol=1e-3, atol=1e-4)
+    some = model.influence(history, tracks, history.indices[[5, 2]])
+    np.testing.assert_allclose(some, given[:, [5, 2]], rtol=1e-4, atol=1e-6)
+    colour = given[0].sum() - given[1].sum()
+    assert colour > 0, "even tracks speak for even ones"
 
 
 def standardised(values: np.ndarray, among: np.ndarray) -> np.ndarray:
@@ -238,14 +241,11 @@ def test_scores_of_some_tracks_are_those_among_all_as_the_formula_says(n_known: 
     table[2, 1:] = table[3] = 0
     counts = sparse.csr_matrix(table)
     content.known[n_known:] = False
-    settings = HybridSettings(Als(8, 3.0, 5.0), n_neighbours=5, content_weight=0.4)
+    settings = HybridSettings(Als(8, 3.0, 5.0), content_weight=0.4)
     model = settings.fit(counts, content, 0)
     scores = model.scores(counts)
     everything, played = np.ones(50, bool), counts.toarray() > 0
-    n = np.maximum(played.sum(axis=1), 1)[:, None]
     wanted = standardised(model.listener_factors(counts) @ model.item_factors.T, everything)
-    together = model.popularity + played @ model.similarity.toarray() / np.sqrt(n)
-    wanted += settings.cooccurrence_weight * standardised(together, model.has_listens)
     cosines = (played @ model.directions) @ model.directions.T
     has_content = model.directions.any(axis=1)
     wanted += 0.4 * (1 - model.evidence) * standardised(cosines, has_content)
@@ -298,9 +298,7 @@ def test_a_saved_model_scores_as_before_and_a_fit_can_be_repeated(tmp_path: Path
 def test_the_file_has_the_names_of_earlier_versions(tmp_path: Path) -> None:
     """A file of settings other than the defaults, by the names that it has had from the start."""
     counts, content = checkerboard()
-    settings = HybridSettings(
-        Als(4, 3.0, 5.0, "binary", 3), 0.5, 1.0, 2.0, 3.0, 4.0, 0.1, 6.0, 0.7, 0.8, 9
-    )
+    settings = HybridSettings(Als(4, 3.0, 5.0, "binary", 3), 0.5, 1.0, 2.0, 3.0, 4.0, 0.1, 6.0, 0.8)
     path = tmp_path / "listening.safetensors"
     settings.fit(counts, content, 0).save(path, state=1)
     tensors, manifest = model_file.read(path)
@@ -321,16 +319,26 @@ def test_the_file_has_the_names_of_earlier_versions(tmp_path: Path) -> None:
             "kappa": 4.0,
             "told": 0.1,
             "patience": 6.0,
-            "neighbours": 0.7,
             "sound": 0.8,
-            "n_neighbours": 9,
         },
     }
     arrays = {"tracks", "item_factors", "told_factors", "audience", "evidence", "heard"}
     arrays |= {"popularity", "directions"}
-    arrays |= {"similarity_data", "similarity_indices", "similarity_indptr"}
     assert set(tensors) == arrays
     assert HybridModel.load(path).settings == settings
+
+
+def test_a_file_with_co_listening_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    counts, content = checkerboard()
+    path = tmp_path / "listening.safetensors"
+    model = HybridSettings(Als(4, 3.0, 5.0)).fit(counts, content, 0)
+    model.save(path)
+    tensors, manifest = model_file.read(path)
+    manifest["settings"] |= {"neighbours": 0.2, "n_neighbours": 500}
+    nothing = {"data": np.zeros(0, np.float32), "indices": np.zeros(0, np.int32)}
+    nothing["indptr"] = np.zeros(N_TRACKS + 1, np.int32)
+    model_file.write(path, tensors | {f"similarity_{n}": t for n, t in nothing.items()}, manifest)
+    assert (HybridModel.load(path).scores(counts) == model.scores(counts)).all()
 
 
 @pytest.mark.parametrize("harm", ["cut", "foreign", "shape", "settings"])
@@ -360,6 +368,5 @@ def test_two_listens_are_enough_to_learn_from() -> None:
     _, content = checkerboard()
     counts = sparse.csr_matrix(([1.0, 1.0], ([0, 0], [1, 4])), (1, 50), dtype=np.float32)
     model = HybridSettings(Als(8, 3.0, 5.0)).fit(counts, content, 0)
-    assert np.isfinite(model.similarity.data).all()
     unheard = sparse.csr_matrix(([1.0], ([0], [0])), (1, 50), dtype=np.float32)
     assert np.isfinite(model.scores(sparse.vstack([counts, unheard], "csr"))).all()

@@ -21,8 +21,15 @@ from recsys.models.model_file import DamagedModel
 from recsys.models.ranker.groups import EASE_PENALTY, TrackGroups, artist_affinity, track_groups
 from recsys.models.ranker.pairs import KINDS, LENGTHS, Pairs, RankedLibrary
 from recsys.models.ranker.ranked_model import RankedModel
-from recsys.models.ranker.ranker import TREES, Ranker, Trees, column_name, sha256
-from recsys.models.ranker.terms import SHRINKAGE, TERMS, term_values
+from recsys.models.ranker.ranker import (
+    TREES,
+    Ranker,
+    RankerUnusable,
+    Trees,
+    column_name,
+    sha256,
+)
+from recsys.models.ranker.terms import TERMS, term_values
 
 ARTISTS = np.array([0, 0, 0, 1, 1, 2, 2, -1])
 ALBUMS = np.array([0, 0, 1, 2, 2, -1, -1, -1])
@@ -95,13 +102,17 @@ def test_terms_are_what_their_names_say() -> None:
     assert values["kind of candidate"] == [0, 0, 0, 0, 0, 2, 2, 2]
     entropy = -(2 * third * np.log(2 * third) + third * np.log(third)) / np.log(3)
     assert values["variety of artists"] == near([entropy] * 8)
-    played = listens()[0].toarray() > 0
-    lengths = np.sqrt(played.sum(axis=0) + SHRINKAGE)
-    cosines = played.T.astype(float) @ played / np.outer(lengths, lengths)
-    np.fill_diagonal(cosines, 0)
-    assert values["shared listeners"] == near(
-        (cosines[[0, 1, 3]].sum(axis=0) * third**0.5).tolist()
-    )
+    scores = ranked().hybrid.scores(listens()[0][[0]])[0]
+    artists = [scores[:3], scores[:3], scores[:3], scores[3:5], scores[3:5]]  # the third has none
+    assert values["mean score of the artist"] == near([*(s.mean() for s in artists), 0, 0, 0])
+    assert values["best score of the artist"] == near([*(s.max() for s in artists), 0, 0, 0])
+    assert values["the artist's known tracks"] == near(log([3, 3, 3, 2, 2, 0, 0, 0]).tolist())
+    played_by = np.log([2, 2, 1, 2, 1]) - np.log([2, 2, 1, 2, 1]).mean()
+    assert values["the track's listeners"] == near([*played_by, -5, -5, -5])
+    means = [played_by[:3].mean()] * 3 + [played_by[3:].mean()] * 2
+    assert values["mean listeners of the artist's tracks"] == near([*means, -5, -5, 0])
+    greatest = [played_by.max()] * 5
+    assert values["listeners of the artist's best track"] == near([*greatest, -5, -5, 0])
     best = values["most similar sound"]
     assert best[:2] == near([1, 1])
     assert max(best[4:]) < 0.1
@@ -198,10 +209,22 @@ def test_a_damaged_ranker_is_refused_in_a_sentence(tmp_path: Path, name: str, re
         RankedModel.load(path)
 
 
-def test_trees_of_a_later_version_are_refused() -> None:
-    text = trees().text.replace("length_of_the_history", "phase_of_the_moon")
-    with pytest.raises(ValueError, match="phase_of_the_moon"):
+def test_trees_that_know_other_terms_are_not_used(tmp_path: Path) -> None:
+    """As those of earlier versions, which had co-listening."""
+    path, model, histories = tmp_path / "listening.safetensors", ranked(), listens()[0]
+    text = trees().text.replace("length_of_the_history", "shared_listeners")
+    with pytest.raises(RankerUnusable, match="shared_listeners"):
         Trees(text, sha256(text))
+    model.save(path)
+    tensors, manifest = model_file.read(path)
+    stored = np.frombuffer(text.encode(), np.uint8).copy()
+    manifest["ranker"] = {"sha256": sha256(text)}
+    model_file.write(
+        path, {**tensors, "ranker_trees": stored, "ranker_trees_of_new": stored}, manifest
+    )
+    loaded = RankedModel.load(path)
+    assert "trained it again" in (loaded.notice or "")
+    assert np.array_equal(loaded.scores(histories), model.hybrid.scores(histories))
 
 
 def test_without_lightgbm_the_listening_model_ranks(

@@ -11,6 +11,7 @@ import av
 import pytest
 from asking import TRACKS, Rest
 from mutagen.flac import FLAC, Picture
+from PIL import Image
 from test_clients import pitch, pitch_of
 
 from encoders.features import AudioInfo
@@ -98,6 +99,43 @@ def test_covers_from_files_and_folders(shelves: Rest) -> None:
     for one in (1, album, artist):
         answer = shelves.raw("getCoverArt", id=one, size=300)
         assert (answer.data, answer.mimetype) == (JPEG, "image/jpeg"), one
+    playlist = shelves.raw("getCoverArt", id=made)
+    assert playlist.data == JPEG
+
+
+def test_a_cover_is_no_larger_than_asked_for(shelves: Rest) -> None:
+    with Catalog(shelves.client.application.config["HOME"]) as catalog:
+        (track,) = catalog.tracks([1])
+    file = track.path.parent / "cover.png"
+    Image.new("RGB", (400, 300), "teal").save(file)
+
+    def size(answer: Any) -> tuple[int, int]:
+        return Image.open(io.BytesIO(answer.data)).size
+
+    album = shelves.ask("getSong", id=1)["song"]["albumId"]
+    assert size(shelves.raw("getCoverArt", id=album, size=100)) == (100, 75)
+    assert size(shelves.raw("getCoverArt", id=album, size=1)) == (16, 12)
+    for given in ({}, {"size": 0}, {"size": 400}, {"size": 10**9}):
+        answer = shelves.raw("getCoverArt", id=album, **given)
+        assert (answer.data, answer.mimetype) == (file.read_bytes(), "image/png"), given
+    assert shelves.error("getCoverArt", id=album, size="large") == 0
+    path = "/api/v1/tracks/1/cover"
+    small = shelves.client.get(f"{path}?size=320")
+    assert (size(small), small.mimetype) == ((320, 240), "image/jpeg")
+    again = shelves.client.get(f"{path}?size=320", headers={"If-None-Match": small.headers["ETag"]})
+    assert again.status_code == 304
+    assert shelves.client.get(path).data == file.read_bytes()
+    for wrong in ("0", "2001", "x"):
+        assert shelves.client.get(f"{path}?size={wrong}").status_code == 400
+
+
+def test_lyrics_are_those_of_the_song_asked_for(shelves: Rest) -> None:
+    with Catalog(shelves.client.application.config["HOME"]) as catalog:
+        (track,) = catalog.tracks([1])
+    track.path.with_suffix(".lrc").write_text("La la", encoding="utf-8")
+    assert shelves.ask("getLyrics", title="first")["lyrics"]["value"] == "La la"
+    for artist, title in (("The Kinks", "Firsts"), ("Anna", "First"), ("The Kinks", "")):
+        assert shelves.ask("getLyrics", artist=artist, title=title)["lyrics"] == {"value": ""}
 
 
 def test_lyrics_beside_a_file(shelves: Rest) -> None:

@@ -166,6 +166,19 @@ def test_new_tracks_are_those_that_nobody_is_known_to_play() -> None:
     assert (by_artist[by_artist > 0] > 0.9).all()
 
 
+def test_no_track_is_new_in_two_splits() -> None:
+    """Each has as many, so that the ranker sees more of them than any one model can lack."""
+    interactions, content = loyal(200)
+    order = np.arange(200)
+    n_new = np.zeros(content.artists.shape, int)
+    for fold in range(NEW_TRACKS.folds):
+        made = inner_split(interactions, content.artists, NEW_TRACKS, 0, order, 1000, fold)
+        n_new += n_listeners(made.train) == 0
+    never_played = n_listeners(interactions.counts) == 0
+    assert set(n_new[~never_played]) == {0, 1}
+    assert n_new[~never_played].mean() == pytest.approx(0.2 * NEW_TRACKS.folds, abs=0.02)
+
+
 def test_new_listeners_are_told_by_few_tracks() -> None:
     made, counts, _ = inner(NEW_LISTENERS)
     assert len(made.listeners) == 60

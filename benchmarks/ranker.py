@@ -1,0 +1,103 @@
+"""What the ranker's gate decides on listens, and how long its training takes.
+
+    python -m benchmarks.ranker --interactions listens.parquet --items items.parquet
+        [--shuffled | --one-listener | --copies 2.3] [--plot reliability.png]
+
+The listening model has the settings that a home begins with. With `--shuffled` everybody plays as
+many tracks, drawn by popularity alone: there is nothing to learn, and the gate must refuse.
+`--one-listener` leaves the longest history alone. `--copies` puts so many collections beside each
+other, of other tracks and listeners, to time a larger one. `--plot` draws the chances that the
+ranker gave candidates of the gate against the share that was played.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+from recsys.evaluation.recommenders.ranker_training import ranked
+from recsys.evaluation.recommenders.tables import Columns, read_tables
+from recsys.interactions import Content
+from recsys.models.hybrid import HybridSettings
+
+SEED = 0
+
+
+def drawn_by_popularity(counts: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return as many tracks of each listener, drawn by how many play them."""
+    generator = np.random.default_rng(SEED)
+    lengths = np.diff(counts.indptr)
+    chance = np.log(np.bincount(counts.indices, minlength=counts.shape[1]) + 1e-9)
+    columns = [
+        np.sort(np.argsort(-(chance + generator.gumbel(size=len(chance))))[:n])
+        for n in lengths.tolist()
+    ]
+    ones = np.ones(counts.nnz, np.float32)
+    return sparse.csr_matrix((ones, np.concatenate(columns), counts.indptr), shape=counts.shape)
+
+
+def copied(
+    counts: sparse.csr_matrix, content: Content, n_copies: float
+) -> tuple[sparse.csr_matrix, Content]:
+    """Return collections beside each other, the last with a share of the listeners."""
+    n_whole, rest = divmod(n_copies, 1)
+    n_last = round(rest * counts.shape[0])
+    blocks = [counts] * int(n_whole) + ([counts[:n_last]] if n_last else [])
+    beside = sparse.csr_matrix(sparse.block_diag(blocks, format="csr"), dtype=np.float32)
+    n_artists = int(content.artists.max(initial=-1)) + 1
+    artists = [
+        np.where(content.artists >= 0, content.artists + n * n_artists, -1)
+        for n in range(len(blocks))
+    ]
+    vectors, known = (np.concatenate([a] * len(blocks)) for a in (content.vectors, content.known))
+    return beside, Content(vectors, known, np.concatenate(artists))
+
+
+def main() -> None:
+    """Run the benchmark and print its figures as one JSON object."""
+    parser = argparse.ArgumentParser(description="What the ranker's gate decides on listens.")
+    parser.add_argument("--interactions", type=Path, required=True)
+    parser.add_argument("--items", type=Path)
+    changed = parser.add_mutually_exclusive_group()
+    changed.add_argument("--shuffled", action="store_true")
+    changed.add_argument("--one-listener", action="store_true")
+    changed.add_argument("--copies", type=float, default=1.0)
+    parser.add_argument("--plot", type=Path)
+    args = parser.parse_args()
+
+    data = read_tables(args.interactions, args.items, Columns())
+    counts, content = data.interactions.counts, data.content
+    if args.shuffled:
+        counts = drawn_by_popularity(counts)
+    if args.one_listener:
+        counts = counts[[int(np.argmax(np.diff(counts.indptr)))]]
+    if args.copies != 1:
+        counts, content = copied(counts, content, args.copies)
+    begin, processor = time.perf_counter(), time.process_time()
+    model = HybridSettings().fit(counts, content, SEED)
+    fitted, fitted_processor = time.perf_counter(), time.process_time()
+    card = dict(ranked(model, counts, content, SEED).card)
+    ended, ended_processor = time.perf_counter(), time.process_time()
+    reliability = card.pop("reliability", None)
+    if args.plot and reliability:
+        from recsys.evaluation.recommenders.plots import plot_reliability  # noqa: PLC0415 - slow
+
+        plot_reliability(args.plot, [reliability])
+    report = {
+        "listeners": counts.shape[0],
+        "tracks": counts.shape[1],
+        "pairs": int(counts.nnz),
+        "listening_model": {"s": fitted - begin, "processor_s": fitted_processor - processor},
+        "ranker": {"s": ended - fitted, "processor_s": ended_processor - fitted_processor},
+        "card": card,
+    }
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()
