@@ -110,8 +110,10 @@ def parse(arguments: Sequence[str]) -> RecommendOptions:
     of_lists = controls.keys() & Tuning.model_fields.keys() - OF_PATHS
     seeds = args.like or args.unlike or named or args.playlist
     if args.start is not None and (seeds or of_lists):
-        parser.error("--from and --to go with a listener, harmonic mixing, a change of tempo and what to leave "
-            "out, and nothing else")
+        parser.error(
+            "--from and --to go with a listener, harmonic mixing, a change of tempo and what to "
+            "leave out, and nothing else"
+        )
     return RecommendOptions(
         k=args.k,
         home=args.home,
