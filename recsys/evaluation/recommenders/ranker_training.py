@@ -21,6 +21,7 @@ from recsys.models.ranker.pairs import REGIMES, RankedLibrary
 from recsys.models.ranker.ranked_model import RankedModel, without_ranker
 from recsys.models.ranker.ranker import TREES, Ranker, Trees, column_name, sha256
 from recsys.models.ranker.terms import TERMS
+from recsys.threads import for_each
 
 MAX_LISTENERS = 2500  # whose candidates are examples, in each split
 PARTS = 3  # of the examples: trees are asked about one that were grown on the others
@@ -35,6 +36,7 @@ BOOSTING: dict[str, Any] = {
     "lambda_l2": 5.0,
     "max_bin": 63,
     "force_col_wise": True,
+    "num_threads": 1,  # several at once wait for each other longer than they work
     "deterministic": True,
     "verbose": -1,
 }
@@ -162,24 +164,28 @@ def _ranker(examples: Examples, parts: Int64Array, is_asked: BoolArray, seed: in
     grown = [_crossed(examples, odds.start, parts, training, kinds, seed) for kinds in REGIMES]
     raw = np.where(np.isin(examples.kinds, REGIMES[0]), grown[0].values, grown[1].values)
     adopted, decisions = adopt(corrections(raw), examples, ~is_asked, is_asked)
-    trees = []
-    for kinds, crossed in zip(REGIMES, grown, strict=True):
-        of_kinds = training & np.isin(examples.kinds, kinds)
+    trees: dict[str, Trees] = {}
+
+    def grow(number: int) -> None:
+        of_kinds = training & np.isin(examples.kinds, REGIMES[number])
         mask = of_kinds if examples.played[of_kinds].any() else training
-        trees.append(_boost(examples, odds.start, mask, seed, crossed.n_trees))
+        n_trees = grown[number].n_trees
+        trees[TREES[number]] = _boost(examples, odds.start, mask, seed, n_trees)
+
+    for_each(grow, range(len(REGIMES)))
     places = place(corrections(raw), examples, adopted)
     card = {
         "adopted": bool(adopted.any()),
-        "sha256": {name: one.digest for name, one in zip(TREES, trees, strict=True)},
-        "trees": {name: one.n_trees for name, one in zip(TREES, trees, strict=True)},
+        "sha256": {name: trees[name].digest for name in TREES},
+        "trees": {name: trees[name].n_trees for name in TREES},
         "listeners": len(examples.lengths),
         "examples": len(examples.scores),
-        "terms": [TERMS[column].name for column in trees[0].columns],
+        "terms": [TERMS[column].name for column in trees[TREES[0]].columns],
         "decisions": [decision.as_json() for decision in decisions],
         "reliability": reliability((odds.unknown + raw)[training], examples.played[training]),
     }
     return Ranker(
-        tuple(trees),
+        tuple(trees[name] for name in TREES),
         odds.slopes,
         odds.slopes[:, None] * places.offsets - odds.intercepts[:, None],
         adopted,
@@ -210,14 +216,16 @@ def _crossed(
     """Grow trees for some kinds of candidates without each part, until it gains no more."""
     of_kinds = np.isin(examples.kinds, kinds)
     values, n_trees = np.zeros(len(parts)), []
-    for part in range(PARTS):
+
+    def grow(part: int) -> None:
         inside, outside = (training & of_kinds & mask for mask in (parts == part, parts != part))
-        if not (examples.played[inside].any() and examples.played[outside].any()):
-            continue  # too few to learn from: no correction
-        trees = _boost(examples, start, outside, seed, until=inside)
-        here = of_kinds & (parts == part)
-        values[here] = trees.values(examples.terms[here])
-        n_trees.append(trees.n_trees)
+        if examples.played[inside].any() and examples.played[outside].any():
+            trees = _boost(examples, start, outside, seed, until=inside)
+            here = of_kinds & (parts == part)
+            values[here] = trees.values(examples.terms[here])
+            n_trees.append(trees.n_trees)  # otherwise too few to learn from: no correction
+
+    for_each(grow, range(PARTS))
     return _Crossed(values, max(round(np.mean(n_trees)), 1) if n_trees else 1)
 
 
@@ -247,7 +255,7 @@ def _boost(
                 init_score=start[mask],
                 feature_name=names,
                 reference=sets[0] if sets else None,
-                params={"verbose": -1},
+                params={"verbose": -1, "num_threads": 1},
             )
         )
     parameters = {
