@@ -396,11 +396,6 @@ class Catalog:
         with self._writing() as session:
             levels.store(session, by_hash)
 
-    def without_levels(self) -> list[int]:
-        """Return the ids of the analysed tracks without levels, in order: of each audio one."""
-        with self._reading() as session:
-            return levels.missing(session)
-
     # Listens
 
     @property
