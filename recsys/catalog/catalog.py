@@ -552,6 +552,12 @@ class Catalog:
         with self._reading() as session:
             return feedback.feedback(session, int(listener_id))
 
+    def feedback_on(self, listener_id: int, track_id: int) -> Feedback | None:
+        """Return a listener's feedback on one available track, None without any."""
+        with self._reading() as session:
+            found = feedback.feedback(session, int(listener_id), int(track_id))
+            return found[0] if found else None
+
     # Stars and ratings
 
     def marks(self, listener_id: int) -> list[Mark]:
