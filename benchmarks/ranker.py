@@ -1,13 +1,14 @@
 """What the ranker's gate decides on listens, and how long its training takes.
 
     python -m benchmarks.ranker --interactions listens.parquet --items items.parquet
-        [--shuffled | --one-listener | --copies 2.3] [--plot reliability.png]
+        [--shuffled | --one-listener | --copies 2.3] [--plot reliability.png] [--reasons 3]
 
 The listening model has the settings that a home begins with. With `--shuffled` everybody plays as
 many tracks, drawn by popularity alone: there is nothing to learn, and the gate must refuse.
 `--one-listener` leaves the longest history alone. `--copies` puts so many collections beside each
 other, of other tracks and listeners, to time a larger one. `--plot` draws the chances that the
-ranker gave candidates of the gate against the share that was played.
+ranker gave candidates of the gate against the share that was played. `--reasons` prints the first
+recommendation of so many listeners, from short to long histories, and the parts of its score.
 """
 
 from __future__ import annotations
@@ -16,14 +17,19 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from scipy import sparse
 
 from recsys.evaluation.recommenders.ranker_training import ranked
 from recsys.evaluation.recommenders.tables import Columns, read_tables
 from recsys.interactions import Content
 from recsys.models.hybrid import HybridSettings
+from recsys.models.ranker.ranked_model import RankedModel
+from recsys.models.ranker.topics import TOPICS
 
 SEED = 0
 
@@ -58,6 +64,42 @@ def copied(
     return beside, Content(vectors, known, np.concatenate(artists))
 
 
+def first_recommendations(
+    model: RankedModel, counts: sparse.csr_matrix, names: NDArray[np.object_], n: int
+) -> list[dict[str, Any]]:
+    """Return the best new track of `n` listeners, and each topic's part of its correction."""
+    by_length = np.argsort(np.diff(counts.indptr), kind="stable")
+    told = []
+    for place in np.linspace(0, len(by_length) - 1, n + 2)[1:-1].astype(int):
+        history = counts[[by_length[place]]]
+        scores = model.scores(history)[0]
+        scores[history.indices] = -np.inf
+        best = np.array([np.argmax(scores)])
+        pairs = model.pairs(model.hybrid.profile(history), history, best)
+        parts = model.ranker.parts(pairs)[0] if model.ranker else np.zeros(len(TOPICS))
+        told.append(
+            {
+                "history": names[history.indices][:6].tolist(),
+                "tracks": int(history.nnz),
+                "track": names[best[0]],
+                "listening_model": round(float(pairs.scores[0]), 2),
+                "parts": dict(zip(TOPICS, np.round(parts, 2).tolist(), strict=True)),
+            }
+        )
+    return told
+
+
+def names_of(items: Path | None, ids: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Return "artist: title" of items, or the items themselves."""
+    if items is None:
+        return ids
+    read = pd.read_csv if items.suffix == ".csv" else pd.read_parquet
+    table = read(items).set_index("item").reindex(ids)
+    if not {"artist", "title"} <= set(table.columns):
+        return ids
+    return (table["artist"] + ": " + table["title"]).to_numpy(object)
+
+
 def main() -> None:
     """Run the benchmark and print its figures as one JSON object."""
     parser = argparse.ArgumentParser(description="What the ranker's gate decides on listens.")
@@ -68,6 +110,7 @@ def main() -> None:
     changed.add_argument("--one-listener", action="store_true")
     changed.add_argument("--copies", type=float, default=1.0)
     parser.add_argument("--plot", type=Path)
+    parser.add_argument("--reasons", type=int, default=0)
     args = parser.parse_args()
 
     data = read_tables(args.interactions, args.items, Columns())
@@ -81,14 +124,15 @@ def main() -> None:
     begin, processor = time.perf_counter(), time.process_time()
     model = HybridSettings().fit(counts, content, SEED)
     fitted, fitted_processor = time.perf_counter(), time.process_time()
-    card = dict(ranked(model, counts, content, SEED).card)
+    with_ranker = ranked(model, counts, content, SEED)
     ended, ended_processor = time.perf_counter(), time.process_time()
+    card = dict(with_ranker.card)
     reliability = card.pop("reliability", None)
     if args.plot and reliability:
         from recsys.evaluation.recommenders.plots import plot_reliability  # noqa: PLC0415 - slow
 
         plot_reliability(args.plot, [reliability])
-    report = {
+    report: dict[str, Any] = {
         "listeners": counts.shape[0],
         "tracks": counts.shape[1],
         "pairs": int(counts.nnz),
@@ -96,6 +140,9 @@ def main() -> None:
         "ranker": {"s": ended - fitted, "processor_s": ended_processor - fitted_processor},
         "card": card,
     }
+    if args.reasons and args.copies == 1:
+        names = names_of(args.items, data.items)
+        report["reasons"] = first_recommendations(with_ranker, counts, names, args.reasons)
     print(json.dumps(report, indent=1))
 
 

@@ -21,7 +21,6 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import faiss
@@ -172,7 +171,9 @@ def measure(home: Home, n_queries: int, n_exhaustive: int) -> None:
     seeds = [Query.like(rng.integers(1, n, 3).tolist()) for _ in range(n_queries)]
     people = [Query(listener=person.id) for person in home.catalog.listeners()]
     limited = [
-        replace(query, artist_cap=2, min_duration=200.0, exclude_artists=("Artist 1-1",))
+        query.model_copy(
+            update={"artist_cap": 2, "min_duration": 200.0, "exclude_artists": ("Artist 1-1",)}
+        )
         for query in people
     ]
     kinds = {"listener": people, "listener, limits": limited, "three seeds": seeds}

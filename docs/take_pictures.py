@@ -73,14 +73,48 @@ def albums(page: Page) -> None:
     page.goto("/albums")
     page.locator(".album .over").nth(5).click()
     page.locator("#player").wait_for()
-    page.locator(".album .title").nth(8).click()
-    page.locator(".menu summary").first.click()
-    page.get_by_role("button", name="Add to queue").last.click()
-    page.goto("/albums")
     page.wait_for_function("() => document.getElementById('audio').currentTime > 6")
+    page.locator(".album .title").nth(8).click()
+    page.locator(".hero").get_by_role("button", name="Add to queue").click()
+    page.locator("#status", has_text="Added").wait_for()
+    page.goto("/albums")
     page.evaluate("document.getElementById('audio').pause()")
     page.get_by_role("button", name="Queue", exact=True).click()
     page.mouse.move(0, 0)
+    page.locator("#status:empty").wait_for(state="attached")  # some browsers wait for a press
+
+
+def artists(page: Page) -> None:
+    """Show the artists of the library."""
+    page.goto("/artists")
+
+
+def album(page: Page) -> None:
+    """Show an album that plays."""
+    page.goto("/artist?name=Moth+Cartography")
+    page.locator(".album .title").first.click()
+    _play(page, ".song [data-play]")
+    page.mouse.move(0, 0)
+
+
+def radio(page: Page) -> None:
+    """Show the radio of an artist, in the queue, in a hand."""
+    page.goto("/artist?name=Moth+Cartography")
+    page.get_by_role("button", name="Radio").click()
+    page.wait_for_function("() => document.getElementById('audio').currentTime > 6")
+    page.evaluate("document.getElementById('audio').pause()")
+    page.get_by_role("button", name="Queue", exact=True).click()
+    page.locator(".queued").nth(5).wait_for()
+
+
+def renewing(page: Page) -> None:
+    """Show a playlist that renews itself."""
+    page.goto("/?like=tag:ambient&discovery=0.7&artist_cap=2")
+    page.locator(".renewing summary").first.click()
+    page.locator("#renewing-name").fill("Sunday ambient")
+    page.locator(".renewing form button[type=submit]").first.click()
+    page.get_by_role("link", name="Open playlist").click()
+    page.locator(".song").first.wait_for()
 
 
 def home(page: Page) -> None:
@@ -161,6 +195,10 @@ PICTURED: dict[str, Callable[[Page], None]] = {
     "track": track,
     "artist": artist,
     "albums": albums,
+    "artists": artists,
+    "album": album,
+    "radio": radio,
+    "renewing": renewing,
     "home": home,
     "map": the_map,
     "playlist": playlist,
@@ -169,11 +207,15 @@ PICTURED: dict[str, Callable[[Page], None]] = {
     "account": account,
     "api": api,
 }
+ON_PHONE = ("phone", "radio")
 HEIGHTS = {
     "workbench": 800,
     "dark": 800,
     "map": 860,
     "albums": 860,
+    "artists": 860,
+    "album": 700,
+    "renewing": 860,
     "home": 860,
     "evaluation": 1000,
     "account": 1000,
@@ -233,7 +275,7 @@ def _served(home: Path, *options: str) -> Iterator[tuple[str, str]]:
 
 
 def _take(browser: Browser, address: str, name: str, password: str = "") -> None:
-    on_phone = name == "phone"
+    on_phone = name in ON_PHONE
     height = HEIGHTS.get(name, 1080)
     context = browser.new_context(
         base_url=address,

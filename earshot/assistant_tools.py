@@ -36,6 +36,9 @@ TrackIds = Annotated[list[TrackId], Field(max_length=MAX_IDS)]
 Names = Annotated[list[str], Field(max_length=50)]
 
 
+GONE = "The listener, the playlist or one of the tracks has just been deleted: look again."
+
+
 class ToolRefused(Exception):
     """A tool cannot do what is asked; the message says why and what to do."""
 
@@ -150,8 +153,8 @@ class AssistantTools:
         listener = self._listener_id(served)
         if listener is not None:
             described["plays"] = served.catalog.plays(listener, track.id).count
-            opinions = {one.track_id: one.kind for one in served.catalog.feedback(listener)}
-            described["opinion"] = opinions.get(track.id)
+            opinion = served.catalog.feedback_on(listener, track.id)
+            described["opinion"] = opinion.kind if opinion else None
         return described
 
     def similar(self, like: TrackIds, unlike: TrackIds | None = None, limit: Limit = 10) -> Json:
@@ -275,7 +278,10 @@ class AssistantTools:
         served = self._served()
         track, listener = self._track(served, track_id), self._needed_listener(served)
         kind = None if opinion == "none" else opinion
-        served.catalog.set_feedback(listener, track.id, kind, int(time.time()))
+        try:
+            served.catalog.set_feedback(listener, track.id, kind, int(time.time()))
+        except KeyError:
+            raise ToolRefused(GONE) from None
         return {"track": brief(track), "opinion": kind}
 
     # What they share
@@ -329,6 +335,8 @@ class AssistantTools:
             raise ToolRefused(
                 "This playlist renews itself: its tracks are not chosen by hand."
             ) from None
+        except KeyError:
+            raise ToolRefused(GONE) from None
         except ValueError as error:
             raise ToolRefused(f"The playlist cannot be saved: {error}.") from None
         return _playlist(saved)

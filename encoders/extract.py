@@ -196,25 +196,6 @@ class Extractor:
                 self._start_times.pop(track, None)
                 yield track, result
 
-    def levels(
-        self, tracks: Iterable[AudioSpan]
-    ) -> Generator[tuple[AudioSpan, NDArray[np.uint8] | AudioError], None, None]:
-        """Read how loud tracks are over their length.
-
-        See `encoders.levels.read_levels`. Results come as they are ready.
-        """
-
-        def request(decoder: DecoderProcess, track: AudioSpan) -> None:
-            decoder.request_levels(track)
-
-        def receive(decoder: DecoderProcess, track: AudioSpan) -> NDArray[np.uint8]:
-            return decoder.receive_levels(track.path)
-
-        pool = DecoderPool(self.workers, self.nice, request, receive, lambda levels: levels)
-        with closing(pool.run(tracks)) as results:
-            for _, track, result in results:
-                yield track, result
-
     @contextmanager
     def waveforms(self, rate: int) -> Iterator[Callable[[AudioSpan], NDArray[np.float32]]]:
         """Give a function that decodes a whole track, mono at `rate` Hz.

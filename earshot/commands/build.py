@@ -40,7 +40,6 @@ from recsys.library import build
 from recsys.library.build_state import BuildRecord, BuildState, read_state
 from recsys.library.file_tags import SEPARATORS
 from recsys.library.identification import ScanOptions
-from recsys.library.levels import read_missing_levels
 from recsys.library.scanning import LibraryError, folders_of
 from recsys.listens.matching import match_recordings
 from recsys.threads import n_cores
@@ -181,11 +180,6 @@ def build_home(
         display.close()
         learns = options.learn and settings.learn
         learned = learn(settings, display, options.workers, from_tags=learns)
-        read_missing_levels(
-            catalog,
-            extractor,
-            lambda done, total: display.show(build.Progress("levels", done, total)),
-        )
         record.plan(library_folders(folders, catalog, record.state), options.repeated)
         summary = summarise(report, extractor, time.monotonic() - begin, memory.peak)
         summary["learned"] = learned and learned.as_json()

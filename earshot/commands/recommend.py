@@ -35,6 +35,7 @@ from recsys.recommendation.query import Query, Recommendation, RecommendedList, 
 from recsys.recommendation.recommender import Recommender, Unanswerable
 from recsys.similarity.percentile import TABLE_DIGITS, shown
 
+OF_PATHS = {"harmonic", "tempo_change"}  # of the controls that tune lists, those of paths too
 N_SHOWN_REASONS = 2
 LEAST_SHOWN = 0.05  # of the amounts
 TITLE = "Recommended by Earshot"
@@ -106,10 +107,13 @@ def parse(arguments: Sequence[str]) -> RecommendOptions:
         parser.error(sentence(error))
     except ValueError as error:
         parser.error(str(error))
-    of_lists = controls.keys() & Tuning.model_fields.keys()
+    of_lists = controls.keys() & Tuning.model_fields.keys() - OF_PATHS
     seeds = args.like or args.unlike or named or args.playlist
     if args.start is not None and (seeds or of_lists):
-        parser.error("--from and --to go with a listener and what to leave out, and nothing else")
+        parser.error(
+            "--from and --to go with a listener, harmonic mixing, a change of tempo and what to "
+            "leave out, and nothing else"
+        )
     return RecommendOptions(
         k=args.k,
         home=args.home,

@@ -396,11 +396,6 @@ class Catalog:
         with self._writing() as session:
             levels.store(session, by_hash)
 
-    def without_levels(self) -> list[int]:
-        """Return the ids of the analysed tracks without levels, in order: of each audio one."""
-        with self._reading() as session:
-            return levels.missing(session)
-
     # Listens
 
     @property
@@ -556,6 +551,12 @@ class Catalog:
         """Return a listener's feedback on the available tracks, by id of the track."""
         with self._reading() as session:
             return feedback.feedback(session, int(listener_id))
+
+    def feedback_on(self, listener_id: int, track_id: int) -> Feedback | None:
+        """Return a listener's feedback on one available track, None without any."""
+        with self._reading() as session:
+            found = feedback.feedback(session, int(listener_id), int(track_id))
+            return found[0] if found else None
 
     # Stars and ratings
 

@@ -135,8 +135,11 @@ def _stored(
     return stored
 
 
-def feedback(session: Session, listener_id: int) -> list[Feedback]:
-    """Return a listener's feedback on the available tracks, by id of the track."""
+def feedback(session: Session, listener_id: int, only: int | None = None) -> list[Feedback]:
+    """Return a listener's feedback on the available tracks, by id of the track.
+
+    `only` is the id of one track, None for all.
+    """
     query = (
         select(TrackRow.id, FeedbackRow.kind, FeedbackRow.at)
         .join(RecordingRow, RecordingRow.id == FeedbackRow.recording_id)
@@ -144,6 +147,8 @@ def feedback(session: Session, listener_id: int) -> list[Feedback]:
         .where(FeedbackRow.listener_id == listener_id, is_available)
         .order_by(FeedbackRow.at, RecordingRow.id)
     )
+    if only is not None:
+        query = query.where(TrackRow.id == only)
     latest: dict[int, DatedFeedback] = {}
     for track_id, kind, at in session.execute(query):
         if track_id not in latest or outweighs((kind, at), latest[track_id]):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recsys.catalog.base import Base
 from recsys.catalog.listens import insert_many
-from recsys.catalog.tracks import TrackRow, analysed_without
 
 
 class LevelsRow(Base):
@@ -32,8 +31,3 @@ def read(session: Session, audio_hash: str) -> bytes | None:
 def store(session: Session, levels: Mapping[str, bytes]) -> None:
     """Write levels by audio hash; those that another program has written meanwhile stay."""
     insert_many(session, LevelsRow, sorted(levels.items()), "DO NOTHING")
-
-
-def missing(session: Session) -> list[int]:
-    """Return the ids of the analysed tracks without levels, in order: of each audio one."""
-    return analysed_without(session, exists().where(LevelsRow.audio_hash == TrackRow.audio_hash))

@@ -13,6 +13,7 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,11 +104,18 @@ def remove(connection: Connection, ids: Iterable[int]) -> None:
 
 
 def _row(track: Words) -> dict[str, Any]:
-    folded = {name: _spaced(fold(getattr(track, name))) for name in Words._fields[1:]}
-    return {"id": track.id, **folded}  # a lexeme of PostgreSQL has at most 2046 bytes
+    artist, other = _folded(track.artist), _folded(track.other)
+    return {"id": track.id, "title": _spaced(fold(track.title)), "artist": artist, "other": other}
+
+
+@lru_cache(maxsize=4096)
+def _folded(text: str) -> str:
+    """Return what several tracks after another have, folded: half the time of writing words."""
+    return _spaced(fold(text))
 
 
 def _spaced(folded: str) -> str:
+    """Return words apart, as long as PostgreSQL takes them: a lexeme has at most 2046 bytes."""
     return " ".join(w[:MAX_QUERY] for w in _SIGNS.sub(r" \g<0> ", folded).split())
 
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,6 +23,7 @@ from recsys.musical_key import KEYS
 
 N_SAMPLE = 1000  # tracks by which score terms are standardised
 SHOWN = ("id", "title", "artist", "album", "duration", "status")  # of a track in every answer
+Measure = Literal["tempo", "key", "loudness"]
 UNKNOWN = -1  # code of an unknown artist, album or recording
 
 
@@ -116,6 +118,17 @@ class TrackTable:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def ordered_by(self, measure: Measure, rows: IndexArray) -> IndexArray:
+        """Return those of the rows of which a measure is known, ascending; keys as in KEYS."""
+        values = {
+            "tempo": self.tempos,
+            "key": np.where(self.keys == UNKNOWN, np.nan, self.keys),
+            "loudness": self.loudness,
+        }[measure]
+        known = rows[~np.isnan(values[rows])]
+        ordered: IndexArray = known[np.argsort(values[known], kind="stable")]
+        return ordered
 
     def n_hidden(self, rows: Sequence[int] | IndexArray) -> int:
         """Return how many other copies of these available rows' recordings are available."""

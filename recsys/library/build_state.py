@@ -37,9 +37,8 @@ STAGES = {
     "head": "Learning from artists and genres",
     "map": "Drawing the map",
     "learn": "Learning from listens",
-    "levels": "Drawing waveforms",
 }
-MEASURED = ("identify", "analyse", "describe", "levels")  # stages with a rate and an estimate
+MEASURED = ("identify", "analyse", "describe")  # stages with a rate and an estimate
 
 INTERVAL = 0.5  # s between two writes
 N_LINES = 20  # last sentences that are stored

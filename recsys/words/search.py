@@ -11,13 +11,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-from index.arrays import BoolArray, Float16Array, Float32Array
+from index.arrays import BoolArray, Float16Array, Float32Array, IndexArray
 from recsys.catalog import Track
 from recsys.catalog.search import fold
 from recsys.home.track_table import UNKNOWN, TrackTable
@@ -28,8 +28,9 @@ from recsys.recommendation.seeds import GENRE_BONUS, MAX_OF_ARTIST
 from recsys.tagging.moods import MOODS
 from recsys.tagging.personal_tags import ListenersTags
 from recsys.words.encoder import MISSING, EncoderError, TextEncoder, installed_encoder
-from recsys.words.grammar import Likeness, Range, WantedKeys, parse
+from recsys.words.grammar import Likeness, Phrase, Range, WantedKeys, parse
 from recsys.words.meaning import Dictionary, Meaning
+from recsys.words.thesaurus import MEASURED
 
 MAX_RESULTS = 500
 N_CACHED = 400  # columns of normal scores
@@ -118,7 +119,10 @@ class WordSearch:
             else:
                 parts.append(part)
         for phrase in parsed.phrases:
-            meanings, words = dictionary.read(phrase)
+            compared = self._compared(phrase, parsed.likenesses, table, allowed)
+            parts += compared.values()
+            rest = tuple(word for word in phrase.words if word not in compared)
+            meanings, words = dictionary.read(replace(phrase, words=rest))
             parts += [self._tagged(meaning, table, tags) for meaning in meanings]
             unknown += words
         bounds = [
@@ -198,19 +202,55 @@ class WordSearch:
         least = 0.0 if meaning.words.startswith("without ") else STANDS_OUT
         return _Part(Understood(meaning.words, tuple(taken_for)), values, values >= least)
 
-    def _alike(self, likeness: Likeness, table: TrackTable) -> _Part | None:
-        """Return the similarity to an artist's tracks, or to a track; None for an unknown name."""
+    def _named(self, likeness: Likeness, table: TrackTable) -> tuple[IndexArray, str]:
+        """Return the rows of an artist, or of a track, and the name; no rows for an unknown one."""
         rows = table.artist_rows.get(fold(likeness.name))
         if rows is not None and len(rows):
-            of = table.names[fold(likeness.name)]
             spread = np.linspace(0, len(rows) - 1, min(len(rows), MAX_OF_ARTIST)).astype(np.intp)
-            rows = rows[spread]
-        else:
-            found = self._catalog.search(likeness.name, 1)
-            rows = table.rows([track.id for track in found])
-            if not len(rows):
-                return None
-            of = found[0].name
+            return rows[spread], table.names[fold(likeness.name)]
+        found = self._catalog.search(likeness.name, 1)
+        return table.rows([track.id for track in found]), found[0].name if found else ""
+
+    def _compared(
+        self,
+        phrase: Phrase,
+        likenesses: Sequence[Likeness],
+        table: TrackTable,
+        allowed: BoolArray,
+    ) -> dict[str, _Part]:
+        """Return by word what is faster or louder than what the query is to be like.
+
+        What is known not to be is taken out of `allowed`. Nothing where the query is like nothing,
+        or where no tempo or loudness of that is known.
+        """
+        parts: dict[str, _Part] = {}
+        alike = next((one for one in likenesses if not one.negated), None)
+        if phrase.negated or alike is None:
+            return parts
+        for word in MEASURED.keys() & set(phrase.words):
+            quantity, least = MEASURED[word]
+            numbers = 100 * np.log(table.tempos) if quantity == "tempo" else table.loudness
+            rows, name = self._named(alike, table)
+            of_name = numbers[rows][~np.isnan(numbers[rows])]
+            if not len(of_name):
+                continue
+            middle = float(np.median(of_name))
+            known = ~np.isnan(numbers)
+            inside = known & ((numbers - middle) * np.sign(least) >= abs(least))
+            allowed &= ~known | inside
+            written = (
+                f"{np.exp(middle / 100):.0f} BPM" if quantity == "tempo" else f"{middle:.1f} LUFS"
+            )
+            understood = Understood(f"{word} than {name}", (f"{quantity} {written}",))
+            values = np.where(inside, np.float32(KNOWN_INSIDE), np.float32(0))
+            parts[word] = _Part(understood, values, inside)
+        return parts
+
+    def _alike(self, likeness: Likeness, table: TrackTable) -> _Part | None:
+        """Return the similarity to an artist's tracks, or to a track; None for an unknown name."""
+        rows, of = self._named(likeness, table)
+        if not len(rows):
+            return None
         centre = self._recommender.index.vectors_at(rows).mean(axis=0)
         cosines = self._recommender.index.products(centre)
         values = normal_scores(-cosines if likeness.negated else cosines, table.available)

@@ -139,6 +139,15 @@ COMPARATIVES: Mapping[str, tuple[str, str]] = {  # word: what there is more of, 
     "darker": ("dark", "happy"),
     "livelier": ("energetic", "calm"),
 }
+# Comparatives that a measure answers where a query says what to compare with: the measure, and the
+# least difference, of tempo about in percent, of loudness in LU.
+MEASURED: Mapping[str, tuple[str, float]] = {
+    "faster": ("tempo", 3.0),
+    "slower": ("tempo", -3.0),
+    "louder": ("loudness", 1.0),
+    "quieter": ("loudness", -1.0),
+    "softer": ("loudness", -1.0),
+}
 
 
 def _split(names: str) -> list[str]:

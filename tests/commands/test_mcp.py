@@ -126,6 +126,29 @@ def test_a_playlist_that_renews_itself_is_not_extended(earshot: Commands) -> Non
         assert [one["track_id"] for one in tools.playlist(stored.id)["tracks"]] == [1]
 
 
+def test_what_has_just_been_deleted_is_said(
+    earshot: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Catalog(earshot.home) as catalog:
+        ann = catalog.listener("ann", create=True)
+        assert ann
+        stored = catalog.save_playlist(ann.id, "Evening", [1])
+        catalog.set_feedback(ann.id, 2, "dislike", 7)
+        with closing(AssistantTools(Settings(earshot.home), "ann")) as tools:
+            assert tools.describe(2)["opinion"] == "dislike"
+            assert tools.describe(1)["opinion"] is None
+            read = tools._playlist
+
+            def read_and_lose(*arguments: Any) -> Any:
+                found = read(*arguments)
+                catalog.delete_playlist(ann.id, stored.id)
+                return found
+
+            monkeypatch.setattr(tools, "_playlist", read_and_lose)
+            with pytest.raises(ToolRefused, match="has just been deleted"):
+                tools.extend_playlist(stored.id, [2])
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "sentence"),
     [

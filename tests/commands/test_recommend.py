@@ -160,6 +160,8 @@ def test_a_player_plays_what_is_printed(
 def test_a_way(earshot: Commands, ids: dict[str, list[int]]) -> None:
     start, end = ids["ambient"][0], ids["metal"][0]
     rows = ask(earshot, "--from", start, "--to", end, "--length", 3, "--exclude-genre", "baroque")
+    kept = ask(earshot, "--from", start, "--to", end, "--length", 3, "--tempo-change", 50)
+    assert [kept[0]["track_id"], kept[-1]["track_id"]] == [start, end]
     assert [row["track_id"] for row in rows] in ([start, other, end] for other in (2, 4))
     assert {reason["ref"] for reason in rows[1]["reasons"]} == {start, end}
 

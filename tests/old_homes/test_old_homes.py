@@ -21,6 +21,7 @@ NOW_CALLED = {"highlight": "typical"}  # a taggram's highlight is another moment
 ESTIMATED = {"tempo", "keys"}  # what a build estimates anew
 BY_LISTENS = {  # answers by listening models, which then had co-listening
     "recommend_listener",
+    "recommend_seeds",
     "recommend_taught",
     "/api/v1/mix?like=track:3&length=5",
     "/api/v1/mix?length=5",

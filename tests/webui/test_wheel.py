@@ -70,3 +70,16 @@ def test_the_comparison_is_drawn_and_played(page: Page) -> None:
     page.wait_for_function(f"({painted})(document.querySelector('.compared canvas'))")
     box = picture.bounding_box()
     assert box and 100 < box["width"] <= 360
+
+
+def test_tracks_are_ordered_by_what_is_measured(
+    home: Path, client: FlaskClient, tmp_path: Path
+) -> None:
+    name_keys(home, tmp_path)
+    by_tempo = client.get("/tracks?sort=tempo").text
+    assert by_tempo.count('class="song') == 12, "those whose tempo is known"
+    assert by_tempo.index("90 BPM") < by_tempo.index("101 BPM")
+    by_key = client.get("/tracks?sort=key").text
+    assert by_key.count('class="song') == 3
+    assert by_key.index("C major") < by_key.index("A minor")
+    assert client.get("/tracks?sort=loudness").text.count('class="song') == 0

@@ -12,7 +12,7 @@ from pydantic import Field
 from werkzeug.exceptions import Conflict
 
 from recsys.catalog import Track as CatalogTrack
-from recsys.home.track_table import UNKNOWN, TrackTable
+from recsys.home.track_table import TrackTable
 from recsys.musical_key import KEYS, TONICS
 from recsys.recommendation.controls import FASTEST
 from recsys.served_home import Served
@@ -359,12 +359,6 @@ def _described(table: TrackTable, query: TracksQuery) -> list[int]:
         mask &= table.keys == KEYS.index(query.key)
     rows = np.flatnonzero(mask)
     if query.sort != "id":
-        values = {
-            "tempo": table.tempos,
-            "key": np.where(table.keys == UNKNOWN, np.nan, table.keys),
-            "loudness": table.loudness,
-        }[query.sort]
-        rows = rows[~np.isnan(values[rows])]
-        rows = rows[np.argsort(values[rows], kind="stable")]
+        rows = table.ordered_by(query.sort, rows)
     ids: list[int] = table.ids[rows].tolist()
     return ids

@@ -50,7 +50,7 @@ class WaveformSchema(Described):
     responses={200: WaveformSchema, **NOT_MODIFIED, **problems(404)},
 )
 def waveform(path: OfTrack, header: Revalidating) -> Response:
-    """Return how loud a track is over its length, as builds read it, or now where none did yet."""
+    """Return how loud a track is over its length: read the first time it is asked for."""
     track = available_track(current_or_catalog(), path.track_id)
     levels = _known(track)
     if levels is None:

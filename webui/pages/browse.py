@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 from urllib.parse import urlencode
 
+import numpy as np
 from flask import Blueprint, render_template, request
 from werkzeug.exceptions import BadRequest, NotFound
 
 from recsys.catalog.search import fold
 from recsys.home.discography import Discography, LibraryAlbum, LibraryGenre
+from recsys.home.track_table import Measure
 from recsys.served_home import Served
 from webui import current_listener, library_lists
 from webui.library_lists import ALBUM_ORDERS, ARTIST_ORDERS, TRACK_ORDERS, Order, letter_starts
@@ -23,6 +25,11 @@ ON_PAGE = {"albums": 60, "artists": 100, "tracks": 100, "genres": 200}
 MIN_LETTERED = 20  # items of a list that letters lead into
 MAX_FOUND = 1000  # that are sorted of those which words find
 MAX_WORDS = 200  # characters
+MEASURES: Mapping[str, Order] = {
+    "tempo": Order("Tempo"),
+    "key": Order("Key"),
+    "loudness": Order("Loudness"),
+}
 EXPECTED: Mapping[str, Order] = {"expected": Order("Might please many")}  # where it is told
 _MOST_PAGES = 1_000_000
 _T = TypeVar("_T")
@@ -152,13 +159,11 @@ def tracks() -> str:
     served = current()
     library, mine = served.discographies.current(), listening(served)
     expected = served.recommender.expected_popularity()
-    choice = Choice.read("/tracks", {**TRACK_ORDERS, **(EXPECTED if expected else {})})
-    if expected and choice.order in EXPECTED:
-        table = served.recommender.track_table()
-        rows = expected.of_unplayed(served.recommender.popularity(), table)
-        listed: Sequence[int] = [i for i in table.ids[rows].tolist() if i in library.titles]
+    choice = Choice.read("/tracks", {**TRACK_ORDERS, **MEASURES, **(EXPECTED if expected else {})})
+    if choice.order in TRACK_ORDERS:
+        listed = library_lists.tracks(choice.order, library, mine)
     else:
-        expected, listed = None, library_lists.tracks(choice.order, library, mine)
+        listed = _by_sound(served, choice.order, library.titles)
     if choice.words:
         found = {track.id for track in served.catalog.search(choice.words, MAX_FOUND)}
         listed = [track_id for track_id in listed if track_id in found]
@@ -174,8 +179,21 @@ def tracks() -> str:
         rows=there,
         library=library,
         mine=mine,
-        how_sure=expected.words if expected else "",
+        how_sure=expected.words if expected and choice.order in EXPECTED else "",
     )
+
+
+def _by_sound(served: Served, order: str, known: Container[int]) -> Sequence[int]:
+    """Return the ids of the tracks of which a measure is known, in its order, or `EXPECTED`."""
+    recommender = served.recommender
+    table, expected = recommender.track_table(), recommender.expected_popularity()
+    if order in MEASURES:
+        rows = table.ordered_by(cast(Measure, order), np.flatnonzero(table.available))
+    elif expected is not None:
+        rows = expected.of_unplayed(recommender.popularity(), table)
+    else:  # deleted since the order was read
+        return ()
+    return [track_id for track_id in table.ids[rows].tolist() if track_id in known]
 
 
 @browse_pages.get("/genres")

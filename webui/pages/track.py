@@ -235,5 +235,5 @@ def _history(served: Served, track: Track) -> TrackHistory:
     listener = current_listener.listener(served)
     if listener is None:
         return TrackHistory(TrackPlays(0, ()), None)
-    feedback = (f for f in served.catalog.feedback(listener) if f.track_id == track.id)
-    return TrackHistory(served.catalog.plays(listener, track.id), next(feedback, None))
+    feedback = served.catalog.feedback_on(listener, track.id)
+    return TrackHistory(served.catalog.plays(listener, track.id), feedback)

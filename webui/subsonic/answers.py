@@ -55,7 +55,8 @@ def failure(code: int, message: str, status: int = 200, help_url: str | None = N
 
 def wants_json() -> bool:
     """Say whether the request asks for JSON; XML is what it gets otherwise."""
-    return "json" in (*request.args.getlist("f"), *form().getlist("f"))
+    given = (*request.args.getlist("f"), *form().getlist("f"))
+    return any(one.lower() == "json" for one in given)
 
 
 def form() -> MultiDict[str, str]:

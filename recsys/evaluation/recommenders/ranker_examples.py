@@ -77,12 +77,6 @@ class Examples:
             np.diff(split.train.indptr)[split.listeners] == 0,
         )
 
-    def of_tracks(self, chosen: BoolArray, split: InnerSplit, library: RankedLibrary) -> Examples:
-        """Return the pairs of some tracks, bool (n_tracks,), as if there were no others."""
-        some = self._of_pairs(chosen[self.tracks])
-        n_held_out = _by_kind(split.held_out, library.kinds, chosen) * (self.n_held_out > 0)
-        return replace(some, n_held_out=n_held_out)
-
     def of_listeners(self, chosen: BoolArray) -> Examples:
         """Return the pairs of some listeners, bool (n,)."""
         some = self._of_pairs(chosen[self.listeners])

@@ -42,7 +42,7 @@ class HeldOut:
 
 KNOWN_TRACKS = HeldOut(listens=0.2)
 NEW_LISTENERS = HeldOut(listeners=0.3)
-NEW_TRACKS = HeldOut(tracks=0.2, candidates=(0, 300, 300), queries=0.5, folds=3)
+NEW_TRACKS = HeldOut(tracks=0.2, candidates=(0, 150, 150), queries=0.5, folds=3)
 NEW_ARTISTS = HeldOut(artists=0.2, candidates=(0, 0, 300), queries=0.4)
 SPLITS = KNOWN_TRACKS, NEW_LISTENERS, NEW_TRACKS, NEW_ARTISTS
 

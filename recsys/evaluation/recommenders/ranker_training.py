@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
-from index.arrays import Float64Array, Int64Array
+from index.arrays import BoolArray, Float64Array, Int64Array
 from recsys.evaluation.recommenders.ranker_examples import Examples
 from recsys.evaluation.recommenders.ranker_odds import adopt, place, reliability, start_of
 from recsys.evaluation.recommenders.ranker_split import SPLITS, inner_split
@@ -21,11 +21,11 @@ from recsys.models.ranker.pairs import REGIMES, RankedLibrary
 from recsys.models.ranker.ranked_model import RankedModel, without_ranker
 from recsys.models.ranker.ranker import TREES, Ranker, Trees, column_name, sha256
 from recsys.models.ranker.terms import TERMS
+from recsys.threads import for_each
 
-MAX_LISTENERS = 2500  # whose candidates are examples, of whom
-TRAINED, STOPPING, GATE, ASKED = range(4)  # parts of the examples: trees are trained on the first,
-SHARES = 0.55, 0.15, 0.3  # end by the second, and are asked about the third and about the last,
-MIN_LISTENERS = 120  # which has new artists alone. Fewer listeners in all train nothing
+MAX_LISTENERS = 2500  # whose candidates are examples, in each split
+PARTS = 3  # of the examples: trees are asked about one that were grown on the others
+MIN_LISTENERS = 120  # fewer train nothing
 ROUNDS = 300
 PATIENCE = 20  # trees without gain
 BOOSTING: dict[str, Any] = {
@@ -36,6 +36,7 @@ BOOSTING: dict[str, Any] = {
     "lambda_l2": 5.0,
     "max_bin": 63,
     "force_col_wise": True,
+    "num_threads": 1,  # several at once wait for each other longer than they work
     "deterministic": True,
     "verbose": -1,
 }
@@ -112,13 +113,13 @@ def _train(
     settings: HybridSettings, interactions: Interactions, content: Content, seed: int
 ) -> Ranker | None:
     """Return a trained ranker with the gate's decision; None where the listens are too few."""
-    n_listeners = interactions.counts.shape[0]
+    n_listeners, n_tracks = interactions.counts.shape
     generator = np.random.default_rng(seed)
     order = generator.permutation(n_listeners)
-    of_listeners = _parts(n_listeners, generator)
-    of_tracks = _parts(interactions.counts.shape[1], generator)
+    of_listeners, of_tracks = (generator.integers(PARTS, size=n) for n in (n_listeners, n_tracks))
     examples: list[Examples] = []
     parts: list[Int64Array] = []
+    is_asked: list[BoolArray] = []
     n_asked = 0
     folds = [(number, fold) for number, out in enumerate(SPLITS) for fold in range(out.folds)]
     for number, fold in folds:
@@ -139,58 +140,52 @@ def _train(
         if not len(split.listeners):
             continue
         inner = settings.fit(split.train, content, seed)
-        library = library_of(inner, split.train, content)
-        whole = Examples.of(library, split, out.candidates)
-        if out.artists:
-            examples.append(whole)
-            parts.append(np.full(len(whole.lengths), ASKED))
-            continue
-        for part in (TRAINED, STOPPING, GATE):
-            if out.tracks:
-                some = whole.of_tracks(of_tracks == part, split, library)
-            else:
-                some = whole.of_listeners(of_listeners[split.listeners] == part)
-            examples.append(some)
-            parts.append(np.full(len(some.lengths), part))
-    return _ranker(Examples.joined(examples), np.concatenate(parts), seed)
+        some = Examples.of(library_of(inner, split.train, content), split, out.candidates)
+        examples.append(some)
+        by_listener = of_listeners[split.listeners][some.listeners]
+        parts.append(np.where(some.kinds == 0, by_listener, of_tracks[some.tracks]))
+        is_asked.append(np.full(len(some.lengths), out.artists > 0))
+    return _ranker(Examples.joined(examples), np.concatenate(parts), np.concatenate(is_asked), seed)
 
 
-def _ranker(examples: Examples, part: Int64Array, seed: int) -> Ranker:
-    """Train on listeners of one part (n,), until those of another gain no more, and ask the gate.
+def _ranker(examples: Examples, parts: Int64Array, is_asked: BoolArray, seed: int) -> Ranker:
+    """Ask the gate about trees that were grown on other parts, and grow trees on all.
 
-    Then as many trees are grown on all three: a new track's artist is known to more of them.
+    parts     of the pairs, 0 to `PARTS` - 1: those of known tracks are divided by listener, those
+              of new ones by track, whose popularity trees would remember (n_pairs,)
+    is_asked  listeners who are the gate's alone: bool (n,)
     """
-    of_pair = part[examples.listeners]
-    odds = start_of(examples, of_pair == TRAINED)
+    training = ~is_asked[examples.listeners]
+    odds = start_of(examples, training)
 
     def corrections(raw: Float64Array) -> Float64Array:
         return (raw + odds.intercepts[examples.kinds]) / odds.slopes[examples.kinds]
 
-    parts = [_of_regime(examples, of_pair, kinds) for kinds in REGIMES]
-    asked = [_boost(examples, odds.start, of_regime, seed) for of_regime in parts]
-    raw = _values(asked, examples)
-    adopted, decisions = adopt(corrections(raw), examples, part == GATE, part == ASKED)
-    trees = [
-        _boost(examples, odds.start, of_regime, seed, one.n_trees)
-        if adopted[kinds[0]].any()
-        else one
-        for kinds, of_regime, one in zip(REGIMES, parts, asked, strict=True)
-    ]
-    places = place(corrections(_values(trees, examples)), examples, adopted)
+    grown = [_crossed(examples, odds.start, parts, training, kinds, seed) for kinds in REGIMES]
+    raw = np.where(np.isin(examples.kinds, REGIMES[0]), grown[0].values, grown[1].values)
+    adopted, decisions = adopt(corrections(raw), examples, ~is_asked, is_asked)
+    trees: dict[str, Trees] = {}
+
+    def grow(number: int) -> None:
+        of_kinds = training & np.isin(examples.kinds, REGIMES[number])
+        mask = of_kinds if examples.played[of_kinds].any() else training
+        n_trees = grown[number].n_trees
+        trees[TREES[number]] = _boost(examples, odds.start, mask, seed, n_trees)
+
+    for_each(grow, range(len(REGIMES)))
+    places = place(corrections(raw), examples, adopted)
     card = {
         "adopted": bool(adopted.any()),
-        "sha256": {name: one.digest for name, one in zip(TREES, trees, strict=True)},
-        "trees": {name: one.n_trees for name, one in zip(TREES, trees, strict=True)},
+        "sha256": {name: trees[name].digest for name in TREES},
+        "trees": {name: trees[name].n_trees for name in TREES},
         "listeners": len(examples.lengths),
         "examples": len(examples.scores),
-        "terms": [TERMS[column].name for column in trees[0].columns],
+        "terms": [TERMS[column].name for column in trees[TREES[0]].columns],
         "decisions": [decision.as_json() for decision in decisions],
-        "reliability": reliability(
-            (odds.unknown + raw)[of_pair == GATE], examples.played[of_pair == GATE]
-        ),
+        "reliability": reliability((odds.unknown + raw)[training], examples.played[training]),
     }
     return Ranker(
-        tuple(trees),
+        tuple(trees[name] for name in TREES),
         odds.slopes,
         odds.slopes[:, None] * places.offsets - odds.intercepts[:, None],
         adopted,
@@ -199,49 +194,60 @@ def _ranker(examples: Examples, part: Int64Array, seed: int) -> Ranker:
     )
 
 
-def _of_regime(examples: Examples, of_pair: Int64Array, kinds: Sequence[int]) -> Int64Array:
-    """Return the part of each pair of a regime, -1 for the others.
+class _Crossed(NamedTuple):
+    """f of all pairs by trees that were grown without their part, and how many trees suffice.
 
-    Where new tracks are too few to learn from it is that of the known ones: the gate asks as many.
+    values   0 for pairs of other kinds: (n_pairs,)
+    n_trees  the mean over the parts
     """
-    here = np.where(np.isin(examples.kinds, kinds), of_pair, -1)
-    enough = all(examples.played[here == part].any() for part in (TRAINED, STOPPING))
-    return here if enough or kinds == REGIMES[0] else _of_regime(examples, of_pair, REGIMES[0])
+
+    values: Float64Array
+    n_trees: int
 
 
-def _values(trees: Sequence[Trees], examples: Examples) -> Float64Array:
-    """Return f of all pairs, by the trees of their regime."""
-    values = np.zeros(len(examples.kinds))
-    for kinds, one in zip(REGIMES, trees, strict=True):
-        here = np.isin(examples.kinds, kinds)
-        values[here] = one.values(examples.terms[here])
-    return values
+def _crossed(
+    examples: Examples,
+    start: Float64Array,
+    parts: Int64Array,
+    training: BoolArray,
+    kinds: Sequence[int],
+    seed: int,
+) -> _Crossed:
+    """Grow trees for some kinds of candidates without each part, until it gains no more."""
+    of_kinds = np.isin(examples.kinds, kinds)
+    values, n_trees = np.zeros(len(parts)), []
 
+    def grow(part: int) -> None:
+        inside, outside = (training & of_kinds & mask for mask in (parts == part, parts != part))
+        if examples.played[inside].any() and examples.played[outside].any():
+            trees = _boost(examples, start, outside, seed, until=inside)
+            here = of_kinds & (parts == part)
+            values[here] = trees.values(examples.terms[here])
+            n_trees.append(trees.n_trees)  # otherwise too few to learn from: no correction
 
-def _parts(n: int, generator: np.random.Generator) -> Int64Array:
-    """Draw a part of the first three for each: int64 (n,)."""
-    return np.searchsorted(np.cumsum(SHARES[:-1]), generator.random(n), side="right")
+    for_each(grow, range(PARTS))
+    return _Crossed(values, max(round(np.mean(n_trees)), 1) if n_trees else 1)
 
 
 def _boost(
     examples: Examples,
     start: Float64Array,
-    of_pair: Int64Array,
+    training: BoolArray,
     seed: int,
-    n_trees: int | None = None,
+    n_trees: int = ROUNDS,
+    until: BoolArray | None = None,
 ) -> Trees:
-    """Grow trees from the log-odds `start` on the pairs to train on, until others gain no more.
+    """Grow trees from the log-odds `start` on some pairs, bool (n_pairs,).
 
-    With `n_trees` so many are grown on the pairs of the first three parts.
+    As many as `n_trees`; with `until` so many that other pairs gain no more.
     """
     import lightgbm  # noqa: PLC0415 - seconds to import, and not needed before
 
-    terms = examples.terms[of_pair == TRAINED]
+    terms = examples.terms[training]
     columns = [n for n in range(len(TERMS)) if terms[:, n].min() < terms[:, n].max()]
     names = [column_name(TERMS[n].name) for n in columns]
     sets: list[Any] = []
-    every = (of_pair >= TRAINED) & (of_pair <= GATE)
-    for mask in (of_pair == TRAINED, of_pair == STOPPING) if n_trees is None else (every,):
+    for mask in (training,) if until is None else (training, until):
         sets.append(
             lightgbm.Dataset(
                 examples.terms[mask][:, columns],
@@ -249,7 +255,7 @@ def _boost(
                 init_score=start[mask],
                 feature_name=names,
                 reference=sets[0] if sets else None,
-                params={"verbose": -1},
+                params={"verbose": -1, "num_threads": 1},
             )
         )
     parameters = {
@@ -257,10 +263,10 @@ def _boost(
         "seed": seed,
         "monotone_constraints": [TERMS[n].monotone for n in columns],
     }
-    if n_trees is None:
-        stop = lightgbm.early_stopping(PATIENCE, verbose=False)
-        booster = lightgbm.train(parameters, sets[0], ROUNDS, [sets[1]], callbacks=[stop])
-        text = booster.model_to_string(num_iteration=booster.best_iteration)
-    else:
+    if until is None:
         text = lightgbm.train(parameters, sets[0], n_trees).model_to_string()
+    else:
+        stop = lightgbm.early_stopping(PATIENCE, verbose=False)
+        booster = lightgbm.train(parameters, sets[0], n_trees, [sets[1]], callbacks=[stop])
+        text = booster.model_to_string(num_iteration=booster.best_iteration)
     return Trees(text, sha256(text))

@@ -126,6 +126,22 @@ def test_likeness_to_an_artist_a_track_and_the_unlike(search: WordSearch) -> Non
     assert missing.ignored == ("qqqqqqqq",)
 
 
+def test_faster_is_faster_than_what_the_query_names(search: WordSearch, library: Library) -> None:
+    plain = search.search("like Nina but faster", 8)
+    assert [part.words for part in plain.understood] == ["like nina"], "no tempo is known"
+    for number, bpm in ((1, 100.0), (2, 120.0), (5, 150.0), (6, 80.0)):
+        tags = replace(scanned_file(number, SONGS[number - 1]).tags, bpm=bpm)
+        library.catalog.record_tags({number: tags})
+    answer = search.search("like Nina but faster", 8)
+    assert answer.understood[1].words == "faster than Nina"
+    assert answer.understood[1].taken_for == ("tempo 110 BPM",)
+    met = {found.track.id for found in answer.results if "faster than Nina" in found.met}
+    assert met == {2, 5}
+    assert set(ids(answer)) == {2, 3, 4, 5, 7, 8}, "what is known not to be faster is left out"
+    assert set(ids(search.search("like Nina but slower", 8))) == {1, 3, 4, 6, 7, 8}
+    assert "faster" in search.search("faster", 1).ignored, "nothing to compare with, and no tag"
+
+
 def test_keys_leave_out_what_is_known_to_be_in_another(
     search: WordSearch, library: Library
 ) -> None:

@@ -86,7 +86,7 @@ def test_get_and_form_with_view_and_without(rest: Rest) -> None:
         for answer in (
             rest.client.get(path, query_string={"id": "2", "f": "json"}),
             rest.client.post(path, data={"id": "2", "f": "json"}),
-            rest.client.post(f"{path}?f=json", data={"id": "2"}),
+            rest.client.post(f"{path}?f=JSON", data={"id": "2"}),
         ):
             assert answer.get_json()["subsonic-response"]["song"]["title"] == "Song 1"
             assert answer.headers["Cache-Control"] == "no-store"

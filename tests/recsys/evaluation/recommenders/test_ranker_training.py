@@ -10,7 +10,6 @@ from scipy import sparse
 from tastes import loyal, shuffled
 
 from recsys.evaluation.recommenders.evaluation import evaluate
-from recsys.evaluation.recommenders.ranker_examples import Examples
 from recsys.evaluation.recommenders.ranker_split import (
     KNOWN_TRACKS,
     NEW_ARTISTS,
@@ -20,7 +19,7 @@ from recsys.evaluation.recommenders.ranker_split import (
     InnerSplit,
     inner_split,
 )
-from recsys.evaluation.recommenders.ranker_training import RankedSettings, library_of
+from recsys.evaluation.recommenders.ranker_training import RankedSettings
 from recsys.evaluation.recommenders.splits import Split, split
 from recsys.interactions import Content, n_listeners
 from recsys.models.als import Als
@@ -185,26 +184,6 @@ def test_new_listeners_are_told_by_few_tracks() -> None:
     assert not made.train[made.listeners].nnz
     assert made.train.nnz == counts.nnz - counts[made.listeners].nnz
     assert 1 < np.median(np.diff(made.histories.indptr)) < 12
-
-
-def test_examples_of_some_tracks_are_as_if_there_were_no_others() -> None:
-    """The gate must not ask for the tracks of the training: trees remember who is popular."""
-    made, _, content = inner(NEW_TRACKS)
-    library = library_of(SETTINGS.hybrid.fit(made.train, content, 0), made.train, content)
-    whole = Examples.of(library, made, NEW_TRACKS.candidates)
-    assert set(whole.kinds) <= {1, 2}
-    chosen = content.artists % 2 == 0
-    some = whole.of_tracks(chosen, made, library)
-    assert set(content.artists[some.tracks] % 2) == {0}
-    sought = made.held_out[:, chosen & (library.kinds > 0)]
-    assert some.n_held_out.sum(axis=1).tolist() == sought.getnnz(axis=1).tolist()
-    both = Examples.joined([some, whole.of_tracks(~chosen, made, library)])
-    assert both.played.sum() == whole.played.sum()
-    assert both.n_held_out.sum() == whole.n_held_out.sum()
-    n = len(made.listeners)
-    assert both.of_listeners(np.arange(2 * n) >= n).tracks.tolist() == [
-        track for track in whole.tracks.tolist() if not chosen[track]
-    ]
 
 
 def test_kinds_follow_the_listens(trained: RankedModel) -> None:
