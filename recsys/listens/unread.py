@@ -33,7 +33,9 @@ _DATABASES: Sequence[tuple[str, str, Mapping[str, Sequence[str]]]] = (
 _TEXTS: Sequence[tuple[str, str, re.Pattern[str]]] = tuple(
     (what, instead, re.compile(beginning, re.IGNORECASE))
     for what, instead, beginning in (
-        ("Rhythmbox' library", _AS_TABLE, r"<rhythmdb\b"),
+        ("Rhythmbox' library", _AS_TABLE, r"<rhythmdb[\s>]"),
+        ("Rhythmbox' file of all playlists", "Export one as M3U or XSPF", r"<rhythmdb-playlists\b"),
+        ("a playlist of Winamp's B4S form", "Export it as M3U", r"<WinampXML\b"),
         ("a collection of Traktor", _AS_TABLE, r"<NML\b"),
         ("a collection of rekordbox", _AS_TABLE, r"<DJ_PLAYLISTS\b"),
         ("statistics of foobar2000", _AS_TABLE, r"<PlaybackStatistics\b"),
