@@ -23,6 +23,9 @@ _BLOCK = 2 * RATE  # samples
 _MIN_BLOCKS = 2
 _QUIET_BLOCK = 1e-4  # of the loudest block's energy (-40 dB): quieter blocks are noise
 _QUIET_OCTAVE = 3e-3  # of the energy of its block's loudest octave (-25 dB)
+_PIECE = RATE // 4  # samples: a word that is muted or bleeped is as long
+MIN_CORRELATION = 0.6  # of every such piece; the poorest copies measured leave 0.70
+_QUIET_PIECE = 0.2, 0.02  # of the median and mean energy of pieces: quieter ones do not count
 _SINC = 32  # samples on each side of a peak by which it is interpolated
 _STEPS = 32  # per sample, to which two waveforms are aligned
 
@@ -45,7 +48,9 @@ def same_recording(one: Float32Array, other: Float32Array) -> bool:
     audible = np.isfinite(coherence).any(axis=1)
     if audible.sum() < max(_MIN_BLOCKS, n_blocks / 2):
         return False
-    return bool(np.nanmin(coherence) >= MIN_COHERENCE)
+    if np.nanmin(coherence) < MIN_COHERENCE:
+        return False
+    return bool(np.nanmin(piece_correlation(a, b)) >= MIN_CORRELATION)
 
 
 def align(one: Float32Array, other: Float32Array) -> tuple[Float32Array, Float32Array]:
@@ -69,6 +74,24 @@ def align(one: Float32Array, other: Float32Array) -> tuple[Float32Array, Float32
     shifted = fft.irfft(spectrum * turn, n)
     begin, end = max(0, round(-lag)), min(len(a), round(len(b) - lag))
     return a[begin:end], shifted[begin:end]
+
+
+def piece_correlation(one: Float32Array, other: Float32Array) -> Float32Array:
+    """Return the correlation of each quarter of a second of aligned waveforms: (n_pieces,), 0 to 1.
+
+    NaN where both are quieter than their other pieces. It shows an edit that is too short for the
+    coherence of a block, and what lies between two blocks or behind the last.
+    """
+    n_pieces = len(one) // _PIECE
+    a, b = (wave[: n_pieces * _PIECE].reshape(n_pieces, _PIECE) for wave in (one, other))
+    mine, theirs = np.square(a).sum(axis=1), np.square(b).sum(axis=1)
+    tiny = np.float32(1e-30)
+    products = np.abs((a * b).sum(axis=1))
+    correlation: Float32Array = (products / np.sqrt(mine * theirs + tiny)).astype(np.float32)
+    of_median, of_mean = _QUIET_PIECE
+    quiet = [e <= max(of_median * np.median(e), of_mean * np.mean(e)) for e in (mine, theirs)]
+    correlation[quiet[0] & quiet[1]] = np.nan
+    return correlation
 
 
 def octave_coherence(one: Float32Array, other: Float32Array) -> Float32Array:

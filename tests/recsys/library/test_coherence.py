@@ -17,6 +17,7 @@ EMOTIFY = Path(__file__).parents[3].parent / "shared" / "audio" / "emotify" / "l
 SECONDS = 20
 
 Wave = NDArray[np.float32]
+BLEEP: Wave = np.sin(2 * np.pi * 1000 * np.arange(SECONDS * RATE) / RATE).astype(np.float32)
 
 
 def play(seed: int, *, late: float = 0.0, speed: float = 1.0, lead: int = 0) -> Wave:
@@ -74,6 +75,11 @@ def test_a_copy_is_the_same_recording_both_ways(copy: Wave) -> None:
     assert same_recording(copy, ORIGINAL)
 
 
+def test_noise_between_sparse_notes_does_not_count() -> None:
+    sparse = ORIGINAL * (np.arange(len(ORIGINAL)) % RATE < RATE // 5)
+    assert same_recording(sparse, noisy(sparse, -25))
+
+
 def edited(begin: float, end: float, replacement: Wave) -> Wave:
     wave = ORIGINAL.copy()
     part = slice(int(begin * RATE), int(end * RATE))
@@ -92,6 +98,10 @@ def edited(begin: float, end: float, replacement: Wave) -> Wave:
         play(1, lead=1),
         edited(8, 11, play(2)),
         edited(8, 11, 0 * ORIGINAL),
+        edited(7.9, 8.2, 0 * ORIGINAL),
+        edited(8.8, 9.3, BLEEP),
+        edited(9.6, 10.3, play(2)),
+        edited(18.5, 20, play(2)),
         np.concatenate([ORIGINAL[: 8 * RATE], ORIGINAL[9 * RATE :]]),
         ORIGINAL[11 * RATE :],
         ORIGINAL[: 9 * RATE],
