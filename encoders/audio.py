@@ -24,11 +24,11 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from encoders.channels import (
-    SILENCE,
     Channels,
     have_cancelled,
     may_have_cancelled,
     silent,
+    sounds,
     with_signal,
 )
 from encoders.errors import AudioError, FileUnavailable
@@ -41,6 +41,7 @@ av.logging.set_level(None)  # a broken file is reported once, by AudioError, not
 _PREROLL = 0.25  # s decoded before a segment: MP3's bit reservoir, Opus's overlap, the resampler
 _SEEK_GAP = 1.5  # s; a shorter gap between two segments is decoded through rather than sought over
 _MIN_DURATION = 0.05  # s
+_AT_ONCE = 200  # segments of a track that is searched for any signal
 _DENSER = 10  # times as many segments are read of a track that is mostly silent
 _LONGEST_TAG_END = 128  # bytes that tell the kind and length of a tag at a file's end
 _LONGEST_TAG = 2000  # characters
@@ -174,14 +175,17 @@ def read_segments(
         span = _Span(*(round(end * grid.sample_rate) for end in ends))
     numbers, waveforms = _read_mono(path, choose_segments(n_available, n_segments), grid, span)
     if n_segments is None:
-        if np.abs(waveforms).max() < SILENCE:
+        if not sounds(waveforms.reshape(1, -1)).any():
             raise silent(path)
     else:
-        signal = with_signal(waveforms)
+        signal = with_signal(waveforms, grid.n_fft // 2)
         if 2 * signal.sum() < min(n_segments, len(signal)) and len(signal) < n_available:
             denser = choose_segments(n_available, _DENSER * n_segments)
             numbers, waveforms = _read_mono(path, denser, grid, span)
-            signal = with_signal(waveforms)
+            signal = with_signal(waveforms, grid.n_fft // 2)
+        if not signal.any() and len(signal) < n_available:
+            numbers, waveforms = _read_sounding(path, n_available, grid, span)
+            signal = with_signal(waveforms, grid.n_fft // 2)
         if not signal.any():
             raise silent(path)
         kept = np.flatnonzero(signal)
@@ -191,19 +195,37 @@ def read_segments(
     return Segments(waveforms, starts)
 
 
+def _read_sounding(
+    path: Path, n_available: int, grid: SegmentGrid, span: _Span
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Read the segments with signal of a track that is silent wherever else it was looked at.
+
+    All are decoded, some at once, in bounded memory.
+    """
+    read = []
+    for first in range(0, n_available, _AT_ONCE):
+        chosen = np.arange(first, min(first + _AT_ONCE, n_available))
+        numbers, waveforms = _read_mono(path, chosen, grid, span)
+        signal = with_signal(waveforms, grid.n_fft // 2)
+        read.append((numbers[signal], waveforms[signal]))
+    return np.concatenate([n for n, _ in read]), np.concatenate([w for _, w in read])
+
+
 def _read_mono(
     path: Path, chosen: NDArray[np.int64], grid: SegmentGrid, span: _Span
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Read segments, averaging the channels that sound; of cancelled ones the first is read."""
     channels = Channels()
     numbers, waveforms = _read_chosen(path, chosen, grid, span, channels)
-    first = channels.first
-    if first is not None and channels.gain == 1.0 and may_have_cancelled(waveforms):
-        alone = _read_chosen(path, chosen, grid, span, Channels(first))
-        if have_cancelled(waveforms, alone[1]):
-            return alone
     if channels.gain != 1.0:
         waveforms *= np.float32(channels.gain)
+    elif channels.first is not None:
+        quiet = np.flatnonzero(may_have_cancelled(waveforms))
+        if len(quiet):
+            alone = _read_chosen(path, numbers[quiet], grid, span, Channels(channels.first))
+            quiet = quiet[np.isin(numbers[quiet], alone[0])]
+            cancelled = have_cancelled(waveforms[quiet], alone[1])
+            waveforms[quiet[cancelled]] = alone[1][cancelled]
     return numbers, waveforms
 
 
@@ -312,7 +334,9 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
         raise AudioError(f"{path} is not readable as audio: {error.strerror}.") from error
     except OSError as error:  # of the disk, the network or the rights, not of the content
         raise FileUnavailable(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, IndexError, MemoryError, OverflowError) as error:
+    except MemoryError as error:  # which other programs may take at the moment
+        raise FileUnavailable(f"{path} cannot be read: there is not enough memory.") from error
+    except (ValueError, IndexError, OverflowError) as error:
         raise AudioError(f"{path} is not readable as audio: {error}.") from error
 
 

@@ -37,12 +37,12 @@ class Channels:
             self._all_sound = True
             return
         scale = 2.0 ** (8 * samples.itemsize - 1) if samples.dtype.kind in "iu" else 1.0
-        middle = scale if samples.dtype.kind == "u" else 0.0
         for channel in np.flatnonzero(~self._sounds).tolist():
             # Of damaged files' samples that are no numbers the others count.
             low = float(np.fmin.reduce(samples[channel]))
             high = float(np.fmax.reduce(samples[channel]))
-            self._sounds[channel] = max(high - middle, middle - low) >= SILENCE * scale
+            # Half of what lies between, as a constant offset is no sound.
+            self._sounds[channel] = (high - low) / 2 >= SILENCE * scale
         self._all_sound = bool(self._sounds.all())
 
     @property
@@ -60,28 +60,43 @@ class Channels:
         return len(self._sounds) / int(self._sounds.sum())
 
 
-def may_have_cancelled(waveforms: NDArray[np.float32]) -> bool:
-    """Say whether an average of channels is so quiet that they may be in opposite phase."""
-    return bool(np.abs(waveforms).max(initial=0.0) < _QUIET)
+def may_have_cancelled(waveforms: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Say of which averages of channels so little is left that they may be in opposite phase.
+
+    Segments (n_segments, n_samples) give bool (n_segments,): all where all are quiet, else those
+    without signal.
+    """
+    if np.abs(waveforms).max(initial=0.0) < _QUIET:
+        return np.ones(len(waveforms), np.bool_)
+    return ~with_signal(waveforms)
 
 
-def have_cancelled(average: NDArray[np.float32], alone: NDArray[np.float32]) -> bool:
-    """Say whether hardly anything of one channel is left in the average of all."""
-    energies = (float(np.square(w, dtype=np.float64).mean()) for w in (average, alone))
-    left, whole = energies
-    return left < _CANCELLED * whole
+def have_cancelled(average: NDArray[np.float32], alone: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Say of which segments hardly anything of one channel is left in the average of all.
+
+    Both are (n_segments, n_samples); bool (n_segments,).
+    """
+    left, whole = (np.square(w, dtype=np.float64).mean(axis=1) for w in (average, alone))
+    cancelled: NDArray[np.bool_] = left < _CANCELLED * whole
+    return cancelled
 
 
-def with_signal(waveforms: NDArray[np.float32]) -> NDArray[np.bool_]:
+def with_signal(waveforms: NDArray[np.float32], padding: int = 0) -> NDArray[np.bool_]:
     """Say which segments (n_segments, n_samples) hold signal: bool (n_segments,).
 
-    Silence does not, nor what is 50 dB below the loudest segment, such as the noise before a
-    record's first note.
+    Silence does not, nor a constant offset, nor what is 50 dB below the loudest segment, such as
+    the noise before a record's first note. Up to `padding` samples at both ends may be filled up.
     """
-    peaks = np.abs(waveforms).max(axis=1)
-    levels = np.sqrt(np.square(waveforms).mean(axis=1))
-    signal: NDArray[np.bool_] = (peaks >= SILENCE) & (levels >= _FAINT * levels.max(initial=0.0))
+    inner = waveforms[:, padding : waveforms.shape[1] - padding]
+    levels = inner.std(axis=1)
+    signal: NDArray[np.bool_] = sounds(inner) & (levels >= _FAINT * levels.max(initial=0.0))
     return signal
+
+
+def sounds(waveforms: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Say which segments (n_segments, n_samples) are more than silence: bool (n_segments,)."""
+    loud: NDArray[np.bool_] = np.ptp(waveforms, axis=1) / 2 >= SILENCE
+    return loud
 
 
 def silent(path: object) -> AudioError:

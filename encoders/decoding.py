@@ -183,6 +183,9 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
                 head = {"info": asdict(inspect(path))}
         except AudioError as error:
             head = {"error": str(error), "unavailable": isinstance(error, FileUnavailable)}
+        except MemoryError:  # which other programs may take at the moment
+            reason = f"{path} cannot be read: there is not enough memory."
+            head = {"error": reason, "unavailable": True}
         answers.write(json.dumps(head).encode() + b"\n")
         answers.write(samples)
         answers.flush()

@@ -666,11 +666,6 @@ class Catalog:
         with self._writing() as session:
             scanned_files.record_tags(session, tags)
 
-    def record_without_cue(self, ids: Iterable[int]) -> None:
-        """Write that no cue sheet is in the files of these tracks."""
-        with self._writing() as session:
-            scanned_files.record_without_cue(session, ids)
-
     def supersede(self, ids: Iterable[int]) -> None:
         """Mark tracks as removed whose file holds others now; theirs stays what was theirs."""
         with self._writing() as session:

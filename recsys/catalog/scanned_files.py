@@ -105,12 +105,6 @@ def record_tags(session: Session, tags: Mapping[int, Tags]) -> None:
     state.track_revision += 1
 
 
-def record_without_cue(session: Session, ids: Iterable[int]) -> None:
-    """Write that no cue sheet is in the files of these tracks."""
-    for batch in batches(ids, IDS_PER_QUERY):
-        session.execute(update(TrackRow).where(TrackRow.id.in_(batch)).values(cue=""))
-
-
 def supersede(session: Session, ids: Iterable[int]) -> None:
     """Mark tracks as removed whose file holds others now: it will be opened to have them back."""
     ids = list(ids)

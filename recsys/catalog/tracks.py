@@ -129,7 +129,7 @@ class KnownFile(NamedTuple):
 
     size, mtime_ns  of the file, in bytes and nanoseconds
     cue             digest of the cue sheet beside the file that it was read by; empty without one,
-                    INSIDE for one in the file, None where it was not read for one
+                    INSIDE for one in the file, None in rows that an earlier version wrote
     """
 
     id: int

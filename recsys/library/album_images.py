@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from encoders.errors import AudioError
 from encoders.features import AudioInfo
+from recsys.catalog.base import shown
 from recsys.library.cue_sheets import (
     ANOTHER,
     DISC_IMAGE,
@@ -57,10 +58,16 @@ class Sheets:
 
     by_file   those that make tracks of files
     unused    those that cannot, by the reason; sheets of files of one track each are neither
+    waiting   those that cannot be read for the moment, with the system's reason
     """
 
     by_file: Mapping[Path, FileSheet] = field(default_factory=dict)
     unused: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    waiting: Mapping[Path, str] = field(default_factory=dict)
+
+    def may_wait(self, path: Path) -> bool:
+        """Say whether a sheet that cannot be read for the moment may be of a file."""
+        return path not in self.by_file and any(cue.parent in path.parents for cue in self.waiting)
 
     def digest(self, path: Path) -> str:
         """Return what identifies the sheet of a file, nothing where it has none."""
@@ -87,6 +94,7 @@ def find_sheets(cue_files: Iterable[Path], audio_files: Iterable[Path]) -> Sheet
     """Read cue sheets, and find the files that they are of among those of a scan."""
     places = _Places(audio_files)
     unused: defaultdict[str, list[Path]] = defaultdict(list)
+    waiting: dict[Path, str] = {}
     found: dict[Path, FileSheet] = {}
     for path in sorted(cue_files, key=os.fsencode):
         try:
@@ -103,13 +111,15 @@ def find_sheets(cue_files: Iterable[Path], audio_files: Iterable[Path]) -> Sheet
                     raise CueError(ANOTHER)
                 digest = blake2b(data + bytes([number % 256]), digest_size=16).hexdigest()
                 found[file] = FileSheet(path, piece, digest)
+        except OSError as error:
+            waiting[path] = f"{shown(path)} cannot be read: {error.strerror}."
         except CueError as error:
             unused[str(error)].append(path)
     for file, one in list(found.items()):
         if places.has_tracks_of(file, one.sheet, found):
             unused[SPLIT].append(one.path)
             del found[file]
-    return Sheets(found, {reason: tuple(paths) for reason, paths in unused.items()})
+    return Sheets(found, {reason: tuple(paths) for reason, paths in unused.items()}, waiting)
 
 
 def pieces_of(
@@ -162,12 +172,11 @@ def written_of(number: int, image: WrittenTags, sheet: CueSheet) -> WrittenTags:
 
 
 def _content(path: Path) -> bytes:
-    """Return the content of a cue sheet. Raises CueError."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-    except OSError:
-        raise CueError(UNREADABLE) from None
+    """Return the content of a cue sheet. Raises CueError, OSError."""
+    if not path.is_file():  # a pipe would never end
+        raise CueError(UNREADABLE)
+    with path.open("rb") as file:
+        data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise CueError(UNREADABLE)
     return data

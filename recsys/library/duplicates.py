@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from encoders.errors import AudioError
+from encoders.errors import AudioError, FileUnavailable
 from encoders.features import AudioSpan
 from index.arrays import Float32Array
 from index.vector_index import VectorIndex
@@ -170,17 +170,21 @@ class _Comparer:
         for done, (i, bits) in enumerate(
             zip(lacking, pool.map(self._fingerprint, lacking), strict=True), start=1
         ):
-            stored[hashes[i]] = bits
+            if bits is not None:
+                stored[hashes[i]] = bits
             progress(done, len(lacking))
         if lacking:
             with suppress(OSError):  # then they are made again
                 present = (track.audio_hash or "" for track in self._tracks.values())
                 fingerprints.save(self._catalog.home, stored, filter(None, present))
-        return {i: stored[hashes[i]] for i in ids}
+        return {i: stored.get(hashes[i], fingerprints.NOTHING) for i in ids}
 
-    def _fingerprint(self, track_id: int) -> fingerprints.Bits:
+    def _fingerprint(self, track_id: int) -> fingerprints.Bits | None:
+        """Return a fingerprint, None where the file cannot be read at the moment."""
         try:
             return fingerprints.fingerprint(self._load(fingerprints.middle(self._tracks[track_id])))
+        except FileUnavailable:
+            return None
         except AudioError:  # silent, or unreadable: the whole will tell
             return fingerprints.NOTHING
 

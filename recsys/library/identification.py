@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -83,14 +83,14 @@ def identify(
     sheets = scanned.sheets
     reader = TagReader(scanned.folders, options.separators, options.encodings, sheets)
     files = {file.path: file for file in scanned.files}
-    unavailable: list[str] = []
+    unavailable = list(sheets.waiting.values())
     images = ImageReport()
     tally = dict.fromkeys(("new", "changed", "moved", "restored", "unchanged", "failed"), 0)
     to_open: list[Path] = []
     settled: list[KnownFile] = []
     undeclared = [False]
     for file, rows in _unchanged(scanned, known, options):
-        if not rows or _has_unread_sheet(catalog, file.path, rows):
+        if not rows:
             to_open.append(file.path)
             continue
         images.see(file.path, sheets, is_cut=rows[0].part > 0)
@@ -149,34 +149,22 @@ def _unchanged(
 ) -> Iterator[tuple[AudioFile, list[KnownFile]]]:
     """Give each file with what it holds, nothing where it must be opened.
 
-    It must where its size or time has changed, or the cue sheet beside it.
+    It must where its size or time has changed, or the cue sheet beside it, unless one cannot be
+    read for the moment.
     """
     for file in scanned.files:
         held = known.get(file.path, {}).values()
         cue = scanned.sheets.digest(file.path)
-        cues = (cue,) if cue else ("", INSIDE, None)
+        cues = (cue,) if cue else ("", INSIDE)
+        waits = scanned.sheets.may_wait(file.path)
         rows = [
             row
             for row in held
-            if (row.size, row.mtime_ns) == (file.size, file.mtime_ns) and row.cue in cues
+            if (row.size, row.mtime_ns) == (file.size, file.mtime_ns) and (row.cue in cues or waits)
         ]
         is_other = any(not row.removed and row not in rows for row in held)
         is_retried = options.retry_failed and any(row.status == "failed" for row in rows)
         yield file, [] if is_other or is_retried else rows
-
-
-def _has_unread_sheet(catalog: Catalog, path: Path, rows: Iterable[KnownFile]) -> bool:
-    """Say whether a cue sheet is in a file of a version that read none; look once."""
-    unread = [row.id for row in rows if row.cue is None]
-    if not unread:
-        return False
-    try:
-        sheet = read_written(path).sheet
-    except OSError:  # then it is looked for in the next build
-        return False
-    if sheet is None:
-        catalog.record_without_cue(unread)
-    return sheet is not None
 
 
 def _read(path: Path, audio: AudioInfo | AudioError) -> WrittenTags:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections import Counter
@@ -189,7 +190,7 @@ class _Scanner:
         subfolders = []
         for entry in children:
             suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122
-            is_folder = _is_folder(entry)
+            is_folder = self._is_folder(entry)
             if entry.name.startswith("."):
                 self._odd["hidden"] += suffix in AUDIO_SUFFIXES and not is_folder
             elif is_folder:
@@ -201,6 +202,15 @@ class _Scanner:
             else:
                 self._skipped[suffix] += 1
         return subfolders
+
+    def _is_folder(self, entry: os.DirEntry[str]) -> bool:
+        """Say whether an entry is a folder, or a link to one."""
+        try:
+            return entry.is_dir()
+        except OSError as error:
+            if error.errno != errno.ELOOP:  # a link to itself is none
+                self._problem(entry.path, f"It cannot be read: {error.strerror}.")
+            return False
 
     def left_out(self, sheets: Sheets) -> LeftOut:
         """Return the numbers of what was left out."""
@@ -242,10 +252,3 @@ class _Scanner:
 
     def _problem(self, path: str, sentence: str) -> None:
         self.problems.append(ScanProblem(Path(path), sentence))
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False

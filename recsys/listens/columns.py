@@ -31,6 +31,14 @@ COLUMNS: Mapping[str, Sequence[str]] = {
         *("durations", "dauer", "durée", "duración"),
     ),
     "duration_ms": ("durationms", "lengthms", "trackdurationms", "durationmilliseconds"),
+    "played": (
+        *("listeningtime", "listenedseconds", "secondsplayed", "playedseconds"),
+        *("consumptionduration", "consumptiondurationseconds", "playduration"),
+    ),
+    "played_ms": (
+        *("msplayed", "playedms", "streamdurationms", "playdurationms", "listeningtimems"),
+        *("playdurationmilliseconds", "consumptiondurationms"),
+    ),
     "count": (
         *("count", "plays", "playcount", "listencount", "listens", "scrobbles", "playbacks"),
         *("timesplayed", "weight", "anzahl", "wiedergaben", "écoutes", "lectures", "ascolti"),
@@ -43,7 +51,8 @@ COLUMNS: Mapping[str, Sequence[str]] = {
         *("unixtime", "unixtimestamp", "epoch", "datum", "zeit", "fecha", "data", "heure"),
     ),
     "clock": ("time", "timeofday", "clock", "uhrzeit", "zeit", "heure", "hora", "ora", "tijd"),
-    "kind": ("kind", "feedback"),
+    "medium": ("mediatype", "mediakind", "objecttype", "contenttype", "itemtype"),
+    "kind": ("kind", "feedback", "thumb", "thumbs"),
 }
 _NAMING = frozenset({"item", "artist", "title", "mbid", "isrc"})
 # Times of other things than plays, and numbers of other things than plays, by parts of names.
@@ -52,6 +61,7 @@ _OTHER_NUMBERS = re.compile(
     "year|jahr|année|año|anno|rat(?:e|ing)|bpm|tempo|id$|number|disc|disk|track|position|rank|size"
     "|rate|popularity|energy|duration|length|ms$|^#?$|index|skip|key|mode|loud|score|price|row|no$"
 )
+_MILLISECONDS = re.compile(r"[(\[]\s*(?:ms|msecs?|milli-?seconds?)\s*[)\]]", re.IGNORECASE)
 _SURE, _LIKELY = 0.8, 0.5  # shares of a column's cells
 
 
@@ -68,10 +78,14 @@ def plain_name(name: str) -> str:
 def spellings(name: str) -> list[str]:
     """Return a name as it is, without what is in brackets, and without what follows a "#".
 
-    >>> spellings("Date#ann"), spellings("Played (UTC)")
-    (['dateann', 'date'], ['playedutc', 'played'])
+    A unit of milliseconds stays.
+
+    >>> spellings("Date#ann"), spellings("Played (UTC)"), spellings("Duration (ms)")
+    (['dateann', 'date'], ['playedutc', 'played'], ['durationms'])
     """
     bare = re.sub(r"[(\[{<][^)\]}>]*[)\]}>]", "", name)
+    if _MILLISECONDS.search(name):  # what is in brackets is a unit
+        return [plain_name(bare) + "ms"]
     return list(dict.fromkeys(plain_name(text) for text in (name, bare, bare.partition("#")[0])))
 
 

@@ -24,6 +24,7 @@ from recsys.listens import (
     spotify,
     tables,
     text_encoding,
+    unread,
     youtube_music,
 )
 from recsys.listens.choice import FormatChoice
@@ -187,6 +188,8 @@ def detect(source: Source, choice: FormatChoice) -> str:
     if head.startswith(databases.BEGINNING):
         if name := media_servers.name_of(source):
             return name
+        with databases.opened(source) as database:
+            _refuse(source, unread.of_database(database))
         raise _unknown(source, "it is an SQLite database without the tables of a known server")
     for beginning, binary in ((b"PAR1", "parquet"), (b"bplist00", "itunes")):
         if head.startswith(beginning):
@@ -211,14 +214,17 @@ def _of_text(source: Source, choice: FormatChoice) -> str:
                 f"{source.name} is Takeout's history as a web page. Choose JSON instead of HTML "
                 "for the history in Google Takeout, and import that."
             )
-    elif text[:1] in ("{", "["):
+    _refuse(source, unread.of_text(text))
+    if text[:1] in ("{", "["):
         return _of_json(source, choice)
-    elif "\0" not in text:
+    if not text.startswith("<") and "\0" not in text:
         table = tables.csv_table(source, choice)
         if table and apple_music.is_header(table.header):
             return "applemusic"
         if table and exportify.is_header(table.header):
             return "exportify"
+        for header in (tables.first_row(source), table.header if table else ()):
+            _refuse(source, unread.of_header(header))
         if table:
             return "csv"
         if order := tables.has_no_header(source):
@@ -238,9 +244,17 @@ def _of_json(source: Source, choice: FormatChoice) -> str:
                 break
     except FormatError:
         if not reader.found:
+            for names in reader.unknown:
+                _refuse(source, unread.of_keys(names))
             keys = f", and its entries have the keys {reader.keys()}" if reader.unknown else ""
             raise _unknown(source, f"it is JSON without records that are known{keys}") from None
     return next(iter(reader.found))
+
+
+def _refuse(source: Source, what: str | None) -> None:
+    """Raise FormatError for a file that is known to be none of plays that are read."""
+    if what:
+        raise FormatError(f"{source.name} is not read: it is {what}")
 
 
 def _unknown(source: Source, why: str = "") -> FormatError:

@@ -141,9 +141,21 @@ class LibraryTracks:
             ("fuzzy", self._of_fuzzy_name),
         )
         for level, find in levels:
-            if candidates := find(recording):
+            candidates = find(recording)
+            if level in ("mbid", "isrc"):
+                candidates = self._of_that_title(recording, candidates)
+            if candidates:
                 return Match(self._best(recording, candidates), level)
         return None
+
+    def _of_that_title(self, recording: Recording, ids: list[int]) -> list[int]:
+        """Return those of the title, where an identifier is of tracks of several by mistake."""
+        titles = {squeezed(self._tracks[i].title) for i in ids}
+        recordings = {self._groups.get(i, i) for i in ids}
+        wanted = squeezed(track_title(recording.title))
+        if len(titles) < 2 or len(recordings) < 2 or not wanted:
+            return ids
+        return [i for i in ids if squeezed(self._tracks[i].title) == wanted]
 
     def _of_mbid(self, recording: Recording) -> list[int]:
         return self._by_mbid.get(recording.mbid or "") or self._by_mbid.get(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 from recsys.catalog import FeedbackKind, Listen, Opinion, PlayCount, Recording
 from recsys.listens import times, values
+from recsys.listens.library_counts import SHORTEST_PLAY
 from recsys.listens.times import TimeFormat
 from recsys.listens.values import ANY_TIME, BadValue
 
@@ -18,9 +20,11 @@ _KINDS: Mapping[str, FeedbackKind | None] = {
     "like": "like",
     "love": "like",
     "loved": "like",
+    "up": "like",
     "1": "like",
     "dislike": "dislike",
     "hate": "dislike",
+    "down": "dislike",
     "-1": "dislike",
     "skip": "skip",
     "none": None,
@@ -30,7 +34,13 @@ _OF_RECORDING = (
     *("item", "artist", "title", "album", "mbid", "isrc"),
     *("duration", "duration_ms", "track_number"),
 )
+_NO_PLAYS = frozenset({"", "0", "0.0", "0,0"})
+_NO_MUSIC = re.compile(r"podcast|episode|audiobook|video|movie|film|show|radio", re.IGNORECASE)
 _RECORDINGS_KEPT = 50_000
+
+
+class NoPlay(Exception):
+    """A row that holds no play on purpose; the message is the plural of what it is."""
 
 
 class TableRow:
@@ -55,6 +65,10 @@ class TableRow:
             roles.get(role) for role in ("user", "count", "time", "kind", "clock")
         )
         self._written, self._decimal, self._loved = written, decimal, loved
+        self._medium = roles.get("medium")
+        self._played, self._unit = roles.get("played"), 1.0
+        if self._played is None:
+            self._played, self._unit = roles.get("played_ms"), 1e-3
         self._places = [(role, roles[role]) for role in _OF_RECORDING if role in roles]
         self._recording = lru_cache(_RECORDINGS_KEPT)(self._new_recording)
 
@@ -64,7 +78,9 @@ class TableRow:
         return not self._loved and (self._count is not None or self._time is None)
 
     def event(self, cells: Sequence[Any]) -> Event:
-        """Return the event of a row. Raises BadValue."""
+        """Return the event of a row. Raises BadValue, and NoPlay for one without a play."""
+        if self._medium is not None and _NO_MUSIC.search(_text(cells[self._medium])):
+            raise NoPlay("podcasts, audiobooks and videos")
         user = self._listener if self._user is None else _text(cells[self._user]) or self._listener
         who = values.listener(user)
         recording = self._recording(*[cells[place] for _, place in self._places])
@@ -75,9 +91,20 @@ class TableRow:
             kind = _kind(cells[self._kind])
             return Opinion(who, recording, kind, 0 if _is_empty(time) else self._at(cells))
         if self._count is None and self._time is not None:
+            if self._is_skip(cells, recording.duration):
+                return Opinion(who, recording, "skip", self._at(cells))
             return Listen(who, recording, self._at(cells))
+        if self._count is not None and _text(cells[self._count]) in _NO_PLAYS:
+            raise NoPlay("tracks without plays")
         count = 1 if self._count is None else values.plays(cells[self._count], self._decimal)
         return PlayCount(who, recording, count, 0 if _is_empty(time) else self._at(cells))
+
+    def _is_skip(self, cells: Sequence[Any], duration: float | None) -> bool:
+        """Say whether a row was played for less than SHORTEST_PLAY and half of its length."""
+        if self._played is None or _is_empty(cells[self._played]):
+            return False
+        played = values.seconds(cells[self._played], self._unit, self._decimal) or 0.0
+        return played < SHORTEST_PLAY and (duration is None or played < duration / 2)
 
     def _at(self, cells: Sequence[Any]) -> int:
         """Return the time of a row in Unix seconds. Raises BadValue."""

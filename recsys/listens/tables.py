@@ -21,7 +21,7 @@ from recsys.listens.notes import Notes
 from recsys.listens.numbers import AmbiguousNumbers, decimal_mark
 from recsys.listens.repeated import added_up
 from recsys.listens.sources import BadLine, DamagedFile, FormatError, Source
-from recsys.listens.table_rows import Event, TableRow
+from recsys.listens.table_rows import Event, NoPlay, TableRow
 from recsys.listens.times import AmbiguousTimes
 from recsys.listens.values import BadValue
 
@@ -75,13 +75,19 @@ def _below(source: Source, dialect: Dialect, header: int) -> Iterator[tuple[int,
     return below
 
 
-def has_no_header(source: Source) -> str | None:
-    """Return the --columns that would fit a table of plays without a header, None for no such."""
+def first_row(source: Source) -> Sequence[str]:
+    """Return the cells of the first row, none of a text that is no table."""
     dialect = dialect_of(source)
     first = next(rows(source, dialect), (0, "")) if dialect else (0, "")
-    if not isinstance(first[1], list) or len(first[1]) < 2:
+    return first[1] if isinstance(first[1], list) else []
+
+
+def has_no_header(source: Source) -> str | None:
+    """Return the --columns that would fit a table of plays without a header, None for no such."""
+    cells = first_row(source)
+    if len(cells) < 2:
         return None
-    found = [times.looks_like_time(cell) for cell in first[1]]
+    found = [times.looks_like_time(cell) for cell in cells]
     if not any(found):
         return None
     rest = iter(["artist", "title", "album"])
@@ -101,11 +107,11 @@ def read_csv(source: Source, choice: FormatChoice, notes: Notes) -> Iterator[Eve
 def read_table(table: Table, choice: FormatChoice, notes: Notes) -> Iterator[Event | BadLine]:
     """Read the rows of a table. Raises FormatError."""
     row = plan(table, choice, notes)
-    events = _events(table, row)
+    events = _events(table, row, notes)
     yield from added_up(events) if row.is_counted else events
 
 
-def _events(table: Table, row: TableRow) -> Iterator[Event | BadLine]:
+def _events(table: Table, row: TableRow, notes: Notes) -> Iterator[Event | BadLine]:
     width = row.width
     for number, cells in table.rows():
         try:
@@ -114,6 +120,8 @@ def _events(table: Table, row: TableRow) -> Iterator[Event | BadLine]:
             if len(cells) < width:
                 raise BadValue(f"It has {len(cells)} columns, not {len(table.header)}.")
             yield row.event(cells)
+        except NoPlay as no_play:
+            notes.leave_out(str(no_play))
         except BadValue as error:
             yield BadLine(number, str(error), table.source.member)
 

@@ -27,7 +27,7 @@ _INFO = re.compile(r"\s*(-?\d+(?:\.\d+)?)?(?:\s+[\w-]+=\"[^\"]*\")*\s*,?\s*(.*)"
 _URL = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]+://|[Ff][Ii][Ll][Ee]:/")
 # A line that begins with "#" and ends like a file of music, and is no directive, is a path.
 _NAMED_FILE = re.compile(
-    rb"#(?!EXT)[^\r\n]*\.(?:mp3|flac|ogg|oga|opus|m4a|m4b|mp4|aac|wav|aiff?|wma|ape|wv|mpc|tta|dsf"
+    rb"#(?!EXT|PLAYLIST:)[^\r\n]*\.(?:mp3|flac|ogg|oga|opus|m4a|m4b|mp4|aac|wav|aiff?|wma|ape|wv|mpc|tta|dsf"
     rb"|dff|mka|webm|alac|spx|mp2)\s*",
     re.IGNORECASE,
 )

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from recsys.catalog.base import shown
-from recsys.listens import text_encoding
+from recsys.listens import text_encoding, unread
 from recsys.playlists.entries import Playlist, PlaylistError
 from recsys.playlists.jspf import read_jspf
 from recsys.playlists.m3u import read_m3u
@@ -19,6 +19,9 @@ LARGEST = 64 << 20  # bytes
 _MARKUP = re.compile(r"<\s*(?:asx|smil|\?wpl)\b", re.IGNORECASE)
 _PLS = re.compile(r"\s*\[(?:playlist|reference)\]", re.IGNORECASE)
 _HEAD = 4096
+# What may name a file or a stream: it ends with a suffix, or begins with a scheme.
+_LOCATION = re.compile(r"\.[A-Za-z0-9]{2,4}(?:#t=.*)?$|^[A-Za-z][\w+.-]+:\S")
+_SHOWN = 40  # characters of a line
 
 
 def parse(data: bytes, folder: Path, most: int = sys.maxsize) -> Playlist:
@@ -32,13 +35,30 @@ def parse(data: bytes, folder: Path, most: int = sys.maxsize) -> Playlist:
         raise PlaylistError("It is no text, and so no M3U8, XSPF, JSPF, PLS, WPL or ASX playlist.")
     if _MARKUP.search(head) and head.startswith("<"):
         return read_markup(_text(data), folder, most)
+    what = unread.of_text(head)
+    if what and not what.startswith("a playlist, "):
+        raise PlaylistError(
+            f"It is {what.partition('. ')[0].rstrip('.')}, and no playlist that is read."
+        )
     if head.startswith("<"):
         return read_xspf(data, folder, most)
     if head.startswith("{"):
         return read_jspf(_text(data).encode(), folder, most)
     if _PLS.match(head):
         return read_pls(_text(data), folder, most)
-    return read_m3u(data, folder, most)
+    return _plain(read_m3u(data, folder, most), head)
+
+
+def _plain(playlist: Playlist, head: str) -> Playlist:
+    """Return a playlist of lines. Raises PlaylistError where none of them can name a file."""
+    lines = [entry.location.strip() for entry in playlist.entries]
+    is_table = bool(lines) and lines[0].count("\t") > 1
+    if not lines or "#EXT" in head or (not is_table and any(map(_LOCATION.search, lines))):
+        return playlist
+    raise PlaylistError(
+        "It is a text whose lines are no paths of music, such as "
+        f"{lines[0][:_SHOWN]!r}. Export the playlist as M3U8 or XSPF."
+    )
 
 
 def _text(data: bytes) -> str:

@@ -129,3 +129,45 @@ def test_silence_throughout_is_named(tmp_path: Path, n_segments: int | None) -> 
     path = write(tmp_path / "x.flac", nothing, nothing)
     with pytest.raises(AudioError, match=r"x\.flac is silent: there is nothing to compare"):
         read(path, n_segments)
+
+
+def test_a_passage_in_opposite_phase_is_heard(tmp_path: Path) -> None:
+    music = noise(60)
+    turned = music.copy()
+    turned[20 * RATE : 50 * RATE] *= -1
+    heard = read(write(tmp_path / "x.wav", music, turned))
+    mono = read(write(tmp_path / "m.wav", music))
+    assert heard.starts.tolist() == mono.starts.tolist()
+    ends = (heard.starts < 16) | (heard.starts > 51)
+    inner = (heard.starts > 21) & (heard.starts < 46)
+    for place in (ends, inner):
+        assert np.abs(heard.waveforms[place] - mono.waveforms[place]).max() < 1e-4
+
+
+@pytest.mark.parametrize("offset", [0.02, 0.3])
+def test_a_constant_offset_is_no_signal(tmp_path: Path, offset: float) -> None:
+    silence = np.zeros(300 * RATE, "f4")
+    music = np.concatenate([noise(30, level=0.2), silence, noise(30, seed=1, level=0.2)])
+    starts = read(write(tmp_path / "x.wav", music + np.float32(offset))).starts
+    assert ((starts < 30) | (starts > 326)).all()
+    alone = write(tmp_path / "y.wav", silence + np.float32(offset), silence)
+    with pytest.raises(AudioError, match="is silent"):
+        read(alone)
+
+
+def test_a_dead_channel_with_an_offset_is_dead(tmp_path: Path) -> None:
+    music = noise(10)
+    half = read(write(tmp_path / "x.wav", music, np.full(10 * RATE, 0.1, "f4"))).waveforms
+    mono = read(write(tmp_path / "m.wav", music)).waveforms
+    assert half[1:].std() == pytest.approx(mono[1:].std(), rel=1e-3)
+
+
+@pytest.mark.parametrize("begin", [0, 1333, 1496])
+def test_some_seconds_of_sound_in_half_an_hour_of_silence_are_found(
+    tmp_path: Path, begin: int
+) -> None:
+    music = np.zeros(1500 * RATE, "f4")
+    music[begin * RATE : (begin + 4) * RATE] = noise(4)
+    starts = read(write(tmp_path / "x.wav", music)).starts
+    assert len(starts)
+    assert ((starts > begin - 3) & (starts < begin + 4)).all()

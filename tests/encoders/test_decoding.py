@@ -19,7 +19,7 @@ from synthesis import FLAC, WAV, write, write_sound
 from encoders import decoding
 from encoders.audio import SegmentGrid, inspect, read_segments
 from encoders.decoding import DecoderProcess
-from encoders.errors import AudioError
+from encoders.errors import AudioError, FileUnavailable
 from encoders.features import AudioSpan
 
 pytestmark = pytest.mark.timeout(100)  # instead of waiting for ever
@@ -166,6 +166,26 @@ def test_a_file_that_takes_too_long_is_given_up(
         decoder.request_info(track)
         with pytest.raises(AudioError, match=r"flac ended the decoder .*took more than"):
             decoder.receive_info(track)
+    assert_works(decoder, track)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits a process")
+def test_a_lack_of_memory_is_not_the_files_fault(
+    decoder: DecoderProcess, track: Path, tmp_path: Path
+) -> None:
+    long = write(tmp_path / "long.wav", np.zeros((1, 1_000)), WAV)
+    with long.open("rb+") as file:  # the last size that its header says is of all that follows
+        file.seek(-2_004, os.SEEK_END)
+        file.write((0x7FFF_0000).to_bytes(4, "little"))
+        file.truncate(400 << 20)
+    assert_works(decoder, track)
+    process = child()
+    limit = process.memory_info().vms + (100 << 20)
+    process.rlimit(psutil.RLIMIT_AS, (limit, psutil.RLIM_INFINITY))
+    with pytest.raises(FileUnavailable, match="wav cannot be read: there is not enough memory"):
+        decoder.request_segments(AudioSpan(long, 4_000.0), GRID, None)
+        decoder.receive_segments(long)
+    assert child() == process
     assert_works(decoder, track)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -299,6 +300,31 @@ def test_the_whole_file_gives_way_to_its_tracks_and_comes_back(
     assert sorted(ids(catalog).values()) == [one.id, two.id]
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="Linux has a file that fails")
+def test_a_sheet_that_cannot_be_read_for_the_moment_changes_nothing(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    path = image(tmp_path / "rain")
+    make_audio(tmp_path / "song.flac", 500)
+    build(catalog, tmp_path)
+    before, sheet = ids(catalog), path.with_suffix(".cue")
+    sheet.rename(tmp_path / "away")
+    sheet.symlink_to("/proc/self/mem")  # reading fails as from a broken disk
+    summary = build(catalog, tmp_path)
+    assert summary.unavailable == (f"{sheet} cannot be read: Input/output error.",)
+    assert (summary.unchanged, summary.removed, summary.remarks) == (3, 0, ())
+    assert ids(catalog) == before
+    sheet.unlink()
+    (tmp_path / "away").rename(sheet)
+    assert build(catalog, tmp_path) == ScanSummary(unchanged=3)
+
+
+def test_a_pipe_called_after_a_sheet_is_not_opened(catalog: Catalog, tmp_path: Path) -> None:
+    path = image(tmp_path, sheet=None)
+    os.mkfifo(path.with_suffix(".cue"))
+    assert build(catalog, tmp_path).new == 1
+
+
 def test_a_damaged_album_keeps_its_tracks(catalog: Catalog, tmp_path: Path) -> None:
     path = image(tmp_path)
     build(catalog, tmp_path)
@@ -329,17 +355,18 @@ def test_a_sheet_inside_is_found_in_a_home_of_an_earlier_version(
         return inspect(paths)
 
     identify(catalog, scan([tmp_path]), noting)  # type: ignore[arg-type]
-    assert (opened, len(ids(catalog))) == ([path], 3)
+    both = [path, tmp_path / "song.flac"]
+    assert (opened, len(ids(catalog))) == (both, 3)
     identify(catalog, scan([tmp_path]), noting)  # type: ignore[arg-type]
-    assert opened == [path]
+    assert opened == both
 
 
 def as_it_was(catalog: Catalog) -> None:
-    """Make whole files of all, as version 0010 had them."""
+    """Make whole files of all, as the migrations of a home of version 0010 leave them."""
     with catalog._writing() as session:
         connection = session.connection()
         connection.exec_driver_sql("DELETE FROM tracks WHERE part = 2")
-        connection.exec_driver_sql("UPDATE tracks SET part = 0, cue = NULL")
+        connection.exec_driver_sql("UPDATE tracks SET part = 0, cue = NULL, mtime_ns = -1")
 
 
 # Properties

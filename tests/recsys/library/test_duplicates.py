@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from encoders.errors import AudioError
+from encoders.errors import AudioError, FileUnavailable
 from encoders.features import AudioInfo, AudioSpan, TrackFeatures
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, ScannedFile, Tags, Track
@@ -133,6 +133,22 @@ def test_what_cannot_be_read_is_said_once_and_left_out(catalog: Catalog) -> None
     found = find_duplicates(catalog, index, playing(t1=1, t3=1))
     assert ids(found.groups) == [[1, 3]]
     assert found.failures == ("/music/1 is gone.",)
+
+
+def test_a_file_that_is_away_gets_its_fingerprint_when_it_is_back(catalog: Catalog) -> None:
+    index = fill(catalog, names("a", "b"), 5)
+    play, is_away = playing(t1=1, t2=1), [True]
+
+    def listen(span: AudioSpan) -> NDArray[np.float32]:
+        if is_away[0] and span.path.name == "0":
+            raise FileUnavailable(f"{span.path} cannot be read: Input/output error.")
+        return play(span)
+
+    assert not find_duplicates(catalog, index, listen).groups
+    assert len(fingerprints.load(catalog.home)) == 1
+    is_away[0] = False
+    assert ids(find_duplicates(catalog, index, listen).groups) == [[1, 2]]
+    assert len(fingerprints.load(catalog.home)) == 2
 
 
 def test_only_what_is_alike_in_the_middle_is_decoded_whole(catalog: Catalog) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import wave
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,6 +125,33 @@ def test_an_unreadable_folder_does_not_stop_the_rest(
     assert not scanned.covers(tmp_path / "a" / "x.mp3")
     assert scanned.covers(tmp_path / "b" / "gone.mp3")
     assert not scanned.covers(Path("/elsewhere/x.mp3"))
+
+
+def test_a_folder_that_cannot_be_told_from_a_file_hides_what_is_below_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path / "nas" / "x.mp3", tmp_path / "b" / "y.mp3")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+
+    class Stale:
+        """An entry of a network's disk, whose kind has to be asked for."""
+
+        def __init__(self, entry: os.DirEntry[str]) -> None:
+            self.name, self.path = entry.name, entry.path
+            self.is_symlink = entry.is_symlink
+            self._entry = entry
+
+        def is_dir(self) -> bool:
+            if self.name == "nas":
+                raise OSError(116, "Stale file handle")
+            return self._entry.is_dir()
+
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: nullcontext(map(Stale, [*scandir(folder)])))
+    scanned = scan([tmp_path])
+    assert [file.path.name for file in scanned.files] == ["y.mp3"]
+    assert scanned.problems == ((tmp_path / "nas", "It cannot be read: Stale file handle."),)
+    assert not scanned.covers(tmp_path / "nas" / "x.mp3")
 
 
 def test_a_path_too_long_for_a_database_is_a_problem(

@@ -267,7 +267,7 @@ def test_a_table_of_artists_holds_artists(tmp_path: Path) -> None:
 def test_bad_rows_of_a_table_are_named(tmp_path: Path) -> None:
     rows = [
         b"user,artist,title,count",
-        b"ann,Ada,Blue,0",
+        b"ann,Ada,Blue,0",  # left out
         b"ann,Ada,Blue,-1",
         b"ann,Ada,Blue,1.5",
         b"ann,Ada,Blue,many",
@@ -284,7 +284,7 @@ def test_bad_rows_of_a_table_are_named(tmp_path: Path) -> None:
         "ann,Adá,Réd,2.0".encode(),
     ]
     _, found = entries(written(tmp_path / "t.csv", b"\n".join(rows)))
-    assert [one.line for one in found if isinstance(one, BadLine)] == [*range(2, 12), 14]
+    assert [one.line for one in found if isinstance(one, BadLine)] == [*range(3, 12), 14]
     assert [one for one in found if not isinstance(one, BadLine)] == [
         PlayCount("ann", Recording("Ada", "two\nlines"), 4),
         PlayCount("ann", Recording("Adá", "Réd"), 4),

@@ -332,3 +332,25 @@ def test_matching_goes_on_where_it_was_stopped(
     assert [match is not None for match in matches(catalog)] == [True, True, False, False, False]
     assert match_recordings(catalog) == 3
     assert [match and match.track_id for match in matches(catalog)] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("key", ["recording_mbid", "isrc"])
+def test_an_identifier_of_several_songs_by_mistake_joins_none_of_them(
+    shelf: Catalog, key: str
+) -> None:
+    value = MBID if key == "recording_mbid" else ISRC
+    titles = ("Blue", "Red", "Grey")
+    shelf.record_files([file(f"{title}.mp3", title, **{key: value}) for title in titles])
+    shelf.record_files([file("d.mp3", "Green")])
+    said = {"recording_mbid": {"mbid": MBID}, "isrc": {"isrc": ISRC}}[key]
+    level = {"recording_mbid": "mbid", "isrc": "isrc"}[key]
+    for number, title in enumerate(titles, start=1):
+        assert found(shelf, Recording("Ada", title, **said)) == (number, level)  # type: ignore[arg-type]
+    assert found(shelf, Recording("Ada", "Green", **said)) == (4, "name")  # type: ignore[arg-type]
+    assert found(shelf, Recording("Ada", "Yellow", **said)) is None  # type: ignore[arg-type]
+
+
+def test_copies_of_one_recording_may_have_several_titles(shelf: Catalog) -> None:
+    shelf.record_files([file(name, name, recording_mbid=MBID) for name in ("Blue", "Blau")])
+    shelf.record_verdicts({pair("Blue", "Blau"): True})
+    assert found(shelf, Recording("Ada", "Bleu", mbid=MBID)) == (1, "mbid")

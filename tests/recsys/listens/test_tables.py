@@ -394,3 +394,68 @@ def test_track_numbers_are_read(tmp_path: Path) -> None:
     text = f"artist,title,track number,time\nAda,Blue,3/12,{START}\n"
     (listen,) = Result(written(tmp_path / "t.csv", text)).listens
     assert listen.recording.track_number == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "seconds"),
+    [
+        ("Duration (ms)", "200000", 200.0),
+        ("length [ms]", "200000", 200.0),
+        ("Track Duration (milliseconds)", "200000", 200.0),
+        ("Duration (s)", "200", 200.0),
+        ("Duration (min)", "3:20", 200.0),
+    ],
+)
+def test_lengths_have_the_unit_in_brackets(
+    tmp_path: Path, name: str, cell: str, seconds: float
+) -> None:
+    path = written(tmp_path / "t.csv", f"artist,title,plays,{name}\nAda,Blue,3,{cell}\n")
+    assert [count.recording.duration for count in Result(path).counts] == [seconds]
+
+
+@pytest.mark.parametrize(
+    ("header", "played", "broken_off", "short_song"),
+    [
+        ("Listening Time", "201", "3", "25"),  # Deezer
+        ("stream_duration_ms", "201000", "3000", "25000"),  # Tidal
+        ("Consumption Duration (seconds)", "201", "3", "25"),  # Amazon
+        ("ms_played", "201000", "3000", "25000"),  # Spotify's as a table
+    ],
+)
+def test_what_was_hardly_played_is_a_skip(
+    tmp_path: Path, header: str, played: str, broken_off: str, short_song: str
+) -> None:
+    path = written(
+        tmp_path / "t.csv",
+        f"artist,title,date,duration,{header}\n"
+        f"Ada,Blue,2023-11-14 22:13:20,205,{played}\n"
+        f"Ada,Red,2023-11-14 22:17:20,205,{broken_off}\n"
+        f"Ada,Grey,2023-11-14 22:18:20,26,{short_song}\n"
+        "Ada,Green,2023-11-14 22:19:20,205,\n",
+    )
+    result = Result(path)
+    assert [listen.recording.title for listen in result.listens] == ["Blue", "Grey", "Green"]
+    assert [(o.recording.title, o.kind) for o in result.opinions] == [("Red", "skip")]
+
+
+def test_rows_without_plays_are_counted(tmp_path: Path) -> None:
+    counts = written(tmp_path / "c.csv", "artist,title,plays\nAda,Blue,3\nAda,Red,0\nAda,Grey,\n")
+    result = Result(counts)
+    assert [count.plays for count in result.counts] == [3]
+    assert not result.bad
+    assert result.notes.left_out == {"tracks without plays": 2}
+    podcasts = written(
+        tmp_path / "p.csv",
+        "artist,title,date,media_type\n"
+        "Ada,Radio Song,2023-11-14,song\n"
+        "Al,Talk,2023-11-14,PODCAST\n",
+    )
+    result = Result(podcasts)
+    assert [listen.recording.title for listen in result.listens] == ["Radio Song"]
+    assert result.notes.left_out == {"podcasts, audiobooks and videos": 1}
+
+
+def test_thumbs_are_likes_and_dislikes(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", "Artist,Song,Thumb\nAda,Blue,Up\nAda,Red,Down\n")
+    kinds = [(opinion.recording.title, opinion.kind) for opinion in Result(path).opinions]
+    assert kinds == [("Blue", "like"), ("Red", "dislike")]

@@ -230,6 +230,10 @@ def test_jspf_takes_lists_and_texts(identifier: str, as_list: bool) -> None:
     assert second.title == ""
 
 
+def test_a_title_like_a_file_is_no_entry() -> None:
+    assert paths_in(m3u8([track(Path("/music/a.mp3"))], "Mix.mp3")) == [Path("/music/a.mp3")]
+
+
 BOMB = b"""<!DOCTYPE lolz [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>
 <playlist version="1" xmlns="http://xspf.org/ns/0/"><title>&b;</title></playlist>"""
 FOREIGN = b"""<!DOCTYPE p [<!ENTITY x SYSTEM "file:///etc/passwd">]>
@@ -242,9 +246,25 @@ FOREIGN = b"""<!DOCTYPE p [<!ENTITY x SYSTEM "file:///etc/passwd">]>
         (BOMB, "document type"),
         (FOREIGN, "document type"),
         (b"<playlist><title>", "no XML"),
-        (b"<html></html>", "no XSPF"),
+        (b"<library></library>", "no XSPF"),
+        (b"<html></html>", "is a web page, and no playlist"),
+        (b'<?xml version="1.0"?><rhythmdb version="2.0"/>', "is Rhythmbox' library"),
+        (b"<rhythmdb-playlists/>", "is Rhythmbox' file of all playlists"),
+        (b'<?xml version="1.0"?><WinampXML/>', "is a playlist of Winamp's B4S form"),
+        (b"<NML/>", "is a collection of Traktor"),
+        (b"[ti:Blue]\n[00:01.00]Blue", "is a text of lyrics"),
+        (b'REM GENRE Jazz\nFILE "a.flac" WAVE', "is a cue sheet"),
+        (b"Title,Artist,Album\nBlue,Ada,Colours\n", "lines are no paths of music.*Title,Artist"),
+        (b"Name\tArtist\tLocation\rBlue\tAda\tMac:a.mp3\r", "no paths of music"),
+        (b"#Name:Mix\nC:\\m\\a.mp3|Blue|Ada|Jazz\n", "no paths of music"),
+        (b'[{"uri": "NAS/Blue.flac", "title": "Blue"}]', "no paths of music"),
+        (b"Dear Ann,\nhere is the list.\n", "no paths of music"),
         (b"{", "no JSON"),
-        (b"[" * 10, None),
+        (b"[" * 10, "no paths of music"),
+        (b"#EXTM3U\nNo suffix", None),
+        (b"spotify:track:4uLU6hMCjMI75M1A2tKUQC", None),
+        (b"http://radio.example/stream", None),
+        (b"song.mp3", None),
         (b'{"playlist": {"track": {}}}', "no JSPF"),
         (b'{"a": 1}', "no JSPF"),
         (b"ID3\x04\0\0\0\0", "no text"),
@@ -253,7 +273,7 @@ FOREIGN = b"""<!DOCTYPE p [<!ENTITY x SYSTEM "file:///etc/passwd">]>
 def test_what_is_no_playlist_is_refused(data: bytes, reason: str | None, tmp_path: Path) -> None:
     path = tmp_path / "list"
     path.write_bytes(data)
-    if reason is None:  # any text may be an M3U
+    if reason is None:
         assert len(read_playlist(path).entries) == 1
         return
     with pytest.raises(PlaylistError, match=f"{path}.*{reason}"):
