@@ -3,7 +3,8 @@
     python -m benchmarks.load [--tracks 100000] [--home HOME] [--before CHECKOUT] [--what similar]
 
 The callers are those of wrk (https://github.com/wg/wrk, a package of most systems), on the same
-machine as the server. The home is that of serving.py; `--before` is another checkout with its own
+machine as the server. The home is that of serving.py; `--what listener` gives it listens, unless it
+has some, and a listening model. `--before` is another checkout with its own
 `.venv`, whose server is asked first. Memory is the proportional set
 size of the server and its processes (Linux).
 """
@@ -23,9 +24,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import psutil
 
 from benchmarks.serving import ROOT, make_home
+from recsys.home.home import open_home
+from recsys.home.settings import load_settings
+from recsys.training.listening_model import refit
+from webui.app import DEFAULT_LISTENER
 
 CALLERS = (1, 8, 32)
 PATHS = {  # for Lua, `n` being the number of tracks
@@ -35,6 +41,7 @@ PATHS = {  # for Lua, `n` being the number of tracks
     "complete": '"/api/v1/complete?q=song" .. math.random(1, n)',
     "search": '"/api/v1/search?q=artist7%20song" .. math.random(1, n)',
 }
+N_LISTENERS, N_PLAYED, N_STRETCHES = 200, 120, 6  # of invented listens, and tracks of each
 SCRIPT = """
 local n = {n}
 math.randomseed({seed})
@@ -62,6 +69,8 @@ def main() -> None:
         home = args.home or Path(folder) / "home"
         if args.home is None:
             make_home(home, args.tracks)
+        if args.what == "listener":
+            add_listens(home)
         script = Path(folder) / "callers.lua"
         print("| server | callers | answers a second | median, ms | p99, ms | failed | MiB |")
         print("|---|---:|---:|---:|---:|---:|---:|")
@@ -80,6 +89,24 @@ def main() -> None:
                     script.write_text(text, encoding="utf-8")
                     measured = load(address, script, callers, args.seconds)
                     print(f"| {name} | {callers} | {measured} | {memory(process)} |", flush=True)
+
+
+def add_listens(home: Path) -> None:
+    """Invent listens, where there are none: each person plays tracks of a few stretches of ids."""
+    with open_home(load_settings(home)) as opened:
+        catalog, n = opened.catalog, len(opened.index)
+        if catalog.listeners():
+            return
+        rng = np.random.default_rng(3)
+        starts = rng.integers(0, n, 50)
+        for number in range(N_LISTENERS):
+            listener = catalog.listener(f"p{number}" if number else DEFAULT_LISTENER, create=True)
+            liked = rng.choice(starts, N_STRETCHES, replace=False)
+            rows = (rng.choice(liked, N_PLAYED) + rng.integers(0, 200, N_PLAYED)) % n
+            if listener:
+                ids = opened.index.ids[np.unique(rows)].tolist()
+                catalog.record_listens(listener.id, [(track, at) for at, track in enumerate(ids)])
+        refit(opened)
 
 
 def processes(n: int | None) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ _TIGHTNESS = 0.9
 _LOUDSPEAKER = (75.0, 4500.0)  # Hz
 _FILTER_TAPS = 1024
 _LIMITER_BLOCK = 64  # samples
+_BLOCK = 1 << 16  # samples that are computed at once
 _LIMITER_REACH = 8  # blocks ahead and behind
 
 
@@ -76,16 +77,19 @@ def chorus(signal: Signal, width: float) -> tuple[Signal, Signal]:
     n = signal.size
     reach = samples(0.016)
     late = np.concatenate((np.zeros(reach + 1, dtype=np.float32), signal))
-    turns = np.float32(0.6 / SAMPLE_RATE) * np.arange(n, dtype=np.float32)
-    sides = []
-    for phase in (0.0, 0.5):
-        wander = np.sin(2 * np.pi * (turns + np.float32(phase)))
-        delay = np.float32(samples(0.013)) + np.float32(samples(0.003) - 1) * wander
-        whole = delay.astype(np.int32)
-        place = np.arange(reach + 1, n + reach + 1) - whole
-        delayed = late[place]
-        delayed += (delay - whole) * (late[place - 1] - delayed)
-        sides.append((signal + np.float32(width) * delayed) * np.float32(1 / (1 + 0.5 * width)))
+    sides = np.empty((2, n), np.float32)
+    for side, phase in zip(sides, (0.0, 0.5), strict=True):
+        for start in range(0, n, _BLOCK):
+            stop = min(start + _BLOCK, n)
+            turns = np.float32(0.6 / SAMPLE_RATE) * np.arange(start, stop, dtype=np.float32)
+            wander = np.sin(2 * np.pi * (turns + np.float32(phase)))
+            delay = np.float32(samples(0.013)) + np.float32(samples(0.003) - 1) * wander
+            whole = delay.astype(np.int32)
+            place = np.arange(start + reach + 1, stop + reach + 1) - whole
+            delayed = late[place]
+            delayed += (delay - whole) * (late[place - 1] - delayed)
+            both = signal[start:stop] + np.float32(width) * delayed
+            side[start:stop] = both * np.float32(1 / (1 + 0.5 * width))
     return sides[0], sides[1]
 
 
@@ -124,14 +128,18 @@ def reverberation(send: Signal, seconds: float, damping: float) -> Signal:
 def wow(sides: Signal, cents: float) -> Signal:
     """The slow waver of a worn tape; `(2, n)`."""
     n = sides.shape[1]
-    t = timeline(n)
     depth = (2 ** (cents / 1200) - 1) * SAMPLE_RATE
-    place = np.arange(n) + sum(
-        depth / (2 * np.pi * rate) * np.sin(2 * np.pi * rate * t) for rate in (0.55, 1.9)
-    )
-    floor = np.clip(place.astype(np.int64), 0, n - 2)
-    part = (place - floor).astype(np.float32)
-    warped: Signal = sides[:, floor] + part * (sides[:, floor + 1] - sides[:, floor])
+    warped = np.empty((2, n), np.float32)
+    for start in range(0, n, _BLOCK):
+        number = np.arange(start, min(start + _BLOCK, n))
+        t = number / SAMPLE_RATE
+        place = number + sum(
+            depth / (2 * np.pi * rate) * np.sin(2 * np.pi * rate * t) for rate in (0.55, 1.9)
+        )
+        floor = np.clip(place.astype(np.int64), 0, n - 2)
+        part = (place - floor).astype(np.float32)
+        left = sides[:, floor]
+        warped[:, number] = left + part * (sides[:, floor + 1] - left)
     return warped
 
 

@@ -19,6 +19,7 @@ Signal = Float32Array
 _FRAMES_PER_SECOND = 50
 _HIGHEST = 15_000.0  # Hz; no harmonic is played above it
 _MOST_HARMONICS = 160
+_BLOCK, _SAMPLES = 64, 1 << 16  # wave tables, and samples, that are made at once
 _FEW = 10  # harmonics that are summed one by one, not read from a table
 
 
@@ -56,9 +57,9 @@ def additive(cycles: Float64Array, levels: Float64Array, scatter: bool) -> Signa
     frames, harmonics = levels.shape
     shifts = 2.4 * scatter * np.arange(harmonics) ** 2
     position = np.linspace(0, frames - 1.001, cycles.size, dtype=np.float32)
-    frame = position.astype(np.int64)
-    part = position - frame
     if harmonics <= _FEW:
+        frame = position.astype(np.int64)
+        part = position - frame
         angle = (2 * np.pi * (cycles % 1)).astype(np.float32)
         signal = np.zeros(cycles.size, dtype=np.float32)
         for k, (level, shift) in enumerate(zip(levels.T.astype(np.float32), shifts, strict=True)):
@@ -66,13 +67,22 @@ def additive(cycles: Float64Array, levels: Float64Array, scatter: bool) -> Signa
             signal += faded * np.sin((k + 1) * angle + np.float32(shift))
         return signal
     size = 1 << int(np.ceil(np.log2(max(2048, 24 * harmonics))))
-    spectra = np.zeros((frames, size // 2 + 1), dtype=np.complex64)
-    spectra[:, 1 : harmonics + 1] = levels * (-0.5j * size * np.exp(1j * shifts))
-    tables = np.fft.irfft(spectra, axis=1).astype(np.float32).ravel()
-    place = (cycles * size).astype(np.int64) & (size - 1)
-    place += frame * size
-    played: Signal = tables[place]
-    played += part * (tables[place + size] - played)
+    tables = np.empty((frames, size), np.float32)
+    for start in range(0, frames, _BLOCK):  # in all, they would take most of a rendering's memory
+        block = levels[start : start + _BLOCK]
+        spectra = np.zeros((len(block), size // 2 + 1), dtype=np.complex64)
+        spectra[:, 1 : harmonics + 1] = block * (-0.5j * size * np.exp(1j * shifts))
+        tables[start : start + _BLOCK] = np.fft.irfft(spectra, axis=1)
+    table = tables.ravel()
+    played = np.empty(cycles.size, np.float32)
+    for start in range(0, cycles.size, _SAMPLES):
+        at = slice(start, start + _SAMPLES)
+        frame = position[at].astype(np.int64)
+        place = (cycles[at] * size).astype(np.int64) & (size - 1)
+        place += frame * size
+        piece = table[place]
+        piece += (position[at] - frame) * (table[place + size] - piece)
+        played[at] = piece
     return played
 
 

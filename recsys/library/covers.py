@@ -29,7 +29,7 @@ _BEGINNINGS = (
     (b"GIF8", "image/gif"),
 )
 _DISC = re.compile(r"(?i)(cd|dis[ck]|disque|vinyl|lp)[ _.-]*\d{1,2}\b.*")  # a folder in an album's
-_MOST_PIXELS = 64_000_000  # that are decoded
+_MOST_PIXELS = 25_000_000  # that are decoded: 5,000 a side
 _QUANTIZER = 4  # of a JPEG, from 2, the best, to 31
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -225,8 +226,9 @@ def _played(catalog: Catalog, table: TrackTable) -> sparse.csc_matrix:
     return played
 
 
+@lru_cache(2)
 def _names(table: TrackTable) -> dict[int, str]:
-    """Return the spelling of the artist of each code."""
+    """Return the spelling of the artist of each code, put together once a table."""
     return {
         code: table.names[name]
         for name, rows in table.artist_rows.items()

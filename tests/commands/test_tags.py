@@ -88,6 +88,10 @@ def test_a_dry_run_changes_nothing_and_a_build_after_the_writing_analyses_nothin
     again = earshot.build_json(music, "--segments", 1, "--no-learn")
     assert (again["unchanged"], again["analysed"]) == (1, 0)
     said = writing(earshot, "--write-tags")
+    write(music / "two.flac", tune(7))
+    other = writing(earshot, "--write-tags")
+    assert other.status == 1 and "its audio is not that of the last build." in other.err
+    assert "0 files written" in other.err
     assert "0 files written" in said.err and "they say all of it already" in said.err
 
 

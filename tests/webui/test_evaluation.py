@@ -74,20 +74,20 @@ def test_what_was_printed_is_drawn(
     for value in (listened, exposed, tagged):
         assert f">{plain(value)}" in page
     assert "--by artist -k 3 --systems logits,random" in page  # how it was asked
-    assert page.count("Not measured yet") == 1
+    assert page.count("Not measured yet") == 2
     assert "earshot evaluate triplets judgements.csv" in page
     assert "before the index was rebuilt" not in page
 
 
 def test_nothing_measured_names_the_commands(client: FlaskClient, home: Path) -> None:
-    assert client.get("/evaluation").get_data(as_text=True).count("Not measured yet") == 5
+    assert client.get("/evaluation").get_data(as_text=True).count("Not measured yet") == 6
     (home / FOLDER).mkdir()
     for kind in KINDS:
         report = {"kind": kind, "at": 0, "command": "x", "state": "", "figures": {"systems": {}}}
         (home / FOLDER / f"{kind}.json").write_text(json.dumps(report))
     answer = client.get("/evaluation")
     assert answer.status_code == 200
-    assert answer.get_data(as_text=True).count("was written by another version") == 5
+    assert answer.get_data(as_text=True).count("was written by another version") == 6
     (home / FOLDER / "content.json").write_text("[]")
     assert read_report(home, "content") is None
 
@@ -140,3 +140,16 @@ def test_no_barrier_is_found(browser: Browser, address: str, measured: dict[str,
         assert not axe.response["violations"], axe.generate_report()
         assert page.evaluate("document.documentElement.scrollWidth") == width
         context.close()
+
+
+def test_popularity_is_drawn_beside_chance() -> None:
+    one = {"value": 0.2, "low": 0.1, "high": 0.3, "chance": 0.0}
+    figures = {
+        "k": 12,
+        "spearman": {"ranking loss": one, "artist's mean": one},
+        "ndcg": {"ranking loss": {**one, "chance": 0.05}},
+    }
+    correlation, gain = charts("popularity", figures)
+    assert [bar.name for bar in correlation.bars] == ["ranking loss", "artist's mean"]
+    assert (correlation.bars[0].ours, correlation.bars[0].low) == (True, 0.1)
+    assert (gain.metric, gain.marks) == ("nDCG@12", (("chance", 0.05),))

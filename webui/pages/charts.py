@@ -85,6 +85,7 @@ _MEANINGS = (
     ("average precision", "The precision at the place of every track with the tag, averaged."),
     ("majority", "The share of triplets where the odd one out is that of most people."),
     ("votes", "The share of people who chose the same odd one out, averaged over triplets."),
+    ("rank correlation", "How far the order agrees with how many play a track; 1 is perfect."),
     ("max_in_degree", "In how many lists the most exposed track is."),
     ("skewness", "How lopsided exposure is: 0 is even, far above it there are hubs."),
     ("orphans", "The share of tracks that are in no list."),
@@ -115,6 +116,8 @@ def charts(kind: Kind, figures: Figures) -> list[Chart]:
         return list(_triplets(figures))
     if kind == "tags":
         return list(_tags(figures["taggers"]))
+    if kind == "popularity":
+        return list(_popularity(figures))
     if kind == "listening":
         by_length = figures.get("by_user_seeds") or {"": figures}
         return [chart for n_given, part in by_length.items() for chart in _listening(n_given, part)]
@@ -206,6 +209,16 @@ def _listening(n_given: str, figures: Figures) -> Iterator[Chart]:
         if bars:
             versus = "blend is more by" if any(bar.difference for bar in bars) else ""
             yield Chart(prefix + metric, meaning(metric), tuple(bars), (), versus)
+
+
+def _popularity(figures: Figures) -> Iterator[Chart]:
+    for metric, key in (("rank correlation", "spearman"), (f"nDCG@{figures['k']}", "ndcg")):
+        bars = tuple(
+            Bar(name, one["value"], name == "ranking loss", one["low"], one["high"])
+            for name, one in figures[key].items()
+        )
+        chance = figures[key]["ranking loss"]["chance"]
+        yield Chart(metric, meaning(metric), bars, (("chance", chance),))
 
 
 def _exposure(hubs: Figures) -> Iterator[Chart]:

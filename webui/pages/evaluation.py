@@ -52,6 +52,13 @@ QUESTIONS = (
         f"{_MEASURE} triplets judgements.csv",
     ),
     EvaluationKind(
+        "popularity",
+        "Does sound tell what many people play?",
+        "How many play a track, told by models that know no track of its artist. Where that cannot "
+        "be told from chance, nothing is shown by it.",
+        f"{_MEASURE} popularity",
+    ),
+    EvaluationKind(
         "exposure",
         "Which tracks are in many lists?",
         "The list of similar tracks of every track, and how often each track is in one.",

@@ -5,7 +5,15 @@ import { say } from "./page.js";
 import "./page_playing.js";
 import { sendFeedback } from "./server.js";
 
-document.getElementById("choice")?.addEventListener("change", (event) => event.currentTarget.requestSubmit());
+const CHANGED = "earshot-changed"; // in the session's storage: the field of the form that was changed
+const choice = document.getElementById("choice");
+
+choice?.addEventListener("change", ({ target }) => {
+  sessionStorage.setItem(CHANGED, target.name);
+  choice.requestSubmit();
+});
+choice?.elements[sessionStorage.getItem(CHANGED)]?.focus({ preventScroll: true }); // where it was
+sessionStorage.removeItem(CHANGED);
 
 document.addEventListener("click", (event) => {
   const heart = event.target.closest("[data-like]");

@@ -10,7 +10,7 @@ const chosen = new Set(); // rows
 const selectable = () => rows().filter((row) => row.matches(".song, .row"));
 let last = null; // the row that was chosen last, from which Shift goes on
 
-const bar = document.body.appendChild(make("div", { class: "selection", role: "toolbar", "aria-label": "Selected tracks", hidden: "" },
+const bar = document.querySelector("main").appendChild(make("div", { class: "selection", role: "toolbar", "aria-label": "Selected tracks", hidden: "" },
   make("span", { class: "number", "aria-live": "polite" }),
   ...[["play", "Play"], ["next", "Play next"], ["queue", "Add to queue"], ["playlist", "Add to playlist …"], ["like", "Like"], ["all", "Select all"], ["done", "Done"]]
     .map(([act, words]) => make("button", { type: "button", "data-act": act }, words))));

@@ -45,7 +45,9 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-add-to-playlist]");
   const isChosen = event.target.closest(".menu li button");
   for (const menu of document.querySelectorAll(".menu[open]")) {
-    if (isChosen || !menu.contains(event.target)) menu.open = false;
+    if (!isChosen && menu.contains(event.target)) continue;
+    if (menu.contains(document.activeElement)) menu.querySelector("summary").focus({ preventScroll: true });
+    menu.open = false;
   }
   if (button) choosePlaylist([itemOf(button.closest("[data-track]"))], button.closest(".menu")?.querySelector("summary") ?? button);
 });

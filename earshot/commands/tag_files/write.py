@@ -60,10 +60,11 @@ class WriteOptions:
 
 
 class Planned(NamedTuple):
-    """What is to be written into a file."""
+    """What is to be written into a file, and the digest of the audio that it is about."""
 
     path: Path
     values: Values
+    audio_hash: str | None
 
 
 def parse(arguments: Sequence[str]) -> WriteOptions:
@@ -171,7 +172,7 @@ def plan(home: Home, options: WriteOptions, left_alone: Counter[str]) -> Iterato
         if why:
             left_alone[why] += 1
         else:
-            yield Planned(path, values)
+            yield Planned(path, values, one.track.audio_hash)
     if not found:
         raise NotFound("None of these tracks is in the index: run `earshot build`.")
 
@@ -198,6 +199,8 @@ def write(planned: Sequence[Planned]) -> list[str]:
     console = Console(stderr=True)
     for one in with_progress(planned, "Writing", console=console, transient=True):
         try:
+            if inspect(one.path).audio_hash != one.audio_hash:
+                raise CannotWrite(f"{shown(one.path)}: its audio is not that of the last build.")
             write_fields(one.path, one.values, lambda path: inspect(path).audio_hash)
         except (AudioError, CannotWrite) as error:
             failures.append(str(error))

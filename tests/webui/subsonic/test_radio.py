@@ -25,11 +25,20 @@ def test_radio_does_not_repeat_what_it_gave(rest: Rest, name: str, where: str) -
     second = ids(rest, name, where, id=1, count=6)
     assert len({*first, *second}) == 12
     assert 1 not in {*first, *second}  # a seed plays already
-    rock = set(range(1, 13))
-    assert len(rock & {*first}) >= 5  # but for the seed's own genre
     everything = ids(rest, name, where, id=1, count=50)
     assert sorted(everything) == sorted(set(range(1, N_TRACKS + 1)) - {1})
     assert set(everything[-12:]) == {*first, *second}  # again, where there is nothing else
+
+
+@pytest.mark.parametrize(("seed", "genre"), [(1, range(1, 13)), ("ARTIST", range(13, 25))])
+def test_radio_stays_near_its_seed(rest: Rest, mine: Any, seed: int | str, genre: range) -> None:
+    if seed == "ARTIST":
+        seed = rest.ask("getSong", id=13)["song"]["artistId"]
+    near = 0
+    for _ in range(5):  # lists of chance: one alone may be of another mind
+        mine.extensions["handed_out"]._songs.clear()
+        near += len({*genre} & {*ids(rest, "getSimilarSongs2", "similarSongs2", id=seed, count=6)})
+    assert near >= 20  # of 30; songs drawn among all would be 14
 
 
 def test_what_was_heard_of_late_or_is_disliked_does_not_come(rest: Rest) -> None:
@@ -52,7 +61,7 @@ def test_each_beginning_is_another_one(rest: Rest, mine: Any) -> None:
 def test_artists_and_albums_are_seeds(rest: Rest, shelves: Rest) -> None:
     song = rest.ask("getSong", id=13)["song"]
     by_artist = ids(rest, "getSimilarSongs2", "similarSongs2", id=song["artistId"], count=8)
-    assert len(set(by_artist) & set(range(13, 25))) >= 5  # classical; radio varies its lists
+    assert len(set(by_artist)) == 8
     by_album = ids(rest, "getSimilarSongs", "similarSongs", id=song["albumId"], count=4)
     assert not set(by_album) & {13, 14, 15, 16}
     various = shelves.ask("getAlbum", id=shelves.ask("getSong", id=7)["song"]["albumId"])["album"]
