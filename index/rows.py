@@ -1,6 +1,8 @@
-"""Rows of ids in a sorted array."""
+"""Rows of ids in a sorted array, and what tells ids from others."""
 
 from __future__ import annotations
+
+import hashlib
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,3 +23,8 @@ def rows_of(sorted_ids: Int64Array, ids: ArrayLike) -> tuple[IndexArray, BoolArr
     is_there = rows < len(sorted_ids)
     is_there[is_there] = sorted_ids[rows[is_there]] == wanted[is_there]
     return rows, is_there
+
+
+def digest_of(ids: ArrayLike) -> str:
+    """Return what tells ids in an order from others: the SHA-256 of their 8 bytes each."""
+    return hashlib.sha256(np.asarray(ids, "<i8").tobytes()).hexdigest()

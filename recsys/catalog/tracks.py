@@ -385,7 +385,7 @@ def names(session: Session) -> list[TrackNames]:
     query = select(*columns, cast(TrackRow.genres, Text)).where(is_available).order_by(TrackRow.id)
     return [
         TrackNames(track_id, artist, album, album_artist, listed(genres))
-        for track_id, artist, album, album_artist, genres in session.execute(query)
+        for track_id, artist, album, album_artist, genres in session.connection().execute(query)
     ]
 
 

@@ -7,7 +7,6 @@ another index, it is made from the features, and kept where the home can be writ
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from safetensors import SafetensorError
 
 from encoders.tensor_file import read_tensors, with_digest
 from index.arrays import Float32Array, Int64Array
+from index.rows import digest_of
 from index.storage import replacing
 from index.vector_index import Manifest
 from recsys.catalog import Catalog
@@ -51,8 +51,8 @@ def save(home: Path, values: Float32Array, made_of: dict[str, str]) -> None:
 
 def made_of(model: str, catalogue_revision: int, ids: Int64Array | Sequence[int]) -> dict[str, str]:
     """Return what identifies the values: taggers, catalogue revision and tracks of an index."""
-    digest = hashlib.sha256(np.asarray(ids, "<i8").tobytes()).hexdigest()
-    return {"model": model, "catalogue_revision": str(catalogue_revision), "ids": digest}
+    revision = str(catalogue_revision)
+    return {"model": model, "catalogue_revision": revision, "ids": digest_of(ids)}
 
 
 def load(home: Path, wanted: dict[str, str]) -> Float32Array | None:

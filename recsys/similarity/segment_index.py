@@ -7,7 +7,6 @@ single segments, of which there are no deviations and no pools. The vectors are 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from encoders.head import unit_rows
 from encoders.projection_views import principal_components, signed_root
 from encoders.tensor_file import read_tensors, with_digest
 from index.arrays import Float32Array, IndexArray, Int64Array
+from index.rows import digest_of
 from index.storage import replacing
 from recsys.catalog import Catalog
 from recsys.catalog.track_features import Features, read_features
@@ -97,8 +97,7 @@ class SegmentIndex:
 
         `made` is what changes when features do. Raises ValueError.
         """
-        digest = hashlib.sha256(np.asarray(ids, "<i8").tobytes()).hexdigest()
-        wanted = {"format": _FORMAT, "made": made, "names": "|".join(names), "ids": digest}
+        wanted = {"format": _FORMAT, "made": made, "names": "|".join(names), "ids": digest_of(ids)}
         if home is not None:
             try:
                 arrays, metadata = read_tensors(home / SEGMENTS_NAME)

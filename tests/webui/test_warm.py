@@ -31,7 +31,8 @@ def test_what_was_read_ahead_is_not_read_again(
 
     def statuses() -> set[int]:
         with monkeypatch.context() as patch:
-            patch.setattr(Catalog, "track_summaries", refuse)
+            for read in ("track_summaries", "track_names"):
+                patch.setattr(Catalog, read, refuse)
             patch.setattr(recsys.home.tag_means, "read_features", refuse)
             patch.setattr(recsys.home.tag_means, "load", lambda *_: None)
             paths = ("/api/v1/mix?like=tag:rock", "/api/v1/complete?q=ro", "/artist?name=Bix")
