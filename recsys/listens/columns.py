@@ -42,7 +42,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     "count": (
         *("count", "plays", "playcount", "listencount", "listens", "scrobbles", "playbacks"),
         *("timesplayed", "weight", "anzahl", "wiedergaben", "écoutes", "lectures", "ascolti"),
-        *("reproducciones", "reproduções"),
+        *("playedtimes", "reproducciones", "reproduções"),
     ),
     "time": (
         *("uts", "timestamp", "ts", "listenedat", "playedat", "scrobbledat", "scrobbletime"),

@@ -60,6 +60,11 @@ _TEXTS: Sequence[tuple[str, str, re.Pattern[str]]] = tuple(
 # Of tables: the program, what to do, and columns that only its have, in lower case.
 _TABLES: Sequence[tuple[str, str, frozenset[str]]] = (
     (
+        "TuneMyMusic's table of playlists",
+        "It says nothing of plays: import the history of the service itself",
+        frozenset({"track name", "artist name", "playlist name", "type"}),
+    ),
+    (
         "Apple Music's list of favourites",
         "The plays are in Apple Music Play Activity.csv",
         frozenset({"favorite type", "item reference", "preference"}),

@@ -32,6 +32,8 @@ TEXTS = {
     "SONG,1,Ada - Blue,LIKE\n",
     "Apple Music's daily history": "Country,Track Identifier,Date Played,Track Description\n"
     "NO,1,20231114,Ada - Blue\n",
+    "TuneMyMusic's table of playlists": "Track name,Artist name,Album,Playlist name,Type,ISRC\n"
+    "Low Tide,Wren,Sea,Favorite Songs,Favorite,GBAAA0000001\n",
     "YouTube Music's list of saved songs": "Video ID,Song Title,Album Title,Artist Name 1\n"
     "x,Blue,Colours,Ada\n",
     "a history of Serato": "name,artist,start time,end time,deck\nBlue,Ada,8:00:05 PM,8:04 PM,1\n",
