@@ -13,7 +13,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import av
 from mutagen.flac import FLAC, Picture
 from mutagen.id3 import ID3
 from mutagen.mp4 import MP4Tags
@@ -139,6 +138,8 @@ def smaller(picture: Cover, edge: int) -> Cover:
 
     One that is no larger, or cannot be decoded, is returned as it is.
     """
+    import av  # noqa: PLC0415 - a server of covers that are small enough does without
+
     try:
         with av.open(BytesIO(picture.data), "r") as container:
             stream = container.streams.video[0]

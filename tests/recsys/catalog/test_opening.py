@@ -260,9 +260,8 @@ from pathlib import Path
 from recsys.catalog import Catalog
 catalog = Catalog(Path(sys.argv[1]), sys.argv[2] or None)
 with catalog.build_lock():
-    child = os.fork()
-    if child:
-        print(child, flush=True)
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)  # by the child, which has let go of the lock by then
     time.sleep(600)
 """
 
