@@ -21,13 +21,19 @@ def n_cores() -> int:
 
 
 def one_thread_each() -> AbstractContextManager[object]:
-    """Let libraries of numbers (BLAS, OpenMP) use one thread for each of this process that calls.
+    """Let BLAS use one thread for each thread of this process that calls it.
 
     For servers, whose threads answer at once: with as many threads each as there are cores, they
-    wait for each other longer than they work.
+    wait for each other longer than they work. OpenMP counts for each calling thread, see
+    `one_thread_here`.
     """
     limits: AbstractContextManager[object] = threadpool_limits(1)
     return limits
+
+
+def one_thread_here() -> None:
+    """Let OpenMP (FAISS) use one thread where the calling thread calls it, from now on."""
+    threadpool_limits(1, "openmp")
 
 
 def for_each(function: Callable[[T], None], jobs: Iterable[T]) -> None:

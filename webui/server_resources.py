@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from recsys.threads import one_thread_here
+
 _log = logging.getLogger(__name__)
 _Stream = TypeVar("_Stream")
 
@@ -88,6 +90,7 @@ class ThreadPool:
         thread.start()
 
     def _work(self) -> None:
+        one_thread_here()
         self._this.has_left = False
         while not self._this.has_left and (task := self._tasks.get()) is not None:
             try:

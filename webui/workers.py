@@ -20,6 +20,7 @@ from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from recsys.threads import one_thread_here
 from webui.worker_messages import RECEIVED, Answer, Incoming, packed
 
 _log = logging.getLogger(__name__)
@@ -124,6 +125,7 @@ def answer_requests(application: Application, channels: Iterable[socket.socket])
 
 
 def _answer_requests(application: Application, channel: socket.socket) -> None:
+    one_thread_here()
     incoming = Incoming()
     with channel, suppress(OSError):  # the server has ended
         while piece := channel.recv(RECEIVED):

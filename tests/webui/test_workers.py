@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import signal
+import socket
 import threading
 import time
 import urllib.request
@@ -15,6 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import faiss
 import psutil
 from flask import Flask
 from test_server import PATIENCE, healthy, process, request
@@ -27,6 +29,9 @@ from recsys.catalog import Catalog
 from recsys.home.files import INDEX_NAME
 from recsys.home.settings import Settings
 from webui.handing_over import HANDED_OVER
+from webui.server_resources import ThreadPool
+from webui.worker_messages import RECEIVED, Incoming, packed
+from webui.workers import answer_requests
 
 PATHS = (
     "/api/v1/tracks/1/similar?k=3",
@@ -56,6 +61,28 @@ def requests_counted(address: str, headers: dict[str, str]) -> Counter[str]:
         text = answer.read().decode()
     found = re.findall(r'earshot_requests_total\{endpoint="(.+?)".*status="200"\} (\d+)', text)
     return Counter({endpoint: int(n) for endpoint, n in found})
+
+
+def test_a_thread_that_answers_lets_faiss_use_one_thread() -> None:
+    """OpenMP's number is each thread's own; that of new ones is as many as there are cores."""
+    used: list[int] = []
+    pool = ThreadPool(1)
+    pool.submit(lambda: used.append(faiss.omp_get_max_threads()))
+    assert pool.close(PATIENCE) == 0
+
+    def answer(_: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [str(faiss.omp_get_max_threads()).encode()]
+
+    ours, theirs = socket.socketpair()
+    worker = threading.Thread(target=answer_requests, args=(answer, [theirs]))
+    worker.start()
+    with ours:
+        ours.sendall(packed({}, b""))
+        received = Incoming().take(ours.recv(RECEIVED))
+    worker.join()
+    assert received is not None
+    assert (used, received[1]) == ([1], b"1")
 
 
 def test_a_worker_that_is_killed_costs_no_answer(home: Path) -> None:
