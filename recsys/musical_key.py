@@ -51,6 +51,15 @@ def camelot(key: str) -> str:
     return f"{place}{'A' if minor else 'B'}"
 
 
+def short_key(key: str) -> str:
+    """Return a key as musicians and files name it.
+
+    >>> short_key("C# minor"), short_key("Eb major")
+    ('C#m', 'Eb')
+    """
+    return key.replace(" minor", "m").replace(" major", "")
+
+
 def mixes_with(key: str) -> tuple[str, ...]:
     """Return the keys that mix with one: itself, its relative, and both neighbours by a fifth.
 

@@ -54,15 +54,6 @@ def written_fields(path: Path) -> Values:
     }
 
 
-def key_in_tags(key: str) -> str:
-    """Return a key as files name it.
-
-    >>> key_in_tags("C# minor"), key_in_tags("Eb major")
-    ('C#m', 'Eb')
-    """
-    return key.replace(" minor", "m").replace(" major", "")
-
-
 def why_not(path: Path) -> str:
     """Return why a file is to be left alone, "" where it can be written to. Raises OSError."""
     if path.stat().st_nlink > 1:

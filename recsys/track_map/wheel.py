@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsys.musical_key import KEYS, camelot
+from recsys.musical_key import KEYS, camelot, short_key
 
 SLOWEST, FASTEST = 40.0, 220.0  # beats a minute at the centre and at the rim
 RINGS = (60, 90, 120, 150, 180)  # beats a minute that are marked
@@ -79,8 +79,8 @@ def wheel_places() -> list[WheelPlace]:
     return [
         WheelPlace(
             number,
-            by_place[f"{number}A"].replace(" minor", "m"),
-            by_place[f"{number}B"].replace(" major", ""),
+            short_key(by_place[f"{number}A"]),
+            short_key(by_place[f"{number}B"]),
             place_angle(number),
         )
         for number in range(1, 13)

@@ -32,11 +32,11 @@ from recsys.library.tag_writing import (
     CannotWrite,
     Field,
     Values,
-    key_in_tags,
     why_not,
     write_fields,
     written_fields,
 )
+from recsys.musical_key import short_key
 from recsys.recommendation.filters import STANDS_OUT
 from recsys.tagging.described_tracks import DescribedTrack, described_tracks
 
@@ -184,7 +184,7 @@ def value_of(one: DescribedTrack, field: Field, replace: bool) -> tuple[str, ...
         return () if track.tempo is None else (str(round(track.tempo)),)
     if field == "key":
         key = track.estimated_key or track.key if replace else track.key
-        return (key_in_tags(key),) if key else ()
+        return (short_key(key),) if key else ()
     if field == "moods":
         return tuple(name for name, value in one.moods.items() if value >= STANDS_OUT)
     names = [name for name, value in one.standing_out.items() if value >= STANDS_OUT]
