@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from index.storage import replacing
 from recsys.home.files import POPULARITY_NAME
 from recsys.home.home import Home, stamp
 from recsys.home.track_table import TrackTable
+from recsys.popularity.measure import OURS, Measured
 from recsys.popularity.regression import Scorer
 
 
@@ -63,22 +65,32 @@ class ExpectedPopularity:
 
         They stay below those that one person has played, log(2).
         """
-        ranks = np.argsort(np.argsort(self.values, kind="stable"), kind="stable")
-        below = np.log(2) * (ranks + 0.5) / (len(ranks) + 1)
-        filled: Float32Array = np.where(popularity > 0, popularity, below).astype(np.float32)
+        filled: Float32Array = np.where(popularity > 0, popularity, self._below_one)
         return filled
+
+    @cached_property
+    def _below_one(self) -> Float32Array:
+        """What stands for the popularity of each unplayed track: float32 (n,), below log(2)."""
+        ranks = np.argsort(np.argsort(self.values, kind="stable"), kind="stable")
+        below: Float32Array = (np.log(2) * (ranks + 0.5) / (len(ranks) + 1)).astype(np.float32)
+        return below
 
     def share_below(self, row: int) -> float:
         """Return the share of the tracks that are expected to please fewer, 0 to 1."""
         return float((self.values < self.values[row]).mean())
 
     @property
+    def correlation(self) -> Measured:
+        """The rank correlation with what is played, on artists that were not learned from."""
+        return Measured(**self.report["spearman"][OURS])
+
+    @property
     def words(self) -> str:
         """How sure it is, for people."""
-        one = self.report["spearman"]["ranking loss"]
+        one = self.correlation
         return (
             f"On artists that it did not know, its order agreed with what is played by a rank "
-            f"correlation of {one['value']:.2f} ({one['low']:.2f} to {one['high']:.2f}; 0 is "
+            f"correlation of {one.value:.2f} ({one.low:.2f} to {one.high:.2f}; 0 is "
             f"chance, 1 is perfect), on {self.report['tracks']:,} played tracks."
         )
 

@@ -13,7 +13,8 @@ from recsys.home.settings import Settings
 from recsys.popularity.regression import Scorer
 from recsys.popularity.stored import features_of, save_popularity
 
-REPORT = {"tracks": 1234, "spearman": {"ranking loss": {"value": 0.21, "low": 0.14, "high": 0.28}}}
+FIGURE = {"value": 0.21, "low": 0.14, "high": 0.28, "chance": 0.0}
+REPORT = {"tracks": 1234, "spearman": {"ranking loss": FIGURE}}
 
 
 def learn(home: Path) -> None:

@@ -59,12 +59,12 @@ def might_please_many(query: ExpectedQuery) -> Response:
     rows = expected.of_unplayed(served.recommender.popularity(), table)[: query.limit]
     shares = [expected.share_below(row) for row in rows.tolist()]
     tracks = served.catalog.tracks(table.ids[rows].tolist())
-    one = expected.report["spearman"]["ranking loss"]
+    one = expected.correlation
     return answer(
         Expected(
-            spearman=one["value"],
-            spearman_low=one["low"],
-            spearman_high=one["high"],
+            spearman=one.value,
+            spearman_low=one.low,
+            spearman_high=one.high,
             sentence=expected.words,
             tracks=[
                 ExpectedTrack(**vars(TrackSchema.of(track)), share_below=share)

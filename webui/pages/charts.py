@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recsys.home.evaluation_reports import Kind
+from recsys.popularity.measure import OURS
 
 Figures = Mapping[str, Any]
 
@@ -214,10 +215,10 @@ def _listening(n_given: str, figures: Figures) -> Iterator[Chart]:
 def _popularity(figures: Figures) -> Iterator[Chart]:
     for metric, key in (("rank correlation", "spearman"), (f"nDCG@{figures['k']}", "ndcg")):
         bars = tuple(
-            Bar(name, one["value"], name == "ranking loss", one["low"], one["high"])
+            Bar(name, one["value"], name == OURS, one["low"], one["high"])
             for name, one in figures[key].items()
         )
-        chance = figures[key]["ranking loss"]["chance"]
+        chance = figures[key][OURS]["chance"]
         yield Chart(metric, meaning(metric), bars, (("chance", chance),))
 
 

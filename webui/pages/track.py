@@ -224,10 +224,9 @@ def _expected(served: Served, track: Track) -> str:
     (row,) = table.rows([track.id]).tolist()
     if served.recommender.popularity()[row] > 0:
         return ""
-    one = expected.report["spearman"]["ranking loss"]
     return (
         f"more than {expected.share_below(row):.0%} of the library, by its sound "
-        f"(rank correlation {one['value']:.2f})"
+        f"(rank correlation {expected.correlation.value:.2f})"
     )
 
 
