@@ -141,6 +141,15 @@ class TrackTable:
         return np.bincount(self.recordings.codes[self.available])
 
     @cached_property
+    def artist_names(self) -> dict[int, str]:
+        """The spelling of the artist of each code."""
+        return {
+            code: self.names[name]
+            for name, rows in self.artist_rows.items()
+            for code in np.setdiff1d(self.artists[rows], [UNKNOWN]).tolist()
+        }
+
+    @cached_property
     def gone(self) -> Int64Array:
         """The ids of the indexed tracks whose files are not there."""
         return self.ids[~self.available]

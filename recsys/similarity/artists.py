@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -168,7 +167,7 @@ class Artists:
         cosines = common / np.sqrt(np.maximum(totals * n_listeners, 1))
         best = np.argsort(-cosines, kind="stable")
         best = best[common[best] >= MIN_COMMON][:k]
-        names = _names(table)
+        names = table.artist_names
         return [
             CoListened(names[c], float(cosines[c]), int(common[c]), n_listeners)
             for c in best.tolist()
@@ -179,7 +178,7 @@ class Artists:
         table = self._track_table()
         with self._lock:
             if self._means is None or self._means.table is not table:
-                names = _names(table)
+                names = table.artist_names
                 sums = np.zeros((len(names), self._index.dim), np.float32)
                 for start in range(0, len(table), _BLOCK):
                     rows = np.arange(start, min(start + _BLOCK, len(table)))
@@ -217,23 +216,13 @@ def _played(catalog: Catalog, table: TrackTable) -> sparse.csc_matrix:
     codes = np.full(len(rows), UNKNOWN, np.int64)
     codes[indexed] = table.artists[rows[indexed]]
     columns = np.flatnonzero(codes != UNKNOWN)
-    shape = (len(codes), max(len(_names(table)), 1))
+    shape = (len(codes), max(len(table.artist_names), 1))
     artist_of = sparse.csr_matrix(
         (np.ones(len(columns), np.float32), (columns, codes[columns])), shape=shape
     )
     played = sparse.csc_matrix(interactions.counts @ artist_of)
     played.data = np.ones_like(played.data)
     return played
-
-
-@lru_cache(2)
-def _names(table: TrackTable) -> dict[int, str]:
-    """Return the spelling of the artist of each code, put together once a table."""
-    return {
-        code: table.names[name]
-        for name, rows in table.artist_rows.items()
-        for code in np.setdiff1d(table.artists[rows], [UNKNOWN]).tolist()
-    }
 
 
 def _place_on_album(track: Track) -> tuple[int, int, int]:
