@@ -146,9 +146,8 @@ def closest_moments(
     Their similarity is the cosine of their log-odds of all tags less the `typical` ones (n_tags,).
     A moment ends with its track, where its length is known.
     """
-    compared = compare_segments(one, other, typical)
-    i, j = compared.closest
-    return compared.moments[0][i], compared.moments[1][j]
+    i, j = _closest(_segment_cosines(one, other, typical))
+    return moment(one, i), moment(other, j)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,14 +171,23 @@ def compare_segments(
 
     By the cosine of their log-odds of all tags less the `typical` ones (n_tags,).
     """
-    a, b = (_unit_segments(track.features, typical) for track in (one, other))
-    cosines = a @ b.T
-    i, j = np.unravel_index(int(np.argmax(cosines)), cosines.shape)
+    cosines = _segment_cosines(one, other, typical)
+    n_one, n_other = cosines.shape
     moments = (
-        tuple(moment(one, number) for number in range(len(a))),
-        tuple(moment(other, number) for number in range(len(b))),
+        tuple(moment(one, number) for number in range(n_one)),
+        tuple(moment(other, number) for number in range(n_other)),
     )
-    return SegmentComparison(moments, cosines, (int(i), int(j)))
+    return SegmentComparison(moments, cosines, _closest(cosines))
+
+
+def _segment_cosines(one: TrackSound, other: TrackSound, typical: Float32Array) -> Float32Array:
+    a, b = (_unit_segments(track.features, typical) for track in (one, other))
+    return a @ b.T
+
+
+def _closest(cosines: Float32Array) -> tuple[int, int]:
+    i, j = np.unravel_index(int(np.argmax(cosines)), cosines.shape)
+    return int(i), int(j)
 
 
 def typical_moment(track: TrackSound, typical: Float32Array) -> Moment:
