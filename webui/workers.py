@@ -43,7 +43,6 @@ class Workers:
     def __init__(self, n: int, start: StartWorker) -> None:
         self._start = start
         self._processes: dict[int, BaseProcess] = {}
-        self._channels: dict[int, list[socket.socket]] = {}
         self._is_closing = threading.Event()
         self._numbers = itertools.count()  # of workers, in the order of their starts
         self._began: Callable[[int, list[socket.socket]], None] | None = None

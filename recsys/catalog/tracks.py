@@ -13,7 +13,6 @@ from sqlalchemy import (
     BigInteger,
     BindParameter,
     Double,
-    Exists,
     Integer,
     Text,
     UniqueConstraint,
@@ -347,14 +346,7 @@ def available_after(session: Session, track_id: int, limit: int) -> list[Track]:
 
 def undescribed(session: Session, methods: Collection[str]) -> list[int]:
     """Return the ids of analysed tracks without descriptors by `methods`; of copies the first."""
-    return analysed_without(session, exists().where(_described, DescriptorRow.method.in_(methods)))
-
-
-def analysed_without(session: Session, rows: Exists) -> list[int]:
-    """Return the ids, in order, of the analysed tracks that have no such rows; of copies the first.
-
-    The rows are those of an audio hash.
-    """
+    rows = exists().where(_described, DescriptorRow.method.in_(methods))
     query = select(func.min(TrackRow.id)).where(
         is_available, TrackRow.status == "ready", TrackRow.audio_hash.is_not(None), ~rows
     )
