@@ -251,10 +251,10 @@ def _of_json(source: Source, choice: FormatChoice) -> str:
     return next(iter(reader.found))
 
 
-def _refuse(source: Source, what: str | None) -> None:
+def _refuse(source: Source, found: unread.Unread | None) -> None:
     """Raise FormatError for a file that is known to be none of plays that are read."""
-    if what:
-        raise FormatError(f"{source.name} is not read: it is {what}")
+    if found:
+        raise FormatError(f"{source.name} is not read: it is {found.sentence}")
 
 
 def _unknown(source: Source, why: str = "") -> FormatError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from recsys.listens.databases import Database
 
@@ -104,38 +105,50 @@ _KEYS: Sequence[tuple[str, str, frozenset[str]]] = (  # of records in JSON, in t
 )
 
 
-def of_database(database: Database) -> str | None:
+class Unread(NamedTuple):
+    """What a file is that is not read as a history, and what to do instead, "" for nothing."""
+
+    what: str
+    instead: str
+
+    @property
+    def is_playlist(self) -> bool:
+        """Whether it is a playlist of a form that is read as one."""
+        return self.what == _PLAYLIST
+
+    @property
+    def sentence(self) -> str:
+        """Both, as a sentence goes on after "It is"."""
+        return f"{self.what}. {self.instead}." if self.instead else f"{self.what}."
+
+
+def of_database(database: Database) -> Unread | None:
     """Say what a database is, None for one of a program that is not known here."""
     for what, instead, tables in _DATABASES:
         if all(
             table in database.tables and database.has(table, *columns)
             for table, columns in tables.items()
         ):
-            return _sentence(what, instead)
+            return Unread(what, instead)
     return None
 
 
-def of_text(head: str) -> str | None:
+def of_text(head: str) -> Unread | None:
     """Say what a text is by its beginning, None for one that is not known here."""
     head = _PROLOGUE.sub("", head)
-    found = ((what, instead) for what, instead, begins in _TEXTS if begins.match(head))
-    return _sentence(*one) if (one := next(found, None)) else None
+    found = (Unread(what, instead) for what, instead, begins in _TEXTS if begins.match(head))
+    return next(found, None)
 
 
-def of_header(header: Sequence[str]) -> str | None:
+def of_header(header: Sequence[str]) -> Unread | None:
     """Say what a table is by its columns, None for one that is not known here."""
     return _of_names(_TABLES, {name.strip().casefold() for name in header})
 
 
-def of_keys(keys: Sequence[str]) -> str | None:
+def of_keys(keys: Sequence[str]) -> Unread | None:
     """Say what records in JSON are by their keys, None for ones that are not known here."""
     return _of_names(_KEYS, set(keys))
 
 
-def _of_names(known: Sequence[tuple[str, str, frozenset[str]]], names: set[str]) -> str | None:
-    found = ((what, instead) for what, instead, own in known if own <= names)
-    return _sentence(*one) if (one := next(found, None)) else None
-
-
-def _sentence(what: str, instead: str) -> str:
-    return f"{what}. {instead}." if instead else f"{what}."
+def _of_names(known: Sequence[tuple[str, str, frozenset[str]]], names: set[str]) -> Unread | None:
+    return next((Unread(what, instead) for what, instead, own in known if own <= names), None)

@@ -35,11 +35,9 @@ def parse(data: bytes, folder: Path, most: int = sys.maxsize) -> Playlist:
         raise PlaylistError("It is no text, and so no M3U8, XSPF, JSPF, PLS, WPL or ASX playlist.")
     if _MARKUP.search(head) and head.startswith("<"):
         return read_markup(_text(data), folder, most)
-    what = unread.of_text(head)
-    if what and not what.startswith("a playlist, "):
-        raise PlaylistError(
-            f"It is {what.partition('. ')[0].rstrip('.')}, and no playlist that is read."
-        )
+    found = unread.of_text(head)
+    if found and not found.is_playlist:
+        raise PlaylistError(f"It is {found.what}, and no playlist that is read.")
     if head.startswith("<"):
         return read_xspf(data, folder, most)
     if head.startswith("{"):
