@@ -31,7 +31,7 @@ from encoders.channels import (
     sounds,
     with_signal,
 )
-from encoders.errors import AudioError, FileUnavailable
+from encoders.errors import AudioError, FileUnavailable, no_memory
 from encoders.features import AudioInfo
 from encoders.mixing import MonoMixer
 from encoders.resampling import resample
@@ -334,8 +334,8 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
         raise AudioError(f"{path} is not readable as audio: {error.strerror}.") from error
     except OSError as error:  # of the disk, the network or the rights, not of the content
         raise FileUnavailable(f"{path} cannot be read: {error.strerror}.") from error
-    except MemoryError as error:  # which other programs may take at the moment
-        raise FileUnavailable(f"{path} cannot be read: there is not enough memory.") from error
+    except MemoryError as error:
+        raise no_memory(path) from error
     except (ValueError, IndexError, OverflowError) as error:
         raise AudioError(f"{path} is not readable as audio: {error}.") from error
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoders.audio import SegmentGrid, Segments, inspect, read_segments
-from encoders.errors import AudioError, FileUnavailable
+from encoders.errors import AudioError, FileUnavailable, no_memory
 from encoders.features import AudioInfo, AudioSpan
 from encoders.levels import read_levels
 
@@ -183,9 +183,8 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
                 head = {"info": asdict(inspect(path))}
         except AudioError as error:
             head = {"error": str(error), "unavailable": isinstance(error, FileUnavailable)}
-        except MemoryError:  # which other programs may take at the moment
-            reason = f"{path} cannot be read: there is not enough memory."
-            head = {"error": reason, "unavailable": True}
+        except MemoryError:
+            head = {"error": str(no_memory(path)), "unavailable": True}
         answers.write(json.dumps(head).encode() + b"\n")
         answers.write(samples)
         answers.flush()

@@ -11,5 +11,10 @@ class FileUnavailable(AudioError):
     """A file cannot be read at the moment, whatever it holds: try it again later."""
 
 
+def no_memory(path: object) -> FileUnavailable:
+    """Return what is said where memory ends while a file is read: other programs may have it."""
+    return FileUnavailable(f"{path} cannot be read: there is not enough memory.")
+
+
 class WeightsError(Exception):
     """Pretrained weights are missing or damaged; the message says how to get them."""
