@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from earshot.terminal import suggesting
 from recsys.catalog import (
     LONGEST_PLAYLIST,
     Catalog,
@@ -305,7 +306,9 @@ class AssistantTools:
         listener = self._listener_id(served)
         if listener is None:
             raise ToolRefused(
-                "This needs a listener: start the server with earshot mcp --listener NAME."
+                suggesting(
+                    "This needs a listener: start the server with `earshot mcp --listener NAME`."
+                )
             )
         return listener
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from earshot.terminal import printable
+from earshot.terminal import printable, suggesting
 from encoders.extract import Extractor
 from recsys.library import build
 from recsys.library.build_state import STAGES, BuildRecord, BuildState
@@ -51,6 +51,7 @@ class BuildDisplay:
 
     def say(self, sentence: str) -> None:
         """Print a sentence beside the progress, and add it to the build record."""
+        sentence = suggesting(sentence)
         self._print(sentence)
         if self.record:
             self.record.say(sentence)

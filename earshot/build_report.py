@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from earshot.build_progress import BuildDisplay
+from earshot.terminal import suggesting
 from encoders.extract import Extractor
 from recsys.library import build
 from recsys.library.scanning import LeftOut
@@ -95,4 +96,4 @@ def print_report(
     peak = int(str(summary["peak_memory_bytes"])) / 2**20
     print(f"  {summary['seconds']} s, {peak:,.0f} MiB at most")
     if report.index:
-        print('Now try: earshot similar "a title, an artist, or an audio file"')
+        print(suggesting('Now try: `earshot similar "a title, an artist, or an audio file"`'))

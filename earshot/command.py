@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from earshot.extras import how_to_install
-from earshot.terminal import ReaderGone, complain
+from earshot.terminal import ReaderGone, complain, home_named
 from encoders.errors import AudioError, WeightsError
 from encoders.projection import ProjectionError
 from index.vector_index import DamagedIndex, StaleIndex
@@ -62,6 +62,11 @@ class Command(Generic[Options]):
     def main(self, arguments: Sequence[str]) -> int:
         """Parse, run, and return the exit status; errors are printed as sentences."""
         options = self.parse(arguments)
+        with home_named(getattr(options, "home", None)):
+            return self._run(options)
+
+    def _run(self, options: Options) -> int:
+        """Run, and return the exit status."""
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")  # not every terminal can show every title

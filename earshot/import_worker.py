@@ -92,7 +92,9 @@ def _import(wanted: dict[str, Any], file: Path, record: ImportRecord) -> int:
             record.show("match", 0)
             match_recordings(catalog, lambda n: record.show("match", n))
         record.show("learn", 0)
-        learn(settings, Said(), tune=False)
+        _, popularity = learn(settings, Said(), tune=False)
+        if popularity:
+            record.say(popularity.sentence)
     except _Stopped:
         record.say("Stopped. What was read is kept; import the file again to go on.")
         record.end("stopped")

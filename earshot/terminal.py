@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
 
+from recsys.home.named_home import naming_home
+
 WIDE = 500  # columns, where nothing limits them
+
+
+_home: ContextVar[Path | None] = ContextVar("home", default=None)
 
 
 class ReaderGone(Exception):
@@ -25,9 +34,24 @@ def printable(text: str) -> str:
     return "".join("?" if unicodedata.category(c) == "Cc" else c for c in text)
 
 
+@contextmanager
+def home_named(home: Path | None) -> Iterator[None]:
+    """Let what is suggested meanwhile be for this home; None where --home was not given."""
+    token = _home.set(home)
+    try:
+        yield
+    finally:
+        _home.reset(token)
+
+
+def suggesting(sentence: str) -> str:
+    """Return a sentence whose commands, between backticks, are for the home that --home named."""
+    return naming_home(sentence, _home.get())
+
+
 def complain(error: Exception | str) -> None:
     """Print an error or a remark on standard error."""
-    print(printable(str(error)), file=sys.stderr, flush=True)
+    print(printable(suggesting(str(error))), file=sys.stderr, flush=True)
 
 
 class TableConsole(Console):

@@ -70,7 +70,7 @@ class OnnxFile:
         except OSError as error:
             raise WeightsError(
                 f"The encoder {self.name} is not in {folder} ({error.strerror}). Install it with: "
-                f"earshot weights {self.name} --home {folder.parent}"
+                f"`earshot weights {self.name}`"
             ) from error
         if not hashlib.sha256(content).hexdigest().startswith(self.sha256):
             raise WeightsError(f"{path} is not the file that it was: install it again.")

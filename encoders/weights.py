@@ -153,23 +153,23 @@ class CollectionFile:
     def read(self, folder: Path) -> bytes:
         """Return the file, checked. Raises WeightsError if it is missing or another one."""
         path, expected = self.path(folder), self.expected_sha256(folder)
-        command = f"earshot weights {self.name} --home {folder.parent}"
+        command = f"earshot weights {self.name}"
         if expected is None:
             raise WeightsError(
                 f"The weights of {self.name} are not in {folder}, and no digest of them is known. "
-                f"To trust the first download: {command} --trust-first-download"
+                f"To trust the first download: `{command} --trust-first-download`"
             )
         try:
             content = path.read_bytes()
         except OSError as error:
             raise WeightsError(
                 f"The weights of {self.name} are not in {folder} ({error.strerror}). "
-                f"Fetch them with: {command}"
+                f"Fetch them with: `{command}`"
             ) from error
         if (digest := hashlib.sha256(content).hexdigest()) != expected:
             raise WeightsError(
                 f"{path} is not the published file (sha256 {digest}, expected {expected}). "
-                f"Fetch it again with: {command}"
+                f"Fetch it again with: `{command}`"
             )
         return content
 
@@ -252,7 +252,7 @@ def _package_folder() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise WeightsError(
             f"The pretrained weights of the package {PACKAGE} are not installed. "
-            "Install them with: earshot weights"
+            "Install them with: `earshot weights`"
         )
     return Path(spec.submodule_search_locations[0])
 

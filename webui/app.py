@@ -77,6 +77,7 @@ from webui.subsonic import (
 )
 from webui.subsonic import media as player_media
 from webui.subsonic import playlists as player_playlists
+from webui.suggested import typed
 from webui.texts import AsciiInteger
 from webui.uploads import AnalyseFile
 
@@ -165,6 +166,7 @@ def create_app(  # noqa: PLR0913
         HOME=settings.home,
         IMPORT=import_history,
         LISTENER=listener,
+        NAMED_HOME=settings.named,
         MUSIC_ROOTS=tuple(music_roots),
         READ_LEVELS=read_levels,
         TRANSCODE=transcode,
@@ -173,6 +175,7 @@ def create_app(  # noqa: PLR0913
         WRITE_TOKEN=secrets.token_bytes(32),
     )
     app.url_map.converters["int"] = AsciiInteger
+    app.jinja_env.filters["typed"] = typed
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     home = app.extensions["served_home"] = ServedHome(settings)
     app.extensions.update(accounts=accounts, limits=Limits(), closing=closing or threading.Event())

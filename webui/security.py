@@ -36,6 +36,7 @@ from webui.rate_limits import payer
 from webui.refusals import REFUSED, RETRY_AFTER, write_failure
 from webui.subsonic.authentication import identify_player
 from webui.subsonic.endpoints import PREFIX as PLAYERS
+from webui.suggested import suggesting
 from webui.texts import check_address, check_form
 from webui.write_tokens import unmasked
 
@@ -255,6 +256,7 @@ def _problem(status: int, detail: str) -> Response:
 
 def _answer(status: int, detail: str) -> Response:
     """Return an error as its reader takes it: a page for a page, a problem for a program."""
+    detail = suggesting(detail)
     if not is_page():
         return _problem(status, detail)
     page = render_template("problem.html", reason=HTTPStatus(status).phrase, detail=detail)

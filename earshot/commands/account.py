@@ -25,7 +25,7 @@ from argon2 import PasswordHasher
 
 from earshot.arguments import add_subcommands, new_parser
 from earshot.command import DONE, Command, NotFound
-from earshot.terminal import printable
+from earshot.terminal import printable, suggesting
 from recsys.accounts import Accounts
 from recsys.catalog import Account, AccountError, Catalog, Role
 from recsys.home.settings import load_settings
@@ -87,8 +87,10 @@ def show_all(accounts: Accounts, _: AccountOptions) -> None:
     everybody = accounts.people.accounts()
     if not everybody:
         print(
-            "Nobody has an account. `earshot serve --accounts` makes the first, or "
-            "`earshot account add NAME --owner`."
+            suggesting(
+                "Nobody has an account. `earshot serve --accounts` makes the first, or "
+                "`earshot account add NAME --owner`."
+            )
         )
     for account in everybody:
         named = "" if account.listener == account.name else f", listens as {account.listener}"

@@ -25,6 +25,7 @@ from earshot.build_learning import Learned, is_automatic, learn_similarity
 from earshot.build_progress import BuildDisplay
 from earshot.build_report import print_report, summarise
 from earshot.command import DONE, FAILURES, NOTHING, Command, UsageError
+from earshot.terminal import suggesting
 from encoders.bundles import BUNDLES, DEFAULT_MODELS, find_bundle, tagger_names
 from encoders.errors import WeightsError
 from encoders.extract import N_SEGMENTS, Extractor, load_extractor
@@ -42,6 +43,8 @@ from recsys.library.file_tags import SEPARATORS
 from recsys.library.identification import ScanOptions
 from recsys.library.scanning import LibraryError, folders_of
 from recsys.listens.matching import match_recordings
+from recsys.popularity.learning import renew_popularity
+from recsys.popularity.measure import PopularityReport
 from recsys.threads import n_cores
 from recsys.track_map.layout import BUDGET, refresh_layout
 
@@ -136,7 +139,8 @@ def parse(arguments: Sequence[str]) -> BuildOptions:
         "--no-learn",
         dest="learn",
         action="store_false",
-        help="do not learn similarity from the tags' artists, albums and genres",
+        help="learn neither similarity from the tags' artists, albums and genres, nor from listens "
+        "what might please many",
     )
     parser.add_argument("--strict", action="store_true", help="exit with 3 if anything failed")
     add_json(parser)
@@ -157,7 +161,7 @@ def run(options: BuildOptions) -> int:
         except (Exception, KeyboardInterrupt) as error:
             ending = COMMAND.ending(error)
             if display.record and ending and ending.sentence:
-                display.record.say(ending.sentence)
+                display.record.say(suggesting(ending.sentence))
             raise
 
 
@@ -179,15 +183,18 @@ def build_home(
         n_matched = match_recordings(catalog)
         display.close()
         learns = options.learn and settings.learn
-        learned = learn(settings, display, options.workers, from_tags=learns)
+        learned, popularity = learn(settings, display, options.workers, learns=learns)
         record.plan(library_folders(folders, catalog, record.state), options.repeated)
         summary = summarise(report, extractor, time.monotonic() - begin, memory.peak)
         summary["learned"] = learned and learned.as_json()
+        summary["popularity"] = popularity and popularity.as_json()
         record.finish({**summary, "failures": len(report.failures)})
         if not options.json:
             print_report(report, summary, options.workers, display)
             if learned:
                 print(f"  {learned.sentence}")
+            if popularity:
+                print(f"  {popularity.sentence}")
             if n_matched:
                 print(f"  {n_matched:,} recordings of listening histories match other tracks now")
         if report.tracks == 0:
@@ -298,12 +305,15 @@ def analyse(
 
 
 def learn(
-    settings: Settings, display: BuildDisplay, workers: int, *, from_tags: bool
-) -> Learned | None:
-    """Train a head, compute the map and fit the listening model, where anything has changed."""
-    learned = None
+    settings: Settings, display: BuildDisplay, workers: int, *, learns: bool
+) -> tuple[Learned | None, PopularityReport | None]:
+    """Train a head, compute the map and fit the listening model, where anything has changed.
+
+    The head, and popularity, only where the build `learns`.
+    """
+    learned = popularity = None
     with contextlib.suppress(NotIndexed, DamagedIndex):
-        if from_tags:
+        if learns:
             with open_home(settings) as home:
                 learned = learn_similarity(
                     home, lambda done, total: display.show(build.Progress("head", done, total))
@@ -315,7 +325,9 @@ def learn(
                 from recsys.training.listening_model import refit  # noqa: PLC0415 - implicit, scikit-learn: slow to load
 
                 refit(home, progress=display.say)
-    return learned
+                if learns:
+                    popularity = renew_popularity(home, "earshot build")
+    return learned, popularity
 
 
 def draw(home: Home, display: BuildDisplay, workers: int) -> None:

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from earshot.arguments import add_json, new_parser, whole_number
 from earshot.command import DONE, NOTHING, Command
-from earshot.terminal import TableConsole, printable
+from earshot.terminal import TableConsole, printable, suggesting
 from encoders.memory import PeakMemory
 from index.vector_index import DamagedIndex, StaleIndex
 from recsys.catalog import Catalog, Recording
@@ -37,6 +37,7 @@ from recsys.listens.matching import match_recordings
 from recsys.listens.sources import FormatError
 from recsys.listens.text_encoding import known_codec
 from recsys.listens.times import ORDERS
+from recsys.popularity.measure import PopularityReport
 
 GARBAGE = 200_000  # allocations between collections: rows make none, and walking them takes long
 LIVE_INTERVAL, PLAIN_INTERVAL = 0.2, 10.0  # s between lines on a terminal, and otherwise
@@ -130,30 +131,42 @@ def run(options: ImportOptions) -> int:
                 failures.append(str(error))
         match_recordings(catalog, display.show_matching)
         summary = summarise(catalog, files, failures, options.unmatched, memory.peak)
-    summary["model"] = learn(settings, display, tune=options.tune)
+    summary["model"], popularity = learn(settings, display, tune=options.tune)
+    summary["popularity"] = popularity and popularity.as_json()
     if options.json:
         print(json.dumps(summary))
     else:
         print_report(files, summary)
+        if popularity:
+            print(popularity.sentence)
     return NOTHING if failures else DONE
 
 
-def learn(settings: Settings, display: ImportDisplay, *, tune: bool) -> dict[str, object] | None:
-    """Fit the listening model of an indexed home, and return its report."""
+def learn(
+    settings: Settings, display: ImportDisplay, *, tune: bool
+) -> tuple[dict[str, object] | None, PopularityReport | None]:
+    """Fit the listening model of an indexed home, and learn what might please many.
+
+    Returns the reports of both, None where nothing was learned.
+    """
+    from recsys.popularity.learning import renew_popularity  # noqa: PLC0415 - as refit
     from recsys.training.listening_model import refit  # noqa: PLC0415 - implicit and scikit-learn, slow to load
 
+    popularity = None
     try:
         with open_home(settings) as home:
             report = refit(home, tune=tune, progress=display.say)
+            if settings.learn:
+                popularity = renew_popularity(home, "earshot import")
     except NotIndexed:
         display.say(
             "The library is not indexed yet: `earshot build` will learn from these listens."
         )
-        return None
+        return None, None
     except (DamagedIndex, StaleIndex) as error:
         display.say(f"Nothing is learned from these listens. {error}")
-        return None
-    return None if report is None else asdict(report)
+        return None, None
+    return None if report is None else asdict(report), popularity
 
 
 def summarise(
@@ -242,7 +255,7 @@ class ImportDisplay:
 
     def say(self, sentence: str) -> None:
         """Print a sentence."""
-        self.console.print(printable(sentence), markup=False, soft_wrap=True)
+        self.console.print(printable(suggesting(sentence)), markup=False, soft_wrap=True)
 
     def begin(self) -> None:
         """Begin a file."""

@@ -21,7 +21,7 @@ from pathlib import Path
 from earshot.arguments import add_subcommands, new_parser, whole_number
 from earshot.command import DONE, NOTHING, Command, NotFound
 from earshot.query_arguments import find_listener
-from earshot.terminal import complain, printable
+from earshot.terminal import complain, printable, suggesting
 from recsys.catalog import Catalog, LeaseLost, Listener, Renewal
 from recsys.home.settings import load_settings
 from recsys.playlists.schedule import next_time
@@ -86,7 +86,11 @@ def show_all(options: PlaylistOptions) -> int:
                 if stored.id in renewals:
                     _show(renewals[stored.id])
     if not n_listed:
-        print("There are no playlists yet: the pages of `earshot serve` keep mixes as playlists.")
+        print(
+            suggesting(
+                "There are no playlists yet: the pages of `earshot serve` keep mixes as playlists."
+            )
+        )
     return DONE
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from earshot.arguments import new_parser, whole_number
 from earshot.command import DONE, Command
+from earshot.terminal import suggesting
 from earshot.worker_process import (
     MOST_PROCESSES,
     Shared,
@@ -226,7 +227,7 @@ def serve(options: ServeOptions, stack: ExitStack, beside: list[threading.Thread
         signal.signal(number, close)
     print(f"Serving on {address}", flush=True)
     if made is not None:
-        print(_introduction(*made, address), flush=True)
+        print(suggesting(_introduction(*made, address)), flush=True)
     if not is_loopback(options.host) and options.trusted_proxy is None:
         print(
             "Passwords travel to other machines as they are: for more than a network you "
@@ -252,7 +253,7 @@ This home had no owner's account, so one was made. Its password is shown this on
     password  {password}
 
 Log in at {address}/login, and change the password on your account's page, where other people get
-accounts too. Where it is lost: earshot account password {owner.name}
+accounts too. Where it is lost: `earshot account password {owner.name}`
 """
 
 

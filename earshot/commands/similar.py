@@ -30,7 +30,7 @@ from earshot.query_arguments import (
     is_file,
     track_of_file,
 )
-from earshot.terminal import TableConsole, complain, printable
+from earshot.terminal import TableConsole, complain, printable, suggesting
 from earshot.words import MAX_RESULTS, list_by_words
 from encoders.projection import Projection
 from recsys.catalog import Track
@@ -158,7 +158,7 @@ def run(options: SimilarOptions) -> int:
     else:
         print_table(answer, options.why)
         for sentence in copies_hidden(sum(n_hidden)):
-            print(f"{sentence} `earshot similar --duplicates` lists them.")
+            print(suggesting(f"{sentence} `earshot similar --duplicates` lists them."))
     if not answer.neighbours:
         complain(f"The library has no other track to compare {answer.title} with.")
         return NOTHING

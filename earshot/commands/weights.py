@@ -166,8 +166,8 @@ def install_encoder(weights: OnnxFile, folder: Path, options: WeightsOptions) ->
     )
     if not options.accept_licence:
         raise WeightsError(
-            f"Nothing was fetched. To fetch it under this licence: earshot weights {weights.name} "
-            "--accept-licence"
+            f"Nothing was fetched. To fetch it under this licence: `earshot weights {weights.name} "
+            "--accept-licence`"
         )
     path = weights.path(folder)
     if options.folder:

@@ -41,8 +41,9 @@ class Settings:
     genre_separators
               characters that divide several genres in one text, None for the usual ones;
               `genre_separators` in the file, EARSHOT_GENRE_SEPARATORS
-    learn     whether builds learn similarity from the files' tags; `learn` in the file and
-              EARSHOT_LEARN, "on" or "off"
+    learn     whether builds learn similarity from the files' tags, and from listens what might
+              please many; `learn` in the file and EARSHOT_LEARN, "on" or "off"
+    named     the home as an argument named it, None where the environment or the default decides
     """
 
     home: Path
@@ -51,6 +52,7 @@ class Settings:
     tag_encoding: str | None = None
     genre_separators: str | None = None
     learn: bool = True
+    named: Path | None = field(default=None, compare=False)
 
 
 def load_settings(home: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -59,6 +61,7 @@ def load_settings(home: Path | None = None, environ: Mapping[str, str] | None = 
     An empty environment variable counts as unset. Raises SettingsError.
     """
     environ = os.environ if environ is None else environ
+    named = home
     path = home or environ.get("EARSHOT_HOME")
     home = Path(path) if path else platformdirs.user_data_path("earshot")
     try:
@@ -81,7 +84,7 @@ def load_settings(home: Path | None = None, environ: Mapping[str, str] | None = 
     if "tag_encoding" in chosen:
         values["tag_encoding"] = _encoding(*chosen["tag_encoding"])
     learn = _switch(*chosen["learn"]) if "learn" in chosen else True
-    return Settings(home, **values, learn=learn)
+    return Settings(home, **values, learn=learn, named=named)
 
 
 def _read_file(path: Path) -> dict[str, str]:

@@ -28,7 +28,21 @@ def of_home(home: Home, data: ListeningData) -> PopularityData:
     table_rows, indexed = home.tables.tracks().find(data.interactions.tracks)
     rows = np.flatnonzero((popularity > 0) & indexed)
     artists = artist_groups(data.content.artists)
-    return PopularityData(features_of(home)[table_rows[rows]], popularity[rows], artists[rows])
+    return PopularityData(features_of(home, table_rows[rows]), popularity[rows], artists[rows])
+
+
+def sample(data: PopularityData, most: int, seed: int) -> PopularityData:
+    """Return the tracks of artists drawn at random, about `most` of them; all where they are fewer.
+
+    At least one artist is drawn.
+    """
+    if len(data.popularity) <= most:
+        return data
+    _, number, n = np.unique(data.artists, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(n))
+    n_chosen = max(int(np.searchsorted(np.cumsum(n[order]), most, side="right")), 1)
+    rows = np.isin(number, order[:n_chosen])
+    return PopularityData(data.features[rows], data.popularity[rows], data.artists[rows])
 
 
 def popularity_of(interactions: Interactions) -> Float64Array:

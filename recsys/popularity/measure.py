@@ -76,6 +76,21 @@ class PopularityReport:
         spearman, ndcg = self.spearman[OURS], self.ndcg[OURS]
         return spearman.low > spearman.chance and ndcg.low > ndcg.chance
 
+    @property
+    def sentence(self) -> str:
+        """The outcome in one sentence."""
+        one, of = (
+            self.spearman[OURS],
+            f"{self.n_tracks:,} played tracks of {self.n_artists:,} artists",
+        )
+        if not self.is_told:
+            return f"What might please many cannot be told from chance by the sound of {of}."
+        return (
+            f"What might please many was learned from {of}: a rank correlation of {one.value:.2f} "
+            f"({one.low:.2f} to {one.high:.2f}) with what is played, on artists that were not "
+            "learned from."
+        )
+
     def as_json(self) -> dict[str, Any]:
         """Return the form that commands and reports write."""
         return {

@@ -32,10 +32,14 @@ def save_popularity(home: Home, scorer: Scorer, report: Mapping[str, Any]) -> No
         file.write(safetensors.numpy.save(arrays, with_digest(arrays, metadata)))
 
 
-def features_of(home: Home) -> Float64Array:
-    """Return the embedding and the standing out in each tag of every indexed track: (n, ·)."""
-    vectors = home.index.vectors_at(np.arange(len(home.index)))
-    return np.concatenate([vectors, home.tables.tags().values], axis=1, dtype=np.float64)
+def features_of(home: Home, rows: IndexArray | None = None) -> Float64Array:
+    """Return the embedding and the standing out in each tag of indexed tracks: (n, ·).
+
+    Of all of them, or of some rows of the index.
+    """
+    rows = np.arange(len(home.index)) if rows is None else rows
+    vectors, tags = home.index.vectors_at(rows), home.tables.tags().values[rows]
+    return np.concatenate([vectors, tags], axis=1, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.metadata
 import os
+import re
 import runpy
 import signal
 import subprocess
@@ -189,6 +191,48 @@ def test_what_nobody_expects_is_not_hidden(error: Exception) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM")
+def test_suggested_commands_are_for_the_home_that_was_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "a home"
+    assert cli.main(["similar", "x", "--home", str(home)]) == 1
+    assert f"run `earshot build --home '{home}'` first" in capsys.readouterr().err
+    assert cli.main(["account", "list", "--home", str(home)]) == 0
+    assert f"`earshot account add NAME --owner --home '{home}'`" in capsys.readouterr().out
+    monkeypatch.setattr("encoders.weights.importlib.util.find_spec", lambda name: None)
+    assert cli.main(["build", str(tmp_path), "--home", str(home)]) == 1
+    assert f"Install them with: `earshot weights --home '{home}'`" in capsys.readouterr().err
+    monkeypatch.setenv("EARSHOT_HOME", str(tmp_path / "other"))
+    assert cli.main(["similar", "x"]) == 1
+    assert "run `earshot build` first" in capsys.readouterr().err
+
+
+def test_sentences_have_commands_between_backticks() -> None:
+    """Or else they would not be given the home that was named."""
+    named = re.compile(rf"(?<!`)\bearshot (?:{'|'.join(cli.EARSHOT.subcommands)})\b")
+    bare = []
+    for package in ("earshot", "encoders", "index", "recsys", "webui"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            docs = {
+                id(node.body[0].value)
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+                and node.body
+                and isinstance(node.body[0], ast.Expr)
+            }
+            bare += [
+                f"{path.relative_to(ROOT)}:{node.lineno}"
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and id(node) not in docs
+                and (found := named.search(node.value))
+                and found.start() > 0  # a command by itself is no sentence
+            ]
+    assert not bare
+
+
 def test_sigterm_is_ctrl_c() -> None:
     def run(_: object) -> int:
         os.kill(os.getpid(), signal.SIGTERM)

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from commands import Commands, finish, start
 from commands import make_home as make_empty_home
+from made_artists import make_artists
 from made_home import make_home
 from sounds import tune, write
 
@@ -254,6 +256,35 @@ def test_an_import_says_what_became_of_it(earshot: Commands, home: Path, tmp_pat
     assert "no match" in text
     assert "2  Zoe - Blue" in text
     assert "Zoe - Red" not in text
+
+
+def test_what_might_please_many_is_learned_where_sound_tells_it(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The genre, which the sound tells, is what makes tracks be played."""
+    monkeypatch.setattr("recsys.popularity.measure.N_RESAMPLES", 100)
+    earshot = Commands(tmp_path / "home", capfdbinary)
+    make_artists(earshot.home, tmp_path / "music", 120)
+    rng = np.random.default_rng(0)
+    rows = [
+        {"user": f"person {person}", "title": f"Song {n}", "artist": f"Artist {n // 4}"}
+        for person in range(12)
+        for n in range(120)
+        if rng.random() < (0.9, 0.6, 0.3, 0.1)[n // 4 % 4]
+    ]
+    path = tmp_path / "plays.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    columns = "user=user,title=title,artist=artist"
+    said = earshot.run("import", path, "--columns", columns).out.decode()
+    assert "What might please many was learned from" in said
+    assert (earshot.home / "popularity.safetensors").exists()
+    assert "popularity" in imported(earshot, path, "--columns", columns)
+    assert imported(earshot, path, "--columns", columns)["popularity"] is None, "nothing is new"
+    for name in ("popularity.safetensors", "reports/popularity.json"):
+        (earshot.home / name).unlink()
+    (earshot.home / "earshot.toml").write_text('learn = "off"\n')
+    assert imported(earshot, path, "--columns", columns)["popularity"] is None
+    assert not (earshot.home / "popularity.safetensors").exists()
 
 
 def test_a_build_finds_what_was_heard_before_the_track_came(

@@ -114,7 +114,7 @@ def test_a_file_is_fetched_once_and_then_listened_with(
 ) -> None:
     refused = earshot.build(music, "--tagger", FCN)
     assert refused.status == 1
-    assert f"earshot weights {FCN} --home {earshot.home}" in refused.err
+    assert f"`earshot weights {FCN} --home {earshot.home}`" in refused.err
     got = earshot.run("weights", FCN, "--mirror", mirror)
     assert (got.status, got.out) == (0, b"")
     assert f"{FCN} is there now" in got.err

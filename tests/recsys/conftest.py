@@ -11,8 +11,11 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from recsys.catalog import Catalog
+from recsys.recommendation.recommender import Recommender
 
-sys.path.append(str(Path(__file__).parent))  # for audio_files
+sys.path.append(str(Path(__file__).parent))  # for audio_files and small_library
+
+from small_library import Library
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -43,3 +46,21 @@ def home(tmp_path: Path) -> Path:
 def catalog(home: Path, database: str | None) -> Iterator[Catalog]:
     with Catalog(home, database) as catalog:
         yield catalog
+
+
+@pytest.fixture
+def sqlite_catalog(home: Path) -> Iterator[Catalog]:
+    """A catalogue in SQLite alone, for what is no matter of the database."""
+    with Catalog(home) as catalog:
+        yield catalog
+
+
+@pytest.fixture
+def library(request: pytest.FixtureRequest, sqlite_catalog: Catalog) -> Library:
+    """A library of the songs that a test's module names SONGS."""
+    return Library(sqlite_catalog, request.module.SONGS)
+
+
+@pytest.fixture
+def recommender(library: Library) -> Recommender:
+    return Recommender(library.home)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -64,6 +65,11 @@ class Library:
         )
         settings = Settings(self.catalog.home)
         self.home = Home(settings, self.catalog, index, projection)
+
+    def tag(self, number: int, **tags: Any) -> None:
+        """Write into the catalogue what a file says beside its names: year, bpm, initial_key."""
+        row = scanned_file(number, self.songs[number - 1])
+        self.catalog.record_tags({number: replace(row.tags, **tags)})
 
     def learn(self) -> HybridModel:
         """Fit a listening model to the listens, and leave it in the home."""

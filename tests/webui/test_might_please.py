@@ -34,7 +34,7 @@ def test_without_a_score_nothing_is_shown(client: FlaskClient) -> None:
     assert client.get("/tracks?sort=expected").status_code == 400
     refused = client.get("/api/v1/might-please-many")
     assert refused.status_code == 409
-    assert "run `earshot evaluate popularity`" in refused.get_json()["detail"]
+    assert "`earshot evaluate popularity` says" in refused.get_json()["detail"]
     assert "Might please" not in client.get("/tracks/2").text
 
 

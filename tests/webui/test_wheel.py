@@ -12,7 +12,9 @@ from made_home import scanned_file
 from playwright.sync_api import Page, expect
 
 from recsys.catalog import Catalog
+from recsys.home.settings import Settings
 from recsys.track_map.wheel import wheel_points
+from webui.app import create_app
 
 
 def name_keys(home: Path, music: Path) -> None:
@@ -36,6 +38,13 @@ def test_the_wheel_has_every_track_of_known_tempo_and_key(
     home: Path, client: FlaskClient, tmp_path: Path
 ) -> None:
     assert "No track has a known tempo and key yet" in client.get("/wheel").text
+    app = create_app(Settings(home, named=Path("/music home")))
+    assert "<code>earshot build --home &#39;/music home&#39;</code>" in (
+        app.test_client().get("/wheel").text
+    )
+    missing = app.test_client().get("/api/v1/map").get_json()["detail"]
+    assert missing.endswith("run `earshot build --home '/music home'`.")
+    app.extensions["served_home"].close()
     name_keys(home, tmp_path)
     page = client.get("/wheel?track=1").text
     assert page.count("<title>Song") == 2, "track 13 has a key, and no tempo"

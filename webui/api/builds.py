@@ -22,6 +22,7 @@ from webui.connection import leave_pool
 from webui.current_listener import require_owner
 from webui.music_folders import allowed_folder, require_presence
 from webui.refusals import InsufficientStorage
+from webui.suggested import suggesting
 
 MAX_STREAMS = 3  # at once: each has a thread of the server
 MAX_FOLDERS = 20  # of one build
@@ -79,7 +80,7 @@ class Build(Described):
     def of(cls, state: BuildState | None) -> Build:
         """Describe what is known of a home's builds."""
         if state is None:
-            return cls(state="none", sentence=sentence(None))
+            return cls(state="none", sentence=suggesting(sentence(None)))
         return cls(
             state=state.state,
             sentence=sentence(state),

@@ -13,8 +13,8 @@ from webui.served import current
 
 api = blueprint("popularity")
 NOT_TOLD = (
-    "It is not known what might please many: run `earshot evaluate popularity`, which says whether "
-    "sound tells it in this library."
+    "It is not known what might please many. Builds and imports learn it where enough is played: "
+    "`earshot evaluate popularity` says whether sound tells it in this library."
 )
 
 

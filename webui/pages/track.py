@@ -18,6 +18,7 @@ from recsys.similarity.similar_tracks import Neighbour
 from recsys.tagging.taggram import TagBar, tag_bars
 from webui import current_listener
 from webui.served import available_track, current, label, why_not_analysed
+from webui.suggested import suggesting
 
 N_SIMILAR = 12
 ARTIST_CAP = 3  # of the similar tracks, so that an album does not fill the list
@@ -63,7 +64,7 @@ def show(track_id: int) -> str:
         sound=_sound(served, track),
         part=_part(served, track, request.args.get("from", ""), request.args.get("to", "")),
         album_id=served.discographies.current().album_of.get(track.id, ""),
-        why=why_not_analysed(track),
+        why=suggesting(why_not_analysed(track)),
         history=_history(served, track),
         expected=_expected(served, track),
         is_drawn=served.map.read() is not None,

@@ -73,7 +73,7 @@ def _refuse_other_sites() -> None:
     if is_foreign or site not in ("same-origin", "none"):
         raise Forbidden(
             "Without accounts, pages of other sites may not ask here: players that run in a "
-            "browser take an account (earshot serve --accounts)."
+            "browser take an account (`earshot serve --accounts`)."
         )
 
 

@@ -16,7 +16,6 @@ from earshot.commands.evaluation.shared import (
     command_line,
     evaluation,
     evaluation_parser,
-    keep,
 )
 from earshot.commands.evaluation.table_options import add_tables, columns_of
 from earshot.terminal import TableConsole, complain
@@ -70,8 +69,7 @@ def run(options: PopularityOptions) -> int:
             report = measure(played)
         else:
             with open_home(load_settings(options.home)) as home:
-                report = learn_popularity(home)
-                keep(home, "popularity", options.command_line, report.as_json())
+                report = learn_popularity(home, options.command_line)
     except TooFewPlayedArtists as error:
         raise NotFound(str(error)) from None
     if options.json:

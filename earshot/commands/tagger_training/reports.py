@@ -14,7 +14,7 @@ from torch import distributed
 
 from earshot.commands.tagger_training.options import TaggerOptions
 from earshot.commands.tagger_training.plans import TOP, Plan
-from earshot.terminal import complain
+from earshot.terminal import complain, suggesting
 from encoders.trained_bundles import Prior, save_trained
 from encoders.training.card import TrainingSummary, card
 from encoders.training.clips import groups, targets
@@ -117,7 +117,7 @@ def print_figures(figures: dict[str, Any], options: TaggerOptions) -> None:
         ends = f"95 % {figure['low']:.3f} to {figure['high']:.3f}"
         print(f"{name:18} {figure['value']:.3f}  ({ends}; chance {figure['chance']:.3f})")
     print(f"Written: {figures['weights']}, its model card beside it.")
-    print(f"To analyse with it: earshot build FOLDER --tagger {figures['weights']}")
+    print(suggesting(f"To analyse with it: `earshot build FOLDER --tagger {figures['weights']}`"))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -12,12 +11,13 @@ from scipy.special import expit
 from small_library import Library, Song
 
 from recsys.catalog import Catalog
+from recsys.home.evaluation_reports import read_report
 from recsys.home.files import POPULARITY_NAME
 from recsys.interactions import Interactions
 from recsys.popularity import learning
 from recsys.popularity import measure as measuring
-from recsys.popularity.data import popularity_of
-from recsys.popularity.learning import learn_popularity
+from recsys.popularity.data import popularity_of, sample
+from recsys.popularity.learning import learn_popularity, renew_popularity
 from recsys.popularity.measure import (
     OURS,
     PopularityData,
@@ -112,12 +112,7 @@ def test_popularity_counts_listeners_and_their_plays() -> None:
 
 
 @pytest.fixture
-def database() -> None:
-    """SQLite; the catalogue's own tests have PostgreSQL."""
-
-
-@pytest.fixture
-def library(catalog: Catalog) -> Iterator[Library]:
+def library(sqlite_catalog: Catalog) -> Library:
     """Songs of 40 artists: the nearer to the first axis, the more people play them."""
     rng = np.random.default_rng(0)
     angles = np.sort(rng.uniform(0, 90, 120))
@@ -128,7 +123,7 @@ def library(catalog: Catalog) -> Iterator[Library]:
         )
         for number, angle in enumerate(angles)
     ]
-    library = Library(catalog, songs)
+    library = Library(sqlite_catalog, songs)
     for person in range(12):
         played = [n + 1 for n in range(120) if n % 4 and rng.random() < (120 - n) / 120]
         library.listen(f"person {person}", *played)
@@ -139,7 +134,7 @@ def test_a_home_learns_it_and_orders_what_nobody_has_played(library: Library) ->
     path = library.home.settings.home / POPULARITY_NAME
     recommender = Recommender(library.home)
     assert recommender.expected_popularity() is None
-    report = learn_popularity(library.home)
+    report = learn_popularity(library.home, "earshot evaluate popularity")
     assert report.is_told and path.exists()
     expected = recommender.expected_popularity()
     assert expected is not None and "rank correlation of 0." in expected.words
@@ -156,8 +151,54 @@ def test_a_home_learns_it_and_orders_what_nobody_has_played(library: Library) ->
     assert [one.track.id for one in answer.recommendations] == table.ids[rows[:10]].tolist()
 
 
+def test_builds_learn_it_once_until_half_more_is_played(library: Library) -> None:
+    report = renew_popularity(library.home, "earshot build")
+    assert report is not None and report.is_told
+    assert report.sentence.startswith(
+        f"What might please many was learned from {report.n_tracks} played tracks of 30 artists: a "
+        "rank correlation of 0."
+    )
+    kept = read_report(library.home.settings.home, "popularity")
+    assert kept is not None and kept.command == "earshot build"
+    assert renew_popularity(library.home, "earshot build") is None, "nothing has changed"
+    for person in range(12):
+        library.listen(f"new {person}", *(n + 1 for n in range(0, 120, 4)))
+    assert renew_popularity(library.home, "earshot import") is not None, "half more was played"
+    for name in ("popularity.safetensors", "reports/popularity.json"):
+        (library.home.settings.home / name).unlink()
+    assert renew_popularity(library.home, "earshot build") is not None
+
+
+def test_a_refusal_is_remembered_and_too_few_artists_say_nothing(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = learning.measure
+    low = {OURS: replace_low(told(made(2, 1.5)).spearman[OURS])}
+    monkeypatch.setattr(
+        learning, "measure", lambda data, seed: replace(told(data, seed), spearman=low)
+    )
+    refused = renew_popularity(library.home, "earshot build")
+    assert refused is not None and refused.sentence.startswith(
+        "What might please many cannot be told from chance by the sound of "
+    )
+    assert renew_popularity(library.home, "earshot build") is None
+    monkeypatch.setattr(measuring, "LEAST_ARTISTS", 41)
+    monkeypatch.setattr(learning, "measure", told)
+    (library.home.settings.home / "reports" / "popularity.json").unlink()
+    assert renew_popularity(library.home, "earshot build") is None
+
+
+def test_a_sample_has_whole_artists() -> None:
+    data = made(0, 0.0)
+    some = sample(data, 100, 0)
+    assert len(some.artists) == 99 and (np.unique(some.artists, return_counts=True)[1] == 3).all()
+    assert sample(data, 240, 0) is data
+    one = PopularityData(np.zeros((9, 1)), np.ones(9), np.zeros(9, np.int64))
+    assert len(sample(one, 5, 0).artists) == 9
+
+
 def test_a_damaged_file_and_another_embedding_tell_nothing(library: Library) -> None:
-    learn_popularity(library.home)
+    learn_popularity(library.home, "earshot evaluate popularity")
     path = library.home.settings.home / POPULARITY_NAME
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
@@ -169,13 +210,13 @@ def test_a_damaged_file_and_another_embedding_tell_nothing(library: Library) -> 
 def test_what_is_told_no_longer_is_deleted(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learn_popularity(library.home)
+    learn_popularity(library.home, "earshot evaluate popularity")
     told = learning.measure
     untold = {OURS: replace_low(told(made(2, 1.5)).spearman[OURS])}
     monkeypatch.setattr(
         learning, "measure", lambda data, seed: replace(told(data, seed), spearman=untold)
     )
-    assert not learn_popularity(library.home).is_told
+    assert not learn_popularity(library.home, "earshot evaluate popularity").is_told
     assert not (library.home.settings.home / POPULARITY_NAME).exists()
 
 

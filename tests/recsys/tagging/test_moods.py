@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from small_library import Library, Song
 
-import pytest
-from small_library import Library, Song, scanned_file
-
-from recsys.catalog import Catalog
 from recsys.catalog.search import fold
 from recsys.recommendation.query import Query, Seed
 from recsys.recommendation.recommender import Recommender
@@ -23,21 +18,6 @@ SONGS = (
     Song((0, 0, 1), "Duke", "Jazz", tags=(0.9, 0.1, 0.1)),
     Song((0.1, 0, 1), "Duke", "Jazz too", tags=(0.9, 0.1, 0.1)),
 )
-
-
-@pytest.fixture
-def database() -> None:
-    """SQLite; the catalogue's own tests have PostgreSQL."""
-
-
-@pytest.fixture
-def library(catalog: Catalog) -> Library:
-    return Library(catalog, SONGS)
-
-
-@pytest.fixture
-def recommender(library: Library) -> Iterator[Recommender]:
-    return Recommender(library.home)
 
 
 def asked(recommender: Recommender, mood: str, listener: int | None = None) -> list[int]:
@@ -65,8 +45,7 @@ def test_moods_of_which_no_tagger_knows_a_tag_are_unknown(recommender: Recommend
 
 def test_of_tracks_that_sound_alike_the_tempo_decides(library: Library) -> None:
     for number, bpm in ((1, 60.0), (2, 120.0)):
-        tags = replace(scanned_file(number, SONGS[number - 1]).tags, bpm=bpm)
-        library.catalog.record_tags({number: tags})
+        library.tag(number, bpm=bpm)
     assert asked(Recommender(library.home), "for a party")[:2] == [2, 1]
 
 
