@@ -138,20 +138,12 @@ def print_quality(audio: Path, homes: Path, minilm: MiniLm | None) -> None:
 
 def print_listeners(items: Path, home_folder: Path, minilm: MiniLm | None) -> None:
     """Print P@10 of the tags of Last.fm's users, those that are names of tags apart."""
-    of_artist = {}
-    for row in pd.read_parquet(items).itertuples():
-        pairs = [pair.rpartition(":") for pair in str(row.lastfm_tags).split("|") if ":" in pair]
-        of_artist[fold(str(row.artist))] = {fold(t) for t, _, n in pairs if int(n) >= 2} - {""}
     with open_home(load_settings(home_folder)) as home:
-        artist_of = {t.id: fold(t.artist) for t in home.catalog.track_summaries()}
-        artist_of = {i: artist for i, artist in artist_of.items() if artist in of_artist}
-        artists = set(artist_of.values())
-        holders = Counter(tag for artist in artists for tag in of_artist[artist])
-        queries = sorted(tag for tag, n in holders.items() if 3 <= n <= len(artists) / 2)
+        of_artist, artist_of, queries = listeners_words(items, home)
         names = SoundAlone(home).tags_of(None).names
         is_name = np.array([query in names for query in queries])
         print(f"\n{len(queries)} tags, {is_name.sum()} of them names of taggers' tags; ", end="")
-        print(f"{len(artists)} artists, {len(artist_of)} tracks\n")
+        print(f"{len(set(artist_of.values()))} artists, {len(artist_of)} tracks\n")
         precisions, known = {}, {}
         for name, system in systems(home, minilm, k=MAX_RESULTS):
             values = []
@@ -170,6 +162,25 @@ def print_listeners(items: Path, home_folder: Path, minilm: MiniLm | None) -> No
         cells = [written(of[is_name]), written(of[~is_name]), written(of)]
         cells.append(written(of - exact, signed=True))
         print(f"| {name} | {known[name]} | " + " | ".join(cells) + " |")
+
+
+def listeners_words(
+    items: Path, home: Home
+) -> tuple[dict[str, set[str]], dict[int, str], list[str]]:
+    """Return the tags of Last.fm's users by artist, the home's tracks of such, and the queries.
+
+    All folded. Queries are the tags of at least three, and at most half, of the home's artists.
+    """
+    of_artist = {}
+    for row in pd.read_parquet(items).itertuples():
+        pairs = [pair.rpartition(":") for pair in str(row.lastfm_tags).split("|") if ":" in pair]
+        of_artist[fold(str(row.artist))] = {fold(t) for t, _, n in pairs if int(n) >= 2} - {""}
+    artist_of = {t.id: fold(t.artist) for t in home.catalog.track_summaries()}
+    artist_of = {i: artist for i, artist in artist_of.items() if artist in of_artist}
+    artists = set(artist_of.values())
+    holders = Counter(tag for artist in artists for tag in of_artist[artist])
+    queries = sorted(tag for tag, n in holders.items() if 3 <= n <= len(artists) / 2)
+    return of_artist, artist_of, queries
 
 
 def systems(home: Home, minilm: MiniLm | None, k: int = K) -> Iterator[tuple[str, System]]:

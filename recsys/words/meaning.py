@@ -14,11 +14,14 @@ from recsys.words.encoder import TextEncoder
 from recsys.words.grammar import FILLERS, Phrase
 from recsys.words.thesaurus import COMPARATIVES, THESAURUS, absent
 
-Way = Literal["name", "stem", "meaning", "encoder"]
+Way = Literal["name", "stem", "meaning", "encoder", "mixture"]
 LONGEST = 4  # words of a name that are looked up together
 NEAR = 0.4  # least cosine of a word and a tag, by the text encoder, that counts
 BESIDE = 0.8  # of the nearest tag's cosine: what another must have
 N_TAGS = 3  # of one word, by the text encoder
+RELATED = 0.25  # least cosine to a tag of a word that is taken for a mixture; nonsense has less
+N_MIXED = 8  # tags of a mixture
+PENALTY = 1.0  # of the ridge regression that finds their weights
 _ENDING = re.compile(r"(?<=[^\W\d_]{3})(?:ing|edly|ed|ly|ness|ic|al|e|y)$")
 _PLURAL = re.compile(r"(?<=[^\W\d_]{3})s$")
 
@@ -128,9 +131,7 @@ class Dictionary:
         if self._encoder is None or not self._sorted:
             return None
         if word not in self._encoded:
-            if self._vectors is None:
-                self._vectors = self._encoder.encode(self._sorted)
-            cosines = self._vectors @ self._encoder.encode([word])[0]
+            cosines = self._tag_vectors(self._encoder) @ self._encoder.encode([word])[0]
             order = np.argsort(-cosines, kind="stable")[:N_TAGS]
             least = max(NEAR, BESIDE * float(cosines[order[0]]))
             near = [(self._sorted[i], float(cosines[i])) for i in order if cosines[i] >= least]
@@ -140,6 +141,43 @@ class Dictionary:
             self._encoded[word] = tuple((tag, cosine / total) for tag, cosine in near)
         tags = self._encoded[word]
         return _meaning(word, tags, (), "encoder", negated) if tags else None
+
+    def mixture(self, word: str) -> Meaning | None:
+        """Return a mixture of tags for a word that is near to none by itself; None for nonsense.
+
+        It is little more than a guess: for queries of which nothing else is understood.
+        """
+        if self._encoder is None or not self._sorted:
+            return None
+        vectors = self._tag_vectors(self._encoder)
+        weights = mixture_weights(vectors, self._encoder.encode([word])[0])
+        order = np.argsort(-np.abs(weights), kind="stable").tolist()
+        shares = [(self._sorted[i], float(weights[i])) for i in order if weights[i]]
+        more = tuple((name, share) for name, share in shares if share > 0)
+        less = tuple((name, -share) for name, share in shares if share < 0)
+        return Meaning(word, more, less, "mixture") if more else None
+
+    def _tag_vectors(self, encoder: TextEncoder) -> Float32Array:
+        if self._vectors is None:
+            self._vectors = encoder.encode(self._sorted)
+        return self._vectors
+
+
+def mixture_weights(tags: Float32Array, word: Float32Array) -> Float32Array:
+    """Return how much each tag counts for a word, or against it: (n,), absolute values of sum 1.
+
+    `tags` (n, dim) and `word` (dim,) are unit vectors. By ridge regression from the tags' vectors
+    to how much tracks have of each tag: its prediction for the word is a mixture of the tags, of
+    which the greatest weights are kept. 0 throughout where the word is related to no tag.
+    """
+    cosines = tags @ word
+    weights = np.zeros(len(tags), np.float32)
+    if float(cosines.max()) >= RELATED:
+        penalised = tags @ tags.T + np.float32(PENALTY) * np.eye(len(tags), dtype=np.float32)
+        mixed = np.linalg.solve(penalised, cosines)
+        kept = np.argsort(-np.abs(mixed), kind="stable")[:N_MIXED]
+        weights[kept] = mixed[kept] / np.abs(mixed[kept]).sum()
+    return weights
 
 
 def _meaning(

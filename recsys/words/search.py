@@ -112,6 +112,7 @@ class WordSearch:
         ignored: list[str] = []
         notices: list[str] = []
         unknown: list[str] = []
+        wanted_unknown: list[str] = []
         for likeness in parsed.likenesses:
             part = self._alike(likeness, table)
             if part is None:
@@ -125,6 +126,7 @@ class WordSearch:
             meanings, words = dictionary.read(replace(phrase, words=rest))
             parts += [self._tagged(meaning, table, tags) for meaning in meanings]
             unknown += words
+            wanted_unknown += [] if phrase.negated else words
         bounds = [
             (wanted.text, UNITS[wanted.quantity], self._ranged(wanted, table, tags, allowed))
             for wanted in parsed.ranges
@@ -138,6 +140,13 @@ class WordSearch:
                 )
             else:
                 parts.append(part)
+        if not parts:
+            distinct = dict.fromkeys(wanted_unknown)
+            guessed = [one for word in distinct if (one := dictionary.mixture(word))]
+            parts = [self._tagged(meaning, table, tags) for meaning in guessed]
+            for guess in guessed:
+                unknown = [word for word in unknown if word != guess.words]
+                notices.append(f"“{guess.words}” is a guess, by tags that are related to it.")
         ignored = [*dict.fromkeys(unknown), *ignored]
         notices = [*self._on_unknown(unknown, bool(parts)), *notices]
         results = self._best(parts, allowed, table, k) if parts else ()

@@ -10,7 +10,7 @@ import pytest
 from index.arrays import Float32Array
 from recsys.words.encoder import EncoderError, StaticEncoder, installed_encoder
 from recsys.words.grammar import Phrase
-from recsys.words.meaning import Dictionary, Meaning
+from recsys.words.meaning import Dictionary, Meaning, mixture_weights
 from recsys.words.thesaurus import THESAURUS
 
 NAMES = ("rock", "hard rock", "quiet", "slow", "mellow", "vocals", "vocal", "no vocals", "guitar",
@@ -77,6 +77,16 @@ def test_the_encoder_finds_near_words_and_leaves_far_ones() -> None:
     assert [(one.words, one.way) for one in meanings] == [("tiuqe", "encoder")]
     assert "quiet" in tags(meanings[0])
     assert unknown == ["bbb"]
+
+
+def test_a_mixture_is_the_ridge_regression_of_the_nearest_tags() -> None:
+    tags = np.eye(3, 4, dtype=np.float32)
+    word = np.array([0.4, -0.2, 0.0, 0.8], np.float32)  # cosines .4, -.2 and 0 to the three
+    assert mixture_weights(tags, word) == pytest.approx([2 / 3, -1 / 3, 0])
+    assert not mixture_weights(tags, np.array([0.2, 0.1, 0, 0.9], np.float32)).any(), "nonsense"
+    many = np.eye(20, 21, dtype=np.float32)
+    word = np.array([*(0.26 - n / 100 for n in range(20)), 0], np.float32)
+    assert np.flatnonzero(mixture_weights(many, word)).tolist() == list(range(8))
 
 
 def test_every_listed_word_is_folded_and_has_tags() -> None:

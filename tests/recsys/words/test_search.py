@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from small_library import Library, Song, scanned_file
+from small_library import Library, Song
 
-from recsys.catalog import Catalog
+from index.arrays import Float32Array
 from recsys.recommendation.recommender import Recommender
 from recsys.words.encoder import EncoderError, TextEncoder
 from recsys.words.search import WordAnswer, WordSearch, normal_scores
@@ -30,25 +28,8 @@ NUMBERS = {1: (1975, 120.0), 2: (1985, None), 5: (None, 118.0), 6: (None, 90.0)}
 
 
 @pytest.fixture
-def database() -> None:
-    """SQLite; the catalogue's own tests have PostgreSQL."""
-
-
-@pytest.fixture
-def library(catalog: Catalog) -> Library:
-    return Library(catalog, SONGS)
-
-
-@pytest.fixture
-def search(library: Library) -> Iterator[WordSearch]:
-    return WordSearch(Recommender(library.home), lambda: None)
-
-
-def name_numbers(library: Library) -> None:
-    for number, (year, bpm) in NUMBERS.items():
-        row = scanned_file(number, SONGS[number - 1])
-        tags = replace(row.tags, year=year, bpm=bpm)
-        library.catalog.record_tags({number: tags})
+def search(recommender: Recommender) -> WordSearch:
+    return WordSearch(recommender, lambda: None)
 
 
 def ids(answer: WordAnswer) -> list[int]:
@@ -104,7 +85,8 @@ def test_years_and_tempo_leave_out_what_is_known_to_be_outside(
     assert ignored.notices == (
         "No track of the library has a known tempo: “around 120 bpm” is ignored.",
     )
-    name_numbers(library)
+    for number, (year, bpm) in NUMBERS.items():
+        library.tag(number, year=year, bpm=bpm)
     fast = search.search("party around 120 bpm", 8)
     assert ids(fast)[0] == 5 and 6 not in ids(fast) and len(ids(fast)) == 7
     assert fast.results[0].met == ("party", "around 120 bpm")
@@ -130,8 +112,7 @@ def test_faster_is_faster_than_what_the_query_names(search: WordSearch, library:
     plain = search.search("like Nina but faster", 8)
     assert [part.words for part in plain.understood] == ["like nina"], "no tempo is known"
     for number, bpm in ((1, 100.0), (2, 120.0), (5, 150.0), (6, 80.0)):
-        tags = replace(scanned_file(number, SONGS[number - 1]).tags, bpm=bpm)
-        library.catalog.record_tags({number: tags})
+        library.tag(number, bpm=bpm)
     answer = search.search("like Nina but faster", 8)
     assert answer.understood[1].words == "faster than Nina"
     assert answer.understood[1].taken_for == ("tempo 110 BPM",)
@@ -151,8 +132,7 @@ def test_keys_leave_out_what_is_known_to_be_in_another(
         "No track of the library has a known key: “in a minor key” is ignored.",
     )
     for number, key in ((1, "A minor"), (2, "C major"), (3, "E minor")):
-        tags = replace(scanned_file(number, SONGS[number - 1]).tags, initial_key=key)
-        library.catalog.record_tags({number: tags})
+        library.tag(number, initial_key=key)
     minor = search.search("jazz in a minor key", 8)
     assert ids(minor)[0] == 1 and 2 not in ids(minor)
     assert minor.results[0].met == ("jazz", "in a minor key")
@@ -180,11 +160,39 @@ def test_a_rare_tag_counts_as_much_as_a_common_one() -> None:
     assert not normal_scores(common, gone)[:500].any()
 
 
-def test_an_encoder_that_cannot_be_read_is_said(library: Library) -> None:
+class BySound:
+    """Texts lie along their tags; "blorpy" is related to jazz, and far from metal."""
+
+    AXES = {"jazz": 0, "heavy metal": 1, "party": 2, "polka": 3}  # noqa: RUF012
+
+    def encode(self, texts: Sequence[str]) -> Float32Array:
+        vectors = np.zeros((len(texts), 20), np.float32)
+        for text, vector in zip(texts, vectors, strict=True):
+            vector[self.AXES.get(text, 4 + len(text) % 15)] = 1
+            if text == "blorpy":
+                vector[:] = 0
+                vector[[0, 1, 19]] = 0.35, -0.3, 0.88
+        return vectors
+
+
+def test_a_word_is_guessed_where_nothing_else_is_understood(recommender: Recommender) -> None:
+    search = WordSearch(recommender, BySound)
+    answer = search.search("blorpy", 2)
+    assert answer.understood[0].taken_for == ("jazz", "not Heavy Metal")
+    assert set(ids(answer)) == {1, 2} and answer.ignored == ()
+    assert answer.notices == ("“blorpy” is a guess, by tags that are related to it.",)
+    beside = search.search("party blorpy", 2)
+    assert [part.words for part in beside.understood] == ["party"]
+    assert beside.ignored == ("blorpy",)
+    assert search.search("without blorpy", 2).results == ()
+    assert search.search("xyzzy", 2).ignored == ("xyzzy",)
+
+
+def test_an_encoder_that_cannot_be_read_is_said(recommender: Recommender) -> None:
     def damaged() -> TextEncoder | None:
         raise EncoderError("The text encoder in /x cannot be read.")
 
-    search = WordSearch(Recommender(library.home), damaged)
+    search = WordSearch(recommender, damaged)
     assert search.search("jazz xyzzy", 1).notices[1] == "The text encoder in /x cannot be read."
 
 
@@ -194,7 +202,7 @@ def test_bounds(search: WordSearch, k: int) -> None:
         search.search("jazz", k)
 
 
-def test_removed_tracks_are_not_found(search: WordSearch, library: Library, tmp_path: Path) -> None:
+def test_removed_tracks_are_not_found(search: WordSearch, library: Library) -> None:
     assert 1 in ids(search.search("jazz", 8))
     library.catalog.set_presence(gone=[1])
     assert 1 not in ids(search.search("jazz", 8))
