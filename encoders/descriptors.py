@@ -45,8 +45,8 @@ class Describer:
     def __call__(self, segments: Segments, sample_rate: int) -> Descriptors:
         """Return the descriptors of a track's segments."""
         waveforms = torch.from_numpy(segments.waveforms).to(self._device)
-        n_samples = waveforms.shape[1]
-        spectra = torch.fft.rfft(waveforms)
+        n_samples = _whole_steps(waveforms.shape[1], sample_rate)
+        spectra = torch.fft.rfft(waveforms[:, :n_samples])
         n_heard = _NETWORK_SEGMENTS if self.method == BY_NETWORK else len(spectra)
         heard = choose_segments(len(spectra), n_heard)
         magnitudes = _constant_q(n_samples, sample_rate, self._device)(spectra[heard])
@@ -56,6 +56,14 @@ class Describer:
             self._key(magnitudes),
             integrated_loudness(spectra, n_samples, sample_rate),
         )
+
+
+def _whole_steps(n_samples: int, sample_rate: int) -> int:
+    """Return how many samples are whole tenths of a second; all of them where there is none.
+
+    Of 48,000 samples the Fourier transform takes two thirds of the time of 48,128.
+    """
+    return n_samples - n_samples % (sample_rate // 10) or n_samples
 
 
 @lru_cache(maxsize=4)

@@ -6,6 +6,8 @@ Names of parameters are those of the published weights.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
@@ -15,6 +17,7 @@ _CHANNELS = (2, 3, 40, 40, 30, 10, 3)
 _KERNELS = (7, 7, 7, 7, 7, 5, 5)
 _OCTAVE = 12
 _RANGE = 80.0  # dB below the loudest that are told apart
+_POSITIONS_AT_ONCE = 1024  # whose hidden layer fits into the cache, which takes a third less time
 
 
 class _Halving(nn.Module):
@@ -47,11 +50,12 @@ class _Block(nn.Module):
         self.gamma = nn.Parameter(torch.full((n_channels,), 0.1))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        hidden = self.dwconv(inputs)
-        hidden = _normalised(hidden).permute(0, 2, 3, 1)
-        hidden = self.gamma * self.pwconv2(gelu(self.pwconv1(hidden)))
-        outputs: Tensor = inputs + hidden.permute(0, 3, 1, 2)
-        return outputs
+        hidden = _normalised(self.dwconv(inputs)).permute(0, 2, 3, 1)
+        positions = hidden.flatten(0, 2)
+        n_parts = math.ceil(len(positions) / _POSITIONS_AT_ONCE)
+        parts = [self.pwconv2(gelu(self.pwconv1(part))) for part in positions.chunk(n_parts)]
+        joined = torch.cat(parts).reshape(hidden.shape).permute(0, 3, 1, 2)
+        return torch.addcmul(inputs, self.gamma[:, None, None], joined)
 
 
 class SKey(nn.Module):
@@ -71,12 +75,14 @@ class SKey(nn.Module):
         )
         self.classifier = nn.Conv2d(_CHANNELS[-1], 2, kernel_size=1)
         self.batch_norm = nn.BatchNorm2d(2, affine=False)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, magnitudes: Tensor) -> Tensor:
         """Return the probabilities; the loudness of the input does not matter."""
         level = 10 * magnitudes.clamp(min=1e-10).log10()
         loudest = level.amax(dim=(1, 2), keepdim=True)
         hidden = (level.maximum(loudest - _RANGE) / _RANGE + 1)[:, None]
+        hidden = hidden.contiguous(memory_format=torch.channels_last)
         for halving, block in zip(self.time_downsampling_blocks, self.convnext_blocks, strict=True):
             hidden = block(halving(hidden))
         n, n_channels, _, n_frames = hidden.shape
