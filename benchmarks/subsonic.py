@@ -30,6 +30,7 @@ from recsys.catalog import Catalog, ScannedFile, Tags
 from recsys.catalog.base import batches
 from recsys.home.discography import artist_id
 from recsys.home.files import INDEX_NAME, PROJECTION_NAME
+from recsys.musical_key import KEYS
 
 NAME = "one-float32-20"
 N_FITTED = 1000  # features that the projection is fitted on
@@ -110,6 +111,8 @@ def scanned_file(number: int) -> ScannedFile:
         track_number=number % PER_ALBUM + 1,
         year=1960 + album % 60,
         genres=(f"genre{artist % 40}",),
+        bpm=60.0 + number % 120,
+        initial_key=KEYS[number % len(KEYS)],
     )
     info = AudioInfo(180.0 + number % 100, 44_100, 2, "flac", f"{number:032x}")
     path = Path(f"/music/{artist}/{album}/{number}.flac")

@@ -9,14 +9,13 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import numpy as np
-
 from recsys.musical_key import KEYS, camelot, short_key
 
 SLOWEST, FASTEST = 40.0, 220.0  # beats a minute at the centre and at the rim
 RINGS = (60, 90, 120, 150, 180)  # beats a minute that are marked
 _SIDE = 0.11  # of minor, before its place's angle, and of major, behind it
 _SPREAD = 0.09  # at most, to both sides, of tracks of one key
+_GOLDEN = (math.sqrt(5) - 1) / 2  # whose multiples are spread evenly between whole numbers
 
 
 class WheelPoint(NamedTuple):
@@ -49,7 +48,7 @@ def wheel_points(tracks: Iterable[tuple[int, str, float]]) -> list[WheelPoint]:
     points = []
     for track_id, key, tempo in tracks:
         minor = key.endswith("minor")
-        spread = float(np.random.default_rng(track_id).uniform(-_SPREAD, _SPREAD))
+        spread = _SPREAD * (2 * (track_id * _GOLDEN % 1) - 1)
         angle = place_angle(int(camelot(key)[:-1])) + (-_SIDE if minor else _SIDE) + spread
         points.append(WheelPoint(track_id, angle, radius_of(tempo), minor))
     return points
