@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from encoders.tensor_file import read_metadata, read_tensors, with_digest
+from encoders.tensor_file import read_metadata, read_tensors, tensors_of, with_digest
+from index import shared_copy
 from index.storage import replacing
 
 _FORMAT = "earshot-listening-1"
@@ -55,15 +57,26 @@ def _of_system(error: SafetensorError, path: Path) -> OSError:
     return OSError(number, os.strerror(number), str(path))
 
 
-def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
-    """Read the arrays and the manifest. Raises DamagedModel, FileNotFoundError."""
+def read(path: Path, copies: Path | None = None) -> tuple[Tensors, dict[str, Any]]:
+    """Read the arrays and the manifest. Raises DamagedModel, FileNotFoundError.
+
+    Processes that give the same folder of `copies` share the arrays: see `index.shared_copy`.
+    """
     try:
-        tensors, metadata = read_tensors(path)
+        tensors, metadata = read_tensors(path) if copies is None else _read_shared(path, copies)
         return tensors, _manifest(path, metadata)
     except FileNotFoundError:
         raise
     except (OSError, SafetensorError) as error:
         raise DamagedModel(path, str(error)) from error
+
+
+def _read_shared(path: Path, copies: Path) -> tuple[Tensors, dict[str, str]]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+        content, _ = shared_copy.copy(file, digest, copies, "listening")
+    return tensors_of(memoryview(content).toreadonly())
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
