@@ -69,7 +69,9 @@ def copy(
 
 
 def _shared(file: BinaryIO, sha256: str, folder: Path, kind: str) -> mmap.mmap | None:
-    """Map the copy of a content; None where the file has another content."""
+    """Map the copy of a content; None where the file has another content, or nothing."""
+    if not os.fstat(file.fileno()).st_size:
+        return None  # nothing can be mapped
     path, begin = folder / f"{kind}-{sha256}", file.tell()
     with _locked(folder / _LOCK, wait=True):
         if not path.exists():

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Integer,
     Subquery,
+    bindparam,
     func,
     insert,
     select,
@@ -113,9 +114,12 @@ def listeners(session: Session) -> list[Listener]:
     return [Listener(i, name, n_listens[i]) for i, name in rows]
 
 
+_LISTENER_ID = select(ListenerRow.id).where(ListenerRow.name == bindparam("listener"))
+
+
 def listener_id(connection: Session | Connection, name: str) -> int | None:
     """Return the id of the listener of this name, or None."""
-    return connection.scalar(select(ListenerRow.id).where(ListenerRow.name == name))
+    return connection.scalar(_LISTENER_ID, {"listener": name})
 
 
 def listener(session: Session, name: str) -> Listener | None:

@@ -44,7 +44,7 @@ class Home:
         def columns() -> TagColumns:
             return TagColumns(self.projection.extractors, self.projection.tags)
 
-        return LibraryTables(self.catalog, self.index, columns, self.settings.home)
+        return LibraryTables(self.catalog, self.index, columns, self.settings.home, self.copies)
 
     @property
     def projection(self) -> Projection:

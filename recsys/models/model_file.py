@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import re
@@ -16,9 +15,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from encoders.tensor_file import read_metadata, read_tensors, tensors_of, with_digest
-from index import shared_copy
+from encoders.tensor_file import read_metadata, with_digest
 from index.storage import replacing
+from recsys import shared_tensors
 
 _FORMAT = "earshot-listening-1"
 
@@ -63,20 +62,12 @@ def read(path: Path, copies: Path | None = None) -> tuple[Tensors, dict[str, Any
     Processes that give the same folder of `copies` share the arrays: see `index.shared_copy`.
     """
     try:
-        tensors, metadata = read_tensors(path) if copies is None else _read_shared(path, copies)
+        tensors, metadata = shared_tensors.read(path, copies, "listening")
         return tensors, _manifest(path, metadata)
     except FileNotFoundError:
         raise
     except (OSError, SafetensorError) as error:
         raise DamagedModel(path, str(error)) from error
-
-
-def _read_shared(path: Path, copies: Path) -> tuple[Tensors, dict[str, str]]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(0)
-        content, _ = shared_copy.copy(file, digest, copies, "listening")
-    return tensors_of(memoryview(content).toreadonly())
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -13,7 +13,7 @@ import numpy as np
 
 from index.arrays import BoolArray, Float32Array, IndexArray, Int64Array
 from index.vector_index import VectorIndex
-from recsys.catalog import TagExamples
+from recsys.catalog import FeedbackKind, TagExamples
 from recsys.catalog.search import fold
 from recsys.home.files import LISTENING_NAME
 from recsys.home.home import RECOUNT_AFTER, Home, stamp
@@ -76,6 +76,7 @@ class _Listener(NamedTuple):
     revision: int
     table: TrackTable
     history: ListenerHistory
+    feedback: Mapping[int, FeedbackKind]  # by the track's id
     examples: list[TagExamples]
     model: IndexedModel | None = None  # that `kept` is of
     kept: Kept | None = None
@@ -220,6 +221,10 @@ class ContextLoader:
         examples = [] if listener is None else self._listener(listener, table).examples
         return self._personal_tags.of(examples, revision, table, self.tag_table)
 
+    def feedback_of(self, listener: int) -> Mapping[int, FeedbackKind]:
+        """Return a listener's feedback on available tracks, by their ids."""
+        return self._listener(listener, self.track_table()).feedback
+
     def tagged(self, tag: str) -> Int64Array | None:
         """Return the ids of the available tracks that stand out in a tag, or whose files name it.
 
@@ -291,8 +296,9 @@ class ContextLoader:
         known = self._listeners.get(listener)
         if known is not None and (known.revision, known.table) == (revision, table):
             return known
-        history, examples = self._history(listener, table), self.catalog.examples(listener)
-        read = _Listener(revision, table, history, examples)
+        feedback = {one.track_id: one.kind for one in self.catalog.feedback(listener)}
+        history = self._history(listener, feedback, table)
+        read = _Listener(revision, table, history, feedback, self.catalog.examples(listener))
         if known is not None and known.holds_for(read):
             read = read._replace(model=known.model, kept=known.kept)
         return self._keep(listener, read)
@@ -305,12 +311,14 @@ class ContextLoader:
             self._listeners[listener] = known
         return known
 
-    def _history(self, listener: int, table: TrackTable) -> ListenerHistory:
+    def _history(
+        self, listener: int, said: Mapping[int, FeedbackKind], table: TrackTable
+    ) -> ListenerHistory:
         listens = self.catalog.history(listener)
         rows, indexed = table.find(listens.track_ids)
         feedback: dict[str, list[int]] = {"like": [], "dislike": [], "skip": []}
-        for one in self.catalog.feedback(listener):
-            feedback[one.kind] += table.rows([one.track_id]).tolist()
+        for track_id, kind in said.items():
+            feedback[kind] += table.rows([track_id]).tolist()
         return ListenerHistory(
             rows[indexed],
             listens.counts[indexed],

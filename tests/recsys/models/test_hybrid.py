@@ -343,7 +343,7 @@ def test_a_file_with_co_listening_of_an_earlier_version_is_read(tmp_path: Path) 
     assert (HybridModel.load(path).scores(counts) == model.scores(counts)).all()
 
 
-@pytest.mark.parametrize("harm", ["cut", "foreign", "shape", "settings"])
+@pytest.mark.parametrize("harm", ["cut", "empty", "foreign", "shape", "settings"])
 def test_a_damaged_or_foreign_file_is_refused_with_a_sentence(tmp_path: Path, harm: str) -> None:
     path = tmp_path / "listening.safetensors"
     counts, content = checkerboard()
@@ -357,6 +357,8 @@ def test_a_damaged_or_foreign_file_is_refused_with_a_sentence(tmp_path: Path, ha
         model_file.write(path, tensors, manifest)
     if harm == "cut":
         path.write_bytes(path.read_bytes()[:-100])
+    if harm == "empty":
+        path.write_bytes(b"")
     if harm == "foreign":
         save_file({"weights": np.zeros(3)}, path)
     with pytest.raises(DamagedModel, match=r"listening\.safetensors cannot be used .* delete it"):
