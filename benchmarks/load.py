@@ -75,12 +75,12 @@ def main() -> None:
         print("| server | callers | answers a second | median, ms | p99, ms | failed | MiB |")
         print("|---|---:|---:|---:|---:|---:|---:|")
         servers: list[tuple[str, Path, Path, tuple[str, ...]]] = []
-        if args.before is not None:
-            servers.append(("before", args.before, args.before_home or home, ()))
-        servers += [
-            (f"after, {n} processes" if n else "after", ROOT, home, processes(n))
-            for n in args.processes or [None]
-        ]
+        for n in args.processes or [None]:
+            said, options = (f", {n} processes", processes(n)) if n else ("", ())
+            if args.before is not None:
+                before_home = args.before_home or home
+                servers.append((f"before{said}", args.before, before_home, options))
+            servers.append((f"after{said}", ROOT, home, options))
         for name, checkout, served, options in servers:
             with serving(checkout, served, *options) as (process, address):
                 time.sleep(args.after)

@@ -20,6 +20,15 @@ from safetensors.numpy import load
 _MAX_HEADER = 100_000_000  # bytes, as the format has it
 _SIZE = 8  # bytes of the header's size, little-endian
 _DIGEST = "sha256"  # in the metadata
+_DTYPES = {  # of the format, little-endian
+    "BOOL": "?",
+    "U8": "u1",
+    "I32": "<i4",
+    "I64": "<i8",
+    "F16": "<f2",
+    "F32": "<f4",
+    "F64": "<f8",
+}
 
 
 def with_digest(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> dict[str, str]:
@@ -35,10 +44,37 @@ def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     content = path.read_bytes()
     tensors: dict[str, NDArray[Any]] = load(content)
     metadata = _metadata(content[_SIZE:][: int.from_bytes(content[:_SIZE], "little")])
+    _check(tensors, metadata)
+    return tensors, metadata
+
+
+def _check(tensors: Mapping[str, NDArray[Any]], metadata: dict[str, str]) -> None:
+    """Take the digest out of the metadata. Raises SafetensorError for other arrays."""
     digest = metadata.pop(_DIGEST, None)
     if digest is not None and digest != _digest(tensors):
         raise SafetensorError("its content does not match its checksum")
+
+
+def tensors_of(content: memoryview) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Return the same of a file's bytes, as views of them. Raises SafetensorError."""
+    size = int.from_bytes(content[:_SIZE], "little")
+    header = bytes(content[_SIZE:][:size])
+    metadata = _metadata(header)
+    try:
+        described = json.loads(header)
+        described.pop("__metadata__", None)
+        tensors = {name: _view(content[_SIZE + size :], **one) for name, one in described.items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise SafetensorError("its arrays cannot be read") from error
+    _check(tensors, metadata)
     return tensors, metadata
+
+
+def _view(data: memoryview, dtype: str, shape: list[int], data_offsets: list[int]) -> NDArray[Any]:
+    begin, end = data_offsets
+    if not 0 <= begin <= end <= len(data):
+        raise ValueError("the file is too short")
+    return np.frombuffer(data[begin:end], _DTYPES[dtype]).reshape(shape)
 
 
 def read_metadata(path: Path) -> dict[str, str]:

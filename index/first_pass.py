@@ -71,11 +71,14 @@ class FirstPass:
 
     def nearest(self, query: Float32Array, n: int) -> Pass:
         """Return the rows of the `n` greatest coded cosines with a unit vector (dim,)."""
-        padded = np.zeros((1, self._width), np.float32)
-        padded[0, : len(query)] = query
-        cosines, rows = self._codes.search(padded, n)
-        there = rows[0] >= 0
-        return Pass(rows[0][there], cosines[0][there])
+        return self.nearest_to_each(query[None], n)[0]
+
+    def nearest_to_each(self, queries: Float32Array, n: int) -> list[Pass]:
+        """Return the same of several unit vectors (n_queries, dim), by one scan of the codes."""
+        padded = np.zeros((len(queries), self._width), np.float32)
+        padded[:, : queries.shape[1]] = queries
+        found = zip(*self._codes.search(padded, n), strict=True)
+        return [Pass(rows[rows >= 0], cosines[rows >= 0]) for cosines, rows in found]
 
     def _coded(
         self, vectors: Float32Array, first: Float32Array, step: Float32Array

@@ -1,8 +1,9 @@
-"""Copies of index files that the processes of one server share.
+"""Copies of files of numbers that the processes of one server share.
 
-An index is copied into memory rather than mapped, as its file may be overwritten in place. Several
-processes share one such copy: a file in a folder that nobody else writes to, in memory where the
-system has such folders (Linux's /dev/shm). The folder is removed with the process that made it.
+An index, or a listening model, is copied into memory rather than mapped, as its file may be
+overwritten in place. Several processes share one such copy: a file in a folder that nobody else
+writes to, in memory where the system has such folders (Linux's /dev/shm). The folder is removed
+with the process that made it.
 Where it has no room, each process has a copy of its own.
 """
 
@@ -49,14 +50,17 @@ def shared_folder() -> Iterator[Path | None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def copy(file: BinaryIO, sha256: str, folder: Path | None) -> tuple[mmap.mmap, str]:
+def copy(
+    file: BinaryIO, sha256: str, folder: Path | None, kind: str = "index"
+) -> tuple[mmap.mmap, str]:
     """Return what follows in a file as memory of no file that others write, and its SHA-256.
 
-    With a `folder`, as the copy there whose SHA-256 it should have, made where there is none.
+    With a `folder`, as the copy there whose SHA-256 it should have, made where there is none; it
+    takes the place of others of its kind.
     """
     if folder is not None and sys.platform != "win32":
         with suppress(OSError):  # no room, or no folder any more
-            if (shared := _shared(file, sha256, folder)) is not None:
+            if (shared := _shared(file, sha256, folder, kind)) is not None:
                 return shared, sha256
     size = os.fstat(file.fileno()).st_size - file.tell()
     own = mmap.mmap(-1, max(size, 1))
@@ -64,9 +68,11 @@ def copy(file: BinaryIO, sha256: str, folder: Path | None) -> tuple[mmap.mmap, s
         return own, _read_into(file, view[:size])
 
 
-def _shared(file: BinaryIO, sha256: str, folder: Path) -> mmap.mmap | None:
-    """Map the copy of a content; None where the file has another content."""
-    path, begin = folder / sha256, file.tell()
+def _shared(file: BinaryIO, sha256: str, folder: Path, kind: str) -> mmap.mmap | None:
+    """Map the copy of a content; None where the file has another content, or nothing."""
+    if not os.fstat(file.fileno()).st_size:
+        return None  # nothing can be mapped
+    path, begin = folder / f"{kind}-{sha256}", file.tell()
     with _locked(folder / _LOCK, wait=True):
         if not path.exists():
             unfinished = folder / "unfinished"
@@ -78,9 +84,8 @@ def _shared(file: BinaryIO, sha256: str, folder: Path) -> mmap.mmap | None:
                         out.write(piece)
                 if digest.hexdigest() != sha256:
                     return None
-                for old in folder.iterdir():  # which stay as long as they are mapped
-                    if len(old.name) == len(sha256):
-                        old.unlink()
+                for old in folder.glob(f"{kind}-*"):  # which stay as long as they are mapped
+                    old.unlink()
                 unfinished.replace(path)
             finally:
                 unfinished.unlink(missing_ok=True)

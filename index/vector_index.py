@@ -298,7 +298,7 @@ class VectorIndex:
         unit = self._queries(queries, n)
         n = min(n, len(self) if self.device == "cpu" else MAX_FETCH, len(self))
         if self._first_pass is not None:
-            return [self._first_pass.nearest(row, n).rows for row in unit]
+            return [found.rows for found in self._first_pass.nearest_to_each(unit, n)]
         if self._structure is None:
             return [top_n(row, n) for row in unit @ self._vectors.T]
         few = None if self.device == "gpu" else fewer_lists(self._structure)

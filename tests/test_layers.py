@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 OURS = {"earshot", "encoders", "index", "recsys", "webui", "scripts"}
 ROOMS = (  # of `recsys`, from the ground up: a room imports those above its line in this table
-    {"durations", "interactions", "musical_key", "reranking", "threads"},
+    {"durations", "interactions", "musical_key", "reranking", "shared_tensors", "threads"},
     {"catalog", "demo", "models"},
     {"secret_box"},
     {"accounts", "autocomplete", "home", "listens"},

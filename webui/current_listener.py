@@ -82,8 +82,7 @@ def listener(served: HasCatalog) -> int | None:
     current_person = person()
     if current_person.account is not None:
         return current_person.account.listener_id
-    row = served.catalog.listener(current_person.listener)
-    return None if row is None else row.id
+    return served.catalog.listener_id(current_person.listener)
 
 
 def writing_listener(served: HasCatalog) -> int:

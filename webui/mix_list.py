@@ -182,11 +182,9 @@ def _artists_at_cap(served: Served, cap: int | None, pinned: Sequence[int]) -> l
     ]
 
 
-def feedback(served: Served, listener_id: int | None) -> dict[int, FeedbackKind]:
+def feedback(served: Served, listener_id: int | None) -> Mapping[int, FeedbackKind]:
     """Return a listener's feedback by track id."""
-    if listener_id is None:
-        return {}
-    return {row.track_id: row.kind for row in served.catalog.feedback(listener_id)}
+    return {} if listener_id is None else served.recommender.feedback_of(listener_id)
 
 
 def _placed(
@@ -217,4 +215,4 @@ def _tracks_of(served: Served, mix: Mix) -> dict[int, Track]:
         for ref in (*mix.like, *mix.unlike, *mix.without)
         if ref.kind in ("track", "album")
     }
-    return {track.id: track for track in served.catalog.tracks(sorted(ids))}
+    return {track.id: track for track in served.catalog.tracks(sorted(ids))} if ids else {}

@@ -54,7 +54,7 @@ from recsys.catalog.marks import Mark, MarkedKind
 from recsys.catalog.people import People
 from recsys.catalog.play_queues import PlayQueue
 from recsys.catalog.playlists import StoredPlaylist
-from recsys.catalog.recordings import Match, Recording, StoredRecording
+from recsys.catalog.recordings import ListeningState, Match, Recording, StoredRecording
 from recsys.catalog.renewals import Renewals
 from recsys.catalog.scanned_files import ScannedFile
 from recsys.catalog.totals import Totals
@@ -72,8 +72,9 @@ from recsys.catalog.turns import NoTurn, Turns
 from recsys.catalog.word_search import FullTextSearch
 from recsys.interactions import Interactions
 
-# Of the one row. Every request reads it, and so without a session.
+# Of the one row. Every request reads them, and so without a session.
 _TRACK_REVISION = f"SELECT {State.track_revision.key} FROM {State.__tablename__}"
+_LISTENS_REVISION = f"SELECT {ListeningState.revision.key} FROM {ListeningState.__tablename__}"
 PATIENCE = 30.0  # s
 _ROWS_PER_BATCH = 500
 _MAX_RECORDING_IDS = 100_000  # that are cached
@@ -168,8 +169,12 @@ class Catalog:
     @property
     def track_revision(self) -> int:
         """A number that rises with every change of tags, presence, or what is one recording."""
+        return self._number(_TRACK_REVISION)
+
+    def _number(self, statement: str) -> int:
+        """Return what one statement selects."""
         with explained(self._url, self._patience), self._once.connect() as connection:
-            found: int = connection.exec_driver_sql(_TRACK_REVISION).scalar_one()
+            found: int = connection.exec_driver_sql(statement).scalar_one()
             return found
 
     def counts(self) -> Counts:
@@ -401,8 +406,7 @@ class Catalog:
     @property
     def listens_revision(self) -> int:
         """A number that rises with each change of listens, feedback, matches or personal tags."""
-        with self._reading() as session:
-            return recordings.listening_state(session).revision
+        return self._number(_LISTENS_REVISION)
 
     def listeners(self) -> list[Listener]:
         """Return all listeners, by name."""
@@ -422,6 +426,11 @@ class Catalog:
             recordings.listening_state(session, lock=True)
             listens.ensure_ids(session, [name])
             return listens.listener(session, name)
+
+    def listener_id(self, name: str) -> int | None:
+        """Return the id of a listener, without counting listens: every request asks for it."""
+        with explained(self._url, self._patience), self._once.connect() as connection:
+            return listens.listener_id(connection, name)
 
     def record_listens(self, listener_id: int, plays: Sequence[tuple[int, int]]) -> None:
         """Insert listens made here, (track_id, Unix seconds); stored ones are ignored.

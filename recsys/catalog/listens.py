@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
+    Connection,
     ForeignKey,
     Integer,
     Subquery,
+    bindparam,
     func,
     insert,
     select,
@@ -112,17 +114,24 @@ def listeners(session: Session) -> list[Listener]:
     return [Listener(i, name, n_listens[i]) for i, name in rows]
 
 
+_LISTENER_ID = select(ListenerRow.id).where(ListenerRow.name == bindparam("listener"))
+
+
+def listener_id(connection: Session | Connection, name: str) -> int | None:
+    """Return the id of the listener of this name, or None."""
+    return connection.scalar(_LISTENER_ID, {"listener": name})
+
+
 def listener(session: Session, name: str) -> Listener | None:
     """Return the listener of this name, or None."""
-    listener_id = session.scalar(select(ListenerRow.id).where(ListenerRow.name == name))
-    if listener_id is None:
+    found = listener_id(session, name)
+    if found is None:
         return None
-    listens = select(func.count()).where(ListenRow.listener_id == listener_id)
+    listens = select(func.count()).where(ListenRow.listener_id == found)
     plays = select(func.coalesce(func.sum(PlayCountRow.count), 0))
-    plays = plays.where(PlayCountRow.listener_id == listener_id)
-    return Listener(
-        listener_id, name, (session.scalar(listens) or 0) + int(session.scalar(plays) or 0)
-    )
+    plays = plays.where(PlayCountRow.listener_id == found)
+    n_listens = (session.scalar(listens) or 0) + int(session.scalar(plays) or 0)
+    return Listener(found, name, n_listens)
 
 
 def ensure_ids(session: Session, names: Iterable[str]) -> dict[str, int]:

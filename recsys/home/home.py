@@ -28,13 +28,14 @@ class Home:
     """An opened home.
 
     `read_projection` is the projection, or the error of reading it: queries by track need only the
-    index.
+    index. Processes that give the same folder of `copies` share what it holds.
     """
 
     settings: Settings
     catalog: Catalog
     index: VectorIndex
     read_projection: Projection | ProjectionError
+    copies: Path | None = None
 
     @cached_property
     def tables(self) -> LibraryTables:
@@ -43,7 +44,7 @@ class Home:
         def columns() -> TagColumns:
             return TagColumns(self.projection.extractors, self.projection.tags)
 
-        return LibraryTables(self.catalog, self.index, columns, self.settings.home)
+        return LibraryTables(self.catalog, self.index, columns, self.settings.home, self.copies)
 
     @property
     def projection(self) -> Projection:
@@ -94,4 +95,4 @@ def open_home(
             projection = Projection.load(settings.home / PROJECTION_NAME)
         except ProjectionError as error:
             projection = error
-        yield Home(settings, catalog, index, projection)
+        yield Home(settings, catalog, index, projection, copies)

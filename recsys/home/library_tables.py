@@ -32,12 +32,17 @@ class LibraryTables:
         index: VectorIndex,
         columns: Callable[[], TagColumns],
         home: Path | None = None,
+        copies: Path | None = None,
     ) -> None:
-        """`columns` may raise ProjectionError or StaleIndex; `home` has the file of tag means."""
+        """`columns` may raise ProjectionError or StaleIndex; `home` has the file of tag means.
+
+        `copies` are those of `recsys.shared_tensors`.
+        """
         self.catalog = catalog
         self.index = index
         self._columns = columns
         self._home = home
+        self._copies = copies
         self._tracks = Renewed[int, TrackTable](lambda _: TrackTable.read(catalog, index))
         self._groups = Renewed[int, Mapping[int, int]](lambda _: catalog.recording_groups())
         self._lock = threading.Lock()
@@ -87,7 +92,10 @@ class LibraryTables:
                 made_of = tag_means.made_of(
                     manifest.model, manifest.catalogue_revision, self.index.ids
                 )
-                self._means, self._has_looked = tag_means.load(self._home, made_of), True
+                self._means, self._has_looked = (
+                    tag_means.load(self._home, made_of, self._copies),
+                    True,
+                )
             return self._means
 
     def _all_means(self) -> Float32Array:
@@ -95,6 +103,6 @@ class LibraryTables:
         if self._means is None:
             columns, index = self._columns(), self.index
             self._means = tag_means.load_or_compute(
-                self._home, self.catalog, columns, index.ids, index.manifest
+                self._home, self.catalog, columns, index.ids, index.manifest, self._copies
             )
         return self._means

@@ -16,11 +16,12 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from encoders.tensor_file import read_tensors, with_digest
+from encoders.tensor_file import with_digest
 from index.arrays import Float32Array, Int64Array
 from index.rows import digest_of
 from index.storage import replacing
 from index.vector_index import Manifest
+from recsys import shared_tensors
 from recsys.catalog import Catalog
 from recsys.catalog.track_features import Features, read_features
 from recsys.home.files import TAG_MEANS_NAME
@@ -55,10 +56,13 @@ def made_of(model: str, catalogue_revision: int, ids: Int64Array | Sequence[int]
     return {"model": model, "catalogue_revision": revision, "ids": digest_of(ids)}
 
 
-def load(home: Path, wanted: dict[str, str]) -> Float32Array | None:
-    """Read a home's file; None where it is missing, damaged, or made of something else."""
+def load(home: Path, wanted: dict[str, str], copies: Path | None = None) -> Float32Array | None:
+    """Read a home's file; None where it is missing, damaged, or made of something else.
+
+    `copies` are those of `recsys.shared_tensors`.
+    """
     try:
-        arrays, metadata = read_tensors(home / TAG_MEANS_NAME)
+        arrays, metadata = shared_tensors.read(home / TAG_MEANS_NAME, copies, "tag-means")
     except (OSError, SafetensorError):
         return None
     return arrays.get(_VALUES) if metadata == wanted else None
@@ -84,11 +88,12 @@ def load_or_compute(
     columns: TagColumns,
     ids: Int64Array,
     manifest: Manifest | None,
+    copies: Path | None = None,
 ) -> Float32Array:
     """Return the values of an index's tracks `ids`, ascending: float32 (n, n_tags)."""
     if manifest is not None and home is not None:
         wanted = made_of(manifest.model, manifest.catalogue_revision, ids)
-        if (values := load(home, wanted)) is not None:
+        if (values := load(home, wanted, copies)) is not None:
             return values
     values = compute(catalog, columns.names, ids)
     if not values.size:

@@ -148,13 +148,12 @@ def influence(
     gram: Float32Array,
     shrinkage: float,
     played: Int64Array,
-    others: Float32Array,
 ) -> Float32Array:
-    """Return what some played tracks give to a listener's products with factors of others.
+    """Return what some played tracks give to a listener's factors: float32 (f, len(played)).
 
-    (len(others), len(played)): c_uj x_i·A_u⁻¹ x_j, A_u being the matrix of the normal equations by
-    which `fold_in` solves for a history (1, n_tracks). They add up to the product, less the prior's
-    part (Hu, Koren and Volinsky 2008, section 5).
+    c_uj A_u⁻¹ x_j, A_u being the matrix of the normal equations by which `fold_in` solves for a
+    history (1, n_tracks). Their products with x_i add up to x_i·y_u, less the prior's part (Hu,
+    Koren and Volinsky 2008, section 5).
     """
     confidence = _of_histories(settings, history)
     weights = dict(zip(confidence.indices.tolist(), confidence.data.tolist(), strict=True))
@@ -163,8 +162,7 @@ def influence(
     matrix = exposure * gram + (known.T * (confidence.data - exposure)) @ known
     matrix += settings.regularization * np.eye(len(matrix))
     given = item_factors[played] * np.array([[weights[column]] for column in played.tolist()])
-    parts: Float32Array = (others @ np.linalg.solve(matrix, given.T)).astype(np.float32)
-    return parts
+    return np.linalg.solve(matrix, given.T).astype(np.float32)
 
 
 def _of_histories(settings: Als, histories: sparse.csr_matrix) -> sparse.csr_matrix:

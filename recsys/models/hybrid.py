@@ -250,12 +250,11 @@ class HybridModel:
         factors = self._listener_factors(histories, played)
         return Profile(self, factors, played @ self.directions)
 
-    def influence(
-        self, history: sparse.csr_matrix, tracks: Int64Array, played: Int64Array
-    ) -> Float32Array:
-        """Return what tracks of a history (1, n_tracks) give to the product of factors of others.
+    def influence(self, history: sparse.csr_matrix, played: Int64Array) -> Float32Array:
+        """Return what tracks of a history (1, n_tracks) give to the listener's factors.
 
-        A row for each of `tracks`, a column for each of `played`: `recsys.models.als.influence`.
+        A row for each factor, a column for each of `played`: `recsys.models.als.influence`. Item
+        factors times it are what they give to the products with these items.
         """
         settings = self.settings
         return influence(
@@ -265,7 +264,6 @@ class HybridModel:
             self.statistics.gram,
             settings.history_shrinkage,
             played,
-            self.item_factors[tracks],
         )
 
     def _listener_factors(

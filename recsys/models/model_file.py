@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from encoders.tensor_file import read_metadata, read_tensors, with_digest
+from encoders.tensor_file import read_metadata, with_digest
 from index.storage import replacing
+from recsys import shared_tensors
 
 _FORMAT = "earshot-listening-1"
 
@@ -55,10 +56,13 @@ def _of_system(error: SafetensorError, path: Path) -> OSError:
     return OSError(number, os.strerror(number), str(path))
 
 
-def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
-    """Read the arrays and the manifest. Raises DamagedModel, FileNotFoundError."""
+def read(path: Path, copies: Path | None = None) -> tuple[Tensors, dict[str, Any]]:
+    """Read the arrays and the manifest. Raises DamagedModel, FileNotFoundError.
+
+    Processes that give the same folder of `copies` share the arrays: see `index.shared_copy`.
+    """
     try:
-        tensors, metadata = read_tensors(path)
+        tensors, metadata = shared_tensors.read(path, copies, "listening")
         return tensors, _manifest(path, metadata)
     except FileNotFoundError:
         raise

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from index.arrays import Float32Array, IndexArray
 from index.inner_products import top_n
-from recsys.recommendation.context import QueryContext
-from recsys.recommendation.seeds import SeedVector
+from recsys.recommendation.context import MAX_PROPOSED, QueryContext
+from recsys.recommendation.seeds import ResolvedSeeds
 from recsys.reranking import POOL
 
 
@@ -48,13 +47,36 @@ def nearest_rows(
     context: QueryContext, vectors: Float32Array, fetch: int, limits: CandidateLimits
 ) -> IndexArray:
     """Return the allowed rows nearest to each of some vectors, about `fetch` of each; ascending."""
-    table, index = context.track_table, context.index
-    share = context.n_allowed / max(len(table), 1)
-    if share < limits.rare:
+    if _is_rare(context, limits):
         rows = np.flatnonzero(context.allowed)
-        products = vectors @ index.vectors_at(rows).T
+        products = vectors @ context.index.vectors_at(rows).T
         return np.unique(np.concatenate([rows[top_n(row, fetch)] for row in products]))
-    proposed = np.unique(np.concatenate(index.candidates(vectors, int(fetch / share))))
+    proposed = _proposed(context, vectors, fetch)
+    return proposed[context.allowed[proposed]]
+
+
+def _is_rare(context: QueryContext, limits: CandidateLimits) -> bool:
+    return context.n_allowed < limits.rare * len(context.track_table)
+
+
+def _proposed(context: QueryContext, vectors: Float32Array, fetch: int) -> IndexArray:
+    """Return the rows nearest to each vector, so many that about `fetch` are allowed; ascending."""
+    n = int(fetch * len(context.track_table) / context.n_allowed)
+    return np.unique(np.concatenate(context.index.candidates(vectors, n)))
+
+
+def _like_seeds(context: QueryContext, fetch: int, limits: CandidateLimits) -> IndexArray:
+    """Return the allowed rows nearest to the positive seeds, ascending."""
+    kept, key = context.kept, (fetch, context.n_allowed)
+    proposed = None if kept is None else kept.proposed.get(key)
+    if proposed is None:
+        vectors = search_vectors(context.seeds, limits)
+        n_each = round(fetch * min(1, limits.n_full_searches / len(vectors)))
+        if kept is None or _is_rare(context, limits):
+            return nearest_rows(context, vectors, n_each, limits)
+        if len(kept.proposed) >= MAX_PROPOSED:
+            kept.proposed.clear()
+        proposed = kept.proposed[key] = _proposed(context, vectors, n_each)
     return proposed[context.allowed[proposed]]
 
 
@@ -66,9 +88,7 @@ def candidate_rows(context: QueryContext, fetch: int, limits: CandidateLimits) -
         return np.flatnonzero(allowed)
     proposals = []
     if seeds.positive:
-        vectors = search_vectors(seeds.positive, limits)
-        n_each = round(fetch * min(1, limits.n_full_searches / len(vectors)))
-        proposals.append(nearest_rows(context, vectors, n_each, limits))
+        proposals.append(_like_seeds(context, fetch, limits))
     elif seeds.fallback == "popular" and not context.popularity.any():
         proposals.append(nearest_rows(context, context.library_mean, fetch, limits))
     elif seeds.fallback == "popular":
@@ -92,14 +112,13 @@ def _greatest(context: QueryContext, values: Float32Array, n: int) -> IndexArray
     return top_n(np.where(context.allowed, values, -np.inf).astype(np.float32), n)
 
 
-def search_vectors(seeds: Sequence[SeedVector], limits: CandidateLimits) -> Float32Array:
+def search_vectors(seeds: ResolvedSeeds, limits: CandidateLimits) -> Float32Array:
     """Return vectors to search with: the seeds', or where there are many the means of groups.
 
     Spherical k-means (Dhillon and Modha 2001), weighted, from the heaviest seed and those farthest
     from it and from each other (Gonzalez 1985).
     """
-    vectors = np.stack([seed.vector for seed in seeds])
-    weights = np.array([seed.weight for seed in seeds], np.float32)
+    vectors, weights = seeds.vectors, seeds.weights
     if len(vectors) <= limits.n_searches:
         return vectors
     centres = [int(weights.argmax())]

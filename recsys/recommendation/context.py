@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from index.arrays import BoolArray, Float32Array, Int64Array
+from index.arrays import BoolArray, Float32Array, IndexArray, Int64Array
 from index.vector_index import VectorIndex
+from recsys.catalog import FeedbackKind, TagExamples
 from recsys.catalog.search import fold
 from recsys.home.files import LISTENING_NAME
 from recsys.home.home import RECOUNT_AFTER, Home, stamp
@@ -23,10 +24,13 @@ from recsys.popularity.stored import ExpectedPopularity, PopularityReader
 from recsys.recommendation.filters import STANDS_OUT, allowed_rows
 from recsys.recommendation.listening_scores import IndexedModel, ListenerScores
 from recsys.recommendation.query import Query
+from recsys.recommendation.row_memo import RowMemo
+from recsys.recommendation.scoring import Candidates
 from recsys.recommendation.seeds import ListenerHistory, ResolvedSeeds, SeedResolver
 from recsys.tagging.personal_tags import ListenersTags, PersonalTags
 
-N_CACHED_HISTORIES = 100
+N_CACHED_LISTENERS = 100
+MAX_PROPOSED = 8  # lists of proposals that are kept of a listener, by their lengths
 
 
 class _Model(NamedTuple):
@@ -46,12 +50,56 @@ class _Popularity(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
+class Kept:
+    """What is kept of a listener's queries that name no seeds: it depends on the history alone.
+
+    seeds      the history as seeds
+    sample     the tracks that terms are standardised over, as candidates of these seeds
+    scores     the listening model's, None without a model or listens that it has
+    relevance  of rows, and penalties likewise: `recsys.recommendation.terms`
+    proposed   rows that sound like the history, by how many were asked for and may be recommended
+    titles     of tracks that reasons name, by id
+    """
+
+    seeds: ResolvedSeeds
+    sample: Candidates
+    scores: ListenerScores | None
+    relevance: RowMemo = field(default_factory=RowMemo)
+    penalties: RowMemo = field(default_factory=RowMemo)
+    proposed: dict[tuple[int, int], IndexArray] = field(default_factory=dict)
+    titles: dict[int, str] = field(default_factory=dict)
+
+
+class _Listener(NamedTuple):
+    """What the catalogue has of a listener at a revision of the listens, for a table of tracks."""
+
+    revision: int
+    table: TrackTable
+    history: ListenerHistory
+    feedback: Mapping[int, FeedbackKind]  # by the track's id
+    examples: list[TagExamples]
+    model: IndexedModel | None = None  # that `kept` is of
+    kept: Kept | None = None
+
+    def holds_for(self, later: _Listener) -> bool:
+        """Say whether `kept` is right for what was read later: only others' listens have changed.
+
+        Where artists replace the history, listens count that it does not have.
+        """
+        same = self.table is later.table and self.history.is_same(later.history)
+        from_tracks = self.kept is not None and self.kept.seeds.fallback == "track"
+        return same and from_tracks and self.examples == later.examples
+
+
+@dataclass(frozen=True, eq=False)
 class QueryContext:
     """A query with everything that answering it needs.
 
     allowed          the rows that may be recommended, bool (n,)
     listener_scores  of the listening model, None without a model or listens that it has
     has_model        whether the home has a listening model
+    sample           the tracks of the library that terms are standardised over
+    kept             where the query names no seeds: what is kept of such queries of its listener
     load_popularity  returns `popularity`, which not every query needs
     load_expected    returns what popularity is expected of tracks, None where it is not told
     """
@@ -64,6 +112,8 @@ class QueryContext:
     allowed: BoolArray
     listener_scores: ListenerScores | None
     has_model: bool
+    sample: Candidates
+    kept: Kept | None
     load_popularity: Callable[[], Float32Array]
     load_expected: Callable[[], ExpectedPopularity | None]
 
@@ -89,7 +139,7 @@ class QueryContext:
     @cached_property
     def library_mean(self) -> Float32Array:
         """The mean embedding of the library's sample, (1, dim)."""
-        mean: Float32Array = self.track_table.sample_vectors.mean(axis=0, keepdims=True)
+        mean: Float32Array = self.sample.vectors.mean(axis=0, keepdims=True)
         return mean
 
 
@@ -102,36 +152,56 @@ class ContextLoader:
         self.catalog = home.catalog
         self.index = home.index
         self._recount_after = recount_after
-        self._histories_lock = threading.Lock()
+        self._listeners_lock = threading.Lock()
         self._popularity_lock = threading.Lock()
         self._model_lock = threading.Lock()
-        self._personal_tags = PersonalTags(home.catalog, home.index)
+        self._personal_tags = PersonalTags(home.index)
         self._counted: _Popularity | None = None
         self._expected = PopularityReader(home)
         self._model = _Model(None, None, [])
-        self._histories: dict[int, tuple[int, ListenerHistory]] = {}
+        self._listeners: dict[int, _Listener] = {}
 
     def load(self, query: Query) -> tuple[QueryContext, list[str]]:
         """Return the query's context, and notices on what could not be used."""
-        table = self.home.tables.tracks()
-        history = self._history(query.listener, table)
-        tags = self.tags_of(query.listener)
-        seeds = SeedResolver(self.catalog, self.index, table, tags).resolve(query, history)
-        model = self._current_model()
+        made = self.home.tables.tracks_at_revision()
+        table, model = made.value, self._current_model()
+        history, examples, kept = ListenerHistory(), [], None
+        if query.listener is not None:
+            listener = self._listener(query.listener, table)
+            history, examples, kept = listener.history, listener.examples, listener.kept
+        tags = self._personal_tags.of(examples, made.key, table, self.tag_table)
+        if query.seeds or kept is None or listener.model is not model.indexed:
+            kept = self._resolve(query, history, table, tags, model.indexed)
+            if query.listener is not None and not query.seeds:
+                self._keep(query.listener, listener._replace(model=model.indexed, kept=kept))
         allowed, notices = allowed_rows(query, history, table, self.index, tags)
         context = QueryContext(
             query,
             self.index,
             table,
-            seeds,
+            kept.seeds,
             history,
             allowed,
-            model.indexed.scores_for(seeds, history) if model.indexed else None,
+            kept.scores,
             model.indexed is not None,
+            kept.sample,
+            kept if query.listener is not None and not query.seeds else None,
             lambda: self._popularity(table),
             self._expected.read,
         )
-        return context, [*seeds.notices, *notices, *model.notices]
+        return context, [*kept.seeds.notices, *notices, *model.notices]
+
+    def _resolve(
+        self,
+        query: Query,
+        history: ListenerHistory,
+        table: TrackTable,
+        tags: ListenersTags,
+        model: IndexedModel | None,
+    ) -> Kept:
+        seeds = SeedResolver(self.catalog, self.index, table, tags).resolve(query, history)
+        scores = None if model is None else model.scores_for(seeds, history, table.sample)
+        return Kept(seeds, Candidates(table.sample, self.index, seeds), scores)
 
     def track_table(self) -> TrackTable:
         """Return the columns of the indexed tracks now."""
@@ -148,7 +218,12 @@ class ContextLoader:
     def tags_of(self, listener: int | None) -> ListenersTags:
         """Return the tags that a listener can name; for None those of the taggers."""
         revision, table = self.home.tables.tracks_at_revision()
-        return self._personal_tags.of(listener, revision, table, self.tag_table)
+        examples = [] if listener is None else self._listener(listener, table).examples
+        return self._personal_tags.of(examples, revision, table, self.tag_table)
+
+    def feedback_of(self, listener: int) -> Mapping[int, FeedbackKind]:
+        """Return a listener's feedback on available tracks, by their ids."""
+        return self._listener(listener, self.track_table()).feedback
 
     def tagged(self, tag: str) -> Int64Array | None:
         """Return the ids of the available tracks that stand out in a tag, or whose files name it.
@@ -179,7 +254,7 @@ class ContextLoader:
                 from recsys.models.ranker.ranked_model import RankedModel  # noqa: PLC0415
 
                 try:
-                    ranked = RankedModel.load(path)
+                    ranked = RankedModel.load(path, self.home.copies)
                     notices = [ranked.notice] if ranked.notice else []
                     self._model = _Model(current, IndexedModel(ranked, self.index.ids), notices)
                 except FileNotFoundError:
@@ -215,20 +290,36 @@ class ContextLoader:
         values[rows[indexed]] = np.log1p(listeners[indexed])
         return values
 
-    def _history(self, listener: int | None, table: TrackTable) -> ListenerHistory:
-        """Return a listener's listens and feedback, an empty history for None."""
-        if listener is None:
-            return ListenerHistory()
+    def _listener(self, listener: int, table: TrackTable) -> _Listener:
+        """Return a listener's listens, feedback and tags, read again when somebody's change."""
         revision = self.catalog.listens_revision
-        cached = self._histories.get(listener)
-        if cached is not None and cached[0] == revision:
-            return cached[1]
+        known = self._listeners.get(listener)
+        if known is not None and (known.revision, known.table) == (revision, table):
+            return known
+        feedback = {one.track_id: one.kind for one in self.catalog.feedback(listener)}
+        history = self._history(listener, feedback, table)
+        read = _Listener(revision, table, history, feedback, self.catalog.examples(listener))
+        if known is not None and known.holds_for(read):
+            read = read._replace(model=known.model, kept=known.kept)
+        return self._keep(listener, read)
+
+    def _keep(self, listener: int, known: _Listener) -> _Listener:
+        with self._listeners_lock:
+            self._listeners.pop(listener, None)
+            while len(self._listeners) >= N_CACHED_LISTENERS:
+                del self._listeners[next(iter(self._listeners))]
+            self._listeners[listener] = known
+        return known
+
+    def _history(
+        self, listener: int, said: Mapping[int, FeedbackKind], table: TrackTable
+    ) -> ListenerHistory:
         listens = self.catalog.history(listener)
         rows, indexed = table.find(listens.track_ids)
         feedback: dict[str, list[int]] = {"like": [], "dislike": [], "skip": []}
-        for one in self.catalog.feedback(listener):
-            feedback[one.kind] += table.rows([one.track_id]).tolist()
-        history = ListenerHistory(
+        for track_id, kind in said.items():
+            feedback[kind] += table.rows([track_id]).tolist()
+        return ListenerHistory(
             rows[indexed],
             listens.counts[indexed],
             tuple(listens.track_ids[~indexed].tolist()),
@@ -236,8 +327,3 @@ class ContextLoader:
             tuple(feedback["dislike"]),
             tuple(feedback["skip"]),
         )
-        with self._histories_lock:
-            if len(self._histories) >= N_CACHED_HISTORIES:
-                self._histories.clear()
-            self._histories[listener] = revision, history
-        return history

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ from scipy import sparse
 
 from index.arrays import Float32Array, IndexArray
 from index.inner_products import top_n
+from recsys.recommendation.row_memo import RowMemo
+from recsys.recommendation.scoring import moments
 from recsys.recommendation.seeds import LIKE_COUNTS_AS, ListenerHistory, ResolvedSeeds
 
 if TYPE_CHECKING:  # what it is fitted with takes seconds to import: not before there is a model
@@ -23,6 +26,8 @@ if TYPE_CHECKING:  # what it is fitted with takes seconds to import: not before 
     from recsys.models.ranker.ranker import Ranker
 
 MAX_KNOWN = 200  # listeners whose profiles are kept
+MAX_CANDIDATES = 8  # lists of candidates that are kept of each, by their lengths
+MAX_EXPLAINED = 500  # rows of which a listener's reasons are kept
 MAX_NAMED = 100  # tracks of a history that a score may be traced to: the most played
 
 
@@ -50,10 +55,13 @@ class IndexedModel:
         self._known: dict[bytes, KnownListener] = {}
         self._lock = threading.Lock()
 
-    def scores_for(self, seeds: ResolvedSeeds, history: ListenerHistory) -> ListenerScores | None:
+    def scores_for(
+        self, seeds: ResolvedSeeds, history: ListenerHistory, sample: IndexArray
+    ) -> ListenerScores | None:
         """Return the scores for a listener's listens and likes, or for the seeds in their place.
 
-        None where the model has none of these tracks.
+        `sample` are the rows that they are standardised over. None where the model has none of
+        these tracks.
         """
         listens = _listens(seeds, history)
         rows = np.fromiter(listens, np.intp, len(listens))
@@ -66,7 +74,8 @@ class IndexedModel:
         matrix = sparse.csr_matrix((counts[known], at), shape=(1, len(self.model.tracks)))
         strongest = np.argsort(-counts[known], kind="stable")[:MAX_NAMED]
         ranked = not _replaced(seeds)
-        return ListenerScores(self, self._listener(matrix), rows[known][strongest], ranked)
+        listener = self._listener(matrix)
+        return ListenerScores(self, listener, rows[known][strongest], ranked, sample)
 
     def _listener(self, listens: sparse.csr_matrix) -> KnownListener:
         """Return who listens so, solved once for the same listens: (1, n_tracks)."""
@@ -88,12 +97,13 @@ class KnownListener(NamedTuple):
     """What a listening model knows of somebody with certain listens, kept for their next query.
 
     listens     by the model's columns: CSR (1, n_tracks)
-    candidates  columns of the `n` tracks that the model may rank high, by n
+    candidates  columns of the `n` tracks that the model may rank high, and whether by its ranker
+                too, by these two
     """
 
     profile: Profile
     listens: sparse.csr_matrix
-    candidates: dict[int, IndexArray]
+    candidates: dict[tuple[int, bool], IndexArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,12 +113,16 @@ class ListenerScores:
     known    what the scores are computed from
     history  the rows of the most played of these tracks
     ranked   whether the ranker takes part: it was trained on histories, and is used on nothing else
+    sample   rows of the library that scores are standardised over
+    topics   what the ranker adds to rows by its topics, kept
     """
 
     model: IndexedModel
     known: KnownListener
     history: IndexArray
     ranked: bool
+    sample: IndexArray
+    topics: RowMemo = field(default_factory=lambda: RowMemo(MAX_EXPLAINED))
 
     def scores(self, rows: IndexArray) -> Float32Array:
         """Return scores of rows, higher is better, (n,); 0 for a track the model does not have.
@@ -120,33 +134,57 @@ class ListenerScores:
         scores[columns >= 0] = self.known.profile.scores(columns[columns >= 0])[0]
         return scores
 
-    @property
+    def ranked_scores(self, rows: IndexArray) -> tuple[Float32Array, Float32Array]:
+        """Return the scores of rows, and what the ranker adds to them, 0 without one: (n,) each."""
+        if not self.has_ranker:
+            return self.scores(rows), np.zeros(len(rows), np.float32)
+
+        def both(ranker: Ranker, pairs: Pairs) -> Float32Array:
+            return np.column_stack([pairs.scores, ranker.corrections(pairs)])
+
+        scores, corrections = self._by_ranker(rows, both).T
+        return scores, corrections
+
+    @cached_property
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation of the scores of the sample."""
+        return moments(self.scores(self.sample))
+
+    @cached_property
     def has_ranker(self) -> bool:
         """Whether the ranker changes anything for a history of this length."""
         ranker = self.model.ranked.ranker
         return self.ranked and ranker is not None and ranker.is_adopted(self.known.listens)
 
-    def corrections(self, rows: IndexArray) -> Float32Array:
-        """Return what the ranker adds to the scores of rows: (n,)."""
-        return self._by_ranker(rows, lambda ranker, pairs: ranker.corrections(pairs)[:, None])[:, 0]
-
     def correction_parts(self, rows: IndexArray) -> Float32Array:
         """Return the part of each of the ranker's topics in the corrections: (n, n_topics)."""
-        return self._by_ranker(rows, lambda ranker, pairs: ranker.parts(pairs))
+
+        def compute(places: IndexArray) -> Float32Array:
+            return self._by_ranker(rows[places], lambda ranker, pairs: ranker.parts(pairs))
+
+        return self.topics.of(rows, compute)
 
     def candidates(self, n: int) -> IndexArray:
         """Return about `n` rows that the model may rank high, and as many by artists played."""
-        columns = self.known.candidates.get(n)
+        kept, key = self.known.candidates, (n, self.has_ranker)
+        columns = kept.get(key)
         if columns is None:
-            columns = self.known.candidates[n] = self.known.profile.candidates(n)
+            if len(kept) >= MAX_CANDIDATES:
+                kept.clear()
+            columns = kept[key] = self._candidates(n)
+        rows: IndexArray = self.model.rows[columns]
+        return rows[rows >= 0]
+
+    def _candidates(self, n: int) -> IndexArray:
+        """Return the columns of the candidates."""
+        columns: IndexArray = self.known.profile.candidates(n)
         if self.has_ranker:
             artists = self.model.ranked.library.artists
             of_artist = artists.sums(self.known.listens.sign())[0]
             tracks = np.flatnonzero(artists.of_tracks(of_artist, np.arange(len(artists.codes))))
             own = artists.of_tracks(of_artist, tracks)
             columns = np.unique(np.concatenate([columns, tracks[top_n(own, n)]]))
-        rows: IndexArray = self.model.rows[columns]
-        return rows[rows >= 0]
+        return columns
 
     def _by_ranker(
         self, rows: IndexArray, compute: Callable[[Ranker, Pairs], Float32Array]
@@ -169,15 +207,21 @@ class ListenerScores:
         Those that speak for a row: (n, n_history + 1), rows sum to 1; the last column is 1 where
         none does.
         """
-        columns, played = self.model.columns[rows], self.model.columns[self.history]
+        columns = self.model.columns[rows]
         known = columns >= 0
-        shares = np.zeros((len(rows), len(played)), np.float32)
-        shares[known] = self.model.model.influence(self.known.listens, columns[known], played)
+        shares = np.zeros((len(rows), len(self.history)), np.float32)
+        shares[known] = self.model.model.item_factors[columns[known]] @ self._influence
         shares = np.maximum(shares, 0)
         totals = shares.sum(axis=1, keepdims=True)
         shares /= np.where(totals > 0, totals, 1)
         with_rest: Float32Array = np.append(shares, totals <= 0, axis=1).astype(np.float32)
         return with_rest
+
+    @cached_property
+    def _influence(self) -> Float32Array:
+        """What each track of the history gives to each factor: (n_factors, n_history)."""
+        played = self.model.columns[self.history]
+        return self.model.model.influence(self.known.listens, played)
 
 
 def _listens(seeds: ResolvedSeeds, history: ListenerHistory) -> dict[int, float]:

@@ -9,8 +9,8 @@ import numpy as np
 from index.arrays import Float32Array, IndexArray
 from recsys.recommendation.candidates import CandidateLimits, candidate_rows
 from recsys.recommendation.context import QueryContext
-from recsys.recommendation.scoring import Scores
-from recsys.recommendation.terms import score, traced_to_listens
+from recsys.recommendation.scoring import ExplainedScores
+from recsys.recommendation.terms import score
 from recsys.recommendation.transitions import transitions
 from recsys.reranking import Limit, rerank, shuffled
 
@@ -19,7 +19,7 @@ class RankedTracks(NamedTuple):
     """Rows, best first, and their scores."""
 
     rows: IndexArray
-    scores: Scores
+    scores: ExplainedScores
 
 
 def rank(context: QueryContext, k: int, limits: CandidateLimits) -> RankedTracks:
@@ -40,20 +40,13 @@ def rank(context: QueryContext, k: int, limits: CandidateLimits) -> RankedTracks
                 break
         exhausted = len(rows) == context.n_allowed or fetch >= limits.max_candidates
         if len(places) == k or exhausted:
-            return _traced(context, rows[places], scores.take(places))
+            return RankedTracks(rows[places], scores.explained(places))
         fetch *= limits.growth
 
 
 def scored(context: QueryContext, rows: IndexArray) -> RankedTracks:
     """Return these rows in their order, with the scores they would have among candidates."""
-    return _traced(context, rows, score(context, rows))
-
-
-def _traced(context: QueryContext, rows: IndexArray, scores: Scores) -> RankedTracks:
-    if context.listener_scores is not None and len(rows):
-        ids = context.track_table.ids
-        scores = traced_to_listens(scores, context.listener_scores, ids, rows)
-    return RankedTracks(rows, scores)
+    return RankedTracks(rows, score(context, rows).explained(np.arange(len(rows))))
 
 
 def _rerank(context: QueryContext, rows: IndexArray, values: Float32Array, k: int) -> IndexArray:

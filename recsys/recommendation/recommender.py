@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from index.arrays import Float32Array, IndexArray
+from recsys.catalog import FeedbackKind
 from recsys.home.home import RECOUNT_AFTER, Home
 from recsys.home.tag_table import TagTable
 from recsys.home.track_table import TrackTable
@@ -79,6 +80,10 @@ class Recommender:
     def tags_of(self, listener: int | None) -> ListenersTags:
         """Return the tags that a listener can name; for None those of the taggers."""
         return self._contexts.tags_of(listener)
+
+    def feedback_of(self, listener: int) -> Mapping[int, FeedbackKind]:
+        """Return a listener's feedback on available tracks, by their ids."""
+        return self._contexts.feedback_of(listener)
 
     def resolve(self, query: Query) -> ResolvedQuery:
         """Load what answering the query needs, once for several answers.

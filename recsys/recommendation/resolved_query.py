@@ -39,7 +39,7 @@ class ResolvedQuery:
         self._catalog = catalog
         self._similarity = similarity
         self._limits = limits
-        self._titles: dict[int, str] = {}
+        self._titles = {} if context.kept is None else context.kept.titles
 
     def recommend(self, k: int) -> RecommendedList:
         """Return at most `k` tracks, best first; with `include_seeds` the seeds before them.
@@ -90,11 +90,14 @@ class ResolvedQuery:
 
     def _recommendations(self, ranked: RankedTracks) -> tuple[Recommendation, ...]:
         context = self.context
+        if not len(ranked.rows):
+            return ()
         ids = context.track_table.ids[ranked.rows].tolist()
         reasons, scores = ranked.scores.reasons(), ranked.scores.values.tolist()
         refs = {r.ref for each in reasons for r in each if isinstance(r.ref, int)}
-        self._titles |= self._catalog.titles(refs - self._titles.keys())
         titles = self._titles
+        if unknown := refs - titles.keys():
+            titles.update(self._catalog.titles(unknown))
         tracks = {track.id: track for track in self._catalog.tracks(ids)}
 
         def named(reason: Reason) -> Reason:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -48,6 +49,15 @@ class ListenerHistory:
     liked: tuple[int, ...] = ()
     disliked: tuple[int, ...] = ()
     skipped: tuple[int, ...] = ()
+
+    def is_same(self, other: ListenerHistory) -> bool:
+        """Say whether another history is equal."""
+        lists = ("unindexed", "liked", "disliked", "skipped")
+        return (
+            np.array_equal(self.rows, other.rows)
+            and np.array_equal(self.counts, other.counts)
+            and all(getattr(self, name) == getattr(other, name) for name in lists)
+        )
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,16 @@ class ResolvedSeeds:
     unwanted_tags: list[TagTerm] = field(default_factory=list)
     sound_weight: float = 1.0
     notices: list[str] = field(default_factory=list)
+
+    @cached_property
+    def vectors(self) -> Float32Array:
+        """The positive vectors, (n, dim); to be asked for when all seeds are resolved."""
+        return np.stack([seed.vector for seed in self.positive])
+
+    @cached_property
+    def weights(self) -> Float32Array:
+        """The weights of the positive vectors, likewise: (n,)."""
+        return np.array([seed.weight for seed in self.positive], np.float32)
 
     @property
     def fallback(self) -> Fallback:

@@ -2,8 +2,8 @@
 
     score_i = (1 - b_i) content_i + b_i listening_i - penalties_i + familiarity_i
 
-A term is made from a query's context, None where it has nothing to say to the query, and gives the
-parts of the score of any candidates. Another term is another class, its place in `TERMS` or
+A term is made from a query's context, None where it has nothing to say to the query, and gives its
+contribution to the score of any candidates. Another term is another class, its place in `TERMS` or
 `CONTENT_TERMS`, and, where its reason is a new one, a line of `recsys.recommendation.query.KINDS`.
 """
 
@@ -21,7 +21,15 @@ from recsys.models.ranker.topics import TOPICS, Topic
 from recsys.recommendation.context import QueryContext
 from recsys.recommendation.listening_scores import ListenerScores
 from recsys.recommendation.query import ReasonKind
-from recsys.recommendation.scoring import Candidates, Part, Scores, moments, standardised
+from recsys.recommendation.row_memo import RowMemo
+from recsys.recommendation.scoring import (
+    Candidates,
+    Contribution,
+    Part,
+    Scores,
+    moments,
+    standardised,
+)
 from recsys.recommendation.seeds import SeedVector, TagTerm
 
 DEFERENCE = 0.75  # how far being like a positive seed protects from being like a negative one
@@ -46,8 +54,8 @@ class Term(Protocol):
     def of(cls, context: QueryContext) -> Self | None:
         """Return the term for a query, None where it does not apply."""
 
-    def parts(self, candidates: Candidates, sample: Candidates) -> list[Part]:
-        """Return the term's parts of the candidates' scores.
+    def contribution(self, candidates: Candidates, sample: Candidates) -> Contribution:
+        """Return what the term adds to the candidates' scores.
 
         `sample` are the tracks of the library that values are standardised over.
         """
@@ -67,18 +75,23 @@ class SoundSimilarity:
         """Apply where there are positive seeds."""
         return cls(context.seeds.shares[0]) if context.seeds.positive else None
 
-    def parts(self, candidates: Candidates, sample: Candidates) -> list[Part]:
-        """Return a part for each kind of seed."""
-        cosines, weights = candidates.attention
-        sample_cosines, sample_weights = sample.attention
-        mean, deviation = moments((sample_cosines * sample_weights).sum(axis=1))
-        amounts = (self.share * weights * (cosines - mean) / deviation).astype(np.float32)
-        seeds, parts = candidates.seeds, []
-        for kind in dict.fromkeys(seed.kind for seed in seeds):
-            columns = [number for number, seed in enumerate(seeds) if seed.kind == kind]
-            refs = tuple(seeds[number].ref for number in columns)
-            parts.append(Part(kind, refs, amounts[:, columns]))
-        return parts
+    def contribution(self, candidates: Candidates, sample: Candidates) -> Contribution:
+        """Return what is divided among the seeds."""
+        mean, deviation = moments(sample.attended[0])
+        cosines, weights = candidates.attended
+        values = self.share * (cosines - mean * weights) / deviation
+
+        def parts(places: IndexArray) -> list[Part]:
+            cosines, weights = candidates.at(places).attention
+            amounts = (self.share * weights * (cosines - mean) / deviation).astype(np.float32)
+            seeds, found = candidates.seeds.positive, []
+            for kind in dict.fromkeys(seed.kind for seed in seeds):
+                columns = [number for number, seed in enumerate(seeds) if seed.kind == kind]
+                refs = tuple(seeds[number].ref for number in columns)
+                found.append(Part(kind, refs, amounts[:, columns]))
+            return found
+
+        return Contribution(values.astype(np.float32), parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +107,8 @@ class WantedTags:
         tags = context.seeds.wanted_tags
         return cls(tags, context.seeds.shares[1]) if tags else None
 
-    def parts(self, candidates: Candidates, sample: Candidates) -> list[Part]:
-        """Return one part with a column for each tag."""
+    def contribution(self, candidates: Candidates, sample: Candidates) -> Contribution:
+        """Return what each tag adds."""
         total = sum(tag.weight for tag in self.tags)
         columns = [
             standardised(
@@ -103,11 +116,10 @@ class WantedTags:
                 tag.values[candidates.rows],
                 tag.values[sample.rows],
                 self.share * tag.weight / total,
-            ).amounts
+            ).values
             for tag in self.tags
         ]
-        refs = tuple(tag.ref for tag in self.tags)
-        return [Part("tag", refs, np.concatenate(columns, axis=1))]
+        return _of_refs("tag", tuple(tag.ref for tag in self.tags), np.stack(columns, axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,10 +139,10 @@ class MostPlayed:
             return None
         return cls(context.pleasing, context.seeds.shares[0])
 
-    def parts(self, candidates: Candidates, sample: Candidates) -> list[Part]:
-        """Return one part."""
+    def contribution(self, candidates: Candidates, sample: Candidates) -> Contribution:
+        """Return one value of each track."""
         values, sampled = self.played[candidates.rows], self.played[sample.rows]
-        return [standardised("popular", values, sampled, self.share)]
+        return standardised("popular", values, sampled, self.share)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,17 +159,10 @@ class Typicality:
             return None
         return cls(context.library_mean[0], context.seeds.shares[0])
 
-    def parts(self, candidates: Candidates, sample: Candidates) -> list[Part]:
-        """Return one part."""
+    def contribution(self, candidates: Candidates, sample: Candidates) -> Contribution:
+        """Return one value of each track."""
         values, sampled = candidates.vectors @ self.mean, sample.vectors @ self.mean
-        return [standardised("typical", values, sampled, self.share)]
-
-
-@dataclass(frozen=True, eq=False)
-class RankerPart(Part):
-    """The ranker's corrections, times `scale`, before they are divided among its topics."""
-
-    scale: np.float32
+        return standardised("typical", values, sampled, self.share)
 
 
 CONTENT_TERMS: tuple[type[Term], ...] = (SoundSimilarity, WantedTags, MostPlayed, Typicality)
@@ -175,32 +180,77 @@ class Relevance:
 
     content: Sequence[Term]
     listener_scores: ListenerScores | None
+    ids: Int64Array
+    memo: RowMemo | None
 
     @classmethod
     def of(cls, context: QueryContext) -> Self:
-        """Apply always."""
-        return cls(terms_of(CONTENT_TERMS, context), context.listener_scores)
+        """Apply always. What is of a listener's history alone is computed once."""
+        content = terms_of(CONTENT_TERMS, context)
+        kept = context.kept if all(isinstance(term, SoundSimilarity) for term in content) else None
+        memo = None if kept is None else kept.relevance
+        return cls(content, context.listener_scores, context.track_table.ids, memo)
 
-    def parts(self, candidates: Candidates, sample: Candidates) -> list[Part]:
-        """Return the parts of content, and one of the listening model."""
-        content = [part for term in self.content for part in term.parts(candidates, sample)]
+    def contribution(self, candidates: Candidates, sample: Candidates) -> Contribution:
+        """Return what content, the listening model and the ranker add."""
+
+        def compute(places: IndexArray) -> Float32Array:
+            return self._values(candidates.at(places), sample)[:, None]
+
+        def parts(places: IndexArray) -> list[Part]:
+            return self._parts(candidates.at(places), sample)
+
+        if self.memo is None:
+            return Contribution(self._values(candidates, sample), parts)
+        return Contribution(self.memo.of(candidates.rows, compute)[:, 0], parts)
+
+    def _values(self, candidates: Candidates, sample: Candidates) -> Float32Array:
+        content = np.zeros(len(candidates.rows), np.float32)
+        for term in self.content:
+            content += term.contribution(candidates, sample).values
         listener = self.listener_scores
         if listener is None:
             return content
-        evidence = listener.model.evidence[candidates.rows][:, None]
-        share = LISTENING_SHARE * evidence / (evidence + HALF)
-        scores = listener.scores(np.concatenate([candidates.rows, sample.rows]))
-        n = len(candidates.rows)
-        listening = standardised("listeners", scores[:n], scores[n:], 1.0)
-        parts = [
-            *(replace(part, amounts=part.amounts * (1 - share)) for part in content),
-            replace(listening, amounts=share * listening.amounts),
+        share = _listening_share(listener, candidates.rows)
+        mean, deviation = listener.moments
+        scores, corrections = listener.ranked_scores(candidates.rows)
+        values = (1 - share) * content + share * ((scores - mean) / deviation)
+        values += np.float32(LISTENING_SHARE / deviation) * corrections
+        return values.astype(np.float32)
+
+    def _parts(self, candidates: Candidates, sample: Candidates) -> list[Part]:
+        every = np.arange(len(candidates.rows))
+        content = [
+            part
+            for term in self.content
+            for part in term.contribution(candidates, sample).parts(every)
         ]
+        listener = self.listener_scores
+        if listener is None:
+            return content
+        rows = candidates.rows
+        share = _listening_share(listener, rows)[:, None]
+        mean, deviation = listener.moments
+        listening = share * ((listener.scores(rows)[:, None] - mean) / deviation)
+        amounts = np.maximum(listening, 0) * listener.shares(rows)
+        amounts[:, -1:] += np.minimum(listening, 0)
+        refs = (*self.ids[listener.history].tolist(), None)
+        parts = [replace(part, amounts=part.amounts * (1 - share)) for part in content]
+        parts.append(Part("listeners", refs, amounts.astype(np.float32)))
         if listener.has_ranker:
-            scale = LISTENING_SHARE / moments(scores[n:])[1]
-            amounts = np.float32(scale) * listener.corrections(candidates.rows)[:, None]
-            parts.append(RankerPart("habits", (None,), amounts, np.float32(scale)))
+            topics = np.float32(LISTENING_SHARE / deviation) * listener.correction_parts(rows)
+            parts += [
+                Part(RANKER_KINDS[topic], (None,), topics[:, [number]])
+                for number, topic in enumerate(TOPICS)
+            ]
         return parts
+
+
+def _listening_share(listener: ListenerScores, rows: IndexArray) -> Float32Array:
+    """Return b of rows, (n,)."""
+    evidence = listener.model.evidence[rows]
+    share: Float32Array = LISTENING_SHARE * evidence / (evidence + np.float32(HALF))
+    return share
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,14 +265,15 @@ class TagPenalty:
         tags = context.seeds.unwanted_tags
         return cls(tags) if tags else None
 
-    def parts(self, candidates: Candidates, sample: Candidates) -> list[Part]:
-        """Return one part with a column for each tag."""
+    def contribution(self, candidates: Candidates, sample: Candidates) -> Contribution:
+        """Return what each tag takes."""
         columns = []
         for tag in self.tags:
             mean, deviation = moments(tag.values[sample.rows])
             excess = np.maximum((tag.values[candidates.rows] - mean) / deviation, 0.0)
             columns.append(-min(tag.weight, 1.0) * excess)
-        return [Part("dislike", tuple(tag.ref for tag in self.tags), np.stack(columns, axis=1))]
+        amounts = np.stack(columns, axis=1).astype(np.float32)
+        return _of_refs("dislike", tuple(tag.ref for tag in self.tags), amounts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,14 +285,36 @@ class DislikePenalty:
     """
 
     seeds: Sequence[SeedVector]
+    memo: RowMemo | None
 
     @classmethod
     def of(cls, context: QueryContext) -> Self | None:
         """Apply where there are negative seeds."""
-        return cls(context.seeds.negative) if context.seeds.negative else None
+        negative, kept = context.seeds.negative, context.kept
+        return cls(negative, None if kept is None else kept.penalties) if negative else None
 
-    def parts(self, candidates: Candidates, sample: Candidates) -> list[Part]:
-        """Return one part with a column for each seed."""
+    def contribution(self, candidates: Candidates, sample: Candidates) -> Contribution:
+        """Return what the seed of the greatest penalty takes."""
+
+        def compute(places: IndexArray) -> Float32Array:
+            return self._strongest(candidates.at(places), sample)
+
+        rows = candidates.rows
+        if self.memo is None:
+            strongest = self._strongest(candidates, sample)
+        else:
+            strongest = self.memo.of(rows, compute)
+
+        def parts(places: IndexArray) -> list[Part]:
+            amounts = np.zeros((len(places), len(self.seeds)), np.float32)
+            amounts[np.arange(len(places)), strongest[places, 1].astype(np.intp)] = values[places]
+            return [Part("dislike", tuple(seed.ref for seed in self.seeds), amounts)]
+
+        values = -strongest[:, 0]
+        return Contribution(values, parts)
+
+    def _strongest(self, candidates: Candidates, sample: Candidates) -> Float32Array:
+        """Return the greatest penalty of each candidate and the number of its seed: (n, 2)."""
         vectors = np.stack([seed.vector for seed in self.seeds])
         weights = np.array([min(seed.weight, 1.0) for seed in self.seeds], np.float32)
         mean, deviation = moments(sample.vectors @ vectors.T)
@@ -249,10 +322,8 @@ class DislikePenalty:
         positive = np.maximum((candidates.nearest[:, None] - mean) / deviation, 0.0)
         penalties = weights * np.maximum(negative - DEFERENCE * positive, 0.0)
         strongest = penalties.argmax(axis=1)
-        amounts = np.zeros_like(penalties)
-        every = np.arange(len(penalties))
-        amounts[every, strongest] = -penalties[every, strongest]
-        return [Part("dislike", tuple(seed.ref for seed in self.seeds), amounts)]
+        greatest = penalties[np.arange(len(penalties)), strongest]
+        return np.column_stack([greatest, strongest]).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,12 +341,12 @@ class Familiarity:
         """Apply where `discovery` is not in the middle."""
         return cls(context) if context.query.discovery != 0.5 else None
 
-    def parts(self, candidates: Candidates, sample: Candidates) -> list[Part]:
-        """Return one part."""
+    def contribution(self, candidates: Candidates, sample: Candidates) -> Contribution:
+        """Return one value of each track."""
         values, sampled = self._familiarity(candidates.rows), self._familiarity(sample.rows)
         weight = FAMILIAR * (1 - 2 * self.context.query.discovery)
         amounts = weight * (values - sampled.mean())
-        return [Part("familiar", (None,), amounts[:, None].astype(np.float32))]
+        return Contribution.whole("familiar", amounts)
 
     def _familiarity(self, rows: IndexArray) -> Float32Array:
         """Return f of rows, (n,)."""
@@ -303,38 +374,14 @@ def terms_of(kinds: Sequence[type[Term]], context: QueryContext) -> list[Term]:
 
 def score(context: QueryContext, rows: IndexArray, kinds: Sequence[type[Term]] = TERMS) -> Scores:
     """Score rows by all terms that apply."""
-    index, table, seeds = context.index, context.track_table, context.seeds.positive
-    candidates = Candidates(rows, index.vectors_at(rows), seeds)
+    candidates = Candidates(rows, context.index, context.seeds)
     if not len(rows):
-        return Scores.of([], candidates.nearest)
-    sample = Candidates(table.sample, table.sample_vectors, seeds)
+        return Scores.of(candidates, [])
     terms = terms_of(kinds, context)
-    parts = [part for term in terms for part in term.parts(candidates, sample)]
-    return Scores.of(parts, candidates.nearest)
+    return Scores.of(candidates, [one.contribution(candidates, context.sample) for one in terms])
 
 
-def traced_to_listens(
-    scores: Scores, listener: ListenerScores, ids: Int64Array, rows: IndexArray
-) -> Scores:
-    """Return the scores of rows with the listening model's part divided among the history.
-
-    The ranker's part is divided among the topics of its terms.
-
-    `ids` are those of all rows.
-    """
-    refs = (*ids[listener.history].tolist(), None)
-    parts: list[Part] = []
-    for part in scores.parts:
-        if isinstance(part, RankerPart):
-            amounts = part.scale * listener.correction_parts(rows)
-            parts += [
-                Part(RANKER_KINDS[topic], (None,), amounts[:, [number]])
-                for number, topic in enumerate(TOPICS)
-            ]
-        elif part.kind == "listeners":
-            amounts = np.maximum(part.amounts, 0) * listener.shares(rows)
-            amounts[:, -1:] += np.minimum(part.amounts, 0)
-            parts.append(Part("listeners", refs, amounts))
-        else:
-            parts.append(part)
-    return replace(scores, parts=tuple(parts))
+def _of_refs(kind: ReasonKind, refs: tuple[str, ...], amounts: Float32Array) -> Contribution:
+    """Return the sum of amounts, a column for each ref: (n, n_refs)."""
+    values = amounts.sum(axis=1, dtype=np.float32)
+    return Contribution(values, lambda places: [Part(kind, refs, amounts[places])])

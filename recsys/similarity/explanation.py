@@ -106,7 +106,10 @@ def shared_tags(
 def tags_shared_with(
     one: Float32Array, others: Float32Array, typical: Float32Array, tags: Sequence[str]
 ) -> list[tuple[SharedTag, ...]]:
-    """Return `shared_tags` of one track and each of others, (n, n_tags); none where one is NaN."""
+    """Return `shared_tags` of one track and each of others, (n, n_tags); none where one is NaN.
+
+    Or of as many tracks as others, (n, n_tags) both.
+    """
     names, same_name = _by_name(tuple(tags))
     u, v = one - typical, others - typical
     products = (u * v).astype(np.float64)

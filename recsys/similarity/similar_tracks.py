@@ -205,11 +205,9 @@ class SimilarTracks:
         rows, indexed = self.tables.tracks().find(ids)
         known = np.full((len(ids), len(self.tags)), np.nan, np.float32)
         known[indexed] = self.tables.log_odds(rows[indexed])
-        log_odds = dict(zip(ids, known, strict=True))
-        return {
-            track_id: self._tags_of(log_odds[track_id], log_odds[other or track_id][None])[0]
-            for track_id, other in pairs.items()
-        }
+        at = np.searchsorted(ids, list(pairs))
+        others = np.searchsorted(ids, [other or track_id for track_id, other in pairs.items()])
+        return dict(zip(pairs, self._tags_of(known[at], known[others]), strict=True))
 
     def _as_neighbours(self, ranked: Sequence[RankedTrack]) -> list[Neighbour]:
         tracks = self.catalog.tracks(self.index.ids[[one.row for one in ranked]].tolist())
@@ -228,7 +226,7 @@ class SimilarTracks:
         ]
 
     def _tags_of(self, mine: Float32Array, theirs: Float32Array) -> list[tuple[str, ...]]:
-        """Return the tags that a track's log-odds share with those of others."""
+        """Return the tags that a track's log-odds share with those of others, or each one's."""
         shared = tags_shared_with(mine, theirs, self.typical_logits, self.tags)
         return [tuple(one.tag for one in of_track) for of_track in shared]
 

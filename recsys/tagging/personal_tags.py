@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from index.arrays import Float16Array, Float32Array
 from index.vector_index import VectorIndex
-from recsys.catalog import Catalog, TagExamples
+from recsys.catalog import TagExamples
 from recsys.catalog.search import fold
 from recsys.home.tag_table import TagTable
 from recsys.home.track_table import TrackTable
@@ -61,25 +61,23 @@ class ListenersTags:
 class PersonalTags:
     """Learns listeners' tags from their examples when asked for. Safe to share between threads."""
 
-    def __init__(self, catalog: Catalog, index: VectorIndex) -> None:
-        self._catalog = catalog
+    def __init__(self, index: VectorIndex) -> None:
         self._index = index
         self._lock = threading.Lock()
         self._columns: dict[tuple[int, str, tuple[TagExamples, ...]], Float16Array] = {}
 
     def of(
         self,
-        listener: int | None,
+        examples: Sequence[TagExamples],
         revision: int,
         tracks: TrackTable,
         tag_table: Callable[[], TagTable],
     ) -> ListenersTags:
-        """Return the tags that a listener can name, those of the taggers among them.
+        """Return the tags that a listener with these examples can name, the taggers' among them.
 
         `tracks` is the table of a revision of the tracks. A tag whose fitting tracks have all gone
         is unknown until one is back.
         """
-        examples = self._catalog.examples(listener) if listener is not None else []
         by_name = {fold(one.tag): one for one in examples if len(tracks.rows(one.fitting))}
 
         def kept(

@@ -82,6 +82,9 @@ def test_candidates_hold_nearly_all_of_the_nearest(index: VectorIndex) -> None:
     wanted = index.search(queries, 20)
     index.prepare()
     found = index.candidates(queries, 200)
+    for query, rows in zip(queries, found, strict=True):
+        (alone,) = index.candidates(query[None], 200)
+        assert np.array_equal(np.sort(rows), np.sort(alone))
     shares = [np.isin(w.ids, index.ids[rows]).mean() for w, rows in zip(wanted, found, strict=True)]
     assert np.mean(shares) > 0.95
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from index.shared_copy import shared_folder
+from index.shared_copy import copy, shared_folder
 from index.vector_index import DamagedIndex, VectorIndex
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="each process has its own there")
@@ -73,3 +74,17 @@ def test_a_damaged_file_makes_no_copy(path: Path) -> None:
 
 def test_without_the_folder_each_has_its_own(path: Path, tmp_path: Path) -> None:
     assert len(load(path, tmp_path / "gone")) == 50
+
+
+def test_copies_of_other_kinds_stay(path: Path) -> None:
+    with shared_folder() as folder:
+        assert folder is not None
+        load(path, folder)
+        for content in (b"one", b"two"):
+            file = path.with_name("model")
+            file.write_bytes(content)
+            digest = hashlib.sha256(content).hexdigest()
+            with file.open("rb") as opened:
+                copied, found = copy(opened, digest, folder, "listening")
+            assert (copied[:], found) == (content, digest)
+            assert sorted(one.name[:5] for one in contents(folder)) == ["index", "liste"]

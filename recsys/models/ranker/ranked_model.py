@@ -98,12 +98,13 @@ class RankedModel:
             file.write(json.dumps({"ranker": dict(self.card)}, indent=2).encode() + b"\n")
 
     @classmethod
-    def load(cls, path: Path) -> RankedModel:
+    def load(cls, path: Path, copies: Path | None = None) -> RankedModel:
         """Read a listening model, with its ranker if it has one that can be used here.
 
-        Raises DamagedModel, FileNotFoundError.
+        `copies` are those of `recsys.models.model_file.read`. Raises DamagedModel,
+        FileNotFoundError.
         """
-        tensors, manifest = model_file.read(path)
+        tensors, manifest = model_file.read(path, copies)
         model = HybridModel.of_tensors(path, tensors, manifest)
         card = manifest.get("ranker")
         if card is None or f"{_PREFIX}trees" not in tensors:

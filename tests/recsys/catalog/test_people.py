@@ -160,6 +160,8 @@ def test_names_are_taken_once_and_histories_are_not_given_away(
         accounts.add("ann")
     ann, _ = accounts.add("Annie", listener="ann")
     assert catalog.listener("ann") and ann.listener_id == catalog.listener("ann").id  # type: ignore[union-attr]
+    assert catalog.listener_id("ann") == ann.listener_id
+    assert catalog.listener_id("nobody") is None
     with pytest.raises(AccountError, match="that of Annie already"):
         accounts.add("thief", listener="ann")
     for name in ("ANNIE", "a\0nnie"):

@@ -7,6 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 from scipy import sparse
 
+from index.shared_copy import shared_folder
 from recsys.interactions import Content
 from recsys.models import model_file
 from recsys.models.als import Als, fold_in, weighted
@@ -15,6 +16,7 @@ from recsys.models.content_prior import LINEAR_PENALTY, ContentPrior
 from recsys.models.hybrid import HybridModel, HybridSettings
 from recsys.models.listener_means import PRIOR_LISTENERS
 from recsys.models.model_file import DamagedModel
+from recsys.models.ranker.ranked_model import RankedModel
 
 N_LISTENERS, N_TRACKS, N_WARM = 40, 50, 44
 
@@ -211,13 +213,13 @@ def test_what_each_track_of_a_history_gives_adds_up_to_the_score(prior_mix: floa
     settings = HybridSettings(Als(4, 20.0, 5.0), prior_mix=prior_mix, history_shrinkage=6.0)
     model = settings.fit(counts, content, 0)
     history, tracks = counts[:1], np.array([40, 3, 49])
-    given = model.influence(history, tracks, history.indices)
+    given = model.item_factors[tracks] @ model.influence(history, history.indices)
     without = fold_in(
         settings.als, history, model.history_factors, model.statistics.gram, None, 6.0
     )
     wanted = model.item_factors[tracks] @ without[0]
     np.testing.assert_allclose(given.sum(axis=1), wanted, rtol=1e-3, atol=1e-4)
-    some = model.influence(history, tracks, history.indices[[5, 2]])
+    some = model.item_factors[tracks] @ model.influence(history, history.indices[[5, 2]])
     np.testing.assert_allclose(some, given[:, [5, 2]], rtol=1e-4, atol=1e-6)
     colour = given[0].sum() - given[1].sum()
     assert colour > 0, "even tracks speak for even ones"
@@ -341,7 +343,7 @@ def test_a_file_with_co_listening_of_an_earlier_version_is_read(tmp_path: Path) 
     assert (HybridModel.load(path).scores(counts) == model.scores(counts)).all()
 
 
-@pytest.mark.parametrize("harm", ["cut", "foreign", "shape", "settings"])
+@pytest.mark.parametrize("harm", ["cut", "empty", "foreign", "shape", "settings"])
 def test_a_damaged_or_foreign_file_is_refused_with_a_sentence(tmp_path: Path, harm: str) -> None:
     path = tmp_path / "listening.safetensors"
     counts, content = checkerboard()
@@ -355,10 +357,17 @@ def test_a_damaged_or_foreign_file_is_refused_with_a_sentence(tmp_path: Path, ha
         model_file.write(path, tensors, manifest)
     if harm == "cut":
         path.write_bytes(path.read_bytes()[:-100])
+    if harm == "empty":
+        path.write_bytes(b"")
     if harm == "foreign":
         save_file({"weights": np.zeros(3)}, path)
     with pytest.raises(DamagedModel, match=r"listening\.safetensors cannot be used .* delete it"):
         HybridModel.load(path)
+    with (
+        shared_folder() as folder,
+        pytest.raises(DamagedModel, match=r"listening\.safetensors cannot be used"),
+    ):
+        RankedModel.load(path, folder)
     with pytest.raises(FileNotFoundError):
         HybridModel.load(tmp_path / "none")
 

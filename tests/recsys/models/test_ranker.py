@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from index.shared_copy import shared_folder
 from recsys.interactions import Content
 from recsys.models import model_file
 from recsys.models.als import Als
@@ -149,6 +150,22 @@ def test_a_written_ranker_ranks_the_same(tmp_path: Path) -> None:
     card = json.loads(path.with_suffix(".json").read_text())
     assert card["ranker"]["sha256"] == trees().digest
     assert HybridModel.load(path).scores(histories) == pytest.approx(model.hybrid.scores(histories))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="each process has its own there")
+def test_processes_of_a_server_share_the_arrays_of_a_model(tmp_path: Path) -> None:
+    path, model, histories = tmp_path / "listening.safetensors", ranked(), listens()[0]
+    model.save(path)
+    with shared_folder() as folder:
+        assert folder is not None
+        one, other = (RankedModel.load(path, folder) for _ in range(2))
+        assert len(list(folder.glob("listening-*"))) == 1
+        model.save(path, state="later")
+        later = RankedModel.load(path, folder)
+        assert len(list(folder.glob("listening-*"))) == 1
+    for loaded in (one, other, later):
+        assert np.array_equal(loaded.scores(histories), model.scores(histories))
+        assert not loaded.hybrid.item_factors.flags.writeable
 
 
 def test_rankers_of_before_have_the_same_trees_for_all_candidates(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from recsys.models.ranker.groups import artist_affinity, track_groups
 from recsys.models.ranker.pairs import KINDS, LENGTHS, RankedLibrary
 from recsys.models.ranker.ranked_model import RankedModel
 from recsys.models.ranker.ranker import Ranker, Trees, column_name, sha256
-from recsys.recommendation.query import Query, RecommendedList
+from recsys.recommendation.query import Query, RecommendedList, Seed
 from recsys.recommendation.recommender import Recommender
 
 CELLS = len(KINDS), len(LENGTHS)
@@ -118,3 +118,46 @@ def test_a_listener_is_solved_once_for_the_same_listens(library: Library) -> Non
     assert first is not None and second is not None
     assert first.known is second.known
     assert one == other
+
+
+def test_what_is_kept_of_a_listener_changes_no_answer(library: Library) -> None:
+    """Whatever was asked before: other controls, seeds, feedback, listens, a new model."""
+    listener = library.catalog.listener("person 0")
+    assert listener is not None
+    system = Recommender(library.home, recount_after=0)
+    controls: list[dict[str, object]] = [
+        {},
+        {"artist_cap": 1},
+        {"discovery": 0.8, "exclude_artists": ("Artist 1",)},
+        {"seeds": (Seed("track", 3),)},
+        {"seeds": (Seed("track", 3, -1.0),)},
+        {"seeds": (Seed("tag", "jazz"),)},
+    ]
+
+    def same_as_anew() -> None:
+        for given in (*controls, *controls):
+            query = Query(listener=listener.id, **given)  # type: ignore[arg-type]
+            alike(system.recommend(query, 12), Recommender(library.home).recommend(query, 12))
+
+    same_as_anew()
+    library.catalog.set_feedback(listener.id, 30, "dislike", 1)
+    same_as_anew()
+    library.listen("person 3", 33, 34)
+    same_as_anew()
+    library.listen("person 0", 31, 31, 32)
+    same_as_anew()
+    model = RankedModel.load(library.catalog.home / LISTENING_NAME)
+    RankedModel(model.library, None).save(library.catalog.home / LISTENING_NAME)
+    same_as_anew()
+
+
+def alike(one: RecommendedList, other: RecommendedList) -> None:
+    assert one.notices == other.notices
+    for mine, theirs in zip(one.recommendations, other.recommendations, strict=True):
+        assert mine.track == theirs.track
+        assert mine.score == pytest.approx(theirs.score, abs=1e-5)
+        assert mine.similarity == pytest.approx(theirs.similarity, abs=1e-6)
+        named = [(reason.kind, reason.ref) for reason in mine.reasons]
+        assert named == [(reason.kind, reason.ref) for reason in theirs.reasons]
+        amounts = [reason.amount for reason in mine.reasons]
+        assert amounts == pytest.approx([r.amount for r in theirs.reasons], abs=1e-5)

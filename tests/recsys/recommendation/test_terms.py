@@ -14,7 +14,12 @@ from index.arrays import Float32Array
 from recsys.catalog import Catalog
 from recsys.recommendation.context import ContextLoader, QueryContext
 from recsys.recommendation.query import Query, Seed
-from recsys.recommendation.scoring import Candidates, Part, Scores, standardised
+from recsys.recommendation.scoring import (
+    Candidates,
+    Contribution,
+    ExplainedScores,
+    standardised,
+)
 from recsys.recommendation.terms import TERMS, score
 
 ROWS = np.arange(20)
@@ -35,9 +40,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         yield made
 
 
-def scores_of(library: Library, query: Query) -> tuple[QueryContext, Scores]:
+def scores_of(library: Library, query: Query) -> tuple[QueryContext, ExplainedScores]:
     context, _ = ContextLoader(library.home).load(query)
-    return context, score(context, ROWS)
+    return context, score(context, ROWS).explained(ROWS)
 
 
 def z(values: Float32Array) -> Float32Array:
@@ -45,7 +50,7 @@ def z(values: Float32Array) -> Float32Array:
     return (values - values.mean()) / values.std()
 
 
-def total(scores: Scores, kind: str) -> Float32Array:
+def total(scores: ExplainedScores, kind: str) -> Float32Array:
     """Return the amounts of a kind of reason, summed."""
     sums: Float32Array = np.sum(
         [part.amounts.sum(axis=1) for part in scores.parts if part.kind == kind], axis=0
@@ -117,16 +122,15 @@ class Short:
             return None
         return cls(np.arange(len(context.track_table), 0, -1, np.float32))
 
-    def parts(self, candidates: Candidates, sample: Candidates) -> list[Part]:
-        return [
-            standardised("typical", self.lengths[candidates.rows], self.lengths[sample.rows], 2.0)
-        ]
+    def contribution(self, candidates: Candidates, sample: Candidates) -> Contribution:
+        of_candidates, of_sample = (self.lengths[one.rows] for one in (candidates, sample))
+        return standardised("typical", of_candidates, of_sample, 2.0)
 
 
 def test_another_term_is_another_class(library: Library) -> None:
     for diversity, added in ((0.0, 2.0), (0.5, 0.0)):
         context, before = scores_of(library, Query.like([10], diversity=diversity))
-        after = score(context, ROWS, (*TERMS, Short))
+        after = score(context, ROWS, (*TERMS, Short)).explained(ROWS)
         expected = added * z(np.arange(20, 0, -1, np.float32))
         assert after.values - before.values == pytest.approx(expected, abs=1e-5)
         assert [part.kind for part in after.parts][len(before.parts) :] == ["typical"] * bool(added)

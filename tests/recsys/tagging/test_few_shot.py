@@ -136,10 +136,11 @@ def test_a_column_is_the_listeners_own_and_follows_what_is_taught(library: Catal
     ann, bob = (library.listener(name, create=True) for name in ("ann", "bob"))
     assert ann and bob
     empty = TagTable({}, {}, np.zeros((12, 0), np.float16))
-    taught = PersonalTags(library, index)
+    taught = PersonalTags(index)
 
     def column(listener: int | None) -> np.ndarray | None:
-        return taught.of(listener, library.track_revision, shelf, lambda: empty).column("First")
+        examples = library.examples(listener) if listener else []
+        return taught.of(examples, library.track_revision, shelf, lambda: empty).column("First")
 
     assert column(ann.id) is None
     library.teach(ann.id, "first", [(1, True), (2, True)])
