@@ -13,6 +13,7 @@ from recsys.catalog import Catalog
 from recsys.demo import FEEDBACK, LISTENS, make_demo_library
 from recsys.home.files import DEMO_NAME
 from recsys.library import build
+from recsys.library.addresses import is_there
 from recsys.library.scanning import LeftOut, LibraryError
 
 
@@ -38,7 +39,7 @@ def leave_demo(catalog: Catalog, folders: Sequence[Path], display: BuildDisplay)
     It stays where a folder is missing, or is the demo library's.
     """
     folder = (catalog.home / DEMO_NAME).resolve()
-    if not all(other.exists() and apart(folder, other.resolve()) for other in folders):
+    if not all(is_there(other) and apart(folder, other.resolve()) for other in folders):
         return
     rows = catalog.files().items()
     demo_ids = [row.id for path, row in rows if folder in path.parents and not row.removed]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
+from earshot.on_ray.extractor import RayExtractor
 from earshot.terminal import printable, suggesting
 from encoders.extract import Extractor
 from recsys.library import build
@@ -22,7 +23,7 @@ class BuildDisplay:
     """Progress on standard error: live on a terminal, a line now and then otherwise."""
 
     console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
-    extractor: Extractor | None = None
+    extractor: Extractor | RayExtractor | None = None
     record: BuildRecord | None = None
     _stage: str = ""
     _last_line: float = 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from earshot.build_progress import BuildDisplay
+from earshot.on_ray.extractor import RayExtractor
 from earshot.terminal import suggesting
 from encoders.extract import Extractor
 from recsys.library import build
@@ -42,7 +43,10 @@ def left_out(files: LeftOut) -> str:
 
 
 def summarise(
-    report: build.BuildReport, extractor: Extractor, seconds: float, peak_memory: int
+    report: build.BuildReport,
+    extractor: Extractor | RayExtractor,
+    seconds: float,
+    peak_memory: int,
 ) -> dict[str, object]:
     """Return the figures of a build, as --json prints them."""
     analysis = max(report.analysis_seconds, 1e-9)
@@ -71,10 +75,10 @@ def summarise(
 def print_report(
     report: build.BuildReport,
     summary: dict[str, object],
-    workers: int,
+    workers: int | None,
     display: BuildDisplay,
 ) -> None:
-    """Print a build's outcome for people."""
+    """Print a build's outcome for people; the `workers` of this machine are None on a cluster."""
     for sentence in (*report.problems, *report.unavailable[:MOST_NAMED], *report.notes):
         display.say(sentence)
     for track in report.failures:
@@ -91,7 +95,7 @@ def print_report(
         print(
             f"  {report.n_analysed} analysed at {summary['songs_per_hour']:,.0f} songs/hour "
             f"({summary['audio_seconds_per_second']:,.0f} x real time) "
-            f"on {summary['device']}, {workers} workers"
+            f"on {summary['device']}{f', {workers} workers' if workers else ''}"
         )
     peak = int(str(summary["peak_memory_bytes"])) / 2**20
     print(f"  {summary['seconds']} s, {peak:,.0f} MiB at most")

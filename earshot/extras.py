@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 _ANALYSIS = "pip install 'earshot[analysis]'"
+_RAY = "pip install 'earshot[ray]'"
 HOW_TO_INSTALL = {
     "faiss": f"{_ANALYSIS}, or, only to use a home that is built: pip install 'earshot[serve]'",
+    "fsspec": _RAY,
     "matplotlib": _ANALYSIS,
     "mcp": "pip install 'earshot[mcp]'",
     "onnxruntime": "pip install 'earshot[onnx]'",
     "openTSNE": _ANALYSIS,
     "pytorch_metric_learning": _ANALYSIS,
+    "ray": _RAY,
     "tensorboard": "pip install 'earshot[training]'",
     "torch": _ANALYSIS,
     "torchaudio": _ANALYSIS,

@@ -20,6 +20,7 @@ class AudioSpan(NamedTuple):
     path: Path
     duration: float
     begin: float | None = None  # of a part
+    audio_hash: str | None = None  # of `AudioInfo`, or of the part, where it is known
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from earshot.build_learning import Learned, is_automatic, learn_similarity
 from earshot.build_progress import BuildDisplay
 from earshot.build_report import print_report, summarise
 from earshot.command import DONE, FAILURES, NOTHING, Command, UsageError
+from earshot.on_ray.extractor import RayExtractor, on_ray
+from earshot.on_ray.worker import ClusterError
 from earshot.terminal import suggesting
 from encoders.bundles import BUNDLES, DEFAULT_MODELS, find_bundle, tagger_names
 from encoders.errors import WeightsError
@@ -34,10 +36,17 @@ from encoders.projection import Projection, ProjectionError
 from index.vector_index import DamagedIndex
 from recsys.catalog import Catalog
 from recsys.catalog.base import shown
-from recsys.home.files import DEMO_NAME, LAYOUT_NAME, PROJECTION_NAME, WEIGHTS_NAME
+from recsys.home.files import (
+    DEMO_NAME,
+    LAYOUT_NAME,
+    PROJECTION_NAME,
+    SHARDS_NAME,
+    WEIGHTS_NAME,
+)
 from recsys.home.home import Home, NotIndexed, open_home
 from recsys.home.settings import Settings, load_settings
 from recsys.library import build
+from recsys.library.addresses import AddressError, address, is_address, is_there
 from recsys.library.build_state import BuildRecord, BuildState, read_state
 from recsys.library.file_tags import SEPARATORS
 from recsys.library.identification import ScanOptions
@@ -69,7 +78,7 @@ class BuildOptions:
     again: bool
     taggers: str
     segments: int
-    workers: int
+    workers: int | None
     nice: int
     recipe: str
     retry_failed: bool
@@ -78,6 +87,18 @@ class BuildOptions:
     learn: bool
     strict: bool
     json: bool
+    ray: str | None
+    shards: Path | None
+
+    @property
+    def cores(self) -> int:
+        """The cores of this machine to use, or of each worker of a cluster."""
+        return self.workers or (1 if self.ray else n_cores())
+
+    @property
+    def cores_here(self) -> int:
+        """The cores of this machine to use."""
+        return n_cores() if self.ray else self.cores
 
     @property
     def repeated(self) -> dict[str, str | int]:
@@ -118,9 +139,8 @@ def parse(arguments: Sequence[str]) -> BuildOptions:
     parser.add_argument(
         "--workers",
         type=whole_number(1),
-        default=n_cores(),
         metavar="N",
-        help="cores (default: all)",
+        help="cores (default: all); with --ray: of each worker (default: 1)",
     )
     parser.add_argument(
         "--nice", type=whole_number(0), default=0, metavar="N", help="lower the priority by N"
@@ -143,10 +163,28 @@ def parse(arguments: Sequence[str]) -> BuildOptions:
         "what might please many",
     )
     parser.add_argument("--strict", action="store_true", help="exit with 3 if anything failed")
+    parser.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="analyse on the Ray cluster at HOST:PORT, `auto` for the one that this machine is of, "
+        "`local` for this machine alone; folders may be addresses, such as s3://bucket/music",
+    )
+    parser.add_argument(
+        "--shards",
+        type=Path,
+        metavar="FOLDER",
+        help="with --ray: the folder or address, in reach of all its machines, that features are "
+        "written to (default: shards in the home)",
+    )
     add_json(parser)
     args = parser.parse_args(arguments)
     if args.again and args.folders:
         parser.error("--again brings all known folders up to date: leave the folders out")
+    if args.shards and not args.ray:
+        parser.error("--shards goes with --ray")
+    for folder in args.folders:
+        if is_address(folder) and not args.ray:
+            parser.error(f"{address(folder)} is an address, which is read with --ray")
     return BuildOptions(**{**vars(args), "folders": tuple(args.folders)})
 
 
@@ -183,14 +221,14 @@ def build_home(
         n_matched = match_recordings(catalog)
         display.close()
         learns = options.learn and settings.learn
-        learned, popularity = learn(settings, display, options.workers, learns=learns)
+        learned, popularity = learn(settings, display, options.cores_here, learns=learns)
         record.plan(library_folders(folders, catalog, record.state), options.repeated)
         summary = summarise(report, extractor, time.monotonic() - begin, memory.peak)
         summary["learned"] = learned and learned.as_json()
         summary["popularity"] = popularity and popularity.as_json()
         record.finish({**summary, "failures": len(report.failures)})
         if not options.json:
-            print_report(report, summary, options.workers, display)
+            print_report(report, summary, None if options.ray else options.cores, display)
             if learned:
                 print(f"  {learned.sentence}")
             if popularity:
@@ -211,15 +249,18 @@ def repeated(options: BuildOptions, home: Path, display: BuildDisplay) -> BuildO
     """Return the folders and options of the builds before this one. Raises LibraryError."""
     last = read_state(home)
     folders = [Path(folder) for folder in last.folders] if last else []
-    present = tuple(folder for folder in folders if folder.exists())
+    present = tuple(
+        folder for folder in folders if is_there(folder) and (options.ray or not is_address(folder))
+    )
+    for folder in folders:
+        if folder not in present:
+            why = "is read with --ray" if is_address(folder) else "is not there"
+            display.say(f"{shown(folder)} {why}: its tracks stay as they are.")
     if last is None or not present:
         raise LibraryError(
             f"The folders that {shown(home)} was built from are not known, or are gone: "
             "name the folders of its library."
         )
-    for folder in folders:
-        if folder not in present:
-            display.say(f"{shown(folder)} is not there: its tracks stay as they are.")
     known: dict[str, Any] = {name: last.options[name] for name in REPEATED}
     return replace(options, folders=present, **known)
 
@@ -246,14 +287,14 @@ def folders_to_build(
 ) -> tuple[Path, ...]:
     """Return the folders of the arguments, or that of the demo library."""
     if not options.folders:
-        return (demo(catalog, options.workers, display),)
+        return (demo(catalog, options.cores_here, display),)
     leave_demo(catalog, options.folders, display)
     return options.folders
 
 
 def library_folders(folders: Sequence[Path], catalog: Catalog, state: BuildState) -> Sequence[Path]:
     """Return all folders of the library: these, and those of earlier builds."""
-    present = [folder for folder in folders if folder.exists()]
+    present = [folder for folder in folders if is_there(folder)]
     earlier = {Path(folder) for folder in state.folders}.difference(present)
     rows = catalog.files().items() if earlier else ()
     tracks = [path for path, row in rows if not row.removed]
@@ -266,42 +307,58 @@ def analyse(
     settings: Settings,
     catalog: Catalog,
     display: BuildDisplay,
-) -> tuple[Extractor, build.BuildReport]:
+) -> tuple[Extractor | RayExtractor, build.BuildReport]:
     """Bring the home up to its folders."""
     if display.record:
         library = library_folders(folders, catalog, display.record.state)
         display.record.plan(library, options.repeated)
-    extractor = load_extractor(
-        names(options.taggers),
-        settings.home / WEIGHTS_NAME,
-        known=catalog.extractors(),
-        n_segments=options.segments,
-        workers=options.workers,
-        nice=options.nice,
-    )
-    display.extractor = extractor
-    if extractor.continues_bfloat16:
-        display.say(BFLOAT16_KEPT)
-    report = build.build(
-        catalog,
-        folders,
-        extractor,
-        stored_projection(settings.home, extractor.names, display, refit=options.refit),
-        extractor.fit_projection,
-        recipe=options.recipe,
-        refit=options.refit,
-        scanning=ScanOptions(
-            options.retry_failed,
-            options.reread_tags,
-            settings.tag_encoding,
-            SEPARATORS if settings.genre_separators is None else settings.genre_separators,
-        ),
-        renews_head=options.learn and settings.learn and is_automatic(settings.home),
-        progress=display.show,
-    )
+    with extractor_of(options, settings, catalog, display) as extractor:
+        display.extractor = extractor
+        report = build.build(
+            catalog,
+            folders,
+            extractor,
+            stored_projection(settings.home, extractor.names, display, refit=options.refit),
+            extractor.fit_projection,
+            recipe=options.recipe,
+            refit=options.refit,
+            scanning=ScanOptions(
+                options.retry_failed,
+                options.reread_tags,
+                settings.tag_encoding,
+                SEPARATORS if settings.genre_separators is None else settings.genre_separators,
+            ),
+            renews_head=options.learn and settings.learn and is_automatic(settings.home),
+            progress=display.show,
+        )
     if (catalog.home / DEMO_NAME).resolve() in folders:
         report = replace(report, left_out=without_own_files(report.left_out))
     return extractor, report
+
+
+@contextlib.contextmanager
+def extractor_of(
+    options: BuildOptions, settings: Settings, catalog: Catalog, display: BuildDisplay
+) -> Iterator[Extractor | RayExtractor]:
+    """Give the extractor of this machine, or of a cluster. Raises WeightsError, ClusterError."""
+    weights = settings.home / WEIGHTS_NAME
+    extractor = load_extractor(
+        names(options.taggers),
+        weights,
+        known=catalog.extractors(),
+        n_segments=options.segments,
+        workers=options.cores,
+        nice=options.nice,
+    )
+    if extractor.continues_bfloat16:
+        display.say(BFLOAT16_KEPT)
+    if options.ray is None:
+        yield extractor
+        return
+    shards = options.shards or settings.home / SHARDS_NAME
+    shards = shards if is_address(shards) else shards.absolute()
+    with on_ray(extractor, options.ray, weights, shards, display.say) as cluster:
+        yield cluster
 
 
 def learn(
@@ -369,6 +426,7 @@ def stored_projection(
 COMMAND = Command(
     parse,
     run,
+    errors=(AddressError, ClusterError),
     usage_errors=(LibraryError,),
     refused="cannot be written",
     stopped="Stopped. What was analysed is kept; run the command again to go on.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from sqlalchemy.types import TypeDecorator
 
 TEXT_LIMIT = 1000  # characters
 LONGEST_NAME = 200  # characters of what a person names: a listener, a playlist, a tag
+_SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+:)/(?=[^/])")  # of `recsys.library.addresses`
 _NOT_IN_NAMES = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, lone surrogates, ends of lines
 
 T = TypeVar("T")
@@ -66,8 +68,12 @@ def one_line(text: str) -> str:
 
 
 def shown(path: Path) -> str:
-    """Return a path as printable text, with U+FFFD for what is not UTF-8."""
-    return os.fsencode(path).decode("utf-8", "replace")
+    """Return a path as printable text, with U+FFFD for what is not UTF-8, an address as it is.
+
+    >>> shown(Path("/music/song.flac")), shown(Path("s3://bucket/song.flac"))
+    ('/music/song.flac', 's3://bucket/song.flac')
+    """
+    return _SCHEME.sub(r"\1//", os.fsencode(path).decode("utf-8", "replace"))
 
 
 def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:

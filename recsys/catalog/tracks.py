@@ -94,8 +94,9 @@ class Track(Tags):
 
     @property
     def span(self) -> AudioSpan:
-        """Return the audio: where it is, its length and its beginning."""
-        return AudioSpan(self.path, self.duration or 0.0, self.begin if self.part else None)
+        """Return the audio: where it is, its length, its beginning and its identity."""
+        begin = self.begin if self.part else None
+        return AudioSpan(self.path, self.duration or 0.0, begin, self.audio_hash)
 
     @property
     def end(self) -> float:

@@ -10,3 +10,4 @@ POPULARITY_NAME = "popularity.safetensors"  # where it is told from chance
 LAYOUT_NAME = "map.safetensors"
 DEMO_NAME = "demo-library"  # a folder, where no other library was given
 WEIGHTS_NAME = "weights"  # a folder: the taggers' converted weights
+SHARDS_NAME = "shards"  # a folder: features that workers of a cluster wrote

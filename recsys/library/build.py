@@ -29,7 +29,7 @@ from recsys.library.comparing import compare_named_alike
 from recsys.library.identification import USUAL, ScanOptions, ScanSummary, identify
 from recsys.library.scanning import LEFT_NOTHING_OUT, LeftOut, scan
 
-_BATCH = 16  # tracks whose features are written in one transaction
+_BATCH = 256  # tracks whose features are written in one transaction
 _BATCH_SECONDS = 5.0  # after which a smaller batch is written
 _EMBED_BATCH = 500  # tracks projected at once
 _FIT_SAMPLE = 5000  # most tracks that a projection is fitted on, spread evenly over the library

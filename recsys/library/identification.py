@@ -12,13 +12,14 @@ from encoders.features import AudioInfo
 from recsys.catalog import Catalog, KnownFile, ScannedFile
 from recsys.catalog.base import batches, shown
 from recsys.catalog.tracks import INSIDE
+from recsys.library.addresses import is_address
 from recsys.library.album_images import Piece, pieces_of
 from recsys.library.file_tags import SEPARATORS, TagReader
 from recsys.library.image_report import ImageReport
 from recsys.library.scanning import AudioFile, Scan
 from recsys.library.tag_encoding import UNDECIDED, Encodings
 from recsys.library.tag_updates import Inspect, reread_tags, settle_encodings
-from recsys.library.written_tags import WrittenTags, read_written
+from recsys.library.written_tags import TaggedInfo, WrittenTags, read_written
 
 _FILES_PER_TRANSACTION = 200
 
@@ -168,9 +169,16 @@ def _unchanged(
 
 
 def _read(path: Path, audio: AudioInfo | AudioError) -> WrittenTags:
-    """Return what is written in a file. Raises FileUnavailable."""
+    """Return what is written in a file, nothing for a damaged one of an object store.
+
+    Raises FileUnavailable.
+    """
     if isinstance(audio, FileUnavailable):
         raise audio
+    if isinstance(audio, TaggedInfo):
+        return audio.written
+    if is_address(path):
+        return WrittenTags({})
     try:
         return read_written(path, audio.container_tags if isinstance(audio, AudioInfo) else None)
     except OSError as error:
@@ -233,6 +241,8 @@ class _MissingFiles:
     def _is_gone(self, path: Path, row: KnownFile) -> bool:
         if row.removed or self._scan.covers(path):
             return True
+        if is_address(path):
+            return False
         try:
             path.lstat()
         except (FileNotFoundError, NotADirectoryError):

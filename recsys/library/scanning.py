@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recsys.catalog.base import shown
+from recsys.library.addresses import AddressError, find_objects, is_address
 from recsys.library.album_images import NO_SHEETS, Sheets, find_sheets
 from recsys.library.suffixes import AUDIO_SUFFIXES, is_media, listed
 
@@ -109,7 +110,7 @@ class Scan:
 
 
 def scan(folders: Iterable[Path]) -> Scan:
-    """Find the audio files in and below `folders`; a folder may also be a single file.
+    """Find the audio files in and below `folders`; a folder may also be a file, or an address.
 
     Paths are real ones: a folder that is reached through several symbolic links is scanned once.
     Hidden files and folders are left out. Raises LibraryError where a folder does not exist.
@@ -136,7 +137,7 @@ def folders_of(
 
     Real paths, sorted, none inside another; given ones may be single files.
     """
-    folders = {Path(os.path.realpath(folder)) for folder in given}
+    folders = {folder if is_address(folder) else Path(os.path.realpath(folder)) for folder in given}
     folders.update(
         folder for folder in known if any(track.is_relative_to(folder) for track in tracks)
     )
@@ -157,7 +158,10 @@ class _Scanner:
         self.cue_files: list[Path] = []
 
     def start(self, folder: Path) -> None:
-        """Scan one folder, or one file."""
+        """Scan one folder, one file, or what lies at an address."""
+        if is_address(folder):
+            self._objects(folder)
+            return
         real = os.path.realpath(folder)
         try:
             is_folder = stat.S_ISDIR(os.stat(real).st_mode)  # noqa: PTH116
@@ -173,6 +177,22 @@ class _Scanner:
         waiting = [real]
         while waiting:
             waiting += self._folder(waiting.pop())
+
+    def _objects(self, folder: Path) -> None:
+        """Scan what lies at an address of an object store, where cue sheets are not read."""
+        self.roots.add(folder)
+        try:
+            for found in find_objects(folder):
+                suffix = found.path.suffix.lower()
+                names = found.path.relative_to(folder).parts
+                if any(name.startswith(".") for name in names):
+                    self._odd["hidden"] += suffix in AUDIO_SUFFIXES
+                elif suffix in AUDIO_SUFFIXES:
+                    self.files.append(AudioFile(*found))
+                else:
+                    self._skipped[suffix] += 1
+        except AddressError as error:
+            raise LibraryError(str(error)) from error
 
     def _folder(self, folder: str) -> list[str]:
         """Scan the entries of one folder; return the folders in it."""

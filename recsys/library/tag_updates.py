@@ -13,11 +13,12 @@ from encoders.errors import AudioError
 from encoders.features import AudioInfo
 from recsys.catalog import Catalog, Tags, Track
 from recsys.catalog.base import batches
+from recsys.library.addresses import is_address
 from recsys.library.album_images import Sheets, written_of
 from recsys.library.cue_sheets import CueSheet
 from recsys.library.file_tags import TagReader
 from recsys.library.tag_encoding import WESTERN, Encodings, decide
-from recsys.library.written_tags import WrittenTags, read_written
+from recsys.library.written_tags import TaggedInfo, WrittenTags, read_written
 from recsys.listens.text_encoding import shown as encoding_name
 
 # Demuxes files, in the order given: the audio properties of each, or an error.
@@ -82,12 +83,16 @@ def _written(
 ) -> dict[int, WrittenTags]:
     """Return what is written in files that can be read, by the tracks' ids.
 
-    Those where mutagen finds too little are demuxed too: no usual tags, or none `undeclared`.
+    Those where mutagen finds too little are demuxed too: no usual tags, or none `undeclared`. Those
+    of object stores are read by who demuxes them.
     """
     by_path: dict[Path, WrittenTags] = {}
     lacking = []
     for track in tracks:
         if track.path in by_path:  # of an album in one file
+            continue
+        if is_address(track.path):
+            lacking.append(track.path)
             continue
         with suppress(OSError):  # then what is known stays
             tags = read_written(track.path)
@@ -95,7 +100,9 @@ def _written(
             if not tags.texts.keys() >= _USUAL or (undeclared and not tags.undeclared):
                 lacking.append(track.path)
     for path, audio in inspect(lacking) if lacking else ():
-        if isinstance(audio, AudioInfo):
+        if isinstance(audio, TaggedInfo):
+            by_path[path] = audio.written
+        elif isinstance(audio, AudioInfo):
             with suppress(OSError):
                 by_path[path] = read_written(path, audio.container_tags)
     written = {}

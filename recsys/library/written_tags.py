@@ -10,6 +10,7 @@ import errno
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -38,6 +39,7 @@ from mutagen.trueaudio import TrueAudio
 from mutagen.wave import WAVE
 from mutagen.wavpack import WavPack
 
+from encoders.features import AudioInfo
 from recsys.library.cue_sheets import CueError, CueSheet, Texts, Value, of_flac_block, read_sheet
 
 MUSICBRAINZ = "http://musicbrainz.org"
@@ -162,6 +164,13 @@ class WrittenTags(NamedTuple):
         """The values whose encoding the file does not say, and that are not UTF-8."""
         values = (value for values in self.texts.values() for value in values)
         return [value for value in values if isinstance(value, bytes)]
+
+
+@dataclass(frozen=True)
+class TaggedInfo(AudioInfo):
+    """A file's audio with what is written in it, where both were read together."""
+
+    written: WrittenTags = field(default=WrittenTags({}), compare=False)
 
 
 def read_written(path: Path, container: Mapping[str, str] | None = None) -> WrittenTags:

@@ -1,0 +1,1 @@
+"""Analysis on a Ray cluster: `earshot build --ray`."""
