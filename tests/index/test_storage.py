@@ -104,7 +104,7 @@ class TestStale:
 
     @pytest.mark.parametrize(
         ("other", "advice"),
-        [(b"1", r"run `earshot build` again, .*anew\.$"), (b"3", "or upgrade Earshot")],
+        [(b"1", r"run `earshot build` again, .*anew\.$"), (b"4", "or upgrade Earshot")],
     )
     def test_another_format_is_refused(self, path, other, advice):
         save(path)
@@ -112,7 +112,7 @@ class TestStale:
         path.write_bytes(path.read_bytes().replace(b"earshot-index 2 ", renamed, 1))
         for read in (load, read_manifest):
             with pytest.raises(
-                StaleIndex, match=rf"format {int(other)}, .* reads format 2: .*{advice}"
+                StaleIndex, match=rf"format {int(other)}, .* reads formats 2 and 3: .*{advice}"
             ):
                 read(path)
 
