@@ -74,7 +74,8 @@ def likeness_of(vectors: Float32Array, artists: Int64Array) -> Likeness:
 
 def _root(covariance: Any) -> Float32Array:
     values, axes = np.linalg.eigh(covariance)
-    return (axes * np.sqrt(values.clip(0.0))).T.astype(np.float32)
+    root: Float32Array = (axes * np.sqrt(values.clip(0.0))).T.astype(np.float32)
+    return root
 
 
 def made(likeness: Likeness, number: int, size: int = BLOCK) -> Float32Array:

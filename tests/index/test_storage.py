@@ -154,12 +154,13 @@ class TestDamaged:
         _, manifest = save(path)
         with storage.replacing(path) as file:  # whole by its checksums, but not faiss's
             file.write(bytes(4096))
-            content = storage._Hashed(file)
+            content = storage._Hashed(file, manifest)
             usual = 4 * (700 * 3 + len(METHODS) * len(SHARES))
             content.write(bytes(700 * 8 + 700 * DIM * 4 + usual) + b"gibberish")
             file.seek(0)
             sha256 = content.sha256.hexdigest()
-            file.write(storage._header(storage.replace(manifest, sha256=sha256)))
+            header = storage._header(storage.replace(manifest, sha256=sha256), storage.FORMAT)
+            file.write(header)
         with pytest.raises(DamagedIndex, match="cannot read its structure"):
             load(path)
 
