@@ -12,7 +12,7 @@ _BLOCK = 2**24  # numbers widened at once (64 MiB)
 class HalfVectors:
     """Vectors of unit length kept as half floats (n, dim), given as float32.
 
-    Half floats are off by at most 1/2048 of a number, cosines by about 1e-5. What is given is
+    Half floats are off by at most 1/2048 of a number, cosines by about 3e-5. What is given is
     scaled to unit length again, so that a vector has a cosine of 1 with itself.
     """
 

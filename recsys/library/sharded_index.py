@@ -20,7 +20,7 @@ from recsys.catalog import Catalog
 from recsys.catalog.base import batches
 from recsys.catalog.track_features import Features, read_features
 from recsys.home import tag_means
-from recsys.home.files import INDEX_NAME, SHARDS_NAME
+from recsys.home.files import INDEX_NAME, INDEX_SHARDS_NAME
 
 _BATCH = 500  # tracks projected at once
 
@@ -47,8 +47,8 @@ def index_by_shards(
     interrupted build of the same left are not made again. `progress` is told how many tracks are
     done. Raises ValueError for a recipe that does not fit, and OSError.
     """
-    folder = catalog.home / SHARDS_NAME / _key(made_of)
-    for other in (catalog.home / SHARDS_NAME).glob("*"):
+    folder = catalog.home / INDEX_SHARDS_NAME / _key(made_of)
+    for other in (catalog.home / INDEX_SHARDS_NAME).glob("*"):
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def index_by_shards(
         for batch, features in _batches(catalog, names, ids[start : start + size]):
             progress(start + len(here))
             here += batch
-            means += [tag_means.of_features(one) for one in features]
+            means.append(np.array([tag_means.of_features(one) for one in features], np.float32))
             if not is_done:
                 vectors.append(projection.embed(features))
         if vectors:
@@ -68,7 +68,7 @@ def index_by_shards(
         paths += [path] if here else []
         indexed += here
     key = tag_means.made_of(made_of.model, made_of.catalogue_revision, indexed)
-    tag_means.save(catalog.home, np.array(means, np.float32), key)  # before the index
+    tag_means.save(catalog.home, np.concatenate(means), key)  # before the index
     groups = catalog.recording_groups()
     recordings = [groups.get(track_id, track_id) for track_id in indexed]
     try:
@@ -76,7 +76,7 @@ def index_by_shards(
     except (DamagedIndex, StaleIndex):
         shutil.rmtree(folder, ignore_errors=True)  # so that the next build makes them anew
         raise
-    shutil.rmtree(catalog.home / SHARDS_NAME, ignore_errors=True)
+    shutil.rmtree(catalog.home / INDEX_SHARDS_NAME, ignore_errors=True)
 
 
 def _key(made_of: Manifest) -> str:

@@ -14,7 +14,7 @@ from index.storage import DamagedIndex, Manifest
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog
 from recsys.home import tag_means
-from recsys.home.files import INDEX_NAME, SHARDS_NAME
+from recsys.home.files import INDEX_NAME, INDEX_SHARDS_NAME
 from recsys.library.sharded_index import index_by_shards
 
 N, DIM = 700, 8
@@ -53,7 +53,7 @@ def index(catalog: Catalog, embedding: Embedding, size: int = 300) -> VectorInde
 
 def test_an_interrupted_build_goes_on_where_it_stopped(catalog: Catalog) -> None:
     whole = index(catalog, Embedding(), N)
-    assert len(whole) == N - 1 and not (catalog.home / SHARDS_NAME).exists()
+    assert len(whole) == N - 1 and not (catalog.home / INDEX_SHARDS_NAME).exists()
     assert tag_means.load(catalog.home, tag_means.made_of(MODEL, 3, whole.ids)) is not None
     with pytest.raises(KeyboardInterrupt):
         index(catalog, Embedding(most=N + 500))  # the sample is projected first
@@ -68,7 +68,7 @@ def test_an_interrupted_build_goes_on_where_it_stopped(catalog: Catalog) -> None
 def test_a_damaged_shard_is_named_and_made_anew_by_the_next_build(catalog: Catalog) -> None:
     with pytest.raises(KeyboardInterrupt):
         index(catalog, Embedding(most=N + 500))
-    (shard,) = (catalog.home / SHARDS_NAME).rglob("0.shard")
+    (shard,) = (catalog.home / INDEX_SHARDS_NAME).rglob("0.shard")
     content = bytearray(shard.read_bytes())
     content[-200] ^= 1
     shard.write_bytes(content)
