@@ -26,7 +26,7 @@ tracks: time grows with n_tracks, memory is one block.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,19 @@ N_STATISTICS = 3  # of each track: local scale, mean and standard deviation of i
 _LEAST = 1e-4  # lower bound of a scale or a deviation, which are 0 for copies of one recording
 _DIGITS = 6  # that statistics are rounded to, so that equal vectors have equal ones
 _BLOCK = 2**23  # numbers computed at once (32 MiB)
+
+
+class Vectors(Protocol):
+    """Unit vectors (n, dim): an array, or what gives rows as one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return (n, dim)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Int64Array, /) -> Float32Array:
+        """Return some rows as an array."""
 
 
 class CosineStatistics(NamedTuple):
@@ -121,7 +134,7 @@ def library_statistics(vectors: Float32Array, recordings: Int64Array) -> CosineS
     own = np.full(len(vectors), -1, np.int64)
     own[rows] = np.arange(len(rows))
     tracks = track_statistics(vectors, vectors[rows], own)
-    return CosineStatistics(tracks, _quantiles(vectors, tracks, recordings))
+    return CosineStatistics(tracks, quantiles_of(vectors, tracks, recordings))
 
 
 def reference_rows(n_tracks: int) -> Int64Array:
@@ -172,7 +185,7 @@ def _block_statistics(cosines: Float32Array, own: Int64Array) -> Float64Array:
     return statistics.round(_DIGITS)
 
 
-def _quantiles(vectors: Float32Array, tracks: Float32Array, recordings: Int64Array) -> Float32Array:
+def quantiles_of(vectors: Vectors, tracks: Float32Array, recordings: Int64Array) -> Float32Array:
     """Return the `CosineStatistics.quantiles` of random pairs of different recordings."""
     one, other = _random_pairs(len(vectors))
     different = recordings[one] != recordings[other]

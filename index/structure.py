@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import faiss
@@ -27,26 +29,44 @@ class Structure(NamedTuple):
 def build_structure(vectors: Float32Array, recipe: str, search: str) -> Structure:
     """Build the structure of a recipe over unit vectors (n, dim). Raises ValueError."""
     n, dim = vectors.shape
-    if re.search(r"IVF0+(?!\d)|HNSW0*[01](?!\d)", recipe):  # faiss would end the process
-        raise ValueError(f"recipe: wanted at least 1 list or 2 links, got {recipe!r}")
-    try:
-        index = faiss.index_factory(dim, recipe, faiss.METRIC_INNER_PRODUCT)
-        search = search or _default_search(index, recipe)
-        set_search(index, search)
+    with _explained(recipe, n, dim):
+        index, search = new_structure(dim, recipe, search, n)
         if n == 0:
             return Structure(None, "cpu", search)
-        _check_training_size(index, recipe, n)
         index, device = to_best_device(index)
         if recipe == "Flat" and device == "cpu":
             return Structure(None, device, search)
         index.train(vectors)
         index.add(vectors)
+    return Structure(index, device, search)
+
+
+def new_structure(dim: int, recipe: str, search: str, n: int) -> tuple[Any, str]:
+    """Return a faiss index to be trained on `n` vectors, and its search parameters.
+
+    Raises ValueError.
+    """
+    if re.search(r"IVF0+(?!\d)|HNSW0*[01](?!\d)", recipe):  # faiss would end the process
+        raise ValueError(f"recipe: wanted at least 1 list or 2 links, got {recipe!r}")
+    with _explained(recipe, n, dim):
+        index = faiss.index_factory(dim, recipe, faiss.METRIC_INNER_PRODUCT)
+        search = search or _default_search(index, recipe)
+        set_search(index, search)
+        if n:
+            _check_training_size(index, recipe, n)
+    return index, search
+
+
+@contextmanager
+def _explained(recipe: str, n: int, dim: int) -> Iterator[None]:
+    """Turn faiss's errors of a recipe for n vectors into ValueErrors."""
+    try:
+        yield
     except RuntimeError as error:
         raise ValueError(
             f"recipe: wanted one that faiss can build for {n} vectors of dimension {dim}, "
             f"got {recipe!r} ({_reason(error)})"
         ) from error
-    return Structure(index, device, search)
 
 
 def _default_search(index: Any, recipe: str) -> str:

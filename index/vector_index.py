@@ -7,8 +7,9 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, cast
 
 import faiss
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from index import first_pass, storage
 from index.arrays import BoolArray, Float32Array, Float64Array, IndexArray, Int64Array
 from index.first_pass import FirstPass
+from index.half_vectors import HalfVectors
 from index.hubs import (
     METHODS,
     N_STATISTICS,
@@ -46,7 +48,7 @@ __all__ = ["DamagedIndex", "Manifest", "Ranking", "StaleIndex", "VectorIndex", "
 # but at most MAX_FETCH.
 OVERFETCH = 4
 SLACK = 32
-HUBS_OVERFETCH = 8  # times as many, where the candidates' order is not that of their cosines
+MORE_OVERFETCH = 8  # times as many, where the candidates' order is not that of their scores
 
 FAR = 0.002  # of the tracks, those farthest from others: first passes leave them out of bounds
 FIRST_PASSES = (2048, 8192)  # rows that a first pass of `Flat` proposes, and another one after it
@@ -90,7 +92,7 @@ class VectorIndex:
     def __init__(
         self,
         ids: Int64Array,
-        vectors: Float32Array,
+        vectors: Float32Array | HalfVectors,
         statistics: CosineStatistics,
         recipe: str,
         structure: Structure,
@@ -138,7 +140,7 @@ class VectorIndex:
         repeated = ids[1:][ids[1:] == ids[:-1]]
         if repeated.size:
             raise ValueError(f"ids: wanted each once, got {repeated[0]} more than once")
-        unit = _unit(vectors, order, "vectors")
+        unit = unit_vectors(vectors, order, "vectors")
         ids.flags.writeable = unit.flags.writeable = False
         structure = build_structure(unit, recipe, search)
         groups = ids if recordings is None else np.asarray(recordings)[order]
@@ -155,7 +157,7 @@ class VectorIndex:
         search: str = "",
         copies: Path | None = None,
     ) -> Self:
-        """The index saved at `path`, copied into memory and every byte checked.
+        """The index saved at `path`, copied into memory (a mapped one: not), every byte checked.
 
         `search` replaces the parameters the index was built with. Processes that give the same
         folder of `copies` share the vectors: see `index.shared_copy`.
@@ -175,7 +177,7 @@ class VectorIndex:
                 )
         search = search or manifest.search
         if stored is None:  # the recipe is "Flat", or there are no vectors
-            structure = build_structure(vectors, manifest.recipe, search)
+            structure = build_structure(cast(Float32Array, vectors), manifest.recipe, search)
         else:
             set_search(stored, search)
             structure = Structure(*to_best_device(stored), search)
@@ -191,8 +193,11 @@ class VectorIndex:
     ) -> Manifest:
         """Replace the file at `path` by this index, atomically, and return its manifest.
 
-        Whatever interrupts it, `path` holds the old index or the new one, whole. Raises OSError.
+        Whatever interrupts it, `path` holds the old index or the new one, whole. Raises OSError,
+        and ValueError for an index that is mapped: `index.shards.merge` writes those.
         """
+        if isinstance(self._vectors, HalfVectors):
+            raise ValueError("an index that is mapped is written by `index.shards.merge` alone")
         structure = None if self.recipe == "Flat" else self._structure
         if structure is not None and self.device == "gpu":
             structure = faiss.index_gpu_to_cpu(structure)
@@ -211,7 +216,12 @@ class VectorIndex:
 
     def prepare(self) -> None:
         """Make codes for many searches, where they pay: half a second of 100,000 vectors."""
-        if self._structure is None and len(self) >= first_pass.LEAST and self._first_pass is None:
+        if (
+            isinstance(self._vectors, np.ndarray)
+            and self._structure is None
+            and len(self) >= first_pass.LEAST
+            and self._first_pass is None
+        ):
             scales = self.statistics.tracks[:, 0]
             self._first_pass = FirstPass(self._vectors, scales > np.quantile(scales, 1 - FAR))
 
@@ -238,7 +248,10 @@ class VectorIndex:
 
     def products(self, vector: Float32Array) -> Float32Array:
         """The inner products of a vector, float32 (dim,), with all in the index, (n,): no copy."""
-        products: Float32Array = self._vectors @ vector
+        if isinstance(self._vectors, HalfVectors):
+            products: Float32Array = self._vectors.products(vector[None])[0]
+        else:
+            products = self._vectors @ vector
         return products
 
     def track_statistics(self, ids: ArrayLike) -> Float32Array:
@@ -300,7 +313,7 @@ class VectorIndex:
         if self._first_pass is not None:
             return [found.rows for found in self._first_pass.nearest_to_each(unit, n)]
         if self._structure is None:
-            return [top_n(row, n) for row in unit @ self._vectors.T]
+            return [top_n(row, n) for row in self._all_products(unit)]
         few = None if self.device == "gpu" else fewer_lists(self._structure)
         with self._turn if self.device == "gpu" else nullcontext():
             _, padded = self._structure.search(unit, n, params=few)
@@ -313,7 +326,7 @@ class VectorIndex:
             raise ValueError(f"queries: wanted shape (n, {self.dim}), got {queries.shape}")
         if operator.index(k) < 1:
             raise ValueError(f"k: wanted at least 1, got {k}")
-        return _unit(queries, np.arange(len(queries)), "queries")
+        return unit_vectors(queries, np.arange(len(queries)), "queries")
 
     def _query_statistics(
         self, queries: Float32Array, hubs: str, given_statistics: ArrayLike | None
@@ -327,7 +340,13 @@ class VectorIndex:
             return given
         if hubs == "none":
             return np.zeros((len(queries), N_STATISTICS), np.float32)
-        return track_statistics(queries, self._vectors[reference_rows(len(self))])
+        return track_statistics(queries, self._references)
+
+    @cached_property
+    def _references(self) -> Float32Array:
+        """The vectors that statistics are computed with."""
+        references: Float32Array = self._vectors[reference_rows(len(self))]
+        return references
 
     def _known_rows(self, ids: ArrayLike) -> IndexArray:
         """The rows of ids that must be there. Raises KeyError."""
@@ -347,7 +366,8 @@ class VectorIndex:
         """The number and ranking of each query for which the structure's candidates suffice."""
         n_excluded = len(self) - int(allowed.sum())
         plain = scoring.hubs == "none"
-        fetch = (OVERFETCH * k + SLACK) * (1 if plain else HUBS_OVERFETCH) + n_excluded
+        is_ordered = plain and "PQ" not in self.recipe
+        fetch = (OVERFETCH * k + SLACK) * (1 if is_ordered else MORE_OVERFETCH) + n_excluded
         fetch = min(fetch, len(self), MAX_FETCH)
         if self._structure is None or fetch <= k:
             return
@@ -408,10 +428,7 @@ class VectorIndex:
         step = max(1, BLOCK // len(self))
         for start in range(0, len(queries), step):
             block = queries[start : start + step]
-            if len(block) == 1:  # on one thread: BLAS's would wait for each other on a busy machine
-                products = np.vecdot(self._vectors, block)[None]
-            else:
-                products = block @ self._vectors.T
+            products = self._all_products(block)
             for i, (query, row) in enumerate(zip(block, products, strict=True), start=start):
                 mine, theirs = scoring.mine[i], self.statistics.tracks
                 if scoring.hubs == "none":
@@ -423,6 +440,15 @@ class VectorIndex:
                 least = np.partition(low, -k)[-k] - (margin if scoring.hubs == "none" else 0.0)
                 rows = np.flatnonzero(allowed & (high >= least))
                 yield self._best(rows, self._scores(query, rows, mine, scoring.hubs), k)
+
+    def _all_products(self, queries: Float32Array) -> Float32Array:
+        """The products of queries (m, dim) with all vectors: (m, n)."""
+        if isinstance(self._vectors, HalfVectors):
+            return self._vectors.products(queries)
+        if len(queries) == 1:  # on one thread: BLAS's would wait for each other on a busy machine
+            one: Float32Array = np.vecdot(self._vectors, queries)[None]
+            return one
+        return queries @ self._vectors.T
 
     @property
     def _rounding(self) -> float:
@@ -436,7 +462,7 @@ class VectorIndex:
         self, query: Float32Array, rows: IndexArray, mine: Float32Array, hubs: str
     ) -> tuple[Float64Array, Float64Array]:
         """What the scores of some rows are at least and at most, from float32 products."""
-        products = products_at(self._vectors, rows, query)
+        products = products_at(cast(Float32Array, self._vectors), rows, query)
         theirs = self.statistics.tracks[rows]
         low = pair_scores(hubs, products - self._rounding, mine, theirs)
         return low, pair_scores(hubs, products + self._rounding, mine, theirs)
@@ -460,8 +486,8 @@ class VectorIndex:
 
         Those of a matrix product do not: its rounding depends on a row's position in the matrix.
         """
-        products = self._vectors[rows] * query.astype(np.float64)
-        cosines: Float64Array = products.sum(axis=1)
+        vectors: Float32Array = self._vectors[rows]
+        cosines: Float64Array = (vectors * query.astype(np.float64)).sum(axis=1)
         return cosines.clip(-1, 1).astype(np.float32)
 
     def _best(self, rows: Int64Array, scores: Float32Array, k: int) -> Ranking:
@@ -487,7 +513,7 @@ def _as_ids(ids: ArrayLike) -> Int64Array:
     return array.astype(np.int64)
 
 
-def _unit(matrix: NDArray[Any], order: Int64Array, name: str) -> Float32Array:
+def unit_vectors(matrix: NDArray[Any], order: Int64Array, name: str) -> Float32Array:
     """The rows of `matrix` in `order`, each scaled to unit length.
 
     Those that have it are left as they are, so that a vector of an index is itself as a query.

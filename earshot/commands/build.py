@@ -145,7 +145,12 @@ def parse(arguments: Sequence[str]) -> BuildOptions:
     parser.add_argument(
         "--nice", type=whole_number(0), default=0, metavar="N", help="lower the priority by N"
     )
-    parser.add_argument("--recipe", default="Flat", help="faiss index type (default: %(default)s)")
+    parser.add_argument(
+        "--recipe",
+        default=build.AUTOMATIC,
+        help="faiss index type; auto: Flat for up to a million tracks, IVF…,PQ… for more, which "
+        "is built by shards and mapped (default: %(default)s)",
+    )
     parser.add_argument("--retry-failed", action="store_true", help="try failed files again")
     parser.add_argument(
         "--refit", action="store_true", help="fit the embedding to the library anew"

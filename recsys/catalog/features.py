@@ -26,6 +26,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 from encoders.errors import AudioError
 from encoders.features import MUSICNN_SECONDS, TrackFeatures
 from recsys.catalog.base import Base, batches
+from recsys.catalog.bulk import insert_rows
 from recsys.catalog.tracks import IDS_PER_QUERY, TrackRow, is_available
 
 
@@ -118,13 +119,12 @@ def store(session: Session, extractor: str, by_track: Mapping[int, TrackFeatures
     """Write features, replacing older ones, and copy them to tracks of the same audio."""
     ids = sorted(by_track)
     drop(session, ids, extractor)
-    for track_id in ids:
-        blob = pack(by_track[track_id])
-        row = FeatureRow(
-            track_id=track_id, extractor=extractor, blob=blob, checksum=zlib.crc32(blob)
-        )
-        session.add(row)
-    session.flush()
+    blobs = {track_id: pack(by_track[track_id]) for track_id in ids}
+    rows = [
+        {"track_id": i, "extractor": extractor, "blob": blob, "checksum": zlib.crc32(blob)}
+        for i, blob in blobs.items()
+    ]
+    insert_rows(session.connection(), FeatureRow.__table__, rows)
     twin = aliased(TrackRow)
     for batch in batches(ids, IDS_PER_QUERY):
         twins = (

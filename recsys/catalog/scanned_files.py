@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -14,6 +14,7 @@ from encoders.errors import AudioError
 from encoders.features import AudioInfo
 from recsys.catalog import features, tracks, word_search
 from recsys.catalog.base import batches, locked_state
+from recsys.catalog.bulk import insert_rows
 from recsys.catalog.tracks import IDS_PER_QUERY, Tags, TrackRow
 
 _AUDIO = ("duration", "sample_rate", "channels", "codec", "audio_hash")
@@ -47,12 +48,12 @@ def record_files(session: Session, files: Sequence[ScannedFile]) -> None:
     rows = {
         row.id: row for row in session.scalars(select(TrackRow).where(TrackRow.id.in_(known_ids)))
     }
-    written, changed, affects_index = [], [], False
+    new, written, changed, affects_index = [], [], [], False
     for file in files:
         if file.track_id is None:
             state.last_track_id += 1
-            row = TrackRow(id=state.last_track_id, added_at=int(time.time()))
-            session.add(row)
+            row = TrackRow(id=state.last_track_id, added_at=int(time.time()), begin=file.begin)
+            new.append(row)
             before = None
         else:
             row = rows[file.track_id]
@@ -63,11 +64,16 @@ def record_files(session: Session, files: Sequence[ScannedFile]) -> None:
         written.append(row.id)
         affects_index |= before != _index_view(row)
     session.flush()
+    insert_rows(session.connection(), TrackRow.__table__, [_values(row) for row in new])
     features.drop(session, changed)
     features.adopt(session, written)
     _index_words(session, written)
     state.revision += affects_index
     state.track_revision += 1
+
+
+def _values(row: TrackRow) -> dict[str, Any]:
+    return {column.name: getattr(row, column.name) for column in TrackRow.__table__.columns}
 
 
 def _index_view(row: TrackRow) -> tuple[bool, bool, str | None]:

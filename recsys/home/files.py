@@ -1,6 +1,7 @@
 """Names of the files in a home."""
 
 INDEX_NAME = "tracks.index"
+INDEX_SHARDS_NAME = "index-shards"  # a folder, while an index of millions of tracks is made
 PROJECTION_NAME = "projection.safetensors"
 HEAD_NAME = "head.safetensors"  # the last trained head, adopted or not; its card is beside it
 TAG_MEANS_NAME = "tag-means.safetensors"

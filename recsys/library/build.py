@@ -18,7 +18,8 @@ import numpy as np
 from encoders.errors import AudioError, FileUnavailable
 from encoders.features import AudioInfo, AudioSpan, Descriptors, TrackFeatures
 from index.arrays import Float32Array
-from index.vector_index import DamagedIndex, StaleIndex, VectorIndex, read_manifest
+from index.shards import is_by_shards, usual_recipe
+from index.vector_index import DamagedIndex, Manifest, StaleIndex, VectorIndex, read_manifest
 from recsys.catalog import Catalog, Track
 from recsys.catalog.base import shown
 from recsys.catalog.track_features import Features, read_features
@@ -28,10 +29,12 @@ from recsys.library.coherence import RATE
 from recsys.library.comparing import compare_named_alike
 from recsys.library.identification import USUAL, ScanOptions, ScanSummary, identify
 from recsys.library.scanning import LEFT_NOTHING_OUT, LeftOut, scan
+from recsys.library.sharded_index import index_by_shards
 
 _BATCH = 256  # tracks whose features are written in one transaction
 _BATCH_SECONDS = 5.0  # after which a smaller batch is written
 _EMBED_BATCH = 500  # tracks projected at once
+AUTOMATIC = "auto"  # the recipe that `index.shards.usual_recipe` chooses by the number of tracks
 _FIT_SAMPLE = 5000  # most tracks that a projection is fitted on, spread evenly over the library
 
 HEAD_LOST = (
@@ -108,6 +111,10 @@ class FittedProjection(Protocol):
         """The identity of the projection: only vectors of one projection are comparable."""
 
     @property
+    def dim(self) -> int:
+        """The length of its vectors."""
+
+    @property
     def has_head(self) -> bool:
         """Whether it contains a trained head, which a new fit would not."""
 
@@ -168,7 +175,7 @@ def build(  # noqa: PLR0913
     projection: FittedProjection | None,
     fit: Fit,
     *,
-    recipe: str = "Flat",
+    recipe: str = AUTOMATIC,
     scanning: ScanOptions = USUAL,
     refit: bool = False,
     renews_head: bool = False,
@@ -226,7 +233,7 @@ def build(  # noqa: PLR0913
 def reproject(
     catalog: Catalog,
     projection: FittedProjection,
-    recipe: str = "Flat",
+    recipe: str = AUTOMATIC,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> VectorIndex | None:
     """Replace the home's projection and index its tracks by it, from their stored features.
@@ -391,6 +398,19 @@ def _index(
             (features for _, features in read_features(catalog, names, sample)), len(ids)
         )
         projection.save(catalog.home / PROJECTION_NAME)
+    if recipe == AUTOMATIC:
+        recipe = usual_recipe(len(ids), projection.dim)
+    if is_by_shards(recipe):
+        made_by = Manifest(model, projection.id, revision, projection.dim, 0, recipe, "")
+        index_by_shards(
+            catalog,
+            names,
+            ids,
+            projection,
+            made_by,
+            lambda done: progress(Progress("index", done, len(ids))),
+        )
+        return VectorIndex.load(path, model=model, projection=projection.id, dim=None)
     indexed: list[int] = []
     vectors, means = [], list[Float32Array]()
     for start in range(0, len(ids), _EMBED_BATCH):
@@ -416,5 +436,7 @@ def _is_current(path: Path, model: str, projection: str, revision: int, recipe: 
         manifest = read_manifest(path)
     except (DamagedIndex, StaleIndex):
         return False
+    if recipe == AUTOMATIC:
+        recipe = usual_recipe(manifest.ntotal, manifest.dim)
     actual = manifest.model, manifest.projection, manifest.catalogue_revision, manifest.recipe
     return actual == (model, projection, revision, recipe)

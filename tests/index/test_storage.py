@@ -104,7 +104,7 @@ class TestStale:
 
     @pytest.mark.parametrize(
         ("other", "advice"),
-        [(b"1", r"run `earshot build` again, .*anew\.$"), (b"3", "or upgrade Earshot")],
+        [(b"1", r"run `earshot build` again, .*anew\.$"), (b"4", "or upgrade Earshot")],
     )
     def test_another_format_is_refused(self, path, other, advice):
         save(path)
@@ -112,7 +112,7 @@ class TestStale:
         path.write_bytes(path.read_bytes().replace(b"earshot-index 2 ", renamed, 1))
         for read in (load, read_manifest):
             with pytest.raises(
-                StaleIndex, match=rf"format {int(other)}, .* reads format 2: .*{advice}"
+                StaleIndex, match=rf"format {int(other)}, .* reads formats 2 and 3: .*{advice}"
             ):
                 read(path)
 
@@ -154,12 +154,13 @@ class TestDamaged:
         _, manifest = save(path)
         with storage.replacing(path) as file:  # whole by its checksums, but not faiss's
             file.write(bytes(4096))
-            content = storage._Hashed(file)
+            content = storage._Hashed(file, manifest)
             usual = 4 * (700 * 3 + len(METHODS) * len(SHARES))
             content.write(bytes(700 * 8 + 700 * DIM * 4 + usual) + b"gibberish")
             file.seek(0)
             sha256 = content.sha256.hexdigest()
-            file.write(storage._header(storage.replace(manifest, sha256=sha256)))
+            header = storage._header(storage.replace(manifest, sha256=sha256), storage.FORMAT)
+            file.write(header)
         with pytest.raises(DamagedIndex, match="cannot read its structure"):
             load(path)
 
