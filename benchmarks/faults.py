@@ -38,7 +38,7 @@ import time
 import urllib.error
 import urllib.request
 import wave
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,9 +109,13 @@ class Campaign:
         return shutil.copytree(self.home, self.folder / name, symlinks=True)
 
     def start(
-        self, *command: object, before: Sequence[str] = (), checkout: Path = ROOT, **environ: str
+        self,
+        *command: object,
+        before: Sequence[str] = (),
+        checkout: Path = ROOT,
+        environ: Mapping[str, str] = {},
     ) -> Process:
-        """Start a command of Earshot in a session of its own."""
+        """Start a command of Earshot, by another one such as faketime, of another checkout."""
         return Process(command, before, checkout, environ, self.folder / "said")
 
     def build(self, home: Path, *music: Path, **more: Any) -> Process:
@@ -131,9 +135,10 @@ class Campaign:
             self.outcome.sentences += 1
         return status
 
-    def check(self, home: Path, before: Rows, database: str | None = None, **environ: str) -> None:
+    def check(self, home: Path, before: Rows, database: str | None = None) -> None:
         """Build to the end; note what is lost, and what is not analysed."""
-        self.finish(self.build(home, self.music, self.more, **environ))
+        environ = {} if database is None else {"EARSHOT_DATABASE": database}
+        self.finish(self.build(home, self.music, self.more, environ=environ))
         after = precious(home, database)
         for table, rows in before.items():
             if lost := rows - after[table]:
@@ -151,7 +156,7 @@ class Process:
         command: Sequence[object],
         before: Sequence[str],
         checkout: Path,
-        environ: dict[str, str],
+        environ: Mapping[str, str],
         folder: Path,
     ) -> None:
         folder.mkdir(exist_ok=True)
@@ -315,7 +320,8 @@ def kill_server(campaign: Campaign) -> None:
         writer = threading.Thread(target=save_all, args=(client, names, ended))
         writer.start()
         time.sleep(campaign.rng.uniform(0.5, 4))
-        victim = campaign.rng.choice(process.family() or [None])
+        family = process.family()
+        victim = campaign.rng.choice(family) if family else None
         if victim is not None:
             kill(victim)
         time.sleep(2)
@@ -347,7 +353,7 @@ def full_disk(campaign: Campaign) -> None:
             before = precious(home)
             fill_disk(folder, number << 10)
             campaign.finish(campaign.build(home, campaign.music, campaign.more), refused=True)
-            process = campaign.start("serve", "--home", home, "--port", 0, before=())
+            process = campaign.start("serve", "--home", home, "--port", 0)
             client = Client(process)
             if client.until_healthy():
                 for n in range(20):
@@ -432,17 +438,17 @@ def postgresql(campaign: Campaign) -> None:
     environ = {"EARSHOT_DATABASE": url}
     try:
         home = campaign.new(campaign.folder / "with postgresql")
-        campaign.finish(campaign.build(home, campaign.music, **environ))
+        campaign.finish(campaign.build(home, campaign.music, environ=environ))
         fill(home, url)
         before = precious(home, url)
         for _ in range(max(campaign.args.kills // 3, 1)):
-            process = campaign.build(home, campaign.music, campaign.more, **environ)
+            process = campaign.build(home, campaign.music, campaign.more, environ=environ)
             time.sleep(campaign.rng.uniform(0.4, 1.0) * campaign.seconds)
             kill_postgresql(data)
             campaign.finish(process, refused=True)
             campaign.outcome.tried += 1
             start_postgresql(data, url)
-        process = campaign.start("serve", "--home", home, "--port", 0, **environ)
+        process = campaign.start("serve", "--home", home, "--port", 0, environ=environ)
         client = Client(process)
         client.until_healthy()
         for number in range(2):
@@ -458,7 +464,7 @@ def postgresql(campaign: Campaign) -> None:
         process.kill()
         if not client.saved <= {name for _, name in precious(home, url)["playlists"]}:
             campaign.outcome.wrong.append("an acknowledged playlist is not there")
-        campaign.check(home, before, url, **environ)
+        campaign.check(home, before, url)
     finally:
         subprocess.run([script, "stop", data], check=False, capture_output=True)
 

@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--interactions", type=Path)
     parser.add_argument("--items", type=Path)
     parser.add_argument("--master", default="local-cluster[2,1,1024]")
-    parser.add_argument("--factors", type=int, default=64)
+    parser.add_argument("--factors", type=int, default=32)
     parser.add_argument("--regularization", type=float, default=30.0)
     parser.add_argument("--alpha", type=float, default=1.0)
     parser.add_argument("--raw", action="store_true")

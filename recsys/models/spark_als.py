@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-from pyarrow import parquet
+import pyarrow as pa  # type: ignore[import-untyped]
+from pyarrow import parquet  # type: ignore[import-untyped]
 from scipy import sparse
 
 from index.arrays import Float32Array
@@ -60,7 +60,7 @@ def on_spark(master: str, folder: Path, n_sweeps: int = SWEEPS) -> Iterator[Fact
     Raises NotFitted where there is no such cluster or no Java, and for whatever fails on the
     cluster; ModuleNotFoundError without pyspark.
     """
-    from py4j.protocol import Py4JError  # noqa: PLC0415 - of an extra
+    from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # noqa: PLC0415 - of an extra
     from pyspark.errors import PySparkException  # noqa: PLC0415
 
     errors = (PySparkException, Py4JError)
