@@ -45,6 +45,7 @@ def music(suffix: str) -> bytes:
     content = io.BytesIO()
     with av.open(content, "w", format=container_format) as container:
         stream: Any = container.add_stream(encoder, rate=rate, layout="mono")
+        stream.bit_rate = 64_000
         frame = av.AudioFrame.from_ndarray(tune[None], format="flt", layout="mono")
         frame.sample_rate = RATE
         size = stream.codec_context.frame_size

@@ -39,7 +39,7 @@ import urllib.error
 import urllib.request
 import wave
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,7 @@ class Campaign:
         self.folder, self.args = folder, args
         self.rng = random.Random(args.seed)
         self.outcome = Outcome()
+        self.processes: list[Process] = []
         self.music, self.more = folder / "music", folder / "more"
         for number in range(N_TRACKS + N_MORE):
             write_tune(self.music if number < N_TRACKS else self.more, number)
@@ -116,7 +117,13 @@ class Campaign:
         environ: Mapping[str, str] = {},
     ) -> Process:
         """Start a command of Earshot, by another one such as faketime, of another checkout."""
-        return Process(command, before, checkout, environ, self.folder / "said")
+        self.processes.append(Process(command, before, checkout, environ, self.folder / "said"))
+        return self.processes[-1]
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        for process in self.processes:
+            process.kill()
 
     def build(self, home: Path, *music: Path, **more: Any) -> Process:
         """Start a build."""
@@ -267,8 +274,8 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="another checkout, for versions")
     args = parser.parse_args()
     wrong = []
-    with tempfile.TemporaryDirectory() as folder:
-        campaign = Campaign(Path(folder), args)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        campaign = stack.enter_context(closing(Campaign(Path(folder), args)))
         print("| fault | tried | refused with a sentence | wrong | notes | s |")
         print("|---|---:|---:|---:|---|---:|")
         for name in args.only:

@@ -30,6 +30,7 @@ MASTER = "local[2]"
 
 @pytest.fixture(scope="module", autouse=True)
 def spark() -> None:
+    os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")  # it runs for seconds
     java = shutil.which("java") or os.environ.get("JAVA_HOME")
     missing = None if java else "Java (apt-get install openjdk-17-jre-headless)"
     if importlib.util.find_spec("pyspark") is None:
