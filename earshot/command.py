@@ -18,6 +18,7 @@ from index.vector_index import DamagedIndex, StaleIndex
 from recsys.catalog import NO_ROOM, CatalogError, CatalogFull
 from recsys.home.home import NotIndexed
 from recsys.home.settings import SettingsError
+from recsys.models.protocol import NotFitted
 
 DONE, NOTHING, USAGE, FAILURES, DISK_FULL, STOPPED = 0, 1, 2, 3, 4, 130
 
@@ -110,6 +111,7 @@ _ERRORS = (
     AudioError,
     CatalogError,
     DamagedIndex,
+    NotFitted,
     NotFound,
     NotIndexed,
     ProjectionError,

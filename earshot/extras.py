@@ -11,6 +11,8 @@ HOW_TO_INSTALL = {
     "mcp": "pip install 'earshot[mcp]'",
     "onnxruntime": "pip install 'earshot[onnx]'",
     "openTSNE": _ANALYSIS,
+    "py4j": "pip install 'earshot[spark]'",
+    "pyspark": "pip install 'earshot[spark]'",
     "pytorch_metric_learning": _ANALYSIS,
     "ray": _RAY,
     "tensorboard": "pip install 'earshot[training]'",

@@ -43,6 +43,9 @@ class _TooLong(Exception):
     """The import has had its time, or its rows."""
 
 
+_ERRORS = (CatalogError, OSError, MemoryError, UnicodeError, _TooLong)
+
+
 def main() -> int:
     """Import the file that standard input names."""
     _limit()
@@ -69,6 +72,7 @@ def _import(wanted: dict[str, Any], file: Path, record: ImportRecord) -> int:
     from recsys.listens.importing import import_file, sentences  # noqa: PLC0415
     from recsys.listens.matching import match_recordings  # noqa: PLC0415
     from recsys.listens.sources import FormatError  # noqa: PLC0415
+    from recsys.models.protocol import NotFitted  # noqa: PLC0415
 
     class Said(ImportDisplay):
         """Adds what learning says to the record."""
@@ -98,7 +102,7 @@ def _import(wanted: dict[str, Any], file: Path, record: ImportRecord) -> int:
     except _Stopped:
         record.say("Stopped. What was read is kept; import the file again to go on.")
         record.end("stopped")
-    except (FormatError, CatalogError, OSError, MemoryError, UnicodeError, _TooLong) as error:
+    except (*_ERRORS, FormatError, NotFitted) as error:
         record.say(_why(error, file))
         record.end("failed")
     else:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError
 from index.hubs import METHODS
 
 FILE_NAME = "earshot.toml"
-KEYS = ("database", "hubs", "tag_encoding", "genre_separators", "learn")
+KEYS = ("database", "hubs", "tag_encoding", "genre_separators", "learn", "spark")
 _WIDER = {"shift_jis": "cp932", "gbk": "gb18030", "gb2312": "gb18030", "iso8859-1": "cp1252"}
 SWITCH = {"on": True, "off": False}
 HUBS = "nicdm"  # chosen by measurement: docs/decisions/hubs.md
@@ -43,6 +43,8 @@ class Settings:
               `genre_separators` in the file, EARSHOT_GENRE_SEPARATORS
     learn     whether builds learn similarity from the files' tags, and from listens what might
               please many; `learn` in the file and EARSHOT_LEARN, "on" or "off"
+    spark     URL of the Spark cluster that factorises listens, None for this machine; `spark` in
+              the file, EARSHOT_SPARK
     named     the home as an argument named it, None where the environment or the default decides
     """
 
@@ -53,6 +55,7 @@ class Settings:
     genre_separators: str | None = None
     learn: bool = True
     named: Path | None = field(default=None, compare=False)
+    spark: str | None = None
 
 
 def load_settings(home: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:

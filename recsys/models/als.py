@@ -7,6 +7,7 @@ c_ui = 1 + α w_ui where w_ui is the weighted count, 0 for no listens.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from index.arrays import Float32Array, Int64Array
@@ -115,6 +116,10 @@ class AlsModel:
         """Score every track: (n, n_tracks)."""
         scores: Float32Array = self.listener_factors(histories) @ self.item_factors.T
         return scores
+
+
+# What makes factors of listens by some settings: `Als.fit`, or another machine.
+Factorise = Callable[[Als, sparse.csr_matrix, Content | None, int], AlsModel]
 
 
 def fold_in(

@@ -36,7 +36,7 @@ from index.arrays import BoolArray, Float32Array, Int64Array
 from index.inner_products import InnerProductIndex
 from recsys.interactions import Content, n_listeners
 from recsys.models import model_file
-from recsys.models.als import Als, AlsModel, fold_in, influence, weighted
+from recsys.models.als import Als, AlsModel, Factorise, fold_in, influence, weighted
 from recsys.models.als_solver import solve
 from recsys.models.content_prior import ContentPrior
 from recsys.models.listener_means import listener_means
@@ -114,12 +114,14 @@ class HybridSettings:
         content: Content,
         seed: int,
         tracks: Int64Array | None = None,
+        factorise: Factorise = Als.fit,
     ) -> HybridModel:
         """Learn from listens, float32 CSR (n_listeners, n_tracks), and the tracks' content.
 
         `tracks` are the ids of the columns, int64 (n_tracks,), ascending; None: their numbers.
         """
-        return self.fit_from(self.als.fit(counts, content, seed), counts, content, seed, tracks)
+        fitted = factorise(self.als, counts, content, seed)
+        return self.fit_from(fitted, counts, content, seed, tracks)
 
     def fit_from(
         self,

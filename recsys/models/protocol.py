@@ -10,6 +10,10 @@ from index.arrays import Float32Array
 from recsys.interactions import Content
 
 
+class NotFitted(Exception):
+    """A model could not be fitted where it was to be; the message says why, and what to do."""
+
+
 class ListeningModel(Protocol):
     """A fitted model, which knows a listener by the history alone: a new one is no special case."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from recsys.evaluation.recommenders.systems import all_systems, sample
 from recsys.evaluation.recommenders.systems import tune as tune_system
 from recsys.home.files import LISTENING_NAME
 from recsys.home.home import Home
+from recsys.home.settings import Settings
 from recsys.interactions import n_listeners
-from recsys.models.als import device
+from recsys.models.als import Als, Factorise, device
 from recsys.models.hybrid import HybridSettings
 from recsys.models.model_file import DamagedModel, read_manifest
 
@@ -57,7 +59,7 @@ def refit(home: Home, *, tune: bool = False, progress: Progress = lambda _: None
     Nothing is done where listens, tracks and index are those of the present model, unless `tune`
     is set: then settings are chosen on held-out listens. Otherwise the last chosen ones stay.
     None where nobody has listened to anything: an old model is deleted.
-    Raises OSError.
+    Raises OSError, and NotFitted where the settings name a Spark cluster that cannot be used.
     """
     begin = time.perf_counter()
     path = home.settings.home / LISTENING_NAME
@@ -77,19 +79,33 @@ def refit(home: Home, *, tune: bool = False, progress: Progress = lambda _: None
         settings = _tuned(data, settings)
     progress("Learning from listens")
     counts = data.interactions.counts
-    model = RankedSettings(settings).fit(
-        counts, data.content, SEED, data.interactions.tracks, data.interactions.times
-    )
+    with _factorisation(home.settings) as factorise:
+        model = RankedSettings(settings).fit(
+            *(counts, data.content, SEED, data.interactions.tracks, data.interactions.times),
+            factorise=factorise,
+        )
     figures = {
         "listeners": counts.shape[0],
         "tracks": counts.shape[1],
         "heard": int((n_listeners(counts) > 0).sum()),
         "pairs": int(counts.nnz),
-        "device": device(),
+        "device": "Spark" if home.settings.spark else device(),
         "ranked": model.ranker is not None,
     }
     model.save(path, state=state, figures=figures)
     return Refit(**figures, seconds=time.perf_counter() - begin)
+
+
+@contextmanager
+def _factorisation(settings: Settings) -> Iterator[Factorise]:
+    """Give what factorises listens: this machine, or the cluster that the settings name."""
+    if settings.spark is None:
+        yield Als.fit
+        return
+    from recsys.models.spark_als import on_spark  # noqa: PLC0415 - of an extra
+
+    with on_spark(settings.spark, settings.home) as factorise:
+        yield factorise
 
 
 def _state(home: Home) -> dict[str, Any]:

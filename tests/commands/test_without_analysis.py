@@ -17,6 +17,7 @@ from made_home import make_home
 from sounds import tune, write
 
 from earshot.extras import HOW_TO_INSTALL
+from recsys.catalog import Catalog
 
 OPENER = urllib.request.build_opener(
     urllib.request.ProxyHandler({}),
@@ -33,9 +34,22 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def listens(tmp_path: Path) -> Path:
+    """A table of what two people played."""
+    rows = [f"{name},Song {n},Ada" for name in ("ann", "bob") for n in range(4)]
+    (tmp_path / "listens.csv").write_text("\n".join(["user,title,artist", *rows]))
+    return tmp_path / "listens.csv"
+
+
+@pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """Of a process that finds none of the packages."""
-    for package in ABSENT:
+    return without(tmp_path, *ABSENT)
+
+
+def without(tmp_path: Path, *packages: str) -> dict[str, str]:
+    """Return the environment of a process that does not find some packages."""
+    for package in packages:
         text = f"raise ModuleNotFoundError('No module named {package}', name={package!r})"
         (tmp_path / "absent" / package).mkdir(parents=True)
         (tmp_path / "absent" / package / "__init__.py").write_text(text)
@@ -66,13 +80,21 @@ def test_what_needs_no_analysis_works(
 
 
 def test_listens_are_imported_and_learned_from(
-    environment: dict[str, str], home: Path, tmp_path: Path
+    environment: dict[str, str], home: Path, listens: Path
 ) -> None:
-    listens = tmp_path / "listens.csv"
-    rows = [f"{name},Song {n},Ada" for name in ("ann", "bob") for n in range(4)]
-    listens.write_text("\n".join(["user,title,artist", *rows]))
     done = earshot(environment, "import", listens, "--home", home)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_cluster_needs_an_extra_and_the_listens_are_kept_without_it(
+    home: Path, listens: Path, tmp_path: Path
+) -> None:
+    environment = {**without(tmp_path, "py4j", "pyspark"), "EARSHOT_SPARK": "local[1]"}
+    done = earshot(environment, "import", listens, "--home", home)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+    assert "Install it with: pip install 'earshot[spark]'" in done.stderr
+    with Catalog(home) as catalog:
+        assert [listener.n_listens for listener in catalog.listeners()] == [4, 4]
 
 
 @pytest.mark.parametrize(

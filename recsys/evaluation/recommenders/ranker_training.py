@@ -15,6 +15,7 @@ from recsys.evaluation.recommenders.ranker_examples import Examples
 from recsys.evaluation.recommenders.ranker_odds import adopt, place, reliability, start_of
 from recsys.evaluation.recommenders.ranker_split import SPLITS, inner_split
 from recsys.interactions import Content, Interactions, n_listeners
+from recsys.models.als import Als, Factorise
 from recsys.models.hybrid import HybridModel, HybridSettings
 from recsys.models.ranker.groups import artist_affinity, track_groups
 from recsys.models.ranker.pairs import REGIMES, RankedLibrary
@@ -55,14 +56,15 @@ class RankedSettings:
         seed: int,
         tracks: Int64Array | None = None,
         times: Int64Array | None = None,
+        factorise: Factorise = Als.fit,
     ) -> RankedModel:
         """Learn as `HybridSettings.fit` does.
 
         `times` are those of the entries of `counts`, where they are known: then the ranker learns
         from the latest listens.
         """
-        model = self.hybrid.fit(counts, content, seed, tracks)
-        return ranked(model, counts, content, seed, times)
+        model = self.hybrid.fit(counts, content, seed, tracks, factorise)
+        return ranked(model, counts, content, seed, times, factorise)
 
 
 def ranked_settings(**settings: Any) -> RankedSettings:
@@ -76,6 +78,7 @@ def ranked(
     content: Content,
     seed: int,
     times: Int64Array | None = None,
+    factorise: Factorise = Als.fit,
 ) -> RankedModel:
     """Train a ranker for a model of these listens, where they are enough and it is adopted.
 
@@ -87,7 +90,7 @@ def ranked(
     interactions = Interactions(
         np.arange(counts.shape[0]), np.flatnonzero(played), counts[:, played], times
     )
-    trained = _train(model.settings, interactions, content.of_tracks(played), seed)
+    trained = _train(model.settings, interactions, content.of_tracks(played), seed, factorise)
     if trained is None:
         few = f"There are fewer than {MIN_LISTENERS} listeners with tracks enough to learn from."
         return RankedModel(without_ranker(model), None, card={"adopted": False, "why": few})
@@ -110,7 +113,11 @@ def library_of(model: HybridModel, counts: sparse.csr_matrix, content: Content) 
 
 
 def _train(
-    settings: HybridSettings, interactions: Interactions, content: Content, seed: int
+    settings: HybridSettings,
+    interactions: Interactions,
+    content: Content,
+    seed: int,
+    factorise: Factorise,
 ) -> Ranker | None:
     """Return a trained ranker with the gate's decision; None where the listens are too few."""
     n_listeners, n_tracks = interactions.counts.shape
@@ -139,7 +146,7 @@ def _train(
             return None
         if not len(split.listeners):
             continue
-        inner = settings.fit(split.train, content, seed)
+        inner = settings.fit(split.train, content, seed, None, factorise)
         some = Examples.of(library_of(inner, split.train, content), split, out.candidates)
         examples.append(some)
         by_listener = of_listeners[split.listeners][some.listeners]

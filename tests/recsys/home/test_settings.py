@@ -42,6 +42,13 @@ def test_whether_builds_learn(tmp_path: Path) -> None:
         load_settings(tmp_path, environ={"EARSHOT_LEARN": "maybe"})
 
 
+def test_where_listens_are_factorised(tmp_path: Path) -> None:
+    assert load_settings(tmp_path, environ={}).spark is None
+    (tmp_path / "earshot.toml").write_text('spark = "spark://host:7077"')
+    assert load_settings(tmp_path, environ={}).spark == "spark://host:7077"
+    assert load_settings(tmp_path, environ={"EARSHOT_SPARK": "local[2]"}).spark == "local[2]"
+
+
 def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
     settings = load_settings(tmp_path, environ={"EARSHOT_HOME": "", "EARSHOT_DATABASE": ""})
     assert settings.database is None
