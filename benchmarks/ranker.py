@@ -3,12 +3,13 @@
     python -m benchmarks.ranker --interactions listens.parquet --items items.parquet
         [--shuffled | --one-listener | --copies 2.3] [--plot reliability.png] [--reasons 3]
 
-The listening model has the settings that a home begins with. With `--shuffled` everybody plays as
-many tracks, drawn by popularity alone: there is nothing to learn, and the gate must refuse.
-`--one-listener` leaves the longest history alone. `--copies` puts so many collections beside each
-other, of other tracks and listeners, to time a larger one. `--plot` draws the chances that the
-ranker gave candidates of the gate against the share that was played. `--reasons` prints the first
-recommendation of so many listeners, from short to long histories, and the parts of its score.
+The listening model has the settings that a home chooses at its first training. With `--shuffled`
+everybody plays as many tracks, drawn by popularity alone: there is nothing to learn, and the gate
+must refuse. `--one-listener` leaves the longest history alone. `--copies` puts so many collections
+beside each other, of other tracks and listeners, to time a larger one. `--plot` draws the chances
+that the ranker gave candidates of the gate against the share that was played. `--reasons` prints
+the first recommendation of so many listeners, from short to long histories, and the parts of its
+score.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from scipy import sparse
 
 from recsys.evaluation.recommenders.ranker_training import ranked
 from recsys.evaluation.recommenders.tables import Columns, read_tables
-from recsys.interactions import Content
-from recsys.models.hybrid import HybridSettings
+from recsys.interactions import Content, Interactions
 from recsys.models.ranker.ranked_model import RankedModel
 from recsys.models.ranker.topics import TOPICS
+from recsys.training.listening_settings import choose
 
 SEED = 0
 
@@ -121,8 +122,10 @@ def main() -> None:
         counts = counts[[int(np.argmax(np.diff(counts.indptr)))]]
     if args.copies != 1:
         counts, content = copied(counts, content, args.copies)
+    listens = Interactions(np.arange(counts.shape[0]), np.arange(counts.shape[1]), counts)
+    settings, _ = choose({}, listens, content, asked=False, seed=SEED, progress=lambda _: None)
     begin, processor = time.perf_counter(), time.process_time()
-    model = HybridSettings().fit(counts, content, SEED)
+    model = settings.fit(counts, content, SEED)
     fitted, fitted_processor = time.perf_counter(), time.process_time()
     with_ranker = ranked(model, counts, content, SEED)
     ended, ended_processor = time.perf_counter(), time.process_time()
