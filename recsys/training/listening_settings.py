@@ -94,7 +94,7 @@ def _stored(last: Mapping[str, Any]) -> HybridSettings | None:
 
 def _holds(choice: Mapping[str, Any], n_pairs: int) -> bool:
     """Return whether a choice still holds for listens of so many pairs."""
-    return bool(choice["asked"]) or n_pairs < GROWTH * choice["pairs"]
+    return bool(choice.get("asked")) or n_pairs < GROWTH * choice.get("pairs", 0)
 
 
 def _held_out(interactions: Interactions, content: Content, seed: int) -> Split | None:
