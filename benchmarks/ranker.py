@@ -3,12 +3,14 @@
     python -m benchmarks.ranker --interactions listens.parquet --items items.parquet
         [--shuffled | --one-listener | --copies 2.3] [--plot reliability.png] [--reasons 3]
 
-The listening model has the settings that a home begins with. With `--shuffled` everybody plays as
-many tracks, drawn by popularity alone: there is nothing to learn, and the gate must refuse.
-`--one-listener` leaves the longest history alone. `--copies` puts so many collections beside each
-other, of other tracks and listeners, to time a larger one. `--plot` draws the chances that the
-ranker gave candidates of the gate against the share that was played. `--reasons` prints the first
-recommendation of so many listeners, from short to long histories, and the parts of its score.
+The listening model has the settings that a home chooses at its first training. With `--shuffled`
+everybody plays as many tracks, drawn by popularity alone: there is nothing to learn, and the gate
+must refuse. `--one-listener` leaves the longest history alone. `--copies` puts so many collections
+beside each other, of other tracks and listeners, to time a larger one. `--plot` draws the chances
+that the ranker gave candidates of the gate against the share that was played. `--reasons` prints
+the first recommendation of so many listeners, from short to long histories, and the parts of its
+score. Printed as well: what one recommendation costs with the ranker and without, see
+`milliseconds`.
 """
 
 from __future__ import annotations
@@ -26,12 +28,14 @@ from scipy import sparse
 
 from recsys.evaluation.recommenders.ranker_training import ranked
 from recsys.evaluation.recommenders.tables import Columns, read_tables
-from recsys.interactions import Content
-from recsys.models.hybrid import HybridSettings
+from recsys.interactions import Content, Interactions
 from recsys.models.ranker.ranked_model import RankedModel
 from recsys.models.ranker.topics import TOPICS
+from recsys.training.listening_settings import choose
 
 SEED = 0
+N_CANDIDATES, N_RESULTS = 300, 20
+N_TIMED = 200  # listeners
 
 
 def drawn_by_popularity(counts: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -89,6 +93,35 @@ def first_recommendations(
     return told
 
 
+def milliseconds(model: RankedModel, counts: sparse.csr_matrix) -> dict[str, list[float]]:
+    """Return median and 99th percentile of what one recommendation costs, on one thread.
+
+    The scores of `N_CANDIDATES` by the listening model, for listeners whose factors are known; what
+    the ranker adds for the same; and what the reasons of the best `N_RESULTS` take beside.
+    """
+    if model.ranker is None:
+        return {}
+    adopted = [row for row in range(counts.shape[0]) if model.ranker.is_adopted(counts[[row]])]
+    asked = np.random.default_rng(SEED).permutation(adopted)[:N_TIMED]
+    took = []
+    for row in asked.tolist():
+        history = counts[[row]]
+        profile = model.hybrid.profile(history)
+        candidates = profile.candidates(N_CANDIDATES)
+        begin = time.perf_counter()
+        scores = profile.scores(candidates)[0]
+        scored = time.perf_counter()
+        pairs = model.pairs(profile, history, candidates)
+        corrected = scores + model.ranker.corrections(pairs)
+        ranked_at = time.perf_counter()
+        best = candidates[np.argsort(-corrected)[:N_RESULTS]]
+        model.ranker.parts(model.pairs(profile, history, np.sort(best)))
+        took.append((scored - begin, ranked_at - scored, time.perf_counter() - ranked_at))
+    percentiles = 1000 * np.percentile(took, [50, 99], axis=0).T
+    names = "scores by the listening model", "the ranker's corrections", "reasons of the results"
+    return dict(zip(names, np.round(percentiles, 2).tolist(), strict=True))
+
+
 def names_of(items: Path | None, ids: NDArray[np.object_]) -> NDArray[np.object_]:
     """Return "artist: title" of items, or the items themselves."""
     if items is None:
@@ -121,8 +154,10 @@ def main() -> None:
         counts = counts[[int(np.argmax(np.diff(counts.indptr)))]]
     if args.copies != 1:
         counts, content = copied(counts, content, args.copies)
+    listens = Interactions(np.arange(counts.shape[0]), np.arange(counts.shape[1]), counts)
+    settings, _ = choose({}, listens, content, asked=False, seed=SEED, progress=lambda _: None)
     begin, processor = time.perf_counter(), time.process_time()
-    model = HybridSettings().fit(counts, content, SEED)
+    model = settings.fit(counts, content, SEED)
     fitted, fitted_processor = time.perf_counter(), time.process_time()
     with_ranker = ranked(model, counts, content, SEED)
     ended, ended_processor = time.perf_counter(), time.process_time()
@@ -138,6 +173,7 @@ def main() -> None:
         "pairs": int(counts.nnz),
         "listening_model": {"s": fitted - begin, "processor_s": fitted_processor - processor},
         "ranker": {"s": ended - fitted, "processor_s": ended_processor - fitted_processor},
+        "milliseconds p50, p99": milliseconds(with_ranker, counts),
         "card": card,
     }
     if args.reasons and args.copies == 1:

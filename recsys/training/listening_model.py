@@ -9,22 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recsys.evaluation.recommenders.data import ListeningData, NoListens, of_home
+from recsys.evaluation.recommenders.data import NoListens, of_home
 from recsys.evaluation.recommenders.ranker_training import RankedSettings
-from recsys.evaluation.recommenders.splits import NothingHeldOut, split
-from recsys.evaluation.recommenders.systems import all_systems, sample
-from recsys.evaluation.recommenders.systems import tune as tune_system
 from recsys.home.files import LISTENING_NAME
 from recsys.home.home import Home
 from recsys.home.settings import Settings
 from recsys.interactions import n_listeners
 from recsys.models.als import Als, Factorise, device
-from recsys.models.hybrid import HybridSettings
 from recsys.models.model_file import DamagedModel, read_manifest
+from recsys.training.listening_settings import choose
 
 SEED = 0
-_VERSION = 2  # of what is learned: models of earlier ones are learned again
-_PROTOCOL = "warm"  # by which settings are chosen: the next tracks of a known listener
+_VERSION = 3  # of what is learned: models of earlier ones are learned again
 
 Progress = Callable[[str], None]
 
@@ -57,7 +53,7 @@ def refit(home: Home, *, tune: bool = False, progress: Progress = lambda _: None
     """Fit the home's listens on its embeddings, and write the model into the home.
 
     Nothing is done where listens, tracks and index are those of the present model, unless `tune`
-    is set: then settings are chosen on held-out listens. Otherwise the last chosen ones stay.
+    is set: then all settings are chosen anew (`recsys.training.listening_settings`).
     None where nobody has listened to anything: an old model is deleted.
     Raises OSError, and NotFitted where the settings name a Spark cluster that cannot be used.
     """
@@ -73,10 +69,9 @@ def refit(home: Home, *, tune: bool = False, progress: Progress = lambda _: None
         path.unlink(missing_ok=True)
         path.with_suffix(".json").unlink(missing_ok=True)
         return None
-    settings = _settings(last)
-    if tune:
-        progress("Choosing settings")
-        settings = _tuned(data, settings)
+    settings, choice = choose(
+        last, data.interactions, data.content, asked=tune, seed=SEED, progress=progress
+    )
     progress("Learning from listens")
     counts = data.interactions.counts
     with _factorisation(home.settings) as factorise:
@@ -92,7 +87,7 @@ def refit(home: Home, *, tune: bool = False, progress: Progress = lambda _: None
         "device": "Spark" if home.settings.spark else device(),
         "ranked": model.ranker is not None,
     }
-    model.save(path, state=state, figures=figures)
+    model.save(path, state=state, figures=figures, choice=choice)
     return Refit(**figures, seconds=time.perf_counter() - begin)
 
 
@@ -126,21 +121,3 @@ def _last(path: Path) -> dict[str, Any]:
         return read_manifest(path)
     except (FileNotFoundError, DamagedModel):
         return {}
-
-
-def _settings(manifest: dict[str, Any]) -> HybridSettings:
-    """Return the settings of a manifest, the defaults where it has none that can be used."""
-    try:
-        return HybridSettings.of_manifest(manifest["settings"])
-    except (KeyError, TypeError):
-        return HybridSettings()
-
-
-def _tuned(data: ListeningData, settings: HybridSettings) -> HybridSettings:
-    """Choose settings on held-out listens; return those given where listens are too few."""
-    try:
-        outer = split(data.interactions, data.content.artists, _PROTOCOL, SEED)
-    except NothingHeldOut:
-        return settings
-    validation = [(sample(outer, SEED), data.content)]
-    return HybridSettings(**tune_system(all_systems()["blend"], validation, _PROTOCOL, SEED))

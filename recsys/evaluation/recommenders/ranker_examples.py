@@ -16,6 +16,7 @@ from recsys.evaluation.recommenders.ranker_split import InnerSplit
 from recsys.models.ranker.candidates import candidate_pairs
 from recsys.models.ranker.pairs import KINDS, RankedLibrary, length_classes
 from recsys.models.ranker.terms import term_values
+from recsys.threads import for_each
 
 _BLOCK = 256  # listeners at once
 
@@ -53,16 +54,20 @@ class Examples:
 
         Nothing counts as held out of a kind without candidates.
         """
-        blocks: list[tuple[Float32Array, ...]] = []
-        lists: list[tuple[Int64Array, ...]] = []
-        for start in range(0, len(split.listeners), _BLOCK):
+        blocks: dict[int, tuple[Float32Array, Float32Array, BoolArray]] = {}
+        lists: dict[int, tuple[Int64Array, Int64Array]] = {}
+
+        def add(start: int) -> None:
             rows = slice(start, start + _BLOCK)
             pairs, _ = candidate_pairs(library, split.histories[rows], n_candidates)
             played = np.asarray(split.held_out[rows][pairs.listeners, pairs.tracks] > 0).ravel()
-            blocks.append((term_values(pairs), pairs.scores, played))
-            lists.append((pairs.listeners + start, pairs.tracks))
-        terms, scores, played = map(np.concatenate, zip(*blocks, strict=True))
-        listeners, tracks = map(np.concatenate, zip(*lists, strict=True))
+            blocks[start] = term_values(pairs), pairs.scores, played
+            lists[start] = pairs.listeners + start, pairs.tracks
+
+        starts = range(0, len(split.listeners), _BLOCK)
+        for_each(add, starts)
+        terms, scores, played = map(np.concatenate, zip(*(blocks[n] for n in starts), strict=True))
+        listeners, tracks = map(np.concatenate, zip(*(lists[n] for n in starts), strict=True))
         sought = np.array(n_candidates)[library.kinds] > 0
         return cls(
             terms,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -168,7 +168,7 @@ def _ranker(examples: Examples, parts: Int64Array, is_asked: BoolArray, seed: in
     def corrections(raw: Float64Array) -> Float64Array:
         return (raw + odds.intercepts[examples.kinds]) / odds.slopes[examples.kinds]
 
-    grown = [_crossed(examples, odds.start, parts, training, kinds, seed) for kinds in REGIMES]
+    grown = _crossed(examples, odds.start, parts, training, seed)
     raw = np.where(np.isin(examples.kinds, REGIMES[0]), grown[0].values, grown[1].values)
     adopted, decisions = adopt(corrections(raw), examples, ~is_asked, is_asked)
     trees: dict[str, Trees] = {}
@@ -213,27 +213,27 @@ class _Crossed(NamedTuple):
 
 
 def _crossed(
-    examples: Examples,
-    start: Float64Array,
-    parts: Int64Array,
-    training: BoolArray,
-    kinds: Sequence[int],
-    seed: int,
-) -> _Crossed:
-    """Grow trees for some kinds of candidates without each part, until it gains no more."""
-    of_kinds = np.isin(examples.kinds, kinds)
-    values, n_trees = np.zeros(len(parts)), []
+    examples: Examples, start: Float64Array, parts: Int64Array, training: BoolArray, seed: int
+) -> list[_Crossed]:
+    """Grow trees for the kinds of each regime without each part, until it gains no more."""
+    of_regime = [np.isin(examples.kinds, kinds) for kinds in REGIMES]
+    values = np.zeros((len(REGIMES), len(parts)))
+    n_trees: list[list[int]] = [[] for _ in REGIMES]
 
-    def grow(part: int) -> None:
-        inside, outside = (training & of_kinds & mask for mask in (parts == part, parts != part))
+    def grow(job: tuple[int, int]) -> None:
+        regime, part = job
+        here = of_regime[regime] & (parts == part)
+        inside, outside = training & here, training & of_regime[regime] & (parts != part)
         if examples.played[inside].any() and examples.played[outside].any():
             trees = _boost(examples, start, outside, seed, until=inside)
-            here = of_kinds & (parts == part)
-            values[here] = trees.values(examples.terms[here])
-            n_trees.append(trees.n_trees)  # otherwise too few to learn from: no correction
+            values[regime, here] = trees.values(examples.terms[here])
+            n_trees[regime].append(trees.n_trees)  # otherwise too few to learn from: no correction
 
-    for_each(grow, range(PARTS))
-    return _Crossed(values, max(round(np.mean(n_trees)), 1) if n_trees else 1)
+    for_each(grow, product(range(len(REGIMES)), range(PARTS)))
+    return [
+        _Crossed(of_one, max(round(np.mean(n)), 1) if n else 1)
+        for of_one, n in zip(values, n_trees, strict=True)
+    ]
 
 
 def _boost(

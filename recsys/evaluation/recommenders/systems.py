@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from index.arrays import Float64Array
 from recsys.evaluation.recommenders.evaluation import evaluate
 from recsys.evaluation.recommenders.ranker_training import ranked_settings
 from recsys.evaluation.recommenders.shared_als import AlsCache
@@ -159,17 +160,26 @@ def usable(
     return chosen, tuple(notes)
 
 
-def tune(system: System, validation: Sequence[Validation], protocol: str, seed: int) -> Settings:
+def tune(
+    system: System,
+    validation: Sequence[Validation],
+    protocol: str,
+    seed: int,
+    n_errors: float = 0.0,
+) -> Settings:
     """Choose a system's settings: those of the highest mean `quality` on splits for validation.
 
-    The defaults, {}, where there are none.
+    n_errors  the first settings of a step stay, unless others are better by more than so many
+              standard errors of the difference, over listeners
+
+    The defaults, {}, where there are no splits.
     """
     best: Settings = {}
     if not validation or (system.listens_only and protocol in COLD_ITEMS):
         return best
-    measured: dict[tuple[int, Estimator], float] = {}  # the best of a step is in the next again
+    measured: dict[tuple[int, Estimator], Float64Array] = {}  # a step's best is in the next again
 
-    def quality_of(number: int, settings: Settings) -> float:
+    def quality_of(number: int, settings: Settings) -> Float64Array:
         estimator = system.make(**settings)
         if (number, estimator) not in measured:
             measured[number, estimator] = quality(estimator, *validation[number], seed)
@@ -178,13 +188,23 @@ def tune(system: System, validation: Sequence[Validation], protocol: str, seed: 
     for step in system.steps:
         grid = [{**best, **settings} for settings in _combinations(step)]
         if len(grid) > 1:
-            qualities = [
-                [quality_of(number, settings) for settings in grid]
+            by_split = [
+                np.stack([quality_of(number, settings) for settings in grid])
                 for number in range(len(validation))
             ]
-            grid = [grid[int(np.argmax(np.mean(qualities, axis=0)))]]
+            grid = [grid[_best(by_split, n_errors)]]
         best = grid[0]
     return best
+
+
+def _best(by_split: Sequence[Float64Array], n_errors: float) -> int:
+    """Return the best of some settings, by their qualities in each split, (n_settings, n) each."""
+    best = int(np.argmax(np.mean([of_one.mean(axis=1) for of_one in by_split], axis=0)))
+    if not n_errors or not best:
+        return best
+    gains = np.concatenate([of_one[best] - of_one[0] for of_one in by_split])
+    error = gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.inf
+    return best if gains.mean() > n_errors * error else 0
 
 
 def validation_splits(outer: Split, content: Content, protocol: str, seed: int) -> list[Validation]:
@@ -219,14 +239,15 @@ def _needs_another(validation: Sequence[Validation], protocol: str) -> bool:
     return protocol in COLD_ITEMS and few
 
 
-def quality(estimator: Estimator, inner: Split, content: Content, seed: int) -> float:
-    """Fit, and return (R@20 + nDCG@100) / 2, the mean over listeners and numbers of seeds."""
+def quality(estimator: Estimator, inner: Split, content: Content, seed: int) -> Float64Array:
+    """Fit, and return (R@20 + nDCG@100) / 2 of each listener, the mean over numbers of seeds."""
     model = estimator.fit(inner.train, content, seed)
     values = []
     for history in inner.histories:
         metrics = evaluate(model.scores, inner, content, seed, history=history).per_query
-        values.append((metrics["R@20"].mean() + metrics["nDCG@100"].mean()) / 2)
-    return float(np.mean(values))
+        values.append((metrics["R@20"] + metrics["nDCG@100"]) / 2)
+    mean: Float64Array = np.mean(values, axis=0)
+    return mean
 
 
 def with_listens(outer: Split, content: Content) -> tuple[Interactions, Content]:

@@ -45,9 +45,11 @@ def candidate_pairs(
 
 def _best(proposal: Float32Array, tracks: Int64Array, n: int) -> tuple[Int64Array, Int64Array]:
     """Return rows and tracks of the n greatest finite values of each row among some tracks."""
-    values = proposal[:, tracks]
     n = min(n, len(tracks))
-    best = np.argpartition(-values, n - 1, axis=1)[:, :n] if n else np.zeros((len(values), 0), int)
+    if not n:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    values = proposal if len(tracks) == proposal.shape[1] else proposal[:, tracks]
+    best = np.argpartition(values, -n, axis=1)[:, -n:]
     rows = np.repeat(np.arange(len(values)), n)
     kept = np.isfinite(np.take_along_axis(values, best, axis=1)).ravel()
     return rows[kept].astype(np.int64), tracks[best.ravel()[kept]].astype(np.int64)

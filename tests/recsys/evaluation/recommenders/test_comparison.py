@@ -82,6 +82,17 @@ def test_tuning_finds_the_best_step_by_step() -> None:
     assert tune(blind, validation, "warm", 0) == {"noise": 0.0}
 
 
+def test_the_first_settings_stay_unless_others_are_clearly_better() -> None:
+    listens, content = kinds()
+    outer = split(listens, content.artists, "warm", 0)
+    validation = validation_splits(outer, content, "warm", 0)
+    clear = System(Noisy, [{"noise": [3.0, 0.0]}])
+    assert tune(clear, validation, "warm", 0, n_errors=1.0) == {"noise": 0.0}
+    assert tune(clear, validation, "warm", 0, n_errors=1e6) == {"noise": 3.0}
+    alike = System(Noisy, [{"noise": [0.01, 0.0, 0.02]}])
+    assert tune(alike, validation, "warm", 0, n_errors=3.0) == {"noise": 0.01}
+
+
 def test_too_few_listens_to_tune() -> None:
     listens, content = checkerboard(n_listeners=2, n_tracks=6), colours(n_tracks=6)
     outer = split(listens, content.artists, "cold-user", 0, user_seeds=(1,))
