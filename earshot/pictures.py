@@ -46,9 +46,8 @@ def draw_map(
         shown = members & free
         free &= ~members
         label = f"{name} ({int(shown.sum())})"
-        axes.scatter(
-            *points[shown].T, s=size, color=colour, label=label, linewidths=0, rasterized=as_image
-        )
+        x, y = points[shown].T
+        axes.scatter(x, y, s=size, color=colour, label=label, linewidths=0, rasterized=as_image)
     if free.any():
         x, y = points[free].T
         axes.scatter(
