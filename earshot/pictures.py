@@ -17,6 +17,7 @@ from recsys.tagging.taggram import Taggram
 from recsys.track_map.wheel import RINGS, WheelPoint, radius_of, wheel_places
 
 DPI = 150
+MOST_SHAPES = 10_000  # in a vector picture; more points are one image in it, or it would be large
 _REST = "#c9c9c9"  # of what is in no group
 # Okabe and Ito's colours, which differ for colour-blind eyes too, and three more.
 COLOURS = (
@@ -39,17 +40,26 @@ def draw_map(
     figure = Figure(figsize=(9, 7), layout="constrained")
     axes = figure.subplots()
     free = np.ones(len(points), np.bool_)
+    as_image = len(points) > MOST_SHAPES
     size = float(np.clip(6000 / max(len(points), 1), 2, 60))
     for (name, members), colour in zip(groups, COLOURS, strict=False):
         shown = members & free
         free &= ~members
         label = f"{name} ({int(shown.sum())})"
-        axes.scatter(
-            points[shown, 0], points[shown, 1], s=size, color=colour, label=label, linewidths=0
-        )
+        x, y = points[shown].T
+        axes.scatter(x, y, s=size, color=colour, label=label, linewidths=0, rasterized=as_image)
     if free.any():
         x, y = points[free].T
-        axes.scatter(x, y, s=size / 2, color=_REST, label="other", linewidths=0, zorder=0)
+        axes.scatter(
+            x,
+            y,
+            s=size / 2,
+            color=_REST,
+            label="other",
+            linewidths=0,
+            zorder=0,
+            rasterized=as_image,
+        )
     axes.set(title=title, aspect="equal", xticks=[], yticks=[])
     axes.invert_yaxis()  # as on the page
     figure.legend(loc="outside right upper", frameon=False)
@@ -118,7 +128,8 @@ def draw_wheel(path: Path, points: Sequence[WheelPoint], title: str) -> None:
         shown = [point for point in points if point.minor == minor]
         name = f"{'minor, A' if minor else 'major, B'} ({len(shown)})"
         angles, radii = [p.angle for p in shown], [p.radius for p in shown]
-        axes.scatter(angles, radii, s=14, color=colour, alpha=0.7, label=name)
+        as_image = len(points) > MOST_SHAPES
+        axes.scatter(angles, radii, s=14, color=colour, alpha=0.7, label=name, rasterized=as_image)
     places = wheel_places()
     labels = [f"{place.number}\n{place.minor}\n{place.major}" for place in places]
     axes.set_xticks([place.angle for place in places], labels=labels)

@@ -372,7 +372,7 @@ def test_a_home_that_cannot_be_made(
     assert "Choose another one." in result.err
     result = earshot.similar("a")
     assert result.status == 1
-    assert "run `earshot build` first" in result.err
+    assert f"run `earshot build --home {earshot.home}` first" in result.err
 
 
 def test_a_home_that_may_not_be_written(earshot: Commands, music: Path, tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ import pytest
 from commands import Commands
 from made_home import make_home, scanned_file
 
+from earshot.pictures import draw_wheel
 from recsys.catalog import Catalog
 from recsys.home.files import LAYOUT_NAME
 from recsys.home.home import open_home
 from recsys.home.settings import Settings
 from recsys.track_map.layout import refresh_layout
+from recsys.track_map.wheel import wheel_points
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +81,14 @@ def test_what_cannot_be_drawn_is_said(
     out = () if "--out" in arguments else ("--out", tmp_path / "picture.png")
     result = earshot.run("plot", *arguments, *out)
     assert result.status == status and sentence in result.err
+
+
+def test_a_large_librarys_vector_picture_holds_one_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, points = tmp_path / "wheel.svg", wheel_points((n, "A minor", 120.0) for n in range(300))
+    draw_wheel(path, points, "shapes")
+    assert "<image" not in path.read_text()
+    monkeypatch.setattr("earshot.pictures.MOST_SHAPES", 299)
+    draw_wheel(path, points, "an image")
+    assert "<image" in path.read_text()

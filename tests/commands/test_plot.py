@@ -22,7 +22,7 @@ def test_kernels_over_the_tags_of_the_homes_tracks(
         write(music / f"{number}.flac", tune(number))
     status, _, err = plot(earshot, "--out", out)
     assert status == 1
-    assert "run `earshot build --tagger MSD_musicnn` first" in err
+    assert f"run `earshot build --tagger MSD_musicnn --home {earshot.home}` first" in err
     earshot.build_json(music, "--tagger", "MSD_musicnn", "--segments", 1)
     status, text, err = plot(earshot, "--out", out, "--kernels", "3")
     assert (status, err) == (0, "")

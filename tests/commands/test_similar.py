@@ -253,7 +253,8 @@ def test_nothing_is_indexed(earshot: Commands, tmp_path: Path) -> None:
     earshot.home = tmp_path / "nowhere"
     result = earshot.similar("melody 4")
     assert result.status == 1
-    assert f"Nothing is indexed in {earshot.home} yet: run `earshot build` first." in result.err
+    suggested = f"run `earshot build --home {earshot.home}` first."
+    assert f"Nothing is indexed in {earshot.home} yet: {suggested}" in result.err
     assert not earshot.home.exists()
 
 
@@ -316,7 +317,7 @@ def test_a_damaged_index_is_noticed_and_rebuilt(
     result = copy.similar("melody 4")
     assert result.status == 1
     assert "is damaged" in result.err or "format" in result.err
-    assert "run `earshot build` again" in result.err
+    assert f"run `earshot build --home {copy.home}` again" in result.err
     assert copy.build_json(library.music)["analysed"] == 0
     assert (copy.home / INDEX_NAME).read_bytes() == whole
     assert copy.neighbours("melody 4") == before
@@ -349,7 +350,7 @@ def test_a_projection_with_any_byte_changed_is_noticed(copy: Commands, library: 
         result = copy.similar("melody 4")
         assert result.status == 1, place
         assert str(path) in result.err
-        assert "run `earshot build` again" in result.err
+        assert f"run `earshot build --home {copy.home}` again" in result.err
         path.write_bytes(whole)
     flip_byte(path, -1)
     assert copy.build_json(library.music)["analysed"] == 0
@@ -381,7 +382,7 @@ def test_an_index_of_another_projection_is_refused(
     result = copy.similar("melody 4")
     assert result.status == 1
     assert "was built for projection" in result.err
-    assert "run `earshot build` again" in result.err
+    assert f"run `earshot build --home {copy.home}` again" in result.err
     assert copy.build_json(library.music)["analysed"] == 0
     assert len(copy.neighbours("melody 4")) == N_SONGS
 

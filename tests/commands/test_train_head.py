@@ -19,6 +19,7 @@ from encoders.projection import Projection
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog
 from recsys.home.files import HEAD_NAME, INDEX_NAME, LAYOUT_NAME, LISTENING_NAME, PROJECTION_NAME
+from recsys.home.named_home import naming_home
 from recsys.library.build import HEAD_LOST
 from recsys.models.model_file import read_manifest
 from recsys.track_map.layout import refresh_layout
@@ -226,7 +227,7 @@ def test_a_home_without_an_index_is_named(tmp_path: Path, earshot: Commands) -> 
     earshot.home = tmp_path / "nothing"
     result = earshot.run("train-head")
     assert result.status == 1
-    assert "run `earshot build` first" in result.err
+    assert f"run `earshot build --home {earshot.home}` first" in result.err
 
 
 @pytest.mark.parametrize("home", [120], indirect=True)
@@ -234,7 +235,7 @@ def test_a_damaged_head_is_left_out_of_the_evaluation(home: Path, earshot: Comma
     (home / HEAD_NAME).write_bytes(b"garbage")
     result = earshot.run("evaluate", "content", "--by", "artist", "--json")
     assert result.status == 0
-    assert "`earshot train-head` makes a new one" in result.err
+    assert f"`earshot train-head --home {earshot.home}` makes a new one" in result.err
     assert "head" not in result.json["systems"]
 
 
@@ -256,11 +257,11 @@ def test_growth_keeps_a_head_and_says_that_it_is_old(real: Commands, tmp_path: P
     assert "outgrown" in done["notes"][0]
     assert served(real.home)[0].head
     done = real.build("--refit", tmp_path / "music")
-    assert HEAD_LOST in done.err
+    assert naming_home(HEAD_LOST, real.home) in done.err
     assert served(real.home)[0].head is None
 
 
 def test_other_taggers_lose_a_head_with_a_word(real: Commands, tmp_path: Path) -> None:
     done = real.build("--models", "MTT_musicnn", tmp_path / "music")
-    assert HEAD_LOST in done.err
+    assert naming_home(HEAD_LOST, real.home) in done.err
     assert served(real.home)[0].head is None
