@@ -165,7 +165,9 @@ class ContextLoader:
         """Return the query's context, and notices on what could not be used."""
         made = self.home.tables.tracks_at_revision()
         table, model = made.value, self._current_model()
-        history, examples, kept = ListenerHistory(), [], None
+        history = ListenerHistory()
+        examples: list[TagExamples] = []
+        kept: Kept | None = None
         if query.listener is not None:
             listener = self._listener(query.listener, table)
             history, examples, kept = listener.history, listener.examples, listener.kept
