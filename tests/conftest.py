@@ -20,6 +20,7 @@ hypothesis.settings.load_profile("patient")
 
 # Files that take longest, by their folder and name: they begin, so that no worker ends alone.
 LONGEST = (
+    "commands/test_build_ray.py",
     "webui/test_demo.py",
     "commands/test_build_interrupted.py",
     "old_homes/test_old_homes.py",
