@@ -46,7 +46,6 @@ SHARD = 2**17  # vectors, a usual size: 200 MB of them at 384 numbers
 SAMPLE_PER_LIST, LEAST_SAMPLE = 64, 16_384  # vectors that lists, and codes, are trained on
 MOST_FLAT = 1_000_000  # vectors that a usual index searches exactly
 NUMBERS_PER_CODE = 4  # of a vector in a byte of its code
-_CODES_ITERATIONS = 10  # of k-means; faiss's 25 gain nothing after exact products
 _RECIPE = re.compile(r"IVF\d+,PQ\d+(x\d+)?")
 
 
@@ -137,7 +136,7 @@ def train(
     if not is_by_shards(recipe):
         raise ValueError(f"recipe: wanted IVF…,PQ…, got {recipe!r}")
     structure, search = new_structure(unit.shape[1], recipe, search, len(unit))
-    structure.pq.cp.niter = _CODES_ITERATIONS
+    structure.do_polysemous_training = False  # minutes, for searches by Hamming distances
     structure.train(unit)
     return Training(
         recipe,
