@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
-from pyarrow import parquet  # type: ignore[import-untyped]
+from pyarrow import parquet
 from scipy import sparse
 
 from index.arrays import Float32Array
@@ -92,8 +92,8 @@ def _explained(master: str, errors: tuple[type[Exception], ...]) -> Iterator[Non
             ) from error
         first = str(getattr(error, "java_exception", None) or error).strip().partition("\n")[0]
         raise NotFitted(
-            f"Spark at {master} cannot fit the listening model: {first} Listens are kept: run the "
-            "command again, or without the setting `spark`."
+            f"Spark at {master} cannot fit the listening model: {first.rstrip('.')}. Listens are "
+            "kept: run the command again, or without the setting `spark`."
         ) from error
 
 
@@ -173,7 +173,8 @@ def _factors(
     fitted.itemFactors.write.parquet((folder / "factors").as_uri())
     squares = "sum(aggregate(features, 0D, (total, value) -> total + value * value))"
     lengths = [
-        side.selectExpr(squares).first()[0] for side in (fitted.userFactors, fitted.itemFactors)
+        side.selectExpr(squares).collect()[0][0]
+        for side in (fitted.userFactors, fitted.itemFactors)
     ]
     scale = np.float32((lengths[0] / lengths[1]) ** 0.25) if all(lengths) else np.float32(1)
     factors = np.zeros((n_tracks, als.factors), np.float32)

@@ -30,7 +30,6 @@ MASTER = "local[2]"
 
 @pytest.fixture(scope="module", autouse=True)
 def spark() -> None:
-    os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")  # it runs for seconds
     java = shutil.which("java") or os.environ.get("JAVA_HOME")
     missing = None if java else "Java (apt-get install openjdk-17-jre-headless)"
     if importlib.util.find_spec("pyspark") is None:
@@ -73,14 +72,15 @@ def test_listeners_are_recommended_what_implicit_recommends(factorise: Factorise
     tastes = rng.standard_normal((150, 4)) @ rng.standard_normal((4, 200))
     tastes += rng.permutation(np.linspace(-1.5, 1.5, 200))  # some tracks are played by more
     counts = sparse.csr_matrix(np.maximum(np.round(tastes * 2 - 4), 0).astype(np.float32))
-    als = Als(8, regularization=10.0, alpha=3.0)
+    counts = counts[np.diff(counts.indptr) > 0]
+    als = Als(4, regularization=3.0, alpha=3.0)
     ours, theirs = als.fit(counts, None, 0), factorise(als, counts, None, 0)
     one, two = ours.scores(counts), theirs.scores(counts)
     assert np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(one, two, strict=True)]) > 0.99
     played = counts.toarray() > 0
     lists = [np.argsort(np.where(played, -np.inf, scores))[:, -20:] for scores in (one, two)]
     same = [len(np.intersect1d(a, b)) / 20 for a, b in zip(*lists, strict=True)]
-    assert np.mean(same) > 0.85
+    assert np.mean(same) > 0.95
 
 
 def test_a_home_learns_on_the_cluster_that_its_settings_name(tmp_path: Path) -> None:
