@@ -27,7 +27,7 @@ from recsys.library.duplicates import find_duplicates
 from recsys.threads import n_cores
 
 SECONDS = 100.0  # of a track
-APART = 10.0  # s between the beginnings of two parts: their middles have little in common
+APART = 17.0  # s between the beginnings of two parts: their middles have nothing in common
 CLUSTER = 41  # tracks that are near each other
 DIM = 64
 
