@@ -235,6 +235,7 @@ class ContextLoader:
             tuple(feedback["like"]),
             tuple(feedback["dislike"]),
             tuple(feedback["skip"]),
+            listens.last_at[indexed],
         )
         with self._histories_lock:
             if len(self._histories) >= N_CACHED_HISTORIES:
