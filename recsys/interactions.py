@@ -34,6 +34,14 @@ class Interactions:
         if self.times is not None and self.times.shape != (self.counts.nnz,):
             raise ValueError(f"times: wanted shape ({self.counts.nnz},), got {self.times.shape}")
 
+    @property
+    def dated(self) -> sparse.csr_matrix | None:
+        """The times as a matrix with the stored entries of `counts`, also where one is 0."""
+        if self.times is None:
+            return None
+        parts = self.times.astype(np.float64), self.counts.indices, self.counts.indptr
+        return sparse.csr_matrix(parts, self.counts.shape)
+
 
 def n_listeners(counts: sparse.csr_matrix) -> Int64Array:
     """Count each track's listeners: int64 (n_tracks,)."""

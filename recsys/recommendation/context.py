@@ -328,4 +328,5 @@ class ContextLoader:
             tuple(feedback["like"]),
             tuple(feedback["dislike"]),
             tuple(feedback["skip"]),
+            listens.last_at[indexed],
         )

@@ -71,21 +71,26 @@ class IndexedModel:
         if not known.any():
             return None
         at = (np.zeros(int(known.sum()), np.intp), columns[known])
-        matrix = sparse.csr_matrix((counts[known], at), shape=(1, len(self.model.tracks)))
+        shape = 1, len(self.model.tracks)
+        matrix = sparse.csr_matrix((counts[known], at), shape=shape)
+        last_at = dict(zip(history.rows.tolist(), history.last_at.tolist(), strict=False))
+        times = np.array([last_at.get(row, 0) for row in rows[known].tolist()], np.float64)
+        dated = sparse.csr_matrix((times, at), shape=shape)
         strongest = np.argsort(-counts[known], kind="stable")[:MAX_NAMED]
         ranked = not _replaced(seeds)
-        listener = self._listener(matrix)
+        listener = self._listener(matrix, dated)
         return ListenerScores(self, listener, rows[known][strongest], ranked, sample)
 
-    def _listener(self, listens: sparse.csr_matrix) -> KnownListener:
+    def _listener(self, listens: sparse.csr_matrix, times: sparse.csr_matrix) -> KnownListener:
         """Return who listens so, solved once for the same listens: (1, n_tracks)."""
-        key = hashlib.blake2b(listens.indices.tobytes() + listens.data.tobytes()).digest()
+        arrays = listens.indices, listens.data, times.data
+        key = hashlib.blake2b(b"".join(array.tobytes() for array in arrays)).digest()
         with self._lock:
             known = self._known.pop(key, None)
             if known is not None:
                 self._known[key] = known  # the last that was asked for
                 return known
-        known = KnownListener(self.model.profile(listens), listens, {})
+        known = KnownListener(self.model.profile(listens), listens, times, {})
         with self._lock:
             self._known[key] = known
             for old in list(self._known)[:-MAX_KNOWN]:
@@ -97,12 +102,14 @@ class KnownListener(NamedTuple):
     """What a listening model knows of somebody with certain listens, kept for their next query.
 
     listens     by the model's columns: CSR (1, n_tracks)
+    times       of the last listens: CSR with the same stored entries, 0 where one is not known
     candidates  columns of the `n` tracks that the model may rank high, and whether by its ranker
                 too, by these two
     """
 
     profile: Profile
     listens: sparse.csr_matrix
+    times: sparse.csr_matrix
     candidates: dict[tuple[int, bool], IndexArray]
 
 
@@ -195,7 +202,10 @@ class ListenerScores:
         known = columns >= 0
         if ranker is None:
             raise ValueError("the listening model has no ranker")
-        pairs = self.model.ranked.pairs(self.known.profile, self.known.listens, columns[known])
+        listener = self.known
+        pairs = self.model.ranked.pairs(
+            listener.profile, listener.listens, columns[known], listener.times
+        )
         values = compute(ranker, pairs)
         of_rows = np.zeros((len(rows), values.shape[1]), np.float32)
         of_rows[known] = values

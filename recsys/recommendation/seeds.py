@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from index.arrays import Float32Array, Float64Array, IndexArray
+from index.arrays import Float32Array, Float64Array, IndexArray, Int64Array
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog
 from recsys.catalog.search import fold
@@ -39,7 +39,8 @@ _T = TypeVar("_T")
 class ListenerHistory:
     """A listener's listens and feedback, as rows of the track table.
 
-    rows       tracks played, and `counts` how often, float32
+    rows       tracks played, `counts` how often, float32, and `last_at` when last, in Unix
+               seconds, 0 where it is not known, int64
     unindexed  ids of the tracks played that are not indexed
     """
 
@@ -49,6 +50,7 @@ class ListenerHistory:
     liked: tuple[int, ...] = ()
     disliked: tuple[int, ...] = ()
     skipped: tuple[int, ...] = ()
+    last_at: Int64Array = field(default_factory=lambda: np.empty(0, np.int64))
 
     def is_same(self, other: ListenerHistory) -> bool:
         """Say whether another history is equal."""

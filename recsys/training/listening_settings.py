@@ -24,7 +24,7 @@ GROWTH = 1.5  # of the pairs, after which settings are chosen again
 N_ERRORS = 1.0  # standard errors by which others must be better than the first
 N_FACTORS = 128
 FIRST = 100.0, 60.0  # λ, and α times the mean weight of a listen
-OTHERS = (100.0, 100.0), (30.0, 10.0)
+OTHERS = (100.0, 100.0), (60.0, 30.0)
 _PROTOCOL = "warm"  # the next tracks of a known listener
 
 Progress = Callable[[str], None]

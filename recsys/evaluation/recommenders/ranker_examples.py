@@ -59,7 +59,8 @@ class Examples:
 
         def add(start: int) -> None:
             rows = slice(start, start + _BLOCK)
-            pairs, _ = candidate_pairs(library, split.histories[rows], n_candidates)
+            times = None if split.times is None else split.times[rows]
+            pairs, _ = candidate_pairs(library, split.histories[rows], n_candidates, times)
             played = np.asarray(split.held_out[rows][pairs.listeners, pairs.tracks] > 0).ravel()
             blocks[start] = term_values(pairs), pairs.scores, played
             lists[start] = pairs.listeners + start, pairs.tracks

@@ -54,12 +54,14 @@ class InnerSplit:
     train      float32 CSR (n_listeners, n_tracks)
     listeners  rows of the queries: int64 (n_queries,)
     histories  listens that are known of them, and `held_out` those to find: (n_queries, n_tracks)
+    times      of the listens of `histories`, see `recsys.models.ranker.pairs.Pairs`
     """
 
     train: sparse.csr_matrix
     listeners: Int64Array
     histories: sparse.csr_matrix
     held_out: sparse.csr_matrix
+    times: sparse.csr_matrix | None = None
 
 
 def inner_split(
@@ -105,7 +107,9 @@ def inner_split(
     queries = (np.diff(told_all.indptr) > 0) & (np.diff(held_out.indptr) > 0)
     listeners = order[queries[order]][:max_queries]
     train = entries(counts, history & ~is_told[row])
-    return InnerSplit(train, listeners, told_all[listeners], held_out[listeners])
+    dated = interactions.dated
+    times = None if dated is None else entries(dated, history)[listeners]
+    return InnerSplit(train, listeners, told_all[listeners], held_out[listeners], times)
 
 
 def _new_tracks(

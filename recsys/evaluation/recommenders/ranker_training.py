@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from index.arrays import BoolArray, Float64Array, Int64Array
+from index.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from recsys.evaluation.recommenders.ranker_examples import Examples
 from recsys.evaluation.recommenders.ranker_odds import adopt, place, reliability, start_of
 from recsys.evaluation.recommenders.ranker_split import SPLITS, inner_split
@@ -251,7 +251,7 @@ def _boost(
     import lightgbm  # noqa: PLC0415 - seconds to import, and not needed before
 
     terms = examples.terms[training]
-    columns = [n for n in range(len(TERMS)) if terms[:, n].min() < terms[:, n].max()]
+    columns = [n for n in range(len(TERMS)) if _differ(terms[:, n])]
     names = [column_name(TERMS[n].name) for n in columns]
     sets: list[Any] = []
     for mask in (training,) if until is None else (training, until):
@@ -277,3 +277,9 @@ def _boost(
         booster = lightgbm.train(parameters, sets[0], n_trees, [sets[1]], callbacks=[stop])
         text = booster.model_to_string(num_iteration=booster.best_iteration)
     return Trees(text, sha256(text))
+
+
+def _differ(values: Float32Array) -> bool:
+    """Return whether the known values of a term differ: NaN is not known, (n,)."""
+    known = values[~np.isnan(values)]
+    return bool(len(known)) and bool(known.min() < known.max())

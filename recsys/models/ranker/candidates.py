@@ -18,9 +18,15 @@ OWN_ARTIST = (
 
 
 def candidate_pairs(
-    library: RankedLibrary, histories: sparse.csr_matrix, n_of_kind: Sequence[int] = N_CANDIDATES
+    library: RankedLibrary,
+    histories: sparse.csr_matrix,
+    n_of_kind: Sequence[int] = N_CANDIDATES,
+    times: sparse.csr_matrix | None = None,
 ) -> tuple[Pairs, Float32Array]:
-    """Return the best candidates of each kind for histories, and all scores (n, n_tracks)."""
+    """Return the best candidates of each kind for histories, and all scores (n, n_tracks).
+
+    `times` are those of `Pairs`.
+    """
     profile: Profile = library.model.profile(histories)
     terms = profile.terms()
     scores = profile.scores_of(terms)
@@ -39,7 +45,7 @@ def candidate_pairs(
     listeners, tracks = listeners[order], tracks[order]
     of_pairs = ScoreTerms(*(term[listeners, tracks] for term in terms))
     of_best = scores[listeners, tracks]
-    pairs = Pairs(library, profile, histories, listeners, tracks, of_best, of_pairs)
+    pairs = Pairs(library, profile, histories, listeners, tracks, of_best, of_pairs, times)
     return pairs, scores
 
 

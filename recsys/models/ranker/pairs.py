@@ -89,6 +89,8 @@ class Pairs:
     tracks     each pair's track, not of the history: int64 (n_pairs,)
     scores     the listening model's, float32 (n_pairs,)
     terms      likewise of its terms
+    times      of the last listens, in Unix seconds, 0 where one is not known: CSR with the stored
+               entries of `histories`; None where none is known
     """
 
     library: RankedLibrary
@@ -98,6 +100,7 @@ class Pairs:
     tracks: Int64Array
     scores: Float32Array
     terms: ScoreTerms
+    times: sparse.csr_matrix | None = None
 
     def __len__(self) -> int:
         return len(self.tracks)
@@ -126,6 +129,27 @@ class Pairs:
             np.float32
         )
         return shares
+
+    @cached_property
+    def recency_by_artist(self) -> Float32Array:
+        """How lately a listener played each artist: (n, n_artists).
+
+        The share of the history's tracks whose last listen is no later than that of the artist: 1
+        for the artist of the last listen, 0 for one who is not in the history. NaN for listeners
+        none of whose times is known.
+        """
+        shape = self.histories.shape[0], len(self.library.artists)
+        recency = np.full(shape, np.nan, np.float32)
+        times = np.zeros(self.histories.nnz) if self.times is None else self.times.data
+        codes = self.library.artists.codes[self.histories.indices]
+        for row, (start, end) in zip(recency, pairwise(self.histories.indptr), strict=True):
+            known = times[start:end] > 0
+            if known.any():
+                last, artists = times[start:end][known], codes[start:end][known]
+                shares = np.searchsorted(np.sort(last), last, side="right") / len(last)
+                row[:] = 0
+                np.maximum.at(row, artists[artists >= 0], shares[artists >= 0].astype(np.float32))
+        return recency
 
     @cached_property
     def by_album(self) -> Float32Array:

@@ -45,14 +45,17 @@ class RankedModel:
         """The listening model."""
         return self.library.model
 
-    def scores(self, histories: sparse.csr_matrix) -> Float32Array:
+    def scores(
+        self, histories: sparse.csr_matrix, times: sparse.csr_matrix | None = None
+    ) -> Float32Array:
         """Score every track for these histories: both (n, n_tracks).
 
-        The best candidates of each kind are ranked anew; the others of their kind follow them.
+        `times` are those of `Pairs`. The best candidates of each kind are ranked anew; the others
+        of their kind follow them.
         """
         if self.ranker is None or not self.ranker.adopted.any():
             return self.hybrid.scores(histories)
-        pairs, before = candidate_pairs(self.library, histories)
+        pairs, before = candidate_pairs(self.library, histories, times=times)
         after = before.copy()
         at = pairs.listeners, pairs.tracks
         after[at] = pairs.scores + self.ranker.corrections(pairs)
@@ -69,13 +72,22 @@ class RankedModel:
             after[block] = before[block] + constants[:, None]
         return after
 
-    def pairs(self, profile: Profile, history: sparse.csr_matrix, tracks: Int64Array) -> Pairs:
-        """Return the pairs of one listener, with this history (1, n_tracks), and some tracks."""
+    def pairs(
+        self,
+        profile: Profile,
+        history: sparse.csr_matrix,
+        tracks: Int64Array,
+        times: sparse.csr_matrix | None = None,
+    ) -> Pairs:
+        """Return the pairs of one listener, with this history (1, n_tracks), and some tracks.
+
+        `times` are those of `Pairs`.
+        """
         terms = profile.terms(tracks)
         scores = profile.scores_of(terms, tracks)[0]
         listeners = np.zeros(len(tracks), np.int64)
         of_pairs = type(terms)(*(term[0] for term in terms))
-        return Pairs(self.library, profile, history, listeners, tracks, scores, of_pairs)
+        return Pairs(self.library, profile, history, listeners, tracks, scores, of_pairs, times)
 
     def save(self, path: Path, **manifest: Any) -> None:
         """Write model and ranker atomically, and the model card beside them as .json.

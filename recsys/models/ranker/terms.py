@@ -58,6 +58,10 @@ def _own_artist_complete(pairs: Pairs) -> NDArray[np.floating]:
     return pairs.of_artist(pairs.by_artist) / np.maximum(sizes, 1)
 
 
+def _own_artist_recency(pairs: Pairs) -> NDArray[np.floating]:
+    return pairs.of_artist(pairs.recency_by_artist)
+
+
 def _own_album_tracks(pairs: Pairs) -> NDArray[np.floating]:
     return _scaled_log(pairs.of_album(pairs.by_album))
 
@@ -141,6 +145,7 @@ TERMS: tuple[RankingTerm, ...] = (
     RankingTerm("share of the same artist", "own artist", _own_artist_share, 1),
     RankingTerm("plays of the same artist", "own artist", _own_artist_plays, 1),
     RankingTerm("part of the artist's tracks", "own artist", _own_artist_complete, 1),
+    RankingTerm("recency of the same artist", "own artist", _own_artist_recency),
     RankingTerm("tracks from the same album", "own album", _own_album_tracks, 1),
     RankingTerm("part of the album's tracks", "own album", _own_album_complete, 1),
     RankingTerm("artists played together", "artists", _artist_affinity, 1),
@@ -174,7 +179,7 @@ TERMS: tuple[RankingTerm, ...] = (
 
 
 def term_values(pairs: Pairs) -> Float32Array:
-    """Return the values of all terms: float32 (n_pairs, n_terms).
+    """Return the values of all terms, NaN where one is not known: float32 (n_pairs, n_terms).
 
     Rounded, so that a cosine of 1 is on one side of a threshold however many pairs there are.
     """

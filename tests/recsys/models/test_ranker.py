@@ -119,6 +119,25 @@ def test_terms_are_what_their_names_say() -> None:
     assert max(best[4:]) < 0.1
 
 
+def test_recency_is_the_place_of_an_artists_last_listen() -> None:
+    """Among the times that are known; unknown without any."""
+    (place,) = [n for n, t in enumerate(TERMS) if t.name == "recency of the same artist"]
+    model, (counts, _) = ranked(), listens()
+    history = counts[[0]]  # tracks 0, 1 and 3: artists 0, 0 and 1
+    profile, every = model.hybrid.profile(history), np.arange(8)
+
+    def recency(*times: float) -> list[float]:
+        dated = sparse.csr_matrix((np.array(times), history.indices, history.indptr), (1, 8))
+        return term_values(model.pairs(profile, history, every, dated))[:, place].tolist()
+
+    assert recency(5, 30, 20) == pytest.approx([1] * 3 + [2 / 3] * 2 + [0] * 3, abs=1e-4)
+    assert recency(5, 10, 20) == pytest.approx([2 / 3] * 3 + [1] * 2 + [0] * 3, abs=1e-4)
+    assert recency(5, 20, 20) == pytest.approx([1] * 3 + [1] * 2 + [0] * 3)
+    assert recency(5, 0, 20) == pytest.approx([0.5] * 3 + [1] * 2 + [0] * 3)
+    assert np.isnan(recency(0, 0, 0)[:7]).all()
+    assert np.isnan(term_values(pairs_of(model, 0))[:7, place]).all()
+
+
 def test_groups_count_listeners() -> None:
     artists, albums = track_groups(*listens())
     assert artists.sizes.tolist() == [3, 2, 2]

@@ -74,6 +74,28 @@ def loyal(
     return of_counts(counts), Content(vectors, np.ones(n_tracks, bool), artists)
 
 
+def phases(
+    n_listeners: int = 200, n_artists: int = 30, n_each: int = 10, seed: int = 0
+) -> tuple[Interactions, Content]:
+    """Listeners who play one artist after another, any six, and each no more once it is left.
+
+    Of each they play half of the tracks, of the last as many before as after their history is cut:
+    only the times say whose tracks come next. Content is noise.
+    """
+    rng = np.random.default_rng(seed)
+    n_tracks = n_artists * n_each
+    artists = np.repeat(np.arange(n_artists), n_each)
+    counts, times = np.zeros((2, n_listeners, n_tracks), int)
+    for row, when in zip(counts, times, strict=True):
+        for phase, artist in enumerate(rng.choice(n_artists, 6, replace=False)):
+            n_played = n_each if phase == 5 else n_each // 2
+            played = artist * n_each + rng.permutation(n_each)[:n_played]
+            row[played] = 1
+            when[played] = 1 + 100 * phase + rng.permutation(n_played)
+    vectors = rng.standard_normal((n_tracks, 4)).astype(np.float32)
+    return of_counts(counts, times), Content(vectors, np.ones(n_tracks, bool), artists)
+
+
 def shuffled(interactions: Interactions, seed: int = 0) -> Interactions:
     """Listens of tracks drawn anew: as many of each listener, by popularity, and nothing else."""
     rng = np.random.default_rng(seed)

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import sparse
-from tastes import loyal, shuffled
+from tastes import loyal, phases, shuffled
 
+from index.arrays import Int64Array
 from recsys.evaluation.recommenders.evaluation import evaluate
 from recsys.evaluation.recommenders.ranker_split import (
     KNOWN_TRACKS,
@@ -63,6 +64,23 @@ def test_loyalty_to_artists_is_learned(trained: RankedModel, outer: tuple[Split,
     adopted = [d for d in decisions if d["adopted"]]
     assert all(d["gain"] > 2.6 * d["error"] > 0 for d in adopted)
     assert {d["kind"] for d in decisions} == {"known track", "new artist", "new track or artist"}
+
+
+def test_what_was_played_of_late_counts_where_times_say_so() -> None:
+    """Against the same ranker that is told other times of the same listens."""
+    interactions, content = phases()
+    outer = split(interactions, content.artists, "warm", 0)
+    model = SETTINGS.fit(outer.train, content, 0, times=outer.train_times)
+    assert "recency of the same artist" in ranker_of(model).card["terms"]
+
+    def found(times: Int64Array | None) -> float:
+        told = (times, outer.train.indices, outer.train.indptr)
+        dated = sparse.csr_matrix(told, outer.train.shape, np.float64)[outer.listeners]
+        scores = model.scores(outer.histories[""], dated)
+        return float(evaluate(lambda _: scores, outer, content, 0).per_query["R@20"].mean())
+
+    others = np.random.default_rng(0).permutation(outer.train_times)
+    assert found(outer.train_times) > 1.2 * found(others)
 
 
 def test_listens_without_a_pattern_train_no_ranker(outer: tuple[Split, Content]) -> None:
