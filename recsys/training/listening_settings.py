@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from scipy import sparse
 
 from recsys.evaluation.recommenders.splits import NothingHeldOut, Split, split
@@ -22,6 +23,7 @@ from recsys.models.hybrid import HybridSettings
 MIN_LISTENERS = 120  # fewer keep the defaults of `HybridSettings`, unless it is asked
 GROWTH = 1.5  # of the pairs, after which settings are chosen again
 N_ERRORS = 1.0  # standard errors by which others must be better than the first
+MOST_PAIRS = 2_000_000  # that settings are compared on: of more, listeners drawn at random
 N_FACTORS = 128
 FIRST = 100.0, 60.0  # λ, and α times the mean weight of a listen
 OTHERS = (100.0, 100.0), (60.0, 30.0)
@@ -61,7 +63,7 @@ def choose(
         return stored, choice
     first = first_settings(counts)
     record = {"asked": asked, "pairs": int(counts.nnz)}
-    outer = _held_out(interactions, content, seed)
+    outer = _held_out(_drawn(interactions, seed), content, seed)
     if outer is None or (not asked and len(outer.listeners) < MIN_LISTENERS):
         return (stored or first) if asked else first, record
     progress("Choosing settings")
@@ -95,6 +97,19 @@ def _stored(last: Mapping[str, Any]) -> HybridSettings | None:
 def _holds(choice: Mapping[str, Any], n_pairs: int) -> bool:
     """Return whether a choice still holds for listens of so many pairs."""
     return bool(choice.get("asked")) or n_pairs < GROWTH * choice.get("pairs", 0)
+
+
+def _drawn(interactions: Interactions, seed: int) -> Interactions:
+    """Return the listens of as many listeners as have about `MOST_PAIRS`, in their order."""
+    n = len(interactions.listeners)
+    share = MOST_PAIRS / max(interactions.counts.nnz, 1)
+    if share >= 1:
+        return interactions
+    rows = np.sort(np.random.default_rng(seed).choice(n, max(1, round(share * n)), replace=False))
+    dated = interactions.dated
+    times = None if dated is None else dated[rows].data.astype(np.int64)
+    counts = interactions.counts[rows]
+    return Interactions(interactions.listeners[rows], interactions.tracks, counts, times)
 
 
 def _held_out(interactions: Interactions, content: Content, seed: int) -> Split | None:

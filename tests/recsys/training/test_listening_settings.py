@@ -13,6 +13,7 @@ from recsys.evaluation.recommenders.systems import quality
 from recsys.interactions import Content, Interactions
 from recsys.models.als import Als, weighted
 from recsys.models.hybrid import HybridSettings
+from recsys.training import listening_settings
 from recsys.training.listening_settings import (
     FIRST,
     GROWTH,
@@ -82,6 +83,21 @@ def test_the_factorisation_that_finds_most_is_chosen() -> None:
     assert said[0] == "Choosing settings"
     assert f"λ {tried[best].regularization:g} and α {tried[best].alpha:g}" in said[1]
     assert said[1].endswith(".")
+
+
+def test_of_many_listens_those_of_some_listeners_are_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is learned is scaled to all of them, and what is kept counts all of them."""
+    undated, content = listens(3 * MIN_LISTENERS)
+    counts = undated.counts
+    times = np.arange(counts.nnz)
+    data = Interactions(undated.listeners, undated.tracks, counts, times), content
+    monkeypatch.setattr(listening_settings, "MOST_PAIRS", counts.nnz // 2)
+    _, choice, said = chosen(data)
+    assert choice["pairs"] == counts.nnz
+    told = int(said[1].split(" held out of ")[1].split()[0].replace(",", ""))
+    assert told == pytest.approx(1.5 * MIN_LISTENERS, rel=0.05)
 
 
 @pytest.mark.parametrize("n", [1, MIN_LISTENERS - 1])
