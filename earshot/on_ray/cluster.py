@@ -92,9 +92,11 @@ class Cluster:
 
         Until the block's end, standard output is closed to what Ray prints of its nodes' logs.
         """
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # Under `uv run` Ray would make a new environment for each worker; theirs are there already.
+        os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
         import ray  # noqa: PLC0415 - of the extra `ray`
 
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if self._address == "local":
             options |= {"num_cpus": n_cores(), "object_store_memory": _OBJECTS}

@@ -117,6 +117,8 @@ def _fit(
         inside.chmod(0o777)  # executors may be another user's
         confidence = weighted(counts, als.weighting)
         _write_pairs(inside / "pairs", confidence)
+        # Without it what an iteration rests on grows with each, until the driver's stack is full.
+        session.sparkContext.setCheckpointDir((inside / "checkpoints").as_uri())
         items = _factors(session, inside, als, counts, seed)
     confidence.data = np.float32(1) + np.float32(als.alpha) * confidence.data
     transposed = sparse.csr_matrix(confidence.T)
