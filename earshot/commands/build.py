@@ -147,7 +147,7 @@ def parse(arguments: Sequence[str]) -> BuildOptions:
     )
     parser.add_argument(
         "--recipe",
-        default=build.AUTOMATIC,
+        default="Flat",
         help="faiss index type; auto: Flat for up to a million tracks, IVF…,PQ… for more, which "
         "is built by shards and mapped (default: %(default)s)",
     )

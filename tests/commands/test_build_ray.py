@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sqlite3
 import threading
@@ -15,7 +16,6 @@ import numpy as np
 import psutil
 import pytest
 from commands import Commands, children, finish, start, until
-from moto.server import ThreadedMotoServer
 from onnx_models import write_encoder
 from sounds import long_wav, tune, write
 
@@ -23,12 +23,12 @@ from earshot import cli
 from encoders.features import TrackFeatures
 from recsys.catalog import Catalog
 
-cluster_utils = pytest.importorskip(
-    "ray.cluster_utils", reason="needs the extra `ray`: pip install 'earshot[ray]'"
-)
-fsspec = pytest.importorskip("fsspec")
-
+# ray, moto and fsspec take seconds to import: only where these tests run.
 pytestmark = [
+    pytest.mark.skipif(
+        importlib.util.find_spec("ray") is None,
+        reason="needs the extra `ray`: pip install 'earshot[ray]'",
+    ),
     pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals"),
     # Ray's own: its cluster for tests leaves files and processes to be collected.
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:.*ResourceWarning"),
@@ -43,7 +43,9 @@ class LocalCluster:
     """A Ray cluster of several nodes, each with processes of its own, and one core."""
 
     def __init__(self) -> None:
-        self._cluster = cluster_utils.Cluster()
+        from ray.cluster_utils import Cluster  # noqa: PLC0415
+
+        self._cluster = Cluster()
         self._cluster.add_node(num_cpus=0, object_store_memory=OBJECTS, include_dashboard=False)
         self.nodes: list[Any] = []
 
@@ -91,6 +93,8 @@ def workers(node: Any) -> list[psutil.Process]:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     """A cluster whose processes find an object store where S3 usually is."""
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415
+
     store = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     store.start()
     host, port = store.get_host_and_port()
@@ -100,6 +104,7 @@ def cluster() -> Iterator[LocalCluster]:
             environment.setenv(name, "any")
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        environment.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # read when ray is imported
         environment.setenv("RAY_worker_niceness", "0")  # or workers wait for all other tests
         cluster = LocalCluster()
         cluster.join()
@@ -234,6 +239,8 @@ def test_what_is_in_shards_is_not_analysed_again(
 def test_files_and_shards_in_an_object_store(
     earshot: Commands, cluster: LocalCluster, library: Path, tagger: Path, plain: Path
 ) -> None:
+    import fsspec  # noqa: PLC0415
+
     store = fsspec.filesystem("s3")
     store.mkdir("bucket")
     store.put(f"{library}/", "bucket/my music/", recursive=True)
