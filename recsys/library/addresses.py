@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from encoders.errors import FileUnavailable
-from index.storage import replacing
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:")
 _TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")  # of the stores' listings
@@ -112,6 +111,8 @@ def write_bytes(path: Path, content: bytes) -> None:
             store.pipe_file(name, content)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
+    from index.storage import replacing  # noqa: PLC0415 - it brings faiss
+
     with replacing(path) as file:
         file.write(content)
 
