@@ -20,6 +20,7 @@ BROUGHT = {  # imported, and brought by another that is declared
     "cuda": "torch",
     "pydantic_core": "pydantic",
     "werkzeug": "flask",
+    "py4j": "pyspark",
 }
 
 
