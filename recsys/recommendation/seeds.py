@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -54,11 +54,9 @@ class ListenerHistory:
 
     def is_same(self, other: ListenerHistory) -> bool:
         """Say whether another history is equal."""
-        lists = ("unindexed", "liked", "disliked", "skipped")
-        return (
-            np.array_equal(self.rows, other.rows)
-            and np.array_equal(self.counts, other.counts)
-            and all(getattr(self, name) == getattr(other, name) for name in lists)
+        return all(
+            np.array_equal(getattr(self, one.name), getattr(other, one.name))
+            for one in fields(self)
         )
 
 
