@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sqlite3
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
@@ -30,6 +28,7 @@ from commands import (
     until,
 )
 from sounds import tune, write
+from stored import content, query
 
 from encoders.decoding import DecoderProcess
 from encoders.errors import AudioError
@@ -53,26 +52,6 @@ def no_process_stays() -> Iterator[None]:
     yield
     forkserver._forkserver._stop()
     resource_tracker._resource_tracker._stop()
-
-
-def query(home: Path, sql: str) -> list[tuple[Any, ...]]:
-    """Ask the catalogue of a home, also while a build writes it."""
-    path = home / "catalogue.db"
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        return database.execute(sql).fetchall()
-
-
-def content(home: Path) -> tuple[list[tuple[Any, ...]], dict[tuple[int, str], TrackFeatures]]:
-    """All rows of the tracks but for the time they were added, and all features."""
-    columns = [row[1] for row in query(home, "PRAGMA table_info(tracks)") if row[1] != "added_at"]
-    rows = query(home, f"SELECT {', '.join(columns)} FROM tracks ORDER BY id")
-    with Catalog(home) as catalog:
-        features = {
-            (track_id, name): heard
-            for name in catalog.extractors()
-            for track_id, heard in catalog.iter_features(name)
-        }
-    return rows, features
 
 
 def least_cosine(home: Path, other: Path) -> float:

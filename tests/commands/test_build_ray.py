@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,9 @@ import pytest
 from commands import Commands, children, finish, start, until
 from onnx_models import write_encoder
 from sounds import long_wav, tune, write
+from stored import content, query
 
 from earshot import cli
-from encoders.features import TrackFeatures
 from recsys.catalog import Catalog
 
 # ray, moto and fsspec take seconds to import: only where these tests run.
@@ -149,27 +148,11 @@ def earshot(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> Comman
     return Commands(tmp_path / "home", capfdbinary)
 
 
-def content(home: Path) -> tuple[list[tuple[Any, ...]], dict[tuple[int, str], TrackFeatures]]:
-    """All rows of tracks and descriptors but for the time they were added, and all features."""
-    with closing(sqlite3.connect(home / "catalogue.db")) as database:
-        columns = [row[1] for row in database.execute("PRAGMA table_info(tracks)")]
-        columns = [f"tracks.{name}" for name in columns if name != "added_at"]
-        rows = database.execute(
-            f"SELECT {', '.join(columns)}, descriptors.* FROM tracks "
-            "LEFT JOIN descriptors USING (audio_hash) ORDER BY id"
-        ).fetchall()
-    with Catalog(home) as catalog:
-        features = {
-            (track_id, name): heard
-            for name in catalog.extractors()
-            for track_id, heard in catalog.iter_features(name)
-        }
-    return rows, features
-
-
 def assert_same(home: Path, plain: Path) -> None:
     """Assert that two homes have the same rows, and the same features to the last bit."""
+    descriptors = "SELECT * FROM descriptors ORDER BY audio_hash"
     assert content(home)[0] == content(plain)[0]
+    assert query(home, descriptors) == query(plain, descriptors)
     assert_same_features(home, plain)
 
 
