@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from earshot.on_ray.extractor import RayExtractor
 from earshot.terminal import printable, suggesting
 from encoders.extract import Extractor
 from recsys.library import build
 from recsys.library.build_state import STAGES, BuildRecord, BuildState
+
+if TYPE_CHECKING:
+    from earshot.on_ray.extractor import RayExtractor
 
 PLAIN_INTERVAL = 10.0  # s between lines where there is no terminal
 SLOW = 5.0  # s after which a file is named

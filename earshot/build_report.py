@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from earshot.build_progress import BuildDisplay
-from earshot.on_ray.extractor import RayExtractor
 from earshot.terminal import suggesting
 from encoders.extract import Extractor
 from recsys.library import build
 from recsys.library.scanning import LeftOut
 from recsys.library.suffixes import listed
+
+if TYPE_CHECKING:
+    from earshot.on_ray.extractor import RayExtractor
 
 MOST_NAMED = 20  # files that could not be read
 

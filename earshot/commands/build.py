@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from earshot.arguments import add_json, names, new_parser, whole_number
 from earshot.build_demo import demo, leave_demo, without_own_files
@@ -25,8 +25,7 @@ from earshot.build_learning import Learned, is_automatic, learn_similarity
 from earshot.build_progress import BuildDisplay
 from earshot.build_report import print_report, summarise
 from earshot.command import DONE, FAILURES, NOTHING, Command, UsageError
-from earshot.on_ray.extractor import RayExtractor, on_ray
-from earshot.on_ray.worker import ClusterError
+from earshot.on_ray.errors import ClusterError
 from earshot.terminal import suggesting
 from encoders.bundles import BUNDLES, DEFAULT_MODELS, find_bundle, tagger_names
 from encoders.errors import WeightsError
@@ -35,7 +34,7 @@ from encoders.memory import PeakMemory
 from encoders.projection import Projection, ProjectionError
 from index.vector_index import DamagedIndex
 from recsys.catalog import Catalog
-from recsys.catalog.base import shown
+from recsys.catalog.base import is_address, shown
 from recsys.home.files import (
     DEMO_NAME,
     LAYOUT_NAME,
@@ -46,7 +45,7 @@ from recsys.home.files import (
 from recsys.home.home import Home, NotIndexed, open_home
 from recsys.home.settings import Settings, load_settings
 from recsys.library import build
-from recsys.library.addresses import AddressError, address, is_address, is_there
+from recsys.library.addresses import AddressError, address, is_there
 from recsys.library.build_state import BuildRecord, BuildState, read_state
 from recsys.library.file_tags import SEPARATORS
 from recsys.library.identification import ScanOptions
@@ -56,6 +55,9 @@ from recsys.popularity.learning import renew_popularity
 from recsys.popularity.measure import PopularityReport
 from recsys.threads import n_cores
 from recsys.track_map.layout import BUDGET, refresh_layout
+
+if TYPE_CHECKING:
+    from earshot.on_ray.extractor import RayExtractor
 
 REPEATED = ("taggers", "segments", "recipe")  # the options that --again repeats
 
@@ -360,6 +362,8 @@ def extractor_of(
     if options.ray is None:
         yield extractor
         return
+    from earshot.on_ray.extractor import on_ray  # noqa: PLC0415 - pyarrow, slow to load
+
     shards = options.shards or settings.home / SHARDS_NAME
     shards = shards if is_address(shards) else shards.absolute()
     with on_ray(extractor, options.ray, weights, shards, display.say) as cluster:

@@ -21,7 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
-from earshot.on_ray.worker import ClusterError, RayWorker, WorkOrder
+from earshot.on_ray.errors import ClusterError
+from earshot.on_ray.worker import RayWorker, WorkOrder
 from encoders.errors import AudioError, FileUnavailable, WeightsError
 from recsys.threads import n_cores
 

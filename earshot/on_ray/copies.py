@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from encoders.errors import AudioError
-from recsys.library.addresses import address, fetch, is_address
+from recsys.catalog.base import is_address
+from recsys.library.addresses import address, fetch
 
 Result = TypeVar("Result")
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from earshot import __version__
 from earshot.on_ray.cluster import Cluster, TaskAnswer
 from earshot.on_ray.copies import Copies
-from earshot.on_ray.worker import ClusterError, WorkOrder
+from earshot.on_ray.errors import ClusterError
+from earshot.on_ray.worker import WorkOrder
 from encoders.descriptors import Describer
 from encoders.errors import AudioError
 from encoders.extract import Extractor, TrackAnalysis

@@ -10,16 +10,13 @@ from typing import NamedTuple
 
 from earshot import __version__
 from earshot.on_ray.copies import Copies
+from earshot.on_ray.errors import ClusterError
 from encoders.errors import AudioError, FileUnavailable
 from encoders.extract import load_extractor
 from encoders.features import AudioInfo, AudioSpan, Descriptors
 from recsys.library.addresses import AddressError
 from recsys.library.shards import ShardRow, Shards
 from recsys.library.written_tags import TaggedInfo, read_written
-
-
-class ClusterError(Exception):
-    """A cluster cannot do the work; the message says why, and what to do."""
 
 
 class WorkOrder(NamedTuple):

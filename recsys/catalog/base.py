@@ -16,7 +16,7 @@ from sqlalchemy.types import TypeDecorator
 
 TEXT_LIMIT = 1000  # characters
 LONGEST_NAME = 200  # characters of what a person names: a listener, a playlist, a tag
-_SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+:)/(?=[^/])")  # of `recsys.library.addresses`
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:")  # that the path of an address begins with
 _NOT_IN_NAMES = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, lone surrogates, ends of lines
 
 T = TypeVar("T")
@@ -73,7 +73,17 @@ def shown(path: Path) -> str:
     >>> shown(Path("/music/song.flac")), shown(Path("s3://bucket/song.flac"))
     ('/music/song.flac', 's3://bucket/song.flac')
     """
-    return _SCHEME.sub(r"\1//", os.fsencode(path).decode("utf-8", "replace"))
+    text = os.fsencode(path).decode("utf-8", "replace")
+    return text.replace("/", "//", 1) if is_address(path) else text
+
+
+def is_address(path: Path) -> bool:
+    """Say whether a path is an address of an object store (`recsys.library.addresses`).
+
+    >>> is_address(Path("s3://bucket/song.flac")), is_address(Path("/music/song.flac"))
+    (True, False)
+    """
+    return bool(path.parts) and _SCHEME.fullmatch(path.parts[0]) is not None
 
 
 def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -7,7 +7,6 @@ scheme and not with a slash, so it is no place of this machine's file system.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,8 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from encoders.errors import FileUnavailable
+from recsys.catalog.base import is_address
 
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:")
 _TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")  # of the stores' listings
 
 
@@ -30,15 +29,6 @@ class StoredObject(NamedTuple):
     path: Path
     size: int
     mtime_ns: int
-
-
-def is_address(path: Path) -> bool:
-    """Say whether a path is an address.
-
-    >>> is_address(Path("s3://bucket/song.flac")), is_address(Path("/music/song.flac"))
-    (True, False)
-    """
-    return bool(path.parts) and _SCHEME.fullmatch(path.parts[0]) is not None
 
 
 def is_there(path: Path) -> bool:

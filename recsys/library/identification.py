@@ -10,9 +10,8 @@ from typing import NamedTuple
 from encoders.errors import AudioError, FileUnavailable
 from encoders.features import AudioInfo
 from recsys.catalog import Catalog, KnownFile, ScannedFile
-from recsys.catalog.base import batches, shown
+from recsys.catalog.base import batches, is_address, shown
 from recsys.catalog.tracks import INSIDE
-from recsys.library.addresses import is_address
 from recsys.library.album_images import Piece, pieces_of
 from recsys.library.file_tags import SEPARATORS, TagReader
 from recsys.library.image_report import ImageReport

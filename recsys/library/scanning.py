@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from recsys.catalog.base import shown
-from recsys.library.addresses import AddressError, find_objects, is_address
+from recsys.catalog.base import is_address, shown
+from recsys.library.addresses import AddressError, find_objects
 from recsys.library.album_images import NO_SHEETS, Sheets, find_sheets
 from recsys.library.suffixes import AUDIO_SUFFIXES, is_media, listed
 

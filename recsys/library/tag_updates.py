@@ -12,8 +12,7 @@ from typing import TypeAlias
 from encoders.errors import AudioError
 from encoders.features import AudioInfo
 from recsys.catalog import Catalog, Tags, Track
-from recsys.catalog.base import batches
-from recsys.library.addresses import is_address
+from recsys.catalog.base import batches, is_address
 from recsys.library.album_images import Sheets, written_of
 from recsys.library.cue_sheets import CueSheet
 from recsys.library.file_tags import TagReader
