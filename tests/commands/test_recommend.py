@@ -180,7 +180,7 @@ def test_what_cannot_be_answered(
     (tmp_path / "list.xspf").write_text("<html/>")
     outside = write(tmp_path / "outside.wav", tune(3))
     wanted = {
-        ("--listener", "nobody"): 'There is no listener "nobody": run `earshot import` first.',
+        ("--listener", "nobody"): 'There is no listener "nobody": run `earshot import --home ',
         ("--like", "xyzzy plugh"): 'No track of the library matches "xyzzy plugh"',
         ("--playlist", tmp_path / "list.m3u8"): "No track of the library is in",
         ("--playlist", tmp_path / "list.xspf"): "cannot be read as a playlist.",
