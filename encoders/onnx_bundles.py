@@ -11,6 +11,7 @@ n_frames, n_mels). Outputs are (n_segments, n_units), and log-odds (n_segments, 
 logits may be left out. Published files that do not describe themselves are in ENCODERS.
 
 What has neither pools nor known means gives its embedding for the pools, and 0 for the means.
+Files of a text side beside it make it a text–audio model: see `encoders.text_encoders`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from encoders.errors import WeightsError
 from encoders.frontends import FrontEnd, WaveformConfig
 from encoders.melspec import MelConfig
 from encoders.models.activations import Activations
+from encoders.onnx_sessions import read_limited, session
+from encoders.text_encoders import adopt_text_side, has_text_side
 from encoders.trained_bundles import Prior, copy_under_digest
 
 SUFFIX = ".onnx"
@@ -102,7 +105,7 @@ class OnnxBundle:
 
     def load(self, cache: Path) -> nn.Module:
         """Return the model. Raises WeightsError, ModuleNotFoundError without ONNX Runtime."""
-        return OnnxModel(self, _session(self.weights.read(cache), str(self.weights.path(cache))))
+        return OnnxModel(self, session(self.weights.read(cache), str(self.weights.path(cache))))
 
     def prior(self, model: nn.Module, cache: Path) -> Prior:
         """Return zeros: the means over the training data are not known."""
@@ -135,7 +138,7 @@ class OnnxModel(nn.Module):
         batch = np.ascontiguousarray(inputs.float().cpu().numpy())
         try:
             results = self._session.run(self._outputs, {self._input: batch})
-        except Exception as error:  # ONNX Runtime's errors have no base class of their own
+        except Exception as error:  # as in `encoders.onnx_sessions`
             raise WeightsError(
                 f"The encoder {self._name} does not take its input: {error}"
             ) from error
@@ -149,25 +152,10 @@ class OnnxModel(nn.Module):
         return Activations(tags, embedding, embedding)
 
 
-def _session(content: bytes, path: str) -> Any:
-    import onnxruntime  # type: ignore[import-untyped] # noqa: PLC0415 - of an extra
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1  # tracks run side by side
-    options.log_severity_level = 4
-    try:
-        return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
-    except Exception as error:  # as above
-        raise WeightsError(f"{path} is no model that ONNX Runtime can load: {error}") from error
-
-
 def read_bundle(path: Path) -> OnnxBundle:
     """Read an encoder that describes itself. Raises WeightsError."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"The encoder {path} cannot be read: {error.strerror}.") from error
-    metadata = _session(content, str(path)).get_modelmeta().custom_metadata_map
+    content = read_limited(path)
+    metadata = session(content, str(path)).get_modelmeta().custom_metadata_map
     try:
         said = json.loads(metadata.get(_METADATA, "{}"))
         if said.get("format") != FORMAT:
@@ -190,10 +178,16 @@ def read_bundle(path: Path) -> OnnxBundle:
 def adopt_encoder(path: Path, folder: Path) -> str:
     """Copy an encoder's file into a folder of weights; return its name there.
 
-    Raises WeightsError if it is none, and OSError where the folder cannot be written.
+    The text side of a text–audio model, beside it, comes along. Raises WeightsError if it is none,
+    and OSError where the folder cannot be written.
     """
     read_bundle(path)
-    return copy_under_digest(path, folder, SUFFIX, "encoder")
+    name = copy_under_digest(path, folder, SUFFIX, "encoder")
+    if has_text_side(path.parent, path.stem):
+        copied = read_bundle(folder / f"{name}{SUFFIX}")
+        n_units = len(copied.prior(copied.load(folder), folder).penultimate)
+        adopt_text_side(path, folder, name, n_units)
+    return name
 
 
 # Published encoders, which `earshot weights NAME --accept-licence` fetches.
