@@ -15,6 +15,7 @@ from earshot.on_ray.cluster import Cluster, TaskAnswer
 from earshot.on_ray.copies import Copies
 from earshot.on_ray.errors import ClusterError
 from earshot.on_ray.worker import WorkOrder
+from encoders import text_encoders
 from encoders.descriptors import Describer
 from encoders.errors import AudioError
 from encoders.extract import Extractor, TrackAnalysis
@@ -155,7 +156,9 @@ def on_ray(
     files = {
         path.name: path.read_bytes()
         for path in sorted(weights.iterdir())
-        if path.name.startswith((*models, SKEY_FILE.name)) and path.is_file()
+        if path.name.startswith((*models, SKEY_FILE.name))
+        and not path.name.endswith(text_encoders.SUFFIXES)
+        and path.is_file()
     }
     with Cluster(address, order, files, say) as cluster:
         yield RayExtractor(local, cluster, Shards(shards, local.names, method))
