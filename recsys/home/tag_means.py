@@ -7,26 +7,22 @@ another index, it is made from the features, and kept where the home can be writ
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import safetensors.numpy
-from safetensors import SafetensorError
 
-from encoders.tensor_file import with_digest
 from index.arrays import Float32Array, Int64Array
-from index.rows import digest_of
-from index.storage import replacing
 from index.vector_index import Manifest
-from recsys import shared_tensors
 from recsys.catalog import Catalog
 from recsys.catalog.track_features import Features, read_features
+from recsys.home import index_arrays
 from recsys.home.files import TAG_MEANS_NAME
+from recsys.home.index_arrays import made_of
 
-_log = logging.getLogger(__name__)
+__all__ = ["TagColumns", "compute", "load", "load_or_compute", "made_of", "of_features", "save"]
+
 _VALUES = "mean_log_odds"
 
 
@@ -44,28 +40,12 @@ def of_features(features: Features) -> Float32Array:
 
 def save(home: Path, values: Float32Array, made_of: dict[str, str]) -> None:
     """Replace a home's file. Raises OSError."""
-    arrays = {_VALUES: np.ascontiguousarray(values)}
-    content = safetensors.numpy.save(arrays, with_digest(arrays, made_of))
-    with replacing(home / TAG_MEANS_NAME) as file:
-        file.write(content)
-
-
-def made_of(model: str, catalogue_revision: int, ids: Int64Array | Sequence[int]) -> dict[str, str]:
-    """Return what identifies the values: taggers, catalogue revision and tracks of an index."""
-    revision = str(catalogue_revision)
-    return {"model": model, "catalogue_revision": revision, "ids": digest_of(ids)}
+    index_arrays.save(home / TAG_MEANS_NAME, _VALUES, values, made_of)
 
 
 def load(home: Path, wanted: dict[str, str], copies: Path | None = None) -> Float32Array | None:
-    """Read a home's file; None where it is missing, damaged, or made of something else.
-
-    `copies` are those of `recsys.shared_tensors`.
-    """
-    try:
-        arrays, metadata = shared_tensors.read(home / TAG_MEANS_NAME, copies, "tag-means")
-    except (OSError, SafetensorError):
-        return None
-    return arrays.get(_VALUES) if metadata == wanted else None
+    """Read a home's file as `index_arrays.load` does."""
+    return index_arrays.load(home / TAG_MEANS_NAME, _VALUES, wanted, copies)
 
 
 def compute(catalog: Catalog, names: Sequence[str], ids: Int64Array) -> Float32Array:
@@ -99,8 +79,5 @@ def load_or_compute(
     if not values.size:
         values = np.full((len(ids), len(columns.tags)), np.nan, np.float32)
     elif manifest is not None and home is not None:
-        try:
-            save(home, values, wanted)
-        except OSError as error:
-            _log.warning("%s cannot be kept: %s", home / TAG_MEANS_NAME, error.strerror)
+        index_arrays.keep(home / TAG_MEANS_NAME, _VALUES, values, wanted)
     return values

@@ -13,7 +13,7 @@ from small_library import Library, Song
 from index.vector_index import Manifest, VectorIndex
 from recsys.catalog import Catalog, CatalogError
 from recsys.catalog.track_features import read_features
-from recsys.home import tag_means
+from recsys.home import index_arrays, tag_means
 from recsys.home.files import TAG_MEANS_NAME
 from recsys.home.library_tables import LibraryTables
 from recsys.home.tag_means import TagColumns
@@ -70,7 +70,7 @@ def test_a_home_that_cannot_be_written_is_served(
     def refuse(*_: object) -> NoReturn:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(tag_means, "replacing", refuse)
+    monkeypatch.setattr(index_arrays, "replacing", refuse)
     found = tag_means.load_or_compute(catalog.home, catalog, COLUMNS, IDS, MANIFEST)
     assert found.shape == (4, 3)
     assert not (catalog.home / TAG_MEANS_NAME).exists()
