@@ -36,6 +36,7 @@ ALLOWED = {
         "encoders.projection",
         "encoders.projection_views",
         "encoders.tensor_file",
+        "encoders.text_encoders",
     },
     "webui": {"recsys"},
 }
@@ -81,7 +82,13 @@ def test_the_libraries_that_implicit_needs_are_loaded_before_it() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["webui", "recsys.recommendation.recommender", "recsys.library.build", "encoders.audio"],
+    [
+        "webui",
+        "recsys.recommendation.recommender",
+        "recsys.library.build",
+        "encoders.audio",
+        "encoders.text_encoders",
+    ],
 )
 def test_no_torch_comes_along(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"

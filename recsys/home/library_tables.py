@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from index.arrays import Float32Array, IndexArray
+from index.arrays import Float16Array, Float32Array, IndexArray
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog
 from recsys.catalog.track_features import read_features
-from recsys.home import tag_means
+from recsys.home import audio_embeddings, tag_means
 from recsys.home.tag_means import TagColumns
 from recsys.home.tag_table import TagTable
 from recsys.home.track_table import TrackTable
@@ -49,6 +49,7 @@ class LibraryTables:
         self._means: Float32Array | None = None
         self._has_looked = False
         self._tags: TagTable | None = None
+        self._embeddings: tuple[str, Float16Array] | None = None
 
     def tracks(self) -> TrackTable:
         """Return the columns of what files say of the tracks."""
@@ -68,6 +69,21 @@ class LibraryTables:
             if self._tags is None:
                 self._tags = TagTable.of(self._all_means(), self._columns().tags)
             return self._tags
+
+    def audio_embeddings(self, extractor: str) -> Float16Array:
+        """Return each track's embedding by one encoder, as `audio_embeddings.compute` has it."""
+        with self._lock:
+            if self._embeddings is None or self._embeddings[0] != extractor:
+                values = audio_embeddings.load_or_compute(
+                    self._home,
+                    self.catalog,
+                    extractor,
+                    self.index.ids,
+                    self.index.manifest,
+                    self._copies,
+                )
+                self._embeddings = extractor, values
+            return self._embeddings[1]
 
     def log_odds(self, rows: IndexArray) -> Float32Array:
         """Return the mean log-odds of all tags of some tracks, (len(rows), n_tags).

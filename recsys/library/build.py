@@ -23,7 +23,7 @@ from index.vector_index import DamagedIndex, Manifest, StaleIndex, VectorIndex, 
 from recsys.catalog import Catalog, Track
 from recsys.catalog.base import shown
 from recsys.catalog.track_features import Features, read_features
-from recsys.home import tag_means
+from recsys.home import audio_embeddings, tag_means
 from recsys.home.files import INDEX_NAME, PROJECTION_NAME
 from recsys.library.coherence import RATE
 from recsys.library.comparing import compare_named_alike
@@ -212,6 +212,8 @@ def build(  # noqa: PLR0913
         if refit or (outgrown and not notes):
             projection = None
         vectors = _index(catalog, extractor.names, ids, projection, fit, recipe, progress)
+        if vectors is not None:
+            audio_embeddings.renew(catalog, extractor.names, vectors.ids)
         _describe(catalog, extractor, progress)
         return BuildReport(
             tracks=len(ids),
