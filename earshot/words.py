@@ -14,6 +14,7 @@ from recsys.home.home import Home
 from recsys.playlists import m3u8
 from recsys.recommendation.recommender import Recommender
 from recsys.words.search import MAX_RESULTS, WordAnswer, WordSearch
+from recsys.words.text_audio import text_audio_of
 
 __all__ = ["MAX_RESULTS", "list_by_words"]
 
@@ -23,7 +24,8 @@ def list_by_words(
 ) -> int:
     """Print at most `k` tracks for some words, and return the exit status. Raises NotFound."""
     listener_id = None if listener is None else find_listener(home.catalog, listener)
-    answer = WordSearch(Recommender(home)).search(words, k, listener_id)
+    search = WordSearch(Recommender(home), text_audio=text_audio_of(home))
+    answer = search.search(words, k, listener_id)
     if as_json:
         print(json.dumps(answer_json(answer)))
     elif as_m3u:

@@ -24,6 +24,7 @@ from recsys.similarity.similar_tracks import SimilarTracks
 from recsys.tagging.moods import known_moods
 from recsys.track_map.track_map import MapReader
 from recsys.words.search import WordSearch
+from recsys.words.text_audio import text_audio_of
 
 # A server's threads answer others meanwhile: few of them wait, and not for long.
 WRITE_PATIENCE = 1.0  # s
@@ -70,7 +71,7 @@ class Served:
             Artists(home.catalog, home.index, home.settings.hubs, recommender.track_table),
             Discographies(home.catalog),
             MapReader(home.settings.home, recommender.track_table, recommender.tag_table),
-            WordSearch(recommender),
+            WordSearch(recommender, text_audio=text_audio_of(home)),
         )
 
     def warm(self) -> None:

@@ -92,10 +92,14 @@ class WantedKeys:
 
 @dataclass(frozen=True)
 class Phrase:
-    """Words that belong together, folded; `negated` where the music is to lack what they mean."""
+    """Words that belong together, folded; `negated` where the music is to lack what they mean.
+
+    text  the same as they were written, in lower case
+    """
 
     words: tuple[str, ...]
     negated: bool = False
+    text: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -151,16 +155,16 @@ def parse(text: str) -> Parsed:
         rest = pattern.sub(ranged, rest)
     rest = _KEY.sub(key, rest)
     for part in _BREAK.split(rest):
-        for negated, words in _sides(part):
-            if words:
-                parsed.phrases.append(Phrase(words, negated))
+        for negated, piece in _sides(part):
+            if words := tuple(fold(piece).split()):
+                parsed.phrases.append(Phrase(words, negated, piece.strip()))
     return parsed
 
 
-def _sides(part: str) -> list[tuple[bool, tuple[str, ...]]]:
+def _sides(part: str) -> list[tuple[bool, str]]:
     """Split a part at its negation: what is before it is wanted, what follows it is not."""
     pieces = re.split(rf"\b(?:{_NEGATIONS})\b", part)
-    return [(bool(place), tuple(fold(piece).split())) for place, piece in enumerate(pieces)]
+    return [(bool(place), piece) for place, piece in enumerate(pieces)]
 
 
 def _range(match: re.Match[str]) -> Range | None:

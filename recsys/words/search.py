@@ -17,6 +17,7 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
+from encoders.errors import WeightsError
 from index.arrays import BoolArray, Float16Array, Float32Array, IndexArray
 from recsys.catalog import Track
 from recsys.catalog.search import fold
@@ -30,6 +31,7 @@ from recsys.tagging.personal_tags import ListenersTags
 from recsys.words.encoder import MISSING, EncoderError, TextEncoder, installed_encoder
 from recsys.words.grammar import Likeness, Phrase, Range, WantedKeys, parse
 from recsys.words.meaning import Dictionary, Meaning
+from recsys.words.text_audio import TextAudio, take_text
 from recsys.words.thesaurus import MEASURED
 
 MAX_RESULTS = 500
@@ -40,7 +42,7 @@ UNITS = {"bpm": "tempo", "year": "year", "minutes": "length"}
 
 @dataclass(frozen=True)
 class Understood:
-    """A part of a query, and the tags, the track or the numbers that it was taken for."""
+    """A part of a query, and the tags, track, numbers or text–audio model it was taken for."""
 
     words: str
     taken_for: tuple[str, ...]
@@ -82,11 +84,17 @@ class WordSearch:
         self,
         recommender: Recommender,
         load_encoder: Callable[[], TextEncoder | None] = installed_encoder,
+        text_audio: TextAudio | None = None,
     ) -> None:
-        """The text encoder is loaded at the first search."""
+        """The text encoder is loaded at the first search.
+
+        With `text_audio`, the home's text–audio model, that compares words with sound; tags are for
+        the rest.
+        """
         self._recommender = recommender
         self._catalog = recommender.catalog
         self._load_encoder = load_encoder
+        self._text_audio = text_audio
         self._lock = threading.Lock()
         self._encoder: TextEncoder | None = None
         self._encoder_notice: str | None = None
@@ -122,8 +130,14 @@ class WordSearch:
         for phrase in parsed.phrases:
             compared = self._compared(phrase, parsed.likenesses, table, allowed)
             parts += compared.values()
-            rest = tuple(word for word in phrase.words if word not in compared)
-            meanings, words = dictionary.read(replace(phrase, words=rest))
+            rest = phrase
+            if compared:
+                others = tuple(word for word in phrase.words if word not in compared)
+                rest = replace(phrase, words=others, text="")
+            heard, rest, troubles = self._heard(rest, table, tags)
+            parts += heard
+            notices += troubles
+            meanings, words = dictionary.read(rest)
             parts += [self._tagged(meaning, table, tags) for meaning in meanings]
             unknown += words
             wanted_unknown += [] if phrase.negated else words
@@ -148,7 +162,7 @@ class WordSearch:
                 unknown = [word for word in unknown if word != guess.words]
                 notices.append(f"“{guess.words}” is a guess, by tags that are related to it.")
         ignored = [*dict.fromkeys(unknown), *ignored]
-        notices = [*self._on_unknown(unknown, bool(parts)), *notices]
+        notices = [*self._on_unknown(unknown, bool(parts)), *dict.fromkeys(notices)]
         results = self._best(parts, allowed, table, k) if parts else ()
         return WordAnswer(
             tuple(part.understood for part in parts), tuple(ignored), tuple(notices), results
@@ -210,6 +224,27 @@ class WordSearch:
         taken_for += [f"not {names.get(name, name)}" for name, _ in meaning.lacking]
         least = 0.0 if meaning.words.startswith("without ") else STANDS_OUT
         return _Part(Understood(meaning.words, tuple(taken_for)), values, values >= least)
+
+    def _heard(
+        self, phrase: Phrase, table: TrackTable, tags: ListenersTags
+    ) -> tuple[list[_Part], Phrase, list[str]]:
+        """Return the values of words by a text–audio model, what it leaves to tags, and sentences.
+
+        All is left to them where there is none, or it cannot be used.
+        """
+        if self._text_audio is None:
+            return [], phrase, []
+        text, rest = take_text(phrase, tags.own_names)
+        if not text:
+            return [], phrase, []
+        try:
+            cosines = self._text_audio.cosines(text)
+        except WeightsError as error:
+            return [], phrase, [f"{error} Tags are used instead."]
+        values = normal_scores(-cosines if phrase.negated else cosines, table.available)
+        words, least = (f"without {text}", 0.0) if phrase.negated else (text, STANDS_OUT)
+        understood = Understood(words, (f"the text–audio model {self._text_audio.name}",))
+        return [_Part(understood, values, values >= least)], rest, []
 
     def _named(self, likeness: Likeness, table: TrackTable) -> tuple[IndexArray, str]:
         """Return the rows of an artist, or of a track, and the name; no rows for an unknown one."""

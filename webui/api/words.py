@@ -37,7 +37,8 @@ class UnderstoodSchema(Described):
 
     words: str = Field(examples=["calm"])
     taken_for: list[str] = Field(
-        description="Tags, the name of an artist or a track, or a range of numbers.",
+        description="Tags, the name of an artist or a track, a range of numbers, or the text–audio "
+        "model that compared the words with the sound.",
         examples=[["quiet", "slow", "Mellow"]],
     )
 
