@@ -9,12 +9,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from commands import Commands
 from made_artists import GENRES, make_artists
+from sounds import RATE, write
+from text_audio_model import sound
 
 from earshot.build_learning import Learned, is_automatic, learn_similarity, sample
 from earshot.commands.build import parse
 from earshot.head_learning import mark_removed
-from recsys.home.files import HEAD_NAME, PROJECTION_NAME
+from encoders.architectures import ARCHITECTURES
+from encoders.trained_bundles import Prior, save_trained
+from recsys.catalog import Catalog
+from recsys.home.files import HEAD_NAME, POPULARITY_NAME, PROJECTION_NAME
 from recsys.home.home import open_home
 from recsys.home.settings import Settings
 from recsys.training.tag_labels import trusted_labels
@@ -143,3 +150,44 @@ def test_a_large_library_is_sampled_by_whole_artists(monkeypatch: pytest.MonkeyP
 def test_a_build_need_not_learn() -> None:
     assert parse([]).learn
     assert not parse(["--no-learn"]).learn
+
+
+def test_a_build_learns_what_might_please_many_and_says_so_once(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Noise is played, tones are not: a network of no training hears that."""
+    monkeypatch.setattr("recsys.popularity.measure.N_RESAMPLES", 100)
+    said = "What might please many was learned from"
+    earshot = Commands(tmp_path / "home", capfdbinary)
+    for number in range(48):
+        artist = number // 2
+        wave = sound(300 + 100 * artist + number, 1e-2, artist % 4 / 3, seconds=1.5, rate=RATE)
+        path = tmp_path / "music" / f"{number}.flac"
+        write(path, wave, title=f"Song {number}", artist=f"Artist {artist}")
+    torch.manual_seed(0)
+    tagger = tmp_path / "tagger.safetensors"
+    prior = Prior(np.zeros(64, np.float32), np.zeros(2, np.float32))
+    state = ARCHITECTURES["small"].build(2).state_dict()
+    save_trained(tagger, "small", ("calm", "wild"), state, prior)
+    arguments = (tmp_path / "music", "--tagger", tagger, "--segments", "1")
+    assert earshot.build_json(*arguments)["popularity"] is None, "nobody has played anything"
+    rng = np.random.default_rng(0)
+    with Catalog(earshot.home) as catalog:
+        for name in range(20):
+            person = catalog.listener(f"person {name}", create=True)
+            assert person
+            played = [
+                track.id
+                for track in catalog.tracks(range(1, 49))
+                if rng.random() < 0.1 + 0.28 * (int(track.artist.split()[1]) % 4)
+            ]
+            catalog.record_listens(person.id, [(track, 1 + n) for n, track in enumerate(played)])
+    left_out = earshot.build("--again", "--no-learn")
+    assert (left_out.status, said in left_out.out.decode()) == (0, False)
+    assert not (earshot.home / POPULARITY_NAME).exists()
+    learned = earshot.build("--again").out.decode()
+    assert learned.count(said) == 1
+    (line,) = (line for line in learned.splitlines() if said in line)
+    assert "played tracks of 24 artists: a rank correlation of 0." in line
+    assert (earshot.home / POPULARITY_NAME).exists()
+    assert said not in earshot.build("--again").out.decode(), "nothing has changed"
