@@ -40,6 +40,7 @@ from encoders.frontends import segment_grid
 from encoders.key import key_by_profiles
 from encoders.loudness import integrated_loudness
 from encoders.tempo import estimate_tempo
+from encoders.weights import SKEY_FILE
 from recsys.demo import DEMO_TRACKS, make_demo_library
 from recsys.demo.theory import SCALES
 from recsys.library.scanning import scan
@@ -266,6 +267,8 @@ def main() -> None:
     parser.add_argument("--songs", type=Path)
     parser.add_argument("--speed", action="store_true", help="measure the speed alone")
     args = parser.parse_args()
+    if not SKEY_FILE.path(args.weights).exists():
+        raise SystemExit(f"{args.weights} lacks skey.pt: run `earshot weights skey`.")
     torch.set_num_threads(1)
     songs = [file.path for file in scan([args.songs]).files] if args.songs else []
     if args.speed:
