@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from recsys.catalog.base import Base, shown
@@ -27,6 +27,8 @@ FILE_NAME = "catalogue.db"
 
 # Any number will do that other programs in the same PostgreSQL server do not use.
 _POSTGRESQL_LOCK = 0x45415253484F54
+# PostgreSQL's states: of a connection; of a server that shuts down, has crashed, or starts.
+_OF_CONNECTION = ("08", "57P")
 
 
 # What the system says where a disk or a quota is full, and where nothing may be written.
@@ -87,7 +89,10 @@ def open_engine(url: URL, patience: float, *, for_reading: bool = False) -> Engi
     read stays true. Raises CatalogError where the database's driver is not installed.
     """
     sqlite = url.get_backend_name() == "sqlite"
-    options: dict[str, Any] = {"connect_args": {"timeout": patience}} if sqlite else {}
+    # A server may have been started again since a connection was made: each is tried before use.
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if sqlite:
+        options = {"connect_args": {"timeout": patience}}
     if for_reading:
         # Anew each time: what somebody else writes is seen.
         options = {"creator": partial(_open_for_reading, url), "poolclass": NullPool}
@@ -290,7 +295,20 @@ def _explanation(error: Exception, url: URL, patience: float) -> CatalogError:
         )
     if "unable to open" in cause or "readonly" in cause or "read-only transaction" in cause:
         return read_only(url)
-    first_line = cause.strip().partition("\n")[0]
+    first_line = cause.strip().partition("\n")[0].rstrip(".")
     if url.password:
         first_line = first_line.replace(str(url.password), "***")
-    return CatalogError(f"The catalogue {where} cannot be used: {first_line}")
+    if _is_of_connection(error, url):
+        return CatalogError(
+            f"The database {where} cannot be reached: {first_line}. What was stored before is "
+            "safe. Try again when its server runs; if it does, look at the database setting."
+        )
+    return CatalogError(f"The catalogue {where} cannot be used: {first_line}.")
+
+
+def _is_of_connection(error: Exception, url: URL) -> bool:
+    """Say whether a server could not be reached, or went away."""
+    if not isinstance(error, OperationalError) or url.get_backend_name() == "sqlite":
+        return False
+    state = getattr(error.orig, "sqlstate", None)  # None: no answer, or none to a login
+    return state is None or state.startswith(_OF_CONNECTION)
