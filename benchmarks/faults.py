@@ -142,6 +142,12 @@ class Campaign:
             self.outcome.sentences += 1
         return status
 
+    def ended(self, family: Sequence[psutil.Process]) -> None:
+        """Note processes that stay though the one that started them has ended."""
+        for process in psutil.wait_procs(family, timeout=10)[1]:
+            self.outcome.wrong.append(f"process {process.pid} stays: {process}")
+            kill(process)
+
     def check(self, home: Path, before: Rows, database: str | None = None) -> None:
         """Build to the end; note what is lost, and what is not analysed."""
         environ = {} if database is None else {"EARSHOT_DATABASE": database}
@@ -308,6 +314,7 @@ def kill_build(campaign: Campaign) -> None:
             else:
                 process.kill()
         campaign.finish(process, refused=True)
+        campaign.ended(family)
         campaign.outcome.tried += 1
         campaign.check(home, before)
         shutil.rmtree(home)
@@ -339,6 +346,7 @@ def kill_server(campaign: Campaign) -> None:
         ended.set()
         process.kill()
         writer.join()
+        campaign.ended(family)
         saved |= client.saved
         campaign.outcome.tried += 1
         if "Traceback" in process.said:
