@@ -125,8 +125,8 @@ class Campaign:
         for process in self.processes:
             process.kill()
 
-    def build(self, home: Path, *music: Path, **more: Any) -> Process:
-        """Start a build."""
+    def build(self, home: Path, *music: Path | str, **more: Any) -> Process:
+        """Start a build of folders, or with further options."""
         return self.start("build", *music, "--home", home, "--workers", 1, **more)
 
     def finish(self, process: Process, *, refused: bool = False) -> int:
@@ -456,13 +456,20 @@ def postgresql(campaign: Campaign) -> None:
         campaign.finish(campaign.build(home, campaign.music, environ=environ))
         fill(home, url)
         before = precious(home, url)
-        for _ in range(max(campaign.args.kills // 3, 1)):
-            process = campaign.build(home, campaign.music, campaign.more, environ=environ)
-            time.sleep(campaign.rng.uniform(0.4, 1.0) * campaign.seconds)
+        n_killed = 0
+        for number in range(campaign.args.kills):
+            folders = campaign.music, campaign.more
+            process = campaign.build(home, *folders, "--refit", environ=environ)
+            time.sleep(campaign.rng.uniform(0.2, 0.8) * campaign.seconds)
+            n_killed += process.run.poll() is None
             kill_postgresql(data)
+            if number % 2:  # it is there again for the build's next step
+                start_postgresql(data, url)
             campaign.finish(process, refused=True)
             campaign.outcome.tried += 1
-            start_postgresql(data, url)
+            if not number % 2:
+                start_postgresql(data, url)
+        campaign.outcome.notes.append(f"{n_killed} builds still ran when it was killed")
         process = campaign.start("serve", "--home", home, "--port", 0, environ=environ)
         client = Client(process)
         client.until_healthy()
