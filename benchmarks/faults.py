@@ -125,8 +125,8 @@ class Campaign:
         for process in self.processes:
             process.kill()
 
-    def build(self, home: Path, *music: Path, **more: Any) -> Process:
-        """Start a build."""
+    def build(self, home: Path, *music: Path | str, **more: Any) -> Process:
+        """Start a build of folders, or with further options."""
         return self.start("build", *music, "--home", home, "--workers", 1, **more)
 
     def finish(self, process: Process, *, refused: bool = False) -> int:
@@ -141,6 +141,12 @@ class Campaign:
         elif status > 0:
             self.outcome.sentences += 1
         return status
+
+    def ended(self, family: Sequence[psutil.Process]) -> None:
+        """Note processes that stay though the one that started them has ended."""
+        for process in psutil.wait_procs(family, timeout=10)[1]:
+            self.outcome.wrong.append(f"process {process.pid} stays: {process}")
+            kill(process)
 
     def check(self, home: Path, before: Rows, database: str | None = None) -> None:
         """Build to the end; note what is lost, and what is not analysed."""
@@ -308,6 +314,7 @@ def kill_build(campaign: Campaign) -> None:
             else:
                 process.kill()
         campaign.finish(process, refused=True)
+        campaign.ended(family)
         campaign.outcome.tried += 1
         campaign.check(home, before)
         shutil.rmtree(home)
@@ -339,6 +346,7 @@ def kill_server(campaign: Campaign) -> None:
         ended.set()
         process.kill()
         writer.join()
+        campaign.ended(family)
         saved |= client.saved
         campaign.outcome.tried += 1
         if "Traceback" in process.said:
@@ -448,13 +456,20 @@ def postgresql(campaign: Campaign) -> None:
         campaign.finish(campaign.build(home, campaign.music, environ=environ))
         fill(home, url)
         before = precious(home, url)
-        for _ in range(max(campaign.args.kills // 3, 1)):
-            process = campaign.build(home, campaign.music, campaign.more, environ=environ)
-            time.sleep(campaign.rng.uniform(0.4, 1.0) * campaign.seconds)
+        n_killed = 0
+        for number in range(campaign.args.kills):
+            folders = campaign.music, campaign.more
+            process = campaign.build(home, *folders, "--refit", environ=environ)
+            time.sleep(campaign.rng.uniform(0.2, 0.8) * campaign.seconds)
+            n_killed += process.run.poll() is None
             kill_postgresql(data)
+            if number % 2:  # it is there again for the build's next step
+                start_postgresql(data, url)
             campaign.finish(process, refused=True)
             campaign.outcome.tried += 1
-            start_postgresql(data, url)
+            if not number % 2:
+                start_postgresql(data, url)
+        campaign.outcome.notes.append(f"{n_killed} builds still ran when it was killed")
         process = campaign.start("serve", "--home", home, "--port", 0, environ=environ)
         client = Client(process)
         client.until_healthy()

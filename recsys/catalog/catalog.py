@@ -34,9 +34,13 @@ from recsys.catalog.base import State, batches, locked_state, shown
 from recsys.catalog.comparisons import Verdicts
 from recsys.catalog.database import (
     CatalogError,
+    CatalogFull,
+    CatalogReadOnly,
     busy,
     database_url,
     explained,
+    file_of,
+    full,
     migrate,
     only_readable,
     open_engine,
@@ -101,7 +105,7 @@ class Catalog:
         `database` is an SQLAlchemy URL, None for `catalogue.db` in the home; `patience` is how
         many seconds to wait for another writer, and `most_waiting` how many threads may, None for
         any number. Where the catalogue may only be read, it is read, and what writes raises
-        CatalogReadOnly.
+        CatalogReadOnly; so it is on a full disk, and what writes raises CatalogFull.
         """
         try:
             home.mkdir(parents=True, exist_ok=True)
@@ -114,18 +118,43 @@ class Catalog:
         self._url = database_url(home, database)
         self._patience = patience
         self._only_readable = only_readable(self._url)
+        self._is_full = False  # as far as was known when it was opened
         self._engine = open_engine(self._url, patience, for_reading=self._only_readable)
-        self._once = reading_once(self._engine)
         self._turns = Turns(patience, most_waiting)
         self._word_search = FullTextSearch()
         self._recording_ids: dict[Recording, int] = {}
         self.people = People(self._reading, self._writing, home)
         self.renewals = Renewals(self._reading, self._writing)
         try:
-            with explained(self._url, patience):
-                migrate(self._engine)
+            self._migrate()
         except CatalogError:
             self._engine.dispose()
+            raise
+        self._once = reading_once(self._engine)
+
+    def _migrate(self) -> None:
+        """Bring the schema to this version's; where there is no room at all, only read."""
+        try:
+            with explained(self._url, self._patience):
+                migrate(self._engine)
+        except CatalogFull:
+            if file_of(self._url) is None:
+                raise
+            self._engine.dispose()
+            self._is_full = True
+            self._engine = open_engine(self._url, self._patience, is_full=True)
+            with self._explained():
+                migrate(self._engine)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn the errors of writing into CatalogErrors."""
+        try:
+            with explained(self._url, self._patience):
+                yield
+        except CatalogReadOnly as error:
+            if self._is_full:
+                raise full(self._url) from error
             raise
 
     def __enter__(self) -> Catalog:
@@ -150,7 +179,7 @@ class Catalog:
         try:
             with (
                 self._turns.turn(),
-                explained(self._url, self._patience),
+                self._explained(),
                 Session(writing(self._engine)) as session,
                 session.begin(),
             ):

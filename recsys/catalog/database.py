@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from recsys.catalog.base import Base, shown
@@ -27,6 +27,8 @@ FILE_NAME = "catalogue.db"
 
 # Any number will do that other programs in the same PostgreSQL server do not use.
 _POSTGRESQL_LOCK = 0x45415253484F54
+# PostgreSQL's states: of a connection; of a server that shuts down, has crashed, or starts.
+_OF_CONNECTION = ("08", "57P")
 
 
 # What the system says where a disk or a quota is full, and where nothing may be written.
@@ -78,19 +80,28 @@ def place(url: URL) -> str:
     return f"{url.get_backend_name()}://{url.host or ''}{port}/{url.database or ''}"
 
 
-def open_engine(url: URL, patience: float, *, for_reading: bool = False) -> Engine:
+def open_engine(
+    url: URL, patience: float, *, for_reading: bool = False, is_full: bool = False
+) -> Engine:
     """Return an engine that waits at most `patience` seconds for another writer.
 
-    `for_reading` is for an SQLite file that is `only_readable`.
+    `for_reading` is for an SQLite file that is `only_readable`, `is_full` for one on a full disk:
+    it is only read until there is room.
 
     Transactions of `writing(engine)` take the write lock at their beginning, so that what they
     read stays true. Raises CatalogError where the database's driver is not installed.
     """
     sqlite = url.get_backend_name() == "sqlite"
-    options: dict[str, Any] = {"connect_args": {"timeout": patience}} if sqlite else {}
-    if for_reading:
-        # Anew each time: what somebody else writes is seen.
-        options = {"creator": partial(_open_for_reading, url), "poolclass": NullPool}
+    # A server may have been started again since a connection was made: each is tried before use.
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if sqlite:
+        options = {"connect_args": {"timeout": patience}}
+    if for_reading or is_full:
+        opening = partial(_open_for_reading, url)
+        if is_full:
+            opening = partial(_open_where_full, url, patience)
+        # Anew each time: what somebody else writes is seen, and that there is room.
+        options = {"creator": opening, "poolclass": NullPool}
     try:
         engine = create_engine(
             url,
@@ -104,7 +115,7 @@ def open_engine(url: URL, patience: float, *, for_reading: bool = False) -> Engi
         ) from error
     if sqlite:
         event.listen(engine, "begin", _without_foreign_keys)
-        if not for_reading:
+        if not (for_reading or is_full):
             event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     elif url.get_backend_name() == "postgresql":
@@ -117,14 +128,18 @@ def open_engine(url: URL, patience: float, *, for_reading: bool = False) -> Engi
     return engine
 
 
+def file_of(url: URL) -> Path | None:
+    """Return the SQLite file that a URL names, where it is there."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.query:
+        return None
+    path = Path(url.database)
+    return path if path.is_file() else None
+
+
 def only_readable(url: URL) -> bool:
     """Say whether an SQLite file is there and may only be read: it, or the folder it lies in."""
-    if url.get_backend_name() != "sqlite" or not url.database or url.query:
-        return False
-    path = Path(url.database)
-    if not path.is_file():
-        return False
-    return not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+    path = file_of(url)
+    return path is not None and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
 
 
 def _open_for_reading(url: URL) -> sqlite3.Connection:
@@ -153,6 +168,23 @@ def _open_for_reading(url: URL) -> sqlite3.Connection:
     return connection
 
 
+def _open_where_full(url: URL, patience: float) -> sqlite3.Connection:
+    """Open an SQLite file for writing where its disk has room for that, or else for reading."""
+    connection = sqlite3.connect(
+        url.database or "", timeout=patience, isolation_level=None, check_same_thread=False
+    )
+    try:
+        _prepare_sqlite(connection)
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        # The index of the log has no place: an error of the disk, for SQLite.
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            raise
+        return _open_for_reading(url)
+    return connection
+
+
 def writing(engine: Engine) -> Engine:
     """Return the engine for transactions that write."""
     return engine.execution_options(writing=True)
@@ -163,7 +195,9 @@ def reading_once(engine: Engine) -> Engine:
     return engine.execution_options(once=True)
 
 
-def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+def _prepare_sqlite(
+    connection: DBAPIConnection | sqlite3.Connection, _: ConnectionPoolEntry | None = None
+) -> None:
     """Leave transactions to `_begin_sqlite`; WAL lets readers read while one process writes."""
     connection.isolation_level = None
     cursor = connection.cursor()
@@ -272,6 +306,14 @@ def read_only(url: URL) -> CatalogReadOnly:
     )
 
 
+def full(url: URL) -> CatalogFull:
+    """Say that there is no room."""
+    return CatalogFull(
+        f"The catalogue {place(url)} cannot be written: its disk is full or failing. "
+        "What was stored before is safe; make room and try again."
+    )
+
+
 def _explanation(error: Exception, url: URL, patience: float) -> CatalogError:
     """Say what went wrong and what to do."""
     cause = str(getattr(error, "orig", None) or error)
@@ -284,13 +326,23 @@ def _explanation(error: Exception, url: URL, patience: float) -> CatalogError:
             "Move the file away or put a sound copy in its place."
         )
     if "is full" in cause or "disk I/O" in cause or "No space left" in cause:
-        return CatalogFull(
-            f"The catalogue {where} cannot be written: its disk is full or failing. "
-            "What was stored before is safe; make room and try again."
-        )
+        return full(url)
     if "unable to open" in cause or "readonly" in cause or "read-only transaction" in cause:
         return read_only(url)
-    first_line = cause.strip().partition("\n")[0]
+    first_line = cause.strip().partition("\n")[0].rstrip(".")
     if url.password:
         first_line = first_line.replace(str(url.password), "***")
-    return CatalogError(f"The catalogue {where} cannot be used: {first_line}")
+    if _is_of_connection(error, url):
+        return CatalogError(
+            f"The database {where} cannot be reached: {first_line}. What was stored before is "
+            "safe. Try again when its server runs; if it does, look at the database setting."
+        )
+    return CatalogError(f"The catalogue {where} cannot be used: {first_line}.")
+
+
+def _is_of_connection(error: Exception, url: URL) -> bool:
+    """Say whether a server could not be reached, or went away."""
+    if not isinstance(error, OperationalError) or url.get_backend_name() == "sqlite":
+        return False
+    state = getattr(error.orig, "sqlstate", None)  # None: no answer, or none to a login
+    return state is None or state.startswith(_OF_CONNECTION)

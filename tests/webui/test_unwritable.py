@@ -241,6 +241,31 @@ def test_a_full_disk_is_said_and_loses_nothing(library: Path, tmp_path: Path) ->
             assert (stored["name"], stored["n_tracks"]) == ("Evening", 2)
 
 
+def test_a_server_started_on_a_full_disk_reads_and_writes_when_there_is_room(
+    library: Path, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", "3m") as disk:
+        home = disk / "home"
+        make_home(home, library / "music")
+        with_playlist(home)
+        buildable(home, library / "music")
+        fill(disk)
+        app = create_app(Settings(home), build=BuildStarter(home))
+        with asking(app) as client:
+            for path in READS:
+                assert client.get(path).status_code == 200, path
+            answer = write(client, *WRITES[3])
+            assert (answer.status_code, "disk is full" in answer.text) == (507, True)
+            assert client.get("/api/v1/playlists/1").get_json()["n_tracks"] == 2
+            (disk / "filled").unlink()
+            assert write(client, *WRITES[5]).status_code == 200
+            assert client.get("/api/v1/playlists/1").get_json()["n_tracks"] == 5002
+        with Catalog(home) as catalog:
+            me = catalog.listener("me")
+            assert me
+            assert len(catalog.playlists(me.id)) == 1
+
+
 def test_a_full_disk_for_what_is_sent_is_said(
     app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

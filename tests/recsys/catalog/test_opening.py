@@ -180,6 +180,36 @@ def test_a_wrong_password_is_a_sentence(home: Path, database: str) -> None:
     assert "s3cret" not in str(caught.value)
 
 
+def test_a_database_that_does_not_answer_is_a_sentence_that_says_what_to_do(home: Path) -> None:
+    with pytest.raises(CatalogError, match=r"cannot be reached: .*\w\. .* Try again .*setting\.$"):
+        Catalog(home, "postgresql+psycopg://me@127.0.0.1:1/name")
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_catalogue_goes_on_when_its_server_has_ended_its_connections(
+    home: Path, database: str
+) -> None:
+    ending = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
+    ending += "current_database() AND pid <> pg_backend_pid()"
+    with Catalog(home, database) as catalog, catalog.build_lock():
+        catalog.record_files([SCANNED_FILE])
+        other = create_engine(database_url(home, database))
+        with other.connect() as connection:
+            assert connection.execute(text(ending)).all()
+        assert len(catalog.files()) == 1
+        catalog.record_files([SCANNED_FILE._replace(path=Path("/music/b.mp3"))])
+        with (  # in a transaction
+            pytest.raises(CatalogError, match=r"cannot be reached: .*safe\."),
+            catalog._writing() as session,
+            other.connect() as connection,
+        ):
+            session.execute(text("UPDATE state SET revision = revision + 1"))
+            connection.execute(text(ending))
+            session.execute(text("UPDATE state SET revision = revision + 1"))
+        other.dispose()
+        assert len(catalog.files()) == 2
+
+
 def test_many_may_open_a_new_home_at_once(home: Path, database: str | None) -> None:
     opening = "from recsys.catalog import Catalog; from pathlib import Path; import sys; "
     opening += "Catalog(Path(sys.argv[1]), sys.argv[2] or None).close()"
