@@ -28,8 +28,16 @@ from recsys.training.listening_model import refit
 MASTER = "local[2]"
 
 
+# A fit of some hundred pairs is done before Java's second compiler has paid for itself.
+CONFIGURATION = """
+spark.driver.extraJavaOptions -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
+spark.sql.codegen.wholeStage false
+spark.sql.shuffle.partitions 2
+"""
+
+
 @pytest.fixture(scope="module", autouse=True)
-def spark() -> None:
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     java = shutil.which("java") or os.environ.get("JAVA_HOME")
     missing = None if java else "Java (apt-get install openjdk-17-jre-headless)"
     if importlib.util.find_spec("pyspark") is None:
@@ -38,6 +46,11 @@ def spark() -> None:
         pytest.fail(f"There is no {missing}, and EARSHOT_REQUIRE_SPARK asks for it.")
     if missing:
         pytest.skip(f"There is no {missing}.")
+    folder = tmp_path_factory.mktemp("spark")
+    (folder / "spark-defaults.conf").write_text(CONFIGURATION)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SPARK_CONF_DIR", str(folder))
+        yield
 
 
 @pytest.fixture
