@@ -144,8 +144,11 @@ class Campaign:
 
     def ended(self, family: Sequence[psutil.Process]) -> None:
         """Note processes that stay though the one that started them has ended."""
-        for process in psutil.wait_procs(family, timeout=10)[1]:
-            self.outcome.wrong.append(f"process {process.pid} stays: {process}")
+        deadline = time.monotonic() + PATIENCE / 5  # a worker that is being started ends then
+        while (left := [one for one in family if works(one)]) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        for process in left:
+            self.outcome.wrong.append(f"{process} stays")
             kill(process)
 
     def check(self, home: Path, before: Rows, database: str | None = None) -> None:
@@ -588,6 +591,14 @@ def kill(process: psutil.Process) -> None:
     """Kill a process, if it still runs."""
     with suppress(psutil.NoSuchProcess):
         process.kill()
+
+
+def works(process: psutil.Process) -> bool:
+    """Say whether a process has not ended; nor waits, ended, for who started it."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def save_all(client: Client, names: Iterator[str], ended: threading.Event) -> None:
