@@ -26,7 +26,7 @@ LONGEST = (
     "old_homes/test_old_homes.py",
     "commands/test_build_bad_input.py",
     "webui/test_library_browser.py",
-    "recsys/evaluation/test_metrics.py",
+    "recsys/models/test_spark_als.py",
     "commands/test_train_tagger.py",
     "commands/test_without_analysis.py",
     "commands/test_upload_analyser.py",
