@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from recsys.words.grammar import FILLERS, Phrase
 from recsys.words.thesaurus import COMPARATIVES, THESAURUS, absent
 
 Way = Literal["name", "stem", "meaning", "encoder", "mixture"]
-LONGEST = 4  # words of a name that are looked up together
+T = TypeVar("T")
+_LONGEST = 4  # words of a name that are looked up together
 NEAR = 0.4  # least cosine of a word and a tag, by the text encoder, that counts
 BESIDE = 0.8  # of the nearest tag's cosine: what another must have
 N_TAGS = 3  # of one word, by the text encoder
@@ -40,6 +41,28 @@ class Meaning:
     wanted: tuple[tuple[str, float], ...]
     lacking: tuple[tuple[str, float], ...]
     way: Way
+
+
+def longest_first(
+    words: tuple[str, ...], find: Callable[[tuple[str, ...]], T | None]
+) -> Iterator[tuple[tuple[str, ...], T | None]]:
+    """Split words into names and single words, with what `find` has for them.
+
+    Of several words the longest run that it has something for is taken. What it has nothing for
+    comes as single words, with None.
+
+    >>> list(longest_first(("deep", "hard", "rock"), {("hard", "rock"): "genre"}.get))
+    [(('deep',), None), (('hard', 'rock'), 'genre')]
+    """
+    place = 0
+    while place < len(words):
+        for n in range(min(_LONGEST, len(words) - place), 0, -1):
+            run = words[place : place + n]
+            found = find(run)
+            if found is not None or n == 1:
+                yield run, found
+                place += n
+                break
 
 
 def stem(word: str) -> str:
@@ -74,24 +97,22 @@ class Dictionary:
         """
         meanings: list[Meaning] = []
         unknown: list[str] = []
-        place = 0
-        while place < len(phrase.words):
-            for n in range(min(LONGEST, len(phrase.words) - place), 0, -1):
-                words = phrase.words[place : place + n]
-                is_framed = words[0] in FILLERS or words[-1] in FILLERS
-                if is_framed and not self._is_listed(" ".join(words)):
-                    meaning = None
+
+        def known(words: tuple[str, ...]) -> Meaning | None:
+            is_framed = words[0] in FILLERS or words[-1] in FILLERS
+            if is_framed and not self._is_listed(" ".join(words)):
+                return None
+            return self._known(words, phrase.negated)
+
+        for words, meaning in longest_first(phrase.words, known):
+            if meaning is not None:
+                meanings.append(meaning)
+            elif words[0] not in FILLERS:
+                near = self._near(words[0], phrase.negated)
+                if near is None:
+                    unknown.append(words[0])
                 else:
-                    meaning = self._known(words, phrase.negated)
-                if meaning is None and n == 1 and words[0] not in FILLERS:
-                    meaning = self._near(words[0], phrase.negated)
-                    if meaning is None:
-                        unknown.append(words[0])
-                if meaning is not None:
-                    meanings.append(meaning)
-                    place += n - 1
-                    break
-            place += 1
+                    meanings.append(near)
         return meanings, unknown
 
     def _is_listed(self, text: str) -> bool:

@@ -15,7 +15,7 @@ from recsys.home.audio_embeddings import TextAudioModel, text_audio_model
 from recsys.home.files import WEIGHTS_NAME
 from recsys.home.home import Home
 from recsys.words.grammar import FILLERS, Phrase
-from recsys.words.meaning import LONGEST
+from recsys.words.meaning import longest_first
 from recsys.words.thesaurus import COMPARATIVES
 
 _BLOCK = 1 << 14  # tracks whose embeddings are compared at once, in float32
@@ -86,18 +86,13 @@ def take_text(phrase: Phrase, own_names: Collection[str]) -> tuple[str, Phrase]:
     """
     taken: list[str] = []
     left: list[str] = []
-    place = 0
-    while place < len(phrase.words):
-        for n in range(min(LONGEST, len(phrase.words) - place), 0, -1):
-            words = phrase.words[place : place + n]
-            name = " ".join(words)
-            if name in own_names or name in COMPARATIVES:
-                left += words
-                break
-        else:
-            n = 1
-            taken.append(phrase.words[place])
-        place += n
+
+    def kept(words: tuple[str, ...]) -> str | None:
+        name = " ".join(words)
+        return name if name in own_names or name in COMPARATIVES else None
+
+    for words, name in longest_first(phrase.words, kept):
+        (taken if name is None else left).extend(words)
     if all(word in FILLERS for word in taken):
         return "", phrase
     text = phrase.text.split() if phrase.text and not left else taken
