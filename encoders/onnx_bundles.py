@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -181,10 +181,11 @@ def adopt_encoder(path: Path, folder: Path) -> str:
     The text side of a text–audio model, beside it, comes along. Raises WeightsError if it is none,
     and OSError where the folder cannot be written.
     """
-    read_bundle(path)
+    bundle = read_bundle(path)
     name = copy_under_digest(path, folder, SUFFIX, "encoder")
     if has_text_side(path.parent, path.stem):
-        copied = read_bundle(folder / f"{name}{SUFFIX}")
+        weights = replace(bundle.weights, name=name, sha256=name.rpartition(".")[2])
+        copied = replace(bundle, weights=weights)
         n_units = len(copied.prior(copied.load(folder), folder).penultimate)
         adopt_text_side(path, folder, name, n_units)
     return name
