@@ -12,7 +12,7 @@ from index.arrays import Float16Array, Float32Array, IndexArray
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog
 from recsys.catalog.track_features import read_features
-from recsys.home import audio_embeddings, tag_means
+from recsys.home import audio_embeddings, index_arrays, tag_means
 from recsys.home.tag_means import TagColumns
 from recsys.home.tag_table import TagTable
 from recsys.home.track_table import TrackTable
@@ -105,7 +105,7 @@ class LibraryTables:
         with self._lock:
             manifest = self.index.manifest
             if self._means is None and not self._has_looked and self._home and manifest:
-                made_of = tag_means.made_of(
+                made_of = index_arrays.made_of(
                     manifest.model, manifest.catalogue_revision, self.index.ids
                 )
                 self._means, self._has_looked = (

@@ -19,9 +19,6 @@ from recsys.catalog import Catalog
 from recsys.catalog.track_features import Features, read_features
 from recsys.home import index_arrays
 from recsys.home.files import TAG_MEANS_NAME
-from recsys.home.index_arrays import made_of
-
-__all__ = ["TagColumns", "compute", "load", "load_or_compute", "made_of", "of_features", "save"]
 
 _VALUES = "mean_log_odds"
 
@@ -72,7 +69,7 @@ def load_or_compute(
 ) -> Float32Array:
     """Return the values of an index's tracks `ids`, ascending: float32 (n, n_tags)."""
     if manifest is not None and home is not None:
-        wanted = made_of(manifest.model, manifest.catalogue_revision, ids)
+        wanted = index_arrays.made_of(manifest.model, manifest.catalogue_revision, ids)
         if (values := load(home, wanted, copies)) is not None:
             return values
     values = compute(catalog, columns.names, ids)

@@ -23,7 +23,7 @@ from index.vector_index import DamagedIndex, Manifest, StaleIndex, VectorIndex, 
 from recsys.catalog import Catalog, Track
 from recsys.catalog.base import shown
 from recsys.catalog.track_features import Features, read_features
-from recsys.home import audio_embeddings, tag_means
+from recsys.home import audio_embeddings, index_arrays, tag_means
 from recsys.home.files import INDEX_NAME, PROJECTION_NAME
 from recsys.library.coherence import RATE
 from recsys.library.comparing import compare_named_alike
@@ -387,7 +387,7 @@ def _index(
     if projection and _is_current(path, model, projection.id, revision, recipe):
         with suppress(DamagedIndex, StaleIndex):  # then build another
             index = VectorIndex.load(path, model=model, projection=projection.id, dim=None)
-            made_of = tag_means.made_of(model, revision, index.ids)
+            made_of = index_arrays.made_of(model, revision, index.ids)
             if tag_means.load(catalog.home, made_of) is None:  # of an older version, or lost
                 values = tag_means.compute(catalog, names, index.ids)
                 tag_means.save(catalog.home, values, made_of)
@@ -423,7 +423,7 @@ def _index(
         means += [tag_means.of_features(features) for _, features in rows]
     # Before the index: who opens that finds both.
     tag_means.save(
-        catalog.home, np.array(means, np.float32), tag_means.made_of(model, revision, indexed)
+        catalog.home, np.array(means, np.float32), index_arrays.made_of(model, revision, indexed)
     )
     groups = catalog.recording_groups()
     recordings = [groups.get(track_id, track_id) for track_id in indexed]

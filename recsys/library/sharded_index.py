@@ -19,7 +19,7 @@ from index.storage import DamagedIndex, Manifest, StaleIndex, read_manifest
 from recsys.catalog import Catalog
 from recsys.catalog.base import batches
 from recsys.catalog.track_features import Features, read_features
-from recsys.home import tag_means
+from recsys.home import index_arrays, tag_means
 from recsys.home.files import INDEX_NAME, INDEX_SHARDS_NAME
 
 _BATCH = 500  # tracks projected at once
@@ -67,7 +67,7 @@ def index_by_shards(
             shards.write_shard(path, training, here, np.concatenate(vectors))
         paths += [path] if here else []
         indexed += here
-    key = tag_means.made_of(made_of.model, made_of.catalogue_revision, indexed)
+    key = index_arrays.made_of(made_of.model, made_of.catalogue_revision, indexed)
     tag_means.save(catalog.home, np.concatenate(means), key)  # before the index
     groups = catalog.recording_groups()
     recordings = [groups.get(track_id, track_id) for track_id in indexed]

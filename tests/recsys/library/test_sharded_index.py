@@ -13,7 +13,7 @@ from index.arrays import Float32Array
 from index.storage import DamagedIndex, Manifest
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog
-from recsys.home import tag_means
+from recsys.home import index_arrays, tag_means
 from recsys.home.files import INDEX_NAME, INDEX_SHARDS_NAME
 from recsys.library.sharded_index import index_by_shards
 
@@ -54,7 +54,7 @@ def index(catalog: Catalog, embedding: Embedding, size: int = 300) -> VectorInde
 def test_an_interrupted_build_goes_on_where_it_stopped(catalog: Catalog) -> None:
     whole = index(catalog, Embedding(), N)
     assert len(whole) == N - 1 and not (catalog.home / INDEX_SHARDS_NAME).exists()
-    assert tag_means.load(catalog.home, tag_means.made_of(MODEL, 3, whole.ids)) is not None
+    assert tag_means.load(catalog.home, index_arrays.made_of(MODEL, 3, whole.ids)) is not None
     with pytest.raises(KeyboardInterrupt):
         index(catalog, Embedding(most=N + 500))  # the sample is projected first
     rest = Embedding()
