@@ -9,17 +9,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from commands import Commands
 from made_artists import GENRES, make_artists
+from small_taggers import write_tagger
 from sounds import RATE, write
 from text_audio_model import sound
 
 from earshot.build_learning import Learned, is_automatic, learn_similarity, sample
 from earshot.commands.build import parse
 from earshot.head_learning import mark_removed
-from encoders.architectures import ARCHITECTURES
-from encoders.trained_bundles import Prior, save_trained
 from recsys.catalog import Catalog
 from recsys.home.files import HEAD_NAME, POPULARITY_NAME, PROJECTION_NAME
 from recsys.home.home import open_home
@@ -164,11 +162,7 @@ def test_a_build_learns_what_might_please_many_and_says_so_once(
         wave = sound(300 + 100 * artist + number, 1e-2, artist % 4 / 3, seconds=1.5, rate=RATE)
         path = tmp_path / "music" / f"{number}.flac"
         write(path, wave, title=f"Song {number}", artist=f"Artist {artist}")
-    torch.manual_seed(0)
-    tagger = tmp_path / "tagger.safetensors"
-    prior = Prior(np.zeros(64, np.float32), np.zeros(2, np.float32))
-    state = ARCHITECTURES["small"].build(2).state_dict()
-    save_trained(tagger, "small", ("calm", "wild"), state, prior)
+    tagger = write_tagger(tmp_path / "tagger.safetensors")
     arguments = (tmp_path / "music", "--tagger", tagger, "--segments", "1")
     assert earshot.build_json(*arguments)["popularity"] is None, "nobody has played anything"
     rng = np.random.default_rng(0)

@@ -11,15 +11,13 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pytest
-import torch
 from commands import Commands
 from flask.testing import FlaskClient
+from small_taggers import write_tagger
 from sounds import RATE, write
 from text_audio_model import sound, write_model
 
 from earshot import cli
-from encoders.architectures import ARCHITECTURES
-from encoders.trained_bundles import Prior, save_trained
 from recsys.catalog import Catalog
 from recsys.home.audio_embeddings import text_audio_model
 from recsys.home.files import AUDIO_EMBEDDINGS_NAME
@@ -41,12 +39,8 @@ MODEL = "the text–audio model sounds"
 @pytest.fixture(scope="module")
 def tagger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tagger whose tags know nothing."""
-    torch.manual_seed(0)
-    model = ARCHITECTURES["small"].build(2).eval()
-    prior = Prior(np.zeros(64, np.float32), np.zeros(2, np.float32))
     path = tmp_path_factory.mktemp("tagger") / "trained.safetensors"
-    save_trained(path, "small", ("calm", "quiet"), model.state_dict(), prior)
-    return path
+    return write_tagger(path, ("calm", "quiet"))
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,11 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from commands import Commands
 from onnx_models import write_encoder
+from small_taggers import write_tagger
 from sounds import tune, write
 
 from earshot.commands import weights as command
@@ -27,7 +27,6 @@ from encoders.architectures import ARCHITECTURES
 from encoders.bundles import BUNDLES
 from encoders.models.sample_cnn import SampleCnn, SampleCnnConfig
 from encoders.onnx_bundles import ENCODERS
-from encoders.trained_bundles import Prior, save_trained
 from encoders.weights import CollectionFile
 
 FCN = "msd_fcn"  # its digest is known
@@ -259,11 +258,7 @@ def test_encoders_in_two_formats_are_heard_compared_and_searched(
     earshot: Commands, music: Path, tmp_path: Path
 ) -> None:
     """The whole road: an ONNX file and a safetensors file, side by side."""
-    torch.manual_seed(0)
-    model = ARCHITECTURES["small"].build(2).eval()
-    prior = Prior(np.zeros(64, np.float32), np.zeros(2, np.float32))
-    trained = tmp_path / "trained.safetensors"
-    save_trained(trained, "small", ("calm", "wild"), model.state_dict(), prior)
+    trained = write_tagger(tmp_path / "trained.safetensors")
     encoder = write_encoder(tmp_path / "encoder.onnx")
     for number in range(3):
         write(music / f"{number}.flac", tune(number), artist=f"Artist {number % 2}")
