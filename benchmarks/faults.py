@@ -11,9 +11,11 @@ be there. `--before` is another checkout, whose version takes turns with this on
     kill-build    SIGKILL of a random process of a build, at a random time
     kill-server   the same of a server of three processes that is being written to
     full-disk     a disk of a few MiB that is full, or full but for a few pages (root)
+    slow-disk     a disk on which each read, write and sync waits (root, FUSE)
     read-only     a disk remounted read-only (root)
     clock         clocks a year behind and ahead (faketime)
     postgresql    the database's server killed and started again under a build and a server
+    failover      the same, and its standby takes its place
     versions      the versions of two checkouts on one home, in turn
     uploads       damaged files of music, sent to a server
 
@@ -24,22 +26,15 @@ files of a home are `benchmarks.torn_files`.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import random
 import re
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 import wave
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,14 +44,15 @@ import psutil
 from sqlalchemy import create_engine, text
 
 from benchmarks.damaged_media import damaged_media
+from benchmarks.earshot_processes import PATIENCE, Client, Process, kill, resident, works
+from benchmarks.faulty_disks import disk, fill_disk, mount, slow
+from benchmarks.faulty_postgresql import Postgresql, WithStandby
 from encoders.bundles import BUNDLES, DEFAULT_MODELS
 from recsys.catalog import Catalog
 from recsys.catalog.database import database_url
-from webui.security import TOKEN_HEADER
 
 ROOT = Path(__file__).parents[1]
 N_TRACKS, N_MORE, SECONDS = 8, 4, 4.0  # of music, in a home and to be added
-PATIENCE = 300.0  # s for a process to end
 PRECIOUS = {  # tables, and the columns that must stay
     "tracks": "id, path",
     "features": "track_id, extractor",
@@ -164,105 +160,6 @@ class Campaign:
             self.outcome.wrong.append(f"{len(analysed)} of {len(after['tracks'])} are analysed")
 
 
-class Process:
-    """A command in a process of its own, and what it says."""
-
-    def __init__(
-        self,
-        command: Sequence[object],
-        before: Sequence[str],
-        checkout: Path,
-        environ: Mapping[str, str],
-        folder: Path,
-    ) -> None:
-        folder.mkdir(exist_ok=True)
-        self._file = Path(tempfile.mkstemp(dir=folder)[1])
-        threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        with self._file.open("wb") as said:
-            self.run = subprocess.Popen(
-                [*before, sys.executable, "-m", "earshot", *map(str, command)],
-                cwd=checkout,
-                env={**os.environ, **threads, "PYTHONPATH": str(checkout), **environ},
-                stdout=subprocess.PIPE,
-                stderr=said,
-                text=True,
-            )
-
-    @property
-    def said(self) -> str:
-        """What it has said on standard error."""
-        return self._file.read_text("utf-8", "replace")
-
-    def family(self) -> list[psutil.Process]:
-        """Return its processes, itself first; none where it has ended."""
-        try:
-            this = psutil.Process(self.run.pid)
-            return [this, *this.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return []
-
-    def wait(self) -> int:
-        """Return its status; it is killed where it does not end."""
-        try:
-            self.run.communicate(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return 99
-        return self.run.returncode
-
-    def kill(self) -> None:
-        """Kill it and all it started."""
-        for process in reversed(self.family()):
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        self.run.wait()
-
-
-class Client:
-    """Asks a server, and remembers what it acknowledged."""
-
-    def __init__(self, process: Process) -> None:
-        assert process.run.stdout
-        self.address = process.run.stdout.readline().rpartition(" ")[2].strip()
-        self.saved: set[str] = set()
-        self.answers: dict[int, int] = {}
-
-    def ask(self, path: str, body: bytes | None = None, kind: str = "application/json") -> int:
-        """Return the status of an answer, 0 where there is none."""
-        request = urllib.request.Request(f"{self.address}{path}", body)
-        status, self.answer = 0, b""
-        try:
-            if body is not None:
-                with urllib.request.urlopen(f"{self.address}/api/v1/session", timeout=60) as told:
-                    request.add_header(TOKEN_HEADER, json.load(told)["token"])
-                request.add_header("Content-Type", kind)
-            with urllib.request.urlopen(request, timeout=120) as answer:
-                status, self.answer = answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            status, self.answer = error.code, error.read()
-        except (OSError, ValueError):
-            pass
-        self.answers[status] = self.answers.get(status, 0) + 1
-        return status
-
-    def save(self, name: str) -> int:
-        """Save a playlist."""
-        body = json.dumps({"name": name, "track_ids": [1, 2, 3]}).encode()
-        status = self.ask("/api/v1/playlists", body)
-        if status == 201:
-            self.saved.add(name)
-        return status
-
-    def until_healthy(self) -> bool:
-        """Wait until the server answers."""
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            if self.ask("/healthz") == 200:
-                return True
-            time.sleep(0.2)
-        return False
-
-
 def main() -> None:
     """Run the campaign and print the table."""
     faults: dict[str, Callable[[Campaign], None]] = {
@@ -270,8 +167,10 @@ def main() -> None:
         "kill-server": kill_server,
         "full-disk": full_disk,
         "read-only": read_only,
+        "slow-disk": slow_disk,
         "clock": clock,
         "postgresql": postgresql,
+        "failover": failover,
         "versions": versions,
         "uploads": uploads,
     }
@@ -366,7 +265,7 @@ def full_disk(campaign: Campaign) -> None:
     free = [0, 1, 4, 16, 64, 256, 1024]  # KiB
     size = sum(path.stat().st_size for path in campaign.home.iterdir() if path.is_file())
     for number in free:
-        with disk(campaign, f"{size // 1024 + 4096}k") as folder:
+        with disk(campaign.folder, f"{size // 1024 + 4096}k") as folder:
             home = shutil.copytree(campaign.home, folder / "home", symlinks=True)
             before = precious(home)
             fill_disk(folder, number << 10)
@@ -396,7 +295,7 @@ def full_disk(campaign: Campaign) -> None:
 
 def read_only(campaign: Campaign) -> None:
     """Build and save on a disk that is read-only."""
-    with disk(campaign, "64m") as folder:
+    with disk(campaign.folder, "64m") as folder:
         home = shutil.copytree(campaign.home, folder / "home", symlinks=True)
         before = precious(home)
         process = campaign.start("serve", "--home", home, "--port", 0)
@@ -418,6 +317,43 @@ def read_only(campaign: Campaign) -> None:
         process.kill()
         mount("-o", "remount,rw", str(folder))
         campaign.outcome.tried += 3
+        campaign.check(home, before)
+
+
+def slow_disk(campaign: Campaign) -> None:
+    """Build, be killed, and serve from a home on a disk where reads, writes and syncs wait."""
+    with slow(campaign.folder) as folder:
+        if folder is None:
+            needs = "mfusepy, libfuse2 and the right to mount"
+            campaign.outcome.notes.append(f"*not run*: needs {needs}")
+            return
+        home = shutil.copytree(campaign.home, folder / "home", symlinks=True)
+        before = precious(home)
+        begin = time.monotonic()
+        campaign.finish(campaign.build(home, campaign.music, campaign.more))
+        seconds = time.monotonic() - begin
+        for _ in range(2):
+            process = campaign.build(home, campaign.music, campaign.more, "--refit")
+            time.sleep(campaign.rng.uniform(0.2, 0.9) * seconds)
+            process.kill()
+            campaign.outcome.tried += 1
+        process = campaign.start("serve", "--home", home, "--port", 0)
+        client = Client(process)
+        client.until_healthy()
+        taken = []
+        for number in range(30):
+            begin = time.monotonic()
+            if client.save(f"slow {number}") != 201:
+                campaign.outcome.wrong.append(f"saving said {client.answer[:200]!r}")
+            taken.append(time.monotonic() - begin)
+        if client.ask("/api/v1/tracks/1/similar") != 200:
+            campaign.outcome.wrong.append("no similar tracks from a slow disk")
+        process.kill()
+        campaign.outcome.tried += 2
+        if not client.saved <= {name for _, name in precious(home)["playlists"]}:
+            campaign.outcome.wrong.append("an acknowledged playlist is not there")
+        saving = f"saving {np.median(taken):.1f} s in the median, {max(taken):.1f} at most"
+        campaign.outcome.notes.append(f"a build took {seconds:.0f} s, {saving}")
         campaign.check(home, before)
 
 
@@ -445,53 +381,80 @@ def clock(campaign: Campaign) -> None:
 
 def postgresql(campaign: Campaign) -> None:
     """Kill the database's server under a build and under a server, and start it again."""
-    script, data = ROOT / ".ci" / "postgresql", campaign.folder / "postgresql"
     if shutil.which("psql") is None:
         campaign.outcome.notes.append("*not run*: needs PostgreSQL (.ci/postgresql)")
         return
     campaign.folder.chmod(0o755)
-    url = subprocess.run(
-        [script, "start", data], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    with closing(Postgresql(campaign.folder / "postgresql")) as database:
+        is_down = False
+
+        def kill_it(number: int) -> None:
+            nonlocal is_down
+            database.cluster.kill()
+            is_down = not number % 2  # else it is there again for the build's next step
+            if not is_down:
+                database.cluster.start()
+
+        def have_it() -> None:
+            nonlocal is_down
+            if is_down:
+                database.cluster.start()
+            is_down = False
+
+        on_database(campaign, database, kill_it, have_it)
+
+
+def failover(campaign: Campaign) -> None:
+    """Kill the database's server under a build and under a server; its standby takes its place."""
+    if shutil.which("psql") is None:
+        campaign.outcome.notes.append("*not run*: needs PostgreSQL (.ci/postgresql)")
+        return
+    campaign.folder.chmod(0o755)
+    with closing(WithStandby(campaign.folder / "with standby")) as database:
+        on_database(campaign, database, lambda _: database.fail_over(), lambda: None)
+
+
+def on_database(
+    campaign: Campaign,
+    database: Postgresql,
+    take_away: Callable[[int], None],
+    give_back: Callable[[], None],
+) -> None:
+    """Take the database's server away under builds and under a server, and give it back."""
+    url = database.url
     environ = {"EARSHOT_DATABASE": url}
-    try:
-        home = campaign.new(campaign.folder / "with postgresql")
-        campaign.finish(campaign.build(home, campaign.music, environ=environ))
-        fill(home, url)
-        before = precious(home, url)
-        n_killed = 0
-        for number in range(campaign.args.kills):
-            folders = campaign.music, campaign.more
-            process = campaign.build(home, *folders, "--refit", environ=environ)
-            time.sleep(campaign.rng.uniform(0.2, 0.8) * campaign.seconds)
-            n_killed += process.run.poll() is None
-            kill_postgresql(data)
-            if number % 2:  # it is there again for the build's next step
-                start_postgresql(data, url)
-            campaign.finish(process, refused=True)
-            campaign.outcome.tried += 1
-            if not number % 2:
-                start_postgresql(data, url)
-        campaign.outcome.notes.append(f"{n_killed} builds still ran when it was killed")
-        process = campaign.start("serve", "--home", home, "--port", 0, environ=environ)
-        client = Client(process)
-        client.until_healthy()
-        for number in range(2):
-            client.save(f"before {number}")
-            kill_postgresql(data)
-            without = client.save(f"without {number}")
-            if not 500 <= without < 600 or b"detail" not in client.answer:
-                campaign.outcome.wrong.append(f"without: {without} {client.answer[:300]!r}")
-            start_postgresql(data, url)
-            if not client.until_healthy() or client.save(f"again {number}") != 201:
-                campaign.outcome.wrong.append(f"after a restart: {client.answer[:300]!r}")
-            campaign.outcome.tried += 1
-        process.kill()
-        if not client.saved <= {name for _, name in precious(home, url)["playlists"]}:
-            campaign.outcome.wrong.append("an acknowledged playlist is not there")
-        campaign.check(home, before, url)
-    finally:
-        subprocess.run([script, "stop", data], check=False, capture_output=True)
+    home = campaign.new(campaign.folder / f"of {type(database).__name__}")
+    campaign.finish(campaign.build(home, campaign.music, environ=environ))
+    fill(home, url)
+    before = precious(home, url)
+    n_killed = 0
+    for number in range(campaign.args.kills):
+        folders = campaign.music, campaign.more
+        process = campaign.build(home, *folders, "--refit", environ=environ)
+        time.sleep(campaign.rng.uniform(0.2, 0.8) * campaign.seconds)
+        n_killed += process.run.poll() is None
+        take_away(number)
+        campaign.finish(process, refused=True)
+        campaign.outcome.tried += 1
+        give_back()
+    campaign.outcome.notes.append(f"{n_killed} builds still ran when it was killed")
+    process = campaign.start("serve", "--home", home, "--port", 0, environ=environ)
+    client = Client(process)
+    client.until_healthy()
+    for number in range(2):
+        client.save(f"before {number}")
+        take_away(0)
+        without = client.save(f"without {number}")
+        if not (without == 201 or (500 <= without < 600 and b"detail" in client.answer)):
+            campaign.outcome.wrong.append(f"without: {without} {client.answer[:300]!r}")
+        give_back()
+        if not client.until_healthy() or client.save(f"again {number}") != 201:
+            campaign.outcome.wrong.append(f"after a restart: {client.answer[:300]!r}")
+        campaign.outcome.tried += 1
+    process.kill()
+    if not client.saved <= {name for _, name in precious(home, url)["playlists"]}:
+        campaign.outcome.wrong.append("an acknowledged playlist is not there")
+    campaign.check(home, before, url)
 
 
 def versions(campaign: Campaign) -> None:
@@ -587,84 +550,12 @@ def precious(home: Path, database: str | None = None) -> Rows:
     return rows
 
 
-def kill(process: psutil.Process) -> None:
-    """Kill a process, if it still runs."""
-    with suppress(psutil.NoSuchProcess):
-        process.kill()
-
-
-def works(process: psutil.Process) -> bool:
-    """Say whether a process has not ended; nor waits, ended, for who started it."""
-    try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
-
-
 def save_all(client: Client, names: Iterator[str], ended: threading.Event) -> None:
     """Save playlists until it is over."""
     for name in names:
         if ended.is_set():
             return
         client.save(name)
-
-
-def resident(process: psutil.Process) -> int:
-    """Return a process's memory, 0 where it has ended."""
-    try:
-        return int(process.memory_info().rss)
-    except psutil.Error:
-        return 0
-
-
-@contextmanager
-def disk(campaign: Campaign, size: str) -> Iterator[Path]:
-    """Mount a small disk."""
-    folder = campaign.folder / "disk"
-    folder.mkdir()
-    mount("-t", "tmpfs", "-o", f"size={size}", "none", str(folder))
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-        folder.rmdir()
-
-
-def mount(*arguments: str) -> None:
-    """Mount, as root."""
-    subprocess.run(["mount", *arguments], check=True)
-
-
-def fill_disk(folder: Path, but: int) -> None:
-    """Fill a disk, but for so many bytes."""
-    with (folder / "filled").open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-    os.truncate(folder / "filled", max((folder / "filled").stat().st_size - but, 0))
-
-
-def kill_postgresql(data: Path) -> None:
-    """Kill the postmaster with SIGKILL, and its processes."""
-    number = int((data / "data" / "postmaster.pid").read_text().split("\n")[0])
-    family = psutil.Process(number).children(recursive=True)
-    os.kill(number, signal.SIGKILL)
-    for process in family:
-        kill(process)
-    psutil.wait_procs(family, timeout=30)
-
-
-def start_postgresql(data: Path, url: str) -> None:
-    """Start it again, on its port."""
-    port = re.search(r":(\d+)/", url)
-    assert port
-    binary = max(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
-    options = f"-h 127.0.0.1 -p {port[1]} -c unix_socket_directories= -c fsync=off"
-    command = [str(binary), "start", "--wait", "--silent", "--pgdata", str(data / "data")]
-    command += ["--log", str(data / "log"), "--options", options]
-    if os.geteuid() == 0:
-        command = ["runuser", "-u", "postgres", "--", *command]
-    (data / "data" / "postmaster.pid").unlink(missing_ok=True)
-    subprocess.run(command, check=True, cwd=data, capture_output=True)
 
 
 if __name__ == "__main__":

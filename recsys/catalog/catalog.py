@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from encoders.errors import AudioError
@@ -49,11 +48,12 @@ from recsys.catalog.database import (
     unwritable,
     writing,
 )
+from recsys.catalog.database_lock import DatabaseLock
 from recsys.catalog.examples import TagExamples
 from recsys.catalog.feedback import Feedback, FeedbackKind, Opinion
 from recsys.catalog.histories import History, StoredListen, TrackPlays
 from recsys.catalog.listens import Listen, Listener, MatchCounts, PlayCount, StoredCounts
-from recsys.catalog.lock import LOCK_NAME, BuildRunning, exclusive
+from recsys.catalog.lock import LOCK_NAME, exclusive
 from recsys.catalog.marks import Mark, MarkedKind
 from recsys.catalog.people import People
 from recsys.catalog.play_queues import PlayQueue
@@ -82,7 +82,6 @@ _LISTENS_REVISION = f"SELECT {ListeningState.revision.key} FROM {ListeningState.
 PATIENCE = 30.0  # s
 _ROWS_PER_BATCH = 500
 _MAX_RECORDING_IDS = 100_000  # that are cached
-_BUILD_LOCK = 0x4541525348  # of PostgreSQL, beside the lock file
 
 
 class Catalog:
@@ -120,6 +119,7 @@ class Catalog:
         self._only_readable = only_readable(self._url)
         self._is_full = False  # as far as was known when it was opened
         self._engine = open_engine(self._url, patience, for_reading=self._only_readable)
+        self._build_lock = DatabaseLock(self._engine)
         self._turns = Turns(patience, most_waiting)
         self._word_search = FullTextSearch()
         self._recording_ids: dict[Recording, int] = {}
@@ -183,6 +183,7 @@ class Catalog:
                 Session(writing(self._engine)) as session,
                 session.begin(),
             ):
+                self._build_lock.keep(session)
                 yield session
         except NoTurn:
             raise busy(self._url, self._patience) from None
@@ -216,15 +217,22 @@ class Catalog:
 
         Of a file that holds several tracks, the first that is available.
         """
-        return {
-            path: min(held.values(), key=lambda row: (row.removed, row.part))
-            for path, held in self.tracks_of_files().items()
-        }
+        found: dict[Path, KnownFile] = {}
+        for path, row in self.rows_of_files():
+            known = found.get(path)
+            if known is None or (row.removed, row.part) < (known.removed, known.part):
+                found[path] = row
+        return found
 
-    def tracks_of_files(self) -> dict[Path, dict[int, KnownFile]]:
-        """Return what every file holds, by the numbers of its parts, removed ones included."""
+    def rows_of_files(self) -> Iterator[tuple[Path, KnownFile]]:
+        """Yield each known file, or part of one, with its path, removed ones included."""
         with self._reading() as session:
-            return tracks.files(session)
+            yield from tracks.files(session)
+
+    def files_at(self, paths: Iterable[Path]) -> dict[Path, dict[int, KnownFile]]:
+        """Return what these files hold, by the numbers of their parts, removed ones included."""
+        with self._reading() as session:
+            return tracks.files_at(session, paths)
 
     def track(self, track_id: int) -> Track | None:
         """Return one track, also a removed one; None for an unknown id."""
@@ -265,10 +273,10 @@ class Catalog:
         with self._reading() as session:
             return tracks.available_after(session, track_id, limit)
 
-    def track_summaries(self) -> list[TrackSummary]:
-        """Return the metadata of each available track by which lists are filtered, by id."""
+    def track_summaries(self) -> Iterator[TrackSummary]:
+        """Yield the metadata of each available track by which lists are filtered, by id."""
         with self._reading() as session:
-            return tracks.summaries(session)
+            yield from tracks.summaries(session)
 
     def track_names(self) -> list[TrackNames]:
         """Return the names of each available track, by id."""
@@ -337,7 +345,7 @@ class Catalog:
             return tracks.by_ids(session, self._word_search.search(session, words, limit))
 
     def recording_groups(self) -> dict[int, int]:
-        """Return the lowest id of the tracks of the same recording, for each available track."""
+        """Return the lowest id of a recording's available tracks, for those of several tracks."""
         with self._reading() as session:
             return tracks.recording_groups(session)
 
@@ -730,15 +738,8 @@ class Catalog:
             yield
             return
         with explained(self._url, self._patience):
-            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            self._build_lock.take()
         try:
-            with explained(self._url, self._patience):
-                free = connection.scalar(select(func.pg_try_advisory_lock(_BUILD_LOCK)))
-            if not free:
-                raise BuildRunning(
-                    "Another build, from another home, is running on this database. Wait for it."
-                )
             yield
         finally:
-            connection.invalidate()  # ends the database's session, and with it the lock
-            connection.close()
+            self._build_lock.release()

@@ -22,7 +22,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from recsys.catalog.base import Base, shown
 
 VERSION_TABLE = "earshot_schema"
-SCHEMA = "0016"  # the newest of the migrations
+SCHEMA = "0017"  # the newest of the migrations
 FILE_NAME = "catalogue.db"
 
 # Any number will do that other programs in the same PostgreSQL server do not use.
@@ -77,7 +77,8 @@ def place(url: URL) -> str:
     if url.get_backend_name() == "sqlite":
         return shown(Path(url.database or ":memory:"))
     port = f":{url.port}" if url.port else ""
-    return f"{url.get_backend_name()}://{url.host or ''}{port}/{url.database or ''}"
+    hosts = [f"{url.host}{port}"] if url.host else url.normalized_query.get("host", ())
+    return f"{url.get_backend_name()}://{','.join(hosts)}/{url.database or ''}"
 
 
 def open_engine(

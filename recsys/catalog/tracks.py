@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import (
     BigInteger,
     BindParameter,
+    ColumnElement,
     Double,
+    Index,
     Integer,
     Text,
     UniqueConstraint,
@@ -20,19 +23,23 @@ from sqlalchemy import (
     cast,
     exists,
     func,
+    literal_column,
     select,
+    text,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from encoders.features import AudioSpan
 from recsys.catalog import comparisons
-from recsys.catalog.base import Base, CleanText, batches
+from recsys.catalog.base import Base, CleanText, batches, clean_text
 from recsys.catalog.descriptors import DescriptorRow, tempo_of
 from recsys.catalog.word_search import Words
 
 Status = Literal["pending", "ready", "failed"]
 
 IDS_PER_QUERY = 500
+_ROWS_READ = 10_000  # of all, at once
+_INDEXED = 200  # letters of an artist; an entry of PostgreSQL's indexes has at most 2,700 bytes
 INSIDE = "inside"  # as a digest: the cue sheet is in the file
 
 
@@ -230,7 +237,10 @@ class TrackRow(Base):
     """The table of tracks; its primary key is the id in every index."""
 
     __tablename__ = "tracks"
-    __table_args__ = (UniqueConstraint("path", "part"),)
+    __table_args__ = (
+        UniqueConstraint("path", "part"),
+        Index("ix_tracks_artist", text(f"substr(artist, 1, {_INDEXED})")),
+    )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     path: Mapped[Path]
@@ -284,28 +294,40 @@ _TRACKS = select(*_columns(field.name for field in fields(Track))).outerjoin(
     DescriptorRow, _described
 )
 is_available = TrackRow.removed_at.is_(None)
+# As the index has it: numbers, not parameters.
+_ARTIST_BEGINS: ColumnElement[str] = literal_column(f"substr(tracks.artist, 1, {_INDEXED})", Text)
 _IDS: BindParameter[int] = bindparam("ids", expanding=True)
 _BY_IDS = _TRACKS.where(TrackRow.id.in_(_IDS))  # built once: every request runs them
 _TITLES = select(TrackRow.id, TrackRow.title).where(TrackRow.id.in_(_IDS))
 
 
-def files(session: Session) -> dict[Path, dict[int, KnownFile]]:
-    """Return what every known file holds, by the numbers of its parts, removed ones included."""
-    query = select(
-        TrackRow.path,
-        TrackRow.id,
-        TrackRow.size,
-        TrackRow.mtime_ns,
-        TrackRow.status,
-        TrackRow.audio_hash,
-        TrackRow.removed_at.is_not(None),
-        TrackRow.part,
-        TrackRow.cue,
-    )
+_FILES = select(
+    TrackRow.path,
+    TrackRow.id,
+    TrackRow.size,
+    TrackRow.mtime_ns,
+    TrackRow.status,
+    TrackRow.audio_hash,
+    TrackRow.removed_at.is_not(None),
+    TrackRow.part,
+    TrackRow.cue,
+)
+
+
+def files(session: Session) -> Iterator[tuple[Path, KnownFile]]:
+    """Yield each known file, or part of one, with its path, removed ones included."""
+    for row in session.execute(_FILES.execution_options(yield_per=_ROWS_READ)):
+        yield row[0], KnownFile(*row[1:])
+
+
+def files_at(session: Session, paths: Iterable[Path]) -> dict[Path, dict[int, KnownFile]]:
+    """Return what these files hold, by the numbers of their parts, removed ones included."""
     found: dict[Path, dict[int, KnownFile]] = {}
-    for values in session.execute(query.order_by(TrackRow.part)).yield_per(1000):
-        row = KnownFile(*values[1:])
-        found.setdefault(values[0], {})[row.part] = row
+    for batch in batches(paths, IDS_PER_QUERY):
+        query = _FILES.where(TrackRow.path.in_(batch)).order_by(TrackRow.part)
+        for values in session.execute(query):
+            row = KnownFile(*values[1:])
+            found.setdefault(values[0], {})[row.part] = row
     return found
 
 
@@ -356,15 +378,17 @@ def undescribed(session: Session, methods: Collection[str]) -> list[int]:
 
 def by_artist(session: Session, name: str) -> list[int]:
     """Return the ids of the available tracks of an artist with exactly this name, ascending."""
-    query = select(TrackRow.id).where(is_available, TrackRow.artist == name).order_by(TrackRow.id)
-    return list(session.scalars(query))
+    begins = _ARTIST_BEGINS.in_([clean_text(name)[:_INDEXED]])
+    query = select(TrackRow.id).where(is_available, begins, TrackRow.artist == name)
+    return sorted(session.scalars(query))
 
 
-def summaries(session: Session) -> list[TrackSummary]:
-    """Return the summary of each available track, by id."""
+def summaries(session: Session) -> Iterator[TrackSummary]:
+    """Yield the summary of each available track, by id."""
     query = select(*_columns(TrackSummary._fields)).outerjoin(DescriptorRow, _described)
-    rows = session.execute(query.where(is_available).order_by(TrackRow.id))
-    return [TrackSummary(*row) for row in rows]
+    query = query.where(is_available).order_by(TrackRow.id)
+    for row in session.execute(query.execution_options(yield_per=_ROWS_READ)):
+        yield TrackSummary(*row)
 
 
 def names(session: Session) -> list[TrackNames]:
@@ -433,16 +457,24 @@ def words(session: Session, ids: Sequence[int]) -> list[Words]:
 
 
 def recording_groups(session: Session) -> dict[int, int]:
-    """Return, for each available track, the lowest id among the tracks of the same recording.
+    """Return the lowest id of a recording's available tracks, for the tracks of those of several.
 
     The same recording: the same audio, or audios that were compared and found to be copies.
     """
-    query = select(TrackRow.id, TrackRow.audio_hash).where(is_available).order_by(TrackRow.id)
-    group: dict[int, int] = {}
+    has_audio = TrackRow.audio_hash.is_not(None)
+    copied = select(TrackRow.audio_hash).where(is_available, has_audio)
+    copied = copied.group_by(TrackRow.audio_hash).having(func.count() > 1)
+    verdicts = comparisons.verdicts(session)
+    compared = {audio for pair, same in verdicts.items() if same for audio in pair}
     first_of_audio: dict[str, int] = {}
-    for track_id, audio_hash in session.execute(query):
-        group[track_id] = (
-            first_of_audio.setdefault(audio_hash, track_id) if audio_hash else track_id
-        )
-    lowest = comparisons.joined(comparisons.verdicts(session), first_of_audio)
-    return {track_id: lowest.get(first, first) for track_id, first in group.items()}
+    first: dict[int, int] = {}  # track of its audio, by id
+    query = select(TrackRow.id, TrackRow.audio_hash).where(is_available).order_by(TrackRow.id)
+    among = [TrackRow.audio_hash.in_(copied)]
+    among += [TrackRow.audio_hash.in_(some) for some in batches(compared, IDS_PER_QUERY)]
+    for condition in among:
+        for track_id, audio in session.execute(query.where(condition)):
+            first[track_id] = first_of_audio.setdefault(audio or "", track_id)
+    lowest = comparisons.joined(verdicts, first_of_audio)
+    groups = {track_id: lowest.get(one, one) for track_id, one in first.items()}
+    sizes = Counter(groups.values())
+    return {track_id: group for track_id, group in groups.items() if sizes[group] > 1}

@@ -60,7 +60,7 @@ class LibraryTables:
         return self._tracks.of(self.catalog.track_revision)
 
     def recording_groups(self) -> Mapping[int, int]:
-        """Return the lowest id of the tracks of the same recording, for each available track."""
+        """Return the lowest id of a recording's available tracks, for those of several tracks."""
         return self._groups.of(self.catalog.track_revision).value
 
     def tags(self) -> TagTable:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from index.arrays import BoolArray, Float32Array, IndexArray, Int64Array
 from index.rows import rows_of
 from index.vector_index import VectorIndex
 from recsys.catalog import Catalog, TrackSummary
+from recsys.catalog.base import batches
 from recsys.catalog.search import fold as fold_anew
 from recsys.home.packed_texts import PackedTexts
 from recsys.musical_key import KEYS
@@ -24,6 +26,7 @@ from recsys.musical_key import KEYS
 N_SAMPLE = 1000  # tracks by which score terms are standardised
 SHOWN = ("id", "title", "artist", "album", "duration", "status")  # of a track in every answer
 Measure = Literal["tempo", "key", "loudness"]
+_AT_ONCE = 10_000  # tracks whose rows are looked up
 UNKNOWN = -1  # code of an unknown artist, album or recording
 
 
@@ -86,34 +89,59 @@ class TrackTable:
 
     @classmethod
     def read(cls, catalog: Catalog, index: VectorIndex) -> TrackTable:
-        """Read the columns of the index's tracks."""
-        by_id = {track.id: track for track in catalog.track_summaries()}
+        """Read the columns of the index's tracks, one after another."""
         fold = cache(fold_anew)  # artists and albums have many tracks
         groups = catalog.recording_groups()
-        tracks = [by_id.get(track_id) for track_id in index.ids.tolist()]
-        available = np.array([track is not None for track in tracks], np.bool_)
+        n = len(index.ids)
+        available, keys = np.zeros(n, np.bool_), np.full(n, UNKNOWN, np.int64)
+        durations, years, tempos, loudness = (np.full(n, np.nan, np.float32) for _ in range(4))
+        artists, albums, recordings = _Codes(n), _Codes(n), _Codes(n)
+        artist_rows, genre_rows = _Rows(), _Rows()
+        names: dict[str, str] = {}
+        shown = PackedTexts()
+        for row, track in _in_rows(catalog.track_summaries(), index.ids):
+            while len(shown) < row:  # of removed tracks
+                shown.append(b"")
+            shown.append(_shown(track))
+            available[row] = True
+            artists.put(row, fold(track.known_artist))
+            albums.put(row, _album(track, fold))
+            recordings.put(row, groups.get(track.id, track.id))
+            artist_rows.put(fold(track.artist), row)
+            for name in {fold(name) for name in track.genres}:
+                genre_rows.put(name, row)
+            names.update((fold(name), name) for name in (track.artist, *track.genres))
+            if track.key is not None:
+                keys[row] = KEYS.index(track.key)
+            for column, number in (
+                (durations, track.duration),
+                (years, track.year),
+                (tempos, track.tempo),
+                (loudness, track.loudness),
+            ):
+                if number is not None:
+                    column[row] = number
+        while len(shown) < n:
+            shown.append(b"")
         rows = np.flatnonzero(available)
         spread = np.linspace(0, len(rows) - 1, min(len(rows), N_SAMPLE)).astype(np.intp)
-        names = (
-            name for track in tracks if track is not None for name in (track.artist, *track.genres)
-        )
         return cls(
             ids=index.ids,
             available=available,
             sample=rows[spread],
             sample_vectors=index.vectors_at(rows[spread]),
-            artists=_codes(tracks, lambda track: fold(track.known_artist)),
-            albums=_codes(tracks, lambda track: _album(track, fold)),
-            recordings=Groups(_codes(tracks, lambda track: groups.get(track.id, track.id))),
-            durations=_numbers(tracks, lambda track: track.duration),
-            years=_numbers(tracks, lambda track: track.year),
-            tempos=_numbers(tracks, lambda track: track.tempo),
-            loudness=_numbers(tracks, lambda track: track.loudness),
-            keys=np.array([_key(track) for track in tracks], np.int64),
-            artist_rows=_rows_by(tracks, lambda track: [fold(track.artist)]),
-            genre_rows=_rows_by(tracks, lambda track: {fold(name) for name in track.genres}),
-            names={fold(name): name for name in names},
-            shown=PackedTexts(b"" if track is None else _shown(track) for track in tracks),
+            artists=artists.codes,
+            albums=albums.codes,
+            recordings=Groups(recordings.codes),
+            durations=durations,
+            years=years,
+            tempos=tempos,
+            loudness=loudness,
+            keys=keys,
+            artist_rows=artist_rows.arrays(),
+            genre_rows=genre_rows.arrays(),
+            names=names,
+            shown=shown,
         )
 
     def __len__(self) -> int:
@@ -179,28 +207,42 @@ def nearest_name(name: str, known: Mapping[str, str]) -> str:
     return f' Did you mean "{known[match[0]]}"?' if match else ""
 
 
-def _rows_by(
-    tracks: Sequence[TrackSummary | None], names: Callable[[TrackSummary], Iterable[str]]
-) -> dict[str, IndexArray]:
-    rows: defaultdict[str, list[int]] = defaultdict(list)
-    for row, track in enumerate(tracks):
-        if track is not None:
-            for name in names(track):
-                if name:
-                    rows[name].append(row)
-    return {name: np.array(numbers, np.intp) for name, numbers in rows.items()}
+def _in_rows(tracks: Iterable[TrackSummary], ids: Int64Array) -> Iterator[tuple[int, TrackSummary]]:
+    """Give the indexed ones of the tracks with their rows; both are ascending by id."""
+    for some in batches(tracks, _AT_ONCE):
+        rows, is_indexed = rows_of(ids, [track.id for track in some])
+        for row, track, has_row in zip(rows.tolist(), some, is_indexed.tolist(), strict=True):
+            if has_row:
+                yield row, track
 
 
-def _codes(
-    tracks: Sequence[TrackSummary | None], key: Callable[[TrackSummary], Hashable]
-) -> Int64Array:
-    """Number the keys; removed tracks and empty keys are UNKNOWN."""
-    numbers: dict[Hashable, int] = {}
-    codes = np.full(len(tracks), UNKNOWN, np.int64)
-    for row, track in enumerate(tracks):
-        if track is not None and (value := key(track)):
-            codes[row] = numbers.setdefault(value, len(numbers))
-    return codes
+class _Codes:
+    """Numbers of keys, by row; UNKNOWN for those without one and for empty keys."""
+
+    def __init__(self, n: int) -> None:
+        self.codes: Int64Array = np.full(n, UNKNOWN, np.int64)
+        self._numbers: dict[Hashable, int] = {}
+
+    def put(self, row: int, key: Hashable) -> None:
+        """Number the key of a row."""
+        if key:
+            self.codes[row] = self._numbers.setdefault(key, len(self._numbers))
+
+
+class _Rows:
+    """The rows of each name."""
+
+    def __init__(self) -> None:
+        self._rows: defaultdict[str, array[int]] = defaultdict(partial(array, "q"))
+
+    def put(self, name: str, row: int) -> None:
+        """Add a row to those of a name, unless that is empty."""
+        if name:
+            self._rows[name].append(row)
+
+    def arrays(self) -> dict[str, IndexArray]:
+        """Return the rows of each name as an array."""
+        return {name: np.array(rows, np.intp) for name, rows in self._rows.items()}
 
 
 def _shown(track: TrackSummary) -> bytes:
@@ -211,15 +253,3 @@ def _shown(track: TrackSummary) -> bytes:
 def _album(track: TrackSummary, fold: Callable[[str], str]) -> tuple[str, str] | None:
     album = "" if "album" in track.guessed else fold(track.album or "")
     return (fold(track.album_artist or track.known_artist), album) if album else None
-
-
-def _numbers(
-    tracks: Sequence[TrackSummary | None], number: Callable[[TrackSummary], float | None]
-) -> Float32Array:
-    """Return a number of each track, NaN where it is unknown."""
-    numbers = [None if track is None else number(track) for track in tracks]
-    return np.array([float("nan") if one is None else one for one in numbers], np.float32)
-
-
-def _key(track: TrackSummary | None) -> int:
-    return UNKNOWN if track is None or track.key is None else KEYS.index(track.key)

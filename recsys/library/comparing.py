@@ -7,9 +7,12 @@ identifiers have them too. Each pair of audios is compared once.
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import lru_cache
+
+import numpy as np
 
 from encoders.errors import AudioError
 from index.arrays import Float32Array
@@ -38,11 +41,9 @@ def compare_named_alike(
     (done, total). Raises CatalogError.
     """
     known = catalog.verdicts()
-    ready = (track for track in catalog.available_tracks() if track.status == "ready")
-    first_of = {track.audio_hash: track for track in reversed(list(ready)) if track.audio_hash}
     waiting = [
         (one, other)
-        for one, other in named_alike(sorted(first_of.values(), key=lambda track: track.id))
+        for one, other in named_alike(catalog.tracks(named_as_another(catalog)))
         if pair(one.audio_hash or "", other.audio_hash or "") not in known
     ]
     by_id = {track.id: track for tracks in waiting for track in tracks}
@@ -69,6 +70,35 @@ def compare_named_alike(
     return len(waiting)
 
 
+def _names(track: Track) -> tuple[Hashable, Hashable, Hashable]:
+    """Return MBID, ISRC, and artist with title; nothing for what is unknown."""
+    names = (fold(track.artist), fold(track.title)) if track.artist and track.title else None
+    return track.recording_mbid, track.isrc, names
+
+
+def named_as_another(catalog: Catalog) -> list[int]:
+    """Return the ids of the analysed tracks that may be named as another one is, ascending.
+
+    Of several tracks of equal audio the first stands for all. Names are compared by hashes, 40
+    bytes a track.
+    """
+    columns = tuple(array("q") for _ in range(5))  # id, audio, and as many as there are names
+    for track in catalog.available_tracks():
+        if track.status == "ready" and track.audio_hash:
+            hashes = [hash(name or (track.id, i)) for i, name in enumerate(_names(track))]
+            values = track.id, hash(track.audio_hash), *hashes
+            for column, value in zip(columns, values, strict=True):
+                column.append(value)
+    ids, audios, *names = [np.array(column, np.int64) for column in columns]
+    first = np.unique(audios, return_index=True)[1]
+    alike = np.zeros(len(first), np.bool_)
+    for name in names:
+        _, codes, counts = np.unique(name[first], return_inverse=True, return_counts=True)
+        alike |= counts[codes] > 1
+    found: list[int] = np.sort(ids[first[alike]]).tolist()
+    return found
+
+
 def named_alike(
     tracks: Iterable[Track], within: float = SAME_LENGTH, most: int = MOST_MATES
 ) -> Iterator[tuple[Track, Track]]:
@@ -78,10 +108,7 @@ def named_alike(
     """
     by_name: defaultdict[Hashable, list[Track]] = defaultdict(list)
     for track in tracks:
-        names: list[Hashable] = [track.recording_mbid, track.isrc]
-        if track.artist and track.title:
-            names.append((fold(track.artist), fold(track.title)))
-        for name in filter(None, names):
+        for name in filter(None, _names(track)):
             by_name[name].append(track)
     seen = set()
     for alike in by_name.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -10,11 +10,12 @@ from typing import NamedTuple
 from encoders.errors import AudioError, FileUnavailable
 from encoders.features import AudioInfo
 from recsys.catalog import Catalog, KnownFile, ScannedFile
-from recsys.catalog.base import batches, is_address, shown
+from recsys.catalog.base import batches, is_address
 from recsys.catalog.tracks import INSIDE
 from recsys.library.album_images import Piece, pieces_of
 from recsys.library.file_tags import SEPARATORS, TagReader
 from recsys.library.image_report import ImageReport
+from recsys.library.known_files import KnownFiles, MissingFiles
 from recsys.library.scanning import AudioFile, Scan
 from recsys.library.tag_encoding import UNDECIDED, Encodings
 from recsys.library.tag_updates import Inspect, reread_tags, settle_encodings
@@ -79,25 +80,19 @@ def identify(
     left as they were, so that the next build tries them again. `progress` is called with
     (done, total) of the opened files. Raises CatalogError.
     """
-    known = catalog.tracks_of_files()
     sheets = scanned.sheets
     reader = TagReader(scanned.folders, options.separators, options.encodings, sheets)
-    files = {file.path: file for file in scanned.files}
     unavailable = list(sheets.waiting.values())
     images = ImageReport()
     tally = dict.fromkeys(("new", "changed", "moved", "restored", "unchanged", "failed"), 0)
-    to_open: list[Path] = []
-    settled: list[KnownFile] = []
     undeclared = [False]
-    for file, rows in _unchanged(scanned, known, options):
-        if not rows:
-            to_open.append(file.path)
-            continue
-        images.see(file.path, sheets, is_cut=rows[0].part > 0)
-        settled += rows
-    back = [row.id for row in settled if row.removed]
-    tally["restored"], tally["unchanged"] = len(back), len(settled) - len(back)
-    missing = _MissingFiles(known, scanned, files)
+    known = KnownFiles(catalog.rows_of_files(), scanned, retry_failed=options.retry_failed)
+    files = {file.path: file for file in known.to_open}
+    for path, is_cut in known.left:
+        images.see(path, sheets, is_cut=is_cut)
+    settled = known.settled
+    tally["restored"], tally["unchanged"] = len(known.back), len(settled) - len(known.back)
+    missing = known.missing
 
     def scanned_file(file: AudioFile, piece: Piece, row: KnownFile | None) -> ScannedFile:
         track_id, kind = _match(file.path, piece.audio, row, missing)
@@ -108,63 +103,58 @@ def identify(
         return ScannedFile(track_id, *file, piece.audio, tags, piece.part, piece.begin, cue)
 
     def scanned_files() -> Iterator[list[ScannedFile]]:
-        for done, (path, audio) in enumerate(inspect(to_open), start=1):
+        held_of = _Ahead(catalog, list(files))
+        for done, (path, audio) in enumerate(inspect(list(files)), start=1):
             try:
                 written = _read(path, audio)
             except FileUnavailable as error:
                 unavailable.append(str(error))  # what is known of it stays as it is
             else:
-                held = known.get(path, {})
+                held = held_of(path)
                 alive = [row.part for row in held.values() if not row.removed]
                 pieces = pieces_of(audio, written, sheets.of(path), alive)
                 images.opened(path, pieces, held, sheets)
                 yield [scanned_file(files[path], piece, held.get(piece.part)) for piece in pieces]
             if progress:
-                progress(done, len(to_open))
+                progress(done, len(files))
 
     for batch in batches(scanned_files(), _FILES_PER_TRANSACTION):
         catalog.record_files([row for rows in batch for row in rows])
     if images.superseded:
         catalog.supersede(images.superseded)
     gone = missing.gone()
-    if gone or back:
-        catalog.set_presence(gone=gone, back=back)
+    if gone or known.back:
+        catalog.set_presence(gone=gone, back=known.back)
     retagged = 0
     if options.reread_tags:
-        retagged = reread_tags(catalog, [row.id for row in settled], reader, inspect, progress)
+        retagged = reread_tags(catalog, settled, reader, inspect, progress)
     is_new = options.reread_tags or any(undeclared)
     remarks = settle_encodings(catalog, reader, inspect, options.encoding, is_new=is_new)
     return ScanSummary(
         **tally,
         removed=len(gone),
-        notes=_notes(known, scanned),
+        notes=known.notes,
         unavailable=tuple(unavailable),
         retagged=retagged,
         remarks=remarks + images.sentences(sheets),
     )
 
 
-def _unchanged(
-    scanned: Scan, known: Mapping[Path, Mapping[int, KnownFile]], options: ScanOptions
-) -> Iterator[tuple[AudioFile, list[KnownFile]]]:
-    """Give each file with what it holds, nothing where it must be opened.
+class _Ahead:
+    """What the catalogue has at paths that are asked for one after another."""
 
-    It must where its size or time has changed, or the cue sheet beside it, unless one cannot be
-    read for the moment.
-    """
-    for file in scanned.files:
-        held = known.get(file.path, {}).values()
-        cue = scanned.sheets.digest(file.path)
-        cues = (cue,) if cue else ("", INSIDE)
-        waits = scanned.sheets.may_wait(file.path)
-        rows = [
-            row
-            for row in held
-            if (row.size, row.mtime_ns) == (file.size, file.mtime_ns) and (row.cue in cues or waits)
-        ]
-        is_other = any(not row.removed and row not in rows for row in held)
-        is_retried = options.retry_failed and any(row.status == "failed" for row in rows)
-        yield file, [] if is_other or is_retried else rows
+    def __init__(self, catalog: Catalog, paths: Sequence[Path]) -> None:
+        self._catalog = catalog
+        self._batches = batches(paths, _FILES_PER_TRANSACTION)
+        self._held: dict[Path, dict[int, KnownFile]] = {}
+        self._read: set[Path] = set()
+
+    def __call__(self, path: Path) -> dict[int, KnownFile]:
+        """Return what a file holds, by the numbers of its parts."""
+        while path not in self._read:
+            batch = next(self._batches)
+            self._read, self._held = set(batch), self._catalog.files_at(batch)
+        return self._held.get(path, {})
 
 
 def _read(path: Path, audio: AudioInfo | AudioError) -> WrittenTags:
@@ -185,7 +175,7 @@ def _read(path: Path, audio: AudioInfo | AudioError) -> WrittenTags:
 
 
 def _match(
-    path: Path, audio: AudioInfo | AudioError, row: KnownFile | None, missing: _MissingFiles
+    path: Path, audio: AudioInfo | AudioError, row: KnownFile | None, missing: MissingFiles
 ) -> tuple[int | None, str]:
     """Return the track of a piece, None for a new one, and the field of `ScanSummary` to count."""
     track_id = row.id if row else None
@@ -195,75 +185,3 @@ def _match(
         return row.id, "restored" if row.removed else "changed"
     track_id = missing.claim(audio.audio_hash, path)
     return track_id, "new" if track_id is None else "moved"
-
-
-class _MissingFiles:
-    """Files of the catalogue that a scan did not contain: moved, gone, or outside its folders."""
-
-    def __init__(
-        self,
-        known: Mapping[Path, Mapping[int, KnownFile]],
-        scanned: Scan,
-        files: Mapping[Path, AudioFile],
-    ) -> None:
-        self._scan = scanned
-        self._missing = {
-            row.id: (path, row)
-            for path, held in known.items()
-            if path not in files
-            for row in held.values()
-        }
-        self._by_audio: dict[str, list[int]] = {}
-        for track_id, (_, row) in self._missing.items():
-            if row.audio_hash is not None:
-                self._by_audio.setdefault(row.audio_hash, []).append(track_id)
-
-    def claim(self, audio_hash: str, path: Path) -> int | None:
-        """Take the track that moved to `path`: of equal audio, preferably of the same file name."""
-        ids = self._by_audio.get(audio_hash, [])
-        candidates = [old for old in ids if self._is_gone(*self._missing[old])]
-        if not candidates:
-            return None
-        old = min(candidates, key=lambda old: (self._missing[old][0].name != path.name, old))
-        ids.remove(old)
-        del self._missing[old]
-        return old
-
-    def gone(self) -> list[int]:
-        """Return the ids of unclaimed tracks in scanned folders: their files are gone."""
-        return sorted(
-            row.id
-            for path, row in self._missing.values()
-            if not row.removed and self._scan.covers(path)
-        )
-
-    def _is_gone(self, path: Path, row: KnownFile) -> bool:
-        if row.removed or self._scan.covers(path):
-            return True
-        if is_address(path):
-            return False
-        try:
-            path.lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            return True
-        except OSError:  # a folder without permission
-            return False
-        return False
-
-
-def _notes(known: Mapping[Path, Mapping[int, KnownFile]], scanned: Scan) -> tuple[str, ...]:
-    """Return a sentence for each empty folder in which the catalogue has tracks."""
-    notes = []
-    for folder in sorted(scanned.empty):
-        inside = sum(
-            not row.removed
-            for path, held in known.items()
-            if folder in path.parents
-            for row in held.values()
-        )
-        if inside:
-            notes.append(
-                f"{shown(folder)} is empty; its {inside} tracks were left as they are. Is its "
-                "drive mounted? If the files are gone for good, scan the folder above it."
-            )
-    return tuple(notes)

@@ -71,7 +71,10 @@ def run(options: ExposureOptions) -> int:
 
 def measure(options: ExposureOptions, home: Home) -> dict[str, Any]:
     """Count exposure in every track's list, with the home's correction for hubs and without."""
-    recordings = home.catalog.recording_groups()
+    table = home.tables.tracks()
+    living = table.available
+    codes = table.recordings.codes[living].tolist()
+    recordings = dict(zip(table.ids[living].tolist(), codes, strict=True))
     methods = {HOME: home.settings.hubs, UNCORRECTED: "none"}
     degrees = {
         name: exposure(home.index, recordings, hubs, options.k) for name, hubs in methods.items()

@@ -42,7 +42,7 @@ def run(options: TempoKeyOptions) -> int:
     """Draw the wheel."""
     settings = load_settings(options.home)
     with Catalog(settings.home, settings.database) as catalog:
-        tracks = catalog.track_summaries()
+        tracks = list(catalog.track_summaries())
     shown = wheel_points(
         (t.id, t.key, t.tempo) for t in tracks if t.key is not None and t.tempo is not None
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from small_catalog import MODEL, heard, seen
+from sqlalchemy import create_engine, text
 
 from encoders.errors import AudioError
 from encoders.features import TrackFeatures
@@ -91,3 +92,31 @@ def test_two_processes_with_homes_of_their_own_build_one_at_a_time(
         except BuildRunning:
             pass
     pytest.fail("a killed build holds the database")
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_build_whose_database_was_started_again_goes_on_unless_another_has_begun(
+    catalog: Catalog, tmp_path: Path, database: str
+) -> None:
+    def end_sessions_with_the_lock() -> None:
+        engine = create_engine(database)
+        with engine.begin() as connection:
+            connection.execute(
+                text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+            )
+        engine.dispose()
+
+    with Catalog(tmp_path / "other", database) as other, catalog.build_lock():
+        end_sessions_with_the_lock()
+        catalog.record_files([strange(1)])  # takes it again
+        with pytest.raises(BuildRunning, match="from another home"), other.build_lock():
+            pass
+        end_sessions_with_the_lock()
+        with other.build_lock():
+            with pytest.raises(BuildRunning, match="from another home"):
+                catalog.record_files([strange(2)])
+            other.record_files([strange(3)])
+    assert [track.title for track in catalog.available_tracks()] == [
+        strange(1).tags.title,
+        strange(3).tags.title,
+    ]

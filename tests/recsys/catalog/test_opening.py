@@ -26,14 +26,16 @@ SCANNED_FILE = ScannedFile(
 )
 
 
+@pytest.mark.filterwarnings("ignore:.*expression-based index")
 def test_the_migrations_make_the_tables_of_the_models(catalog: Catalog) -> None:
     with catalog._engine.connect() as connection:
-        # Full-text indexes are the databases' own, and no tables of models.
+        # Full-text indexes are the databases' own, and no tables of models; of an index by an
+        # expression SQLAlchemy says nothing.
+        left_out = ("track_words", "ix_track_words", "ix_tracks_artist")
         opts = {
             "version_table": VERSION_TABLE,
-            "include_name": lambda name, kind, _: (
-                not str(name).startswith(("track_words", "ix_track_words"))
-            ),
+            "include_name": lambda name, kind, _: not str(name).startswith(left_out),
+            "include_object": lambda of, name, *_: name != "ix_tracks_artist",
         }
         context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, Base.metadata) == []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_catalog import seen
 from sqlalchemy import text
 
-from recsys.catalog import Catalog, Tags
+from recsys.catalog import Catalog, Tags, word_search
 from recsys.catalog.search import fold
 from recsys.catalog.word_search import N_CANDIDATES
 
@@ -87,3 +88,17 @@ def test_the_index_holds_what_is_there_and_nothing_else(catalog: Catalog) -> Non
     assert found(catalog, "quiet") == [3]
     with catalog._engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM track_words")) == len(LIBRARY) - 1
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_of_very_many_tracks_some_tell_which_words_there_are(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(catalog, *(Tags(f"Sinnerman {n}", f"Simone {n % 7}") for n in range(3000)))
+    with catalog._writing() as session:
+        session.execute(text("ANALYZE track_words"))
+    monkeypatch.setattr(word_search, "_READ", 600)
+    with catalog._reading() as session:
+        counts = dict(word_search._of(session).all_words())
+    assert len(counts) < 2000 and 2000 < counts["sinnerman"] < 4000
+    assert len(found(catalog, "sinerman simonne")) == 10
