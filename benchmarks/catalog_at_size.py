@@ -21,7 +21,6 @@ import argparse
 import gc
 import json
 import multiprocessing
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -34,6 +33,7 @@ import numpy as np
 import psutil
 from sqlalchemy import text
 
+from benchmarks.index_at_size import peak
 from benchmarks.search import GENRES, names
 from encoders.features import Descriptors, TrackFeatures
 from index.arrays import Float32Array, IndexArray, Int64Array
@@ -59,7 +59,7 @@ def rows(first: int, n: int) -> Iterator[dict[str, Any]]:
     for i in range(n):
         yield {
             "id": first + i,
-            "path": Path(f"/music/{artists[i // 10]}/{first + i}.flac"),
+            "path": Path(f"/music/artist {(first + i) // 10}/{first + i}.flac"),
             "size": 30_000_000,
             "mtime_ns": 1_700_000_000_000_000_000,
             "status": "ready",
@@ -197,7 +197,7 @@ def of_process(name: str, home: Path, database: str | None, n: int) -> dict[str,
         kept = WHOLE[name](catalog, n)
         seconds = time.perf_counter() - begin
         gc.collect()
-        figures = {f"{name}_s": seconds, f"{name}_mib": peak() - before}
+        figures = {f"{name}_s": seconds, f"{name}_mib": peak() / 2**20 - before}
         if kept is not None:
             figures[f"{name}_held_mib"] = resident() - before
     return figures
@@ -206,11 +206,6 @@ def of_process(name: str, home: Path, database: str | None, n: int) -> dict[str,
 def resident() -> float:
     """Return the memory of this process in MiB."""
     return float(psutil.Process().memory_info().rss) / 2**20
-
-
-def peak() -> float:
-    """Return the most memory that this process has had, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def milliseconds(ask: Callable[[int], object], times: int = 1) -> float:

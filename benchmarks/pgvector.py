@@ -3,10 +3,10 @@
     python -m benchmarks.pgvector --home HOME --database postgresql+psycopg://… [--vectors 100000]
 
 The vectors are those of benchmarks.index_at_size. In DATABASE, which has the extension (PyPI's
-pgserver brings a server with it), they are in a new table, dropped at the end: loaded by COPY, and indexed by
-lists (IVFFlat), and by a graph (HNSW) where the extension knows it. Earshot's index is by shards,
-with no correction for hubs, which pgvector does not know. Queries are tracks of the library, itself
-left out, one at a time; recall is that of the ten nearest.
+pgserver brings a server with it), they are in a new table, dropped at the end: loaded by COPY, and
+indexed by lists (IVFFlat) and by a graph (HNSW). Earshot's index is by shards, without a correction
+for hubs, which pgvector does not know. Queries are tracks of the library, itself left out, one at a
+time; recall is that of the ten nearest.
 """
 
 from __future__ import annotations

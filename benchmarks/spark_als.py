@@ -77,7 +77,7 @@ def compare(interactions: Path, items: Path | None, master: str, als: Als, n_swe
     for kind in ("factors", "listening model"):
         one, two = values["spark"][kind], values["implicit"][kind]
         for column, metric in enumerate(METRICS):
-            found = paired_bootstrap(one[:, [column]], two[:, [column]], np.arange(len(one)))
+            found = paired_bootstrap(one[:, column], two[:, column], np.arange(len(one)))
             print(json.dumps({"of": kind, "metric": metric, "spark - implicit": str(found)}))
 
 

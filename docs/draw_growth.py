@@ -77,8 +77,9 @@ def main() -> None:
     )
     panels[1, 0].legend(fontsize=8)
     for key, name in (("als_bytes", "ALS"), ("model_bytes", "the whole listening model")):
-        values = [row[key] / 2**20 for row in pairs]
-        panels[1, 1].plot([row["pairs"] for row in pairs], values, "o-", label=name)
+        seen = [row for row in pairs if row[key] > 2**24]  # else it was over before it was seen
+        values = [row[key] / 2**20 for row in seen]
+        panels[1, 1].plot([row["pairs"] for row in seen], values, "o-", label=name)
     dress(panels[1, 1], "MiB of a fit beside the listens", "pairs of listener and track")
     figure.savefig(DOCS / "img" / "growth.png", dpi=110)
 

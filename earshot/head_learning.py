@@ -22,9 +22,10 @@ from encoders.head_training import (
     TrainingData,
     segment_relation,
 )
+from index.shards import usual_recipe
 from recsys.home.files import HEAD_NAME
 from recsys.home.home import Home
-from recsys.library.build import reproject
+from recsys.library.build import AUTOMATIC, reproject
 from recsys.training.head_data import embed_library
 from recsys.training.head_validation import (
     REPEATS,
@@ -144,7 +145,9 @@ def take_over(home: Home, trained: TrainedHead, show: Shown) -> None:
 
 def index_by(home: Home, head: Head | None, show: Shown) -> None:
     """Index a home by its default projection, with a head or without one."""
-    recipe = home.index.manifest.recipe if home.index.manifest else "Flat"
+    made_by, recipe = home.index.manifest, AUTOMATIC
+    if made_by and made_by.recipe != usual_recipe(made_by.ntotal, made_by.dim):
+        recipe = made_by.recipe  # which was asked for
     projection = replace(home.projection.default, head=head)
     reproject(home.catalog, projection, recipe, lambda p: show(p.done, p.total))
 

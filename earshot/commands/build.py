@@ -149,7 +149,7 @@ def parse(arguments: Sequence[str]) -> BuildOptions:
     )
     parser.add_argument(
         "--recipe",
-        default="Flat",
+        default=build.AUTOMATIC,
         help="faiss index type; auto: Flat for up to a million tracks, IVF…,PQ… for more, which "
         "is built by shards and mapped (default: %(default)s)",
     )

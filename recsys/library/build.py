@@ -175,7 +175,7 @@ def build(  # noqa: PLR0913
     projection: FittedProjection | None,
     fit: Fit,
     *,
-    recipe: str = "Flat",
+    recipe: str = AUTOMATIC,
     scanning: ScanOptions = USUAL,
     refit: bool = False,
     renews_head: bool = False,
@@ -235,7 +235,7 @@ def build(  # noqa: PLR0913
 def reproject(
     catalog: Catalog,
     projection: FittedProjection,
-    recipe: str = "Flat",
+    recipe: str = AUTOMATIC,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> VectorIndex | None:
     """Replace the home's projection and index its tracks by it, from their stored features.
