@@ -15,7 +15,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -108,8 +108,9 @@ class Discography:
         self.albums: Mapping[str, LibraryAlbum] = {album.id: album for album in albums}
         by_album = {track_id: album.id for album in albums for track_id in album.tracks}
         self.album_of: Mapping[int, str] = {track.id: by_album[track.id] for track in tracks}
+        ids_of = cache(lambda names: tuple(map(artist_id, names)))  # of many tracks, kept once
         self.artists_of: Mapping[int, tuple[str, ...]] = {
-            track.id: tuple(artist_id(name) for name in _track_artists(track)) for track in tracks
+            track.id: ids_of(_track_artists(track)) for track in tracks
         }
         self.artists: Mapping[str, LibraryArtist] = self._artists(names)
         self.genres: Mapping[str, LibraryGenre] = self._genres(tracks)

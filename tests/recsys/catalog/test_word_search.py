@@ -97,8 +97,8 @@ def test_of_very_many_tracks_some_tell_which_words_there_are(
     record(catalog, *(Tags(f"Sinnerman {n}", f"Simone {n % 7}") for n in range(3000)))
     with catalog._writing() as session:
         session.execute(text("ANALYZE track_words"))
-    monkeypatch.setattr(word_search, "_READ", 600)
+    monkeypatch.setattr(word_search, "_READ", 1500)
     with catalog._reading() as session:
         counts = dict(word_search._of(session).all_words())
-    assert len(counts) < 2000 and 2000 < counts["sinnerman"] < 4000
+    assert len(counts) < 3000 and 1000 < counts["sinnerman"] < 5500  # half of the pages, scaled
     assert len(found(catalog, "sinerman simonne")) == 10
